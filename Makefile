@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Two programs over one library; "make help" lists what can be made.
+
+VERSION := $(shell sed -n 's/^#define PT_VERSION "\(.*\)"/\1/p' pve/startup.h)
+prefix ?= /usr
+sbindir ?= $(prefix)/sbin
+libexecdir ?= $(prefix)/libexec
+snippetsdir ?= /var/lib/vz/snippets
+DESTDIR ?=
+BUILD ?= build
+CC ?= gcc
+WERROR ?=
+
+PACKAGES := libcurl json-c libpci libkmod
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla \
+	-Wformat=2 -Wno-missing-field-initializers $(if $(WERROR),-Werror)
+HARDENING := -O2 -g -fstack-protector-strong -fstack-clash-protection -fcf-protection \
+	-Wdate-time -D_FORTIFY_SOURCE=2 -fPIE
+CFLAGS ?= $(HARDENING)
+LDFLAGS ?= -Wl,-z,relro -Wl,-z,now -pie
+ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. -MMD -MP $(WARNINGS) \
+	$(shell pkg-config --cflags $(PACKAGES)) $(CFLAGS)
+LIBS := $(shell pkg-config --libs $(PACKAGES))
+
+LIB := $(wildcard lib/*.c)
+PVE := $(wildcard pve/*.c)
+HOOK := $(filter-out hook/main.c,$(wildcard hook/*.c))
+PTCONF := $(wildcard pve/ptconf/*.c)
+objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
+CORE := $(call objects,$(LIB) $(PVE))
+
+PROGRAMS := $(BUILD)/pve-pthook $(BUILD)/pve-ptconf
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
+
+.PHONY: all demo check unit conformance lab lint asan coverage install deb clean help deps deps-lab
+.DELETE_ON_ERROR:
+
+all: $(PROGRAMS) ## build both programs
+
+$(BUILD)/pve-pthook: $(call objects,hook/main.c $(HOOK)) $(CORE)
+$(BUILD)/pve-ptconf: $(call objects,$(PTCONF)) $(CORE)
+$(PROGRAMS):
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/%.o: %.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -c -o $@ $<
+
+include tests/tests.mk
+
+install: all ## install below DESTDIR
+	install -D -m 0755 $(BUILD)/pve-pthook $(DESTDIR)$(libexecdir)/pve-ptconf/pve-pthook
+	install -D -m 0755 $(BUILD)/pve-ptconf $(DESTDIR)$(sbindir)/pve-ptconf
+	install -D -m 0644 examples/api.conf $(DESTDIR)$(prefix)/share/doc/pve-ptconf/examples/api.conf
+
+deb: ## build the Debian package into build/deb
+	$(Q)tests/package/build $(BUILD)/deb
+
+clean: ## remove what was built
+	$(Q)rm -rf $(BUILD) $(BUILD)-*
+
+help: ## this list
+	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' Makefile tests/tests.mk | expand -t 14
+
+-include $(patsubst %.o,%.d,$(CORE) $(call objects,hook/main.c $(HOOK) $(PTCONF)))

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* pve-pthook VMID PHASE: the hookscript. */
+#include "hook/supervisor.h"
+#include "pve/startup.h"
+
+#define API_MS	    1000
+#define DEADLINE_MS 150000 /* beyond every deadline of a phase, its undoing included */
+
+static int prepare(struct pt_run *run, const struct pt_log *log, struct pt_err *err)
+{
+	int r = pt_host_open(&run->host, "/", log, err);
+
+	if (r < 0)
+		return r;
+	r = pt_node_name(run->host, run->node, err);
+	if (r < 0) {
+		pt_host_close_p(&run->host);
+		return r;
+	}
+	run->limits = pt_default_limits;
+	run->api_ms = API_MS;
+	return 0;
+}
+
+static void clean_up(struct pt_run *run)
+{
+	pt_host_close_p(&run->host);
+}
+
+static int usage(FILE *out)
+{
+	fputs("usage: pve-pthook VMID PHASE\n"
+	      "       pve-pthook --help | --version\n"
+	      "\n"
+	      "Hookscript of Proxmox VE that takes the PCI devices of a guest from the host before it\n"
+	      "starts and returns them after it has stopped. Attach it with\n"
+	      "    qm set VMID --hookscript local:snippets/pve-pthook\n"
+	      "PHASE is pre-start, post-start, pre-stop or post-stop.\n",
+		out);
+	return out == stderr ? 2 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct pt_supervised supervised = {
+		.prepare = prepare, .clean_up = clean_up, .deadline_ms = DEADLINE_MS};
+	struct pt_err err = {0};
+
+	if (pt_startup(&err) < 0) {
+		fprintf(stderr, "pve-pthook: %s\n", err.text);
+		return 2;
+	}
+	if (argc == 2 && pt_streq(argv[1], "--help"))
+		return usage(stdout);
+	if (argc == 2 && pt_streq(argv[1], "--version"))
+		return printf("pve-pthook %s\n", PT_VERSION) < 0;
+	if (argc != 3)
+		return usage(stderr);
+	if (!pt_vmid_parse(argv[1], &supervised.vmid)) {
+		fprintf(stderr, "pve-pthook: '%s' is no VMID (100 to %u)\n", argv[1], PT_VMID_MAX);
+		return usage(stderr);
+	}
+	supervised.phase = pt_phase_find(argv[2]);
+	if (!supervised.phase) {
+		printf("pve-pthook: phase '%s' is not known to this version; nothing to do\n", argv[2]);
+		return 0;
+	}
+	supervised.undo = pt_streq(argv[2], "pre-start");
+	return pt_supervise(&supervised, STDOUT_FILENO);
+}

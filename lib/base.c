@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+#include <stdarg.h>
+
+#include "base.h"
+
+void *pt_array_grow(void *array_pointer, size_t *count, size_t element_size)
+{
+	void **array = array_pointer;
+	char *grown = reallocarray(*array, *count + 1, element_size);
+
+	if (!grown)
+		return NULL;
+	*array = grown;
+	return memset(grown + (*count)++ * element_size, 0, element_size);
+}
+
+char *pt_format(const char *fmt, ...)
+{
+	char *text = NULL;
+	va_list args;
+
+	va_start(args, fmt);
+	if (vasprintf(&text, fmt, args) < 0)
+		text = NULL;
+	va_end(args);
+	return text;
+}
+
+int pt_set_text(char **ret, const char *text)
+{
+	char *copy = text ? strdup(text) : NULL;
+
+	if (text && !copy)
+		return -ENOMEM;
+	free(*ret);
+	*ret = copy;
+	return 0;
+}

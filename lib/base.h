@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* Foundations that every file may use: clean-up attributes and a few words the C library lacks. */
+#ifndef PT_BASE_H
+#define PT_BASE_H
+
+#include <dirent.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PT_CLEANUP(fn)	     __attribute__((cleanup(fn)))
+#define PT_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define PT_ARRAY_SIZE(a)     (sizeof(a) / sizeof((a)[0]))
+
+/* Takes a pointer out of a variable that has a clean-up attribute: the caller owns it now. */
+#define PT_STEAL(p)                                                                                \
+	({                                                                                         \
+		__typeof__(p) stolen_ = (p);                                                       \
+		(p) = NULL;                                                                        \
+		stolen_;                                                                           \
+	})
+
+#define pt_foreach(it, array, count)                                                               \
+	for (__typeof__((array) + 0) it = (array); it && it < (array) + (count); it++)
+
+static inline bool pt_streq(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static inline bool pt_starts_with(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static inline void pt_free_char(char **p)
+{
+	free(*p);
+	*p = NULL;
+}
+
+static inline void pt_close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static inline void pt_close_dir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+	*dir = NULL;
+}
+
+static inline void pt_close_file(FILE **file)
+{
+	if (*file)
+		fclose(*file);
+	*file = NULL;
+}
+
+#define PT_FREE	 PT_CLEANUP(pt_free_char)
+#define PT_CLOSE PT_CLEANUP(pt_close_fd)
+#define PT_CLOSEDIR PT_CLEANUP(pt_close_dir)
+#define PT_FCLOSE PT_CLEANUP(pt_close_file)
+
+/*
+ * Makes room for one more element in an array that the caller owns.
+ * Returns the address of the new element, zeroed, or NULL when memory is out (the array is as before).
+ */
+void *pt_array_grow(void *array_pointer, size_t *count, size_t element_size);
+
+/* As asprintf, but NULL when memory is out. The caller frees. */
+char *pt_format(const char *fmt, ...) PT_PRINTF(1, 2);
+
+/* Copies of text that may be NULL; NULL stays NULL. ret is replaced, its old text freed. 0 or -ENOMEM. */
+int pt_set_text(char **ret, const char *text);
+
+#endif

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "bdf.h"
+
+const char *pt_bdf_format(const struct pt_bdf *bdf, char text[static PT_BDF_TEXT])
+{
+	snprintf(text, PT_BDF_TEXT, "%04x:%02x:%02x.%x", bdf->domain, bdf->bus, bdf->slot,
+		bdf->function & 0xfU);
+	return text;
+}
+
+/* Reads min to max lower-case hexadecimal digits. NULL when there are not so many. */
+static const char *read_hex(const char *text, int min, int max, uint32_t *ret)
+{
+	uint32_t value = 0;
+	int digits = 0;
+
+	for (; digits < max; digits++, text++) {
+		if (*text >= '0' && *text <= '9')
+			value = value << 4 | (uint32_t)(*text - '0');
+		else if (*text >= 'a' && *text <= 'f')
+			value = value << 4 | (uint32_t)(*text - 'a' + 10);
+		else
+			break;
+	}
+	*ret = value;
+	return digits < min ? NULL : text;
+}
+
+bool pt_bdf_parse(const char *text, struct pt_bdf *ret)
+{
+	uint32_t domain, bus, slot, function;
+	char canonical[PT_BDF_TEXT];
+	struct pt_bdf bdf;
+	const char *at = text;
+
+	at = read_hex(at, 4, 8, &domain);
+	if (!at || *at++ != ':')
+		return false;
+	at = read_hex(at, 2, 2, &bus);
+	if (!at || *at++ != ':')
+		return false;
+	at = read_hex(at, 2, 2, &slot);
+	if (!at || *at++ != '.')
+		return false;
+	at = read_hex(at, 1, 1, &function);
+	if (!at || *at)
+		return false;
+	bdf = (struct pt_bdf){domain, (uint8_t)bus, (uint8_t)slot, (uint8_t)function};
+	/* leading zeros beyond four digits are not how the kernel writes it */
+	if (strcmp(pt_bdf_format(&bdf, canonical), text) != 0)
+		return false;
+	*ret = bdf;
+	return true;
+}
+
+int pt_bdf_compare(const struct pt_bdf *a, const struct pt_bdf *b)
+{
+	if (a->domain != b->domain)
+		return a->domain < b->domain ? -1 : 1;
+	if (a->bus != b->bus)
+		return a->bus < b->bus ? -1 : 1;
+	if (a->slot != b->slot)
+		return a->slot < b->slot ? -1 : 1;
+	return (a->function > b->function) - (a->function < b->function);
+}
+
+bool pt_bdf_same_slot(const struct pt_bdf *a, const struct pt_bdf *b)
+{
+	return a->domain == b->domain && a->bus == b->bus && a->slot == b->slot;
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* The address of a PCI function: domain:bus:slot.function. */
+#ifndef PT_BDF_H
+#define PT_BDF_H
+
+#include <stdint.h>
+
+#include "base.h"
+
+struct pt_bdf {
+	uint32_t domain; /* above 0xffff behind Intel VMD */
+	uint8_t bus;
+	uint8_t slot;	  /* 0 to 0x1f on real hardware */
+	uint8_t function; /* 0 to 7 on real hardware */
+};
+
+/* "0000:01:00.0", domains above ffff with as many digits as they need, and a NUL. */
+#define PT_BDF_TEXT 20
+
+/* Text as the kernel writes it: four or more domain digits, lower case. Returns text. */
+const char *pt_bdf_format(const struct pt_bdf *bdf, char text[static PT_BDF_TEXT]);
+
+/* Text on loan until the statement ends, for messages. */
+#define PT_BDF(bdf) pt_bdf_format((bdf), (char[PT_BDF_TEXT]){0})
+
+/* Reads exactly the kernel's form; ret is untouched unless true is returned. */
+bool pt_bdf_parse(const char *text, struct pt_bdf *ret);
+
+/* Order by domain, bus, slot, function; as qsort wants it. */
+int pt_bdf_compare(const struct pt_bdf *a, const struct pt_bdf *b);
+bool pt_bdf_same_slot(const struct pt_bdf *a, const struct pt_bdf *b);
+
+#endif

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+
+#include "bind.h"
+
+bool pt_driver_name_valid(const char *name)
+{
+	size_t length = strlen(name);
+
+	return length > 0 && length < PT_DRIVER_TEXT && name[0] != '.' &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-. ") ==
+		       length;
+}
+
+/* Whether the function is as wanted now. 1, 0 or a negative errno. ret_is says how it is, for messages. */
+static int is_reached(const struct pt_host *host, const struct pt_bind *bind, char **ret_is)
+{
+	PT_FREE char *is = NULL;
+	int r;
+
+	if (bind->kind == PT_BIND_OVERRIDE)
+		r = pt_function_read_override(host, &bind->bdf, &is);
+	else
+		r = pt_function_read_driver(host, &bind->bdf, &is);
+	if (r < 0)
+		return r;
+	r = bind->kind == PT_BIND_UNBIND ? !is : pt_streq(is ? is : "", bind->driver);
+	*ret_is = PT_STEAL(is);
+	return r;
+}
+
+static const char *path_of(const struct pt_bind *bind, char path[static PT_PCI_PATH])
+{
+	switch (bind->kind) {
+	case PT_BIND_OVERRIDE:
+		return pt_pci_path(&bind->bdf, "driver_override", path);
+	case PT_BIND_UNBIND:
+		return pt_pci_path(&bind->bdf, "driver/unbind", path);
+	case PT_BIND_ATTACH:
+		break;
+	}
+	snprintf(path, PT_PCI_PATH, PT_PCI_DRIVERS "/%s/bind", bind->driver);
+	return path;
+}
+
+static const char *verb_of(const struct pt_bind *bind, char text[static PT_DRIVER_TEXT + 32])
+{
+	if (bind->kind == PT_BIND_UNBIND)
+		return "unbind from its driver";
+	if (bind->kind == PT_BIND_OVERRIDE && !bind->driver[0])
+		return "clear the driver override";
+	snprintf(text, PT_DRIVER_TEXT + 32, "%s %s",
+		bind->kind == PT_BIND_ATTACH ? "bind to" : "set the driver override to",
+		bind->driver);
+	return text;
+}
+#define VERB(bind) verb_of((bind), (char[PT_DRIVER_TEXT + 32]){0})
+
+static const char *text_of(const struct pt_bind *bind, char bdf[static PT_BDF_TEXT])
+{
+	if (bind->kind != PT_BIND_OVERRIDE)
+		return pt_bdf_format(&bind->bdf, bdf);
+	return bind->driver[0] ? bind->driver : "\n";
+}
+
+void pt_bind_start(const struct pt_host *host, struct pt_bind *bind, enum pt_bind_kind kind,
+	const struct pt_bdf *bdf, const char *driver, int lock_fd)
+{
+	PT_FREE char *is = NULL;
+	char path[PT_PCI_PATH], text[PT_BDF_TEXT];
+	int r;
+
+	*bind = (struct pt_bind){.kind = kind, .bdf = *bdf, .write.child = PT_CHILD_NONE};
+	if (driver && *driver && !pt_driver_name_valid(driver)) {
+		bind->result = pt_err_set(
+			&bind->err, -EINVAL, "%s: '%s' is no driver name", PT_BDF(bdf), driver);
+		return;
+	}
+	snprintf(bind->driver, sizeof(bind->driver), "%s", driver ? driver : "");
+	r = is_reached(host, bind, &is);
+	if (r < 0)
+		bind->result = pt_err_errno(&bind->err, r, "%s: %s", PT_BDF(bdf), VERB(bind));
+	if (r != 0)
+		return;
+	bind->result = pt_host_write_start(host, path_of(bind, path), text_of(bind, text), lock_fd,
+		&bind->write, &bind->err);
+	bind->writing = bind->result == 0;
+}
+
+int pt_bind_finish(const struct pt_host *host, struct pt_bind *bind, long long deadline_ms)
+{
+	PT_FREE char *is = NULL;
+	int written = bind->result;
+	int r;
+
+	if (bind->writing)
+		written = pt_host_write_wait(&bind->write, deadline_ms, NULL);
+	bind->writing = false;
+	r = is_reached(host, bind, &is);
+	if (r > 0)
+		return 0;
+	if (r < 0)
+		return pt_err_errno(&bind->err, r, "%s: %s", PT_BDF(&bind->bdf), VERB(bind));
+	if (written == -ETIME)
+		return pt_err_set(&bind->err, written,
+			"%s: %s: the kernel has not answered by the deadline", PT_BDF(&bind->bdf),
+			VERB(bind));
+	if (written < 0)
+		return pt_err_errno(&bind->err, written, "%s: %s", PT_BDF(&bind->bdf), VERB(bind));
+	return pt_err_set(&bind->err, -EIO, "%s: %s: the kernel took the command, but the %s is %s",
+		PT_BDF(&bind->bdf), VERB(bind),
+		bind->kind == PT_BIND_OVERRIDE ? "override" : "driver", is ? is : "none");
+}

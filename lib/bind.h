@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/*
+ * One change to one function: its driver override, unbinding, or binding to a named driver. Each is a
+ * single kernel write in a child, and each is read back: success is what sysfs says afterwards, not
+ * what write(2) returned. Source: Documentation/ABI/testing/sysfs-bus-pci.
+ */
+#ifndef PT_BIND_H
+#define PT_BIND_H
+
+#include "pcidev.h"
+
+#define PT_DRIVER_TEXT 64
+
+enum pt_bind_kind {
+	PT_BIND_OVERRIDE, /* driver "" clears */
+	PT_BIND_UNBIND,	  /* from whatever driver it has */
+	PT_BIND_ATTACH,	  /* to driver */
+};
+
+struct pt_bind {
+	enum pt_bind_kind kind;
+	struct pt_bdf bdf;
+	char driver[PT_DRIVER_TEXT];
+	struct pt_write write;
+	bool writing;
+	int result; /* of starting */
+	struct pt_err err;
+};
+
+/* Whether name can be a driver's: so that it may stand in a path. */
+bool pt_driver_name_valid(const char *name);
+
+/*
+ * Starts the change; nothing is written when the function is already as wanted. Errors are kept for
+ * pt_bind_finish. lock_fd as in pt_host_write_start.
+ */
+void pt_bind_start(const struct pt_host *host, struct pt_bind *bind, enum pt_bind_kind kind,
+	const struct pt_bdf *bdf, const char *driver, int lock_fd);
+
+/* Waits and reads back. 0 only when sysfs shows the wanted state; else bind->err says why not. */
+int pt_bind_finish(const struct pt_host *host, struct pt_bind *bind, long long deadline_ms);
+
+#endif

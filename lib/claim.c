@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+#include <time.h>
+
+#include "bind.h"
+#include "claim.h"
+#include "json.h"
+
+#define VERSION 1
+
+static const char *const state_name[] = {
+	[PT_CLAIM_TAKING] = "taking",
+	[PT_CLAIM_TAKEN] = "taken",
+	[PT_CLAIM_RETURNING] = "returning",
+};
+
+const char *pt_claim_state_name(enum pt_claim_state state)
+{
+	return state_name[state];
+}
+
+bool pt_claim_owner_valid(const char *owner)
+{
+	size_t length = strlen(owner);
+
+	return length > 0 && length < 64 && owner[0] != '-' &&
+	       strspn(owner, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") ==
+		       length;
+}
+
+int pt_claim_new(struct pt_claim **ret, const char *owner, struct pt_err *err)
+{
+	struct pt_claim PT_CLAIM *claim = NULL;
+
+	if (!pt_claim_owner_valid(owner))
+		return pt_err_set(err, -EINVAL, "'%s' cannot own a claim", owner);
+	claim = calloc(1, sizeof(*claim));
+	if (!claim || pt_set_text(&claim->owner, owner) < 0)
+		return pt_err_nomem(err);
+	claim->since = time(NULL);
+	*ret = PT_STEAL(claim);
+	return 0;
+}
+
+static void clear_function(struct pt_claim_function *function)
+{
+	free(function->label);
+	free(function->driver);
+	free(function->override);
+	free(function->error);
+}
+
+void pt_claim_free(struct pt_claim *claim)
+{
+	if (!claim)
+		return;
+	pt_foreach (function, claim->function, claim->count)
+		clear_function(function);
+	free(claim->function);
+	free(claim->owner);
+	free(claim);
+}
+
+void pt_claim_free_p(struct pt_claim **claim)
+{
+	pt_claim_free(PT_STEAL(*claim));
+}
+
+struct pt_claim_function *pt_claim_find(const struct pt_claim *claim, const struct pt_bdf *bdf)
+{
+	pt_foreach (function, claim->function, claim->count) {
+		if (pt_bdf_compare(&function->bdf, bdf) == 0)
+			return function;
+	}
+	return NULL;
+}
+
+static int compare_functions(const void *a, const void *b)
+{
+	const struct pt_claim_function *x = a, *y = b;
+
+	return pt_bdf_compare(&x->bdf, &y->bdf);
+}
+
+static void sort(struct pt_claim *claim)
+{
+	if (claim->count)
+		qsort(claim->function, claim->count, sizeof(*claim->function), compare_functions);
+}
+
+int pt_claim_add(struct pt_claim *claim, const struct pt_function *function, const char *label,
+	bool companion, struct pt_err *err)
+{
+	struct pt_claim_function *slot = pt_claim_find(claim, &function->bdf);
+	int r = 0;
+
+	if (!slot) {
+		slot = pt_array_grow(&claim->function, &claim->count, sizeof(*slot));
+		if (!slot)
+			return pt_err_nomem(err);
+		slot->bdf = function->bdf;
+		slot->vfs = function->vfs;
+		r |= pt_set_text(&slot->driver, function->driver);
+		r |= pt_set_text(&slot->override, function->override);
+	}
+	slot->companion = companion;
+	r |= pt_set_text(&slot->label, label);
+	sort(claim);
+	return r ? pt_err_nomem(err) : 0;
+}
+
+void pt_claim_remove(struct pt_claim *claim, const struct pt_bdf *bdf)
+{
+	struct pt_claim_function *function = pt_claim_find(claim, bdf);
+	size_t at;
+
+	if (!function)
+		return;
+	at = (size_t)(function - claim->function);
+	clear_function(function);
+	claim->count--;
+	memmove(function, function + 1, (claim->count - at) * sizeof(*function));
+}
+
+int pt_claim_set_error(struct pt_claim_function *function, const char *error)
+{
+	if (!error)
+		function->error_since = 0;
+	else if (!function->error)
+		function->error_since = time(NULL);
+	return pt_set_text(&function->error, error);
+}
+
+static struct json_object *function_to_json(const struct pt_claim_function *function)
+{
+	struct json_object *json = json_object_new_object();
+	struct json_object *origin = json_object_new_object();
+
+	pt_json_add_text(json, "function", PT_BDF(&function->bdf));
+	pt_json_add_text(json, "label", function->label);
+	json_object_object_add(json, "companion", json_object_new_boolean(function->companion));
+	pt_json_add_text(origin, "driver", function->driver);
+	pt_json_add_text(origin, "driver_override", function->override);
+	json_object_object_add(origin, "sriov_numvfs", json_object_new_int(function->vfs));
+	json_object_object_add(json, "origin", origin);
+	pt_json_add_text(json, "error", function->error);
+	json_object_object_add(json, "error_since", json_object_new_int64(function->error_since));
+	return json;
+}
+
+struct json_object *pt_claim_to_json(const struct pt_claim *claim)
+{
+	struct json_object *json = json_object_new_object();
+	struct json_object *functions = json_object_new_array();
+
+	json_object_object_add(json, "version", json_object_new_int(VERSION));
+	pt_json_add_text(json, "owner", claim->owner);
+	pt_json_add_text(json, "state", state_name[claim->state]);
+	json_object_object_add(json, "since", json_object_new_int64(claim->since));
+	pt_foreach (function, claim->function, claim->count)
+		json_object_array_add(functions, function_to_json(function));
+	json_object_object_add(json, "functions", functions);
+	return json;
+}
+
+static void read_driver(struct pt_json_reader *reader, const char *key, char **ret)
+{
+	const char *name = pt_json_text(reader, key, PT_JSON_MAY_BE_NULL);
+
+	if (name && !pt_driver_name_valid(name))
+		pt_json_refuse(reader, key, "is no driver name");
+	else if (pt_set_text(ret, name) < 0)
+		pt_json_refuse(reader, key, "does not fit in memory");
+}
+
+static void read_text(struct pt_json_reader *reader, const char *key, char **ret)
+{
+	if (pt_set_text(ret, pt_json_text(reader, key, PT_JSON_MAY_BE_NULL)) < 0)
+		pt_json_refuse(reader, key, "does not fit in memory");
+}
+
+static int function_from_json(struct json_object *json, struct pt_claim_function *ret,
+	struct pt_err *err)
+{
+	struct pt_json_reader reader = {json, err, 0};
+	struct pt_json_reader origin = {NULL, err, 0};
+	const char *bdf = pt_json_text(&reader, "function", PT_JSON_NEEDED);
+
+	if (bdf && !pt_bdf_parse(bdf, &ret->bdf))
+		pt_json_refuse(&reader, "function", "is no PCI address");
+	read_text(&reader, "label", &ret->label);
+	read_text(&reader, "error", &ret->error);
+	ret->companion = pt_json_flag(&reader, "companion");
+	ret->error_since = (int64_t)pt_json_uint64(&reader, "error_since");
+	if (reader.result < 0)
+		return reader.result;
+	if (!json_object_object_get_ex(json, "origin", &origin.object))
+		return pt_err_set(err, -EINVAL, "\"origin\" is missing");
+	read_driver(&origin, "driver", &ret->driver);
+	read_driver(&origin, "driver_override", &ret->override);
+	ret->vfs = pt_json_int(&origin, "sriov_numvfs");
+	return origin.result;
+}
+
+static int read_state(struct pt_json_reader *reader, enum pt_claim_state *ret)
+{
+	const char *text = pt_json_text(reader, "state", PT_JSON_NEEDED);
+
+	for (size_t i = 0; text && i < PT_ARRAY_SIZE(state_name); i++) {
+		if (pt_streq(text, state_name[i])) {
+			*ret = (enum pt_claim_state)i;
+			return 0;
+		}
+	}
+	pt_json_refuse(reader, "state", "is none that this version knows");
+	return reader->result;
+}
+
+int pt_claim_from_json(struct json_object *json, struct pt_claim **ret, struct pt_err *err)
+{
+	struct pt_claim PT_CLAIM *claim = NULL;
+	struct pt_json_reader reader = {json, err, 0};
+	const char *owner = pt_json_text(&reader, "owner", PT_JSON_NEEDED);
+	struct json_object *functions = pt_json_array(&reader, "functions");
+	int r;
+
+	if (pt_json_int(&reader, "version") != VERSION)
+		pt_json_refuse(&reader, "version", "is none that this version knows");
+	if (reader.result < 0)
+		return reader.result;
+	r = pt_claim_new(&claim, owner, err);
+	if (r < 0)
+		return r;
+	claim->since = (int64_t)pt_json_uint64(&reader, "since");
+	r = read_state(&reader, &claim->state);
+	for (size_t i = 0; r == 0 && i < json_object_array_length(functions); i++) {
+		struct pt_claim_function *slot =
+			pt_array_grow(&claim->function, &claim->count, sizeof(*slot));
+
+		if (!slot)
+			return pt_err_nomem(err);
+		r = function_from_json(json_object_array_get_idx(functions, i), slot, err);
+		if (r < 0)
+			pt_err_wrap(err, "functions[%zu]", i);
+	}
+	if (r == 0)
+		r = reader.result;
+	if (r < 0)
+		return r;
+	sort(claim);
+	*ret = PT_STEAL(claim);
+	return 0;
+}

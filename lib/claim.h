@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/*
+ * The record "owner N holds functions F, which were at origins O": what makes everything come back.
+ * An origin is recorded once, when the function enters the claim, and never looked at anew.
+ */
+#ifndef PT_CLAIM_H
+#define PT_CLAIM_H
+
+#include <json-c/json.h>
+#include <stdint.h>
+
+#include "pcidev.h"
+
+enum pt_claim_state {
+	PT_CLAIM_TAKING,
+	PT_CLAIM_TAKEN,
+	PT_CLAIM_RETURNING,
+};
+
+struct pt_claim_function {
+	struct pt_bdf bdf;
+	char *label;	/* what it was taken for: "hostpci0" */
+	bool companion; /* taken because of its IOMMU group only */
+	/* the origin */
+	char *driver;	/* NULL: none */
+	char *override; /* NULL: none */
+	int vfs;	/* VFs that a PF had, -1: no PF */
+	/* why it could not be moved, NULL while all is well, and since when (seconds since 1970) */
+	char *error;
+	int64_t error_since;
+};
+
+struct pt_claim {
+	char *owner; /* letters, digits and dashes */
+	enum pt_claim_state state;
+	int64_t since; /* seconds since 1970 */
+	struct pt_claim_function *function; /* in order of address, each once */
+	size_t count;
+};
+
+/* An empty claim, state taking. -EINVAL when owner cannot be a file's name. */
+int pt_claim_new(struct pt_claim **ret, const char *owner, struct pt_err *err);
+void pt_claim_free(struct pt_claim *claim);
+void pt_claim_free_p(struct pt_claim **claim);
+#define PT_CLAIM PT_CLEANUP(pt_claim_free_p)
+
+const char *pt_claim_state_name(enum pt_claim_state state);
+bool pt_claim_owner_valid(const char *owner);
+
+/* NULL when it is not in the claim. */
+struct pt_claim_function *pt_claim_find(const struct pt_claim *claim, const struct pt_bdf *bdf);
+
+/* Adds the function as it is now, as origin, unless it is there: then only label and companion change. */
+int pt_claim_add(struct pt_claim *claim, const struct pt_function *function, const char *label,
+	bool companion, struct pt_err *err);
+
+/* Takes one function out. */
+void pt_claim_remove(struct pt_claim *claim, const struct pt_bdf *bdf);
+
+/* Notes (error) or clears (NULL) why the function is not where it belongs; since stays when it is set. */
+int pt_claim_set_error(struct pt_claim_function *function, const char *error);
+
+struct json_object *pt_claim_to_json(const struct pt_claim *claim);
+int pt_claim_from_json(struct json_object *json, struct pt_claim **ret, struct pt_err *err);
+
+#endif

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "claimfile.h"
+#include "json.h"
+
+#define SUFFIX		 ".json"
+#define CLAIM_SIZE_MAX	 (1024U * 1024)
+#define FOLDER_LOCK_MS	 2000
+#define LOCK_POLL_NS	 20000000L
+
+struct pt_claims {
+	struct pt_host *folder; /* gate to <dir>: reading goes through it */
+	int claims;
+	int work;
+};
+
+static int make_folders(const struct pt_host *host, const char *dir, struct pt_err *err)
+{
+	static const char *const below[] = {"", "/claims", "/work"};
+
+	for (size_t i = 0; i < PT_ARRAY_SIZE(below); i++) {
+		PT_FREE char *path = pt_format("%s%s", dir, below[i]);
+		int r = path ? pt_host_make_dir(host, path) : -ENOMEM;
+
+		if (r < 0)
+			return pt_err_errno(err, r, "%s%s", dir, below[i]);
+	}
+	return 0;
+}
+
+/* Opens a folder that only its owner, who is us, may write to. */
+static int open_private(const struct pt_host *host, const char *dir, const char *below,
+	struct pt_err *err)
+{
+	PT_FREE char *path = pt_format("%s%s", dir, below);
+	PT_CLOSE int fd = -1;
+	struct stat st;
+
+	if (!path)
+		return pt_err_nomem(err);
+	fd = pt_host_openat(host, path, O_RDONLY | O_DIRECTORY);
+	if (fd < 0)
+		return pt_err_errno(err, fd, "%s", path);
+	if (fstat(fd, &st) < 0)
+		return pt_err_errno(err, -errno, "%s", path);
+	if (st.st_uid != geteuid() || st.st_mode & (S_IWGRP | S_IWOTH))
+		return pt_err_set(err, -EPERM,
+			"%s: others than root may write to it; not trusted, remove it", path);
+	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+int pt_claims_open(struct pt_claims **ret, const struct pt_host *host, const char *dir, bool create,
+	struct pt_err *err)
+{
+	struct pt_claims PT_CLAIMS *claims = NULL;
+	int r = create ? make_folders(host, dir, err) : 0;
+
+	if (r < 0)
+		return r;
+	claims = calloc(1, sizeof(*claims));
+	if (!claims)
+		return pt_err_nomem(err);
+	claims->claims = claims->work = -1;
+	r = claims->claims = open_private(host, dir, "/claims", err);
+	if (r >= 0)
+		r = claims->work = open_private(host, dir, "/work", err);
+	if (r < 0)
+		return r;
+	{
+		char path[64];
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", claims->claims);
+		r = pt_host_open(&claims->folder, path, NULL, err);
+	}
+	if (r < 0)
+		return r;
+	*ret = PT_STEAL(claims);
+	return 0;
+}
+
+void pt_claims_close(struct pt_claims *claims)
+{
+	if (!claims)
+		return;
+	pt_host_close(claims->folder);
+	pt_close_fd(&claims->claims);
+	pt_close_fd(&claims->work);
+	free(claims);
+}
+
+void pt_claims_close_p(struct pt_claims **claims)
+{
+	pt_claims_close(PT_STEAL(*claims));
+}
+
+int pt_claims_owners(const struct pt_claims *claims, struct pt_names *ret, struct pt_err *err)
+{
+	struct pt_names PT_NAMES names = {0};
+	size_t kept = 0;
+	int r = claims ? pt_host_list(claims->folder, "/", &names) : 0;
+
+	if (r < 0)
+		return pt_err_errno(err, r, "list the claims");
+	for (size_t i = 0; i < names.count; i++) {
+		char *dot = strstr(names.name[i], SUFFIX);
+
+		if (dot && pt_streq(dot, SUFFIX)) {
+			char *name = names.name[i];
+
+			*dot = '\0';
+			names.name[i] = names.name[kept];
+			names.name[kept++] = name;
+		}
+	}
+	for (size_t i = kept; i < names.count; i++)
+		free(names.name[i]);
+	names.count = kept;
+	*ret = names;
+	names = (struct pt_names){0};
+	return 0;
+}
+
+static char *file_of(const char *owner)
+{
+	return pt_claim_owner_valid(owner) ? pt_format("%s" SUFFIX, owner) : NULL;
+}
+
+int pt_claims_load(const struct pt_claims *claims, const char *owner, struct pt_claim **ret,
+	struct pt_err *err)
+{
+	struct json_object PT_JSON *json = NULL;
+	struct pt_claim PT_CLAIM *claim = NULL;
+	PT_FREE char *file = file_of(owner);
+	PT_FREE char *text = NULL;
+	size_t length;
+	int r;
+
+	if (!claims || !file)
+		return -ENOENT;
+	r = pt_host_read(claims->folder, file, CLAIM_SIZE_MAX, &text, &length);
+	if (r == -ENOENT)
+		return r;
+	if (r < 0)
+		return pt_err_errno(err, r, "claim of %s", owner);
+	json = pt_json_parse(text, length, err);
+	r = json ? pt_claim_from_json(json, &claim, err) : -EINVAL;
+	if (r == 0 && !pt_streq(claim->owner, owner))
+		r = pt_err_set(err, -EINVAL, "it belongs to %s", claim->owner);
+	if (r < 0)
+		return pt_err_wrap(err, "claim of %s is damaged", owner);
+	*ret = PT_STEAL(claim);
+	return 0;
+}
+
+static int write_whole(int fd, const char *text)
+{
+	size_t left = strlen(text);
+
+	while (left) {
+		ssize_t n = write(fd, text, left);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		text += n;
+		left -= (size_t)n;
+	}
+	return fsync(fd) < 0 ? -errno : 0;
+}
+
+int pt_claims_save(const struct pt_claims *claims, const struct pt_claim *claim, struct pt_err *err)
+{
+	struct json_object PT_JSON *json = pt_claim_to_json(claim);
+	PT_FREE char *file = file_of(claim->owner);
+	PT_CLOSE int fd = -1;
+	const char *text;
+	int r = 0;
+
+	if (!json || !file)
+		return pt_err_nomem(err);
+	text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY);
+	fd = openat(claims->work, file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		r = -errno;
+	if (r == 0)
+		r = write_whole(fd, text);
+	if (r == 0 && renameat(claims->work, file, claims->claims, file) < 0)
+		r = -errno;
+	if (r == 0 && (fsync(claims->claims) < 0 || fsync(claims->work) < 0))
+		r = -errno;
+	return r < 0 ? pt_err_errno(err, r, "write the claim of %s", claim->owner) : 0;
+}
+
+int pt_claims_remove(const struct pt_claims *claims, const char *owner, struct pt_err *err)
+{
+	PT_FREE char *file = file_of(owner);
+
+	if (!file)
+		return pt_err_set(err, -EINVAL, "'%s' cannot own a claim", owner);
+	if (unlinkat(claims->claims, file, 0) < 0 && errno != ENOENT)
+		return pt_err_errno(err, -errno, "remove the claim of %s", owner);
+	if (fsync(claims->claims) < 0)
+		return pt_err_errno(err, -errno, "remove the claim of %s", owner);
+	return 0;
+}
+
+/* Takes the lock of a file in work, trying until the deadline. The descriptor or a negative errno. */
+static int take_lock(const struct pt_claims *claims, const char *name, long long deadline_ms)
+{
+	PT_CLOSE int fd =
+		openat(claims->work, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return -errno;
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		struct timespec pause = {.tv_nsec = LOCK_POLL_NS};
+
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (pt_now_ms() >= deadline_ms)
+			return -EWOULDBLOCK;
+		nanosleep(&pause, NULL);
+	}
+	/* out of the clean-up's hands */
+	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+int pt_claims_work_lock(const struct pt_claims *claims, const char *owner, long long deadline_ms,
+	int *ret_fd, struct pt_err *err)
+{
+	PT_FREE char *name = pt_claim_owner_valid(owner) ? pt_format("%s.lock", owner) : NULL;
+	int fd = name ? take_lock(claims, name, deadline_ms) : -EINVAL;
+
+	if (fd == -EWOULDBLOCK)
+		return pt_err_set(err, fd,
+			"functions of %s are being moved right now; try again in a minute", owner);
+	if (fd < 0)
+		return pt_err_errno(err, fd, "work lock of %s", owner);
+	*ret_fd = fd;
+	return 0;
+}
+
+bool pt_claims_work_locked(const struct pt_claims *claims, const char *owner)
+{
+	PT_CLOSE int fd = -1;
+
+	return pt_claims_work_lock(claims, owner, pt_now_ms(), &fd, NULL) == -EWOULDBLOCK;
+}
+
+static int refuse_overlap(const struct pt_claims *claims, const struct pt_claim *claim,
+	struct pt_err *err)
+{
+	struct pt_names PT_NAMES owners = {0};
+	int r = pt_claims_owners(claims, &owners, err);
+
+	if (r < 0)
+		return r;
+	pt_foreach (owner, owners.name, owners.count) {
+		struct pt_claim PT_CLAIM *other = NULL;
+
+		if (pt_streq(*owner, claim->owner))
+			continue;
+		r = pt_claims_load(claims, *owner, &other, err);
+		if (r == -ENOENT)
+			continue;
+		if (r < 0)
+			return r;
+		pt_foreach (function, claim->function, claim->count) {
+			if (pt_claim_find(other, &function->bdf))
+				return pt_err_set(err, -EBUSY, "%s: claimed by %s since before",
+					PT_BDF(&function->bdf), *owner);
+		}
+	}
+	return 0;
+}
+
+int pt_claims_save_exclusive(const struct pt_claims *claims, const struct pt_claim *claim,
+	struct pt_err *err)
+{
+	PT_CLOSE int lock = take_lock(claims, ".folder", pt_now_ms() + FOLDER_LOCK_MS);
+	int r;
+
+	if (lock < 0)
+		return pt_err_errno(err, lock, "lock of the claims folder");
+	r = refuse_overlap(claims, claim, err);
+	return r < 0 ? r : pt_claims_save(claims, claim, err);
+}

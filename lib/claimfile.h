@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/*
+ * Claims on disk: one file per owner in <dir>/claims, written so that a crash at any instant leaves the
+ * old or the new one (temporary file, fsync, rename, fsync of the folder). Temporary files and locks
+ * live in <dir>/work. Lock files are never unlinked.
+ */
+#ifndef PT_CLAIMFILE_H
+#define PT_CLAIMFILE_H
+
+#include "claim.h"
+
+struct pt_claims; /* an open claims folder */
+
+/*
+ * Opens dir (a path on the host), making it and its two folders when create is set.
+ * -ENOENT without create: there are no claims. -EPERM: others than its owner may write to it.
+ */
+int pt_claims_open(struct pt_claims **ret, const struct pt_host *host, const char *dir, bool create,
+	struct pt_err *err);
+void pt_claims_close(struct pt_claims *claims);
+void pt_claims_close_p(struct pt_claims **claims);
+#define PT_CLAIMS PT_CLEANUP(pt_claims_close_p)
+
+/* The owners that have a claim; claims may be NULL (none). */
+int pt_claims_owners(const struct pt_claims *claims, struct pt_names *ret, struct pt_err *err);
+
+/* -ENOENT: the owner has none (err is not filled). -EINVAL: the file is damaged. */
+int pt_claims_load(const struct pt_claims *claims, const char *owner, struct pt_claim **ret,
+	struct pt_err *err);
+
+/* Writes the claim durably. */
+int pt_claims_save(const struct pt_claims *claims, const struct pt_claim *claim, struct pt_err *err);
+
+/*
+ * As pt_claims_save, unless another owner's claim holds one of its functions: then -EBUSY, and err names
+ * both. Looking and writing happen under the folder lock.
+ */
+int pt_claims_save_exclusive(const struct pt_claims *claims, const struct pt_claim *claim,
+	struct pt_err *err);
+
+/* Ends a claim, durably. No claim is no error. */
+int pt_claims_remove(const struct pt_claims *claims, const char *owner, struct pt_err *err);
+
+/*
+ * The work lock of an owner's claim: whoever moves its functions holds it. ret_fd is closed to release.
+ * Tries until deadline_ms; -EWOULDBLOCK: somebody else is moving them.
+ */
+int pt_claims_work_lock(const struct pt_claims *claims, const char *owner, long long deadline_ms,
+	int *ret_fd, struct pt_err *err);
+
+/* Whether somebody holds the work lock now. */
+bool pt_claims_work_locked(const struct pt_claims *claims, const char *owner);
+
+#endif

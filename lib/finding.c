@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "finding.h"
+#include "json.h"
+
+void pt_findings_add(struct pt_findings *findings, const char *tag, enum pt_severity severity,
+	enum pt_refusal refusal, char *subject, char *message, char *hint)
+{
+	struct pt_finding *slot = NULL;
+
+	if (subject && message)
+		slot = pt_array_grow(&findings->finding, &findings->count, sizeof(*slot));
+	if (!slot) {
+		findings->failed = true;
+		free(subject);
+		free(message);
+		free(hint);
+		return;
+	}
+	*slot = (struct pt_finding){tag, severity, refusal, subject, message, hint};
+}
+
+void pt_findings_clear(struct pt_findings *findings)
+{
+	pt_foreach (finding, findings->finding, findings->count) {
+		free(finding->subject);
+		free(finding->message);
+		free(finding->hint);
+	}
+	free(findings->finding);
+	*findings = (struct pt_findings){0};
+}
+
+const char *pt_severity_name(enum pt_severity severity)
+{
+	static const char *const name[] = {
+		[PT_INFO] = "info", [PT_WARNING] = "warning", [PT_ERROR] = "error"};
+
+	return name[severity];
+}
+
+size_t pt_findings_count(const struct pt_findings *findings, enum pt_severity severity)
+{
+	size_t count = 0;
+
+	pt_foreach (finding, findings->finding, findings->count)
+		count += finding->severity == severity;
+	return count;
+}
+
+const struct pt_finding *pt_findings_refusing(const struct pt_findings *findings, bool moves)
+{
+	pt_foreach (finding, findings->finding, findings->count) {
+		if (finding->refusal == PT_REFUSE_OWNER || (moves && finding->refusal == PT_REFUSE))
+			return finding;
+	}
+	return NULL;
+}
+
+struct json_object *pt_findings_to_json(const struct pt_findings *findings)
+{
+	struct json_object *json = json_object_new_array();
+
+	pt_foreach (finding, findings->finding, findings->count) {
+		struct json_object *one = json_object_new_object();
+
+		pt_json_add_text(one, "tag", finding->tag);
+		pt_json_add_text(one, "severity", pt_severity_name(finding->severity));
+		pt_json_add_text(one, "subject", finding->subject);
+		pt_json_add_text(one, "message", finding->message);
+		pt_json_add_text(one, "hint", finding->hint);
+		json_object_array_add(json, one);
+	}
+	return json;
+}

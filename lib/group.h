@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/*
+ * IOMMU groups: what cannot be separated. Source: Documentation/driver-api/vfio.rst.
+ */
+#ifndef PT_GROUP_H
+#define PT_GROUP_H
+
+#include "pcidev.h"
+
+#define PT_IOMMU_CLASS "/sys/class/iommu"
+
+struct pt_group {
+	int number;
+	struct pt_names member; /* every name in the group, PCI or not */
+	struct pt_bdf *function; /* its PCI functions, bridges included, in order */
+	size_t function_count;
+};
+
+/*
+ * Reads the group of the device folder named device below PT_PCI_DEVICES.
+ * -ENOENT: it is in none. -EINVAL: a member looks like a PCI address and is none (a caller cannot
+ * know then what belongs to the group). members stays filled on -EINVAL. End with pt_group_clear in every case.
+ */
+int pt_group_read(const struct pt_host *host, const char *device, struct pt_group *ret,
+	struct pt_err *err);
+void pt_group_clear(struct pt_group *group);
+#define PT_GROUP PT_CLEANUP(pt_group_clear)
+
+/* Whether an IOMMU is active: /sys/class/iommu has an entry. */
+bool pt_iommu_active(const struct pt_host *host);
+
+#endif

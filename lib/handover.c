@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+
+#include "bind.h"
+#include "handover.h"
+#include "modules.h"
+
+/* One function on its way. */
+struct mover {
+	struct pt_claim_function *function; /* borrowed */
+	unsigned int wave;		    /* its place within its slot */
+	bool active;			    /* still to be moved */
+	bool gone;			    /* from the bus */
+	char was[PT_DRIVER_TEXT];	    /* driver when the handover began, "" for none */
+	long long spent_ms;
+	int result;
+	struct pt_err err;
+	struct pt_bind bind;
+	long long begun_ms;
+	bool busy; /* bind was started in this wave */
+};
+
+struct movers {
+	struct mover *mover;
+	size_t count;
+	unsigned int waves;
+};
+
+/* What one step does to a function. False: nothing. */
+typedef bool step_plan(const struct mover *mover, enum pt_bind_kind *kind, const char **driver);
+
+static void free_movers(struct movers *movers)
+{
+	free(movers->mover);
+}
+
+static int make_movers(struct pt_claim *claim, struct movers *ret)
+{
+	*ret = (struct movers){.mover = calloc(claim->count ? claim->count : 1, sizeof(struct mover)),
+		.count = claim->count};
+	if (!ret->mover)
+		return -ENOMEM;
+	for (size_t i = 0; i < claim->count; i++) {
+		struct mover *mover = &ret->mover[i];
+
+		mover->function = &claim->function[i];
+		/* functions are in order of address: those of a slot are neighbours */
+		if (i && pt_bdf_same_slot(&mover->function->bdf, &mover[-1].function->bdf))
+			mover->wave = mover[-1].wave + 1;
+		if (mover->wave >= ret->waves)
+			ret->waves = mover->wave + 1;
+	}
+	return 0;
+}
+
+static void fail(struct mover *mover, int result)
+{
+	mover->active = false;
+	mover->result = result;
+}
+
+static long long wave_deadline(const struct pt_handover *handover, long long phase_deadline)
+{
+	long long deadline = pt_now_ms() + handover->write_ms;
+
+	return deadline < phase_deadline ? deadline : phase_deadline;
+}
+
+static void start_wave(const struct pt_handover *handover, struct movers *movers, unsigned int wave,
+	step_plan *plan)
+{
+	pt_foreach (mover, movers->mover, movers->count) {
+		enum pt_bind_kind kind;
+		const char *driver = "";
+
+		mover->busy = mover->active && mover->wave == wave && plan(mover, &kind, &driver);
+		if (!mover->busy)
+			continue;
+		mover->begun_ms = pt_now_ms();
+		pt_bind_start(handover->host, &mover->bind, kind, &mover->function->bdf, driver,
+			handover->lock_fd);
+	}
+}
+
+static void finish_wave(const struct pt_handover *handover, struct movers *movers,
+	long long deadline_ms)
+{
+	pt_foreach (mover, movers->mover, movers->count) {
+		int r;
+
+		if (!mover->busy)
+			continue;
+		r = pt_bind_finish(handover->host, &mover->bind, deadline_ms);
+		mover->spent_ms += pt_now_ms() - mover->begun_ms;
+		if (r == 0)
+			continue;
+		mover->err = mover->bind.err;
+		fail(mover, r);
+	}
+}
+
+/* Brings every active function through one step. The first failure, or 0; the others go on. */
+static int run_step(const struct pt_handover *handover, struct movers *movers, step_plan *plan,
+	long long phase_deadline, bool stop_at_failure)
+{
+	int result = 0;
+
+	for (unsigned int wave = 0; wave < movers->waves; wave++) {
+		start_wave(handover, movers, wave, plan);
+		finish_wave(handover, movers, wave_deadline(handover, phase_deadline));
+		pt_foreach (mover, movers->mover, movers->count) {
+			if (mover->busy && mover->result < 0 && result == 0)
+				result = mover->result;
+		}
+		if (result < 0 && stop_at_failure)
+			break;
+	}
+	return result;
+}
+
+static void tell(const struct pt_handover *handover, const struct mover *mover, const char *to)
+{
+	pt_log(handover->log, PT_LOG_INFO, "%s: %s %s -> %s (%.2f s)%s", mover->function->label,
+		PT_BDF(&mover->function->bdf), mover->was[0] ? mover->was : "no driver",
+		to ? to : "no driver", (double)mover->spent_ms / 1000,
+		mover->function->companion ? ", shares the IOMMU group" : "");
+}
+
+static void tell_stays(const struct pt_handover *handover, const struct mover *mover)
+{
+	pt_log(handover->log, PT_LOG_INFO, "%s: %s stays on %s", mover->function->label,
+		PT_BDF(&mover->function->bdf), mover->was[0] ? mover->was : "no driver");
+}
+
+/* Reads the driver that a function has now into was. */
+static int read_was(const struct pt_host *host, struct mover *mover)
+{
+	PT_FREE char *driver = NULL;
+	int r = pt_function_read_driver(host, &mover->function->bdf, &driver);
+
+	mover->gone = r == -ENODEV;
+	if (mover->gone)
+		return pt_err_set(&mover->err, r, "%s: is gone from the bus",
+			PT_BDF(&mover->function->bdf));
+	if (r < 0)
+		return pt_err_errno(
+			&mover->err, r, "%s: read its driver", PT_BDF(&mover->function->bdf));
+	snprintf(mover->was, sizeof(mover->was), "%s", driver ? driver : "");
+	return 0;
+}
+
+static bool plan_vfio_override(const struct mover *mover, enum pt_bind_kind *kind,
+	const char **driver)
+{
+	(void)mover;
+	*kind = PT_BIND_OVERRIDE;
+	*driver = PT_VFIO_PCI;
+	return true;
+}
+
+static bool plan_unbind(const struct mover *mover, enum pt_bind_kind *kind, const char **driver)
+{
+	*kind = PT_BIND_UNBIND;
+	*driver = "";
+	return mover->was[0] != '\0';
+}
+
+static bool plan_vfio_attach(const struct mover *mover, enum pt_bind_kind *kind,
+	const char **driver)
+{
+	(void)mover;
+	*kind = PT_BIND_ATTACH;
+	*driver = PT_VFIO_PCI;
+	return true;
+}
+
+static int find_what_to_take(const struct pt_handover *handover, struct movers *movers,
+	struct pt_err *err)
+{
+	pt_foreach (mover, movers->mover, movers->count) {
+		int r = read_was(handover->host, mover);
+
+		if (r < 0) {
+			if (err)
+				*err = mover->err;
+			return r;
+		}
+		mover->active = !pt_streq(mover->was, PT_VFIO_PCI);
+		if (!mover->active)
+			tell_stays(handover, mover);
+	}
+	return 0;
+}
+
+/* keep_failed: what bears an error already stays in the claim, at home or not. */
+static int give_back(const struct pt_handover *handover, struct pt_claim *claim, bool keep_failed,
+	struct pt_err *err);
+
+/* Notes on the claim what hangs in the kernel: it must not be forgotten even when it looks at home. */
+static void note_hanging(struct movers *movers)
+{
+	pt_foreach (mover, movers->mover, movers->count) {
+		if (mover->result == -ETIME)
+			pt_claim_set_error(mover->function, mover->err.text);
+	}
+}
+
+static void first_error(const struct movers *movers, struct pt_err *err)
+{
+	pt_foreach (mover, movers->mover, movers->count) {
+		if (mover->result < 0 && !mover->gone) {
+			if (err)
+				*err = mover->err;
+			return;
+		}
+	}
+}
+
+int pt_handover_take(const struct pt_handover *handover, struct pt_claim *claim, struct pt_err *err)
+{
+	static step_plan *const steps[] = {plan_vfio_override, plan_unbind, plan_vfio_attach};
+	long long deadline = pt_now_ms() + handover->phase_ms;
+	struct movers movers __attribute__((cleanup(free_movers))) = {0};
+	int r = make_movers(claim, &movers);
+
+	if (r < 0)
+		return pt_err_nomem(err);
+	r = find_what_to_take(handover, &movers, err);
+	if (r < 0)
+		return r; /* nothing was written yet */
+	for (size_t i = 0; r == 0 && i < PT_ARRAY_SIZE(steps); i++)
+		r = run_step(handover, &movers, steps[i], deadline, true);
+	if (r < 0) {
+		first_error(&movers, err);
+		note_hanging(&movers);
+		give_back(handover, claim, true, NULL);
+		return r;
+	}
+	pt_foreach (mover, movers.mover, movers.count) {
+		pt_claim_set_error(mover->function, NULL);
+		if (mover->active)
+			tell(handover, mover, PT_VFIO_PCI);
+	}
+	return 0;
+}
+
+static bool at_home(const struct mover *mover)
+{
+	return pt_streq(mover->was, mover->function->driver ? mover->function->driver : "");
+}
+
+/*
+ * While the origin driver is being bound, the override must not keep it away: an administrator may have
+ * set an override for later, after the driver was bound.
+ */
+static bool plan_open_override(const struct mover *mover, enum pt_bind_kind *kind,
+	const char **driver)
+{
+	const struct pt_claim_function *function = mover->function;
+	bool in_the_way = function->driver && function->override &&
+			  !pt_streq(function->driver, function->override);
+
+	*kind = PT_BIND_OVERRIDE;
+	*driver = in_the_way || !function->override ? "" : function->override;
+	return !at_home(mover);
+}
+
+static bool plan_leave_vfio(const struct mover *mover, enum pt_bind_kind *kind, const char **driver)
+{
+	return !at_home(mover) && plan_unbind(mover, kind, driver);
+}
+
+static bool plan_home_attach(const struct mover *mover, enum pt_bind_kind *kind,
+	const char **driver)
+{
+	*kind = PT_BIND_ATTACH;
+	*driver = mover->function->driver;
+	return !at_home(mover) && mover->function->driver;
+}
+
+static bool plan_home_override(const struct mover *mover, enum pt_bind_kind *kind,
+	const char **driver)
+{
+	*kind = PT_BIND_OVERRIDE;
+	*driver = mover->function->override ? mover->function->override : "";
+	return true;
+}
+
+/* Loads the modules of origin drivers that were unloaded meanwhile. */
+static void ensure_home_drivers(const struct pt_handover *handover, struct movers *movers,
+	long long phase_deadline)
+{
+	pt_foreach (mover, movers->mover, movers->count) {
+		int r;
+
+		if (!mover->active || at_home(mover) || !mover->function->driver)
+			continue;
+		r = pt_module_ensure(handover->host, mover->function->driver,
+			wave_deadline(handover, phase_deadline), &mover->err);
+		if (r < 0) {
+			pt_err_wrap(&mover->err, "%s", PT_BDF(&mover->function->bdf));
+			fail(mover, r);
+		}
+	}
+}
+
+/*
+ * Decides for each function whether it is to be moved. One that a third driver holds was moved by
+ * somebody since: it may be in use there, so only a leftover override of ours is taken away.
+ */
+static void find_what_to_return(const struct pt_handover *handover, struct movers *movers)
+{
+	pt_foreach (mover, movers->mover, movers->count) {
+		int r = read_was(handover->host, mover);
+
+		if (r < 0) {
+			fail(mover, r);
+			continue;
+		}
+		mover->active = true;
+		if (at_home(mover) || !mover->was[0] || pt_streq(mover->was, PT_VFIO_PCI))
+			continue;
+		pt_log(handover->log, PT_LOG_WARNING,
+			"%s: %s was bound to %s by somebody since; left there, its origin was %s",
+			mover->function->label, PT_BDF(&mover->function->bdf), mover->was,
+			mover->function->driver ? mover->function->driver : "no driver");
+		/* at home from now on, as far as the driver goes */
+		if (pt_set_text(&mover->function->driver, mover->was) < 0)
+			fail(mover, -ENOMEM);
+	}
+}
+
+/* Makes a PF have as many VFs as it had; binding them is up to the kernel's autoprobe. */
+static int restore_vfs(const struct pt_handover *handover, const struct mover *mover,
+	long long phase_deadline, struct pt_err *err)
+{
+	const struct pt_claim_function *function = mover->function;
+	PT_FREE char *is = NULL;
+	char path[PT_PCI_PATH], wanted[16];
+	struct pt_write write;
+	int r;
+
+	if (function->vfs <= 0)
+		return 0;
+	snprintf(wanted, sizeof(wanted), "%d", function->vfs);
+	pt_pci_path(&function->bdf, "sriov_numvfs", path);
+	r = pt_host_read_line(handover->host, path, &is);
+	if (r == 0 && pt_streq(is, wanted))
+		return 0;
+	r = pt_host_write_start(handover->host, path, wanted, handover->lock_fd, &write, err);
+	if (r == 0)
+		r = pt_host_write_wait(&write, wave_deadline(handover, phase_deadline), err);
+	pt_free_char(&is);
+	if (pt_host_read_line(handover->host, path, &is) == 0 && pt_streq(is, wanted))
+		return 0;
+	return pt_err_set(err, r < 0 ? r : -EIO, "%s: had %s virtual functions, has %s now",
+		PT_BDF(&function->bdf), wanted, is ? is : "none");
+}
+
+static void restore_all_vfs(const struct pt_handover *handover, struct movers *movers,
+	long long phase_deadline)
+{
+	pt_foreach (mover, movers->mover, movers->count) {
+		int r = mover->active
+				? restore_vfs(handover, mover, phase_deadline, &mover->err)
+				: 0;
+
+		if (r < 0)
+			fail(mover, r);
+	}
+}
+
+/* Tells how each function ended and takes out of the claim what ended. How many stay. */
+static size_t settle(const struct pt_handover *handover, struct pt_claim *claim,
+	struct movers *movers, bool keep_failed)
+{
+	size_t stay = 0;
+
+	/* backwards: removing moves what comes behind */
+	for (size_t i = movers->count; i-- > 0;) {
+		struct mover *mover = &movers->mover[i];
+		struct pt_claim_function *function = mover->function;
+
+		if (mover->gone) {
+			pt_log(handover->log, PT_LOG_WARNING, "%s: %s; nothing to return",
+				function->label, mover->err.text);
+			pt_claim_remove(claim, &function->bdf);
+		} else if (mover->result < 0) {
+			pt_log(handover->log, PT_LOG_ERROR, "%s: %s", function->label,
+				mover->err.text);
+			pt_claim_set_error(function, mover->err.text);
+			stay++;
+		} else if (keep_failed && function->error) {
+			stay++;
+		} else {
+			pt_claim_remove(claim, &function->bdf);
+		}
+	}
+	return stay;
+}
+
+static int give_back(const struct pt_handover *handover, struct pt_claim *claim, bool keep_failed,
+	struct pt_err *err)
+{
+	static step_plan *const steps[] = {
+		plan_open_override, plan_leave_vfio, plan_home_attach, plan_home_override};
+	long long deadline = pt_now_ms() + handover->phase_ms;
+	struct movers movers __attribute__((cleanup(free_movers))) = {0};
+	size_t stay;
+
+	if (make_movers(claim, &movers) < 0)
+		return pt_err_nomem(err);
+	find_what_to_return(handover, &movers);
+	for (size_t i = 0; i < PT_ARRAY_SIZE(steps); i++) {
+		if (steps[i] == plan_home_attach)
+			ensure_home_drivers(handover, &movers, deadline);
+		run_step(handover, &movers, steps[i], deadline, false);
+	}
+	restore_all_vfs(handover, &movers, deadline);
+	pt_foreach (mover, movers.mover, movers.count) {
+		if (mover->result == 0 && at_home(mover))
+			tell_stays(handover, mover);
+		else if (mover->result == 0)
+			tell(handover, mover, mover->function->driver);
+	}
+	first_error(&movers, err);
+	stay = settle(handover, claim, &movers, keep_failed);
+	if (!stay)
+		return 0;
+	return err && err->code ? pt_err_wrap(err, "%zu function%s not returned", stay,
+					  stay == 1 ? "" : "s")
+				: pt_err_set(err, -EIO, "%zu function%s not returned", stay,
+					  stay == 1 ? "" : "s");
+}
+
+int pt_handover_give_back(const struct pt_handover *handover, struct pt_claim *claim,
+	struct pt_err *err)
+{
+	int r;
+
+	if (err)
+		*err = (struct pt_err){0};
+	r = give_back(handover, claim, false, err);
+	return r < 0 ? -EIO : 0;
+}

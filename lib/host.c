@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "host.h"
+
+#define SMALL_FILE 4096
+
+struct pt_host {
+	int root;
+	bool live;
+	pt_host_writer *writer;
+	void *writer_data;
+	const struct pt_log *log;
+};
+
+static int write_to_kernel(void *data, int root, const char *path, int fd, const char *text)
+{
+	size_t length = strlen(text);
+	ssize_t n;
+
+	(void)data;
+	(void)root;
+	(void)path;
+	/* one write(2) whatever happens: sysfs takes each call as a command of its own */
+	n = write(fd, text, length);
+	if (n < 0)
+		return -errno;
+	return (size_t)n == length ? 0 : -EIO;
+}
+
+int pt_host_open(struct pt_host **ret, const char *root, const struct pt_log *log,
+	struct pt_err *err)
+{
+	struct pt_host *host;
+	int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return pt_err_errno(err, -errno, "%s", root);
+	host = calloc(1, sizeof(*host));
+	if (!host) {
+		close(fd);
+		return pt_err_nomem(err);
+	}
+	*host = (struct pt_host){
+		.root = fd, .live = pt_streq(root, "/"), .writer = write_to_kernel, .log = log};
+	*ret = host;
+	return 0;
+}
+
+void pt_host_close(struct pt_host *host)
+{
+	if (!host)
+		return;
+	close(host->root);
+	free(host);
+}
+
+void pt_host_close_p(struct pt_host **host)
+{
+	pt_host_close(PT_STEAL(*host));
+}
+
+void pt_host_set_writer(struct pt_host *host, pt_host_writer *writer, void *data)
+{
+	host->writer = writer;
+	host->writer_data = data;
+}
+
+const struct pt_log *pt_host_log(const struct pt_host *host)
+{
+	return host->log;
+}
+
+bool pt_host_is_live(const struct pt_host *host)
+{
+	return host->live;
+}
+
+int pt_host_openat(const struct pt_host *host, const char *path, int flags)
+{
+	struct open_how how = {
+		.flags = (unsigned long long)flags | O_CLOEXEC,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+	long fd = syscall(SYS_openat2, host->root, path, &how, sizeof(how));
+
+	return fd < 0 ? -errno : (int)fd;
+}
+
+int pt_host_read(const struct pt_host *host, const char *path, size_t cap, char **ret,
+	size_t *ret_length)
+{
+	PT_CLOSE int fd = pt_host_openat(host, path, O_RDONLY | O_NONBLOCK);
+	PT_FREE char *text = NULL;
+	size_t length = 0, size = 0;
+
+	if (fd < 0)
+		return fd;
+	for (;;) {
+		ssize_t n;
+
+		if (length == size) {
+			char *grown;
+
+			size = size ? size * 2 : SMALL_FILE;
+			grown = realloc(text, size + 1);
+			if (!grown)
+				return -ENOMEM;
+			text = grown;
+		}
+		n = read(fd, text + length, size - length);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		length += (size_t)n;
+		if (length > cap)
+			return -EFBIG;
+	}
+	text[length] = '\0';
+	if (ret_length)
+		*ret_length = length;
+	*ret = PT_STEAL(text);
+	return 0;
+}
+
+int pt_host_read_line(const struct pt_host *host, const char *path, char **ret)
+{
+	PT_FREE char *text = NULL;
+	int r = pt_host_read(host, path, SMALL_FILE, &text, NULL);
+
+	if (r < 0)
+		return r;
+	text[strcspn(text, "\n")] = '\0';
+	*ret = PT_STEAL(text);
+	return 0;
+}
+
+int pt_host_link(const struct pt_host *host, const char *path, char **ret)
+{
+	PT_CLOSE int fd = pt_host_openat(host, path, O_PATH | O_NOFOLLOW);
+	char target[4096];
+	ssize_t n;
+	char *copy;
+
+	if (fd < 0)
+		return fd;
+	n = readlinkat(fd, "", target, sizeof(target));
+	if (n < 0)
+		return errno == ENOENT ? -EINVAL : -errno; /* ENOENT: the handle is no link */
+	if ((size_t)n == sizeof(target))
+		return -ENAMETOOLONG;
+	copy = strndup(target, (size_t)n);
+	if (!copy)
+		return -ENOMEM;
+	*ret = copy;
+	return 0;
+}
+
+int pt_host_link_name(const struct pt_host *host, const char *path, char **ret)
+{
+	PT_FREE char *target = NULL;
+	const char *slash;
+	int r = pt_host_link(host, path, &target);
+
+	if (r < 0)
+		return r;
+	slash = strrchr(target, '/');
+	*ret = strdup(slash ? slash + 1 : target);
+	return *ret ? 0 : -ENOMEM;
+}
+
+bool pt_host_exists(const struct pt_host *host, const char *path)
+{
+	PT_CLOSE int fd = pt_host_openat(host, path, O_PATH);
+
+	return fd >= 0;
+}
+
+void pt_names_free(struct pt_names *names)
+{
+	pt_foreach (name, names->name, names->count)
+		free(*name);
+	free(names->name);
+	*names = (struct pt_names){0};
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	const char *const *x = a, *const *y = b;
+
+	return strcmp(*x, *y);
+}
+
+int pt_host_list(const struct pt_host *host, const char *path, struct pt_names *ret)
+{
+	struct pt_names PT_NAMES names = {0};
+	PT_CLOSEDIR DIR *dir = NULL;
+	int fd = pt_host_openat(host, path, O_RDONLY | O_DIRECTORY);
+
+	if (fd < 0)
+		return fd;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	for (;;) {
+		struct dirent *entry;
+		char **name;
+
+		errno = 0;
+		entry = readdir(dir);
+		if (!entry) {
+			if (errno)
+				return -errno;
+			break;
+		}
+		if (entry->d_name[0] == '.')
+			continue;
+		name = pt_array_grow(&names.name, &names.count, sizeof(*name));
+		if (!name || !(*name = strdup(entry->d_name)))
+			return -ENOMEM;
+	}
+	if (names.count)
+		qsort(names.name, names.count, sizeof(*names.name), compare_names);
+	*ret = names;
+	names = (struct pt_names){0};
+	return 0;
+}
+
+int pt_host_make_dir(const struct pt_host *host, const char *path)
+{
+	PT_FREE char *parent = strdup(path);
+	PT_CLOSE int fd = -1;
+	char *slash;
+
+	if (!parent)
+		return -ENOMEM;
+	slash = strrchr(parent, '/');
+	if (!slash || !slash[1])
+		return -EINVAL;
+	*slash = '\0';
+	fd = pt_host_openat(host, *parent ? parent : "/", O_PATH | O_DIRECTORY);
+	if (fd < 0)
+		return fd;
+	if (mkdirat(fd, slash + 1, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	return 0;
+}
+
+struct write_work {
+	const struct pt_host *host;
+	const char *path;
+	const char *text;
+	int fd;
+};
+
+static int write_in_child(void *data, int out)
+{
+	const struct write_work *work = data;
+
+	(void)out;
+	return work->host->writer(work->host->writer_data, work->host->root, work->path, work->fd,
+		work->text);
+}
+
+int pt_host_write_start(const struct pt_host *host, const char *path, const char *text, int lock_fd,
+	struct pt_write *ret, struct pt_err *err)
+{
+	PT_CLOSE int fd = pt_host_openat(host, path, O_WRONLY | O_NOFOLLOW);
+	struct write_work work = {.host = host, .path = path, .text = text, .fd = fd};
+	/* the root is kept for a made kernel only: for the real one it is of no use to the child */
+	int keep[] = {fd, lock_fd, host->writer == write_to_kernel ? -1 : host->root};
+
+	*ret = (struct pt_write){.child = PT_CHILD_NONE};
+	snprintf(ret->path, sizeof(ret->path), "%s", path);
+	if (fd < 0)
+		return pt_err_errno(err, fd, "%s", path);
+	return pt_child_start(
+		&ret->child, write_in_child, &work, keep, PT_ARRAY_SIZE(keep), false, err);
+}
+
+int pt_host_write_wait(struct pt_write *write, long long deadline_ms, struct pt_err *err)
+{
+	int r = pt_child_wait(&write->child, deadline_ms);
+
+	if (r == -ETIME)
+		return pt_err_set(err, r, "%s: the kernel has not answered by the deadline",
+			write->path);
+	if (r < 0)
+		return pt_err_errno(err, r, "%s", write->path);
+	return 0;
+}

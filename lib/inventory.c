@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+
+#include "inventory.h"
+#include "json.h"
+
+const struct pt_function *pt_inventory_find(const struct pt_inventory *inventory,
+	const struct pt_bdf *bdf)
+{
+	pt_foreach (function, inventory->function, inventory->count) {
+		if (pt_bdf_compare(&function->bdf, bdf) == 0)
+			return function;
+	}
+	return NULL;
+}
+
+static int compare_functions(const void *a, const void *b)
+{
+	const struct pt_function *x = a, *y = b;
+
+	return pt_bdf_compare(&x->bdf, &y->bdf);
+}
+
+static int append(struct pt_inventory *inventory, struct pt_function *function)
+{
+	struct pt_function *slot =
+		pt_array_grow(&inventory->function, &inventory->count, sizeof(*slot));
+
+	if (!slot) {
+		pt_function_clear(function);
+		return -ENOMEM;
+	}
+	*slot = *function;
+	*function = (struct pt_function){0};
+	return 0;
+}
+
+static void sort(struct pt_inventory *inventory)
+{
+	if (inventory->count)
+		qsort(inventory->function, inventory->count, sizeof(*inventory->function),
+			compare_functions);
+}
+
+int pt_inventory_add(const struct pt_host *host, struct pt_inventory *inventory,
+	const struct pt_bdf *bdf, struct pt_err *err)
+{
+	struct pt_function function;
+	int r;
+
+	if (pt_inventory_find(inventory, bdf))
+		return 0;
+	r = pt_function_read(host, bdf, &function, err);
+	if (r < 0)
+		return r;
+	if (append(inventory, &function) < 0)
+		return pt_err_nomem(err);
+	sort(inventory);
+	return 0;
+}
+
+int pt_inventory_read_all(const struct pt_host *host, struct pt_inventory *ret, struct pt_err *err)
+{
+	struct pt_inventory PT_INVENTORY inventory = {0};
+	struct pt_bdf *found = NULL;
+	size_t count = 0;
+	int r = pt_functions_matching(host, "", &found, &count, err);
+
+	pt_foreach (bdf, found, count) {
+		struct pt_function function;
+
+		r = pt_function_read(host, bdf, &function, err);
+		if (r == -ENODEV) { /* unplugged since the listing */
+			r = 0;
+			continue;
+		}
+		if (r == 0 && append(&inventory, &function) < 0)
+			r = pt_err_nomem(err);
+		if (r < 0)
+			break;
+	}
+	free(found);
+	if (r < 0)
+		return r;
+	sort(&inventory);
+	inventory.iommu_active = pt_iommu_active(host);
+	*ret = inventory;
+	inventory = (struct pt_inventory){0};
+	return 0;
+}
+
+void pt_inventory_clear(struct pt_inventory *inventory)
+{
+	pt_foreach (function, inventory->function, inventory->count)
+		pt_function_clear(function);
+	free(inventory->function);
+	*inventory = (struct pt_inventory){0};
+}
+
+static struct json_object *bar_to_json(const struct pt_bar *bar)
+{
+	struct json_object *json = json_object_new_object();
+
+	json_object_object_add(json, "start", json_object_new_uint64(bar->start));
+	json_object_object_add(json, "size", json_object_new_uint64(bar->size));
+	json_object_object_add(json, "memory", json_object_new_boolean(bar->memory));
+	json_object_object_add(json, "64bit", json_object_new_boolean(bar->is_64bit));
+	json_object_object_add(json, "prefetchable", json_object_new_boolean(bar->prefetchable));
+	return json;
+}
+
+static void add_flag(struct json_object *json, const char *key, bool value)
+{
+	json_object_object_add(json, key, json_object_new_boolean(value));
+}
+
+static void add_number(struct json_object *json, const char *key, int value)
+{
+	json_object_object_add(json, key, json_object_new_int(value));
+}
+
+static struct json_object *function_to_json(const struct pt_function *function)
+{
+	struct json_object *json = json_object_new_object();
+	struct json_object *bars = json_object_new_array();
+	struct json_object *vfs = json_object_new_array();
+
+	pt_json_add_text(json, "bdf", PT_BDF(&function->bdf));
+	add_flag(json, "info_ok", function->info_ok);
+	pt_json_add_text(json, "vendor", function->vendor);
+	pt_json_add_text(json, "device", function->device);
+	pt_json_add_text(json, "subsystem_vendor", function->subvendor);
+	pt_json_add_text(json, "subsystem_device", function->subdevice);
+	add_number(json, "class", (int)function->class);
+	add_flag(json, "bridge", function->is_bridge);
+	pt_json_add_text(json, "driver", function->driver);
+	pt_json_add_text(json, "driver_override", function->override);
+	pt_json_add_text(json, "modalias", function->modalias);
+	add_number(json, "iommu_group", function->group);
+	add_number(json, "numa_node", function->numa_node);
+	add_number(json, "boot_vga", function->boot_vga);
+	pt_json_add_text(json, "physfn", function->has_physfn ? PT_BDF(&function->physfn) : NULL);
+	add_number(json, "sriov_numvfs", function->vfs);
+	add_number(json, "sriov_totalvfs", function->vfs_max);
+	pt_foreach (vf, function->vf, function->vf_count)
+		json_object_array_add(vfs, json_object_new_string(PT_BDF(vf)));
+	json_object_object_add(json, "virtfns", vfs);
+	add_flag(json, "reset", function->has_reset);
+	pt_json_add_text(json, "reset_method", function->reset_methods);
+	pt_json_add_text(json, "power_state", function->power_state);
+	add_flag(json, "d3cold_allowed", function->d3cold_allowed);
+	pt_foreach (bar, function->bar, PT_PCI_BARS)
+		json_object_array_add(bars, bar_to_json(bar));
+	json_object_object_add(json, "bars", bars);
+	add_flag(json, "mdev", function->has_mdev);
+	add_flag(json, "nvidia", function->has_nvidia);
+	add_flag(json, "vfio_dev", function->has_vfio_dev);
+	return json;
+}
+
+struct json_object *pt_inventory_to_json(const struct pt_inventory *inventory)
+{
+	struct json_object *json = json_object_new_object();
+	struct json_object *functions = json_object_new_array();
+
+	add_flag(json, "iommu_active", inventory->iommu_active);
+	pt_foreach (function, inventory->function, inventory->count)
+		json_object_array_add(functions, function_to_json(function));
+	json_object_object_add(json, "functions", functions);
+	return json;
+}
+
+static int read_bdf(struct pt_json_reader *reader, const char *key, struct pt_bdf *ret)
+{
+	const char *text = pt_json_text(reader, key, PT_JSON_MAY_BE_NULL);
+
+	if (!text)
+		return 0;
+	if (!pt_bdf_parse(text, ret)) {
+		pt_json_refuse(reader, key, "is no PCI address");
+		return 0;
+	}
+	return 1;
+}
+
+static void read_id(struct pt_json_reader *reader, const char *key, char ret[static PT_PCI_ID_TEXT])
+{
+	const char *text = pt_json_text(reader, key, PT_JSON_NEEDED);
+
+	if (text && strlen(text) >= PT_PCI_ID_TEXT)
+		pt_json_refuse(reader, key, "is too long");
+	else if (text)
+		snprintf(ret, PT_PCI_ID_TEXT, "%s", text);
+}
+
+static void copy_text(struct pt_json_reader *reader, const char *key, char **ret)
+{
+	if (pt_set_text(ret, pt_json_text(reader, key, PT_JSON_MAY_BE_NULL)) < 0)
+		pt_json_refuse(reader, key, "does not fit in memory");
+}
+
+static void read_vfs(struct pt_json_reader *reader, struct pt_function *function)
+{
+	struct json_object *vfs = pt_json_array(reader, "virtfns");
+
+	for (size_t i = 0; vfs && i < json_object_array_length(vfs); i++) {
+		const char *text = json_object_get_string(json_object_array_get_idx(vfs, i));
+		struct pt_bdf *slot =
+			pt_array_grow(&function->vf, &function->vf_count, sizeof(*slot));
+
+		if (!slot || !text || !pt_bdf_parse(text, slot))
+			pt_json_refuse(reader, "virtfns", "holds something that is no PCI address");
+	}
+}
+
+static void read_bars(struct pt_json_reader *reader, struct pt_function *function)
+{
+	struct json_object *bars = pt_json_array(reader, "bars");
+
+	for (size_t i = 0; bars && i < json_object_array_length(bars) && i < PT_PCI_BARS; i++) {
+		struct pt_json_reader bar = {json_object_array_get_idx(bars, i), reader->err, 0};
+
+		function->bar[i] = (struct pt_bar){
+			.start = pt_json_uint64(&bar, "start"),
+			.size = pt_json_uint64(&bar, "size"),
+			.memory = pt_json_flag(&bar, "memory"),
+			.is_64bit = pt_json_flag(&bar, "64bit"),
+			.prefetchable = pt_json_flag(&bar, "prefetchable"),
+		};
+		if (bar.result < 0)
+			reader->result = bar.result;
+	}
+}
+
+static int function_from_json(struct json_object *json, struct pt_function *ret, struct pt_err *err)
+{
+	struct pt_json_reader reader = {json, err, 0};
+
+	if (read_bdf(&reader, "bdf", &ret->bdf) == 0)
+		pt_json_refuse(&reader, "bdf", "is missing");
+	ret->info_ok = pt_json_flag(&reader, "info_ok");
+	read_id(&reader, "vendor", ret->vendor);
+	read_id(&reader, "device", ret->device);
+	read_id(&reader, "subsystem_vendor", ret->subvendor);
+	read_id(&reader, "subsystem_device", ret->subdevice);
+	ret->class = (uint32_t)pt_json_int(&reader, "class") & 0xffffff;
+	ret->is_bridge = pt_json_flag(&reader, "bridge");
+	copy_text(&reader, "driver", &ret->driver);
+	copy_text(&reader, "driver_override", &ret->override);
+	copy_text(&reader, "modalias", &ret->modalias);
+	ret->group = pt_json_int(&reader, "iommu_group");
+	ret->numa_node = pt_json_int(&reader, "numa_node");
+	ret->boot_vga = pt_json_int(&reader, "boot_vga");
+	ret->has_physfn = read_bdf(&reader, "physfn", &ret->physfn) == 1;
+	ret->vfs = pt_json_int(&reader, "sriov_numvfs");
+	ret->vfs_max = pt_json_int(&reader, "sriov_totalvfs");
+	read_vfs(&reader, ret);
+	ret->has_reset = pt_json_flag(&reader, "reset");
+	copy_text(&reader, "reset_method", &ret->reset_methods);
+	copy_text(&reader, "power_state", &ret->power_state);
+	ret->d3cold_allowed = pt_json_flag(&reader, "d3cold_allowed");
+	read_bars(&reader, ret);
+	ret->has_mdev = pt_json_flag(&reader, "mdev");
+	ret->has_nvidia = pt_json_flag(&reader, "nvidia");
+	ret->has_vfio_dev = pt_json_flag(&reader, "vfio_dev");
+	return reader.result;
+}
+
+int pt_inventory_from_json(struct json_object *json, struct pt_inventory *ret, struct pt_err *err)
+{
+	struct pt_inventory PT_INVENTORY inventory = {0};
+	struct pt_json_reader reader = {json, err, 0};
+	struct json_object *functions;
+
+	inventory.iommu_active = pt_json_flag(&reader, "iommu_active");
+	functions = pt_json_array(&reader, "functions");
+	if (reader.result < 0)
+		return reader.result;
+	for (size_t i = 0; i < json_object_array_length(functions); i++) {
+		struct pt_function function = {0};
+		int r = function_from_json(
+			json_object_array_get_idx(functions, i), &function, err);
+
+		if (r < 0) {
+			pt_function_clear(&function);
+			return pt_err_wrap(err, "functions[%zu]", i);
+		}
+		if (append(&inventory, &function) < 0)
+			return pt_err_nomem(err);
+	}
+	sort(&inventory);
+	*ret = inventory;
+	inventory = (struct pt_inventory){0};
+	return 0;
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* The functions of a host that somebody asked about, each read once; to JSON and back without loss. */
+#ifndef PT_INVENTORY_H
+#define PT_INVENTORY_H
+
+#include <json-c/json.h>
+
+#include "group.h"
+
+struct pt_inventory {
+	struct pt_function *function; /* in order of address, each once */
+	size_t count;
+	bool iommu_active;
+};
+
+/* Reads every function of the host. End with pt_inventory_clear. */
+int pt_inventory_read_all(const struct pt_host *host, struct pt_inventory *ret, struct pt_err *err);
+
+/* Adds one function, read now unless it is there already. -ENODEV when the host has no such function. */
+int pt_inventory_add(const struct pt_host *host, struct pt_inventory *inventory,
+	const struct pt_bdf *bdf, struct pt_err *err);
+
+void pt_inventory_clear(struct pt_inventory *inventory);
+#define PT_INVENTORY PT_CLEANUP(pt_inventory_clear)
+
+/* NULL when it is not there. The pointer is good until the next add. */
+const struct pt_function *pt_inventory_find(const struct pt_inventory *inventory,
+	const struct pt_bdf *bdf);
+
+/* A new JSON object, the caller's; NULL when memory is out. */
+struct json_object *pt_inventory_to_json(const struct pt_inventory *inventory);
+
+/* Reads what pt_inventory_to_json wrote. -EINVAL with the key that is wrong. */
+int pt_inventory_from_json(struct json_object *json, struct pt_inventory *ret, struct pt_err *err);
+
+#endif

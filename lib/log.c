@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <stdarg.h>
+
+#include "log.h"
+
+void pt_log(const struct pt_log *log, enum pt_log_level level, const char *fmt, ...)
+{
+	char line[2048];
+	va_list args;
+
+	if (!log || !log->emit)
+		return;
+	va_start(args, fmt);
+	vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	log->emit(log->data, level, line);
+}
+
+void pt_log_to_file(void *data, enum pt_log_level level, const char *line)
+{
+	static const char *const mark[] = {
+		[PT_LOG_DEBUG] = "debug: ",
+		[PT_LOG_INFO] = "",
+		[PT_LOG_WARNING] = "warning: ",
+		[PT_LOG_ERROR] = "error: ",
+	};
+
+	fprintf(data, "%s%s\n", mark[level], line);
+	fflush(data);
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* The library never prints: what it has to tell goes line by line to a sink that the program gives. */
+#ifndef PT_LOG_H
+#define PT_LOG_H
+
+#include "base.h"
+
+enum pt_log_level {
+	PT_LOG_DEBUG,
+	PT_LOG_INFO,
+	PT_LOG_WARNING,
+	PT_LOG_ERROR,
+};
+
+struct pt_log {
+	/* line has no newline at its end and is gone after the call */
+	void (*emit)(void *data, enum pt_log_level level, const char *line);
+	void *data;
+};
+
+/* Gives one line to the sink; log may be NULL (nothing is said). */
+void pt_log(const struct pt_log *log, enum pt_log_level level, const char *fmt, ...)
+	PT_PRINTF(3, 4);
+
+/* A sink that writes lines to the FILE in data, warnings and errors marked as such. */
+void pt_log_to_file(void *data, enum pt_log_level level, const char *line);
+
+#endif

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+#include <libkmod.h>
+
+#include "modules.h"
+#include "pcidev.h"
+
+static bool driver_registered(const struct pt_host *host, const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), PT_PCI_DRIVERS "/%s", name);
+	return pt_host_exists(host, path);
+}
+
+static void unref_context(struct kmod_ctx **context)
+{
+	kmod_unref(*context);
+}
+
+static void unref_list(struct kmod_list **list)
+{
+	kmod_module_unref_list(*list);
+}
+
+static void unref_module(struct kmod_module **module)
+{
+	kmod_module_unref(*module);
+}
+
+/* The module called name, or NULL when the kernel has none. */
+static struct kmod_module *find_module(struct kmod_ctx *context, const char *name)
+{
+	struct kmod_list *list __attribute__((cleanup(unref_list))) = NULL;
+
+	if (kmod_module_new_from_lookup(context, name, &list) < 0 || !list)
+		return NULL;
+	return kmod_module_get_module(list);
+}
+
+static bool is_blacklisted(struct kmod_ctx *context, const char *name)
+{
+	struct kmod_list *all __attribute__((cleanup(unref_list))) = NULL;
+	struct kmod_list *left __attribute__((cleanup(unref_list))) = NULL;
+
+	if (kmod_module_new_from_lookup(context, name, &all) < 0 || !all)
+		return false;
+	return kmod_module_apply_filter(context, KMOD_FILTER_BLACKLIST, all, &left) == 0 && !left;
+}
+
+void pt_module_look(const struct pt_host *host, const char *name, struct pt_module *ret)
+{
+	struct kmod_ctx *context __attribute__((cleanup(unref_context))) = NULL;
+	struct kmod_module *module __attribute__((cleanup(unref_module))) = NULL;
+	const char *command;
+
+	*ret = (struct pt_module){.state = PT_MODULE_PRESENT};
+	if (driver_registered(host, name))
+		return;
+	ret->state = PT_MODULE_UNKNOWN;
+	if (!pt_host_is_live(host))
+		return;
+	context = kmod_new(NULL, NULL);
+	if (!context)
+		return;
+	module = find_module(context, name);
+	if (!module) {
+		ret->state = PT_MODULE_MISSING;
+		return;
+	}
+	ret->state = PT_MODULE_LOADABLE;
+	ret->blacklisted = is_blacklisted(context, name);
+	command = kmod_module_get_install_commands(module);
+	if (command && *command) {
+		ret->state = PT_MODULE_BLOCKED;
+		snprintf(ret->command, sizeof(ret->command), "%s", command);
+	}
+}
+
+static int refuse_install(struct kmod_module *module, const char *command, void *data)
+{
+	(void)module;
+	(void)command;
+	(void)data;
+	return -EPERM; /* an install command is shell text: not run by us */
+}
+
+static int load_in_child(void *data, int out)
+{
+	const char *name = data;
+	struct kmod_ctx *context __attribute__((cleanup(unref_context))) = kmod_new(NULL, NULL);
+	struct kmod_module *module __attribute__((cleanup(unref_module))) = NULL;
+
+	(void)out;
+	if (!context)
+		return -ENOMEM;
+	module = find_module(context, name);
+	if (!module)
+		return -ENOENT;
+	return kmod_module_probe_insert_module(module, 0, NULL, refuse_install, NULL, NULL);
+}
+
+int pt_module_ensure(const struct pt_host *host, const char *name, long long deadline_ms,
+	struct pt_err *err)
+{
+	struct pt_module look;
+	struct pt_child child;
+	char module_name[64];
+	int r;
+
+	pt_module_look(host, name, &look);
+	switch (look.state) {
+	case PT_MODULE_PRESENT:
+		return 0;
+	case PT_MODULE_UNKNOWN:
+	case PT_MODULE_MISSING:
+		return pt_err_set(err, -ENOENT,
+			"driver %s is not there, and the running kernel has no module of that name",
+			name);
+	case PT_MODULE_BLOCKED:
+		return pt_err_set(err, -EPERM,
+			"driver %s is not there: modprobe.d replaces its loading by '%s'", name,
+			look.command);
+	case PT_MODULE_LOADABLE:
+		break;
+	}
+	snprintf(module_name, sizeof(module_name), "%s", name);
+	r = pt_child_start(&child, load_in_child, module_name, NULL, 0, false, err);
+	if (r < 0)
+		return r;
+	r = pt_child_wait(&child, deadline_ms);
+	if (driver_registered(host, name))
+		return 0;
+	if (r == -ETIME)
+		return pt_err_set(err, r, "loading module %s has not ended by the deadline", name);
+	if (r == 0)
+		r = -ENODEV;
+	return pt_err_errno(err, r, "loading module %s (see the kernel log)", name);
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/*
+ * What sysfs says of one PCI function, read once into plain fields.
+ * Source: Documentation/ABI/testing/sysfs-bus-pci of the kernel.
+ */
+#ifndef PT_PCIDEV_H
+#define PT_PCIDEV_H
+
+#include "bdf.h"
+#include "host.h"
+
+#define PT_PCI_DEVICES "/sys/bus/pci/devices"
+#define PT_PCI_DRIVERS "/sys/bus/pci/drivers"
+#define PT_VFIO_PCI    "vfio-pci"
+
+#define PT_PCI_ID_TEXT	8
+#define PT_PCI_BARS	6
+#define PT_GROUP_NONE	(-1)
+#define PT_CLASS_BRIDGE 0x06
+#define PT_CLASS_DISPLAY 0x03
+
+struct pt_bar {
+	uint64_t start, size; /* bytes; size 0: the BAR is not there */
+	bool memory;
+	bool is_64bit;
+	bool prefetchable;
+};
+
+struct pt_function {
+	struct pt_bdf bdf;
+	/* vendor, device and irq are readable; a hypervisor manager may treat the function as absent without */
+	bool info_ok;
+	/* as sysfs prints them, without 0x; empty when there is no such file */
+	char vendor[PT_PCI_ID_TEXT], device[PT_PCI_ID_TEXT];
+	char subvendor[PT_PCI_ID_TEXT], subdevice[PT_PCI_ID_TEXT];
+	uint32_t class; /* 24 bits: class, subclass, interface */
+	bool is_bridge; /* has a pci_bus directory: never bound to vfio-pci */
+	char *driver;	/* NULL: no driver */
+	char *override; /* NULL: none set */
+	char *modalias; /* NULL: unknown */
+	int group;	/* PT_GROUP_NONE: not behind an IOMMU */
+	int numa_node;	/* -1: none */
+	int boot_vga;	/* -1: no such file */
+	bool has_physfn;
+	struct pt_bdf physfn; /* of a VF */
+	int vfs, vfs_max;     /* of a PF; -1 when it is none */
+	struct pt_bdf *vf;    /* the VFs that exist */
+	size_t vf_count;
+	bool has_reset;
+	char *reset_methods; /* "flr bus"; NULL: unknown (kernel older than 5.15) */
+	char *power_state;   /* "D0"; NULL: unknown */
+	bool d3cold_allowed;
+	struct pt_bar bar[PT_PCI_BARS];
+	bool has_mdev;	    /* mdev_supported_types exists */
+	bool has_nvidia;    /* the vGPU interface of NVIDIA's driver since 17 */
+	bool has_vfio_dev;  /* bound to some vfio driver (kernel 6.1 and later) */
+};
+
+/* The path of a file of a function below PT_PCI_DEVICES; name may be "" for the folder. Returns path. */
+#define PT_PCI_PATH 128
+const char *pt_pci_path(const struct pt_bdf *bdf, const char *name, char path[static PT_PCI_PATH]);
+
+/* Reads all of it. -ENODEV when there is no such function. ret is to be freed with pt_function_clear. */
+int pt_function_read(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_function *ret,
+	struct pt_err *err);
+void pt_function_clear(struct pt_function *function);
+
+/* Only the driver's name (NULL: none) or the override; what a move reads back. -ENODEV when gone. */
+int pt_function_read_driver(const struct pt_host *host, const struct pt_bdf *bdf, char **ret);
+int pt_function_read_override(const struct pt_host *host, const struct pt_bdf *bdf, char **ret);
+
+/* "10de:2204", from the file's own spelling. */
+#define PT_PCI_PAIR_TEXT 20
+const char *pt_function_id(const struct pt_function *function, char text[static PT_PCI_PAIR_TEXT]);
+/* "1043:87d5", or NULL when the function has no subsystem. */
+const char *pt_function_subsystem(const struct pt_function *function,
+	char text[static PT_PCI_PAIR_TEXT]);
+bool pt_function_is_vf(const struct pt_function *function);
+
+/*
+ * All names of functions in sysfs that belong to filter: a prefix of the address, with or without
+ * "0000:" before it ("" is all), in order. This is how a whole device "01:00" is expanded "01:00" (facts: SysFSTools.pm
+ * lspci), and a listing of names only: nothing is read from the functions.
+ */
+int pt_functions_matching(const struct pt_host *host, const char *filter, struct pt_bdf **ret,
+	size_t *ret_count, struct pt_err *err);
+
+#endif

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <pci/pci.h>
+#include <setjmp.h>
+
+#include "pciname.h"
+
+struct pt_pcinames {
+	struct pci_access *access;
+};
+
+/*
+ * libpci ends the process on an error unless its handler does not return. Looking up names needs no
+ * access method, so the access is never initialised and the bus never scanned.
+ */
+static jmp_buf *failure;
+
+static _Noreturn void PT_PRINTF(1, 2) give_up(char *fmt, ...)
+{
+	(void)fmt;
+	longjmp(*failure, 1);
+}
+
+struct pt_pcinames *pt_pcinames_open(void)
+{
+	struct pt_pcinames *names = calloc(1, sizeof(*names));
+
+	if (names)
+		names->access = pci_alloc();
+	if (names && !names->access) {
+		free(names);
+		return NULL;
+	}
+	if (names)
+		names->access->error = give_up;
+	return names;
+}
+
+void pt_pcinames_close(struct pt_pcinames *names)
+{
+	if (!names)
+		return;
+	pci_free_name_list(names->access);
+	pci_cleanup(names->access);
+	free(names);
+}
+
+void pt_pcinames_close_p(struct pt_pcinames **names)
+{
+	pt_pcinames_close(PT_STEAL(*names));
+}
+
+const char *pt_pciname(struct pt_pcinames *names, const struct pt_function *function, char *text,
+	size_t size)
+{
+	int vendor = (int)strtoul(function->vendor, NULL, 16);
+	int device = (int)strtoul(function->device, NULL, 16);
+	int class = (int)(function->class >> 8);
+	char class_name[96] = "", device_name[160] = "";
+	jmp_buf here;
+
+	failure = &here;
+	if (setjmp(here) == 0) {
+		pci_lookup_name(names->access, class_name, (int)sizeof(class_name),
+			PCI_LOOKUP_CLASS, class);
+		pci_lookup_name(names->access, device_name, (int)sizeof(device_name),
+			PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE, vendor, device);
+	}
+	failure = NULL;
+	snprintf(text, size, "%s (%s)", class_name, device_name);
+	return text;
+}

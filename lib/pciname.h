@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* Names of PCI devices from the pci.ids database. The sole user of libpci. */
+#ifndef PT_PCINAME_H
+#define PT_PCINAME_H
+
+#include "pcidev.h"
+
+struct pt_pcinames;
+
+/* NULL when memory is out; a missing database gives names such as "Device 1234". */
+struct pt_pcinames *pt_pcinames_open(void);
+void pt_pcinames_close(struct pt_pcinames *names);
+void pt_pcinames_close_p(struct pt_pcinames **names);
+#define PT_PCINAMES PT_CLEANUP(pt_pcinames_close_p)
+
+/* "NVMe SSD Controller (Red Hat, Inc. QEMU NVM Express Controller)" and kin. Returns text. */
+const char *pt_pciname(struct pt_pcinames *names, const struct pt_function *function, char *text,
+	size_t size);
+
+#endif

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/*
+ * Everything that the rules judge a guest by, gathered at once, so that the rules themselves ask
+ * nobody.
+ */
+#ifndef PT_FACTS_H
+#define PT_FACTS_H
+
+#include "lib/claimfile.h"
+#include "lib/modules.h"
+#include "lib/use-net.h"
+#include "pve/guest.h"
+#include "pve/resolve.h"
+
+/* A function that PVE binds to vfio-pci for this guest. */
+struct pt_taken {
+	struct pt_bdf bdf;
+	size_t assignment; /* index of the entry that it is taken for */
+	bool companion;	   /* only because of the IOMMU group */
+};
+
+enum pt_owner_kind {
+	PT_OWNER_CLAIM,	   /* has it claimed */
+	PT_OWNER_RESERVED, /* has reserved it for its start */
+	PT_OWNER_USES,	   /* runs with it, says PVE's reservation */
+	PT_OWNER_OPEN,	   /* a process has its vfio group open */
+};
+
+/* Somebody else who has a function. */
+struct pt_owner {
+	struct pt_bdf bdf;
+	enum pt_owner_kind kind;
+	unsigned long long vmid; /* 0: no guest that is known */
+	int pid;		 /* PT_OWNER_OPEN and PT_OWNER_USES */
+	char name[32];		 /* PT_OWNER_OPEN: the process */
+};
+
+/* A VF whose network interface is up. */
+struct pt_busy_vf {
+	struct pt_bdf bdf;
+	char net[PT_NETDEV_TEXT];
+};
+
+struct pt_facts {
+	const struct pt_guest *guest; /* borrowed */
+	struct pt_assignment assignment[PT_HOSTPCI_MAX];
+	size_t count;
+	struct pt_inventory inventory; /* every function that the guest has to do with */
+	struct pt_taken *taken;	       /* in order of entries, companions behind */
+	size_t taken_count;
+	struct pt_owner *owner;
+	size_t owner_count;
+	struct pt_busy_vf *busy_vf;
+	size_t busy_vf_count;
+	bool iommu_active;
+	bool has_dmar, has_ivrs; /* the firmware's tables of Intel and AMD */
+	char *cmdline;		 /* of the kernel; NULL: unknown */
+	struct pt_module vfio;
+	struct pt_err claims_err; /* why not all claims could be read; code 0: they could */
+};
+
+/*
+ * Gathers them. node: whose mappings count (this one). claims may be NULL (there are none).
+ * End with pt_facts_clear in every case.
+ */
+int pt_facts_gather(const struct pt_host *host, const struct pt_guest *guest, const char *node,
+	const struct pt_claims *claims, struct pt_facts *ret, struct pt_err *err);
+void pt_facts_clear(struct pt_facts *facts);
+#define PT_FACTS PT_CLEANUP(pt_facts_clear)
+
+/* Whether a function would have to be moved: all on vfio-pci already is the commonest set-up. */
+bool pt_facts_moves(const struct pt_facts *facts);
+
+/* "hostpci0"; text on loan as PT_BDF. */
+#define PT_LABEL_TEXT 16
+const char *pt_entry_label(int index, char text[static PT_LABEL_TEXT]);
+#define PT_LABEL(assignment) pt_entry_label((assignment)->entry.index, (char[PT_LABEL_TEXT]){0})
+
+#endif

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+
+#include "pve/guest.h"
+#include "pve/hostpci.h"
+
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS	"0123456789"
+#define VERSION "[0-9]+(\\.[0-9]+)+(\\+pve[0-9]+)?"
+
+/* Source: qemu-server, QemuServer/Machine.pm, $machine_fmt. */
+static const struct pt_prop_key machine_keys[] = {
+	{"type", PT_PROP_PATTERN,
+		"^(pc|pc(-i440fx)?-" VERSION "(\\.pxe)?|q35|pc-q35-" VERSION "(\\.pxe)?|virt(-" VERSION
+		")?)$",
+		.is_default = true},
+	{"viommu", PT_PROP_PATTERN, "^(intel|virtio)$"},
+	{"enable-s3", PT_PROP_BOOLEAN},
+	{"enable-s4", PT_PROP_BOOLEAN},
+	{"aw-bits", PT_PROP_PATTERN, "^[0-9]+(\\.[0-9]+)?$"},
+};
+static const struct pt_prop_schema machine_schema = {machine_keys, PT_ARRAY_SIZE(machine_keys)};
+
+bool pt_vmid_parse(const char *text, unsigned int *ret)
+{
+	size_t length = strlen(text);
+	unsigned long vmid;
+
+	if (length < 3 || length > 9 || strspn(text, DIGITS) != length || text[0] == '0')
+		return false;
+	vmid = strtoul(text, NULL, 10);
+	if (vmid > PT_VMID_MAX)
+		return false;
+	*ret = (unsigned int)vmid;
+	return true;
+}
+
+bool pt_node_name_valid(const char *name)
+{
+	size_t length = strlen(name);
+
+	return length > 0 && length < PT_NODE_TEXT && name[0] != '-' && name[length - 1] != '-' &&
+	       strspn(name, LETTERS DIGITS "-") == length;
+}
+
+bool pt_snapshot_name_valid(const char *name)
+{
+	size_t length = strlen(name);
+
+	return length > 1 && length <= 40 && strchr(LETTERS, name[0]) &&
+	       strspn(name, LETTERS DIGITS "_-") == length;
+}
+
+int pt_node_name(const struct pt_host *host, char ret[static PT_NODE_TEXT], struct pt_err *err)
+{
+	char name[256] = "";
+	PT_FREE char *line = NULL;
+	int r = 0;
+
+	if (pt_host_is_live(host))
+		r = gethostname(name, sizeof(name) - 1) < 0 ? -errno : 0;
+	else
+		r = pt_host_read_line(host, "/etc/hostname", &line);
+	if (r < 0)
+		return pt_err_errno(err, r, "the node's name");
+	if (line)
+		snprintf(name, sizeof(name), "%s", line);
+	name[strcspn(name, ".")] = '\0';
+	if (!pt_node_name_valid(name))
+		return pt_err_set(err, -EINVAL, "the host's name '%s' cannot be a node's", name);
+	memcpy(ret, name, strlen(name) + 1);
+	return 0;
+}
+
+int pt_guest_new(struct pt_guest **ret, const struct pt_guest_query *query, enum pt_text encoding)
+{
+	struct pt_guest *guest = calloc(1, sizeof(*guest));
+
+	if (!guest)
+		return -ENOMEM;
+	guest->vmid = query->vmid;
+	guest->encoding = encoding;
+	guest->from_api = encoding == PT_TEXT_CHARS;
+	snprintf(guest->node, sizeof(guest->node), "%s", query->node);
+	*ret = guest;
+	return 0;
+}
+
+static void clear_dropped(struct pt_guest_dropped *dropped)
+{
+	free(dropped->value);
+	free(dropped->why);
+}
+
+void pt_guest_free(struct pt_guest *guest)
+{
+	if (!guest)
+		return;
+	pt_foreach (key, guest->key, guest->count) {
+		free(key->key);
+		free(key->value);
+	}
+	free(guest->key);
+	pt_foreach (dropped, guest->dropped, guest->dropped_count)
+		clear_dropped(dropped);
+	free(guest->dropped);
+	free(guest);
+}
+
+void pt_guest_free_p(struct pt_guest **guest)
+{
+	pt_guest_free(PT_STEAL(*guest));
+}
+
+static struct pt_guest_key *find(const struct pt_guest *guest, const char *name)
+{
+	pt_foreach (key, guest->key, guest->count) {
+		if (pt_streq(key->key, name))
+			return key;
+	}
+	return NULL;
+}
+
+const char *pt_guest_get(const struct pt_guest *guest, const char *key)
+{
+	const struct pt_guest_key *found = find(guest, key);
+
+	return found ? found->value : NULL;
+}
+
+void pt_guest_unset(struct pt_guest *guest, const char *key)
+{
+	struct pt_guest_key *found = find(guest, key);
+	size_t at;
+
+	if (!found)
+		return;
+	at = (size_t)(found - guest->key);
+	free(found->key);
+	free(found->value);
+	guest->count--;
+	memmove(found, found + 1, (guest->count - at) * sizeof(*found));
+}
+
+/* What is wrong with a hostpci value, as a dropped line; NULL in why when it is well. */
+static int judge_hostpci(int index, const char *value, size_t length, enum pt_text encoding,
+	struct pt_guest_dropped *ret)
+{
+	struct pt_props PT_PROPS props = {0};
+	struct pt_err err = {0};
+
+	*ret = (struct pt_guest_dropped){.index = index};
+	if (pt_props_parse(&pt_hostpci_schema, value, length, encoding, &props) < 0)
+		return -ENOMEM;
+	if (props.verdict == PT_PROP_OK)
+		return 0;
+	ret->unknown_key = props.verdict == PT_PROP_FORMAT;
+	pt_foreach (prop, props.prop, props.count)
+		ret->unknown_key &= !prop->malformed;
+	pt_props_explain(&pt_hostpci_schema, &props, &err);
+	if (pt_set_text(&ret->value, value) < 0 || pt_set_text(&ret->why, err.text) < 0) {
+		clear_dropped(ret);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Whether PVE keeps the value of a key; a bad hostpci value is noted as dropped. Negative: no memory. */
+static int keeps(struct pt_guest *guest, const char *key, const char *value, size_t length)
+{
+	struct pt_guest_dropped dropped, *slot;
+	int index = pt_hostpci_key(key);
+
+	if (pt_streq(key, "machine")) {
+		struct pt_props PT_PROPS props = {0};
+		int r = pt_props_parse(&machine_schema, value, length, guest->encoding, &props);
+
+		return r < 0 ? r : props.verdict == PT_PROP_OK;
+	}
+	if (index < 0)
+		return !pt_starts_with(key, "hostpci");
+	if (judge_hostpci(index, value, length, guest->encoding, &dropped) < 0)
+		return -ENOMEM;
+	if (!dropped.why)
+		return 1;
+	slot = pt_array_grow(&guest->dropped, &guest->dropped_count, sizeof(*slot));
+	if (!slot) {
+		clear_dropped(&dropped);
+		return -ENOMEM;
+	}
+	*slot = dropped;
+	return 0;
+}
+
+int pt_guest_set(struct pt_guest *guest, const char *key, const char *value, size_t length)
+{
+	struct pt_guest_key *slot;
+	char *copy;
+	int r = keeps(guest, key, value, length);
+
+	if (r <= 0)
+		return r;
+	copy = malloc(length + 1);
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, value, length);
+	copy[length] = '\0';
+	slot = find(guest, key);
+	if (!slot) {
+		slot = pt_array_grow(&guest->key, &guest->count, sizeof(*slot));
+		if (slot)
+			slot->key = strdup(key);
+		if (!slot || !slot->key) {
+			free(copy);
+			return -ENOMEM;
+		}
+	}
+	free(slot->value);
+	slot->value = copy;
+	slot->length = length;
+	return 0;
+}
+
+bool pt_guest_has_hostpci(const struct pt_guest *guest)
+{
+	pt_foreach (key, guest->key, guest->count) {
+		if (pt_hostpci_key(key->key) >= 0)
+			return true;
+	}
+	return guest->dropped_count > 0;
+}
+
+bool pt_guest_is_q35(const struct pt_guest *guest)
+{
+	struct pt_props PT_PROPS props = {0};
+	const char *machine = pt_guest_get(guest, "machine");
+	const char *type;
+
+	if (!machine || pt_props_parse(&machine_schema, machine, strlen(machine), guest->encoding,
+				&props) < 0)
+		return false;
+	type = pt_props_get(&props, "type");
+	return type && strstr(type, "q35");
+}
+
+bool pt_guest_is_template(const struct pt_guest *guest)
+{
+	return pt_streq(pt_guest_get(guest, "template"), "1");
+}
+
+/* Takes over the dropped lines that only the text shows. */
+static void add_dropped_of_file(const struct pt_host *host, const struct pt_guest_query *query,
+	struct pt_guest *guest)
+{
+	struct pt_guest PT_GUEST *text = NULL;
+
+	if (pt_guest_from_file(host, query, &text, NULL) < 0)
+		return;
+	free(guest->dropped);
+	guest->dropped = PT_STEAL(text->dropped);
+	guest->dropped_count = text->dropped_count;
+	text->dropped_count = 0;
+}
+
+int pt_guest_read(const struct pt_host *host, const struct pt_guest_query *query,
+	enum pt_guest_source source, int budget_ms, struct pt_guest **ret, struct pt_err *err)
+{
+	struct pt_err api_err = {0};
+	int r;
+
+	if (source == PT_SOURCE_FILE)
+		return pt_guest_from_file(host, query, ret, err);
+	r = pt_guest_from_api(host, query, budget_ms, ret, &api_err);
+	if (r == 0) {
+		add_dropped_of_file(host, query, *ret);
+		return 0;
+	}
+	if (source == PT_SOURCE_API) {
+		if (err)
+			*err = api_err;
+		return r;
+	}
+	r = pt_guest_from_file(host, query, ret, err);
+	if (r < 0)
+		return pt_err_wrap(err, "neither the API (%s) nor the file can be read", api_err.text);
+	pt_log(pt_host_log(host), PT_LOG_WARNING, "%s; the config file is used instead",
+		api_err.text);
+	return 0;
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/*
+ * A guest's config as Proxmox VE would use it, from the API or from the text in pmxcfs.
+ */
+#ifndef PT_GUEST_H
+#define PT_GUEST_H
+
+#include "lib/host.h"
+#include "pve/propstring.h"
+
+#define PT_VMID_MAX  999999999U
+#define PT_NODE_TEXT 64
+
+enum pt_guest_view {
+	PT_VIEW_NEXT,	  /* with pending changes: what the next start uses */
+	PT_VIEW_CURRENT,  /* without them */
+	PT_VIEW_SNAPSHOT, /* a snapshot's */
+};
+
+enum pt_guest_source {
+	PT_SOURCE_AUTO, /* the API, and the file when that fails */
+	PT_SOURCE_API,
+	PT_SOURCE_FILE,
+};
+
+struct pt_guest_key {
+	char *key;
+	char *value;
+	size_t length; /* of value: it may hold a NUL */
+};
+
+/* A hostpciN line that Proxmox VE drops: the guest starts without that device. */
+struct pt_guest_dropped {
+	int index;
+	char *value;
+	bool unknown_key; /* the only trouble is a key that this version does not know */
+	char *why;
+};
+
+struct pt_guest {
+	unsigned int vmid;
+	char node[PT_NODE_TEXT]; /* where the config lies */
+	enum pt_text encoding;	 /* of the values */
+	bool from_api;
+	struct pt_guest_key *key;
+	size_t count;
+	struct pt_guest_dropped *dropped;
+	size_t dropped_count;
+};
+
+/* Which config is asked for. */
+struct pt_guest_query {
+	unsigned int vmid;
+	const char *node;
+	enum pt_guest_view view;
+	const char *snapshot; /* with PT_VIEW_SNAPSHOT */
+};
+
+/* Reads "100" to "999999999", nothing else. */
+bool pt_vmid_parse(const char *text, unsigned int *ret);
+/* Whether name can be a node's, so that it may stand in a path or an address. */
+bool pt_node_name_valid(const char *name);
+bool pt_snapshot_name_valid(const char *name);
+
+void pt_guest_free(struct pt_guest *guest);
+void pt_guest_free_p(struct pt_guest **guest);
+#define PT_GUEST PT_CLEANUP(pt_guest_free_p)
+
+/* The value of a key, borrowed; NULL when it is not set. */
+const char *pt_guest_get(const struct pt_guest *guest, const char *key);
+/* Whether there is anything that PCI passthrough could mean: a hostpci entry, kept or dropped. */
+bool pt_guest_has_hostpci(const struct pt_guest *guest);
+bool pt_guest_is_q35(const struct pt_guest *guest);
+bool pt_guest_is_template(const struct pt_guest *guest);
+
+/* Building one, for the sources: a key counts from its last setting; hostpci values are judged. */
+int pt_guest_new(struct pt_guest **ret, const struct pt_guest_query *query, enum pt_text encoding);
+int pt_guest_set(struct pt_guest *guest, const char *key, const char *value, size_t length);
+void pt_guest_unset(struct pt_guest *guest, const char *key);
+
+/* Parses the text of a config file. -ENOENT: it has no such snapshot. */
+int pt_guest_parse(const char *text, size_t length, const struct pt_guest_query *query,
+	struct pt_guest **ret, struct pt_err *err);
+
+/* Reads it from /etc/pve/nodes/NODE/qemu-server. -ENOENT: no such guest on that node. */
+int pt_guest_from_file(const struct pt_host *host, const struct pt_guest_query *query,
+	struct pt_guest **ret, struct pt_err *err);
+
+/*
+ * Reads it from the API within budget_ms, with the token of PT_API_CONF. err says exactly what went
+ * wrong. The dropped lines are not known then: the API does not show them.
+ */
+int pt_guest_from_api(const struct pt_host *host, const struct pt_guest_query *query, int budget_ms,
+	struct pt_guest **ret, struct pt_err *err);
+
+/*
+ * Reads it from the source. With PT_SOURCE_AUTO the API comes first; when it fails, one line says why
+ * and the file counts. The dropped lines of the file's text are added in every case but PT_SOURCE_API
+ * without a readable file.
+ */
+int pt_guest_read(const struct pt_host *host, const struct pt_guest_query *query,
+	enum pt_guest_source source, int budget_ms, struct pt_guest **ret, struct pt_err *err);
+
+/* The node's name: the host name without domain; of a captured host what its /etc/hostname says. */
+int pt_node_name(const struct pt_host *host, char ret[static PT_NODE_TEXT], struct pt_err *err);
+
+#endif

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+
+#include "pve/hostpci.h"
+
+#define ONE "([a-f0-9]{4,}:)?[a-f0-9]{2}:[a-f0-9]{2}(\\.[a-f0-9])?"
+#define HEX_ID "^0x[0-9a-fA-F]{4}$"
+
+static const struct pt_prop_key keys[] = {
+	{"host", PT_PROP_PATTERN, "^" ONE "(;" ONE ")*$", .is_default = true},
+	{"mapping", PT_PROP_PATTERN_NOCASE, "^[a-z][a-z0-9_-]+$"},
+	{"mdev", PT_PROP_PATTERN, "^[^/.:]+$"},
+	{"pcie", PT_PROP_BOOLEAN},
+	{"rombar", PT_PROP_BOOLEAN},
+	{"romfile", PT_PROP_PATTERN, "^[^,;]+$"},
+	{"x-vga", PT_PROP_BOOLEAN},
+	{"legacy-igd", PT_PROP_BOOLEAN},
+	{"vendor-id", PT_PROP_PATTERN, HEX_ID},
+	{"device-id", PT_PROP_PATTERN, HEX_ID},
+	{"sub-vendor-id", PT_PROP_PATTERN, HEX_ID},
+	{"sub-device-id", PT_PROP_PATTERN, HEX_ID},
+	{"driver", PT_PROP_PATTERN, "^(vfio|keep)$"},
+};
+
+const struct pt_prop_schema pt_hostpci_schema = {keys, PT_ARRAY_SIZE(keys)};
+
+int pt_hostpci_parse(int index, const char *text, size_t length, enum pt_text encoding,
+	struct pt_hostpci *ret, struct pt_err *err)
+{
+	struct pt_props PT_PROPS props = {0};
+	struct pt_hostpci entry = {.index = index};
+	int r = pt_props_parse(&pt_hostpci_schema, text, length, encoding, &props);
+
+	if (r < 0)
+		return pt_err_nomem(err);
+	if (props.verdict != PT_PROP_OK)
+		return pt_props_explain(&pt_hostpci_schema, &props, err);
+	entry.pcie = pt_props_flag(&props, "pcie", false);
+	entry.rombar = pt_props_flag(&props, "rombar", true);
+	entry.x_vga = pt_props_flag(&props, "x-vga", false);
+	entry.legacy_igd = pt_props_flag(&props, "legacy-igd", false);
+	entry.keep_driver = pt_streq(pt_props_get(&props, "driver"), "keep");
+	r = pt_set_text(&entry.host, pt_props_get(&props, "host"));
+	r |= pt_set_text(&entry.mapping, pt_props_get(&props, "mapping"));
+	r |= pt_set_text(&entry.mdev, pt_props_get(&props, "mdev"));
+	r |= pt_set_text(&entry.romfile, pt_props_get(&props, "romfile"));
+	if (r) {
+		pt_hostpci_clear(&entry);
+		return pt_err_nomem(err);
+	}
+	*ret = entry;
+	return 0;
+}
+
+void pt_hostpci_clear(struct pt_hostpci *entry)
+{
+	free(entry->host);
+	free(entry->mapping);
+	free(entry->mdev);
+	free(entry->romfile);
+	*entry = (struct pt_hostpci){0};
+}
+
+bool pt_hostpci_is_set(const char *value)
+{
+	return *value && !pt_streq(value, "0");
+}
+
+int pt_hostpci_key(const char *key)
+{
+	char name[16];
+
+	for (int i = 0; i < PT_HOSTPCI_MAX; i++) {
+		snprintf(name, sizeof(name), "hostpci%d", i);
+		if (pt_streq(name, key))
+			return i;
+	}
+	return -1;
+}

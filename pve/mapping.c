@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+
+#include "pve/mapping.h"
+#include "pve/paths.h"
+
+#define FILE_MAX	(4U * 1024 * 1024)
+#define DESCRIPTION_MAX 4096
+#define SPACES		" \t\n\v\f\r"
+/* the dot of the pattern is any character, PVE's slip: such a path is then not found */
+#define PATH_ONE "[a-f0-9]{4,}:[a-f0-9]{2}:[a-f0-9]{2}(.[a-f0-9])?"
+#define ID_PAIR	 "^[0-9A-Fa-f]{4}:[0-9A-Fa-f]{4}$"
+
+static const struct pt_prop_key map_keys[] = {
+	{"node", PT_PROP_PATTERN, "^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?$", .required = true},
+	{"path", PT_PROP_PATTERN, "^" PATH_ONE "(;" PATH_ONE ")*$", .required = true},
+	{"id", PT_PROP_PATTERN, ID_PAIR, .required = true},
+	{"subsystem-id", PT_PROP_PATTERN, ID_PAIR},
+	{"iommugroup", PT_PROP_PATTERN, "^[+-]?[0-9]+$"},
+	{"description", PT_PROP_PATTERN, "", .max_length = DESCRIPTION_MAX},
+};
+static const struct pt_prop_schema map_schema = {map_keys, PT_ARRAY_SIZE(map_keys)};
+
+static const struct pt_prop_key id_key = {"id", PT_PROP_PATTERN_NOCASE, "^[a-z][a-z0-9_-]+$"};
+
+static void clear_entry(struct pt_map_entry *entry)
+{
+	free(entry->raw);
+	free(entry->node);
+	free(entry->path);
+	free(entry->id);
+	free(entry->subsystem);
+	free(entry->iommugroup);
+	free(entry->description);
+}
+
+static void clear_mapping(struct pt_mapping *mapping)
+{
+	pt_foreach (entry, mapping->entry, mapping->count)
+		clear_entry(entry);
+	free(mapping->entry);
+	free(mapping->id);
+	free(mapping->description);
+	*mapping = (struct pt_mapping){0};
+}
+
+void pt_mappings_clear(struct pt_mappings *mappings)
+{
+	pt_foreach (mapping, mappings->mapping, mappings->count)
+		clear_mapping(mapping);
+	free(mappings->mapping);
+	*mappings = (struct pt_mappings){0};
+}
+
+const struct pt_mapping *pt_mapping_find(const struct pt_mappings *mappings, const char *id)
+{
+	pt_foreach (mapping, mappings->mapping, mappings->count) {
+		if (pt_streq(mapping->id, id))
+			return mapping;
+	}
+	return NULL;
+}
+
+/* Reads a file line by line as SectionConfig does: comments are passed over. */
+struct lines {
+	char *at; /* NULL: at the end */
+};
+
+static char *next_line(struct lines *lines)
+{
+	while (lines->at && *lines->at) {
+		char *line = lines->at;
+		char *end = strchr(line, '\n');
+
+		lines->at = end ? end + 1 : NULL;
+		if (end)
+			*end = '\0';
+		if (line[strspn(line, SPACES)] != '#')
+			return line;
+	}
+	lines->at = NULL;
+	return NULL;
+}
+
+/* A line that is false in Perl ends a section. */
+static bool is_false(const char *line)
+{
+	return !line || !*line || pt_streq(line, "0");
+}
+
+static bool id_valid(const char *id)
+{
+	struct pt_prop_key key = id_key;
+	const struct pt_prop_schema schema = {&key, 1};
+	struct pt_props PT_PROPS props = {0};
+	PT_FREE char *text = pt_format("id=%s", id);
+
+	/* a comma would end the value: no id has one */
+	return text && !strchr(id, ',') &&
+	       pt_props_parse(&schema, text, strlen(text), PT_TEXT_BYTES, &props) == 0 &&
+	       props.verdict == PT_PROP_OK;
+}
+
+static int add_entry(struct pt_mappings *mappings, struct pt_mapping *mapping, const char *value)
+{
+	struct pt_props PT_PROPS props = {0};
+	struct pt_map_entry *entry;
+	int r = pt_props_parse(&map_schema, value, strlen(value), PT_TEXT_BYTES, &props);
+
+	if (r < 0)
+		return r;
+	if (props.verdict != PT_PROP_OK) {
+		mappings->dropped++;
+		return 0;
+	}
+	entry = pt_array_grow(&mapping->entry, &mapping->count, sizeof(*entry));
+	if (!entry)
+		return -ENOMEM;
+	mapping->defined = true;
+	r = pt_set_text(&entry->raw, value);
+	r |= pt_set_text(&entry->node, pt_props_get(&props, "node"));
+	r |= pt_set_text(&entry->path, pt_props_get(&props, "path"));
+	r |= pt_set_text(&entry->id, pt_props_get(&props, "id"));
+	r |= pt_set_text(&entry->subsystem, pt_props_get(&props, "subsystem-id"));
+	r |= pt_set_text(&entry->iommugroup, pt_props_get(&props, "iommugroup"));
+	r |= pt_set_text(&entry->description, pt_props_get(&props, "description"));
+	return r ? -ENOMEM : 0;
+}
+
+/* A key without value is "1"; anything but 0 and 1 is refused. False: refused. */
+static bool read_flag(const char *value, bool *has, bool *ret)
+{
+	if (*has || (*value && !pt_streq(value, "0") && !pt_streq(value, "1")))
+		return false;
+	*has = true;
+	*ret = !*value || pt_streq(value, "1");
+	return true;
+}
+
+static int take_property(struct pt_mappings *mappings, struct pt_mapping *mapping, const char *key,
+	const char *value)
+{
+	bool taken = false;
+
+	if (pt_streq(key, "map"))
+		return add_entry(mappings, mapping, value);
+	if (pt_streq(key, "mdev"))
+		taken = read_flag(value, &mapping->has_mdev, &mapping->mdev);
+	else if (pt_streq(key, "live-migration-capable"))
+		taken = read_flag(value, &mapping->has_live, &mapping->live);
+	else if (pt_streq(key, "type"))
+		taken = true; /* says nothing new */
+	else if (pt_streq(key, "description") && !mapping->description &&
+		 strlen(value) <= DESCRIPTION_MAX) {
+		taken = true;
+		if (pt_set_text(&mapping->description, value) < 0)
+			return -ENOMEM;
+	}
+	mappings->dropped += !taken;
+	return 0;
+}
+
+/* "<space>key value", both ends of value trimmed. False: the line has not this form. */
+static bool split_property(char *line, char **ret_key, char **ret_value)
+{
+	size_t indent = strspn(line, SPACES);
+	char *key = line + indent;
+	char *value, *end;
+
+	if (!indent || !*key)
+		return false;
+	value = key + strcspn(key, SPACES);
+	if (*value)
+		*value++ = '\0';
+	value += strspn(value, SPACES);
+	for (end = value + strlen(value); end > value && strchr(SPACES, end[-1]); end--)
+		end[-1] = '\0';
+	*ret_key = key;
+	*ret_value = value;
+	return true;
+}
+
+static int read_section(struct lines *lines, struct pt_mappings *mappings,
+	struct pt_mapping *mapping, bool skip)
+{
+	char *line, *key, *value;
+	int r = 0;
+
+	while (!is_false(line = next_line(lines))) {
+		if (skip || r < 0)
+			continue;
+		if (split_property(line, &key, &value))
+			r = take_property(mappings, mapping, key, value);
+		else
+			mappings->dropped++;
+	}
+	return r;
+}
+
+/* The section of that id, emptied when it was there before: the later one counts, in its own place. */
+static struct pt_mapping *open_section(struct pt_mappings *mappings, const char *id)
+{
+	struct pt_mapping *slot = NULL;
+
+	for (size_t i = 0; i < mappings->count; i++) {
+		if (!pt_streq(mappings->mapping[i].id, id))
+			continue;
+		clear_mapping(&mappings->mapping[i]);
+		mappings->count--;
+		memmove(&mappings->mapping[i], &mappings->mapping[i + 1],
+			(mappings->count - i) * sizeof(*slot));
+	}
+	slot = pt_array_grow(&mappings->mapping, &mappings->count, sizeof(*slot));
+	if (!slot || pt_set_text(&slot->id, id) < 0)
+		return NULL;
+	return slot;
+}
+
+int pt_mappings_parse(const char *text, struct pt_mappings *ret)
+{
+	struct pt_mappings PT_MAPPINGS mappings = {0};
+	PT_FREE char *copy = strdup(text);
+	struct lines lines = {copy};
+	char *line;
+
+	if (!copy)
+		return -ENOMEM;
+	while (lines.at) {
+		size_t length;
+		struct pt_mapping ignored = {0}, *mapping = &ignored;
+		bool skip;
+
+		line = next_line(&lines);
+		if (is_false(line))
+			continue;
+		length = strcspn(line, SPACES);
+		if (!length || line[length + strspn(line + length, SPACES)]) {
+			mappings.dropped++; /* no section header */
+			continue;
+		}
+		line[length] = '\0';
+		skip = !id_valid(line);
+		mappings.dropped += skip;
+		if (!skip && !(mapping = open_section(&mappings, line)))
+			return -ENOMEM;
+		if (read_section(&lines, &mappings, mapping, skip) < 0)
+			return -ENOMEM;
+	}
+	*ret = mappings;
+	mappings = (struct pt_mappings){0};
+	return 0;
+}
+
+int pt_mappings_read(const struct pt_host *host, struct pt_mappings *ret, struct pt_err *err)
+{
+	PT_FREE char *text = NULL;
+	int r = pt_host_read(host, PT_PVE_PCI_MAPPINGS, FILE_MAX, &text, NULL);
+
+	if (r == -ENOENT || r == -ENOTDIR) {
+		*ret = (struct pt_mappings){0};
+		return 0;
+	}
+	if (r < 0)
+		return pt_err_errno(err, r, PT_PVE_PCI_MAPPINGS);
+	return pt_mappings_parse(text, ret) < 0 ? pt_err_nomem(err) : 0;
+}
+
+static int compare(const char *property, const char *configured, const char *there,
+	struct pt_err *err)
+{
+	if (!configured && !there)
+		return 0;
+	if (!configured)
+		return pt_err_set(err, -EINVAL,
+			"the mapping does not give %s, which is %s on this device", property,
+			there);
+	if (!there)
+		return pt_err_set(err, -EINVAL,
+			"the mapping gives %s=%s, which this device does not have", property,
+			configured);
+	if (!pt_streq(configured, there))
+		return pt_err_set(err, -EINVAL, "the mapping says %s=%s, but it is %s", property,
+			configured, there);
+	return 0;
+}
+
+int pt_map_entry_check(const struct pt_mapping *mapping, const struct pt_map_entry *entry,
+	const struct pt_function *function, bool first, struct pt_err *err)
+{
+	char id[PT_PCI_PAIR_TEXT], subsystem[PT_PCI_PAIR_TEXT], group[16];
+	bool has_mdev = function->has_mdev || function->has_nvidia;
+	int r;
+
+	snprintf(group, sizeof(group), "%d", function->group);
+	r = compare("id", entry->id, pt_function_id(function, id), err);
+	if (r == 0 && first)
+		r = compare("iommugroup", entry->iommugroup, function->group < 0 ? NULL : group,
+			err);
+	if (r == 0)
+		r = compare("mdev", mapping->mdev ? "1" : "0", has_mdev ? "1" : "0", err);
+	if (r == 0)
+		r = compare("subsystem-id", entry->subsystem,
+			pt_function_subsystem(function, subsystem), err);
+	return r;
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/*
+ * The cluster's PCI mappings, /etc/pve/mapping/pci.cfg. Source: pve-common SectionConfig.pm and
+ * pve-guest-common Mapping/PCI.pm; what they drop is dropped here too.
+ */
+#ifndef PT_MAPPING_H
+#define PT_MAPPING_H
+
+#include "lib/host.h"
+#include "lib/pcidev.h"
+#include "pve/propstring.h"
+
+struct pt_map_entry {
+	char *raw; /* the line's value as it stands in the file */
+	char *node;
+	char *path; /* ";" list: all of them together */
+	char *id;
+	char *subsystem;   /* NULL: not given */
+	char *iommugroup;  /* as written; NULL: not given */
+	char *description; /* NULL: not given */
+};
+
+struct pt_mapping {
+	char *id;
+	bool defined; /* false: the section has no valid map line */
+	bool has_mdev, mdev;
+	bool has_live, live; /* live-migration-capable */
+	char *description;
+	struct pt_map_entry *entry;
+	size_t count;
+};
+
+struct pt_mappings {
+	struct pt_mapping *mapping; /* in the file's order */
+	size_t count;
+	size_t dropped; /* lines and sections that were not understood */
+};
+
+/* Parses the text of the file; nothing in it is an error. -ENOMEM. */
+int pt_mappings_parse(const char *text, struct pt_mappings *ret);
+/* Reads the file; that there is none is no error. */
+int pt_mappings_read(const struct pt_host *host, struct pt_mappings *ret, struct pt_err *err);
+void pt_mappings_clear(struct pt_mappings *mappings);
+#define PT_MAPPINGS PT_CLEANUP(pt_mappings_clear)
+
+/* NULL when there is none of that id. */
+const struct pt_mapping *pt_mapping_find(const struct pt_mappings *mappings, const char *id);
+
+/*
+ * Compares what the entry says with what the function at path is, property by property as PVE does
+ * (first: whether path is the entry's first, for which alone the group counts). 0, or -EINVAL with
+ * err naming the property, what is configured and what is there.
+ */
+int pt_map_entry_check(const struct pt_mapping *mapping, const struct pt_map_entry *entry,
+	const struct pt_function *function, bool first, struct pt_err *err);
+
+#endif

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+
+#include "lib/json.h"
+#include "pve/paths.h"
+#include "pve/ptconf/ptconf.h"
+
+static int print(const struct pt_cli *cli, size_t held, struct pt_err *err)
+{
+	struct json_object PT_JSON *json = NULL;
+
+	if (cli->format == PT_OUTPUT_TEXT) {
+		if (held)
+			printf("guest %u: %zu function%s returned\n", cli->vmid, held,
+				held == 1 ? "" : "s");
+		else
+			printf("guest %u holds no device\n", cli->vmid);
+		return 0;
+	}
+	json = json_object_new_object();
+	json_object_object_add(json, "vmid", json_object_new_int64(cli->vmid));
+	json_object_object_add(json, "returned", json_object_new_uint64(held));
+	return pt_output_json(json, cli->format, err);
+}
+
+enum pt_exit pt_cmd_release(struct pt_cli *cli, struct pt_err *err)
+{
+	struct pt_claims PT_CLAIMS *claims = NULL;
+	struct pt_claim PT_CLAIM *claim = NULL;
+	char owner[PT_OWNER_TEXT];
+	int r = pt_claims_open(&claims, cli->host, PT_CLAIMS_DIR, false, err);
+
+	if (r == -ENOENT) {
+		*err = (struct pt_err){0};
+		return print(cli, 0, err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
+	}
+	if (r == 0)
+		r = pt_claims_load(claims, pt_owner_name(cli->vmid, owner), &claim, err);
+	if (r < 0 && r != -ENOENT)
+		return PT_EXIT_UNKNOWN;
+	r = pt_release(cli->host, claims, cli->vmid, &pt_default_limits, err);
+	if (r < 0)
+		return PT_EXIT_FINDINGS;
+	return print(cli, claim ? claim->count : 0, err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
+}

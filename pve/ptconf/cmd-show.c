@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "lib/json.h"
+#include "lib/pciname.h"
+#include "pve/ptconf/ptconf.h"
+
+/* Why a function is taken: what the entry says, or the group. The caller's. */
+static char *why(const struct pt_facts *facts, const struct pt_taken *taken,
+	const struct pt_function *function)
+{
+	const struct pt_assignment *assignment = &facts->assignment[taken->assignment];
+
+	if (taken->companion)
+		return pt_format("shares IOMMU group %d", function->group);
+	if (assignment->entry.mapping)
+		return pt_format("mapping %s%s", assignment->entry.mapping,
+			assignment->count > 1 ? ", first free device" : "");
+	return pt_format("%s", assignment->entry.host);
+}
+
+static void show_text(const struct pt_facts *facts, struct pt_pcinames *names,
+	struct pt_table *table)
+{
+	static const char *const header[] = {"ENTRY", "FUNCTION", "FROM", "WHY", "NAME"};
+
+	pt_table_row(table, header);
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		const struct pt_function *function =
+			pt_inventory_find(&facts->inventory, &taken->bdf);
+		PT_FREE char *reason = function ? why(facts, taken, function) : NULL;
+		char name[256] = "";
+
+		if (function)
+			pt_pciname(names, function, name, sizeof(name));
+		pt_table_row(table,
+			(const char *const[]){PT_LABEL(&facts->assignment[taken->assignment]),
+				PT_BDF(&taken->bdf), function ? function->driver : NULL, reason,
+				name});
+	}
+}
+
+static struct json_object *show_json(const struct pt_facts *facts, struct pt_pcinames *names)
+{
+	struct json_object *array = json_object_new_array();
+
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		const struct pt_function *function =
+			pt_inventory_find(&facts->inventory, &taken->bdf);
+		PT_FREE char *reason = function ? why(facts, taken, function) : NULL;
+		struct json_object *json = json_object_new_object();
+		char name[256] = "";
+
+		if (function)
+			pt_pciname(names, function, name, sizeof(name));
+		pt_json_add_text(json, "entry", PT_LABEL(&facts->assignment[taken->assignment]));
+		pt_json_add_text(json, "function", PT_BDF(&taken->bdf));
+		pt_json_add_text(json, "driver", function ? function->driver : NULL);
+		pt_json_add_text(json, "driver_override", function ? function->override : NULL);
+		json_object_object_add(json, "companion", json_object_new_boolean(taken->companion));
+		pt_json_add_text(json, "why", reason);
+		pt_json_add_text(json, "name", name);
+		json_object_array_add(array, json);
+	}
+	return array;
+}
+
+/* Entries that take nothing have a reason, too. */
+static void tell_rest(const struct pt_cli *cli, const struct pt_facts *facts)
+{
+	const struct pt_log *log = pt_host_log(cli->host);
+
+	if (!facts->count)
+		pt_log(log, PT_LOG_INFO, "guest %u has no hostpci entry", cli->vmid);
+	pt_foreach (assignment, facts->assignment, facts->count) {
+		if (assignment->problem.tag)
+			pt_log(log, PT_LOG_ERROR, "%s: %s", PT_LABEL(assignment),
+				assignment->problem.message);
+		else if (!pt_assignment_is_bound(assignment))
+			pt_log(log, PT_LOG_INFO, "%s: %s; its functions stay with their drivers",
+				PT_LABEL(assignment),
+				assignment->entry.mdev ? "a mediated device" : "driver=keep");
+	}
+}
+
+enum pt_exit pt_cmd_show(struct pt_cli *cli, struct pt_err *err)
+{
+	struct pt_pcinames PT_PCINAMES *names = pt_pcinames_open();
+	struct pt_table PT_TABLE table = {.columns = 5};
+	struct json_object PT_JSON *json = NULL;
+	struct pt_facts PT_FACTS facts = {0};
+	struct pt_guest PT_GUEST *guest = NULL;
+	int r;
+
+	if (!names) {
+		pt_err_nomem(err);
+		return PT_EXIT_UNKNOWN;
+	}
+	if (pt_cli_gather(cli, &guest, &facts, err) < 0)
+		return PT_EXIT_UNKNOWN;
+	tell_rest(cli, &facts);
+	if (cli->format == PT_OUTPUT_TEXT) {
+		show_text(&facts, names, &table);
+		r = facts.taken_count ? pt_table_print(&table, err) : 0;
+	} else {
+		json = show_json(&facts, names);
+		r = pt_output_json(json, cli->format, err);
+	}
+	return r < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
+}

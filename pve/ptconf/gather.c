@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* The guest that check and show are asked for. */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "pve/paths.h"
+#include "pve/ptconf/ptconf.h"
+
+#define API_MS	   10000
+#define CONFIG_MAX (512U * 1024)
+
+/* A file of the caller's, not of the host that is looked at. */
+static int read_config(struct pt_cli *cli, const struct pt_guest_query *query,
+	struct pt_guest **ret, struct pt_err *err)
+{
+	PT_FCLOSE FILE *file = fopen(cli->config, "re");
+	PT_FREE char *text = malloc(CONFIG_MAX + 1);
+	size_t length;
+
+	if (!file)
+		return pt_err_errno(err, -errno, "%s", cli->config);
+	if (!text)
+		return pt_err_nomem(err);
+	length = fread(text, 1, CONFIG_MAX + 1, file);
+	if (ferror(file))
+		return pt_err_errno(err, -EIO, "%s", cli->config);
+	if (length > CONFIG_MAX)
+		return pt_err_set(err, -EFBIG, "%s: larger than any guest's config", cli->config);
+	return pt_guest_parse(text, length, query, ret, err);
+}
+
+static int read_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *err)
+{
+	struct pt_guest_query query = {.vmid = cli->vmid,
+		.node = cli->node,
+		.view = cli->view,
+		.snapshot = cli->snapshot};
+
+	if (cli->config)
+		return read_config(cli, &query, ret, err);
+	/* a captured host has no API to ask */
+	if (!pt_host_is_live(cli->host)) {
+		if (cli->source == PT_SOURCE_API)
+			return pt_err_set(err, -EINVAL, "--source api does not go with --root");
+		return pt_guest_read(cli->host, &query, PT_SOURCE_FILE, 0, ret, err);
+	}
+	return pt_guest_read(cli->host, &query, cli->source, API_MS, ret, err);
+}
+
+int pt_cli_gather(struct pt_cli *cli, struct pt_guest **ret_guest, struct pt_facts *ret_facts,
+	struct pt_err *err)
+{
+	struct pt_claims PT_CLAIMS *claims = NULL;
+	int r = pt_node_name(cli->host, cli->node, err);
+
+	if (r == 0)
+		r = read_guest(cli, ret_guest, err);
+	if (r < 0)
+		return r;
+	r = pt_claims_open(&claims, cli->host, PT_CLAIMS_DIR, false, err);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (err)
+		*err = (struct pt_err){0};
+	return pt_facts_gather(cli->host, *ret_guest, cli->node, claims, ret_facts, err);
+}

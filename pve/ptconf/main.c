@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+#include <getopt.h>
+
+#include "pve/ptconf/ptconf.h"
+#include "pve/startup.h"
+
+enum cli_option {
+	OPTION_ROOT = 1 << 0,
+	OPTION_VIEW = 1 << 1,
+	OPTION_SOURCE = 1 << 2,
+	OPTION_CONFIG = 1 << 3,
+	OPTION_SNAPSHOT = 1 << 4,
+	OPTION_FORMAT = 1 << 5, /* taken by every verb */
+	OPTION_HELP = 1 << 6,
+	OPTION_VERSION = 1 << 7,
+};
+#define GUEST_OPTIONS (OPTION_ROOT | OPTION_VIEW | OPTION_SOURCE | OPTION_CONFIG | OPTION_SNAPSHOT)
+
+static const struct verb {
+	const char *name;
+	const char *arguments;
+	bool takes_vmid;
+	int options;
+	pt_verb *run;
+	const char *help;
+} verbs[] = {
+	{"check", "VMID [--current] [--snapshot NAME] [--source auto|api|file] [--config FILE]",
+		true, GUEST_OPTIONS, pt_cmd_check, "tell what would go wrong at the guest's start"},
+	{"show", "VMID [--current] [--snapshot NAME] [--source auto|api|file] [--config FILE]", true,
+		GUEST_OPTIONS, pt_cmd_show, "show which functions a start would take, and why"},
+	{"list", "", false, OPTION_ROOT, pt_cmd_list, "list the host's functions by IOMMU group"},
+	{"claims", "", false, OPTION_ROOT, pt_cmd_claims, "list what guests hold, and its origin"},
+	{"release", "VMID", true, 0, pt_cmd_release, "return what a guest that does not run holds"},
+};
+
+static const struct option long_options[] = {
+	{"root", required_argument, NULL, OPTION_ROOT},
+	{"current", no_argument, NULL, OPTION_VIEW},
+	{"snapshot", required_argument, NULL, OPTION_SNAPSHOT},
+	{"source", required_argument, NULL, OPTION_SOURCE},
+	{"config", required_argument, NULL, OPTION_CONFIG},
+	{"output-format", required_argument, NULL, OPTION_FORMAT},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{"version", no_argument, NULL, OPTION_VERSION},
+	{0},
+};
+
+static int print_help(FILE *out)
+{
+	fputs("usage: pve-ptconf VERB [OPTIONS]\n"
+	      "       pve-ptconf --help | --version\n\n"
+	      "Checks PCI passthrough on a Proxmox VE node before a guest starts.\n\n",
+		out);
+	pt_foreach (verb, verbs, PT_ARRAY_SIZE(verbs))
+		fprintf(out, "  %s %s\n      %s\n", verb->name, verb->arguments, verb->help);
+	fputs("\nEvery verb takes --output-format text|json|json-pretty; the reading ones take\n"
+	      "--root DIR, to look at a copy of a host's files instead of the running host.\n"
+	      "Exit: 0 no error was found, 1 some, 2 wrong usage, 3 could not find out.\n",
+		out);
+	return out == stderr ? PT_EXIT_USAGE : PT_EXIT_OK;
+}
+
+static int wrong(const char *why, const char *what)
+{
+	fprintf(stderr, "pve-ptconf: %s%s; see pve-ptconf --help\n", why, what);
+	return PT_EXIT_USAGE;
+}
+
+static bool parse_source(const char *text, enum pt_guest_source *ret)
+{
+	static const char *const name[] = {
+		[PT_SOURCE_AUTO] = "auto", [PT_SOURCE_API] = "api", [PT_SOURCE_FILE] = "file"};
+
+	for (size_t i = 0; i < PT_ARRAY_SIZE(name); i++) {
+		if (pt_streq(text, name[i])) {
+			*ret = (enum pt_guest_source)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Takes one option. False: its value is wrong. */
+static bool take_option(struct pt_cli *cli, int option, const char *value)
+{
+	switch (option) {
+	case OPTION_ROOT:
+		cli->root = value;
+		return true;
+	case OPTION_VIEW:
+		cli->view = PT_VIEW_CURRENT;
+		return true;
+	case OPTION_SNAPSHOT:
+		cli->view = PT_VIEW_SNAPSHOT;
+		cli->snapshot = value;
+		return pt_snapshot_name_valid(value);
+	case OPTION_SOURCE:
+		return parse_source(value, &cli->source);
+	case OPTION_CONFIG:
+		cli->config = value;
+		return true;
+	default:
+		return pt_output_format_parse(value, &cli->format);
+	}
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	pt_foreach (verb, verbs, PT_ARRAY_SIZE(verbs)) {
+		if (pt_streq(verb->name, name))
+			return verb;
+	}
+	return NULL;
+}
+
+/* Reads the command line. Negative: go on with the verb; else the exit code. */
+static int parse(int argc, char **argv, struct pt_cli *cli, const struct verb **ret_verb)
+{
+	int given = 0;
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+		if (option == OPTION_HELP)
+			return print_help(stdout);
+		if (option == OPTION_VERSION) {
+			printf("pve-ptconf %s\n", PT_VERSION);
+			return PT_EXIT_OK;
+		}
+		if (option == '?')
+			return wrong("unknown option, or one without its value: ",
+				argv[optind - 1]);
+		given |= option;
+		if (!take_option(cli, option, optarg))
+			return wrong("not a value for this option: ", optarg);
+	}
+	if (optind == argc)
+		return wrong("which verb?", "");
+	*ret_verb = find_verb(argv[optind]);
+	if (!*ret_verb)
+		return wrong("there is no verb ", argv[optind]);
+	if (given & ~(*ret_verb)->options & ~OPTION_FORMAT)
+		return wrong("an option that is not for the verb ", (*ret_verb)->name);
+	if (argc - optind - 1 != (*ret_verb)->takes_vmid)
+		return wrong("usage: pve-ptconf ",
+			(*ret_verb)->takes_vmid ? "VERB VMID" : "VERB, without arguments");
+	if ((*ret_verb)->takes_vmid && !pt_vmid_parse(argv[optind + 1], &cli->vmid))
+		return wrong("not a VMID: ", argv[optind + 1]);
+	return -1;
+}
+
+int main(int argc, char **argv)
+{
+	const struct pt_log log = {.emit = pt_log_to_file, .data = stderr};
+	struct pt_cli cli = {.root = "/"};
+	const struct verb *verb = NULL;
+	struct pt_err err = {0};
+	int result;
+
+	if (pt_startup(&err) < 0) {
+		fprintf(stderr, "pve-ptconf: %s\n", err.text);
+		return PT_EXIT_UNKNOWN;
+	}
+	result = parse(argc, argv, &cli, &verb);
+	if (result >= 0)
+		return result;
+	result = PT_EXIT_UNKNOWN;
+	if (pt_host_open(&cli.host, cli.root, &log, &err) == 0)
+		result = (int)verb->run(&cli, &err);
+	pt_host_close_p(&cli.host);
+	if (err.code)
+		fprintf(stderr, "pve-ptconf: %s\n", err.text);
+	return result;
+}

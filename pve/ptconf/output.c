@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+#include <stdint.h>
+
+#include "pve/ptconf/output.h"
+
+bool pt_output_format_parse(const char *text, enum pt_output_format *ret)
+{
+	static const char *const name[] = {
+		[PT_OUTPUT_TEXT] = "text",
+		[PT_OUTPUT_JSON] = "json",
+		[PT_OUTPUT_JSON_PRETTY] = "json-pretty",
+	};
+
+	for (size_t i = 0; i < PT_ARRAY_SIZE(name); i++) {
+		if (pt_streq(text, name[i])) {
+			*ret = (enum pt_output_format)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static int flush(struct pt_err *err)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	return pt_err_set(err, -EIO, "the output cannot be written");
+}
+
+int pt_output_json(struct json_object *json, enum pt_output_format format, struct pt_err *err)
+{
+	int flags = JSON_C_TO_STRING_NOSLASHESCAPE;
+
+	if (!json)
+		return pt_err_nomem(err);
+	if (format == PT_OUTPUT_JSON_PRETTY)
+		flags |= JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED;
+	puts(json_object_to_json_string_ext(json, flags));
+	return flush(err);
+}
+
+void pt_table_row(struct pt_table *table, const char *const *cell)
+{
+	for (size_t i = 0; i < table->columns; i++) {
+		char **slot = pt_array_grow(&table->cell, &table->count, sizeof(*slot));
+
+		if (!slot || pt_set_text(slot, cell[i] ? cell[i] : "-") < 0)
+			table->failed = true;
+	}
+}
+
+static int width_of(const struct pt_table *table, size_t column)
+{
+	size_t width = 0;
+
+	for (size_t i = column; i < table->count; i += table->columns) {
+		if (table->cell[i] && strlen(table->cell[i]) > width)
+			width = strlen(table->cell[i]);
+	}
+	return (int)width;
+}
+
+/* Text from outside may hold control characters, which must not reach a terminal. */
+static void print_cell(const char *text, int width)
+{
+	int printed = 0;
+
+	for (; *text; text++, printed++)
+		putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+	for (; printed < width; printed++)
+		putchar(' ');
+}
+
+int pt_table_print(const struct pt_table *table, struct pt_err *err)
+{
+	if (table->failed)
+		return pt_err_nomem(err);
+	for (size_t i = 0; i < table->count; i++) {
+		bool last = (i + 1) % table->columns == 0;
+
+		print_cell(table->cell[i], last ? 0 : width_of(table, i % table->columns) + 2);
+		if (last)
+			putchar('\n');
+	}
+	return flush(err);
+}
+
+void pt_table_clear(struct pt_table *table)
+{
+	pt_foreach (cell, table->cell, table->count)
+		free(*cell);
+	free(table->cell);
+	*table = (struct pt_table){0};
+}
+
+static const char *colour(enum pt_severity severity)
+{
+	static const char *const code[] = {
+		[PT_INFO] = "\033[36m", [PT_WARNING] = "\033[33m", [PT_ERROR] = "\033[1;31m"};
+
+	return isatty(STDOUT_FILENO) ? code[severity] : "";
+}
+
+int pt_output_findings(const struct pt_findings *findings, const char *subject, struct pt_err *err)
+{
+	size_t errors = pt_findings_count(findings, PT_ERROR);
+	size_t warnings = pt_findings_count(findings, PT_WARNING);
+	const char *plain = isatty(STDOUT_FILENO) ? "\033[0m" : "";
+
+	pt_foreach (finding, findings->finding, findings->count) {
+		printf("%s%-8s%s ", colour(finding->severity), pt_severity_name(finding->severity),
+			plain);
+		print_cell(finding->subject, 0);
+		printf(": ");
+		print_cell(finding->message, 0);
+		printf(" [%s]\n", finding->tag);
+		if (finding->hint) {
+			printf("         -> ");
+			print_cell(finding->hint, 0);
+			putchar('\n');
+		}
+	}
+	printf("%s: %zu error%s, %zu warning%s\n", subject, errors, errors == 1 ? "" : "s", warnings,
+		warnings == 1 ? "" : "s");
+	return flush(err);
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* How pve-ptconf writes: aligned tables, JSON, colour on a terminal only. */
+#ifndef PT_OUTPUT_H
+#define PT_OUTPUT_H
+
+#include <json-c/json.h>
+
+#include "lib/finding.h"
+
+enum pt_output_format {
+	PT_OUTPUT_TEXT,
+	PT_OUTPUT_JSON,
+	PT_OUTPUT_JSON_PRETTY,
+};
+
+bool pt_output_format_parse(const char *text, enum pt_output_format *ret);
+
+/* Writes the object in a JSON format to stdout, with a newline. 0 or -EIO. */
+int pt_output_json(struct json_object *json, enum pt_output_format format, struct pt_err *err);
+
+/* Rows of as many cells as the header has; columns are as wide as they need. */
+struct pt_table {
+	size_t columns;
+	char **cell;
+	size_t count;
+	bool failed; /* memory ran out */
+};
+
+/* Adds cells up to the column count; each is a copy, NULL stands for "-". */
+void pt_table_row(struct pt_table *table, const char *const *cell);
+/* Writes it to stdout. 0, -ENOMEM when rows are missing, -EIO. */
+int pt_table_print(const struct pt_table *table, struct pt_err *err);
+void pt_table_clear(struct pt_table *table);
+#define PT_TABLE PT_CLEANUP(pt_table_clear)
+
+/* Findings as text, their remedies below them, and a closing line. */
+int pt_output_findings(const struct pt_findings *findings, const char *subject, struct pt_err *err);
+
+#endif

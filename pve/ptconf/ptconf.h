@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* pve-ptconf: what the verbs share. */
+#ifndef PT_PTCONF_H
+#define PT_PTCONF_H
+
+#include "pve/facts.h"
+#include "pve/ptconf/output.h"
+#include "pve/release.h"
+
+/* Exit codes. */
+enum pt_exit {
+	PT_EXIT_OK = 0,
+	PT_EXIT_FINDINGS = 1, /* check: an error was found; others: it failed */
+	PT_EXIT_USAGE = 2,
+	PT_EXIT_UNKNOWN = 3, /* could not find out */
+};
+
+struct pt_cli {
+	const char *root;
+	enum pt_output_format format;
+	enum pt_guest_view view;
+	const char *snapshot;
+	enum pt_guest_source source;
+	const char *config; /* a file with a guest's config; NULL: the guest's own */
+	unsigned int vmid;
+	struct pt_host *host;
+	char node[PT_NODE_TEXT];
+};
+
+/* Runs a verb; err tells why the result is PT_EXIT_UNKNOWN, and is shown by main. */
+typedef enum pt_exit pt_verb(struct pt_cli *cli, struct pt_err *err);
+pt_verb pt_cmd_check, pt_cmd_show, pt_cmd_list, pt_cmd_claims, pt_cmd_release;
+
+/* The guest that check and show are asked for, and its facts. End with pt_guest_free, pt_facts_clear. */
+int pt_cli_gather(struct pt_cli *cli, struct pt_guest **ret_guest, struct pt_facts *ret_facts,
+	struct pt_err *err);
+
+#endif

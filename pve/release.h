@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* Returning what a guest's claim holds: the recipe of post-stop, of the verb release, and of undoing. */
+#ifndef PT_RELEASE_H
+#define PT_RELEASE_H
+
+#include "lib/claimfile.h"
+#include "lib/handover.h"
+
+/* How long things may take, in milliseconds. */
+struct pt_limits {
+	int lock_ms;  /* for another mover of the same claim to end */
+	int group_ms; /* for a dying QEMU to let go of its groups */
+	int write_ms; /* for one kernel write */
+	int phase_ms; /* for all writes */
+};
+extern const struct pt_limits pt_default_limits;
+
+/*
+ * Returns every function of the guest's claim to its origin and ends the claim; no claim is no error.
+ * -EWOULDBLOCK: somebody else is moving them. -EBUSY: the guest runs, or a group is still open; nothing
+ * was changed. -EIO: some functions stay in the claim with their error.
+ */
+int pt_release(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,
+	const struct pt_limits *limits, struct pt_err *err);
+
+/* The same, for the holder of the work lock lock_fd. */
+int pt_release_locked(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,
+	const struct pt_limits *limits, int lock_fd, struct pt_err *err);
+
+/* The owner's name in a claim. */
+#define PT_OWNER_TEXT 16
+const char *pt_owner_name(unsigned int vmid, char text[static PT_OWNER_TEXT]);
+
+#endif

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/*
+ * Proxmox VE's list of PCI functions that guests have reserved or use.
+ * Source: qemu-server, QemuServer/PCI.pm, reserve_pci_usage.
+ */
+#ifndef PT_RESERVATION_H
+#define PT_RESERVATION_H
+
+#include <stdint.h>
+
+#include "lib/host.h"
+
+struct pt_reservation {
+	char *id; /* as it stands in the file: "0000:01:00.0" */
+	unsigned long long vmid;
+	bool has_pid;
+	int64_t pid;
+	bool has_time;
+	int64_t time; /* seconds since 1970 */
+};
+
+struct pt_reservations {
+	struct pt_reservation *reservation; /* sorted by id, each once */
+	size_t count;
+};
+
+/* Parses the text; lines of another form are passed over, as PVE does. -ENOMEM. */
+int pt_reservations_parse(const char *text, struct pt_reservations *ret);
+/* Reads the file; that there is none is no error. */
+int pt_reservations_read(const struct pt_host *host, struct pt_reservations *ret,
+	struct pt_err *err);
+void pt_reservations_clear(struct pt_reservations *reservations);
+#define PT_RESERVATIONS PT_CLEANUP(pt_reservations_clear)
+
+/* NULL when the function is not reserved. */
+const struct pt_reservation *pt_reservation_find(const struct pt_reservations *reservations,
+	const char *id);
+
+/*
+ * Whether the reservation keeps guest vmid from reserving the function at time now. running_pid: of the
+ * guest that holds the reservation, 0 when it does not run.
+ */
+enum pt_reservation_verdict {
+	PT_RESERVATION_FREE,
+	PT_RESERVATION_HELD,   /* another guest has reserved it for its start */
+	PT_RESERVATION_IN_USE, /* another guest runs with it */
+};
+enum pt_reservation_verdict pt_reservation_judge(const struct pt_reservation *reservation,
+	unsigned long long vmid, int64_t now, int running_pid);
+
+#endif

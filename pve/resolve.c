@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+
+#include "pve/resolve.h"
+
+struct context {
+	const struct pt_host *host;
+	struct pt_inventory *inventory;
+	struct pt_assignment *assignment;
+	struct pt_err *err;
+};
+
+void pt_assignment_clear(struct pt_assignment *assignment)
+{
+	pt_hostpci_clear(&assignment->entry);
+	pt_foreach (alternative, assignment->alternative, assignment->count)
+		free(alternative->id);
+	free(assignment->alternative);
+	free(assignment->vgpu);
+	free(assignment->problem.message);
+	free(assignment->problem.hint);
+	*assignment = (struct pt_assignment){0};
+}
+
+bool pt_assignment_is_mdev(const struct pt_assignment *assignment)
+{
+	return assignment->entry.mdev && !assignment->vgpu;
+}
+
+bool pt_assignment_is_bound(const struct pt_assignment *assignment)
+{
+	return !assignment->entry.mdev && !assignment->entry.keep_driver;
+}
+
+/* Sets the problem; takes over both texts. Resolving goes no further, which is no error. */
+static int refuse(struct pt_assignment *assignment, const char *tag, char *message, char *hint)
+{
+	free(assignment->problem.message);
+	free(assignment->problem.hint);
+	assignment->problem = (struct pt_problem){tag, message, hint};
+	return message ? 0 : -ENOMEM;
+}
+
+/* Reads a function; one that is listed but cannot be opened stays out of the inventory. */
+static int learn(struct context *context, const struct pt_bdf *bdf)
+{
+	int r = pt_inventory_add(context->host, context->inventory, bdf, context->err);
+
+	return r == -ENODEV ? 0 : r;
+}
+
+static int add_functions(struct context *context, struct pt_alternative *alternative,
+	const char *filter)
+{
+	struct pt_bdf *found = NULL;
+	size_t count = 0;
+	int r = pt_functions_matching(context->host, filter, &found, &count, context->err);
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		struct pt_bdf *slot = pt_array_grow(
+			&alternative->id, &alternative->count, sizeof(*alternative->id));
+
+		if (!slot) {
+			r = -ENOMEM;
+			break;
+		}
+		*slot = found[i];
+		r = learn(context, slot);
+	}
+	free(found);
+	if (r == 0 && count == 0)
+		return refuse(context->assignment, "device-missing",
+			pt_format("there is no PCI device %s on this host", filter),
+			pt_format("compare with the output of 'pve-ptconf list': was the card moved, "
+				  "removed, or disabled in the firmware?"));
+	return r;
+}
+
+/* The device names of a ";" list become one alternative. */
+static int add_alternative(struct context *context, const char *list)
+{
+	struct pt_assignment *assignment = context->assignment;
+	struct pt_alternative *slot =
+		pt_array_grow(&assignment->alternative, &assignment->count, sizeof(*slot));
+	PT_FREE char *copy = strdup(list);
+	char *name, *rest;
+	int r = 0;
+
+	if (!slot || !copy)
+		return -ENOMEM;
+	for (name = strtok_r(copy, ";", &rest); name && r == 0 && !assignment->problem.tag;
+		name = strtok_r(NULL, ";", &rest))
+		r = add_functions(context, slot, name);
+	if (slot->count > 1)
+		assignment->multifunction = true;
+	return r;
+}
+
+/* Checks one path of a map line against the hardware: a whole device is checked on function 0. */
+static int check_path(struct context *context, const struct pt_mapping *mapping,
+	const struct pt_map_entry *entry, const char *path, bool first)
+{
+	PT_FREE char *whole = NULL;
+	const struct pt_function *function = NULL;
+	struct pt_err err = {0};
+	struct pt_bdf bdf;
+	int r = 0;
+
+	if (!strchr(path, '.')) {
+		whole = pt_format("%s.0", path);
+		if (!whole)
+			return -ENOMEM;
+		path = whole;
+	}
+	if (pt_bdf_parse(path, &bdf)) {
+		r = learn(context, &bdf);
+		function = pt_inventory_find(context->inventory, &bdf);
+	}
+	if (r < 0)
+		return r;
+	if (!function || !function->info_ok)
+		return refuse(context->assignment, "device-missing",
+			pt_format("mapping %s names %s, which is not on this host", mapping->id, path),
+			pt_format("correct the mapping of this node (Datacenter, Resource Mappings)"));
+	if (pt_map_entry_check(mapping, entry, function, first, &err) < 0)
+		return refuse(context->assignment, "mapping-mismatch",
+			pt_format("mapping %s, %s: %s", mapping->id, path, err.text),
+			pt_format("edit the mapping and choose the device anew, so that its "
+				  "properties are stored as they are now"));
+	return 0;
+}
+
+static int add_map_entry(struct context *context, const struct pt_mapping *mapping,
+	const struct pt_map_entry *entry)
+{
+	PT_FREE char *copy = strdup(entry->path);
+	bool first = true;
+	char *path, *rest;
+	int r = copy ? 0 : -ENOMEM;
+
+	for (path = copy ? strtok_r(copy, ";", &rest) : NULL;
+		path && r == 0 && !context->assignment->problem.tag;
+		path = strtok_r(NULL, ";", &rest)) {
+		r = check_path(context, mapping, entry, path, first);
+		first = false;
+	}
+	if (r < 0 || context->assignment->problem.tag)
+		return r;
+	return add_alternative(context, entry->path);
+}
+
+static int add_mapping(struct context *context, const struct pt_mappings *mappings,
+	const char *node)
+{
+	struct pt_assignment *assignment = context->assignment;
+	const char *id = assignment->entry.mapping;
+	const struct pt_mapping *mapping = pt_mapping_find(mappings, id);
+
+	if (!mapping || !mapping->defined)
+		return refuse(assignment, "mapping-missing",
+			pt_format("there is no PCI mapping %s", id),
+			pt_format("make it (Datacenter, Resource Mappings) or correct the entry"));
+	pt_foreach (entry, mapping->entry, mapping->count) {
+		int r;
+
+		if (!pt_streq(entry->node, node))
+			continue;
+		r = add_map_entry(context, mapping, entry);
+		if (r < 0 || assignment->problem.tag)
+			return r;
+	}
+	if (!assignment->count)
+		return refuse(assignment, "mapping-no-node",
+			pt_format("mapping %s has no device on node %s", id, node),
+			pt_format("add one for this node (Datacenter, Resource Mappings)"));
+	return 0;
+}
+
+/* "nvidia-<number>" on a function that has NVIDIA's own interface and not the kernel's mdev one. */
+static int look_for_vgpu(struct context *context)
+{
+	struct pt_assignment *assignment = context->assignment;
+	const char *mdev = assignment->entry.mdev;
+	const char *number;
+
+	if (!mdev || !pt_starts_with(mdev, "nvidia-"))
+		return 0;
+	number = mdev + strlen("nvidia-");
+	if (!*number || strspn(number, "0123456789") != strlen(number))
+		return 0;
+	pt_foreach (alternative, assignment->alternative, assignment->count) {
+		pt_foreach (id, alternative->id, alternative->count) {
+			const struct pt_function *function =
+				pt_inventory_find(context->inventory, id);
+
+			if (function && function->has_nvidia && !function->has_mdev)
+				return pt_set_text(&assignment->vgpu, number);
+		}
+	}
+	return 0;
+}
+
+int pt_resolve(const struct pt_host *host, const struct pt_mappings *mappings, const char *node,
+	struct pt_inventory *inventory, struct pt_assignment *assignment, struct pt_err *err)
+{
+	struct context context = {host, inventory, assignment, err};
+	const struct pt_hostpci *entry = &assignment->entry;
+	int r;
+
+	assignment->chosen = -1;
+	if (entry->host && entry->mapping)
+		r = refuse(assignment, "hostpci-host-and-mapping",
+			pt_format("names both a device (%s) and a mapping (%s)", entry->host,
+				entry->mapping),
+			pt_format("keep one of them"));
+	else if (entry->host)
+		r = add_alternative(&context, entry->host);
+	else if (entry->mapping)
+		r = add_mapping(&context, mappings, node);
+	else
+		r = refuse(assignment, "hostpci-no-device",
+			pt_format("names neither a device nor a mapping"),
+			pt_format("give host=ADDRESS or mapping=ID, or delete the entry"));
+	if (r == 0 && !assignment->problem.tag && assignment->multifunction && entry->mdev)
+		r = refuse(assignment, "mdev-multifunction",
+			pt_format("asks for the mediated device %s of several functions at once",
+				entry->mdev),
+			pt_format("name the one function that offers it"));
+	if (r == 0)
+		r = look_for_vgpu(&context);
+	return r == -ENOMEM ? pt_err_nomem(err) : r;
+}
+
+/* Whether an entry chosen before, or this one itself, has the function. */
+static bool used_by_guest(const struct pt_assignment *assignment, size_t count,
+	const struct pt_bdf *bdf)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct pt_alternative *chosen;
+
+		if (assignment[i].chosen < 0 || pt_assignment_is_mdev(&assignment[i]))
+			continue;
+		chosen = &assignment[i].alternative[assignment[i].chosen];
+		pt_foreach (id, chosen->id, chosen->count) {
+			if (pt_bdf_compare(id, bdf) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool overlaps(const struct pt_assignment *all, size_t before,
+	const struct pt_alternative *alternative)
+{
+	pt_foreach (id, alternative->id, alternative->count) {
+		if (used_by_guest(all, before, id))
+			return true;
+	}
+	return false;
+}
+
+/* A function that the chosen alternative names twice, or that an earlier entry has; NULL: none. */
+static const struct pt_bdf *find_twice(const struct pt_assignment *all, size_t at)
+{
+	const struct pt_alternative *chosen = &all[at].alternative[all[at].chosen];
+
+	for (size_t i = 0; i < chosen->count; i++) {
+		if (used_by_guest(all, at, &chosen->id[i]))
+			return &chosen->id[i];
+		for (size_t j = 0; j < i; j++) {
+			if (pt_bdf_compare(&chosen->id[i], &chosen->id[j]) == 0)
+				return &chosen->id[i];
+		}
+	}
+	return NULL;
+}
+
+static int choose_among(struct pt_assignment *all, size_t at, pt_choice_free *is_free, void *data)
+{
+	struct pt_assignment *assignment = &all[at];
+
+	for (size_t i = 0; i < assignment->count; i++) {
+		const struct pt_alternative *alternative = &assignment->alternative[i];
+
+		if (!overlaps(all, at, alternative) &&
+			(!is_free || is_free(data, assignment, alternative)))
+			return (int)i;
+	}
+	return -1;
+}
+
+/* Chooses for one assignment; the ones before it have theirs. False: problem is set. */
+static bool choose_one(struct pt_assignment *all, size_t at, pt_choice_free *is_free, void *data)
+{
+	struct pt_assignment *one = &all[at];
+	const struct pt_bdf *twice;
+
+	if (one->problem.tag || !one->count)
+		return false;
+	/* a mediated device tries all alternatives itself, and may share its function */
+	if (one->count == 1 || pt_assignment_is_mdev(one))
+		one->chosen = 0;
+	else
+		one->chosen = choose_among(all, at, is_free, data);
+	if (pt_assignment_is_mdev(one))
+		return true;
+	if (one->chosen < 0) {
+		refuse(one, "mapping-nothing-free",
+			pt_format("none of the %zu devices of mapping %s is free", one->count,
+				one->entry.mapping),
+			pt_format("stop a guest that uses one, or add a device to the mapping"));
+		return false;
+	}
+	twice = find_twice(all, at);
+	if (!twice)
+		return true;
+	refuse(one, "device-assigned-twice",
+		pt_format("%s is assigned to this guest more than once", PT_BDF(twice)),
+		pt_format("name it in one hostpci entry only; a value without function, as 01:00, "
+			  "already means all functions"));
+	one->chosen = -1;
+	return false;
+}
+
+bool pt_choose(struct pt_assignment *assignment, size_t count, pt_choice_free *is_free, void *data)
+{
+	bool all = true;
+
+	for (size_t at = 0; at < count; at++)
+		all &= choose_one(assignment, at, is_free, data);
+	return all;
+}

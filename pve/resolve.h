@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/*
+ * From hostpci entries to functions: mappings, whole devices, lists, and the choice among alternatives.
+ * Source: qemu-server, QemuServer/PCI.pm, parse_hostpci and choose_hostpci_devices.
+ */
+#ifndef PT_RESOLVE_H
+#define PT_RESOLVE_H
+
+#include "lib/inventory.h"
+#include "pve/hostpci.h"
+#include "pve/mapping.h"
+
+/* One candidate set of functions for an entry. */
+struct pt_alternative {
+	struct pt_bdf *id; /* in the order in which they are named */
+	size_t count;
+};
+
+/* Why PVE would refuse; tag is that of the finding. */
+struct pt_problem {
+	const char *tag; /* static; NULL: none */
+	char *message;
+	char *hint;
+};
+
+struct pt_assignment {
+	struct pt_hostpci entry;
+	struct pt_alternative *alternative;
+	size_t count;
+	int chosen; /* index of the alternative, -1: none yet */
+	bool multifunction;
+	char *vgpu; /* type of an NVIDIA vGPU (mdev=nvidia-N on a VF with nvidia/); NULL: none */
+	struct pt_problem problem;
+};
+
+void pt_assignment_clear(struct pt_assignment *assignment);
+
+/*
+ * Finds the alternatives of assignment->entry, which must be set, all else zero. Functions met are read
+ * into the inventory. What PVE would refuse is set as problem. -ENOMEM and what reading gives.
+ */
+int pt_resolve(const struct pt_host *host, const struct pt_mappings *mappings, const char *node,
+	struct pt_inventory *inventory, struct pt_assignment *assignment, struct pt_err *err);
+
+/* Whether PVE prepares a mediated device, so that the function itself stays with its driver. */
+bool pt_assignment_is_mdev(const struct pt_assignment *assignment);
+/* Whether PVE binds the functions and their groups to vfio-pci. */
+bool pt_assignment_is_bound(const struct pt_assignment *assignment);
+
+/* Asked before an alternative is chosen among several: whether all its functions can be had. */
+typedef bool pt_choice_free(void *data, const struct pt_assignment *assignment,
+	const struct pt_alternative *alternative);
+
+/*
+ * Chooses an alternative for each assignment, in order, the first that is free as PVE does; is_free
+ * NULL: only what this guest uses itself counts. Sets chosen, or problem where nothing is left or a
+ * function is assigned twice; the others go on. True when all were chosen.
+ */
+bool pt_choose(struct pt_assignment *assignment, size_t count, pt_choice_free *is_free,
+	void *data);
+
+#endif

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* What the assigned functions are. */
+#include "pve/rules.h"
+
+static const struct pt_function *function_of(const struct pt_facts *facts,
+	const struct pt_taken *taken)
+{
+	return pt_inventory_find(&facts->inventory, &taken->bdf);
+}
+
+PT_RULE(pt_rule_unreadable)
+{
+	pt_rule_problem(rule, facts, findings);
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		const struct pt_function *function = function_of(facts, taken);
+
+		if (function && function->info_ok)
+			continue;
+		pt_rule_found(rule, findings, pt_subject_function(facts, taken),
+			pt_format("is listed on the bus, but its vendor, device or interrupt "
+				  "cannot be read"),
+			pt_format("look in the kernel log; the device may have died or be going "
+				  "away"));
+	}
+}
+
+PT_RULE(pt_rule_bridge)
+{
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		const struct pt_function *function = function_of(facts, taken);
+
+		if (!taken->companion && function && function->is_bridge)
+			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
+				pt_format("is a PCI bridge and cannot be passed through; Proxmox "
+					  "VE would take what is behind it from the host all the "
+					  "same"),
+				pt_format("name the device behind the bridge"));
+	}
+}
+
+PT_RULE(pt_rule_no_group)
+{
+	if (!facts->iommu_active)
+		return; /* told once for the host */
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		const struct pt_function *function = function_of(facts, taken);
+
+		if (function && function->group == PT_GROUP_NONE)
+			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
+				pt_format("is in no IOMMU group, so it cannot be passed through"),
+				pt_format("try another slot: this one is not behind the IOMMU"));
+	}
+}
+
+/* Companions that the rule partial-slot speaks of are not named again. */
+static bool is_sibling_of_function_0(const struct pt_facts *facts, const struct pt_taken *companion)
+{
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		if (!taken->companion && taken->bdf.function == 0 &&
+			pt_bdf_same_slot(&taken->bdf, &companion->bdf))
+			return true;
+	}
+	return false;
+}
+
+PT_RULE(pt_rule_companions)
+{
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		const struct pt_function *function = function_of(facts, taken);
+
+		if (!taken->companion || !function || is_sibling_of_function_0(facts, taken))
+			continue;
+		pt_rule_found(rule, findings, pt_subject_function(facts, taken),
+			pt_format("is not assigned, but shares IOMMU group %d with a device that is, "
+				  "so it leaves the host (%s) while the guest runs",
+				function->group, function->driver ? function->driver : "no driver"),
+			pt_format("move one of the cards to another slot if the host needs it"));
+	}
+}
+
+static bool has_function(const struct pt_alternative *alternative, const struct pt_bdf *bdf)
+{
+	pt_foreach (id, alternative->id, alternative->count) {
+		if (pt_bdf_compare(id, bdf) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A VF of a PF that the same alternative holds, in the same slot; NULL: none. */
+static const struct pt_function *caught_vf(const struct pt_facts *facts,
+	const struct pt_alternative *alternative)
+{
+	pt_foreach (id, alternative->id, alternative->count) {
+		const struct pt_function *function = pt_inventory_find(&facts->inventory, id);
+
+		if (function && pt_function_is_vf(function) &&
+			pt_bdf_same_slot(&function->physfn, id) &&
+			has_function(alternative, &function->physfn))
+			return function;
+	}
+	return NULL;
+}
+
+PT_RULE(pt_rule_slot_vfs)
+{
+	pt_foreach (assignment, facts->assignment, facts->count) {
+		const struct pt_function *vf;
+
+		if (assignment->chosen < 0)
+			continue;
+		vf = caught_vf(facts, &assignment->alternative[assignment->chosen]);
+		if (vf)
+			pt_rule_found(rule, findings, pt_subject_entry(assignment),
+				pt_format("the whole device holds %s, a virtual function of %s: it "
+					  "vanishes when the latter leaves its driver",
+					PT_BDF(&vf->bdf), PT_BDF(&vf->physfn)),
+				pt_format("name the physical function with its number, or only "
+					  "virtual functions"));
+	}
+}
+
+/* How a VF is in use, as a text; NULL: it is not. */
+static char *vf_use(const struct pt_facts *facts, const struct pt_bdf *vf)
+{
+	pt_foreach (owner, facts->owner, facts->owner_count) {
+		if (pt_bdf_compare(&owner->bdf, vf) == 0)
+			return owner->vmid ? pt_format("guest %llu has %s", owner->vmid, PT_BDF(vf))
+					   : pt_format("process %d (%s) has %s open", owner->pid,
+						     owner->name, PT_BDF(vf));
+	}
+	pt_foreach (busy, facts->busy_vf, facts->busy_vf_count) {
+		if (pt_bdf_compare(&busy->bdf, vf) == 0)
+			return pt_format("%s is up as %s", PT_BDF(vf), busy->net);
+	}
+	return NULL;
+}
+
+PT_RULE(pt_rule_pf_with_vfs)
+{
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		const struct pt_function *function = function_of(facts, taken);
+		char *use = NULL;
+
+		if (!function || !function->vf_count || pt_streq(function->driver, PT_VFIO_PCI))
+			continue;
+		for (size_t i = 0; !use && i < function->vf_count; i++)
+			use = vf_use(facts, &function->vf[i]);
+		if (use)
+			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
+				pt_format("has %zu virtual functions, which taking it destroys, and "
+					  "one is in use: %s",
+					function->vf_count, use),
+				pt_format("end that use first, or pass a virtual function through "
+					  "instead"));
+		else
+			pt_findings_add(findings, rule->tag, PT_WARNING, PT_TELL,
+				pt_subject_function(facts, taken),
+				pt_format("has %zu virtual functions, which taking it destroys",
+					function->vf_count),
+				pt_format("nothing uses them; their number is restored when the "
+					  "guest has stopped"));
+		free(use);
+	}
+}
+
+PT_RULE(pt_rule_keep_without_vfio)
+{
+	pt_foreach (assignment, facts->assignment, facts->count) {
+		const struct pt_alternative *chosen;
+
+		if (!assignment->entry.keep_driver || assignment->chosen < 0 ||
+			assignment->entry.mdev)
+			continue;
+		chosen = &assignment->alternative[assignment->chosen];
+		pt_foreach (id, chosen->id, chosen->count) {
+			const struct pt_function *function =
+				pt_inventory_find(&facts->inventory, id);
+
+			if (!function || function->has_vfio_dev ||
+				pt_streq(function->driver, PT_VFIO_PCI))
+				continue;
+			pt_rule_found(rule, findings,
+				pt_format("%s: %s", PT_LABEL(assignment), PT_BDF(id)),
+				pt_format("driver=keep leaves it with %s, which is no vfio driver, "
+					  "so QEMU cannot open it",
+					function->driver ? function->driver : "no driver"),
+				pt_format("bind it to its vfio driver before the start, or take "
+					  "driver=keep out"));
+		}
+	}
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "pve/rules.h"
+
+const struct pt_rule pt_rules[] = {
+	/* the host */
+	{"iommu-disabled", PT_ERROR, PT_REFUSE, pt_rule_iommu_disabled},
+	{"vfio-module-missing", PT_ERROR, PT_REFUSE, pt_rule_vfio_module},
+	/* the config */
+	{"hostpci-syntax", PT_ERROR, PT_TELL, pt_rule_syntax},
+	{"hostpci-unknown-key", PT_ERROR, PT_TELL, pt_rule_unknown_key},
+	{"hostpci-host-and-mapping", PT_ERROR, PT_REFUSE, pt_rule_problem},
+	{"hostpci-no-device", PT_ERROR, PT_REFUSE, pt_rule_problem},
+	{"pcie-needs-q35", PT_ERROR, PT_REFUSE, pt_rule_pcie_needs_q35},
+	{"legacy-igd-twice", PT_ERROR, PT_REFUSE, pt_rule_legacy_igd_twice},
+	{"legacy-igd-vga", PT_ERROR, PT_REFUSE, pt_rule_legacy_igd},
+	{"legacy-igd-rombar", PT_ERROR, PT_REFUSE, pt_rule_legacy_igd},
+	{"legacy-igd-x-vga", PT_ERROR, PT_REFUSE, pt_rule_legacy_igd},
+	{"legacy-igd-mdev", PT_ERROR, PT_REFUSE, pt_rule_legacy_igd},
+	{"legacy-igd-q35", PT_ERROR, PT_REFUSE, pt_rule_legacy_igd},
+	{"legacy-igd-multifunction", PT_ERROR, PT_REFUSE, pt_rule_legacy_igd},
+	{"legacy-igd-alternatives", PT_ERROR, PT_REFUSE, pt_rule_legacy_igd},
+	{"legacy-igd-address", PT_ERROR, PT_REFUSE, pt_rule_legacy_igd},
+	{"device-assigned-twice", PT_ERROR, PT_REFUSE, pt_rule_problem},
+	{"mdev-multifunction", PT_ERROR, PT_REFUSE, pt_rule_problem},
+	{"partial-slot", PT_WARNING, PT_TELL, pt_rule_partial_slot},
+	/* the device */
+	{"device-missing", PT_ERROR, PT_REFUSE, pt_rule_unreadable},
+	{"mapping-missing", PT_ERROR, PT_REFUSE, pt_rule_problem},
+	{"mapping-no-node", PT_ERROR, PT_REFUSE, pt_rule_problem},
+	{"mapping-mismatch", PT_ERROR, PT_REFUSE, pt_rule_problem},
+	{"mapping-nothing-free", PT_ERROR, PT_REFUSE, pt_rule_problem},
+	{"bridge-assigned", PT_ERROR, PT_REFUSE, pt_rule_bridge},
+	{"no-iommu-group", PT_ERROR, PT_REFUSE, pt_rule_no_group},
+	{"group-companions", PT_WARNING, PT_TELL, pt_rule_companions},
+	{"slot-includes-vfs", PT_WARNING, PT_TELL, pt_rule_slot_vfs},
+	{"pf-with-vfs", PT_ERROR, PT_REFUSE, pt_rule_pf_with_vfs},
+	{"keep-without-vfio", PT_ERROR, PT_TELL, pt_rule_keep_without_vfio},
+	/* other guests */
+	{"claimed-by-other", PT_ERROR, PT_REFUSE_OWNER, pt_rule_claimed},
+	{"reserved-by-other", PT_ERROR, PT_REFUSE_OWNER, pt_rule_reserved},
+	{"used-by-running", PT_ERROR, PT_REFUSE_OWNER, pt_rule_running},
+};
+const size_t pt_rules_count = PT_ARRAY_SIZE(pt_rules);
+
+void pt_rules_run(const struct pt_facts *facts, struct pt_findings *findings)
+{
+	pt_foreach (rule, pt_rules, pt_rules_count)
+		rule->check(rule, facts, findings);
+}
+
+void pt_rule_found(const struct pt_rule *rule, struct pt_findings *findings, char *subject,
+	char *message, char *hint)
+{
+	pt_findings_add(
+		findings, rule->tag, rule->severity, rule->refusal, subject, message, hint);
+}
+
+char *pt_subject_entry(const struct pt_assignment *assignment)
+{
+	return pt_format("%s", PT_LABEL(assignment));
+}
+
+char *pt_subject_function(const struct pt_facts *facts, const struct pt_taken *taken)
+{
+	return pt_format("%s: %s", PT_LABEL(&facts->assignment[taken->assignment]),
+		PT_BDF(&taken->bdf));
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* The checks: a table of {tag, severity, what a start does, function}. A rule reads facts, nothing else. */
+#ifndef PT_RULES_H
+#define PT_RULES_H
+
+#include "lib/finding.h"
+#include "pve/facts.h"
+
+struct pt_rule {
+	const char *tag;
+	enum pt_severity severity;
+	enum pt_refusal refusal;
+	void (*check)(const struct pt_rule *rule, const struct pt_facts *facts,
+		struct pt_findings *findings);
+};
+
+/* Every rule, in the order in which findings are shown. */
+extern const struct pt_rule pt_rules[];
+extern const size_t pt_rules_count;
+
+/* Runs them all. Findings are appended. */
+void pt_rules_run(const struct pt_facts *facts, struct pt_findings *findings);
+
+/* For the rules themselves: adds a finding of the rule; takes over the three texts. */
+void pt_rule_found(const struct pt_rule *rule, struct pt_findings *findings, char *subject,
+	char *message, char *hint);
+
+/* Subjects: "hostpci0" and "hostpci0: 0000:01:00.0". The caller's. */
+char *pt_subject_entry(const struct pt_assignment *assignment);
+char *pt_subject_function(const struct pt_facts *facts, const struct pt_taken *taken);
+
+#define PT_RULE(name)                                                                              \
+	void name(const struct pt_rule *rule, const struct pt_facts *facts,                        \
+		struct pt_findings *findings)
+/* rules-host.c */
+PT_RULE(pt_rule_iommu_disabled);
+PT_RULE(pt_rule_vfio_module);
+/* rules-config.c */
+PT_RULE(pt_rule_problem);
+PT_RULE(pt_rule_syntax);
+PT_RULE(pt_rule_unknown_key);
+PT_RULE(pt_rule_pcie_needs_q35);
+PT_RULE(pt_rule_legacy_igd);
+PT_RULE(pt_rule_legacy_igd_twice);
+PT_RULE(pt_rule_partial_slot);
+/* rules-device.c */
+PT_RULE(pt_rule_unreadable);
+PT_RULE(pt_rule_bridge);
+PT_RULE(pt_rule_no_group);
+PT_RULE(pt_rule_companions);
+PT_RULE(pt_rule_slot_vfs);
+PT_RULE(pt_rule_pf_with_vfs);
+PT_RULE(pt_rule_keep_without_vfio);
+/* rules-guests.c */
+PT_RULE(pt_rule_claimed);
+PT_RULE(pt_rule_reserved);
+PT_RULE(pt_rule_running);
+
+#endif

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "pve/runstate.h"
+#include "pve/guest.h"
+#include "pve/paths.h"
+
+#define CMDLINE_MAX (1024U * 1024)
+
+struct cmdline {
+	char *text; /* NUL-separated */
+	size_t length;
+};
+
+static bool read_cmdline(const struct pt_host *host, int pid, struct cmdline *ret)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	return pt_host_read(host, path, CMDLINE_MAX, &ret->text, &ret->length) == 0;
+}
+
+static const char *next_argument(const struct cmdline *cmdline, const char *argument)
+{
+	const char *next = argument + strlen(argument) + 1;
+
+	return next < cmdline->text + cmdline->length ? next : NULL;
+}
+
+/* "…kvm", or "qemu-…" as the last component. */
+static bool is_qemu(const char *program)
+{
+	const char *slash = strrchr(program, '/');
+	const char *base = slash ? slash + 1 : program;
+	size_t length = strlen(program);
+
+	return (length >= 3 && pt_streq(program + length - 3, "kvm")) ||
+	       (pt_starts_with(base, "qemu-") && base[5]);
+}
+
+/* The last value given for an option, with one dash or two; NULL: none. */
+static const char *option_value(const struct cmdline *cmdline, const char *option)
+{
+	const char *pending = NULL, *value = NULL;
+
+	for (const char *argument = cmdline->length ? cmdline->text : NULL; argument;
+		argument = next_argument(cmdline, argument)) {
+		if (!*argument)
+			continue;
+		if (*argument == '-') {
+			pending = argument + (argument[1] == '-' ? 2 : 1);
+			if (pt_streq(pending, option))
+				value = NULL;
+		} else if (pending) {
+			if (pt_streq(pending, option))
+				value = argument;
+			pending = NULL;
+		}
+	}
+	return value;
+}
+
+static int pid_of_file(const struct pt_host *host, unsigned int vmid)
+{
+	PT_FREE char *line = NULL;
+	char path[64];
+
+	snprintf(path, sizeof(path), PT_PVE_RUN "/%u.pid", vmid);
+	if (pt_host_read_line(host, path, &line) < 0)
+		return 0;
+	if (!*line || strlen(line) > 9 || strspn(line, "0123456789") != strlen(line))
+		return 0;
+	return atoi(line);
+}
+
+int pt_guest_pid(const struct pt_host *host, unsigned int vmid)
+{
+	struct cmdline cmdline = {0};
+	PT_FREE char *text = NULL;
+	const char *pidfile;
+	char expected[64];
+	int pid = pid_of_file(host, vmid);
+
+	if (!pid || !read_cmdline(host, pid, &cmdline))
+		return 0;
+	text = cmdline.text;
+	if (!cmdline.length || !is_qemu(cmdline.text))
+		return 0;
+	snprintf(expected, sizeof(expected), PT_PVE_PIDFILE_ARGUMENT "/%u.pid", vmid);
+	pidfile = option_value(&cmdline, "pidfile");
+	return pt_streq(pidfile, expected) ? pid : 0;
+}
+
+unsigned int pt_pid_guest(const struct pt_host *host, int pid)
+{
+	struct cmdline cmdline = {0};
+	PT_FREE char *text = NULL;
+	unsigned int vmid = 0;
+	const char *id;
+
+	if (!read_cmdline(host, pid, &cmdline))
+		return 0;
+	text = cmdline.text;
+	if (!cmdline.length || !is_qemu(cmdline.text))
+		return 0;
+	id = option_value(&cmdline, "id");
+	return id && pt_vmid_parse(id, &vmid) ? vmid : 0;
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* Whether a guest runs on this node. Source: qemu-server, QemuServer/Helpers.pm, vm_running_locally. */
+#ifndef PT_RUNSTATE_H
+#define PT_RUNSTATE_H
+
+#include "lib/host.h"
+
+/*
+ * The pid of the guest's QEMU as Proxmox VE finds it: named by the pid file, alive, called kvm or
+ * qemu-*, and started with that very pid file. 0: it does not run.
+ */
+int pt_guest_pid(const struct pt_host *host, unsigned int vmid);
+
+/* The guest that a process runs, from its -id argument; 0 when it runs none. */
+unsigned int pt_pid_guest(const struct pt_host *host, int pid);
+
+#endif

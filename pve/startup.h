@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* What both programs do first, so that nothing they inherit steers or harms them. */
+#ifndef PT_STARTUP_H
+#define PT_STARTUP_H
+
+#include "lib/err.h"
+
+#define PT_VERSION "0.1.0"
+
+/*
+ * Opens fds 0 to 2 if they are closed, sets umask 077, SIGCHLD to its default, ignores SIGPIPE (a reader
+ * that is gone must not stop the work), clears the signal mask and the environment.
+ */
+int pt_startup(struct pt_err *err);
+
+#endif

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/*
+ * A made host: a folder laid out like sysfs and the rest, and a kernel that reacts where a write
+ * happens. Its state is the folder itself, so writes of child processes count.
+ */
+#ifndef PT_FAKE_H
+#define PT_FAKE_H
+
+#include <json-c/json.h>
+
+#include "lib/host.h"
+
+struct fake {
+	char root[64]; /* a temporary folder */
+	struct pt_host *host;
+	struct pt_log log;
+	char *said; /* every line that was logged, each with a newline; never NULL */
+};
+
+/* Makes an empty one; ends the program when that fails. */
+void fake_open(struct fake *fake);
+void fake_close(struct fake *fake);
+
+/* Fills in a tree of the form that conformance/data/README.md describes. */
+void fake_tree(struct fake *fake, struct json_object *tree);
+/* The same from JSON text. */
+void fake_tree_text(struct fake *fake, const char *json);
+
+/* Writes a file, making its folders; path begins with a slash. */
+void fake_file(struct fake *fake, const char *path, const char *text);
+void fake_bytes(struct fake *fake, const char *path, const char *bytes, size_t length);
+void fake_link(struct fake *fake, const char *path, const char *target);
+void fake_dir(struct fake *fake, const char *path);
+void fake_remove(struct fake *fake, const char *path);
+/* What a file holds, or a link names; the caller's. NULL: it is not there. */
+char *fake_read(struct fake *fake, const char *path);
+
+/*
+ * What the made kernel does with one write: op is "override", "unbind", "bind-DRIVER" or "numvfs".
+ * An errno number as text fails, "hang" never answers, "lie" answers success and does nothing,
+ * "exit" is the writer dying, "late-N" sleeps N ms first.
+ */
+void fake_fault(struct fake *fake, const char *op, const char *bdf, const char *what);
+
+#endif
