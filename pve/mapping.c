@@ -49,6 +49,11 @@ void pt_mappings_clear(struct pt_mappings *mappings)
 	pt_foreach (mapping, mappings->mapping, mappings->count)
 		clear_mapping(mapping);
 	free(mappings->mapping);
+	pt_foreach (dropped, mappings->dropped, mappings->dropped_count) {
+		free(dropped->section);
+		free(dropped->key);
+	}
+	free(mappings->dropped);
 	*mappings = (struct pt_mappings){0};
 }
 
@@ -64,6 +69,7 @@ const struct pt_mapping *pt_mapping_find(const struct pt_mappings *mappings, con
 /* Reads a file line by line as SectionConfig does: comments are passed over. */
 struct lines {
 	char *at; /* NULL: at the end */
+	unsigned int number;
 };
 
 static char *next_line(struct lines *lines)
@@ -72,6 +78,7 @@ static char *next_line(struct lines *lines)
 		char *line = lines->at;
 		char *end = strchr(line, '\n');
 
+		lines->number++;
 		lines->at = end ? end + 1 : NULL;
 		if (end)
 			*end = '\0';
@@ -101,7 +108,8 @@ static bool id_valid(const char *id)
 	       props.verdict == PT_PROP_OK;
 }
 
-static int add_entry(struct pt_mappings *mappings, struct pt_mapping *mapping, const char *value)
+/* The map line's entry; 1 when PVE refuses it. */
+static int add_entry(struct pt_mapping *mapping, const char *value)
 {
 	struct pt_props PT_PROPS props = {0};
 	struct pt_map_entry *entry;
@@ -109,10 +117,8 @@ static int add_entry(struct pt_mappings *mappings, struct pt_mapping *mapping, c
 
 	if (r < 0)
 		return r;
-	if (props.verdict != PT_PROP_OK) {
-		mappings->dropped++;
-		return 0;
-	}
+	if (props.verdict != PT_PROP_OK)
+		return 1;
 	entry = pt_array_grow(&mapping->entry, &mapping->count, sizeof(*entry));
 	if (!entry)
 		return -ENOMEM;
@@ -137,27 +143,33 @@ static bool read_flag(const char *value, bool *has, bool *ret)
 	return true;
 }
 
-static int take_property(struct pt_mappings *mappings, struct pt_mapping *mapping, const char *key,
-	const char *value)
+/* 0: taken; 1: PVE refuses it. */
+static int take_property(struct pt_mapping *mapping, const char *key, const char *value)
 {
-	bool taken = false;
-
 	if (pt_streq(key, "map"))
-		return add_entry(mappings, mapping, value);
+		return add_entry(mapping, value);
 	if (pt_streq(key, "mdev"))
-		taken = read_flag(value, &mapping->has_mdev, &mapping->mdev);
-	else if (pt_streq(key, "live-migration-capable"))
-		taken = read_flag(value, &mapping->has_live, &mapping->live);
-	else if (pt_streq(key, "type"))
-		taken = true; /* says nothing new */
-	else if (pt_streq(key, "description") && !mapping->description &&
-		 strlen(value) <= DESCRIPTION_MAX) {
-		taken = true;
-		if (pt_set_text(&mapping->description, value) < 0)
-			return -ENOMEM;
-	}
-	mappings->dropped += !taken;
-	return 0;
+		return !read_flag(value, &mapping->has_mdev, &mapping->mdev);
+	if (pt_streq(key, "live-migration-capable"))
+		return !read_flag(value, &mapping->has_live, &mapping->live);
+	if (pt_streq(key, "type"))
+		return 0; /* says nothing new */
+	if (!pt_streq(key, "description") || mapping->description ||
+		strlen(value) > DESCRIPTION_MAX)
+		return 1;
+	return pt_set_text(&mapping->description, value);
+}
+
+static int drop(struct pt_mappings *mappings, unsigned int line, const char *section,
+	const char *key)
+{
+	struct pt_mapping_dropped *slot =
+		pt_array_grow(&mappings->dropped, &mappings->dropped_count, sizeof(*slot));
+
+	if (!slot)
+		return -ENOMEM;
+	slot->line = line;
+	return pt_set_text(&slot->section, section) | pt_set_text(&slot->key, key);
 }
 
 /* "<space>key value", both ends of value trimmed. False: the line has not this form. */
@@ -187,12 +199,11 @@ static int read_section(struct lines *lines, struct pt_mappings *mappings,
 	int r = 0;
 
 	while (!is_false(line = next_line(lines))) {
-		if (skip || r < 0)
+		if (skip || r < 0 || !split_property(line, &key, &value))
 			continue;
-		if (split_property(line, &key, &value))
-			r = take_property(mappings, mapping, key, value);
-		else
-			mappings->dropped++;
+		r = take_property(mapping, key, value);
+		if (r > 0)
+			r = drop(mappings, lines->number, mapping->id, key);
 	}
 	return r;
 }
@@ -220,7 +231,8 @@ int pt_mappings_parse(const char *text, struct pt_mappings *ret)
 {
 	struct pt_mappings PT_MAPPINGS mappings = {0};
 	PT_FREE char *copy = strdup(text);
-	struct lines lines = {copy};
+	struct lines lines = {copy, 0};
+	unsigned int order = 0;
 	char *line;
 
 	if (!copy)
@@ -234,15 +246,13 @@ int pt_mappings_parse(const char *text, struct pt_mappings *ret)
 		if (is_false(line))
 			continue;
 		length = strcspn(line, SPACES);
-		if (!length || line[length + strspn(line + length, SPACES)]) {
-			mappings.dropped++; /* no section header */
-			continue;
-		}
+		if (!length || line[length + strspn(line + length, SPACES)])
+			continue; /* no section header */
 		line[length] = '\0';
 		skip = !id_valid(line);
-		mappings.dropped += skip;
 		if (!skip && !(mapping = open_section(&mappings, line)))
 			return -ENOMEM;
+		mapping->order = skip ? 0 : ++order;
 		if (read_section(&lines, &mappings, mapping, skip) < 0)
 			return -ENOMEM;
 	}

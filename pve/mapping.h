@@ -22,6 +22,7 @@ struct pt_map_entry {
 
 struct pt_mapping {
 	char *id;
+	unsigned int order; /* of its section in the file, from 1 */
 	bool defined; /* false: the section has no valid map line */
 	bool has_mdev, mdev;
 	bool has_live, live; /* live-migration-capable */
@@ -30,10 +31,18 @@ struct pt_mapping {
 	size_t count;
 };
 
+/* A property that is passed over because its key or value is not understood. */
+struct pt_mapping_dropped {
+	unsigned int line;
+	char *section;
+	char *key;
+};
+
 struct pt_mappings {
 	struct pt_mapping *mapping; /* in the file's order */
 	size_t count;
-	size_t dropped; /* lines and sections that were not understood */
+	struct pt_mapping_dropped *dropped;
+	size_t dropped_count;
 };
 
 /* Parses the text of the file; nothing in it is an error. -ENOMEM. */
