@@ -9,3 +9,25 @@ $(BUILD)/conformance: $(call objects,$(wildcard tests/conformance/*.c)) $(FAKE) 
 
 conformance: $(BUILD)/conformance ## compare with what PVE's own code answered
 	$(Q)$(BUILD)/conformance tests/conformance/data
+
+LAB_PROGRAMS := $(BUILD)/lab/apid $(BUILD)/lab/state $(BUILD)/lab/kvm-id.so
+.PHONY: lab-programs
+lab-programs: $(LAB_PROGRAMS)
+
+$(BUILD)/lab/apid: $(call objects,tests/apid/apid.c) $(CORE)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lmicrohttpd -lcrypto
+
+$(BUILD)/lab/state: tests/lab/state.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -O2 -Wall -Wextra -static -o $@ $<
+
+$(BUILD)/lab/kvm-id.so: tests/lab/kvm-id.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -shared -fPIC -o $@ $<
+
+lab: all lab-programs ## run every scenario on a real kernel under QEMU
+	$(Q)tests/lab/run

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/*
+ * apid --root DIR --token TOKEN --port PORT: answers the part of Proxmox VE's API that we ask, from a
+ * folder laid out like /etc/pve, on the loopback address. A request without the token gets a 401 after
+ * 3 s, as there. Configs go through the project's own reader, which the conformance cases check.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <microhttpd.h>
+#include <openssl/evp.h>
+#include <signal.h>
+
+#include "lib/inventory.h"
+#include "lib/json.h"
+#include "pve/guest.h"
+#include "pve/mapping.h"
+
+#define UNAUTHORIZED_DELAY_S 3
+
+struct server {
+	struct pt_host *root; /* the folder laid out like /etc/pve */
+	struct pt_host *host; /* the machine */
+	char *authorization;  /* the header that is asked for */
+};
+
+/* An answer: data (a reference) or a status other than 200. */
+struct answer {
+	unsigned int status;
+	struct json_object *data;
+};
+
+static struct answer refuse(unsigned int status)
+{
+	return (struct answer){status, NULL};
+}
+
+static struct answer give(struct json_object *data)
+{
+	return (struct answer){MHD_HTTP_OK, data};
+}
+
+static void add_digest(struct json_object *json, const char *text, size_t length)
+{
+	unsigned char raw[EVP_MAX_MD_SIZE];
+	unsigned int size = 0;
+	char hex[2 * EVP_MAX_MD_SIZE + 1] = "";
+
+	EVP_Digest(text, length, raw, &size, EVP_sha1(), NULL);
+	for (unsigned int i = 0; i < size; i++)
+		snprintf(hex + 2 * (size_t)i, 3, "%02x", raw[i]);
+	json_object_object_add(json, "digest", json_object_new_string(hex));
+}
+
+static int read_config(const struct server *server, const char *node, const char *vmid, char **text,
+	size_t *length)
+{
+	PT_FREE char *path = pt_format("/nodes/%s/qemu-server/%s.conf", node, vmid);
+
+	return path ? pt_host_read(server->root, path, 1 << 20, text, length) : -ENOMEM;
+}
+
+static struct answer guest_config(const struct server *server, struct MHD_Connection *connection,
+	const char *node, const char *vmid)
+{
+	const char *current =
+		MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "current");
+	const char *snapshot =
+		MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "snapshot");
+	struct pt_guest_query query = {.node = node, .snapshot = snapshot};
+	struct pt_guest PT_GUEST *guest = NULL;
+	PT_FREE char *text = NULL;
+	struct json_object *json;
+	size_t length;
+
+	query.view = snapshot			? PT_VIEW_SNAPSHOT
+		     : pt_streq(current, "1")	? PT_VIEW_CURRENT
+						: PT_VIEW_NEXT;
+	if (!pt_vmid_parse(vmid, &query.vmid) || !pt_node_name_valid(node))
+		return refuse(MHD_HTTP_BAD_REQUEST);
+	if (read_config(server, node, vmid, &text, &length) < 0 ||
+		pt_guest_parse(text, length, &query, &guest, NULL) < 0)
+		return refuse(MHD_HTTP_INTERNAL_SERVER_ERROR);
+	json = json_object_new_object();
+	pt_foreach (key, guest->key, guest->count)
+		json_object_object_add(json, key->key,
+			json_object_new_string_len(key->value, (int)key->length));
+	add_digest(json, text, length);
+	return give(json);
+}
+
+static struct json_object *guest_entry(const char *node, const char *file)
+{
+	struct json_object *json = json_object_new_object();
+
+	json_object_object_add(json, "vmid", json_object_new_int(atoi(file)));
+	json_object_object_add(json, "node", json_object_new_string(node));
+	json_object_object_add(json, "type", json_object_new_string("qemu"));
+	return json;
+}
+
+static void add_guests(const struct server *server, const char *node, struct json_object *list)
+{
+	PT_FREE char *path = pt_format("/nodes/%s/qemu-server", node);
+	struct pt_names PT_NAMES files = {0};
+
+	if (!path || pt_host_list(server->root, path, &files) < 0)
+		return;
+	pt_foreach (file, files.name, files.count)
+		json_object_array_add(list, guest_entry(node, *file));
+}
+
+static struct answer guests(const struct server *server, const char *node)
+{
+	struct json_object *list = json_object_new_array();
+
+	if (pt_node_name_valid(node))
+		add_guests(server, node, list);
+	return give(list);
+}
+
+/* One object a node; with_guests: the guests of all nodes instead. */
+static struct answer nodes(const struct server *server, bool with_guests)
+{
+	struct json_object *list = json_object_new_array();
+	struct pt_names PT_NAMES names = {0};
+
+	pt_host_list(server->root, "/nodes", &names);
+	pt_foreach (name, names.name, names.count) {
+		struct json_object *node;
+
+		if (with_guests) {
+			add_guests(server, *name, list);
+			continue;
+		}
+		node = json_object_new_object();
+		json_object_object_add(node, "node", json_object_new_string(*name));
+		json_object_object_add(node, "name", json_object_new_string(*name));
+		json_object_object_add(node, "type", json_object_new_string("node"));
+		json_object_object_add(node, "status", json_object_new_string("online"));
+		json_object_array_add(list, node);
+	}
+	return give(list);
+}
+
+static struct answer mappings(const struct server *server)
+{
+	struct json_object *list = json_object_new_array();
+	struct pt_mappings PT_MAPPINGS all = {0};
+	PT_FREE char *text = NULL;
+
+	if (pt_host_read(server->root, "/mapping/pci.cfg", 1 << 20, &text, NULL) == 0)
+		pt_mappings_parse(text, &all);
+	pt_foreach (mapping, all.mapping, all.count) {
+		struct json_object *json = json_object_new_object();
+		struct json_object *map = json_object_new_array();
+
+		pt_foreach (entry, mapping->entry, mapping->count)
+			json_object_array_add(map, json_object_new_string(entry->raw));
+		json_object_object_add(json, "id", json_object_new_string(mapping->id));
+		json_object_object_add(json, "map", map);
+		json_object_array_add(list, json);
+	}
+	return give(list);
+}
+
+static void add_hex(struct json_object *json, const char *key, const char *value)
+{
+	PT_FREE char *text = *value ? pt_format("0x%s", value) : NULL;
+
+	if (text)
+		json_object_object_add(json, key, json_object_new_string(text));
+}
+
+static struct answer hardware(const struct server *server)
+{
+	struct pt_inventory PT_INVENTORY inventory = {0};
+	struct json_object *list = json_object_new_array();
+
+	if (pt_inventory_read_all(server->host, &inventory, NULL) < 0) {
+		json_object_put(list);
+		return refuse(MHD_HTTP_INTERNAL_SERVER_ERROR);
+	}
+	pt_foreach (function, inventory.function, inventory.count) {
+		struct json_object *json = json_object_new_object();
+		char class[16];
+
+		snprintf(class, sizeof(class), "0x%06x", function->class);
+		json_object_object_add(json, "id", json_object_new_string(PT_BDF(&function->bdf)));
+		json_object_object_add(json, "class", json_object_new_string(class));
+		add_hex(json, "vendor", function->vendor);
+		add_hex(json, "device", function->device);
+		add_hex(json, "subsystem_vendor", function->subvendor);
+		add_hex(json, "subsystem_device", function->subdevice);
+		json_object_object_add(json, "iommugroup", json_object_new_int(function->group));
+		if (function->has_mdev)
+			json_object_object_add(json, "mdev", json_object_new_boolean(true));
+		json_object_array_add(list, json);
+	}
+	return give(list);
+}
+
+static struct answer answer(const struct server *server, struct MHD_Connection *connection,
+	const char *url)
+{
+	char node[64], vmid[16];
+	int end = 0;
+
+	if (!pt_starts_with(url, "/api2/json/"))
+		return refuse(MHD_HTTP_NOT_FOUND);
+	url += strlen("/api2/json");
+	if (sscanf(url, "/nodes/%63[^/]/qemu/%15[^/]/config%n", node, vmid, &end) == 2 && end &&
+		!url[end])
+		return guest_config(server, connection, node, vmid);
+	if (sscanf(url, "/nodes/%63[^/]/qemu%n", node, &end) == 1 && end && !url[end])
+		return guests(server, node);
+	if (sscanf(url, "/nodes/%63[^/]/hardware/pci%n", node, &end) == 1 && end && !url[end])
+		return hardware(server);
+	if (pt_streq(url, "/nodes") || pt_streq(url, "/cluster/status"))
+		return nodes(server, false);
+	if (pt_streq(url, "/cluster/resources"))
+		return nodes(server, true);
+	if (pt_streq(url, "/cluster/mapping/pci"))
+		return mappings(server);
+	return refuse(MHD_HTTP_NOT_IMPLEMENTED);
+}
+
+static enum MHD_Result send_answer(struct MHD_Connection *connection, struct answer answer)
+{
+	struct json_object *json = json_object_new_object();
+	struct MHD_Response *response;
+	const char *text;
+	enum MHD_Result result;
+
+	json_object_object_add(json, "data", answer.data);
+	text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN);
+	response = MHD_create_response_from_buffer(
+		strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
+	MHD_add_response_header(response, "Content-Type", "application/json;charset=UTF-8");
+	result = MHD_queue_response(connection, answer.status, response);
+	MHD_destroy_response(response);
+	json_object_put(json);
+	return result;
+}
+
+static enum MHD_Result handle(void *data, struct MHD_Connection *connection, const char *url,
+	const char *method, const char *version, const char *upload, size_t *upload_size,
+	void **state)
+{
+	const struct server *server = data;
+	const char *authorization =
+		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization");
+
+	(void)version;
+	(void)upload;
+	(void)upload_size;
+	(void)state;
+	if (!pt_streq(authorization, server->authorization)) {
+		sleep(UNAUTHORIZED_DELAY_S);
+		return send_answer(connection, refuse(MHD_HTTP_UNAUTHORIZED));
+	}
+	if (!pt_streq(method, "GET"))
+		return send_answer(connection, refuse(MHD_HTTP_NOT_IMPLEMENTED));
+	return send_answer(connection, answer(server, connection, url));
+}
+
+static int serve(struct server *server, uint16_t port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct MHD_Daemon *daemon = MHD_start_daemon(
+		MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION, 0, NULL, NULL,
+		handle, server, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_END);
+
+	if (!daemon) {
+		perror("apid: cannot listen");
+		return 1;
+	}
+	for (;;)
+		pause();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"root", required_argument, NULL, 'r'},
+		{"token", required_argument, NULL, 't'},
+		{"port", required_argument, NULL, 'p'},
+		{0},
+	};
+	const char *root = NULL, *token = NULL;
+	struct server server = {0};
+	struct pt_err err;
+	int option, port = 0;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == 'r')
+			root = optarg;
+		else if (option == 't')
+			token = optarg;
+		else if (option == 'p')
+			port = atoi(optarg);
+		else
+			return 2;
+	}
+	if (!root || !token || port <= 0 || port > 65535 || optind != argc) {
+		fputs("usage: apid --root DIR --token TOKEN --port PORT\n", stderr);
+		return 2;
+	}
+	server.authorization = pt_format("PVEAPIToken=%s", token);
+	if (pt_host_open(&server.root, root, NULL, &err) < 0 ||
+		pt_host_open(&server.host, "/", NULL, &err) < 0) {
+		fprintf(stderr, "apid: %s\n", err.text);
+		return 1;
+	}
+	return serve(&server, (uint16_t)port);
+}
