@@ -3,6 +3,8 @@
 
 #include "bind.h"
 
+#define VERB_TEXT (PT_DRIVER_TEXT + 48)
+
 bool pt_driver_name_valid(const char *name)
 {
 	size_t length = strlen(name);
@@ -10,6 +12,13 @@ bool pt_driver_name_valid(const char *name)
 	return length > 0 && length < PT_DRIVER_TEXT && name[0] != '.' &&
 	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-. ") ==
 		       length;
+}
+
+static int read_vfs(const struct pt_host *host, const struct pt_bdf *bdf, char **ret)
+{
+	char path[PT_PCI_PATH];
+
+	return pt_host_read_line(host, pt_pci_path(bdf, "sriov_numvfs", path), ret);
 }
 
 /* Whether the function is as wanted now. 1, 0 or a negative errno. ret_is says how it is, for messages. */
@@ -20,6 +29,8 @@ static int is_reached(const struct pt_host *host, const struct pt_bind *bind, ch
 
 	if (bind->kind == PT_BIND_OVERRIDE)
 		r = pt_function_read_override(host, &bind->bdf, &is);
+	else if (bind->kind == PT_BIND_VFS)
+		r = read_vfs(host, &bind->bdf, &is);
 	else
 		r = pt_function_read_driver(host, &bind->bdf, &is);
 	if (r < 0)
@@ -36,6 +47,8 @@ static const char *path_of(const struct pt_bind *bind, char path[static PT_PCI_P
 		return pt_pci_path(&bind->bdf, "driver_override", path);
 	case PT_BIND_UNBIND:
 		return pt_pci_path(&bind->bdf, "driver/unbind", path);
+	case PT_BIND_VFS:
+		return pt_pci_path(&bind->bdf, "sriov_numvfs", path);
 	case PT_BIND_ATTACH:
 		break;
 	}
@@ -43,22 +56,24 @@ static const char *path_of(const struct pt_bind *bind, char path[static PT_PCI_P
 	return path;
 }
 
-static const char *verb_of(const struct pt_bind *bind, char text[static PT_DRIVER_TEXT + 32])
+static const char *verb_of(const struct pt_bind *bind, char text[static VERB_TEXT])
 {
 	if (bind->kind == PT_BIND_UNBIND)
 		return "unbind from its driver";
 	if (bind->kind == PT_BIND_OVERRIDE && !bind->driver[0])
 		return "clear the driver override";
-	snprintf(text, PT_DRIVER_TEXT + 32, "%s %s",
-		bind->kind == PT_BIND_ATTACH ? "bind to" : "set the driver override to",
+	snprintf(text, VERB_TEXT, "%s %s",
+		bind->kind == PT_BIND_ATTACH ? "bind to"
+		: bind->kind == PT_BIND_VFS  ? "set the number of virtual functions to"
+					     : "set the driver override to",
 		bind->driver);
 	return text;
 }
-#define VERB(bind) verb_of((bind), (char[PT_DRIVER_TEXT + 32]){0})
+#define VERB(bind) verb_of((bind), (char[VERB_TEXT]){0})
 
 static const char *text_of(const struct pt_bind *bind, char bdf[static PT_BDF_TEXT])
 {
-	if (bind->kind != PT_BIND_OVERRIDE)
+	if (bind->kind == PT_BIND_UNBIND || bind->kind == PT_BIND_ATTACH)
 		return pt_bdf_format(&bind->bdf, bdf);
 	return bind->driver[0] ? bind->driver : "\n";
 }
@@ -107,7 +122,6 @@ int pt_bind_finish(const struct pt_host *host, struct pt_bind *bind, long long d
 			VERB(bind));
 	if (written < 0)
 		return pt_err_errno(&bind->err, written, "%s: %s", PT_BDF(&bind->bdf), VERB(bind));
-	return pt_err_set(&bind->err, -EIO, "%s: %s: the kernel took the command, but the %s is %s",
-		PT_BDF(&bind->bdf), VERB(bind),
-		bind->kind == PT_BIND_OVERRIDE ? "override" : "driver", is ? is : "none");
+	return pt_err_set(&bind->err, -EIO, "%s: %s: the kernel took the command, but it is %s now",
+		PT_BDF(&bind->bdf), VERB(bind), is ? is : "none");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * One change to one function: its driver override, unbinding, or binding to a named driver. Each is a
- * single kernel write in a child, and each is read back: success is what sysfs says afterwards, not
+ * One change to one function: its driver override, unbinding, binding to a named driver, or the number of
+ * its VFs. Each is a single kernel write in a child, and each is read back: success is what sysfs says afterwards, not
  * what write(2) returned. Source: Documentation/ABI/testing/sysfs-bus-pci.
  */
 #ifndef PT_BIND_H
@@ -15,12 +15,13 @@ enum pt_bind_kind {
 	PT_BIND_OVERRIDE, /* driver "" clears */
 	PT_BIND_UNBIND,	  /* from whatever driver it has */
 	PT_BIND_ATTACH,	  /* to driver */
+	PT_BIND_VFS,	  /* driver is their number as text; from and to 0 only, as the kernel wants it */
 };
 
 struct pt_bind {
 	enum pt_bind_kind kind;
 	struct pt_bdf bdf;
-	char driver[PT_DRIVER_TEXT];
+	char driver[PT_DRIVER_TEXT]; /* what is to be, as each kind takes it */
 	struct pt_write write;
 	bool writing;
 	int result; /* of starting */

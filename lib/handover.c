@@ -12,6 +12,7 @@ struct mover {
 	bool active;			    /* still to be moved */
 	bool gone;			    /* from the bus */
 	char was[PT_DRIVER_TEXT];	    /* driver when the handover began, "" for none */
+	char vfs[16];			    /* how many it had, as text */
 	long long spent_ms;
 	int result;
 	struct pt_err err;
@@ -44,6 +45,7 @@ static int make_movers(struct pt_claim *claim, struct movers *ret)
 		struct mover *mover = &ret->mover[i];
 
 		mover->function = &claim->function[i];
+		snprintf(mover->vfs, sizeof(mover->vfs), "%d", mover->function->vfs);
 		/* functions are in order of address: those of a slot are neighbours */
 		if (i && pt_bdf_same_slot(&mover->function->bdf, &mover[-1].function->bdf))
 			mover->wave = mover[-1].wave + 1;
@@ -149,6 +151,14 @@ static int read_was(const struct pt_host *host, struct mover *mover)
 	return 0;
 }
 
+/* A PF goes without its VFs: vfio-pci refuses one that has some, and not every driver ends its own. */
+static bool plan_end_vfs(const struct mover *mover, enum pt_bind_kind *kind, const char **driver)
+{
+	*kind = PT_BIND_VFS;
+	*driver = "0";
+	return mover->function->vfs > 0;
+}
+
 static bool plan_vfio_override(const struct mover *mover, enum pt_bind_kind *kind,
 	const char **driver)
 {
@@ -218,7 +228,8 @@ static void first_error(const struct movers *movers, struct pt_err *err)
 
 int pt_handover_take(const struct pt_handover *handover, struct pt_claim *claim, struct pt_err *err)
 {
-	static step_plan *const steps[] = {plan_vfio_override, plan_unbind, plan_vfio_attach};
+	static step_plan *const steps[] = {
+		plan_end_vfs, plan_vfio_override, plan_unbind, plan_vfio_attach};
 	long long deadline = pt_now_ms() + handover->phase_ms;
 	struct movers movers __attribute__((cleanup(free_movers))) = {0};
 	int r = make_movers(claim, &movers);
@@ -286,6 +297,14 @@ static bool plan_home_override(const struct mover *mover, enum pt_bind_kind *kin
 	return true;
 }
 
+/* As many VFs as there were; binding them is up to the kernel's autoprobe. */
+static bool plan_home_vfs(const struct mover *mover, enum pt_bind_kind *kind, const char **driver)
+{
+	*kind = PT_BIND_VFS;
+	*driver = mover->vfs;
+	return mover->function->vfs > 0;
+}
+
 /* Loads the modules of origin drivers that were unloaded meanwhile. */
 static void ensure_home_drivers(const struct pt_handover *handover, struct movers *movers,
 	long long phase_deadline)
@@ -330,46 +349,6 @@ static void find_what_to_return(const struct pt_handover *handover, struct mover
 	}
 }
 
-/* Makes a PF have as many VFs as it had; binding them is up to the kernel's autoprobe. */
-static int restore_vfs(const struct pt_handover *handover, const struct mover *mover,
-	long long phase_deadline, struct pt_err *err)
-{
-	const struct pt_claim_function *function = mover->function;
-	PT_FREE char *is = NULL;
-	char path[PT_PCI_PATH], wanted[16];
-	struct pt_write write;
-	int r;
-
-	if (function->vfs <= 0)
-		return 0;
-	snprintf(wanted, sizeof(wanted), "%d", function->vfs);
-	pt_pci_path(&function->bdf, "sriov_numvfs", path);
-	r = pt_host_read_line(handover->host, path, &is);
-	if (r == 0 && pt_streq(is, wanted))
-		return 0;
-	r = pt_host_write_start(handover->host, path, wanted, handover->lock_fd, &write, err);
-	if (r == 0)
-		r = pt_host_write_wait(&write, wave_deadline(handover, phase_deadline), err);
-	pt_free_char(&is);
-	if (pt_host_read_line(handover->host, path, &is) == 0 && pt_streq(is, wanted))
-		return 0;
-	return pt_err_set(err, r < 0 ? r : -EIO, "%s: had %s virtual functions, has %s now",
-		PT_BDF(&function->bdf), wanted, is ? is : "none");
-}
-
-static void restore_all_vfs(const struct pt_handover *handover, struct movers *movers,
-	long long phase_deadline)
-{
-	pt_foreach (mover, movers->mover, movers->count) {
-		int r = mover->active
-				? restore_vfs(handover, mover, phase_deadline, &mover->err)
-				: 0;
-
-		if (r < 0)
-			fail(mover, r);
-	}
-}
-
 /* Tells how each function ended and takes out of the claim what ended. How many stay. */
 static size_t settle(const struct pt_handover *handover, struct pt_claim *claim,
 	struct movers *movers, bool keep_failed)
@@ -403,7 +382,8 @@ static int give_back(const struct pt_handover *handover, struct pt_claim *claim,
 	struct pt_err *err)
 {
 	static step_plan *const steps[] = {
-		plan_open_override, plan_leave_vfio, plan_home_attach, plan_home_override};
+		plan_open_override, plan_leave_vfio, plan_home_attach, plan_home_override,
+		plan_home_vfs};
 	long long deadline = pt_now_ms() + handover->phase_ms;
 	struct movers movers __attribute__((cleanup(free_movers))) = {0};
 	size_t stay;
@@ -416,7 +396,6 @@ static int give_back(const struct pt_handover *handover, struct pt_claim *claim,
 			ensure_home_drivers(handover, &movers, deadline);
 		run_step(handover, &movers, steps[i], deadline, false);
 	}
-	restore_all_vfs(handover, &movers, deadline);
 	pt_foreach (mover, movers.mover, movers.count) {
 		if (mover->result == 0 && at_home(mover))
 			tell_stays(handover, mover);

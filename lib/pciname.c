@@ -20,6 +20,11 @@ static _Noreturn void PT_PRINTF(1, 2) give_up(char *fmt, ...)
 	longjmp(*failure, 1);
 }
 
+static void PT_PRINTF(1, 2) say_nothing(char *fmt, ...)
+{
+	(void)fmt;
+}
+
 struct pt_pcinames *pt_pcinames_open(void)
 {
 	struct pt_pcinames *names = calloc(1, sizeof(*names));
@@ -30,8 +35,12 @@ struct pt_pcinames *pt_pcinames_open(void)
 		free(names);
 		return NULL;
 	}
-	if (names)
-		names->access->error = give_up;
+	if (!names)
+		return NULL;
+	/* pci_init would set these, and look for an access method, which we do without */
+	names->access->error = give_up;
+	names->access->warning = say_nothing;
+	names->access->debug = say_nothing;
 	return names;
 }
 

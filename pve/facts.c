@@ -38,6 +38,10 @@ void pt_facts_clear(struct pt_facts *facts)
 
 bool pt_facts_moves(const struct pt_facts *facts)
 {
+	pt_foreach (assignment, facts->assignment, facts->count) {
+		if (assignment->problem.tag)
+			return true;
+	}
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		const struct pt_function *function =
 			pt_inventory_find(&facts->inventory, &taken->bdf);

@@ -68,7 +68,10 @@ int pt_facts_gather(const struct pt_host *host, const struct pt_guest *guest, co
 void pt_facts_clear(struct pt_facts *facts);
 #define PT_FACTS PT_CLEANUP(pt_facts_clear)
 
-/* Whether a function would have to be moved: all on vfio-pci already is the commonest set-up. */
+/*
+ * Whether a function would have to be moved, or it is not known which: all on vfio-pci already is the
+ * commonest set-up, and nothing but another live owner may keep such a guest from starting.
+ */
 bool pt_facts_moves(const struct pt_facts *facts);
 
 /* "hostpci0"; text on loan as PT_BDF. */

@@ -158,7 +158,8 @@ static int judge_hostpci(int index, const char *value, size_t length, enum pt_te
 	pt_foreach (prop, props.prop, props.count)
 		ret->unknown_key &= !prop->malformed;
 	pt_props_explain(&pt_hostpci_schema, &props, &err);
-	if (pt_set_text(&ret->value, value) < 0 || pt_set_text(&ret->why, err.text) < 0) {
+	ret->value = strndup(value, length);
+	if (!ret->value || pt_set_text(&ret->why, err.text) < 0) {
 		clear_dropped(ret);
 		return -ENOMEM;
 	}

@@ -123,6 +123,10 @@ PT_RULE(pt_rule_slot_vfs)
 /* How a VF is in use, as a text; NULL: it is not. */
 static char *vf_use(const struct pt_facts *facts, const struct pt_bdf *vf)
 {
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		if (pt_bdf_compare(&taken->bdf, vf) == 0)
+			return pt_format("%s is to go into the same guest", PT_BDF(vf));
+	}
 	pt_foreach (owner, facts->owner, facts->owner_count) {
 		if (pt_bdf_compare(&owner->bdf, vf) == 0)
 			return owner->vmid ? pt_format("guest %llu has %s", owner->vmid, PT_BDF(vf))
