@@ -86,7 +86,8 @@ void pt_bind_start(const struct pt_host *host, struct pt_bind *bind, enum pt_bin
 	int r;
 
 	*bind = (struct pt_bind){.kind = kind, .bdf = *bdf, .write.child = PT_CHILD_NONE};
-	if (driver && *driver && !pt_driver_name_valid(driver)) {
+	bind->refused = driver && *driver && !pt_driver_name_valid(driver);
+	if (bind->refused) {
 		bind->result = pt_err_set(
 			&bind->err, -EINVAL, "%s: '%s' is no driver name", PT_BDF(bdf), driver);
 		return;
@@ -111,6 +112,8 @@ int pt_bind_finish(const struct pt_host *host, struct pt_bind *bind, long long d
 	if (bind->writing)
 		written = pt_host_write_wait(&bind->write, deadline_ms, NULL);
 	bind->writing = false;
+	if (bind->refused)
+		return bind->result;
 	r = is_reached(host, bind, &is);
 	if (r > 0)
 		return 0;

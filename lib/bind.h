@@ -23,6 +23,7 @@ struct pt_bind {
 	struct pt_bdf bdf;
 	char driver[PT_DRIVER_TEXT]; /* what is to be, as each kind takes it */
 	struct pt_write write;
+	bool refused; /* not to be tried at all */
 	bool writing;
 	int result; /* of starting */
 	struct pt_err err;

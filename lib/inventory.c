@@ -228,7 +228,7 @@ static void read_bars(struct pt_json_reader *reader, struct pt_function *functio
 			.prefetchable = pt_json_flag(&bar, "prefetchable"),
 		};
 		if (bar.result < 0)
-			reader->result = bar.result;
+			reader->result = pt_err_wrap(reader->err, "bars[%zu]", i);
 	}
 }
 

@@ -31,3 +31,15 @@ $(BUILD)/lab/kvm-id.so: tests/lab/kvm-id.c
 
 lab: all lab-programs ## run every scenario on a real kernel under QEMU
 	$(Q)tests/lab/run
+
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test-*.c))
+
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(FAKE) $(call objects,$(HOOK)) \
+		$(filter-out %/main.o,$(call objects,$(PTCONF))) $(CORE)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka -lmicrohttpd
+
+unit: $(UNIT) all ## run the unit tests
+	$(Q)tests/unit/run $(UNIT)
+.SECONDARY:

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "lib/bdf.h"
+#include "tests/unit/unit.h"
+
+static void reads_what_the_kernel_writes(void **state)
+{
+	static const char *const good[] = {"0000:01:00.0", "0000:ff:1f.7", "0001:00:02.0",
+		"10000:e1:00.0", "ffffffff:00:00.f"};
+
+	(void)state;
+	for (size_t i = 0; i < PT_ARRAY_SIZE(good); i++) {
+		struct pt_bdf bdf = bdf_of(good[i]);
+
+		assert_string_equal(PT_BDF(&bdf), good[i]);
+	}
+}
+
+static void refuses_the_rest(void **state)
+{
+	static const char *const bad[] = {"", "01:00.0", "0000:01:00", "0000:01:00.", "0000:01:00.g",
+		"0000:01:00.0 ", "0000:01:00.00", "0000:1:00.0", "000:01:00.0", "00000:01:00.0",
+		"0000:0A:00.0", "0000-01:00.0", "0000:01-00.0", "0000:01:00x0", "fffffffff:01:00.0",
+		"../../etc"};
+	struct pt_bdf bdf = {.domain = 7};
+
+	(void)state;
+	for (size_t i = 0; i < PT_ARRAY_SIZE(bad); i++) {
+		if (pt_bdf_parse(bad[i], &bdf))
+			fail_msg("'%s' passes", bad[i]);
+	}
+	assert_int_equal(bdf.domain, 7);
+}
+
+static void orders(void **state)
+{
+	static const char *const ordered[] = {"0000:01:00.0", "0000:01:00.1", "0000:01:01.0",
+		"0000:02:00.0", "0001:00:00.0", "10000:00:00.0"};
+
+	(void)state;
+	for (size_t i = 0; i < PT_ARRAY_SIZE(ordered); i++) {
+		for (size_t j = 0; j < PT_ARRAY_SIZE(ordered); j++) {
+			struct pt_bdf a = bdf_of(ordered[i]), b = bdf_of(ordered[j]);
+			int expected = (i > j) - (i < j);
+
+			assert_int_equal(pt_bdf_compare(&a, &b), expected);
+			assert_int_equal(pt_bdf_same_slot(&a, &b), i == j || (i < 2 && j < 2));
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_what_the_kernel_writes),
+		cmocka_unit_test(refuses_the_rest),
+		cmocka_unit_test(orders),
+	};
+
+	return cmocka_run_group_tests_name("bdf", tests, NULL, NULL);
+}

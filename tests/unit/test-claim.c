@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <sys/stat.h>
+
+#include "lib/claimfile.h"
+#include "lib/json.h"
+#include "tests/unit/unit.h"
+
+static struct pt_claim *claim_of(struct fake *fake, const char *owner, const char *first,
+	const char *second)
+{
+	const char *const names[] = {first, second};
+	struct pt_claim *claim = NULL;
+
+	assert_int_equal(pt_claim_new(&claim, owner, NULL), 0);
+	for (size_t i = 0; i < 2 && names[i]; i++) {
+		struct pt_function function = {0};
+		struct pt_bdf bdf = bdf_of(names[i]);
+
+		assert_int_equal(pt_function_read(fake->host, &bdf, &function, NULL), 0);
+		assert_int_equal(pt_claim_add(claim, &function, "hostpci0", i == 1, NULL), 0);
+		pt_function_clear(&function);
+	}
+	return claim;
+}
+
+static void origins_are_recorded_once(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claim *claim = claim_of(fake, "100", "0000:02:00.0", NULL);
+	struct pt_bdf bdf = bdf_of("0000:02:00.0");
+	struct pt_function function = {0};
+
+	fake_link(fake, "/sys/bus/pci/devices/0000:02:00.0/driver", "/sys/bus/pci/drivers/vfio-pci");
+	assert_int_equal(pt_function_read(fake->host, &bdf, &function, NULL), 0);
+	assert_int_equal(pt_claim_add(claim, &function, "hostpci7", true, NULL), 0);
+	assert_int_equal(claim->count, 1);
+	assert_string_equal(claim->function[0].driver, "nvme");
+	assert_string_equal(claim->function[0].label, "hostpci7");
+	assert_true(claim->function[0].companion);
+	pt_function_clear(&function);
+	pt_claim_free(claim);
+}
+
+static void json_and_back(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claim *claim, *again = NULL;
+	struct json_object *first, *second;
+
+	fake_file(fake, "/sys/bus/pci/devices/0000:05:01.0/driver_override", "pci-stub\n");
+	claim = claim_of(fake, "100", "0000:05:01.0", "0000:05:00.0");
+	claim->state = PT_CLAIM_RETURNING;
+	assert_int_equal(pt_claim_set_error(&claim->function[0], "does not come back"), 0);
+	first = pt_claim_to_json(claim);
+	assert_int_equal(pt_claim_from_json(first, &again, NULL), 0);
+	second = pt_claim_to_json(again);
+	assert_true(json_object_equal(first, second));
+	assert_string_equal(again->function[1].override, "pci-stub");
+	assert_null(again->function[0].driver);
+	assert_true(again->function[0].error_since > 0);
+	json_object_put(first);
+	json_object_put(second);
+	pt_claim_free(claim);
+	pt_claim_free(again);
+}
+
+static void refuses(struct json_object *good, const char *path, const char *bad, const char *why)
+{
+	struct json_object *copy = NULL, *at;
+	struct pt_claim *claim = NULL;
+	struct pt_err err = {0};
+
+	assert_int_equal(json_object_deep_copy(good, &copy, NULL), 0);
+	at = json_object_array_get_idx(json_object_object_get(copy, "functions"), 0);
+	if (pt_starts_with(path, "origin."))
+		json_object_object_add(json_object_object_get(at, "origin"), path + 7,
+			json_tokener_parse(bad));
+	else if (pt_starts_with(path, "."))
+		json_object_object_add(at, path + 1, json_tokener_parse(bad));
+	else
+		json_object_object_add(copy, path, json_tokener_parse(bad));
+	assert_int_equal(pt_claim_from_json(copy, &claim, &err), -EINVAL);
+	assert_holds(err.text, why);
+	assert_null(claim);
+	json_object_put(copy);
+}
+
+static void refuses_what_is_no_claim(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claim *claim = claim_of(fake, "100", "0000:02:00.0", NULL);
+	struct json_object *good = pt_claim_to_json(claim);
+
+	refuses(good, "version", "2", "none that this version knows");
+	refuses(good, "state", "\"lost\"", "none that this version knows");
+	refuses(good, "owner", "\"../x\"", "cannot own a claim");
+	refuses(good, "functions", "3", "is no array");
+	refuses(good, "functions", "[3]", "functions[0]");
+	refuses(good, ".function", "\"x\"", "no PCI address");
+	refuses(good, ".origin", "null", "is missing");
+	refuses(good, "origin.driver", "\"a/b\"", "no driver name");
+	refuses(good, "origin.sriov_numvfs", "\"2\"", "no whole number");
+	json_object_put(good);
+	pt_claim_free(claim);
+}
+
+static void owners_are_plain(void **state)
+{
+	struct pt_claim *claim = NULL;
+
+	(void)state;
+	assert_true(pt_claim_owner_valid("100"));
+	assert_false(pt_claim_owner_valid(""));
+	assert_false(pt_claim_owner_valid("a/b"));
+	assert_false(pt_claim_owner_valid(".."));
+	assert_int_equal(pt_claim_new(&claim, "../../x", NULL), -EINVAL);
+}
+
+static void removes_one(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claim *claim = claim_of(fake, "100", "0000:02:00.0", "0000:03:00.0");
+	struct pt_bdf first = bdf_of("0000:02:00.0"), none = bdf_of("0000:77:00.0");
+
+	pt_claim_remove(claim, &none);
+	assert_int_equal(claim->count, 2);
+	pt_claim_remove(claim, &first);
+	assert_int_equal(claim->count, 1);
+	assert_int_equal(claim->function[0].bdf.bus, 3);
+	pt_claim_free(claim);
+}
+
+static struct pt_claims *open_claims(struct fake *fake)
+{
+	struct pt_claims *claims = NULL;
+
+	assert_int_equal(pt_claims_open(&claims, fake->host, "/run/pt", true, NULL), 0);
+	return claims;
+}
+
+static void files_come_and_go(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims *claims = NULL;
+	struct pt_claim *claim = claim_of(fake, "100", "0000:02:00.0", NULL), *again = NULL;
+	struct pt_names owners = {0};
+
+	assert_int_equal(pt_claims_open(&claims, fake->host, "/run/pt", false, NULL), -ENOENT);
+	assert_int_equal(pt_claims_owners(NULL, &owners, NULL), 0);
+	assert_int_equal(owners.count, 0);
+	assert_int_equal(pt_claims_load(NULL, "100", &again, NULL), -ENOENT);
+	claims = open_claims(fake);
+	assert_int_equal(pt_claims_load(claims, "100", &again, NULL), -ENOENT);
+	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
+	fake_file(fake, "/run/pt/claims/README", "not a claim");
+	assert_int_equal(pt_claims_owners(claims, &owners, NULL), 0);
+	assert_int_equal(owners.count, 1);
+	assert_string_equal(owners.name[0], "100");
+	pt_names_free(&owners);
+	assert_int_equal(pt_claims_load(claims, "100", &again, NULL), 0);
+	assert_string_equal(again->function[0].driver, "nvme");
+	assert_int_equal(pt_claims_remove(claims, "100", NULL), 0);
+	assert_int_equal(pt_claims_remove(claims, "100", NULL), 0);
+	assert_int_equal(pt_claims_remove(claims, "../x", NULL), -EINVAL);
+	pt_claim_free(again);
+	again = NULL;
+	assert_int_equal(pt_claims_load(claims, "100", &again, NULL), -ENOENT);
+	pt_claim_free(claim);
+	pt_claims_close(claims);
+}
+
+static void damaged_files_are_told(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims *claims = open_claims(fake);
+	struct pt_claim *claim = claim_of(fake, "101", "0000:02:00.0", NULL), *again = NULL;
+	struct pt_err err = {0};
+
+	fake_file(fake, "/run/pt/claims/100.json", "{");
+	assert_int_equal(pt_claims_load(claims, "100", &again, &err), -EINVAL);
+	assert_holds(err.text, "claim of 100 is damaged");
+	assert_int_equal(pt_claims_save_exclusive(claims, claim, &err), -EINVAL);
+	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
+	fake_remove(fake, "/run/pt/claims/100.json");
+	fake_link(fake, "/run/pt/claims/102.json", "101.json");
+	assert_int_equal(pt_claims_load(claims, "102", &again, &err), -EINVAL);
+	pt_claim_free(claim);
+	pt_claims_close(claims);
+}
+
+static void two_cannot_hold_one_function(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims *claims = open_claims(fake);
+	struct pt_claim *one = claim_of(fake, "100", "0000:02:00.0", "0000:03:00.0");
+	struct pt_claim *two = claim_of(fake, "101", "0000:03:00.0", NULL);
+	struct pt_claim *three = claim_of(fake, "102", "0000:01:00.0", NULL);
+	struct pt_err err = {0};
+
+	assert_int_equal(pt_claims_save_exclusive(claims, one, NULL), 0);
+	assert_int_equal(pt_claims_save_exclusive(claims, one, NULL), 0);
+	assert_int_equal(pt_claims_save_exclusive(claims, two, &err), -EBUSY);
+	assert_holds(err.text, "0000:03:00.0: claimed by 100");
+	assert_int_equal(pt_claims_save_exclusive(claims, three, NULL), 0);
+	pt_claim_free(one);
+	pt_claim_free(two);
+	pt_claim_free(three);
+	pt_claims_close(claims);
+}
+
+static void one_works_at_a_time(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims *claims = open_claims(fake);
+	struct pt_err err = {0};
+	int first = -1, second = -1;
+
+	assert_false(pt_claims_work_locked(claims, "100"));
+	assert_int_equal(pt_claims_work_lock(claims, "100", pt_now_ms(), &first, NULL), 0);
+	assert_true(pt_claims_work_locked(claims, "100"));
+	assert_int_equal(
+		pt_claims_work_lock(claims, "100", pt_now_ms() + 60, &second, &err), -EWOULDBLOCK);
+	assert_holds(err.text, "being moved right now");
+	assert_int_equal(pt_claims_work_lock(claims, "101", pt_now_ms(), &second, NULL), 0);
+	close(first);
+	assert_false(pt_claims_work_locked(claims, "100"));
+	close(second);
+	assert_int_equal(pt_claims_work_lock(claims, "/", pt_now_ms(), &second, &err), -EINVAL);
+	pt_claims_close(claims);
+}
+
+static void folders_of_others_are_not_trusted(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims *claims = open_claims(fake);
+	struct pt_err err = {0};
+	char path[128];
+
+	pt_claims_close(claims);
+	snprintf(path, sizeof(path), "%s/run/pt/claims", fake->root);
+	assert_int_equal(chmod(path, 0777), 0);
+	assert_int_equal(pt_claims_open(&claims, fake->host, "/run/pt", true, &err), -EPERM);
+	assert_holds(err.text, "others than root may write to it");
+	assert_int_equal(pt_claims_open(&claims, fake->host, "/none/pt", true, &err), -ENOENT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(origins_are_recorded_once),
+		MACHINE_TEST(json_and_back),
+		MACHINE_TEST(refuses_what_is_no_claim),
+		cmocka_unit_test(owners_are_plain),
+		MACHINE_TEST(removes_one),
+		MACHINE_TEST(files_come_and_go),
+		MACHINE_TEST(damaged_files_are_told),
+		MACHINE_TEST(two_cannot_hold_one_function),
+		MACHINE_TEST(one_works_at_a_time),
+		MACHINE_TEST(folders_of_others_are_not_trusted),
+	};
+
+	return cmocka_run_group_tests_name("claim, claimfile", tests, NULL, NULL);
+}

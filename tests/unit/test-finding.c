@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "lib/finding.h"
+#include "tests/unit/unit.h"
+
+static void add(struct pt_findings *findings, enum pt_severity severity, enum pt_refusal refusal)
+{
+	pt_findings_add(findings, "some-tag", severity, refusal, pt_format("hostpci0"),
+		pt_format("is wrong"), severity == PT_ERROR ? pt_format("mend it") : NULL);
+}
+
+static void counts_and_refuses(void **state)
+{
+	struct pt_findings findings = {0};
+
+	(void)state;
+	add(&findings, PT_WARNING, PT_TELL);
+	add(&findings, PT_ERROR, PT_TELL);
+	assert_null(pt_findings_refusing(&findings, true));
+	add(&findings, PT_ERROR, PT_REFUSE);
+	assert_ptr_equal(pt_findings_refusing(&findings, true), &findings.finding[2]);
+	/* when nothing has to be moved, only another owner counts */
+	assert_null(pt_findings_refusing(&findings, false));
+	add(&findings, PT_ERROR, PT_REFUSE_OWNER);
+	assert_ptr_equal(pt_findings_refusing(&findings, false), &findings.finding[3]);
+	assert_int_equal(pt_findings_count(&findings, PT_ERROR), 3);
+	assert_int_equal(pt_findings_count(&findings, PT_WARNING), 1);
+	assert_int_equal(pt_findings_count(&findings, PT_INFO), 0);
+	pt_findings_clear(&findings);
+	assert_int_equal(findings.count, 0);
+}
+
+static void tells_when_the_list_is_not_whole(void **state)
+{
+	struct pt_findings findings = {0};
+
+	(void)state;
+	pt_findings_add(&findings, "some-tag", PT_ERROR, PT_TELL, pt_format("x"), NULL, NULL);
+	assert_true(findings.failed);
+	assert_int_equal(findings.count, 0);
+}
+
+static void goes_to_json(void **state)
+{
+	struct pt_findings findings = {0};
+	struct json_object *json;
+
+	(void)state;
+	add(&findings, PT_ERROR, PT_REFUSE);
+	add(&findings, PT_INFO, PT_TELL);
+	json = pt_findings_to_json(&findings);
+	assert_string_equal(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN),
+		"[{\"tag\":\"some-tag\",\"severity\":\"error\",\"subject\":\"hostpci0\","
+		"\"message\":\"is wrong\",\"hint\":\"mend it\"},{\"tag\":\"some-tag\",\"severity\":"
+		"\"info\",\"subject\":\"hostpci0\",\"message\":\"is wrong\",\"hint\":null}]");
+	json_object_put(json);
+	pt_findings_clear(&findings);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(counts_and_refuses),
+		cmocka_unit_test(tells_when_the_list_is_not_whole),
+		cmocka_unit_test(goes_to_json),
+	};
+
+	return cmocka_run_group_tests_name("finding", tests, NULL, NULL);
+}

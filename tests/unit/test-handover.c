@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "lib/handover.h"
+#include "tests/unit/unit.h"
+
+#define GPU    "0000:01:00.0"
+#define AUDIO  "0000:01:00.1"
+#define DISK   "0000:02:00.0"
+#define DISK2  "0000:03:00.0"
+#define PF     "0000:04:00.0"
+#define BARE   "0000:05:00.0"
+
+static void add(struct fake *fake, struct pt_claim *claim, const char *name)
+{
+	struct pt_function function = {0};
+	struct pt_bdf bdf = bdf_of(name);
+
+	assert_int_equal(pt_function_read(fake->host, &bdf, &function, NULL), 0);
+	assert_int_equal(pt_claim_add(claim, &function, "hostpci0", false, NULL), 0);
+	pt_function_clear(&function);
+}
+
+static struct pt_claim *claim_all(struct fake *fake)
+{
+	static const char *const names[] = {GPU, AUDIO, DISK, DISK2, BARE};
+	struct pt_claim *claim = NULL;
+
+	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
+	for (size_t i = 0; i < PT_ARRAY_SIZE(names); i++)
+		add(fake, claim, names[i]);
+	return claim;
+}
+
+static struct pt_handover handover_of(struct fake *fake)
+{
+	return (struct pt_handover){.host = fake->host,
+		.log = &fake->log,
+		.lock_fd = -1,
+		.write_ms = 300,
+		.phase_ms = 3000};
+}
+
+static void assert_at_home(struct fake *fake)
+{
+	assert_driver(fake, GPU, "nouveau");
+	assert_driver(fake, AUDIO, "snd_hda_intel");
+	assert_driver(fake, DISK, "nvme");
+	assert_driver(fake, DISK2, "nvme");
+	assert_driver(fake, BARE, "none");
+	assert_override(fake, GPU, "(null)");
+	assert_override(fake, AUDIO, "(null)");
+	assert_override(fake, DISK, "(null)");
+	assert_override(fake, BARE, "(null)");
+}
+
+static void takes_and_returns(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = claim_all(fake);
+
+	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
+	assert_driver(fake, GPU, "vfio-pci");
+	assert_driver(fake, AUDIO, "vfio-pci");
+	assert_driver(fake, DISK, "vfio-pci");
+	assert_driver(fake, BARE, "vfio-pci");
+	assert_override(fake, BARE, "vfio-pci");
+	assert_holds(fake->said, "hostpci0: " AUDIO " snd_hda_intel -> vfio-pci (0.");
+	assert_holds(fake->said, "hostpci0: " BARE " no driver -> vfio-pci (");
+	/* again: nothing to do */
+	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
+	assert_holds(fake->said, GPU " stays on vfio-pci");
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
+	assert_int_equal(claim->count, 0);
+	assert_at_home(fake);
+	assert_holds(fake->said, GPU " vfio-pci -> nouveau (");
+	assert_holds(fake->said, BARE " vfio-pci -> no driver (");
+	pt_claim_free(claim);
+}
+
+/* Wherever one write fails, everything is undone, the function that failed included. */
+static void undoes_whatever_fails(void **state)
+{
+	static const char *const faults[][3] = {
+		{"override", GPU, "22"}, {"override", DISK2, "lie"}, {"unbind", AUDIO, "16"},
+		{"unbind", DISK, "lie"}, {"bind-vfio-pci", DISK2, "22"},
+		{"bind-vfio-pci", AUDIO, "exit"}, {"bind-vfio-pci", BARE, "lie"},
+	};
+
+	for (size_t i = 0; i < PT_ARRAY_SIZE(faults); i++) {
+		struct fake *fake = *state;
+		struct pt_handover handover = handover_of(fake);
+		struct pt_claim *claim = claim_all(fake);
+		struct pt_err err = {0};
+		char path[64];
+
+		fake_fault(fake, faults[i][0], faults[i][1], faults[i][2]);
+		assert_true(pt_handover_take(&handover, claim, &err) < 0);
+		assert_holds(err.text, faults[i][1]);
+		assert_at_home(fake);
+		assert_int_equal(claim->count, 0);
+		pt_claim_free(claim);
+		snprintf(path, sizeof(path), "/fault/%s-%s", faults[i][0], faults[i][1]);
+		fake_remove(fake, path);
+	}
+}
+
+static void an_unbind_that_hangs_stays_in_the_claim(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = claim_all(fake);
+	struct pt_err err = {0};
+
+	fake_fault(fake, "unbind", GPU, "hang");
+	assert_int_equal(pt_handover_take(&handover, claim, &err), -ETIME);
+	assert_holds(err.text, GPU ": unbind from its driver: the kernel has not answered");
+	assert_at_home(fake);
+	assert_int_equal(claim->count, 1);
+	assert_holds(claim->function[0].error, "has not answered");
+	/* later, when the kernel has let go, it goes home like any other */
+	fake_remove(fake, "/fault/unbind-" GPU);
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
+	assert_int_equal(claim->count, 0);
+	pt_claim_free(claim);
+}
+
+static void what_cannot_be_returned_stays_with_its_error(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = claim_all(fake);
+	struct pt_err err = {0};
+
+	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
+	fake_fault(fake, "bind-nvme", DISK, "5");
+	assert_int_equal(pt_handover_give_back(&handover, claim, &err), -EIO);
+	assert_holds(err.text, "1 function not returned: " DISK ": bind to nvme: Input/output");
+	assert_int_equal(claim->count, 1);
+	assert_holds(claim->function[0].error, "Input/output error");
+	assert_driver(fake, DISK2, "nvme");
+	assert_driver(fake, GPU, "nouveau");
+	fake_remove(fake, "/fault/bind-nvme-" DISK);
+	assert_int_equal(pt_handover_give_back(&handover, claim, &err), 0);
+	assert_at_home(fake);
+	pt_claim_free(claim);
+}
+
+static void overrides_come_back(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim;
+
+	/* one that names the driver, one that was set for later, one on a bare function */
+	fake_file(fake, "/sys/bus/pci/devices/" DISK "/driver_override", "nvme\n");
+	fake_file(fake, "/sys/bus/pci/devices/" DISK2 "/driver_override", "pci-stub\n");
+	fake_file(fake, "/sys/bus/pci/devices/" BARE "/driver_override", "pci-stub\n");
+	claim = claim_all(fake);
+	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
+	assert_override(fake, DISK2, "vfio-pci");
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
+	assert_driver(fake, DISK, "nvme");
+	assert_driver(fake, DISK2, "nvme");
+	assert_driver(fake, BARE, "none");
+	assert_override(fake, DISK, "nvme");
+	assert_override(fake, DISK2, "pci-stub");
+	assert_override(fake, BARE, "pci-stub");
+	pt_claim_free(claim);
+}
+
+static void vfio_from_boot_is_left_alone(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim;
+
+	fake_link(fake, "/sys/bus/pci/devices/" DISK "/driver", "/sys/bus/pci/drivers/vfio-pci");
+	fake_fault(fake, "override", DISK, "5");
+	fake_fault(fake, "unbind", DISK, "5");
+	claim = claim_all(fake);
+	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
+	assert_driver(fake, DISK, "vfio-pci");
+	assert_override(fake, DISK, "(null)");
+	pt_claim_free(claim);
+}
+
+static void a_third_driver_keeps_it(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = claim_all(fake);
+
+	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
+	fake_link(fake, "/sys/bus/pci/devices/" DISK "/driver", "/sys/bus/pci/drivers/pci-stub");
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
+	assert_driver(fake, DISK, "pci-stub");
+	assert_override(fake, DISK, "(null)");
+	assert_holds(fake->said, DISK " was bound to pci-stub by somebody since; left there");
+	pt_claim_free(claim);
+}
+
+static void what_is_gone_ends(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = claim_all(fake);
+	struct pt_err err = {0};
+
+	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
+	fake_remove(fake, "/sys/bus/pci/devices/" DISK);
+	assert_int_equal(pt_handover_give_back(&handover, claim, &err), 0);
+	assert_int_equal(claim->count, 0);
+	assert_holds(fake->said, DISK ": is gone from the bus; nothing to return");
+	assert_driver(fake, DISK2, "nvme");
+	/* and one that is gone before it is taken moves nothing */
+	pt_claim_free(claim);
+	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
+	add(fake, claim, DISK2);
+	claim->function[0].bdf.bus = 0x77;
+	assert_int_equal(pt_handover_take(&handover, claim, &err), -ENODEV);
+	assert_holds(err.text, "is gone from the bus");
+	pt_claim_free(claim);
+}
+
+static void a_pf_gives_its_vfs_up_and_gets_them_back(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = NULL;
+	char *text;
+
+	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
+	add(fake, claim, PF);
+	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
+	text = fake_read(fake, "/sys/bus/pci/devices/" PF "/sriov_numvfs");
+	assert_string_equal(text, "0\n");
+	free(text);
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
+	text = fake_read(fake, "/sys/bus/pci/devices/" PF "/sriov_numvfs");
+	assert_string_equal(text, "2\n");
+	free(text);
+	assert_driver(fake, PF, "igb");
+	pt_claim_free(claim);
+}
+
+static void a_driver_that_is_unloaded_is_told(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = claim_all(fake);
+	struct pt_err err = {0};
+
+	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
+	fake_remove(fake, "/sys/bus/pci/drivers/nouveau");
+	assert_int_equal(pt_handover_give_back(&handover, claim, &err), -EIO);
+	assert_holds(err.text, GPU ": driver nouveau is not there");
+	assert_int_equal(claim->count, 1);
+	assert_driver(fake, DISK, "nvme");
+	pt_claim_free(claim);
+}
+
+/* Three slots of which each write sleeps 150 ms: side by side, not one after the other. */
+static void slots_move_side_by_side(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = claim_all(fake);
+	long long begin = pt_now_ms();
+
+	fake_fault(fake, "unbind", GPU, "late-150");
+	fake_fault(fake, "unbind", DISK, "late-150");
+	fake_fault(fake, "unbind", DISK2, "late-150");
+	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
+	assert_in_range(pt_now_ms() - begin, 150, 400);
+	pt_claim_free(claim);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(takes_and_returns),
+		MACHINE_TEST(undoes_whatever_fails),
+		MACHINE_TEST(an_unbind_that_hangs_stays_in_the_claim),
+		MACHINE_TEST(what_cannot_be_returned_stays_with_its_error),
+		MACHINE_TEST(overrides_come_back),
+		MACHINE_TEST(vfio_from_boot_is_left_alone),
+		MACHINE_TEST(a_third_driver_keeps_it),
+		MACHINE_TEST(what_is_gone_ends),
+		MACHINE_TEST(a_pf_gives_its_vfs_up_and_gets_them_back),
+		MACHINE_TEST(a_driver_that_is_unloaded_is_told),
+		MACHINE_TEST(slots_move_side_by_side),
+	};
+
+	return cmocka_run_group_tests_name("handover", tests, NULL, NULL);
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "lib/inventory.h"
+#include "lib/json.h"
+#include "tests/unit/unit.h"
+
+static void reads_all_in_order(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_inventory inventory = {0};
+	struct pt_bdf bdf = bdf_of("0000:04:10.0"), gone = bdf_of("0000:99:00.0");
+
+	assert_int_equal(pt_inventory_read_all(fake->host, &inventory, NULL), 0);
+	assert_int_equal(inventory.count, 10);
+	assert_true(inventory.iommu_active);
+	for (size_t i = 1; i < inventory.count; i++)
+		assert_true(pt_bdf_compare(&inventory.function[i - 1].bdf,
+				    &inventory.function[i].bdf) < 0);
+	assert_non_null(pt_inventory_find(&inventory, &bdf));
+	assert_null(pt_inventory_find(&inventory, &gone));
+	pt_inventory_clear(&inventory);
+}
+
+static void adds_each_once(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_inventory inventory = {0};
+	struct pt_bdf late = bdf_of("0000:03:00.0"), early = bdf_of("0000:01:00.0");
+	struct pt_bdf gone = bdf_of("0000:99:00.0");
+
+	assert_int_equal(pt_inventory_add(fake->host, &inventory, &late, NULL), 0);
+	assert_int_equal(pt_inventory_add(fake->host, &inventory, &early, NULL), 0);
+	assert_int_equal(pt_inventory_add(fake->host, &inventory, &late, NULL), 0);
+	assert_int_equal(inventory.count, 2);
+	assert_int_equal(inventory.function[0].bdf.bus, 1);
+	assert_int_equal(pt_inventory_add(fake->host, &inventory, &gone, NULL), -ENODEV);
+	assert_int_equal(inventory.count, 2);
+	pt_inventory_clear(&inventory);
+}
+
+static void json_and_back_without_loss(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_inventory inventory = {0}, again = {0};
+	struct json_object *first, *second;
+
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/driver_override", "x\"y\n");
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/resource",
+		"0xffffffff00000000 0xfffffffffffffffe 0x000000000014220c\n");
+	fake_dir(fake, "/sys/bus/pci/devices/0000:02:00.0/nvidia");
+	assert_int_equal(pt_inventory_read_all(fake->host, &inventory, NULL), 0);
+	first = pt_inventory_to_json(&inventory);
+	assert_int_equal(pt_inventory_from_json(first, &again, NULL), 0);
+	second = pt_inventory_to_json(&again);
+	assert_true(json_object_equal(first, second));
+	assert_int_equal(again.function[1].bar[0].start, 0xffffffff00000000);
+	assert_string_equal(again.function[1].override, "x\"y");
+	assert_int_equal(again.function[5].vf_count, 2);
+	json_object_put(first);
+	json_object_put(second);
+	pt_inventory_clear(&inventory);
+	pt_inventory_clear(&again);
+}
+
+/* Spoils one key of a function and gives what reading says. */
+static void refuses(struct json_object *good, const char *key, const char *bad, const char *why)
+{
+	struct pt_inventory inventory = {0};
+	struct json_object *copy = NULL, *functions;
+	struct pt_err err = {0};
+
+	assert_int_equal(json_object_deep_copy(good, &copy, NULL), 0);
+	functions = json_object_object_get(copy, "functions");
+	json_object_object_del(json_object_array_get_idx(functions, 0), key);
+	if (bad)
+		json_object_object_add(json_object_array_get_idx(functions, 0), key,
+			json_tokener_parse(bad));
+	assert_int_equal(pt_inventory_from_json(copy, &inventory, &err), -EINVAL);
+	assert_holds(err.text, key);
+	assert_holds(err.text, why);
+	assert_int_equal(inventory.count, 0);
+	json_object_put(copy);
+}
+
+static void refuses_what_is_no_inventory(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_inventory inventory = {0};
+	struct json_object *good, *other = json_tokener_parse("{\"functions\":{}}");
+
+	assert_int_equal(pt_inventory_read_all(fake->host, &inventory, NULL), 0);
+	good = pt_inventory_to_json(&inventory);
+	pt_inventory_clear(&inventory);
+	refuses(good, "bdf", "\"nonsense\"", "is no PCI address");
+	refuses(good, "bdf", NULL, "is missing");
+	refuses(good, "vendor", "7", "is no string");
+	refuses(good, "vendor", "\"123456789\"", "is too long");
+	refuses(good, "iommu_group", "\"1\"", "is no whole number");
+	refuses(good, "iommu_group", "99999999999", "out of range");
+	refuses(good, "bridge", "1", "is no boolean");
+	refuses(good, "virtfns", "[3]", "no PCI address");
+	refuses(good, "bars", "{}", "is no array");
+	refuses(good, "bars", "[{}]", "functions[0]");
+	refuses(good, "driver", "\"a\\u0000b\"", "NUL");
+	assert_int_equal(pt_inventory_from_json(other, &inventory, NULL), -EINVAL);
+	assert_int_equal(pt_inventory_from_json(NULL, &inventory, NULL), -EINVAL);
+	json_object_put(good);
+	json_object_put(other);
+}
+
+static void json_text_is_whole(void **state)
+{
+	static const char *const bad[] = {"", "{", "{} x", "nul", "{\"a\":1}}", "[1,]"};
+	struct pt_err err = {0};
+	struct json_object *json;
+
+	(void)state;
+	for (size_t i = 0; i < PT_ARRAY_SIZE(bad); i++) {
+		json = pt_json_parse(bad[i], strlen(bad[i]), &err);
+		if (json)
+			fail_msg("'%s' passes", bad[i]);
+		assert_holds(err.text, "not JSON at byte");
+	}
+	json = pt_json_parse(" {\"a\": 1} \n", 11, &err);
+	assert_non_null(json);
+	json_object_put(json);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(reads_all_in_order),
+		MACHINE_TEST(adds_each_once),
+		MACHINE_TEST(json_and_back_without_loss),
+		MACHINE_TEST(refuses_what_is_no_inventory),
+		cmocka_unit_test(json_text_is_whole),
+	};
+
+	return cmocka_run_group_tests_name("inventory, json", tests, NULL, NULL);
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "lib/modules.h"
+#include "tests/unit/unit.h"
+
+static void a_registered_driver_is_present(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_module module;
+
+	pt_module_look(fake->host, "vfio-pci", &module);
+	assert_int_equal(module.state, PT_MODULE_PRESENT);
+	assert_int_equal(pt_module_ensure(fake->host, "vfio-pci", pt_now_ms() + 1000, NULL), 0);
+}
+
+static void another_host_is_not_asked(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_module module;
+	struct pt_err err = {0};
+
+	pt_module_look(fake->host, "no-such-driver", &module);
+	assert_int_equal(module.state, PT_MODULE_UNKNOWN);
+	assert_int_equal(pt_module_ensure(fake->host, "no-such-driver", pt_now_ms() + 1000, &err),
+		-ENOENT);
+	assert_holds(err.text, "driver no-such-driver is not there");
+}
+
+static void a_module_that_the_kernel_has_not_is_missing(void **state)
+{
+	struct pt_host *live = NULL;
+	struct pt_module module;
+	struct pt_err err = {0};
+
+	(void)state;
+	assert_int_equal(pt_host_open(&live, "/", NULL, NULL), 0);
+	pt_module_look(live, "pt-no-such-module", &module);
+	assert_int_equal(module.state, PT_MODULE_MISSING);
+	assert_int_equal(
+		pt_module_ensure(live, "pt-no-such-module", pt_now_ms() + 1000, &err), -ENOENT);
+	assert_holds(err.text, "the running kernel has no module of that name");
+	pt_host_close(live);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(a_registered_driver_is_present),
+		MACHINE_TEST(another_host_is_not_asked),
+		cmocka_unit_test(a_module_that_the_kernel_has_not_is_missing),
+	};
+
+	return cmocka_run_group_tests_name("modules", tests, NULL, NULL);
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "lib/use-net.h"
+#include "lib/use-node.h"
+#include "tests/unit/unit.h"
+
+static struct pt_function read_function(struct fake *fake, const char *text)
+{
+	struct pt_function function = {0};
+	struct pt_bdf bdf = bdf_of(text);
+
+	assert_int_equal(pt_function_read(fake->host, &bdf, &function, NULL), 0);
+	return function;
+}
+
+static size_t count_users(struct fake *fake, const struct pt_function *function,
+	struct pt_vfio_user *first)
+{
+	struct pt_vfio_user *user = NULL;
+	size_t count = 0;
+
+	assert_int_equal(pt_vfio_users(fake->host, &function, 1, &user, &count, NULL), 0);
+	if (count && first)
+		*first = user[0];
+	free(user);
+	return count;
+}
+
+static void finds_who_has_a_group_open(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_function disk = read_function(fake, "0000:02:00.0");
+	struct pt_function other = read_function(fake, "0000:03:00.0");
+	struct pt_vfio_user user = {0};
+
+	assert_int_equal(count_users(fake, &disk, NULL), 0);
+	fake_link(fake, "/proc/4242/fd/7", "/dev/null");
+	fake_link(fake, "/proc/4242/fd/8", "/dev/vfio/2");
+	fake_file(fake, "/proc/4242/comm", "kvm\n");
+	fake_link(fake, "/proc/self/fd/8", "/dev/vfio/2");
+	assert_int_equal(count_users(fake, &disk, &user), 1);
+	assert_int_equal(user.pid, 4242);
+	assert_int_equal(user.group, 2);
+	assert_string_equal(user.name, "kvm");
+	assert_int_equal(count_users(fake, &other, NULL), 0);
+	pt_function_clear(&disk);
+	pt_function_clear(&other);
+}
+
+static void finds_who_has_a_device_node_open(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_function disk;
+
+	fake_dir(fake, "/sys/bus/pci/devices/0000:02:00.0/vfio-dev/vfio3");
+	fake_link(fake, "/proc/77/fd/3", "/dev/vfio/devices/vfio3");
+	disk = read_function(fake, "0000:02:00.0");
+	assert_true(disk.has_vfio_dev);
+	assert_int_equal(count_users(fake, &disk, NULL), 1);
+	pt_function_clear(&disk);
+}
+
+static void a_group_without_node_is_free(void **state)
+{
+	struct fake *fake = *state;
+
+	assert_true(pt_vfio_group_free(fake->host, 2));
+	assert_true(pt_vfio_group_free(fake->host, PT_GROUP_NONE));
+}
+
+static void finds_interfaces_that_are_up(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_bdf vf = bdf_of("0000:04:10.0");
+	char name[PT_NETDEV_TEXT];
+
+	assert_false(pt_net_up(fake->host, &vf, name));
+	fake_file(fake, "/sys/bus/pci/devices/0000:04:10.0/net/eth7/flags", "0x1002\n");
+	assert_false(pt_net_up(fake->host, &vf, name));
+	fake_file(fake, "/sys/bus/pci/devices/0000:04:10.0/net/eth8/flags", "0x1003\n");
+	assert_true(pt_net_up(fake->host, &vf, name));
+	assert_string_equal(name, "eth8");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(finds_who_has_a_group_open),
+		MACHINE_TEST(finds_who_has_a_device_node_open),
+		MACHINE_TEST(a_group_without_node_is_free),
+		MACHINE_TEST(finds_interfaces_that_are_up),
+	};
+
+	return cmocka_run_group_tests_name("use-node, use-net", tests, NULL, NULL);
+}

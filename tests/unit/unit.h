@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* What every unit test needs: cmocka, and a made host. */
+#ifndef PT_UNIT_H
+#define PT_UNIT_H
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "lib/bdf.h"
+#include "tests/fake.h"
+
+/* The text holds the piece; both are shown when not. */
+static inline void assert_holds(const char *text, const char *piece)
+{
+	if (!text || !strstr(text, piece))
+		fail_msg("'%s' does not hold '%s'", text ? text : "(null)", piece);
+}
+
+static inline void assert_lacks(const char *text, const char *piece)
+{
+	if (text && strstr(text, piece))
+		fail_msg("'%s' holds '%s'", text, piece);
+}
+
+/* A function's driver on a made host; "none" without. */
+static inline void assert_driver(struct fake *fake, const char *bdf, const char *expected)
+{
+	char path[96];
+	char *target, *name;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver", bdf);
+	target = fake_read(fake, path);
+	name = target ? strrchr(target, '/') + 1 : NULL;
+	assert_string_equal(name ? name : "none", expected);
+	free(target);
+}
+
+/* A function's override on a made host; "(null)" without. */
+static inline void assert_override(struct fake *fake, const char *bdf, const char *expected)
+{
+	char path[96];
+	char *text;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver_override", bdf);
+	text = fake_read(fake, path);
+	assert_non_null(text);
+	text[strcspn(text, "\n")] = '\0';
+	assert_string_equal(text, expected);
+	free(text);
+}
+
+static inline struct pt_bdf bdf_of(const char *text)
+{
+	struct pt_bdf bdf;
+
+	assert_true(pt_bdf_parse(text, &bdf));
+	return bdf;
+}
+
+/*
+ * The machine that most tests use: a GPU with audio (group 1, behind a bridge), two identical disks, a
+ * NIC that is a PF with two VFs, a device without driver sharing its group with a sound card.
+ */
+#define MACHINE                                                                                    \
+	"{\"functions\":["                                                                         \
+	"{\"addr\":\"0000:00:01.0\",\"vendor\":\"0x8086\",\"device\":\"0x1901\",\"class\":"        \
+	"\"0x060400\",\"driver\":\"pcieport\",\"iommu_group\":1,\"pci_bus\":\"0000:01\"},"         \
+	"{\"addr\":\"0000:01:00.0\",\"vendor\":\"0x10de\",\"device\":\"0x2204\",\"class\":"        \
+	"\"0x030000\",\"driver\":\"nouveau\",\"iommu_group\":1,\"subsystem_vendor\":\"0x1043\","   \
+	"\"subsystem_device\":\"0x87d5\",\"reset\":true},"                                         \
+	"{\"addr\":\"0000:01:00.1\",\"vendor\":\"0x10de\",\"device\":\"0x1aef\",\"class\":"        \
+	"\"0x040300\",\"driver\":\"snd_hda_intel\",\"iommu_group\":1},"                            \
+	"{\"addr\":\"0000:02:00.0\",\"vendor\":\"0x144d\",\"device\":\"0xa808\",\"class\":"        \
+	"\"0x010802\",\"driver\":\"nvme\",\"iommu_group\":2,\"subsystem_vendor\":\"0x144d\","      \
+	"\"subsystem_device\":\"0xa801\"},"                                                        \
+	"{\"addr\":\"0000:03:00.0\",\"vendor\":\"0x144d\",\"device\":\"0xa808\",\"class\":"        \
+	"\"0x010802\",\"driver\":\"nvme\",\"iommu_group\":3,\"subsystem_vendor\":\"0x144d\","      \
+	"\"subsystem_device\":\"0xa801\"},"                                                        \
+	"{\"addr\":\"0000:04:00.0\",\"vendor\":\"0x8086\",\"device\":\"0x1521\",\"class\":"        \
+	"\"0x020000\",\"driver\":\"igb\",\"iommu_group\":4,\"virtfns\":[\"0000:04:00.1\","         \
+	"\"0000:04:10.0\"]},"                                                                      \
+	"{\"addr\":\"0000:04:00.1\",\"vendor\":\"0x8086\",\"device\":\"0x1520\",\"class\":"        \
+	"\"0x020000\",\"driver\":\"igbvf\",\"iommu_group\":5,\"physfn\":\"0000:04:00.0\"},"        \
+	"{\"addr\":\"0000:04:10.0\",\"vendor\":\"0x8086\",\"device\":\"0x1520\",\"class\":"        \
+	"\"0x020000\",\"driver\":\"igbvf\",\"iommu_group\":6,\"physfn\":\"0000:04:00.0\"},"        \
+	"{\"addr\":\"0000:05:00.0\",\"vendor\":\"0x1234\",\"device\":\"0x11e8\",\"class\":"        \
+	"\"0x00ff00\",\"iommu_group\":7},"                                                         \
+	"{\"addr\":\"0000:05:01.0\",\"vendor\":\"0x1102\",\"device\":\"0x0002\",\"class\":"        \
+	"\"0x040100\",\"driver\":\"snd_emu10k1\",\"iommu_group\":7}]}"
+
+static inline int machine_setup(void **state)
+{
+	struct fake *fake = malloc(sizeof(*fake));
+
+	if (!fake)
+		return -1;
+	fake_open(fake);
+	fake_tree_text(fake, MACHINE);
+	fake_file(fake, "/etc/hostname", "node1\n");
+	fake_dir(fake, "/run");
+	*state = fake;
+	return 0;
+}
+
+static inline int machine_teardown(void **state)
+{
+	fake_close(*state);
+	free(*state);
+	return 0;
+}
+
+#define MACHINE_TEST(test) cmocka_unit_test_setup_teardown(test, machine_setup, machine_teardown)
+
+#endif
