@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* A server of one canned reply: everything that a reply can be, and what the token's file can be. */
+#include <arpa/inet.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "pve/guest.h"
+#include "pve/paths.h"
+#include "tests/unit/unit.h"
+
+#define TOKEN "ptconf@pve!node1=6d1f2a1e-0000-0000-0000-000000000000"
+
+struct server {
+	pid_t pid;
+	uint16_t port;
+	int heard; /* what the client sent */
+};
+
+/* NULL: accepts and says nothing. */
+static void serve(struct server *server, const char *reply, size_t length)
+{
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(address);
+	int heard[2];
+
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(listen(listener, 4), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+	assert_int_equal(pipe(heard), 0);
+	server->port = ntohs(address.sin_port);
+	server->heard = heard[0];
+	server->pid = fork();
+	if (server->pid == 0) {
+		char request[4096];
+		int client = accept(listener, NULL, NULL);
+		ssize_t n = read(client, request, sizeof(request));
+
+		if (write(heard[1], request, n > 0 ? (size_t)n : 0) < 0)
+			_exit(1);
+		if (!reply)
+			sleep(30);
+		while (length) {
+			n = send(client, reply, length, MSG_NOSIGNAL);
+			if (n <= 0)
+				break;
+			reply += n;
+			length -= (size_t)n;
+		}
+		_exit(0);
+	}
+	close(heard[1]);
+	close(listener);
+}
+
+static void end(struct server *server)
+{
+	kill(server->pid, SIGKILL);
+	waitpid(server->pid, NULL, 0);
+	close(server->heard);
+}
+
+static void write_conf(struct fake *fake, const char *text, mode_t mode)
+{
+	char path[128];
+
+	fake_file(fake, PT_API_CONF, text);
+	snprintf(path, sizeof(path), "%s" PT_API_CONF, fake->root);
+	assert_int_equal(chmod(path, mode), 0);
+}
+
+static int ask(struct fake *fake, struct pt_guest **guest, struct pt_err *err)
+{
+	struct pt_guest_query query = {.vmid = 100, .node = "node1", .view = PT_VIEW_CURRENT};
+
+	return pt_guest_from_api(fake->host, &query, 600, guest, err);
+}
+
+static int ask_server(struct fake *fake, const char *reply, size_t length, struct pt_guest **guest,
+	struct pt_err *err)
+{
+	struct server server;
+	char conf[256];
+	int r;
+
+	serve(&server, reply, length);
+	snprintf(conf, sizeof(conf), "# a comment\ntoken = " TOKEN "\nurl = http://127.0.0.1:%u\n",
+		server.port);
+	write_conf(fake, conf, 0600);
+	r = ask(fake, guest, err);
+	end(&server);
+	return r;
+}
+
+#define OK_HEAD "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
+
+static void reads_numbers_and_booleans(void **state)
+{
+	static const char reply[] = OK_HEAD
+		"{\"data\":{\"digest\":\"x\",\"hostpci0\":\"02:00.0\",\"memory\":2048,"
+		"\"onboot\":true,\"template\":\"1\",\"nested\":{\"a\":1},\"nothing\":null}}";
+	struct pt_guest *guest = NULL;
+	struct pt_err err = {0};
+
+	assert_int_equal(ask_server(*state, reply, sizeof(reply) - 1, &guest, &err), 0);
+	assert_true(guest->from_api);
+	assert_string_equal(pt_guest_get(guest, "hostpci0"), "02:00.0");
+	assert_string_equal(pt_guest_get(guest, "memory"), "2048");
+	assert_string_equal(pt_guest_get(guest, "onboot"), "1");
+	assert_true(pt_guest_is_template(guest));
+	assert_null(pt_guest_get(guest, "nested"));
+	pt_guest_free(guest);
+}
+
+static void asks_for_what_it_needs(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_guest_query query = {
+		.vmid = 100, .node = "node1", .view = PT_VIEW_SNAPSHOT, .snapshot = "before"};
+	struct pt_guest *guest = NULL;
+	char conf[256], request[4096] = "";
+	struct server server;
+
+	serve(&server, "", 0);
+	snprintf(conf, sizeof(conf), "token=" TOKEN "\nurl=http://127.0.0.1:%u\n", server.port);
+	write_conf(fake, conf, 0600);
+	assert_true(pt_guest_from_api(fake->host, &query, 600, &guest, NULL) < 0);
+	assert_true(read(server.heard, request, sizeof(request) - 1) > 0);
+	end(&server);
+	assert_holds(request,
+		"GET /api2/json/nodes/node1/qemu/100/config?snapshot=before HTTP/1.1\r\n");
+	assert_holds(request, "Authorization: PVEAPIToken=" TOKEN "\r\n");
+	query.snapshot = "a&b";
+	assert_int_equal(pt_guest_from_api(fake->host, &query, 600, &guest, NULL), -EINVAL);
+	query.node = "a/b";
+	assert_int_equal(pt_guest_from_api(fake->host, &query, 600, &guest, NULL), -EINVAL);
+}
+
+static void bad_replies_are_told(void **state)
+{
+	static const struct {
+		const char *reply;
+		const char *why;
+	} cases[] = {
+		{"HTTP/1.1 401 No ticket\r\nConnection: close\r\n\r\n", "401: the token is not"},
+		{"HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n", "give it the role PVEAuditor"},
+		{"HTTP/1.1 500 broken\r\nConnection: close\r\n\r\n", "HTTP status 500"},
+		{"HTTP/1.1 596 x\r\nConnection: close\r\n\r\n", "HTTP status 596"},
+		{"HTTP/1.1 302 x\r\nLocation: http://127.0.0.1:1/\r\nConnection: close\r\n\r\n",
+			"HTTP status 302"},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"data\":", ""},
+		{"no HTTP at all\r\n\r\n", ""},
+		{OK_HEAD "{\"data\":", "its reply: not JSON at byte 8"},
+		{OK_HEAD "<html>", "its reply: not JSON"},
+		{OK_HEAD "[]", "holds no object \"data\""},
+		{OK_HEAD "{\"data\":[]}", "holds no object \"data\""},
+		{OK_HEAD "{\"data\":{}}", "is no guest's config"},
+		{OK_HEAD "{\"data\":{\"digest\":\"\",\"hostpci0\":[]}}",
+			"\"hostpci0\" is neither text nor number"},
+		{"", ""},
+		{NULL, "imed out"},
+	};
+
+	for (size_t i = 0; i < PT_ARRAY_SIZE(cases); i++) {
+		const char *reply = cases[i].reply;
+		struct pt_guest *guest = NULL;
+		struct pt_err err = {0};
+
+		assert_true(ask_server(*state, reply, reply ? strlen(reply) : 0, &guest, &err) < 0);
+		assert_holds(err.text, "API http://127.0.0.1:");
+		assert_holds(err.text, cases[i].why);
+		assert_lacks(err.text, "6d1f2a1e");
+		assert_null(guest);
+	}
+}
+
+static void a_reply_without_end_is_cut(void **state)
+{
+	size_t length = 8 << 20;
+	char *reply = malloc(length);
+	struct pt_guest *guest = NULL;
+	struct pt_err err = {0};
+
+	assert_non_null(reply);
+	memset(reply, ' ', length);
+	memcpy(reply, OK_HEAD, strlen(OK_HEAD));
+	assert_true(ask_server(*state, reply, length, &guest, &err) < 0);
+	assert_holds(err.text, "the reply is larger than 1 MiB");
+	free(reply);
+}
+
+static void a_bad_conf_is_told(void **state)
+{
+	static const struct {
+		const char *text;
+		mode_t mode;
+		const char *why;
+	} cases[] = {
+		{"token = " TOKEN "\n", 0644, "others than root may read or own it"},
+		{"token = " TOKEN "\n", 0640, "others than root may read or own it"},
+		{"", 0600, "has no line 'token = ...'"},
+		{"nonsense\n", 0600, "not of the form 'key = value'"},
+		{"token = a b\n", 0600, "not of the form 'key = value'"},
+		{"colour = red\n", 0600, "there is no key 'colour'"},
+		{"token = abc\n", 0600, "not of the form USER@REALM!TOKENID=SECRET"},
+		{"token = @!=\n", 0600, "not of the form USER@REALM!TOKENID=SECRET"},
+		{"token = " TOKEN "\nurl = http://192.0.2.1:85\n", 0600, "must be https"},
+		{"token = " TOKEN "\nurl = http://127.0.0.1@evil.example\n", 0600, "must be https"},
+		{"token = " TOKEN "\nurl = http://localhost.evil.example\n", 0600, "must be https"},
+		{"token = " TOKEN "\nurl = ftp://127.0.0.1\n", 0600, "must be https"},
+		{"token = " TOKEN "\nurl = https://127.0.0.1:1\nca = /nonexistent\n", 0600,
+			"API https://127.0.0.1:1"},
+	};
+	struct fake *fake = *state;
+	struct pt_guest *guest = NULL;
+	struct pt_err err = {0};
+	char large[8192];
+
+	for (size_t i = 0; i < PT_ARRAY_SIZE(cases); i++) {
+		write_conf(fake, cases[i].text, cases[i].mode);
+		assert_true(ask(fake, &guest, &err) < 0);
+		assert_holds(err.text, cases[i].why);
+		assert_lacks(err.text, "6d1f2a1e");
+	}
+	memset(large, '#', sizeof(large) - 1);
+	large[sizeof(large) - 1] = '\0';
+	write_conf(fake, large, 0600);
+	assert_int_equal(ask(fake, &guest, &err), -EFBIG);
+	fake_remove(fake, PT_API_CONF);
+	fake_file(fake, "/etc/real", "token = " TOKEN "\n");
+	fake_link(fake, PT_API_CONF, "/etc/real");
+	assert_true(ask(fake, &guest, &err) < 0);
+	assert_holds(err.text, "is a symbolic link");
+	fake_remove(fake, PT_API_CONF);
+	fake_dir(fake, PT_API_CONF);
+	assert_true(ask(fake, &guest, &err) < 0);
+	assert_holds(err.text, "is no regular file");
+}
+
+static void dropped_lines_come_from_the_text(void **state)
+{
+	static const char reply[] = OK_HEAD "{\"data\":{\"digest\":\"x\",\"memory\":\"64\"}}";
+	struct pt_guest_query query = {.vmid = 100, .node = "node1", .view = PT_VIEW_CURRENT};
+	struct fake *fake = *state;
+	struct pt_guest *guest = NULL;
+	struct server server;
+	char conf[256];
+
+	serve(&server, reply, sizeof(reply) - 1);
+	snprintf(conf, sizeof(conf), "token=" TOKEN "\nurl=http://127.0.0.1:%u\n", server.port);
+	write_conf(fake, conf, 0600);
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/100.conf", "hostpci0: zz\n");
+	assert_int_equal(pt_guest_read(fake->host, &query, PT_SOURCE_AUTO, 600, &guest, NULL), 0);
+	end(&server);
+	assert_true(guest->from_api);
+	assert_int_equal(guest->dropped_count, 1);
+	assert_string_equal(fake->said, "");
+	pt_guest_free(guest);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(reads_numbers_and_booleans),
+		MACHINE_TEST(asks_for_what_it_needs),
+		MACHINE_TEST(bad_replies_are_told),
+		MACHINE_TEST(a_reply_without_end_is_cut),
+		MACHINE_TEST(a_bad_conf_is_told),
+		MACHINE_TEST(dropped_lines_come_from_the_text),
+	};
+
+	return cmocka_run_group_tests_name("guest-api", tests, NULL, NULL);
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "pve/guest.h"
+#include "pve/mapping.h"
+#include "pve/paths.h"
+#include "tests/unit/unit.h"
+
+static const char config[] = "#a comment: hostpci9: 1\n"
+			     "hostpci0: 01:00,pcie=1\n"
+			     "machine: q35\n"
+			     "memory: 2048\n"
+			     "hostpci1: 0A:00\n"
+			     "hostpci2: 02:00.0,newkey=1\n"
+			     "\n"
+			     "[PENDING]\n"
+			     "delete: memory,!machine\n"
+			     "hostpci0: 03:00.0\n"
+			     "\n"
+			     "[before]\n"
+			     "hostpci0: 02:00.0\n"
+			     "[special:cloudinit]\n"
+			     "hostpci5: 02:00.0\n";
+
+static struct pt_guest *parse(enum pt_guest_view view, const char *snapshot)
+{
+	struct pt_guest_query query = {
+		.vmid = 100, .node = "node1", .view = view, .snapshot = snapshot};
+	struct pt_guest *guest = NULL;
+
+	assert_int_equal(pt_guest_parse(config, sizeof(config) - 1, &query, &guest, NULL), 0);
+	return guest;
+}
+
+static void each_view_has_its_values(void **state)
+{
+	struct pt_guest *guest = parse(PT_VIEW_CURRENT, NULL);
+
+	(void)state;
+	assert_string_equal(pt_guest_get(guest, "hostpci0"), "01:00,pcie=1");
+	assert_string_equal(pt_guest_get(guest, "memory"), "2048");
+	assert_true(pt_guest_is_q35(guest));
+	assert_null(pt_guest_get(guest, "hostpci5"));
+	assert_null(pt_guest_get(guest, "hostpci9"));
+	pt_guest_free(guest);
+	guest = parse(PT_VIEW_NEXT, NULL);
+	assert_string_equal(pt_guest_get(guest, "hostpci0"), "03:00.0");
+	assert_null(pt_guest_get(guest, "memory"));
+	assert_false(pt_guest_is_q35(guest));
+	pt_guest_free(guest);
+	guest = parse(PT_VIEW_SNAPSHOT, "before");
+	assert_string_equal(pt_guest_get(guest, "hostpci0"), "02:00.0");
+	assert_null(pt_guest_get(guest, "machine"));
+	pt_guest_free(guest);
+}
+
+static void dropped_lines_are_kept_for_telling(void **state)
+{
+	struct pt_guest *guest = parse(PT_VIEW_CURRENT, NULL);
+
+	(void)state;
+	assert_int_equal(guest->dropped_count, 2);
+	assert_int_equal(guest->dropped[0].index, 1);
+	assert_string_equal(guest->dropped[0].value, "0A:00");
+	assert_false(guest->dropped[0].unknown_key);
+	assert_holds(guest->dropped[0].why, "host: '0A:00' is not of the form");
+	assert_true(guest->dropped[1].unknown_key);
+	assert_holds(guest->dropped[1].why, "there is no key 'newkey'");
+	assert_null(pt_guest_get(guest, "hostpci1"));
+	assert_true(pt_guest_has_hostpci(guest));
+	pt_guest_free(guest);
+}
+
+static void a_missing_snapshot_is_told(void **state)
+{
+	struct pt_guest_query query = {
+		.vmid = 100, .node = "node1", .view = PT_VIEW_SNAPSHOT, .snapshot = "after"};
+	struct pt_guest *guest = NULL;
+	struct pt_err err = {0};
+
+	(void)state;
+	assert_int_equal(
+		pt_guest_parse(config, sizeof(config) - 1, &query, &guest, &err), -ENOENT);
+	assert_string_equal(err.text, "guest 100 has no snapshot 'after'");
+}
+
+static void names_are_checked(void **state)
+{
+	unsigned int vmid = 0;
+
+	(void)state;
+	assert_true(pt_vmid_parse("100", &vmid));
+	assert_true(pt_vmid_parse("999999999", &vmid));
+	assert_int_equal(vmid, 999999999);
+	assert_false(pt_vmid_parse("99", &vmid));
+	assert_false(pt_vmid_parse("099", &vmid));
+	assert_false(pt_vmid_parse("1000000000", &vmid));
+	assert_false(pt_vmid_parse("10a", &vmid));
+	assert_false(pt_vmid_parse("-100", &vmid));
+	assert_false(pt_vmid_parse("", &vmid));
+	assert_true(pt_node_name_valid("pve-1"));
+	assert_false(pt_node_name_valid("../x"));
+	assert_false(pt_node_name_valid("-a"));
+	assert_false(pt_node_name_valid(""));
+	assert_true(pt_snapshot_name_valid("before_1"));
+	assert_false(pt_snapshot_name_valid("a"));
+	assert_false(pt_snapshot_name_valid("1a"));
+	assert_false(pt_snapshot_name_valid("a&b"));
+}
+
+static void reads_the_file_of_its_node(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_guest_query query = {.vmid = 100, .node = "node1", .view = PT_VIEW_CURRENT};
+	struct pt_guest *guest = NULL;
+	struct pt_err err = {0};
+	char node[PT_NODE_TEXT];
+
+	assert_int_equal(pt_guest_from_file(fake->host, &query, &guest, &err), -ENOENT);
+	assert_holds(err.text, "guest 100: there is no /etc/pve/nodes/node1/qemu-server/100.conf");
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/100.conf", "template: 1\n");
+	assert_int_equal(pt_guest_from_file(fake->host, &query, &guest, &err), 0);
+	assert_true(pt_guest_is_template(guest));
+	assert_false(pt_guest_has_hostpci(guest));
+	pt_guest_free(guest);
+	query.node = "../x";
+	assert_int_equal(pt_guest_from_file(fake->host, &query, &guest, &err), -EINVAL);
+	assert_int_equal(pt_node_name(fake->host, node, NULL), 0);
+	assert_string_equal(node, "node1");
+	fake_file(fake, "/etc/hostname", "host.example.org\n");
+	assert_int_equal(pt_node_name(fake->host, node, NULL), 0);
+	assert_string_equal(node, "host");
+	fake_file(fake, "/etc/hostname", "a_b\n");
+	assert_int_equal(pt_node_name(fake->host, node, &err), -EINVAL);
+	fake_remove(fake, "/etc/hostname");
+	assert_int_equal(pt_node_name(fake->host, node, &err), -ENOENT);
+}
+
+static void auto_falls_back_with_one_line(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_guest_query query = {.vmid = 100, .node = "node1", .view = PT_VIEW_CURRENT};
+	struct pt_guest *guest = NULL;
+	struct pt_err err = {0};
+
+	assert_int_equal(pt_guest_read(fake->host, &query, PT_SOURCE_AUTO, 500, &guest, &err),
+		-ENOENT);
+	assert_holds(err.text, "neither the API (no API token: there is no " PT_API_CONF);
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/100.conf", "hostpci0: 02:00.0\n");
+	assert_int_equal(pt_guest_read(fake->host, &query, PT_SOURCE_AUTO, 500, &guest, &err), 0);
+	assert_string_equal(fake->said, "warning: no API token: there is no " PT_API_CONF
+					"; the config file is used instead\n");
+	pt_guest_free(guest);
+	assert_int_equal(
+		pt_guest_read(fake->host, &query, PT_SOURCE_API, 500, &guest, &err), -ENOENT);
+	assert_int_equal(pt_guest_read(fake->host, &query, PT_SOURCE_FILE, 500, &guest, &err), 0);
+	assert_false(guest->from_api);
+	pt_guest_free(guest);
+}
+
+static void mappings_are_read(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_mappings mappings = {0};
+
+	assert_int_equal(pt_mappings_read(fake->host, &mappings, NULL), 0);
+	assert_int_equal(mappings.count, 0);
+	fake_file(fake, PT_PVE_PCI_MAPPINGS,
+		"gpu\n\tmap id=10de:2204,node=node1,path=0000:01:00\n\tfoo bar\n");
+	assert_int_equal(pt_mappings_read(fake->host, &mappings, NULL), 0);
+	assert_non_null(pt_mapping_find(&mappings, "gpu"));
+	assert_null(pt_mapping_find(&mappings, "GPU"));
+	assert_int_equal(mappings.dropped_count, 1);
+	assert_int_equal(mappings.dropped[0].line, 3);
+	pt_mappings_clear(&mappings);
+	fake_remove(fake, PT_PVE_PCI_MAPPINGS);
+	fake_dir(fake, PT_PVE_PCI_MAPPINGS);
+	assert_int_equal(pt_mappings_read(fake->host, &mappings, NULL), -EISDIR);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_view_has_its_values),
+		cmocka_unit_test(dropped_lines_are_kept_for_telling),
+		cmocka_unit_test(a_missing_snapshot_is_told),
+		cmocka_unit_test(names_are_checked),
+		MACHINE_TEST(reads_the_file_of_its_node),
+		MACHINE_TEST(auto_falls_back_with_one_line),
+		MACHINE_TEST(mappings_are_read),
+	};
+
+	return cmocka_run_group_tests_name("guest, mapping", tests, NULL, NULL);
+}

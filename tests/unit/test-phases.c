@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* The phases on a made host: the shipped hook always works on the running one. */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+
+#include "hook/supervisor.h"
+#include "pve/paths.h"
+#include "tests/unit/unit.h"
+
+#define GPU	 "0000:01:00.0"
+#define AUDIO	 "0000:01:00.1"
+#define DISK	 "0000:02:00.0"
+#define CONFIG	 "/etc/pve/nodes/node1/qemu-server/100.conf"
+#define CLAIM	 PT_CLAIMS_DIR "/claims/100.json"
+
+static struct pt_run run_of(struct fake *fake)
+{
+	return (struct pt_run){.host = fake->host,
+		.node = "node1",
+		.vmid = 100,
+		.limits = {.lock_ms = 100, .group_ms = 200, .write_ms = 300, .phase_ms = 2000},
+		.api_ms = 300};
+}
+
+static int phase(struct fake *fake, const char *name)
+{
+	struct pt_run run = run_of(fake);
+
+	free(fake->said);
+	fake->said = strdup("");
+	return pt_phase_find(name)(&run);
+}
+
+static bool has(struct fake *fake, const char *path)
+{
+	return pt_host_exists(fake->host, path);
+}
+
+static void run_guest(struct fake *fake)
+{
+	fake_file(fake, PT_PVE_RUN "/100.pid", "4242\n");
+	fake_bytes(fake, "/proc/4242/cmdline",
+		"kvm\0-id\000100\0-pidfile\0/var/run/qemu-server/100.pid\0", 51);
+}
+
+static void start_and_stop(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, CONFIG, "hostpci0: 01:00\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_driver(fake, GPU, "vfio-pci");
+	assert_driver(fake, AUDIO, "vfio-pci");
+	assert_true(has(fake, CLAIM));
+	run_guest(fake);
+	assert_int_equal(phase(fake, "post-start"), 0);
+	assert_int_equal(phase(fake, "pre-stop"), 0);
+	/* pre-start again, or a late post-stop: the guest runs, nothing is touched */
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_holds(fake->said, "already runs as process 4242");
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_holds(fake->said, "runs again as process 4242; its devices stay");
+	assert_driver(fake, GPU, "vfio-pci");
+	fake_remove(fake, PT_PVE_RUN "/100.pid");
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_driver(fake, GPU, "nouveau");
+	assert_driver(fake, AUDIO, "snd_hda_intel");
+	assert_false(has(fake, CLAIM));
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_string_equal(fake->said, "");
+}
+
+static void silent_without_hostpci(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, CONFIG, "memory: 64\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_string_equal(fake->said, "");
+	fake_file(fake, CONFIG, "template: 1\nhostpci0: 01:00\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_string_equal(fake->said, "");
+	assert_false(has(fake, PT_CLAIMS_DIR));
+}
+
+static void refuses_and_touches_nothing(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, CONFIG, "hostpci0: 01:00\nhostpci1: 66:00.0\n");
+	assert_int_equal(phase(fake, "pre-start"), 1);
+	assert_holds(fake->said, "error: start refused: hostpci1: there is no PCI device 66:00.0");
+	assert_driver(fake, GPU, "nouveau");
+	assert_false(has(fake, CLAIM));
+}
+
+static void a_move_that_fails_is_undone(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, CONFIG, "hostpci0: 01:00\nhostpci1: 02:00.0\n");
+	fake_fault(fake, "bind-vfio-pci", AUDIO, "22");
+	assert_int_equal(phase(fake, "pre-start"), 1);
+	assert_holds(fake->said, "start refused: devices cannot be taken, and those that were are "
+				 "returned: " AUDIO ": bind to vfio-pci: Invalid argument");
+	assert_driver(fake, GPU, "nouveau");
+	assert_driver(fake, AUDIO, "snd_hda_intel");
+	assert_driver(fake, DISK, "nvme");
+	assert_false(has(fake, CLAIM));
+	/* one that hangs stays on record */
+	fake_fault(fake, "unbind", DISK, "hang");
+	assert_int_equal(phase(fake, "pre-start"), 1);
+	assert_true(has(fake, CLAIM));
+	fake_remove(fake, "/fault");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_driver(fake, DISK, "nvme");
+}
+
+static void own_troubles_do_not_stop_the_start(void **state)
+{
+	struct fake *fake = *state;
+
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_holds(fake->said, "neither the API");
+	assert_holds(fake->said, "the start goes on, but no device is moved or will be returned");
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	fake_file(fake, PT_CLAIMS_DIR, "a file where the folder should be");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_holds(fake->said, "the start goes on");
+	assert_driver(fake, DISK, "nvme");
+	fake_remove(fake, PT_CLAIMS_DIR);
+	fake_file(fake, PT_CLAIMS_DIR "/claims/101.json", "damaged");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_holds(fake->said, "claim of 101 is damaged");
+	assert_holds(fake->said, "the start goes on");
+	assert_driver(fake, DISK, "nvme");
+}
+
+static void break_glass(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	fake_file(fake, PT_OFF_FILE, "");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_holds(fake->said, "switched off by " PT_OFF_FILE);
+	/* what is claimed still comes back */
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_driver(fake, DISK, "nvme");
+}
+
+static void a_failed_start_is_tried_again(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	/* with more devices: the origin of the first stays */
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\nhostpci1: 03:00.0\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_driver(fake, "0000:03:00.0", "vfio-pci");
+	/* with others: the old ones come back first */
+	fake_file(fake, CONFIG, "hostpci0: 01:00\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_holds(fake->said, "still has devices of an earlier start");
+	assert_driver(fake, DISK, "nvme");
+	assert_driver(fake, "0000:03:00.0", "nvme");
+	assert_driver(fake, GPU, "vfio-pci");
+	/* with none at all */
+	fake_file(fake, CONFIG, "memory: 64\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_driver(fake, GPU, "nouveau");
+	assert_driver(fake, AUDIO, "snd_hda_intel");
+	assert_false(has(fake, CLAIM));
+}
+
+static void waits_for_another_mover(void **state)
+{
+	struct fake *fake = *state;
+	char path[160];
+	int lock;
+
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	snprintf(path, sizeof(path), "%s" PT_CLAIMS_DIR "/work/100.lock", fake->root);
+	lock = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(flock(lock, LOCK_EX), 0);
+	assert_int_equal(phase(fake, "pre-start"), 1);
+	assert_holds(fake->said, "functions of 100 are being moved right now");
+	assert_int_equal(phase(fake, "post-stop"), 1);
+	assert_holds(fake->said, "'pve-ptconf release 100' tries again");
+	assert_driver(fake, DISK, "vfio-pci");
+	close(lock);
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_driver(fake, DISK, "nvme");
+}
+
+static void what_does_not_come_back_is_told(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	fake_fault(fake, "bind-nvme", DISK, "5");
+	assert_int_equal(phase(fake, "post-stop"), 1);
+	assert_holds(fake->said, "1 function not returned: " DISK ": bind to nvme: Input/output error");
+	assert_true(has(fake, CLAIM));
+	fake_remove(fake, "/fault");
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_false(has(fake, CLAIM));
+}
+
+static void phases_have_names(void **state)
+{
+	(void)state;
+	assert_non_null(pt_phase_find("pre-start"));
+	assert_non_null(pt_phase_find("post-stop"));
+	assert_null(pt_phase_find("pre-migrate"));
+	assert_null(pt_phase_find(""));
+}
+
+/* --- the supervisor --- */
+
+static struct fake *supervised_fake;
+
+static int prepare(struct pt_run *run, const struct pt_log *log, struct pt_err *err)
+{
+	(void)log;
+	(void)err;
+	*run = run_of(supervised_fake);
+	return 0;
+}
+
+static int prepare_fails(struct pt_run *run, const struct pt_log *log, struct pt_err *err)
+{
+	(void)run;
+	(void)log;
+	return pt_err_set(err, -EINVAL, "no name");
+}
+
+static void clean_up(struct pt_run *run)
+{
+	(void)run;
+}
+
+static int takes_and_dies(const struct pt_run *run)
+{
+	pt_phase_find("pre-start")(run);
+	raise(SIGSEGV);
+	return 0;
+}
+
+static int takes_and_hangs(const struct pt_run *run)
+{
+	pt_phase_find("pre-start")(run);
+	sleep(60);
+	return 0;
+}
+
+static int refuses(const struct pt_run *run)
+{
+	(void)run;
+	return 1;
+}
+
+/* Runs it supervised; what was said is in said. */
+static int supervise(struct fake *fake, struct pt_supervised supervised, char said[static 4096])
+{
+	int out[2];
+	ssize_t n;
+	int code;
+
+	supervised_fake = fake;
+	supervised.vmid = 100;
+	supervised.clean_up = clean_up;
+	assert_int_equal(pipe(out), 0);
+	code = pt_supervise(&supervised, out[1]);
+	close(out[1]);
+	n = read(out[0], said, 4095);
+	said[n > 0 ? n : 0] = '\0';
+	close(out[0]);
+	return code;
+}
+
+static void the_worker_answers(void **state)
+{
+	struct pt_supervised good = {.phase = pt_phase_find("post-start"), .prepare = prepare,
+		.deadline_ms = 5000};
+	struct pt_supervised bad = {.phase = refuses, .prepare = prepare, .deadline_ms = 5000};
+	struct pt_supervised none = {.phase = refuses, .prepare = prepare_fails, .deadline_ms = 5000};
+	char said[4096];
+
+	assert_int_equal(supervise(*state, good, said), 0);
+	assert_string_equal(said, "");
+	assert_int_equal(supervise(*state, bad, said), 1);
+	assert_int_equal(supervise(*state, none, said), 0);
+	assert_holds(said, "error: pve-pthook: no name; nothing is moved or returned");
+}
+
+static void a_worker_that_dies_is_undone(void **state)
+{
+	struct pt_supervised supervised = {.phase = takes_and_dies, .prepare = prepare,
+		.deadline_ms = 5000, .undo = true};
+	struct fake *fake = *state;
+	char said[4096];
+
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	assert_int_equal(supervise(fake, supervised, said), 0);
+	assert_holds(said, "the worker has crashed");
+	assert_driver(fake, DISK, "nvme");
+	assert_false(has(fake, CLAIM));
+}
+
+static void a_worker_that_hangs_is_undone(void **state)
+{
+	struct pt_supervised supervised = {.phase = takes_and_hangs, .prepare = prepare,
+		.deadline_ms = 800, .undo = true};
+	struct fake *fake = *state;
+	long long begin = pt_now_ms();
+	char said[4096];
+
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	assert_int_equal(supervise(fake, supervised, said), 0);
+	assert_holds(said, "the worker has not ended by its deadline");
+	assert_in_range(pt_now_ms() - begin, 800, 5000);
+	assert_driver(fake, DISK, "nvme");
+	assert_false(has(fake, CLAIM));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(start_and_stop),
+		MACHINE_TEST(silent_without_hostpci),
+		MACHINE_TEST(refuses_and_touches_nothing),
+		MACHINE_TEST(a_move_that_fails_is_undone),
+		MACHINE_TEST(own_troubles_do_not_stop_the_start),
+		MACHINE_TEST(break_glass),
+		MACHINE_TEST(a_failed_start_is_tried_again),
+		MACHINE_TEST(waits_for_another_mover),
+		MACHINE_TEST(what_does_not_come_back_is_told),
+		cmocka_unit_test(phases_have_names),
+		MACHINE_TEST(the_worker_answers),
+		MACHINE_TEST(a_worker_that_dies_is_undone),
+		MACHINE_TEST(a_worker_that_hangs_is_undone),
+	};
+
+	return cmocka_run_group_tests_name("phases, supervisor", tests, NULL, NULL);
+}

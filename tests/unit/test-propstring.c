@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* Verdicts are the conformance cases' business; here is what the admin reads. */
+#include "pve/hostpci.h"
+#include "tests/unit/unit.h"
+
+static void explains(const char *text, const char *expected)
+{
+	struct pt_hostpci entry = {0};
+	struct pt_err err = {0};
+
+	assert_int_equal(pt_hostpci_parse(0, text, strlen(text), PT_TEXT_BYTES, &entry, &err),
+		-EINVAL);
+	assert_string_equal(err.text, expected);
+}
+
+static void points_at_the_character_and_the_key(void **state)
+{
+	(void)state;
+	explains("01:00.0,pcie=2", "at character 9: pcie: '2' is no boolean (1, on, yes, true, 0, "
+				   "off, no, false)");
+	explains("01:00.0,foo=1", "at character 9: there is no key 'foo'");
+	explains("0A:00.0", "at character 1: host: '0A:00.0' is not of the form it needs");
+	explains("01:00.0,02:00.0",
+		"at character 9: a key, or a value without key, stands there twice");
+	explains("host=", "at character 1: key or value missing beside '='");
+}
+
+static void fills_an_entry(void **state)
+{
+	const char *text = "mapping=gpu,pcie=on,rombar=0,x-vga=1,romfile=v.rom,driver=keep";
+	struct pt_hostpci entry = {0};
+
+	(void)state;
+	assert_int_equal(pt_hostpci_parse(3, text, strlen(text), PT_TEXT_BYTES, &entry, NULL), 0);
+	assert_int_equal(entry.index, 3);
+	assert_null(entry.host);
+	assert_string_equal(entry.mapping, "gpu");
+	assert_string_equal(entry.romfile, "v.rom");
+	assert_true(entry.pcie && entry.x_vga && entry.keep_driver);
+	assert_false(entry.rombar || entry.legacy_igd);
+	pt_hostpci_clear(&entry);
+	assert_int_equal(pt_hostpci_parse(0, "01:00", 5, PT_TEXT_CHARS, &entry, NULL), 0);
+	assert_true(entry.rombar);
+	pt_hostpci_clear(&entry);
+}
+
+static void knows_its_keys(void **state)
+{
+	(void)state;
+	assert_int_equal(pt_hostpci_key("hostpci0"), 0);
+	assert_int_equal(pt_hostpci_key("hostpci15"), 15);
+	assert_int_equal(pt_hostpci_key("hostpci16"), -1);
+	assert_int_equal(pt_hostpci_key("hostpci01"), -1);
+	assert_int_equal(pt_hostpci_key("hostpci"), -1);
+	assert_false(pt_hostpci_is_set("0"));
+	assert_false(pt_hostpci_is_set(""));
+	assert_true(pt_hostpci_is_set("01:00"));
+}
+
+static void a_value_needs_a_key(void **state)
+{
+	static const struct pt_prop_key keys[] = {
+		{"name", PT_PROP_PATTERN, "^[a-z]+$", .required = true, .max_length = 4}};
+	static const struct pt_prop_schema schema = {keys, 1};
+	struct pt_props props = {0};
+	struct pt_err err = {0};
+
+	(void)state;
+	assert_int_equal(pt_props_parse(&schema, "x", 1, PT_TEXT_BYTES, &props), 0);
+	assert_int_equal(props.verdict, PT_PROP_NO_DEFAULT);
+	assert_int_equal(pt_props_explain(&schema, &props, &err), -EINVAL);
+	assert_string_equal(err.text, "at character 1: a value without key");
+	pt_props_clear(&props);
+	assert_int_equal(pt_props_parse(&schema, ",", 1, PT_TEXT_BYTES, &props), 0);
+	assert_int_equal(pt_props_explain(&schema, &props, &err), -EINVAL);
+	assert_string_equal(err.text, "name is missing");
+	pt_props_clear(&props);
+	assert_int_equal(pt_props_parse(&schema, "name=abcde", 10, PT_TEXT_BYTES, &props), 0);
+	assert_int_equal(props.verdict, PT_PROP_FORMAT);
+	pt_props_clear(&props);
+	assert_int_equal(pt_props_parse(&schema, "name=abc", 8, PT_TEXT_BYTES, &props), 0);
+	assert_int_equal(pt_props_explain(&schema, &props, &err), 0);
+	assert_true(pt_props_flag(&props, "other", true));
+	pt_props_clear(&props);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(points_at_the_character_and_the_key),
+		cmocka_unit_test(fills_an_entry),
+		cmocka_unit_test(knows_its_keys),
+		cmocka_unit_test(a_value_needs_a_key),
+	};
+
+	return cmocka_run_group_tests_name("propstring, hostpci", tests, NULL, NULL);
+}

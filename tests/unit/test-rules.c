@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/*
+ * Every rule on the made machine: a config that just triggers it, and one beside it that just does not.
+ * Goes through gathering and resolving, so these are tested along.
+ */
+#include "pve/paths.h"
+#include "pve/rules.h"
+#include "tests/unit/unit.h"
+
+struct judged {
+	struct pt_guest *guest;
+	struct pt_facts facts;
+	struct pt_findings findings;
+	struct pt_claims *claims;
+};
+
+static void judge(struct fake *fake, const char *config, struct judged *ret)
+{
+	struct pt_guest_query query = {.vmid = 100, .node = "node1", .view = PT_VIEW_CURRENT};
+	struct pt_err err = {0};
+
+	*ret = (struct judged){0};
+	assert_int_equal(pt_guest_parse(config, strlen(config), &query, &ret->guest, NULL), 0);
+	pt_claims_open(&ret->claims, fake->host, "/run/pt", false, NULL);
+	if (pt_facts_gather(fake->host, ret->guest, "node1", ret->claims, &ret->facts, &err) < 0)
+		fail_msg("gather: %s", err.text);
+	pt_rules_run(&ret->facts, &ret->findings);
+	assert_false(ret->findings.failed);
+}
+
+static void clear(struct judged *judged)
+{
+	pt_findings_clear(&judged->findings);
+	pt_facts_clear(&judged->facts);
+	pt_claims_close(judged->claims);
+	pt_guest_free(judged->guest);
+}
+
+static const struct pt_finding *find(const struct judged *judged, const char *tag)
+{
+	pt_foreach (finding, judged->findings.finding, judged->findings.count) {
+		if (pt_streq(finding->tag, tag))
+			return finding;
+	}
+	return NULL;
+}
+
+static void triggers(struct fake *fake, const char *tag, const char *config, const char *message)
+{
+	const struct pt_finding *finding;
+	struct judged judged;
+
+	judge(fake, config, &judged);
+	finding = find(&judged, tag);
+	if (!finding)
+		fail_msg("%s is not found in: %s", tag, config);
+	else
+		assert_holds(finding->message, message);
+	clear(&judged);
+}
+
+static void passes(struct fake *fake, const char *tag, const char *config)
+{
+	struct judged judged;
+
+	judge(fake, config, &judged);
+	if (find(&judged, tag))
+		fail_msg("%s is found in: %s", tag, config);
+	clear(&judged);
+}
+
+static void iommu_disabled(void **state)
+{
+	struct fake *fake = *state;
+	struct judged judged;
+
+	passes(fake, "iommu-disabled", "hostpci0: 02:00.0\n");
+	fake_remove(fake, "/sys/class/iommu/dmar0");
+	passes(fake, "iommu-disabled", "memory: 64\n");
+	passes(fake, "no-iommu-group", "hostpci0: 02:00.0\n");
+	fake_file(fake, "/proc/cmdline", "quiet\n");
+	judge(fake, "hostpci0: 02:00.0\n", &judged);
+	assert_holds(find(&judged, "iommu-disabled")->hint, "enable VT-d (Intel) or AMD-Vi");
+	clear(&judged);
+	fake_file(fake, "/sys/firmware/acpi/tables/DMAR", "");
+	judge(fake, "hostpci0: 02:00.0\n", &judged);
+	assert_holds(find(&judged, "iommu-disabled")->hint, "add intel_iommu=on");
+	clear(&judged);
+	fake_file(fake, "/proc/cmdline", "intel_iommu=on\n");
+	judge(fake, "hostpci0: 02:00.0\n", &judged);
+	assert_holds(find(&judged, "iommu-disabled")->hint, "ACPI table DMAR) and the command line");
+	clear(&judged);
+	fake_file(fake, "/proc/cmdline", "intel_iommu=off\n");
+	judge(fake, "hostpci0: 02:00.0\n", &judged);
+	assert_holds(find(&judged, "iommu-disabled")->hint, "switches it off");
+	assert_ptr_equal(pt_findings_refusing(&judged.findings, true),
+		find(&judged, "iommu-disabled"));
+	clear(&judged);
+}
+
+static void vfio_module(void **state)
+{
+	struct fake *fake = *state;
+	struct judged judged;
+
+	judge(fake, "hostpci0: 02:00.0\n", &judged);
+	assert_null(find(&judged, "vfio-module-missing"));
+	judged.facts.vfio.state = PT_MODULE_MISSING;
+	pt_rules_run(&judged.facts, &judged.findings);
+	assert_holds(find(&judged, "vfio-module-missing")->message, "has no module vfio-pci");
+	pt_findings_clear(&judged.findings);
+	judged.facts.vfio.state = PT_MODULE_BLOCKED;
+	snprintf(judged.facts.vfio.command, sizeof(judged.facts.vfio.command), "/bin/false");
+	pt_rules_run(&judged.facts, &judged.findings);
+	assert_holds(find(&judged, "vfio-module-missing")->message, "by '/bin/false'");
+	clear(&judged);
+}
+
+static void syntax(void **state)
+{
+	struct fake *fake = *state;
+
+	triggers(fake, "hostpci-syntax", "hostpci3: 01:00.0,pcie=2\n",
+		"'01:00.0,pcie=2': at character 9: pcie: '2' is no boolean");
+	triggers(fake, "hostpci-syntax", "hostpci3: zz,foo=1\n", "drops the line");
+	passes(fake, "hostpci-syntax", "hostpci3: 02:00.0,foo=1\n");
+	triggers(fake, "hostpci-unknown-key", "hostpci3: 02:00.0,foo=1\n", "there is no key 'foo'");
+	passes(fake, "hostpci-unknown-key", "hostpci3: 02:00.0,pcie=0\n");
+	passes(fake, "hostpci-unknown-key", "hostpci3: zz,foo=1\n");
+	triggers(fake, "hostpci-host-and-mapping", "hostpci0: 02:00.0,mapping=gpu\n",
+		"both a device (02:00.0) and a mapping (gpu)");
+	passes(fake, "hostpci-host-and-mapping", "hostpci0: 02:00.0\n");
+	triggers(fake, "hostpci-no-device", "hostpci0: pcie=0\n", "neither a device nor a mapping");
+	passes(fake, "hostpci-no-device", "hostpci0: 02:00.0\n");
+}
+
+static void machine_type(void **state)
+{
+	struct fake *fake = *state;
+
+	triggers(fake, "pcie-needs-q35", "hostpci0: 02:00.0,pcie=1\n", "the default, i440fx");
+	triggers(fake, "pcie-needs-q35", "machine: pc-i440fx-8.1\nhostpci0: 02:00.0,pcie=1\n",
+		"the guest has pc-i440fx-8.1");
+	passes(fake, "pcie-needs-q35", "machine: q35\nhostpci0: 02:00.0,pcie=1\n");
+	passes(fake, "pcie-needs-q35", "hostpci0: 02:00.0,pcie=0\n");
+}
+
+#define IGD                                                                                        \
+	"{\"functions\":[{\"addr\":\"0000:00:02.0\",\"vendor\":\"0x8086\",\"device\":\"0x3e92\","   \
+	"\"class\":\"0x030000\",\"driver\":\"i915\",\"iommu_group\":20}]}"
+
+static void legacy_igd(void **state)
+{
+	static const char *const tags[] = {"legacy-igd-vga", "legacy-igd-rombar", "legacy-igd-x-vga",
+		"legacy-igd-mdev", "legacy-igd-q35", "legacy-igd-multifunction",
+		"legacy-igd-alternatives", "legacy-igd-address", "legacy-igd-twice"};
+	struct fake *fake = *state;
+
+	fake_tree_text(fake, IGD);
+	for (size_t i = 0; i < PT_ARRAY_SIZE(tags); i++) {
+		passes(fake, tags[i], "vga: none\nhostpci0: 00:02.0,legacy-igd=1\n");
+		passes(fake, tags[i], "hostpci0: 01:00,x-vga=1,rombar=0\nmachine: q35\n");
+	}
+	triggers(fake, tags[0], "hostpci0: 00:02.0,legacy-igd=1\n", "needs 'vga: none'");
+	triggers(fake, tags[0], "vga: type=none\nhostpci0: 00:02.0,legacy-igd=1\n", "vga: none");
+	triggers(fake, tags[1], "vga: none\nhostpci0: 00:02.0,legacy-igd=1,rombar=0\n", "ROM BAR");
+	triggers(fake, tags[2], "vga: none\nhostpci0: 00:02.0,legacy-igd=1,x-vga=1\n", "x-vga");
+	triggers(fake, tags[3], "vga: none\nhostpci0: 00:02.0,legacy-igd=1,mdev=x\n", "mediated");
+	triggers(fake, tags[4], "vga: none\nmachine: q35\nhostpci0: 00:02.0,legacy-igd=1\n", "q35");
+	triggers(fake, tags[5], "vga: none\nhostpci0: 01:00,legacy-igd=1\n", "more than one function");
+	triggers(fake, tags[7], "vga: none\nhostpci0: 02:00.0,legacy-igd=1\n", "at 00:02.0 only");
+	triggers(fake, tags[8],
+		"vga: none\nhostpci0: 00:02.0,legacy-igd=1\nhostpci1: 02:00.0,legacy-igd=1\n",
+		"which hostpci0 has already");
+	fake_file(fake, PT_PVE_PCI_MAPPINGS,
+		"disks\n"
+		"\tmap node=node1,path=0000:02:00.0,id=144d:a808,iommugroup=2,"
+		"subsystem-id=144d:a801\n"
+		"\tmap node=node1,path=0000:03:00.0,id=144d:a808,iommugroup=3,"
+		"subsystem-id=144d:a801\n");
+	triggers(fake, tags[6], "vga: none\nhostpci0: mapping=disks,legacy-igd=1\n",
+		"several devices");
+}
+
+static void assigned_twice(void **state)
+{
+	struct fake *fake = *state;
+
+	triggers(fake, "device-assigned-twice", "hostpci0: 01:00\nhostpci1: 01:00.1\n",
+		"0000:01:00.1 is assigned to this guest more than once");
+	triggers(fake, "device-assigned-twice", "hostpci0: 02:00.0;02:00.0\n", "0000:02:00.0");
+	passes(fake, "device-assigned-twice", "hostpci0: 01:00.0\nhostpci1: 01:00.1\n");
+	triggers(fake, "mdev-multifunction", "hostpci0: 01:00,mdev=x\n", "several functions at once");
+	passes(fake, "mdev-multifunction", "hostpci0: 02:00,mdev=x\n");
+}
+
+static void partial_slot(void **state)
+{
+	struct fake *fake = *state;
+	struct judged judged;
+
+	judge(fake, "hostpci0: 01:00.0\n", &judged);
+	assert_holds(find(&judged, "partial-slot")->hint, "write 0000:01:00 instead of 0000:01:00.0");
+	assert_null(find(&judged, "group-companions"));
+	clear(&judged);
+	passes(fake, "partial-slot", "hostpci0: 01:00\n");
+	passes(fake, "partial-slot", "hostpci0: 01:00.1\n");
+	triggers(fake, "group-companions", "hostpci0: 01:00.1\n", "leaves the host (nouveau)");
+	triggers(fake, "group-companions", "hostpci0: 05:00.0\n", "shares IOMMU group 7");
+	passes(fake, "group-companions", "hostpci0: 02:00.0\n");
+	passes(fake, "group-companions", "hostpci0: 05:00.0\nhostpci1: 05:01.0\n");
+	fake_file(fake, PT_PVE_PCI_MAPPINGS,
+		"gpu\n\tmap node=node1,path=0000:01:00.0,id=10de:2204,iommugroup=1,"
+		"subsystem-id=1043:87d5\n");
+	judge(fake, "hostpci0: mapping=gpu\n", &judged);
+	assert_holds(find(&judged, "partial-slot")->hint, "give the mapping gpu the path 0000:01:00");
+	clear(&judged);
+}
+
+static void device(void **state)
+{
+	struct fake *fake = *state;
+
+	triggers(fake, "device-missing", "hostpci0: 66:00.0\n", "there is no PCI device 66:00.0");
+	passes(fake, "device-missing", "hostpci0: 02:00.0\n");
+	fake_remove(fake, "/sys/bus/pci/devices/0000:02:00.0/irq");
+	triggers(fake, "device-missing", "hostpci0: 02:00.0\n", "cannot be read");
+	triggers(fake, "bridge-assigned", "hostpci0: 00:01.0\n", "is a PCI bridge");
+	passes(fake, "bridge-assigned", "hostpci0: 01:00\n");
+	passes(fake, "no-iommu-group", "hostpci0: 03:00.0\n");
+	fake_remove(fake, "/sys/bus/pci/devices/0000:03:00.0/iommu_group");
+	triggers(fake, "no-iommu-group", "hostpci0: 03:00.0\n", "is in no IOMMU group");
+}
+
+static void mapping(void **state)
+{
+	struct fake *fake = *state;
+
+	triggers(fake, "mapping-missing", "hostpci0: mapping=gpu\n", "there is no PCI mapping gpu");
+	fake_file(fake, PT_PVE_PCI_MAPPINGS,
+		"away\n\tmap node=node2,path=0000:01:00,id=10de:2204\n\n"
+		"gpu\n\tmap node=node1,path=0000:01:00,id=10de:2204,iommugroup=1,"
+		"subsystem-id=1043:87d5\n\n"
+		"wrong\n\tmap node=node1,path=0000:01:00,id=10de:2205\n\n"
+		"group\n\tmap node=node1,path=0000:02:00.0,id=144d:a808,iommugroup=9,"
+		"subsystem-id=144d:a801\n\n"
+		"less\n\tmap node=node1,path=0000:02:00.0,id=144d:a808,iommugroup=2\n\n"
+		"more\n\tmap node=node1,path=0000:05:00.0,id=1234:11e8,iommugroup=7,"
+		"subsystem-id=1:2\n\n"
+		"extra\n\tmap node=node1,path=0000:05:00.0,id=1234:11e8,iommugroup=7,"
+		"subsystem-id=1af4:1100\n\n"
+		"gone\n\tmap node=node1,path=0000:66:00.0,id=1234:11e8\n\n"
+		"one\n\tmap node=node1,path=0000:02:00.0,id=144d:a808,iommugroup=2,"
+		"subsystem-id=144d:a801\n\tmap node=node1,path=0000:02:00.0,id=144d:a808,"
+		"iommugroup=2,subsystem-id=144d:a801\n");
+	passes(fake, "mapping-missing", "hostpci0: mapping=gpu\n");
+	passes(fake, "mapping-no-node", "hostpci0: mapping=gpu\n");
+	passes(fake, "mapping-mismatch", "hostpci0: mapping=gpu\n");
+	triggers(fake, "mapping-no-node", "hostpci0: mapping=away\n", "has no device on node node1");
+	triggers(fake, "mapping-mismatch", "hostpci0: mapping=wrong\n",
+		"says id=10de:2205, but it is 10de:2204");
+	triggers(fake, "mapping-mismatch", "hostpci0: mapping=group\n",
+		"says iommugroup=9, but it is 2");
+	triggers(fake, "mapping-mismatch", "hostpci0: mapping=less\n",
+		"does not give subsystem-id, which is 144d:a801");
+	triggers(fake, "mapping-missing", "hostpci0: mapping=more\n", "there is no PCI mapping more");
+	triggers(fake, "mapping-mismatch", "hostpci0: mapping=extra\n",
+		"gives subsystem-id=1af4:1100, which this device does not have");
+	triggers(fake, "device-missing", "hostpci0: mapping=gone\n", "which is not on this host");
+	triggers(fake, "mapping-nothing-free", "hostpci0: mapping=one\nhostpci1: mapping=one\n",
+		"none of the 2 devices of mapping one is free");
+	passes(fake, "mapping-nothing-free", "hostpci0: mapping=one\n");
+}
+
+static void virtual_functions(void **state)
+{
+	struct fake *fake = *state;
+	struct judged judged;
+
+	triggers(fake, "slot-includes-vfs", "hostpci0: 04:00\n",
+		"holds 0000:04:00.1, a virtual function of 0000:04:00.0");
+	passes(fake, "slot-includes-vfs", "hostpci0: 04:00.1\n");
+	passes(fake, "slot-includes-vfs", "hostpci0: 04:10\n");
+	triggers(fake, "pf-with-vfs", "hostpci0: 04:00\n", "0000:04:00.1 is to go into the same guest");
+	judge(fake, "hostpci0: 04:00.0\n", &judged);
+	assert_int_equal(find(&judged, "pf-with-vfs")->severity, PT_WARNING);
+	assert_null(pt_findings_refusing(&judged.findings, true));
+	clear(&judged);
+	passes(fake, "pf-with-vfs", "hostpci0: 04:10.0\n");
+	fake_file(fake, "/sys/bus/pci/devices/0000:04:10.0/net/eth7/flags", "0x1003\n");
+	triggers(fake, "pf-with-vfs", "hostpci0: 04:00.0\n", "0000:04:10.0 is up as eth7");
+	fake_remove(fake, "/sys/bus/pci/devices/0000:04:10.0/net");
+	fake_file(fake, PT_PVE_PCI_RESERVATIONS, "0000:04:10.0 101 time:99999999999\n");
+	triggers(fake, "pf-with-vfs", "hostpci0: 04:00.0\n", "guest 101 has 0000:04:10.0");
+	passes(fake, "reserved-by-other", "hostpci0: 04:00.0\n");
+	fake_remove(fake, PT_PVE_PCI_RESERVATIONS);
+	fake_link(fake, "/proc/77/fd/3", "/dev/vfio/6");
+	fake_file(fake, "/proc/77/comm", "spdk\n");
+	triggers(fake, "pf-with-vfs", "hostpci0: 04:00.0\n", "process 77 (spdk) has 0000:04:10.0");
+}
+
+static void keep(void **state)
+{
+	struct fake *fake = *state;
+	struct judged judged;
+
+	triggers(fake, "keep-without-vfio", "hostpci0: 02:00.0,driver=keep\n",
+		"leaves it with nvme, which is no vfio driver");
+	triggers(fake, "keep-without-vfio", "hostpci0: 05:00.0,driver=keep\n", "with no driver");
+	passes(fake, "keep-without-vfio", "hostpci0: 02:00.0\n");
+	fake_dir(fake, "/sys/bus/pci/devices/0000:02:00.0/vfio-dev/vfio0");
+	passes(fake, "keep-without-vfio", "hostpci0: 02:00.0,driver=keep\n");
+	/* PVE touches nothing then, and neither do we */
+	judge(fake, "hostpci0: 05:00.0,driver=keep\nhostpci1: 02:00.0,mdev=x\n", &judged);
+	assert_int_equal(judged.facts.taken_count, 0);
+	assert_false(pt_facts_moves(&judged.facts));
+	clear(&judged);
+}
+
+static void save_claim(struct fake *fake, const char *owner, const char *name)
+{
+	struct pt_function function = {0};
+	struct pt_claims *claims = NULL;
+	struct pt_claim *claim = NULL;
+	struct pt_bdf bdf = bdf_of(name);
+
+	assert_int_equal(pt_claims_open(&claims, fake->host, "/run/pt", true, NULL), 0);
+	assert_int_equal(pt_function_read(fake->host, &bdf, &function, NULL), 0);
+	assert_int_equal(pt_claim_new(&claim, owner, NULL), 0);
+	assert_int_equal(pt_claim_add(claim, &function, "hostpci0", false, NULL), 0);
+	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
+	pt_function_clear(&function);
+	pt_claim_free(claim);
+	pt_claims_close(claims);
+}
+
+static void other_guests(void **state)
+{
+	struct fake *fake = *state;
+	struct judged judged;
+
+	passes(fake, "claimed-by-other", "hostpci0: 02:00.0\n");
+	save_claim(fake, "100", "0000:03:00.0");
+	passes(fake, "claimed-by-other", "hostpci0: 03:00.0\n");
+	save_claim(fake, "101", "0000:02:00.0");
+	triggers(fake, "claimed-by-other", "hostpci0: 02:00.0\n", "is claimed by guest 101");
+	/* the other function of a claimed group is taken along, so it counts as well */
+	save_claim(fake, "102", "0000:05:01.0");
+	triggers(fake, "claimed-by-other", "hostpci0: 05:00.0\n", "is claimed by guest 102");
+	judge(fake, "hostpci0: 02:00.0\n", &judged);
+	assert_non_null(pt_findings_refusing(&judged.findings, false));
+	clear(&judged);
+
+	passes(fake, "reserved-by-other", "hostpci0: 03:00.0\n");
+	fake_file(fake, PT_PVE_PCI_RESERVATIONS, "0000:03:00.0 101 time:99999999999\n");
+	triggers(fake, "reserved-by-other", "hostpci0: 03:00.0\n",
+		"reserved by guest 101, which is starting");
+	fake_file(fake, PT_PVE_PCI_RESERVATIONS, "0000:03:00.0 100 time:99999999999\n");
+	passes(fake, "reserved-by-other", "hostpci0: 03:00.0\n");
+	fake_file(fake, PT_PVE_PCI_RESERVATIONS, "0000:03:00.0 101 pid:4242\n");
+	passes(fake, "reserved-by-other", "hostpci0: 03:00.0\n");
+	fake_file(fake, PT_PVE_RUN "/101.pid", "4242\n");
+	fake_bytes(fake, "/proc/4242/cmdline",
+		"kvm\0-id\000101\0-pidfile\0/var/run/qemu-server/101.pid\0", 51);
+	triggers(fake, "reserved-by-other", "hostpci0: 03:00.0\n",
+		"in use by guest 101, which runs as process 4242");
+
+	passes(fake, "used-by-running", "hostpci0: 03:00.0\n");
+	fake_link(fake, "/proc/4242/fd/9", "/dev/vfio/3");
+	triggers(fake, "used-by-running", "hostpci0: 03:00.0\n", "open in guest 101 (process 4242)");
+	fake_bytes(fake, "/proc/4242/cmdline", "kvm\0-id\000100\0", 12);
+	passes(fake, "used-by-running", "hostpci0: 03:00.0\n");
+	fake_bytes(fake, "/proc/4242/cmdline", "spdk\0", 5);
+	fake_file(fake, "/proc/4242/comm", "spdk\n");
+	triggers(fake, "used-by-running", "hostpci0: 03:00.0\n", "open in process 4242 (spdk)");
+}
+
+static void damaged_claims_are_noted(void **state)
+{
+	struct fake *fake = *state;
+	struct judged judged;
+
+	save_claim(fake, "101", "0000:02:00.0");
+	fake_file(fake, "/run/pt/claims/102.json", "{}");
+	judge(fake, "hostpci0: 02:00.0\n", &judged);
+	assert_holds(judged.facts.claims_err.text, "claim of 102 is damaged");
+	assert_non_null(find(&judged, "claimed-by-other"));
+	clear(&judged);
+}
+
+static void the_table_is_whole(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < pt_rules_count; i++) {
+		assert_non_null(pt_rules[i].check);
+		for (size_t j = 0; j < i; j++)
+			assert_string_not_equal(pt_rules[i].tag, pt_rules[j].tag);
+	}
+	assert_int_equal(pt_rules_count, 33);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(iommu_disabled),
+		MACHINE_TEST(vfio_module),
+		MACHINE_TEST(syntax),
+		MACHINE_TEST(machine_type),
+		MACHINE_TEST(legacy_igd),
+		MACHINE_TEST(assigned_twice),
+		MACHINE_TEST(partial_slot),
+		MACHINE_TEST(device),
+		MACHINE_TEST(mapping),
+		MACHINE_TEST(virtual_functions),
+		MACHINE_TEST(keep),
+		MACHINE_TEST(other_guests),
+		MACHINE_TEST(damaged_claims_are_noted),
+		cmocka_unit_test(the_table_is_whole),
+	};
+
+	return cmocka_run_group_tests_name("facts, resolve, rules", tests, NULL, NULL);
+}
