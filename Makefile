@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Two programs over one library; "make help" lists what can be made.
 
-VERSION := $(shell sed -n 's/^#define PT_VERSION "\(.*\)"/\1/p' pve/startup.h)
 prefix ?= /usr
 sbindir ?= $(prefix)/sbin
 libexecdir ?= $(prefix)/libexec
@@ -19,9 +18,10 @@ HARDENING := -O2 -g -fstack-protector-strong -fstack-clash-protection -fcf-prote
 	-Wdate-time -D_FORTIFY_SOURCE=2 -fPIE
 CFLAGS ?= $(HARDENING)
 LDFLAGS ?= -Wl,-z,relro -Wl,-z,now -pie
-ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. -MMD -MP $(WARNINGS) \
-	$(shell pkg-config --cflags $(PACKAGES)) $(CFLAGS)
-LIBS := $(shell pkg-config --libs $(PACKAGES))
+ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -I. -MMD -MP $(WARNINGS) $(PACKAGE_CFLAGS) $(CFLAGS) $(CPPFLAGS)
+# asked for when something is built: on a fresh machine pkg-config comes with the first target
+PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PACKAGE_CFLAGS)
+LIBS = $(eval LIBS := $(shell pkg-config --libs $(PACKAGES)))$(LIBS)
 
 LIB := $(wildcard lib/*.c)
 PVE := $(wildcard pve/*.c)
@@ -34,7 +34,7 @@ PROGRAMS := $(BUILD)/pve-pthook $(BUILD)/pve-ptconf
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
-.PHONY: all demo check unit conformance lab lint asan coverage install deb clean help deps deps-lab
+.PHONY: all demo check unit conformance lab lint asan coverage fuzz install deb clean help
 .DELETE_ON_ERROR:
 
 all: $(PROGRAMS) ## build both programs
@@ -48,7 +48,7 @@ $(PROGRAMS):
 $(BUILD)/%.o: %.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 include tests/tests.mk
 

@@ -62,7 +62,8 @@ int main(int argc, char **argv)
 	}
 	supervised.phase = pt_phase_find(argv[2]);
 	if (!supervised.phase) {
-		printf("pve-pthook: phase '%s' is not known to this version; nothing to do\n", argv[2]);
+		printf("pve-pthook: phase '%s' is not known to this version; nothing to do\n",
+			argv[2]);
 		return 0;
 	}
 	supervised.undo = pt_streq(argv[2], "pre-start");

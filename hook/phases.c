@@ -105,8 +105,8 @@ static int gather(struct start *start)
 	const struct pt_run *run = start->run;
 
 	pt_facts_clear(&start->facts);
-	return pt_facts_gather(run->host, start->guest, run->node, start->claims, &start->facts,
-		&start->err);
+	return pt_facts_gather(
+		run->host, start->guest, run->node, start->claims, &start->facts, &start->err);
 }
 
 /* Whether every function of the claim at hand is taken again: its origins then stay as recorded. */
@@ -129,11 +129,12 @@ static int return_old_claim(struct start *start)
 	const struct pt_run *run = start->run;
 	int r;
 
-	LOG(run, PT_LOG_INFO, "guest %u still has devices of an earlier start; they are returned first",
+	LOG(run, PT_LOG_INFO,
+		"guest %u still has devices of an earlier start; they are returned first",
 		run->vmid);
 	pt_claim_free_p(&start->claim);
-	r = pt_release_locked(run->host, start->claims, run->vmid, &run->limits, start->lock,
-		&start->err);
+	r = pt_release_locked(
+		run->host, start->claims, run->vmid, &run->limits, start->lock, &start->err);
 	return r < 0 ? r : gather(start);
 }
 
@@ -143,7 +144,8 @@ static int make_claim(struct start *start)
 	int r = 0;
 
 	if (!start->claim)
-		r = pt_claim_new(&start->claim, pt_owner_name(start->run->vmid, owner), &start->err);
+		r = pt_claim_new(
+			&start->claim, pt_owner_name(start->run->vmid, owner), &start->err);
 	for (size_t i = 0; r == 0 && i < start->facts.taken_count; i++) {
 		const struct pt_taken *taken = &start->facts.taken[i];
 		const struct pt_function *function =
@@ -182,7 +184,8 @@ static int take(struct start *start)
 			pt_claims_save(start->claims, start->claim, NULL);
 		else
 			pt_claims_remove(start->claims, start->claim->owner, NULL);
-		pt_err_wrap(&start->err, "devices cannot be taken, and those that were are returned");
+		pt_err_wrap(
+			&start->err, "devices cannot be taken, and those that were are returned");
 		return refuse(start);
 	}
 	start->claim->state = PT_CLAIM_TAKEN;
@@ -210,7 +213,8 @@ static int judge_and_take(struct start *start)
 	}
 	if (!start->facts.taken_count)
 		return 0;
-	r = pt_module_ensure(run->host, PT_VFIO_PCI, pt_now_ms() + run->limits.write_ms, &start->err);
+	r = pt_module_ensure(
+		run->host, PT_VFIO_PCI, pt_now_ms() + run->limits.write_ms, &start->err);
 	if (r < 0)
 		return refuse(start); /* Proxmox VE could not go on either */
 	r = make_claim(start);
@@ -229,8 +233,8 @@ static int pre_start(const struct pt_run *run)
 	}
 	if (nothing_to_do(run))
 		return 0;
-	if (pt_guest_read(run->host, &query, PT_SOURCE_AUTO, run->api_ms, &start.guest,
-		    &start.err) < 0)
+	if (pt_guest_read(
+		    run->host, &query, PT_SOURCE_AUTO, run->api_ms, &start.guest, &start.err) < 0)
 		return go_on_without_us(&start);
 	pid = pt_guest_pid(run->host, run->vmid);
 	if (pid) {
@@ -240,7 +244,8 @@ static int pre_start(const struct pt_run *run)
 	}
 	r = open_claims(&start);
 	if (r == -EWOULDBLOCK)
-		return refuse(&start); /* its devices are on their way: Proxmox VE must not meet them */
+		return refuse(
+			&start); /* its devices are on their way: Proxmox VE must not meet them */
 	if (r < 0 || gather(&start) < 0)
 		return go_on_without_us(&start);
 	if (start.claim && !claim_fits(&start) && return_old_claim(&start) < 0)

@@ -26,7 +26,8 @@ static int run_phase(const struct pt_supervised *supervised, pt_phase *phase, in
 	int result;
 
 	if (supervised->prepare(&run, &log, &err) < 0) {
-		pt_log(&log, PT_LOG_ERROR, "pve-pthook: %s; nothing is moved or returned", err.text);
+		pt_log(&log, PT_LOG_ERROR, "pve-pthook: %s; nothing is moved or returned",
+			err.text);
 		return 0;
 	}
 	result = phase(&run);

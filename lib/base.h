@@ -62,10 +62,10 @@ static inline void pt_close_file(FILE **file)
 	*file = NULL;
 }
 
-#define PT_FREE	 PT_CLEANUP(pt_free_char)
-#define PT_CLOSE PT_CLEANUP(pt_close_fd)
+#define PT_FREE	    PT_CLEANUP(pt_free_char)
+#define PT_CLOSE    PT_CLEANUP(pt_close_fd)
 #define PT_CLOSEDIR PT_CLEANUP(pt_close_dir)
-#define PT_FCLOSE PT_CLEANUP(pt_close_file)
+#define PT_FCLOSE   PT_CLEANUP(pt_close_file)
 
 /*
  * Makes room for one more element in an array that the caller owns.

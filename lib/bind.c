@@ -98,8 +98,8 @@ void pt_bind_start(const struct pt_host *host, struct pt_bind *bind, enum pt_bin
 		bind->result = pt_err_errno(&bind->err, r, "%s: %s", PT_BDF(bdf), VERB(bind));
 	if (r != 0)
 		return;
-	bind->result = pt_host_write_start(host, path_of(bind, path), text_of(bind, text), lock_fd,
-		&bind->write, &bind->err);
+	bind->result = pt_host_write_start(
+		host, path_of(bind, path), text_of(bind, text), lock_fd, &bind->write, &bind->err);
 	bind->writing = bind->result == 0;
 }
 

@@ -15,7 +15,7 @@ enum pt_bind_kind {
 	PT_BIND_OVERRIDE, /* driver "" clears */
 	PT_BIND_UNBIND,	  /* from whatever driver it has */
 	PT_BIND_ATTACH,	  /* to driver */
-	PT_BIND_VFS,	  /* driver is their number as text; from and to 0 only, as the kernel wants it */
+	PT_BIND_VFS, /* driver is their number as text; from and to 0 only, as the kernel wants it */
 };
 
 struct pt_bind {

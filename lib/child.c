@@ -55,8 +55,8 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static _Noreturn void child_main(int (*work)(void *data, int out), void *data, const int *keep,
-	size_t keep_count, int out)
+static _Noreturn void child_main(
+	int (*work)(void *data, int out), void *data, const int *keep, size_t keep_count, int out)
 {
 	int fds[PT_CHILD_KEEP_MAX + 1];
 	size_t count = 0;

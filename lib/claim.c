@@ -179,8 +179,8 @@ static void read_text(struct pt_json_reader *reader, const char *key, char **ret
 		pt_json_refuse(reader, key, "does not fit in memory");
 }
 
-static int function_from_json(struct json_object *json, struct pt_claim_function *ret,
-	struct pt_err *err)
+static int function_from_json(
+	struct json_object *json, struct pt_claim_function *ret, struct pt_err *err)
 {
 	struct pt_json_reader reader = {json, err, 0};
 	struct pt_json_reader origin = {NULL, err, 0};

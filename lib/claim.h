@@ -33,7 +33,7 @@ struct pt_claim_function {
 struct pt_claim {
 	char *owner; /* letters, digits and dashes */
 	enum pt_claim_state state;
-	int64_t since; /* seconds since 1970 */
+	int64_t since;			    /* seconds since 1970 */
 	struct pt_claim_function *function; /* in order of address, each once */
 	size_t count;
 };

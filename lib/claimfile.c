@@ -8,10 +8,10 @@
 #include "claimfile.h"
 #include "json.h"
 
-#define SUFFIX		 ".json"
-#define CLAIM_SIZE_MAX	 (1024U * 1024)
-#define FOLDER_LOCK_MS	 2000
-#define LOCK_POLL_NS	 20000000L
+#define SUFFIX	       ".json"
+#define CLAIM_SIZE_MAX (1024U * 1024)
+#define FOLDER_LOCK_MS 2000
+#define LOCK_POLL_NS   20000000L
 
 struct pt_claims {
 	struct pt_host *folder; /* gate to <dir>: reading goes through it */
@@ -34,8 +34,8 @@ static int make_folders(const struct pt_host *host, const char *dir, struct pt_e
 }
 
 /* Opens a folder that only its owner, who is us, may write to. */
-static int open_private(const struct pt_host *host, const char *dir, const char *below,
-	struct pt_err *err)
+static int open_private(
+	const struct pt_host *host, const char *dir, const char *below, struct pt_err *err)
 {
 	PT_FREE char *path = pt_format("%s%s", dir, below);
 	PT_CLOSE int fd = -1;
@@ -185,7 +185,8 @@ int pt_claims_save(const struct pt_claims *claims, const struct pt_claim *claim,
 	if (!json || !file)
 		return pt_err_nomem(err);
 	text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY);
-	fd = openat(claims->work, file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = openat(
+		claims->work, file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		r = -errno;
 	if (r == 0)
@@ -253,8 +254,8 @@ bool pt_claims_work_locked(const struct pt_claims *claims, const char *owner)
 	return pt_claims_work_lock(claims, owner, pt_now_ms(), &fd, NULL) == -EWOULDBLOCK;
 }
 
-static int refuse_overlap(const struct pt_claims *claims, const struct pt_claim *claim,
-	struct pt_err *err)
+static int refuse_overlap(
+	const struct pt_claims *claims, const struct pt_claim *claim, struct pt_err *err)
 {
 	struct pt_names PT_NAMES owners = {0};
 	int r = pt_claims_owners(claims, &owners, err);
@@ -280,8 +281,8 @@ static int refuse_overlap(const struct pt_claims *claims, const struct pt_claim 
 	return 0;
 }
 
-int pt_claims_save_exclusive(const struct pt_claims *claims, const struct pt_claim *claim,
-	struct pt_err *err)
+int pt_claims_save_exclusive(
+	const struct pt_claims *claims, const struct pt_claim *claim, struct pt_err *err)
 {
 	PT_CLOSE int lock = take_lock(claims, ".folder", pt_now_ms() + FOLDER_LOCK_MS);
 	int r;

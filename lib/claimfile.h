@@ -29,14 +29,15 @@ int pt_claims_load(const struct pt_claims *claims, const char *owner, struct pt_
 	struct pt_err *err);
 
 /* Writes the claim durably. */
-int pt_claims_save(const struct pt_claims *claims, const struct pt_claim *claim, struct pt_err *err);
+int pt_claims_save(
+	const struct pt_claims *claims, const struct pt_claim *claim, struct pt_err *err);
 
 /*
  * As pt_claims_save, unless another owner's claim holds one of its functions: then -EBUSY, and err names
  * both. Looking and writing happen under the folder lock.
  */
-int pt_claims_save_exclusive(const struct pt_claims *claims, const struct pt_claim *claim,
-	struct pt_err *err);
+int pt_claims_save_exclusive(
+	const struct pt_claims *claims, const struct pt_claim *claim, struct pt_err *err);
 
 /* Ends a claim, durably. No claim is no error. */
 int pt_claims_remove(const struct pt_claims *claims, const char *owner, struct pt_err *err);

@@ -11,8 +11,8 @@ static bool looks_like_pci(const char *name)
 	return digits >= 4 && name[digits] == ':';
 }
 
-int pt_group_read(const struct pt_host *host, const char *device, struct pt_group *ret,
-	struct pt_err *err)
+int pt_group_read(
+	const struct pt_host *host, const char *device, struct pt_group *ret, struct pt_err *err)
 {
 	PT_FREE char *number = NULL;
 	char path[256];
@@ -22,7 +22,8 @@ int pt_group_read(const struct pt_host *host, const char *device, struct pt_grou
 	snprintf(path, sizeof(path), PT_PCI_DEVICES "/%s/iommu_group", device);
 	r = pt_host_link_name(host, path, &number);
 	if (r < 0)
-		return pt_err_set(err, r == -ENOENT ? -ENOENT : r, "%s: has no IOMMU group", device);
+		return pt_err_set(
+			err, r == -ENOENT ? -ENOENT : r, "%s: has no IOMMU group", device);
 	ret->number = atoi(number);
 	snprintf(path, sizeof(path), PT_PCI_DEVICES "/%s/iommu_group/devices", device);
 	r = pt_host_list(host, path, &ret->member);

@@ -11,7 +11,7 @@
 
 struct pt_group {
 	int number;
-	struct pt_names member; /* every name in the group, PCI or not */
+	struct pt_names member;	 /* every name in the group, PCI or not */
 	struct pt_bdf *function; /* its PCI functions, bridges included, in order */
 	size_t function_count;
 };
@@ -21,8 +21,8 @@ struct pt_group {
  * -ENOENT: it is in none. -EINVAL: a member looks like a PCI address and is none (a caller cannot
  * know then what belongs to the group). members stays filled on -EINVAL. End with pt_group_clear in every case.
  */
-int pt_group_read(const struct pt_host *host, const char *device, struct pt_group *ret,
-	struct pt_err *err);
+int pt_group_read(
+	const struct pt_host *host, const char *device, struct pt_group *ret, struct pt_err *err);
 void pt_group_clear(struct pt_group *group);
 #define PT_GROUP PT_CLEANUP(pt_group_clear)
 

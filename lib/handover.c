@@ -37,7 +37,8 @@ static void free_movers(struct movers *movers)
 
 static int make_movers(struct pt_claim *claim, struct movers *ret)
 {
-	*ret = (struct movers){.mover = calloc(claim->count ? claim->count : 1, sizeof(struct mover)),
+	*ret = (struct movers){
+		.mover = calloc(claim->count ? claim->count : 1, sizeof(struct mover)),
 		.count = claim->count};
 	if (!ret->mover)
 		return -ENOMEM;
@@ -84,8 +85,8 @@ static void start_wave(const struct pt_handover *handover, struct movers *movers
 	}
 }
 
-static void finish_wave(const struct pt_handover *handover, struct movers *movers,
-	long long deadline_ms)
+static void finish_wave(
+	const struct pt_handover *handover, struct movers *movers, long long deadline_ms)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
 		int r;
@@ -142,8 +143,8 @@ static int read_was(const struct pt_host *host, struct mover *mover)
 
 	mover->gone = r == -ENODEV;
 	if (mover->gone)
-		return pt_err_set(&mover->err, r, "%s: is gone from the bus",
-			PT_BDF(&mover->function->bdf));
+		return pt_err_set(
+			&mover->err, r, "%s: is gone from the bus", PT_BDF(&mover->function->bdf));
 	if (r < 0)
 		return pt_err_errno(
 			&mover->err, r, "%s: read its driver", PT_BDF(&mover->function->bdf));
@@ -159,8 +160,8 @@ static bool plan_end_vfs(const struct mover *mover, enum pt_bind_kind *kind, con
 	return mover->function->vfs > 0;
 }
 
-static bool plan_vfio_override(const struct mover *mover, enum pt_bind_kind *kind,
-	const char **driver)
+static bool plan_vfio_override(
+	const struct mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
 	(void)mover;
 	*kind = PT_BIND_OVERRIDE;
@@ -175,8 +176,8 @@ static bool plan_unbind(const struct mover *mover, enum pt_bind_kind *kind, cons
 	return mover->was[0] != '\0';
 }
 
-static bool plan_vfio_attach(const struct mover *mover, enum pt_bind_kind *kind,
-	const char **driver)
+static bool plan_vfio_attach(
+	const struct mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
 	(void)mover;
 	*kind = PT_BIND_ATTACH;
@@ -184,8 +185,8 @@ static bool plan_vfio_attach(const struct mover *mover, enum pt_bind_kind *kind,
 	return true;
 }
 
-static int find_what_to_take(const struct pt_handover *handover, struct movers *movers,
-	struct pt_err *err)
+static int find_what_to_take(
+	const struct pt_handover *handover, struct movers *movers, struct pt_err *err)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
 		int r = read_was(handover->host, mover);
@@ -264,8 +265,8 @@ static bool at_home(const struct mover *mover)
  * While the origin driver is being bound, the override must not keep it away: an administrator may have
  * set an override for later, after the driver was bound.
  */
-static bool plan_open_override(const struct mover *mover, enum pt_bind_kind *kind,
-	const char **driver)
+static bool plan_open_override(
+	const struct mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
 	const struct pt_claim_function *function = mover->function;
 	bool in_the_way = function->driver && function->override &&
@@ -281,16 +282,16 @@ static bool plan_leave_vfio(const struct mover *mover, enum pt_bind_kind *kind, 
 	return !at_home(mover) && plan_unbind(mover, kind, driver);
 }
 
-static bool plan_home_attach(const struct mover *mover, enum pt_bind_kind *kind,
-	const char **driver)
+static bool plan_home_attach(
+	const struct mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
 	*kind = PT_BIND_ATTACH;
 	*driver = mover->function->driver;
 	return !at_home(mover) && mover->function->driver;
 }
 
-static bool plan_home_override(const struct mover *mover, enum pt_bind_kind *kind,
-	const char **driver)
+static bool plan_home_override(
+	const struct mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
 	*kind = PT_BIND_OVERRIDE;
 	*driver = mover->function->override ? mover->function->override : "";
@@ -306,8 +307,8 @@ static bool plan_home_vfs(const struct mover *mover, enum pt_bind_kind *kind, co
 }
 
 /* Loads the modules of origin drivers that were unloaded meanwhile. */
-static void ensure_home_drivers(const struct pt_handover *handover, struct movers *movers,
-	long long phase_deadline)
+static void ensure_home_drivers(
+	const struct pt_handover *handover, struct movers *movers, long long phase_deadline)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
 		int r;
@@ -381,9 +382,8 @@ static size_t settle(const struct pt_handover *handover, struct pt_claim *claim,
 static int give_back(const struct pt_handover *handover, struct pt_claim *claim, bool keep_failed,
 	struct pt_err *err)
 {
-	static step_plan *const steps[] = {
-		plan_open_override, plan_leave_vfio, plan_home_attach, plan_home_override,
-		plan_home_vfs};
+	static step_plan *const steps[] = {plan_open_override, plan_leave_vfio, plan_home_attach,
+		plan_home_override, plan_home_vfs};
 	long long deadline = pt_now_ms() + handover->phase_ms;
 	struct movers movers __attribute__((cleanup(free_movers))) = {0};
 	size_t stay;
@@ -406,14 +406,14 @@ static int give_back(const struct pt_handover *handover, struct pt_claim *claim,
 	stay = settle(handover, claim, &movers, keep_failed);
 	if (!stay)
 		return 0;
-	return err && err->code ? pt_err_wrap(err, "%zu function%s not returned", stay,
-					  stay == 1 ? "" : "s")
-				: pt_err_set(err, -EIO, "%zu function%s not returned", stay,
-					  stay == 1 ? "" : "s");
+	return err && err->code
+		       ? pt_err_wrap(err, "%zu function%s not returned", stay, stay == 1 ? "" : "s")
+		       : pt_err_set(err, -EIO, "%zu function%s not returned", stay,
+				 stay == 1 ? "" : "s");
 }
 
-int pt_handover_give_back(const struct pt_handover *handover, struct pt_claim *claim,
-	struct pt_err *err)
+int pt_handover_give_back(
+	const struct pt_handover *handover, struct pt_claim *claim, struct pt_err *err)
 {
 	int r;
 

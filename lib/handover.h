@@ -25,8 +25,8 @@ struct pt_handover {
  * On failure everything is undone, the function that failed included, and err says what failed; what
  * could not be undone stays in the claim with its error, all else is taken out of it.
  */
-int pt_handover_take(const struct pt_handover *handover, struct pt_claim *claim,
-	struct pt_err *err);
+int pt_handover_take(
+	const struct pt_handover *handover, struct pt_claim *claim, struct pt_err *err);
 
 /*
  * Returns every function of the claim to its origin; those that are there are taken out of the claim,
@@ -34,7 +34,7 @@ int pt_handover_take(const struct pt_handover *handover, struct pt_claim *claim,
  * left to it and told. One that is gone from the bus is told and taken out.
  * Functions must not be in use: unbinding from vfio-pci waits for the last user.
  */
-int pt_handover_give_back(const struct pt_handover *handover, struct pt_claim *claim,
-	struct pt_err *err);
+int pt_handover_give_back(
+	const struct pt_handover *handover, struct pt_claim *claim, struct pt_err *err);
 
 #endif

@@ -32,8 +32,8 @@ static int write_to_kernel(void *data, int root, const char *path, int fd, const
 	return (size_t)n == length ? 0 : -EIO;
 }
 
-int pt_host_open(struct pt_host **ret, const char *root, const struct pt_log *log,
-	struct pt_err *err)
+int pt_host_open(
+	struct pt_host **ret, const char *root, const struct pt_log *log, struct pt_err *err)
 {
 	struct pt_host *host;
 	int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -91,8 +91,8 @@ int pt_host_openat(const struct pt_host *host, const char *path, int flags)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-int pt_host_read(const struct pt_host *host, const char *path, size_t cap, char **ret,
-	size_t *ret_length)
+int pt_host_read(
+	const struct pt_host *host, const char *path, size_t cap, char **ret, size_t *ret_length)
 {
 	PT_CLOSE int fd = pt_host_openat(host, path, O_RDONLY | O_NONBLOCK);
 	PT_FREE char *text = NULL;
@@ -267,8 +267,8 @@ static int write_in_child(void *data, int out)
 	const struct write_work *work = data;
 
 	(void)out;
-	return work->host->writer(work->host->writer_data, work->host->root, work->path, work->fd,
-		work->text);
+	return work->host->writer(
+		work->host->writer_data, work->host->root, work->path, work->fd, work->text);
 }
 
 int pt_host_write_start(const struct pt_host *host, const char *path, const char *text, int lock_fd,
@@ -292,8 +292,8 @@ int pt_host_write_wait(struct pt_write *write, long long deadline_ms, struct pt_
 	int r = pt_child_wait(&write->child, deadline_ms);
 
 	if (r == -ETIME)
-		return pt_err_set(err, r, "%s: the kernel has not answered by the deadline",
-			write->path);
+		return pt_err_set(
+			err, r, "%s: the kernel has not answered by the deadline", write->path);
 	if (r < 0)
 		return pt_err_errno(err, r, "%s", write->path);
 	return 0;

@@ -21,8 +21,8 @@ struct pt_host;
 typedef int pt_host_writer(void *data, int root, const char *path, int fd, const char *text);
 
 /* Opens the gate at root ("/" for the live host). log may be NULL and must outlive the host. */
-int pt_host_open(struct pt_host **ret, const char *root, const struct pt_log *log,
-	struct pt_err *err);
+int pt_host_open(
+	struct pt_host **ret, const char *root, const struct pt_log *log, struct pt_err *err);
 void pt_host_close(struct pt_host *host);
 void pt_host_close_p(struct pt_host **host);
 #define PT_HOST PT_CLEANUP(pt_host_close_p)
@@ -39,8 +39,8 @@ int pt_host_openat(const struct pt_host *host, const char *path, int flags);
  * The whole file, at most cap bytes (-EFBIG beyond). ret is NUL-terminated, the caller frees it.
  * ret_length may be NULL.
  */
-int pt_host_read(const struct pt_host *host, const char *path, size_t cap, char **ret,
-	size_t *ret_length);
+int pt_host_read(
+	const struct pt_host *host, const char *path, size_t cap, char **ret, size_t *ret_length);
 
 /* The first line of a small file without its newline; the caller frees. -ENOENT and kin. */
 int pt_host_read_line(const struct pt_host *host, const char *path, char **ret);

@@ -4,8 +4,8 @@
 #include "inventory.h"
 #include "json.h"
 
-const struct pt_function *pt_inventory_find(const struct pt_inventory *inventory,
-	const struct pt_bdf *bdf)
+const struct pt_function *pt_inventory_find(
+	const struct pt_inventory *inventory, const struct pt_bdf *bdf)
 {
 	pt_foreach (function, inventory->function, inventory->count) {
 		if (pt_bdf_compare(&function->bdf, bdf) == 0)
@@ -278,8 +278,7 @@ int pt_inventory_from_json(struct json_object *json, struct pt_inventory *ret, s
 		return reader.result;
 	for (size_t i = 0; i < json_object_array_length(functions); i++) {
 		struct pt_function function = {0};
-		int r = function_from_json(
-			json_object_array_get_idx(functions, i), &function, err);
+		int r = function_from_json(json_object_array_get_idx(functions, i), &function, err);
 
 		if (r < 0) {
 			pt_function_clear(&function);

@@ -24,8 +24,8 @@ void pt_inventory_clear(struct pt_inventory *inventory);
 #define PT_INVENTORY PT_CLEANUP(pt_inventory_clear)
 
 /* NULL when it is not there. The pointer is good until the next add. */
-const struct pt_function *pt_inventory_find(const struct pt_inventory *inventory,
-	const struct pt_bdf *bdf);
+const struct pt_function *pt_inventory_find(
+	const struct pt_inventory *inventory, const struct pt_bdf *bdf);
 
 /* A new JSON object, the caller's; NULL when memory is out. */
 struct json_object *pt_inventory_to_json(const struct pt_inventory *inventory);

@@ -12,8 +12,8 @@ void pt_json_refuse(struct pt_json_reader *reader, const char *key, const char *
 		reader->result = pt_err_set(reader->err, -EINVAL, "\"%s\" %s", key, why);
 }
 
-static struct json_object *get(struct pt_json_reader *reader, const char *key, enum json_type type,
-	const char *type_name)
+static struct json_object *get(
+	struct pt_json_reader *reader, const char *key, enum json_type type, const char *type_name)
 {
 	struct json_object *value = NULL;
 

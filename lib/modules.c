@@ -100,8 +100,8 @@ static int load_in_child(void *data, int out)
 	return kmod_module_probe_insert_module(module, 0, NULL, refuse_install, NULL, NULL);
 }
 
-int pt_module_ensure(const struct pt_host *host, const char *name, long long deadline_ms,
-	struct pt_err *err)
+int pt_module_ensure(
+	const struct pt_host *host, const char *name, long long deadline_ms, struct pt_err *err)
 {
 	struct pt_module look;
 	struct pt_child child;

@@ -27,7 +27,7 @@ void pt_module_look(const struct pt_host *host, const char *name, struct pt_modu
  * Works in a child until deadline_ms and reads back that the driver is there.
  * -ENOENT: no such module. -EPERM: blocked or refused by the kernel. -ETIME. Others from init_module.
  */
-int pt_module_ensure(const struct pt_host *host, const char *name, long long deadline_ms,
-	struct pt_err *err);
+int pt_module_ensure(
+	const struct pt_host *host, const char *name, long long deadline_ms, struct pt_err *err);
 
 #endif

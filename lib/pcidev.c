@@ -17,8 +17,8 @@ const char *pt_pci_path(const struct pt_bdf *bdf, const char *name, char path[st
 	return path;
 }
 
-static int read_attr(const struct pt_host *host, const struct pt_bdf *bdf, const char *name,
-	char **ret)
+static int read_attr(
+	const struct pt_host *host, const struct pt_bdf *bdf, const char *name, char **ret)
 {
 	char path[PT_PCI_PATH];
 
@@ -33,8 +33,8 @@ static bool has_attr(const struct pt_host *host, const struct pt_bdf *bdf, const
 }
 
 /* A whole decimal number, or fallback when the file is missing or holds something else. */
-static int read_number(const struct pt_host *host, const struct pt_bdf *bdf, const char *name,
-	int fallback)
+static int read_number(
+	const struct pt_host *host, const struct pt_bdf *bdf, const char *name, int fallback)
 {
 	PT_FREE char *text = NULL;
 	char *end;
@@ -108,7 +108,8 @@ static void read_bars(const struct pt_host *host, struct pt_function *function)
 	char *line, *rest;
 	size_t i = 0;
 
-	if (pt_host_read(host, pt_pci_path(&function->bdf, "resource", path), 4096, &text, NULL) < 0)
+	if (pt_host_read(host, pt_pci_path(&function->bdf, "resource", path), 4096, &text, NULL) <
+		0)
 		return;
 	for (line = strtok_r(text, "\n", &rest); line && i < PT_PCI_BARS;
 		line = strtok_r(NULL, "\n", &rest), i++) {
@@ -231,8 +232,8 @@ const char *pt_function_id(const struct pt_function *function, char text[static 
 	return text;
 }
 
-const char *pt_function_subsystem(const struct pt_function *function,
-	char text[static PT_PCI_PAIR_TEXT])
+const char *pt_function_subsystem(
+	const struct pt_function *function, char text[static PT_PCI_PAIR_TEXT])
 {
 	if (!function->subvendor[0])
 		return NULL;

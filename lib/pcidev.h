@@ -13,10 +13,10 @@
 #define PT_PCI_DRIVERS "/sys/bus/pci/drivers"
 #define PT_VFIO_PCI    "vfio-pci"
 
-#define PT_PCI_ID_TEXT	8
-#define PT_PCI_BARS	6
-#define PT_GROUP_NONE	(-1)
-#define PT_CLASS_BRIDGE 0x06
+#define PT_PCI_ID_TEXT	 8
+#define PT_PCI_BARS	 6
+#define PT_GROUP_NONE	 (-1)
+#define PT_CLASS_BRIDGE	 0x06
 #define PT_CLASS_DISPLAY 0x03
 
 struct pt_bar {
@@ -51,9 +51,9 @@ struct pt_function {
 	char *power_state;   /* "D0"; NULL: unknown */
 	bool d3cold_allowed;
 	struct pt_bar bar[PT_PCI_BARS];
-	bool has_mdev;	    /* mdev_supported_types exists */
-	bool has_nvidia;    /* the vGPU interface of NVIDIA's driver since 17 */
-	bool has_vfio_dev;  /* bound to some vfio driver (kernel 6.1 and later) */
+	bool has_mdev;	   /* mdev_supported_types exists */
+	bool has_nvidia;   /* the vGPU interface of NVIDIA's driver since 17 */
+	bool has_vfio_dev; /* bound to some vfio driver (kernel 6.1 and later) */
 };
 
 /* The path of a file of a function below PT_PCI_DEVICES; name may be "" for the folder. Returns path. */
@@ -73,8 +73,8 @@ int pt_function_read_override(const struct pt_host *host, const struct pt_bdf *b
 #define PT_PCI_PAIR_TEXT 20
 const char *pt_function_id(const struct pt_function *function, char text[static PT_PCI_PAIR_TEXT]);
 /* "1043:87d5", or NULL when the function has no subsystem. */
-const char *pt_function_subsystem(const struct pt_function *function,
-	char text[static PT_PCI_PAIR_TEXT]);
+const char *pt_function_subsystem(
+	const struct pt_function *function, char text[static PT_PCI_PAIR_TEXT]);
 bool pt_function_is_vf(const struct pt_function *function);
 
 /*

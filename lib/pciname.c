@@ -58,8 +58,8 @@ void pt_pcinames_close_p(struct pt_pcinames **names)
 	pt_pcinames_close(PT_STEAL(*names));
 }
 
-const char *pt_pciname(struct pt_pcinames *names, const struct pt_function *function, char *text,
-	size_t size)
+const char *pt_pciname(
+	struct pt_pcinames *names, const struct pt_function *function, char *text, size_t size)
 {
 	int vendor = (int)strtoul(function->vendor, NULL, 16);
 	int device = (int)strtoul(function->device, NULL, 16);

@@ -14,7 +14,7 @@ void pt_pcinames_close_p(struct pt_pcinames **names);
 #define PT_PCINAMES PT_CLEANUP(pt_pcinames_close_p)
 
 /* "NVMe SSD Controller (Red Hat, Inc. QEMU NVM Express Controller)" and kin. Returns text. */
-const char *pt_pciname(struct pt_pcinames *names, const struct pt_function *function, char *text,
-	size_t size);
+const char *pt_pciname(
+	struct pt_pcinames *names, const struct pt_function *function, char *text, size_t size);
 
 #endif

@@ -3,7 +3,8 @@
 
 #include "use-net.h"
 
-bool pt_net_up(const struct pt_host *host, const struct pt_bdf *bdf, char ret[static PT_NETDEV_TEXT])
+bool pt_net_up(
+	const struct pt_host *host, const struct pt_bdf *bdf, char ret[static PT_NETDEV_TEXT])
 {
 	struct pt_names PT_NAMES names = {0};
 	char path[PT_PCI_PATH];

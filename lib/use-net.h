@@ -8,6 +8,7 @@
 #define PT_NETDEV_TEXT 16
 
 /* Whether an interface of the function is up (IFF_UP); ret is then its name, else "". */
-bool pt_net_up(const struct pt_host *host, const struct pt_bdf *bdf, char ret[static PT_NETDEV_TEXT]);
+bool pt_net_up(
+	const struct pt_host *host, const struct pt_bdf *bdf, char ret[static PT_NETDEV_TEXT]);
 
 #endif

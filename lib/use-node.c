@@ -33,8 +33,8 @@ static int watch(struct watches *watches, int group, const char *folder, const c
 	return 0;
 }
 
-static int watch_function(const struct pt_host *host, struct watches *watches,
-	const struct pt_function *function)
+static int watch_function(
+	const struct pt_host *host, struct watches *watches, const struct pt_function *function)
 {
 	struct pt_names PT_NAMES devices = {0};
 	char path[PT_PCI_PATH], group[16];
@@ -44,7 +44,8 @@ static int watch_function(const struct pt_host *host, struct watches *watches,
 		return 0;
 	snprintf(group, sizeof(group), "%d", function->group);
 	r = watch(watches, function->group, "", group);
-	if (r < 0 || pt_host_list(host, pt_pci_path(&function->bdf, "vfio-dev", path), &devices) < 0)
+	if (r < 0 ||
+		pt_host_list(host, pt_pci_path(&function->bdf, "vfio-dev", path), &devices) < 0)
 		return r;
 	pt_foreach (name, devices.name, devices.count) {
 		r = watch(watches, function->group, "devices/", *name);

@@ -88,8 +88,8 @@ static int parse_entry(struct gathering *gathering, int index)
 }
 
 /* Whether PVE could reserve the function for this guest now. */
-static enum pt_reservation_verdict judge(const struct gathering *gathering, const struct pt_bdf *bdf,
-	const struct pt_reservation **ret)
+static enum pt_reservation_verdict judge(const struct gathering *gathering,
+	const struct pt_bdf *bdf, const struct pt_reservation **ret)
 {
 	const struct pt_reservation *reservation =
 		pt_reservation_find(&gathering->reservations, PT_BDF(bdf));
@@ -174,8 +174,8 @@ static int take_assigned(struct gathering *gathering)
 	return 0;
 }
 
-static int take_companions_of(struct gathering *gathering, const struct pt_bdf *bdf,
-	size_t assignment)
+static int take_companions_of(
+	struct gathering *gathering, const struct pt_bdf *bdf, size_t assignment)
 {
 	struct pt_facts *facts = gathering->facts;
 	struct pt_group PT_GROUP group = {0};
@@ -209,8 +209,7 @@ static int gather_taken(struct gathering *gathering)
 	size_t assigned = facts->taken_count;
 
 	for (size_t i = 0; r == 0 && i < assigned; i++)
-		r = take_companions_of(
-			gathering, &facts->taken[i].bdf, facts->taken[i].assignment);
+		r = take_companions_of(gathering, &facts->taken[i].bdf, facts->taken[i].assignment);
 	return r;
 }
 
@@ -246,8 +245,8 @@ static int list_owned(struct gathering *gathering, struct pt_bdf **ret, size_t *
 		}
 	}
 	for (size_t i = 0; r == 0 && i < *ret_count; i++) {
-		r = pt_inventory_add(gathering->host, &gathering->facts->inventory, &(*ret)[i],
-			gathering->err);
+		r = pt_inventory_add(
+			gathering->host, &gathering->facts->inventory, &(*ret)[i], gathering->err);
 		if (r == -ENODEV)
 			r = 0;
 	}

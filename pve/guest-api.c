@@ -251,8 +251,8 @@ static int fetch_in_child(void *data, int out)
 	return 0;
 }
 
-static int explain_status(const char *status, const struct pt_guest_query *query,
-	struct pt_err *err)
+static int explain_status(
+	const char *status, const struct pt_guest_query *query, struct pt_err *err)
 {
 	if (pt_streq(status, "200"))
 		return 0;
@@ -266,8 +266,8 @@ static int explain_status(const char *status, const struct pt_guest_query *query
 	return pt_err_set(err, -EPROTO, "it answered with HTTP status %s", status);
 }
 
-static int take_value(struct pt_guest *guest, const char *key, struct json_object *value,
-	struct pt_err *err)
+static int take_value(
+	struct pt_guest *guest, const char *key, struct json_object *value, struct pt_err *err)
 {
 	const char *text;
 	size_t length;
@@ -312,7 +312,8 @@ static int read_reply(const char *text, size_t length, const struct pt_guest_que
 		return pt_err_set(err, -EPROTO, "its reply is no guest's config: no \"digest\"");
 	if (pt_guest_new(&guest, query, PT_TEXT_CHARS) < 0)
 		return pt_err_nomem(err);
-	json_object_object_foreach(data, key, value) {
+	json_object_object_foreach(data, key, value)
+	{
 		int r = take_value(guest, key, value, err);
 
 		if (r < 0)
@@ -322,8 +323,8 @@ static int read_reply(const char *text, size_t length, const struct pt_guest_que
 	return 0;
 }
 
-static void make_url(const struct api *api, const struct pt_guest_query *query,
-	char url[static 1024])
+static void make_url(
+	const struct api *api, const struct pt_guest_query *query, char url[static 1024])
 {
 	int n = snprintf(url, 1024, "%s/api2/json/nodes/%s/qemu/%u/config", api->url, query->node,
 		query->vmid);
@@ -377,7 +378,8 @@ int pt_guest_from_api(const struct pt_host *host, const struct pt_guest_query *q
 	if (!pt_node_name_valid(query->node))
 		return pt_err_set(err, -EINVAL, "'%s' cannot be a node's name", query->node);
 	if (query->view == PT_VIEW_SNAPSHOT && !pt_snapshot_name_valid(query->snapshot))
-		return pt_err_set(err, -EINVAL, "'%s' cannot be a snapshot's name", query->snapshot);
+		return pt_err_set(
+			err, -EINVAL, "'%s' cannot be a snapshot's name", query->snapshot);
 	r = load_api(host, &api, err);
 	if (r < 0)
 		return r;

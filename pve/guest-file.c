@@ -94,7 +94,8 @@ static size_t key_length(const char *line, size_t length)
 
 	if (!length || !islower((unsigned char)line[0]))
 		return 0;
-	while (at < length && (islower((unsigned char)line[at]) || line[at] == '_' || line[at] == '-'))
+	while (at < length &&
+		(islower((unsigned char)line[at]) || line[at] == '_' || line[at] == '-'))
 		at++;
 	while (at < length && isdigit((unsigned char)line[at]))
 		at++;

@@ -11,8 +11,8 @@
 /* Source: qemu-server, QemuServer/Machine.pm, $machine_fmt. */
 static const struct pt_prop_key machine_keys[] = {
 	{"type", PT_PROP_PATTERN,
-		"^(pc|pc(-i440fx)?-" VERSION "(\\.pxe)?|q35|pc-q35-" VERSION "(\\.pxe)?|virt(-" VERSION
-		")?)$",
+		"^(pc|pc(-i440fx)?-" VERSION "(\\.pxe)?|q35|pc-q35-" VERSION
+		"(\\.pxe)?|virt(-" VERSION ")?)$",
 		.is_default = true},
 	{"viommu", PT_PROP_PATTERN, "^(intel|virtio)$"},
 	{"enable-s3", PT_PROP_BOOLEAN},
@@ -250,8 +250,8 @@ bool pt_guest_is_template(const struct pt_guest *guest)
 }
 
 /* Takes over the dropped lines that only the text shows. */
-static void add_dropped_of_file(const struct pt_host *host, const struct pt_guest_query *query,
-	struct pt_guest *guest)
+static void add_dropped_of_file(
+	const struct pt_host *host, const struct pt_guest_query *query, struct pt_guest *guest)
 {
 	struct pt_guest PT_GUEST *text = NULL;
 
@@ -283,7 +283,8 @@ int pt_guest_read(const struct pt_host *host, const struct pt_guest_query *query
 	}
 	r = pt_guest_from_file(host, query, ret, err);
 	if (r < 0)
-		return pt_err_wrap(err, "neither the API (%s) nor the file can be read", api_err.text);
+		return pt_err_wrap(
+			err, "neither the API (%s) nor the file can be read", api_err.text);
 	pt_log(pt_host_log(host), PT_LOG_WARNING, "%s; the config file is used instead",
 		api_err.text);
 	return 0;

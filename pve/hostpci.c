@@ -3,7 +3,7 @@
 
 #include "pve/hostpci.h"
 
-#define ONE "([a-f0-9]{4,}:)?[a-f0-9]{2}:[a-f0-9]{2}(\\.[a-f0-9])?"
+#define ONE    "([a-f0-9]{4,}:)?[a-f0-9]{2}:[a-f0-9]{2}(\\.[a-f0-9])?"
 #define HEX_ID "^0x[0-9a-fA-F]{4}$"
 
 static const struct pt_prop_key keys[] = {

@@ -160,8 +160,8 @@ static int take_property(struct pt_mapping *mapping, const char *key, const char
 	return pt_set_text(&mapping->description, value);
 }
 
-static int drop(struct pt_mappings *mappings, unsigned int line, const char *section,
-	const char *key)
+static int drop(
+	struct pt_mappings *mappings, unsigned int line, const char *section, const char *key)
 {
 	struct pt_mapping_dropped *slot =
 		pt_array_grow(&mappings->dropped, &mappings->dropped_count, sizeof(*slot));
@@ -192,8 +192,8 @@ static bool split_property(char *line, char **ret_key, char **ret_value)
 	return true;
 }
 
-static int read_section(struct lines *lines, struct pt_mappings *mappings,
-	struct pt_mapping *mapping, bool skip)
+static int read_section(
+	struct lines *lines, struct pt_mappings *mappings, struct pt_mapping *mapping, bool skip)
 {
 	char *line, *key, *value;
 	int r = 0;
@@ -275,8 +275,8 @@ int pt_mappings_read(const struct pt_host *host, struct pt_mappings *ret, struct
 	return pt_mappings_parse(text, ret) < 0 ? pt_err_nomem(err) : 0;
 }
 
-static int compare(const char *property, const char *configured, const char *there,
-	struct pt_err *err)
+static int compare(
+	const char *property, const char *configured, const char *there, struct pt_err *err)
 {
 	if (!configured && !there)
 		return 0;
@@ -304,8 +304,8 @@ int pt_map_entry_check(const struct pt_mapping *mapping, const struct pt_map_ent
 	snprintf(group, sizeof(group), "%d", function->group);
 	r = compare("id", entry->id, pt_function_id(function, id), err);
 	if (r == 0 && first)
-		r = compare("iommugroup", entry->iommugroup, function->group < 0 ? NULL : group,
-			err);
+		r = compare(
+			"iommugroup", entry->iommugroup, function->group < 0 ? NULL : group, err);
 	if (r == 0)
 		r = compare("mdev", mapping->mdev ? "1" : "0", has_mdev ? "1" : "0", err);
 	if (r == 0)

@@ -23,7 +23,7 @@ struct pt_map_entry {
 struct pt_mapping {
 	char *id;
 	unsigned int order; /* of its section in the file, from 1 */
-	bool defined; /* false: the section has no valid map line */
+	bool defined;	    /* false: the section has no valid map line */
 	bool has_mdev, mdev;
 	bool has_live, live; /* live-migration-capable */
 	char *description;

@@ -3,13 +3,13 @@
 #ifndef PT_PATHS_H
 #define PT_PATHS_H
 
-#define PT_PVE_NODES		 "/etc/pve/nodes"
-#define PT_PVE_PCI_MAPPINGS	 "/etc/pve/mapping/pci.cfg"
-#define PT_PVE_RUN		 "/run/qemu-server"
-#define PT_PVE_PCI_RESERVATIONS	 PT_PVE_RUN "/pci-id-reservations"
+#define PT_PVE_NODES		"/etc/pve/nodes"
+#define PT_PVE_PCI_MAPPINGS	"/etc/pve/mapping/pci.cfg"
+#define PT_PVE_RUN		"/run/qemu-server"
+#define PT_PVE_PCI_RESERVATIONS PT_PVE_RUN "/pci-id-reservations"
 /* what QEMU's own command line says: PVE compares the text, so /run will not do */
-#define PT_PVE_PIDFILE_ARGUMENT	 "/var/run/qemu-server"
-#define PT_PVE_API_URL		 "http://127.0.0.1:85"
+#define PT_PVE_PIDFILE_ARGUMENT "/var/run/qemu-server"
+#define PT_PVE_API_URL		"http://127.0.0.1:85"
 
 #define PT_CLAIMS_DIR "/run/pve-ptconf"
 #define PT_API_CONF   "/etc/pve-ptconf/api.conf"

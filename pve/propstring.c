@@ -8,10 +8,25 @@
 static size_t space_at(const char *text, size_t length, enum pt_text encoding)
 {
 	static const char *const unicode[] = {
-		"\xc2\x85",	"\xc2\xa0",	"\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81",
-		"\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86",
-		"\xe2\x80\x87", "\xe2\x80\x88", "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8",
-		"\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80",
+		"\xc2\x85",
+		"\xc2\xa0",
+		"\xe1\x9a\x80",
+		"\xe2\x80\x80",
+		"\xe2\x80\x81",
+		"\xe2\x80\x82",
+		"\xe2\x80\x83",
+		"\xe2\x80\x84",
+		"\xe2\x80\x85",
+		"\xe2\x80\x86",
+		"\xe2\x80\x87",
+		"\xe2\x80\x88",
+		"\xe2\x80\x89",
+		"\xe2\x80\x8a",
+		"\xe2\x80\xa8",
+		"\xe2\x80\xa9",
+		"\xe2\x80\xaf",
+		"\xe2\x81\x9f",
+		"\xe3\x80\x80",
 	};
 
 	if (length && *text && strchr(" \t\n\v\f\r", *text))
@@ -91,8 +106,8 @@ static int parse_boolean(const char *text)
 }
 
 /* Judges the value and brings booleans to 1 and 0. has_nul: it held a NUL, which fits no form. */
-static int judge(const struct pt_prop_key *key, struct pt_prop *prop, enum pt_text encoding,
-	bool has_nul)
+static int judge(
+	const struct pt_prop_key *key, struct pt_prop *prop, enum pt_text encoding, bool has_nul)
 {
 	PT_FREE char *folded = fold(prop->value, encoding);
 	size_t length;
@@ -255,8 +270,8 @@ int pt_props_parse(const struct pt_prop_schema *schema, const char *text, size_t
 		if (is_blank(text + at, part, encoding))
 			r = 0;
 		else if (equals)
-			r = take_pair(schema, &props, text, at, part,
-				(size_t)(equals - text) - at, encoding);
+			r = take_pair(schema, &props, text, at, part, (size_t)(equals - text) - at,
+				encoding);
 		else
 			r = take_bare(schema, &props, text, at, part, encoding, &had_bare);
 		at += part + 1;
@@ -294,8 +309,8 @@ bool pt_props_flag(const struct pt_props *props, const char *key, bool fallback)
 	return value ? pt_streq(value, "1") : fallback;
 }
 
-static int explain_format(const struct pt_prop_schema *schema, const struct pt_props *props,
-	struct pt_err *err)
+static int explain_format(
+	const struct pt_prop_schema *schema, const struct pt_props *props, struct pt_err *err)
 {
 	pt_foreach (prop, props->prop, props->count) {
 		const struct pt_prop_key *key = find_key(schema, prop->key);
@@ -306,14 +321,15 @@ static int explain_format(const struct pt_prop_schema *schema, const struct pt_p
 		if (prop->malformed)
 			return pt_err_set(err, -EINVAL, "at character %zu: %s: '%s' is %s",
 				prop->offset + 1, prop->key, prop->value,
-				key->type == PT_PROP_BOOLEAN ? "no boolean (1, on, yes, true, 0, off, no, false)"
-							     : "not of the form it needs");
+				key->type == PT_PROP_BOOLEAN
+					? "no boolean (1, on, yes, true, 0, off, no, false)"
+					: "not of the form it needs");
 	}
 	return pt_err_set(err, -EINVAL, "%s is missing", props->missing ? props->missing : "a key");
 }
 
-int pt_props_explain(const struct pt_prop_schema *schema, const struct pt_props *props,
-	struct pt_err *err)
+int pt_props_explain(
+	const struct pt_prop_schema *schema, const struct pt_props *props, struct pt_err *err)
 {
 	switch (props->verdict) {
 	case PT_PROP_OK:
@@ -326,8 +342,8 @@ int pt_props_explain(const struct pt_prop_schema *schema, const struct pt_props 
 			"at character %zu: a key, or a value without key, stands there twice",
 			props->offset + 1);
 	case PT_PROP_NO_DEFAULT:
-		return pt_err_set(err, -EINVAL, "at character %zu: a value without key",
-			props->offset + 1);
+		return pt_err_set(
+			err, -EINVAL, "at character %zu: a value without key", props->offset + 1);
 	case PT_PROP_FORMAT:
 		break;
 	}

@@ -73,7 +73,7 @@ bool pt_props_flag(const struct pt_props *props, const char *key, bool fallback)
  * Says what is wrong, and where, as in "at character 9: pcie: 'x' is no boolean"; fills err with -EINVAL
  * and returns it. 0 when the verdict is PT_PROP_OK.
  */
-int pt_props_explain(const struct pt_prop_schema *schema, const struct pt_props *props,
-	struct pt_err *err);
+int pt_props_explain(
+	const struct pt_prop_schema *schema, const struct pt_props *props, struct pt_err *err);
 
 #endif

@@ -22,8 +22,8 @@ const char *pt_owner_name(unsigned int vmid, char text[static PT_OWNER_TEXT])
 }
 
 /* Who holds the function's group, for the message. */
-static int tell_holder(const struct pt_host *host, const struct pt_function *function,
-	struct pt_err *err)
+static int tell_holder(
+	const struct pt_host *host, const struct pt_function *function, struct pt_err *err)
 {
 	struct pt_vfio_user *user = NULL;
 	size_t count = 0;
@@ -93,7 +93,8 @@ int pt_release_locked(const struct pt_host *host, const struct pt_claims *claims
 
 	if (pid)
 		return pt_err_set(err, -EBUSY,
-			"guest %u runs as process %d and uses its devices; stop it first", vmid, pid);
+			"guest %u runs as process %d and uses its devices; stop it first", vmid,
+			pid);
 	r = pt_claims_load(claims, pt_owner_name(vmid, owner), &claim, err);
 	if (r == -ENOENT)
 		return 0;
@@ -116,8 +117,8 @@ int pt_release(const struct pt_host *host, const struct pt_claims *claims, unsig
 {
 	PT_CLOSE int lock = -1;
 	char owner[PT_OWNER_TEXT];
-	int r = pt_claims_work_lock(claims, pt_owner_name(vmid, owner),
-		pt_now_ms() + limits->lock_ms, &lock, err);
+	int r = pt_claims_work_lock(
+		claims, pt_owner_name(vmid, owner), pt_now_ms() + limits->lock_ms, &lock, err);
 
 	if (r < 0)
 		return r;

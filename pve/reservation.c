@@ -7,7 +7,7 @@
 
 #define FILE_MAX (1024U * 1024)
 #define LINE                                                                                       \
-	"^(([a-f0-9]{4,}:)?[a-f0-9]{2}:[a-f0-9]{2}(\\.[a-f0-9])?)[ \t\v\f\r]([0-9]+)"             \
+	"^(([a-f0-9]{4,}:)?[a-f0-9]{2}:[a-f0-9]{2}(\\.[a-f0-9])?)[ \t\v\f\r]([0-9]+)"              \
 	"[ \t\v\f\r](time|pid):([0-9]+)$"
 #define PART_ID	    1
 #define PART_VMID   4
@@ -24,17 +24,17 @@ static struct pt_reservation *find(const struct pt_reservations *reservations, c
 	return NULL;
 }
 
-const struct pt_reservation *pt_reservation_find(const struct pt_reservations *reservations,
-	const char *id)
+const struct pt_reservation *pt_reservation_find(
+	const struct pt_reservations *reservations, const char *id)
 {
 	return find(reservations, id);
 }
 
-static int take_line(struct pt_reservations *reservations, const char *line,
-	const regmatch_t part[static PARTS])
+static int take_line(
+	struct pt_reservations *reservations, const char *line, const regmatch_t part[static PARTS])
 {
-	PT_FREE char *id = strndup(line + part[PART_ID].rm_so,
-		(size_t)(part[PART_ID].rm_eo - part[PART_ID].rm_so));
+	PT_FREE char *id = strndup(
+		line + part[PART_ID].rm_so, (size_t)(part[PART_ID].rm_eo - part[PART_ID].rm_so));
 	int64_t number = strtoll(line + part[PART_NUMBER].rm_so, NULL, 10);
 	bool is_pid = line[part[PART_KIND].rm_so] == 'p';
 	struct pt_reservation *slot;
@@ -91,8 +91,8 @@ int pt_reservations_parse(const char *text, struct pt_reservations *ret)
 	return 0;
 }
 
-int pt_reservations_read(const struct pt_host *host, struct pt_reservations *ret,
-	struct pt_err *err)
+int pt_reservations_read(
+	const struct pt_host *host, struct pt_reservations *ret, struct pt_err *err)
 {
 	PT_FREE char *text = NULL;
 	int r = pt_host_read(host, PT_PVE_PCI_RESERVATIONS, FILE_MAX, &text, NULL);

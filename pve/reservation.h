@@ -27,14 +27,14 @@ struct pt_reservations {
 /* Parses the text; lines of another form are passed over, as PVE does. -ENOMEM. */
 int pt_reservations_parse(const char *text, struct pt_reservations *ret);
 /* Reads the file; that there is none is no error. */
-int pt_reservations_read(const struct pt_host *host, struct pt_reservations *ret,
-	struct pt_err *err);
+int pt_reservations_read(
+	const struct pt_host *host, struct pt_reservations *ret, struct pt_err *err);
 void pt_reservations_clear(struct pt_reservations *reservations);
 #define PT_RESERVATIONS PT_CLEANUP(pt_reservations_clear)
 
 /* NULL when the function is not reserved. */
-const struct pt_reservation *pt_reservation_find(const struct pt_reservations *reservations,
-	const char *id);
+const struct pt_reservation *pt_reservation_find(
+	const struct pt_reservations *reservations, const char *id);
 
 /*
  * Whether the reservation keeps guest vmid from reserving the function at time now. running_pid: of the

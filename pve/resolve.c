@@ -49,8 +49,8 @@ static int learn(struct context *context, const struct pt_bdf *bdf)
 	return r == -ENODEV ? 0 : r;
 }
 
-static int add_functions(struct context *context, struct pt_alternative *alternative,
-	const char *filter)
+static int add_functions(
+	struct context *context, struct pt_alternative *alternative, const char *filter)
 {
 	struct pt_bdf *found = NULL;
 	size_t count = 0;
@@ -71,8 +71,9 @@ static int add_functions(struct context *context, struct pt_alternative *alterna
 	if (r == 0 && count == 0)
 		return refuse(context->assignment, "device-missing",
 			pt_format("there is no PCI device %s on this host", filter),
-			pt_format("compare with the output of 'pve-ptconf list': was the card moved, "
-				  "removed, or disabled in the firmware?"));
+			pt_format(
+				"compare with the output of 'pve-ptconf list': was the card moved, "
+				"removed, or disabled in the firmware?"));
 	return r;
 }
 
@@ -120,8 +121,10 @@ static int check_path(struct context *context, const struct pt_mapping *mapping,
 		return r;
 	if (!function || !function->info_ok)
 		return refuse(context->assignment, "device-missing",
-			pt_format("mapping %s names %s, which is not on this host", mapping->id, path),
-			pt_format("correct the mapping of this node (Datacenter, Resource Mappings)"));
+			pt_format("mapping %s names %s, which is not on this host", mapping->id,
+				path),
+			pt_format(
+				"correct the mapping of this node (Datacenter, Resource Mappings)"));
 	if (pt_map_entry_check(mapping, entry, function, first, &err) < 0)
 		return refuse(context->assignment, "mapping-mismatch",
 			pt_format("mapping %s, %s: %s", mapping->id, path, err.text),
@@ -130,8 +133,8 @@ static int check_path(struct context *context, const struct pt_mapping *mapping,
 	return 0;
 }
 
-static int add_map_entry(struct context *context, const struct pt_mapping *mapping,
-	const struct pt_map_entry *entry)
+static int add_map_entry(
+	struct context *context, const struct pt_mapping *mapping, const struct pt_map_entry *entry)
 {
 	PT_FREE char *copy = strdup(entry->path);
 	bool first = true;
@@ -149,8 +152,8 @@ static int add_map_entry(struct context *context, const struct pt_mapping *mappi
 	return add_alternative(context, entry->path);
 }
 
-static int add_mapping(struct context *context, const struct pt_mappings *mappings,
-	const char *node)
+static int add_mapping(
+	struct context *context, const struct pt_mappings *mappings, const char *node)
 {
 	struct pt_assignment *assignment = context->assignment;
 	const char *id = assignment->entry.mapping;
@@ -232,8 +235,8 @@ int pt_resolve(const struct pt_host *host, const struct pt_mappings *mappings, c
 }
 
 /* Whether an entry chosen before, or this one itself, has the function. */
-static bool used_by_guest(const struct pt_assignment *assignment, size_t count,
-	const struct pt_bdf *bdf)
+static bool used_by_guest(
+	const struct pt_assignment *assignment, size_t count, const struct pt_bdf *bdf)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct pt_alternative *chosen;
@@ -249,8 +252,8 @@ static bool used_by_guest(const struct pt_assignment *assignment, size_t count,
 	return false;
 }
 
-static bool overlaps(const struct pt_assignment *all, size_t before,
-	const struct pt_alternative *alternative)
+static bool overlaps(
+	const struct pt_assignment *all, size_t before, const struct pt_alternative *alternative)
 {
 	pt_foreach (id, alternative->id, alternative->count) {
 		if (used_by_guest(all, before, id))

@@ -56,7 +56,6 @@ typedef bool pt_choice_free(void *data, const struct pt_assignment *assignment,
  * NULL: only what this guest uses itself counts. Sets chosen, or problem where nothing is left or a
  * function is assigned twice; the others go on. True when all were chosen.
  */
-bool pt_choose(struct pt_assignment *assignment, size_t count, pt_choice_free *is_free,
-	void *data);
+bool pt_choose(struct pt_assignment *assignment, size_t count, pt_choice_free *is_free, void *data);
 
 #endif

@@ -27,12 +27,14 @@ static void say_dropped(const struct pt_rule *rule, const struct pt_facts *facts
 			continue;
 		pt_rule_found(rule, findings,
 			pt_format("%s", pt_entry_label(dropped->index, label)),
-			pt_format("'%s': %s; Proxmox VE drops the line and starts the guest without "
-				  "this device",
+			pt_format(
+				"'%s': %s; Proxmox VE drops the line and starts the guest without "
+				"this device",
 				dropped->value, dropped->why),
-			pt_format(unknown_key ? "correct the key, or update this node if the key is "
-						"one of a newer version"
-					      : "correct it with 'qm set %u --%s VALUE'",
+			pt_format(unknown_key
+					  ? "correct the key, or update this node if the key is "
+					    "one of a newer version"
+					  : "correct it with 'qm set %u --%s VALUE'",
 				facts->guest->vmid, label));
 	}
 }
@@ -72,8 +74,9 @@ PT_RULE(pt_rule_legacy_igd_twice)
 			continue;
 		if (first)
 			pt_rule_found(rule, findings, pt_subject_entry(assignment),
-				pt_format("legacy-igd=1, which %s has already: a guest can have one "
-					  "such device",
+				pt_format(
+					"legacy-igd=1, which %s has already: a guest can have one "
+					"such device",
 					PT_LABEL(first)),
 				pt_format("take legacy-igd=1 out of one of them"));
 		else
@@ -141,8 +144,8 @@ PT_RULE(pt_rule_legacy_igd)
 }
 
 /* Whether the companion is a sibling of an assigned function 0, left out of its entry. */
-static const struct pt_taken *function_0_of(const struct pt_facts *facts,
-	const struct pt_taken *companion)
+static const struct pt_taken *function_0_of(
+	const struct pt_facts *facts, const struct pt_taken *companion)
 {
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		if (!taken->companion && taken->bdf.function == 0 &&

@@ -2,8 +2,8 @@
 /* What the assigned functions are. */
 #include "pve/rules.h"
 
-static const struct pt_function *function_of(const struct pt_facts *facts,
-	const struct pt_taken *taken)
+static const struct pt_function *function_of(
+	const struct pt_facts *facts, const struct pt_taken *taken)
 {
 	return pt_inventory_find(&facts->inventory, &taken->bdf);
 }
@@ -71,8 +71,9 @@ PT_RULE(pt_rule_companions)
 		if (!taken->companion || !function || is_sibling_of_function_0(facts, taken))
 			continue;
 		pt_rule_found(rule, findings, pt_subject_function(facts, taken),
-			pt_format("is not assigned, but shares IOMMU group %d with a device that is, "
-				  "so it leaves the host (%s) while the guest runs",
+			pt_format(
+				"is not assigned, but shares IOMMU group %d with a device that is, "
+				"so it leaves the host (%s) while the guest runs",
 				function->group, function->driver ? function->driver : "no driver"),
 			pt_format("move one of the cards to another slot if the host needs it"));
 	}
@@ -88,8 +89,8 @@ static bool has_function(const struct pt_alternative *alternative, const struct 
 }
 
 /* A VF of a PF that the same alternative holds, in the same slot; NULL: none. */
-static const struct pt_function *caught_vf(const struct pt_facts *facts,
-	const struct pt_alternative *alternative)
+static const struct pt_function *caught_vf(
+	const struct pt_facts *facts, const struct pt_alternative *alternative)
 {
 	pt_foreach (id, alternative->id, alternative->count) {
 		const struct pt_function *function = pt_inventory_find(&facts->inventory, id);
@@ -152,8 +153,9 @@ PT_RULE(pt_rule_pf_with_vfs)
 			use = vf_use(facts, &function->vf[i]);
 		if (use)
 			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
-				pt_format("has %zu virtual functions, which taking it destroys, and "
-					  "one is in use: %s",
+				pt_format(
+					"has %zu virtual functions, which taking it destroys, and "
+					"one is in use: %s",
 					function->vf_count, use),
 				pt_format("end that use first, or pass a virtual function through "
 					  "instead"));

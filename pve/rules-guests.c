@@ -19,8 +19,9 @@ PT_RULE(pt_rule_claimed)
 		if (taken && owner->kind == PT_OWNER_CLAIM)
 			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
 				pt_format("is claimed by guest %llu", owner->vmid),
-				pt_format("stop guest %llu; if it does not run, 'pve-ptconf release "
-					  "%llu' returns its devices",
+				pt_format(
+					"stop guest %llu; if it does not run, 'pve-ptconf release "
+					"%llu' returns its devices",
 					owner->vmid, owner->vmid));
 	}
 }
@@ -52,10 +53,11 @@ PT_RULE(pt_rule_running)
 		if (!taken || owner->kind != PT_OWNER_OPEN)
 			continue;
 		pt_rule_found(rule, findings, pt_subject_function(facts, taken),
-			owner->vmid ? pt_format("its IOMMU group is open in guest %llu (process %d)",
-					      owner->vmid, owner->pid)
-				    : pt_format("its IOMMU group is open in process %d (%s)",
-					      owner->pid, owner->name),
+			owner->vmid
+				? pt_format("its IOMMU group is open in guest %llu (process %d)",
+					  owner->vmid, owner->pid)
+				: pt_format("its IOMMU group is open in process %d (%s)",
+					  owner->pid, owner->name),
 			owner->vmid ? pt_format("stop guest %llu first", owner->vmid)
 				    : pt_format("end that process first"));
 	}

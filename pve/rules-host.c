@@ -12,14 +12,17 @@ static char *iommu_remedy(const struct pt_facts *facts)
 		return pt_format("the kernel command line switches it off: take the =off out "
 				 "and reboot");
 	if (facts->has_dmar && !strstr(cmdline, "intel_iommu=on"))
-		return pt_format("the firmware offers VT-d (ACPI table DMAR): add intel_iommu=on to "
-				 "the kernel command line and reboot");
+		return pt_format(
+			"the firmware offers VT-d (ACPI table DMAR): add intel_iommu=on to "
+			"the kernel command line and reboot");
 	if (facts->has_dmar || facts->has_ivrs)
-		return pt_format("the firmware offers one (ACPI table %s) and the command line does "
-				 "not hinder it: look for DMAR or AMD-Vi in the kernel log",
+		return pt_format(
+			"the firmware offers one (ACPI table %s) and the command line does "
+			"not hinder it: look for DMAR or AMD-Vi in the kernel log",
 			facts->has_dmar ? "DMAR" : "IVRS");
-	return pt_format("the firmware offers none: enable VT-d (Intel) or AMD-Vi/IOMMU (AMD) in its "
-			 "set-up");
+	return pt_format(
+		"the firmware offers none: enable VT-d (Intel) or AMD-Vi/IOMMU (AMD) in its "
+		"set-up");
 }
 
 PT_RULE(pt_rule_iommu_disabled)

@@ -51,8 +51,7 @@ void pt_rules_run(const struct pt_facts *facts, struct pt_findings *findings)
 void pt_rule_found(const struct pt_rule *rule, struct pt_findings *findings, char *subject,
 	char *message, char *hint)
 {
-	pt_findings_add(
-		findings, rule->tag, rule->severity, rule->refusal, subject, message, hint);
+	pt_findings_add(findings, rule->tag, rule->severity, rule->refusal, subject, message, hint);
 }
 
 char *pt_subject_entry(const struct pt_assignment *assignment)
@@ -62,6 +61,6 @@ char *pt_subject_entry(const struct pt_assignment *assignment)
 
 char *pt_subject_function(const struct pt_facts *facts, const struct pt_taken *taken)
 {
-	return pt_format("%s: %s", PT_LABEL(&facts->assignment[taken->assignment]),
-		PT_BDF(&taken->bdf));
+	return pt_format(
+		"%s: %s", PT_LABEL(&facts->assignment[taken->assignment]), PT_BDF(&taken->bdf));
 }

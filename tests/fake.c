@@ -340,8 +340,10 @@ static void add_mdev_types(struct fake *fake, const char *addr, struct json_obje
 	PT_FREE char *dir = pt_format("/sys/bus/pci/devices/%s/mdev_supported_types", addr);
 
 	fake_dir(fake, dir);
-	json_object_object_foreach(types, type, values) {
-		json_object_object_foreach(values, key, value) {
+	json_object_object_foreach(types, type, values)
+	{
+		json_object_object_foreach(values, key, value)
+		{
 			PT_FREE char *path = pt_format("%s/%s/%s", dir, type, key);
 
 			if (path)
@@ -357,7 +359,8 @@ static void add_extras(struct fake *fake, const char *addr, struct json_object *
 	if (json_object_object_get_ex(function, "mdev_types", &extra))
 		add_mdev_types(fake, addr, extra);
 	if (json_object_object_get_ex(function, "nvidia", &extra)) {
-		json_object_object_foreach(extra, file, text) {
+		json_object_object_foreach(extra, file, text)
+		{
 			PT_FREE char *name = pt_format("nvidia/%s", file);
 
 			device_file(fake, addr, name, json_object_get_string(text));
@@ -368,7 +371,8 @@ static void add_extras(struct fake *fake, const char *addr, struct json_object *
 			device_file(fake, addr, file2, json_object_get_string(text2));
 	}
 	if (json_object_object_get_ex(function, "links", &extra)) {
-		json_object_object_foreach(extra, name3, target3) {
+		json_object_object_foreach(extra, name3, target3)
+		{
 			const char *base = strrchr(json_object_get_string(target3), '/');
 
 			if (pt_streq(name3, "iommu_group") && base)
@@ -451,7 +455,8 @@ static void add_function(struct fake *fake, struct json_object *function)
 
 static void add_group_extra(struct fake *fake, struct json_object *groups)
 {
-	json_object_object_foreach(groups, group, names) {
+	json_object_object_foreach(groups, group, names)
+	{
 		for (size_t i = 0; i < json_object_array_length(names); i++) {
 			PT_FREE char *path = pt_format("/sys/kernel/iommu_groups/%s/devices/%s",
 				group, json_object_get_string(json_object_array_get_idx(names, i)));

@@ -2,6 +2,19 @@
 # Building and running the tests.
 
 FAKE := $(call objects,tests/fake.c)
+BUILD_LIST := debian/control
+LAB_LIST := tests/lab/packages
+LINT_LIST := tests/lint/packages
+
+demo: ## install what is missing, build, and watch a guest take a card and give it back
+	$(Q)tests/ensure-packages $(BUILD_LIST) $(LAB_LIST)
+	$(Q)$(MAKE) -s all lab-programs
+	$(Q)tests/lab/run --show tests/lab/demo
+
+check: ## install what is missing, build, and run every test
+	$(Q)tests/ensure-packages $(BUILD_LIST) $(LAB_LIST)
+	$(Q)$(MAKE) -s all lab-programs $(BUILD)/conformance
+	$(Q)tests/check $(BUILD)
 
 $(BUILD)/conformance: $(call objects,$(wildcard tests/conformance/*.c)) $(FAKE) $(CORE)
 	$(call say,LD,$@)
@@ -42,4 +55,41 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(FAKE) $(call objects,$(HOOK)) \
 
 unit: $(UNIT) all ## run the unit tests
 	$(Q)tests/unit/run $(UNIT)
+
+lint: ## format, static analysis, rules of the house
+	$(Q)tests/ensure-packages $(BUILD_LIST) $(LINT_LIST)
+	$(Q)tests/lint/run
+
+SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+asan: ## unit tests, conformance and short fuzzing under the sanitizers
+	$(Q)tests/ensure-packages $(BUILD_LIST) $(LINT_LIST)
+	$(Q)$(MAKE) -s BUILD=build-asan CFLAGS="$(SANITIZE)" LDFLAGS="$(SANITIZE)" unit conformance
+	$(Q)$(MAKE) -s fuzz
+
+coverage: ## lines of lib, pve and hook that the unit tests and conformance reach; 85 % at least
+	$(Q)tests/ensure-packages $(BUILD_LIST) $(LINT_LIST)
+	$(Q)find build-coverage -name '*.gcda' -delete 2>/dev/null || :
+	$(Q)$(MAKE) -s BUILD=build-coverage CFLAGS="-O0 -g --coverage -D_exit=pt_covered_exit" \
+		LDFLAGS="--coverage build-coverage/tests/coverage.o" build-coverage/tests/coverage.o
+	$(Q)$(MAKE) -s BUILD=build-coverage CFLAGS="-O0 -g --coverage -D_exit=pt_covered_exit" \
+		LDFLAGS="--coverage build-coverage/tests/coverage.o" unit conformance
+	$(Q)gcovr --root . --object-directory build-coverage --exclude-throw-branches \
+		--filter 'lib/' --filter 'pve/' --filter 'hook/' --fail-under-line 85
+
+FUZZERS := $(patsubst tests/fuzz/%.c,build-fuzz/%,$(wildcard tests/fuzz/*.c))
+FUZZ_SECONDS ?= 10
+build-fuzz/%: tests/fuzz/%.c $(LIB) $(PVE)
+	$(call say,FUZZ,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)clang -std=gnu17 -D_GNU_SOURCE -I. $(PACKAGE_CFLAGS) -O1 -g \
+		-fsanitize=fuzzer,address,undefined -o $@ $(filter %.c,$^) $(LIBS)
+
+fuzz: $(FUZZERS) ## fuzz every parser for FUZZ_SECONDS each
+	$(Q)for fuzzer in $(FUZZERS); do \
+		mkdir -p $$fuzzer.corpus; \
+		$$fuzzer -max_total_time=$(FUZZ_SECONDS) -timeout=5 -verbosity=0 -print_final_stats=0 \
+			-artifact_prefix=$$fuzzer- $$fuzzer.corpus tests/fuzz/seeds/$$(basename $$fuzzer) \
+			>$$fuzzer.log 2>&1 || { tail -n 40 $$fuzzer.log; exit 1; }; \
+		echo "  $$(basename $$fuzzer): nothing found in $(FUZZ_SECONDS) s"; \
+	done
 .SECONDARY:

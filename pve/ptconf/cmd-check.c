@@ -15,10 +15,10 @@ static int print(const struct pt_cli *cli, const struct pt_findings *findings, s
 		return pt_output_findings(findings, subject, err);
 	json = json_object_new_object();
 	json_object_object_add(json, "vmid", json_object_new_int64(cli->vmid));
-	json_object_object_add(json, "errors",
-		json_object_new_uint64(pt_findings_count(findings, PT_ERROR)));
-	json_object_object_add(json, "warnings",
-		json_object_new_uint64(pt_findings_count(findings, PT_WARNING)));
+	json_object_object_add(
+		json, "errors", json_object_new_uint64(pt_findings_count(findings, PT_ERROR)));
+	json_object_object_add(
+		json, "warnings", json_object_new_uint64(pt_findings_count(findings, PT_WARNING)));
 	json_object_object_add(json, "findings", pt_findings_to_json(findings));
 	return pt_output_json(json, cli->format, err);
 }

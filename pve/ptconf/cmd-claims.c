@@ -26,10 +26,9 @@ static void add_rows(const struct pt_cli *cli, struct pt_table *table, const str
 	pt_foreach (function, claim->function, claim->count)
 		pt_table_row(table,
 			(const char *const[]){claim->owner, runs ? "runs" : "stopped",
-				pt_claim_state_name(claim->state),
-				format_time(claim->since, since), function->label,
-				PT_BDF(&function->bdf), function->driver, function->override,
-				function->error});
+				pt_claim_state_name(claim->state), format_time(claim->since, since),
+				function->label, PT_BDF(&function->bdf), function->driver,
+				function->override, function->error});
 }
 
 static int print(const struct pt_cli *cli, const struct pt_table *table, struct json_object *json,

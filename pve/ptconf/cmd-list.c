@@ -12,13 +12,13 @@ static int compare_groups(const void *a, const void *b)
 	return pt_bdf_compare(&(*x)->bdf, &(*y)->bdf);
 }
 
-static void add_row(struct pt_table *table, struct pt_pcinames *names,
-	const struct pt_function *function)
+static void add_row(
+	struct pt_table *table, struct pt_pcinames *names, const struct pt_function *function)
 {
 	char group[16] = "-", id[PT_PCI_PAIR_TEXT], name[256];
-	const char *reset = !function->has_reset	? "none"
-			    : function->reset_methods	? function->reset_methods
-							: "yes";
+	const char *reset = !function->has_reset      ? "none"
+			    : function->reset_methods ? function->reset_methods
+						      : "yes";
 
 	if (function->group != PT_GROUP_NONE)
 		snprintf(group, sizeof(group), "%d", function->group);
@@ -28,8 +28,8 @@ static void add_row(struct pt_table *table, struct pt_pcinames *names,
 			pt_pciname(names, function, name, sizeof(name))});
 }
 
-static int print_text(const struct pt_inventory *inventory, struct pt_pcinames *names,
-	struct pt_err *err)
+static int print_text(
+	const struct pt_inventory *inventory, struct pt_pcinames *names, struct pt_err *err)
 {
 	static const char *const header[] = {
 		"GROUP", "FUNCTION", "ID", "DRIVER", "OVERRIDE", "RESET", "NAME"};

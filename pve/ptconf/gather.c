@@ -31,10 +31,8 @@ static int read_config(struct pt_cli *cli, const struct pt_guest_query *query,
 
 static int read_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *err)
 {
-	struct pt_guest_query query = {.vmid = cli->vmid,
-		.node = cli->node,
-		.view = cli->view,
-		.snapshot = cli->snapshot};
+	struct pt_guest_query query = {
+		.vmid = cli->vmid, .node = cli->node, .view = cli->view, .snapshot = cli->snapshot};
 
 	if (cli->config)
 		return read_config(cli, &query, ret, err);

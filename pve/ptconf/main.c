@@ -27,8 +27,9 @@ static const struct verb {
 } verbs[] = {
 	{"check", "VMID [--current] [--snapshot NAME] [--source auto|api|file] [--config FILE]",
 		true, GUEST_OPTIONS, pt_cmd_check, "tell what would go wrong at the guest's start"},
-	{"show", "VMID [--current] [--snapshot NAME] [--source auto|api|file] [--config FILE]", true,
-		GUEST_OPTIONS, pt_cmd_show, "show which functions a start would take, and why"},
+	{"show", "VMID [--current] [--snapshot NAME] [--source auto|api|file] [--config FILE]",
+		true, GUEST_OPTIONS, pt_cmd_show,
+		"show which functions a start would take, and why"},
 	{"list", "", false, OPTION_ROOT, pt_cmd_list, "list the host's functions by IOMMU group"},
 	{"claims", "", false, OPTION_ROOT, pt_cmd_claims, "list what guests hold, and its origin"},
 	{"release", "VMID", true, 0, pt_cmd_release, "return what a guest that does not run holds"},
@@ -129,8 +130,8 @@ static int parse(int argc, char **argv, struct pt_cli *cli, const struct verb **
 			return PT_EXIT_OK;
 		}
 		if (option == '?')
-			return wrong("unknown option, or one without its value: ",
-				argv[optind - 1]);
+			return wrong(
+				"unknown option, or one without its value: ", argv[optind - 1]);
 		given |= option;
 		if (!take_option(cli, option, optarg))
 			return wrong("not a value for this option: ", optarg);

@@ -121,7 +121,7 @@ int pt_output_findings(const struct pt_findings *findings, const char *subject, 
 			putchar('\n');
 		}
 	}
-	printf("%s: %zu error%s, %zu warning%s\n", subject, errors, errors == 1 ? "" : "s", warnings,
-		warnings == 1 ? "" : "s");
+	printf("%s: %zu error%s, %zu warning%s\n", subject, errors, errors == 1 ? "" : "s",
+		warnings, warnings == 1 ? "" : "s");
 	return flush(err);
 }

@@ -73,9 +73,9 @@ static struct answer guest_config(const struct server *server, struct MHD_Connec
 	struct json_object *json;
 	size_t length;
 
-	query.view = snapshot			? PT_VIEW_SNAPSHOT
-		     : pt_streq(current, "1")	? PT_VIEW_CURRENT
-						: PT_VIEW_NEXT;
+	query.view = snapshot		      ? PT_VIEW_SNAPSHOT
+		     : pt_streq(current, "1") ? PT_VIEW_CURRENT
+					      : PT_VIEW_NEXT;
 	if (!pt_vmid_parse(vmid, &query.vmid) || !pt_node_name_valid(node))
 		return refuse(MHD_HTTP_BAD_REQUEST);
 	if (read_config(server, node, vmid, &text, &length) < 0 ||
@@ -83,8 +83,8 @@ static struct answer guest_config(const struct server *server, struct MHD_Connec
 		return refuse(MHD_HTTP_INTERNAL_SERVER_ERROR);
 	json = json_object_new_object();
 	pt_foreach (key, guest->key, guest->count)
-		json_object_object_add(json, key->key,
-			json_object_new_string_len(key->value, (int)key->length));
+		json_object_object_add(
+			json, key->key, json_object_new_string_len(key->value, (int)key->length));
 	add_digest(json, text, length);
 	return give(json);
 }
@@ -200,8 +200,8 @@ static struct answer hardware(const struct server *server)
 	return give(list);
 }
 
-static struct answer answer(const struct server *server, struct MHD_Connection *connection,
-	const char *url)
+static struct answer answer(
+	const struct server *server, struct MHD_Connection *connection, const char *url)
 {
 	char node[64], vmid[16];
 	int end = 0;
@@ -269,9 +269,9 @@ static int serve(struct server *server, uint16_t port)
 	struct sockaddr_in address = {.sin_family = AF_INET,
 		.sin_port = htons(port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct MHD_Daemon *daemon = MHD_start_daemon(
-		MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION, 0, NULL, NULL,
-		handle, server, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_END);
+	struct MHD_Daemon *daemon =
+		MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION, 0,
+			NULL, NULL, handle, server, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_END);
 
 	if (!daemon) {
 		perror("apid: cannot listen");

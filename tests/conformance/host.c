@@ -12,8 +12,8 @@
 #include "tests/conformance/verdicts.h"
 #include "tests/fake.h"
 
-static bool make_host(const struct suite_context *context, struct json_object *input,
-	struct fake *fake)
+static bool make_host(
+	const struct suite_context *context, struct json_object *input, struct fake *fake)
 {
 	struct json_object *tree = member(context->trees, member_text(input, "sysfs"));
 
@@ -111,8 +111,8 @@ static bool same_set(char **name, size_t count, struct json_object *theirs)
 }
 
 /* What is bound along with a function: the group's PCI members less bridges. */
-static int list_touched(const struct fake *fake, const struct pt_group *group,
-	struct pt_names *touched)
+static int list_touched(
+	const struct fake *fake, const struct pt_group *group, struct pt_names *touched)
 {
 	pt_foreach (bdf, group->function, group->function_count) {
 		struct pt_function function = {0};
@@ -148,15 +148,16 @@ static bool group_agrees(const struct fake *fake, const char *device, struct jso
 
 static bool groups_agree(const struct fake *fake, struct json_object *expected)
 {
-	json_object_object_foreach(expected, device, group) {
+	json_object_object_foreach(expected, device, group)
+	{
 		if (!group_agrees(fake, device, group))
 			return false;
 	}
 	return true;
 }
 
-static bool resolved_agrees(const struct fake *fake, struct json_object *input,
-	struct json_object *output)
+static bool resolved_agrees(
+	const struct fake *fake, struct json_object *input, struct json_object *output)
 {
 	struct pt_inventory PT_INVENTORY inventory = {0};
 	struct pt_mappings PT_MAPPINGS mappings = {0};
@@ -179,14 +180,14 @@ static bool resolved_agrees(const struct fake *fake, struct json_object *input,
 	     !assignment.problem.tag;
 	agrees = ok == expected;
 	if (ok && agrees)
-		agrees = same_ids(alternatives_to_json(&assignment),
-			member(member(output, "result"), "ids"));
+		agrees = same_ids(
+			alternatives_to_json(&assignment), member(member(output, "result"), "ids"));
 	pt_assignment_clear(&assignment);
 	return agrees;
 }
 
-bool resolve_agrees(const struct suite_context *context, struct json_object *input,
-	struct json_object *output)
+bool resolve_agrees(
+	const struct suite_context *context, struct json_object *input, struct json_object *output)
 {
 	struct fake fake;
 	bool agrees;
@@ -243,8 +244,7 @@ static int reserve_one(const struct vm *vm, struct pt_reservations *list, const 
 	unsigned int vmid, int64_t *timeout, const int64_t *pid)
 {
 	const struct pt_reservation *found = pt_reservation_find(list, id);
-	struct pt_reservation *slot =
-		found ? &list->reservation[found - list->reservation] : NULL;
+	struct pt_reservation *slot = found ? &list->reservation[found - list->reservation] : NULL;
 	int running = slot ? pt_guest_pid(vm->fake.host, (unsigned int)slot->vmid) : 0;
 
 	if (pt_reservation_judge(slot, vmid, vm->now, running) != PT_RESERVATION_FREE)
@@ -283,8 +283,9 @@ static int reserve(struct vm *vm, struct json_object *ids, unsigned int vmid, in
 		return 0;
 	pt_reservations_parse(vm->reservations ? vm->reservations : "", &list);
 	for (size_t i = 0; r == 0 && i < count; i++)
-		r = reserve_one(vm, &list, json_object_get_string(json_object_array_get_idx(ids, i)),
-			vmid, timeout, pid);
+		r = reserve_one(vm, &list,
+			json_object_get_string(json_object_array_get_idx(ids, i)), vmid, timeout,
+			pid);
 	if (r == 0)
 		set_reservations(vm, &list);
 	return r < 0 ? r : 0;
@@ -324,8 +325,8 @@ static bool vgpu_available(const struct vm *vm, const struct pt_bdf *bdf, const 
 		return false;
 	if (pt_streq(current, type))
 		return true;
-	if (pt_host_read(vm->fake.host, pt_pci_path(bdf, "nvidia/creatable_vgpu_types", path), 65536,
-		    &creatable, NULL) < 0)
+	if (pt_host_read(vm->fake.host, pt_pci_path(bdf, "nvidia/creatable_vgpu_types", path),
+		    65536, &creatable, NULL) < 0)
 		return false;
 	for (line = strtok_r(creatable, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		size_t length = strcspn(line, " \t:");
@@ -618,16 +619,15 @@ static bool op_agrees(struct vm *vm, struct json_object *op, struct json_object 
 	bool is_start = pt_streq(member_text(op, "op"), "start");
 
 	pt_names_free(&vm->touched);
-	if (!run_op(vm, op, expected, ok) ||
-		*ok != json_object_get_boolean(member(expected, "ok")))
+	if (!run_op(vm, op, expected, ok) || *ok != json_object_get_boolean(member(expected, "ok")))
 		return false;
 	/* after a failed start PVE's clean-up drops this guest's lines */
 	return (is_start && !*ok) ||
 	       pt_streq(vm->reservations, member_text(expected, "reservations_after"));
 }
 
-static bool ops_agree(struct vm *vm, struct json_object *ops, struct json_object *expected,
-	bool *all_ok)
+static bool ops_agree(
+	struct vm *vm, struct json_object *ops, struct json_object *expected, bool *all_ok)
 {
 	for (size_t i = 0; ops && i < json_object_array_length(ops); i++) {
 		bool ok;
@@ -653,7 +653,8 @@ static bool parse_devices(struct vm *vm, const char *node)
 
 		if (!value || !pt_hostpci_is_set(value))
 			continue;
-		if (pt_hostpci_parse(i, value, strlen(value), PT_TEXT_BYTES, &slot->entry, NULL) < 0)
+		if (pt_hostpci_parse(i, value, strlen(value), PT_TEXT_BYTES, &slot->entry, NULL) <
+			0)
 			return false;
 		vm->facts.count++;
 		if (pt_resolve(vm->fake.host, &vm->mappings, node, &vm->facts.inventory, slot,
@@ -682,8 +683,8 @@ static bool parse_agrees(const struct vm *vm, bool ok, struct json_object *expec
 	return !ok || vm->facts.count == (size_t)json_object_object_length(devices);
 }
 
-static bool config_agrees(struct vm *vm, struct json_object *input, struct json_object *result,
-	bool *all_ok)
+static bool config_agrees(
+	struct vm *vm, struct json_object *input, struct json_object *result, bool *all_ok)
 {
 	struct pt_guest_query query = {
 		.vmid = vm->vmid, .node = member_text(input, "node"), .view = PT_VIEW_CURRENT};
@@ -706,8 +707,7 @@ static bool config_agrees(struct vm *vm, struct json_object *input, struct json_
 	*all_ok = choose(vm, true);
 	if (*all_ok != json_object_get_boolean(member(member(result, "choose_dry"), "ok")))
 		return false;
-	return !*all_ok ||
-	       choice_agrees(vm, member(member(result, "choose_dry"), "devices"));
+	return !*all_ok || choice_agrees(vm, member(member(result, "choose_dry"), "devices"));
 }
 
 static bool case_agrees(struct vm *vm, struct json_object *input, struct json_object *output)
@@ -744,15 +744,16 @@ static void make_processes(struct vm *vm, struct json_object *input)
 	}
 	if (!member(input, "pidfiles"))
 		return;
-	json_object_object_foreach(member(input, "pidfiles"), vmid, file) {
+	json_object_object_foreach(member(input, "pidfiles"), vmid, file)
+	{
 		PT_FREE char *path = pt_format(PT_PVE_RUN "/%s.pid", vmid);
 
 		fake_file(&vm->fake, path, member_text(file, "content"));
 	}
 }
 
-bool vm_agrees(const struct suite_context *context, struct json_object *input,
-	struct json_object *output)
+bool vm_agrees(
+	const struct suite_context *context, struct json_object *input, struct json_object *output)
 {
 	const char *cfg = member_text(input, "pci_cfg");
 	const char *reservations = member_text(input, "reservations");

@@ -12,8 +12,8 @@ static struct json_object *load(const char *dir, const char *name)
 	return json;
 }
 
-static bool case_agrees(const struct suite_context *context, suite_agrees *agrees,
-	struct json_object *test)
+static bool case_agrees(
+	const struct suite_context *context, suite_agrees *agrees, struct json_object *test)
 {
 	struct json_object *variants = member(test, "variants");
 

@@ -19,8 +19,8 @@ static bool get_value(struct json_object *input, struct value *ret)
 	const char *encoded = member_text(input, "value_b64");
 	int length;
 
-	ret->encoding = pt_streq(member_text(input, "encoding"), "chars") ? PT_TEXT_CHARS
-									  : PT_TEXT_BYTES;
+	ret->encoding =
+		pt_streq(member_text(input, "encoding"), "chars") ? PT_TEXT_CHARS : PT_TEXT_BYTES;
 	if (plain) {
 		ret->length = (size_t)json_object_get_string_len(plain);
 		ret->text = malloc(ret->length + 1);
@@ -33,8 +33,8 @@ static bool get_value(struct json_object *input, struct value *ret)
 	ret->text = malloc(strlen(encoded) + 1);
 	if (!ret->text)
 		return false;
-	length = EVP_DecodeBlock((unsigned char *)ret->text, (const unsigned char *)encoded,
-		(int)strlen(encoded));
+	length = EVP_DecodeBlock(
+		(unsigned char *)ret->text, (const unsigned char *)encoded, (int)strlen(encoded));
 	if (length < 0)
 		return false;
 	for (const char *end = encoded + strlen(encoded); end > encoded && end[-1] == '='; end--)
@@ -82,8 +82,8 @@ static bool kept_agrees(const struct value *value, struct json_object *line)
 	return pt_streq(pt_guest_get(guest, "hostpci0"), expected);
 }
 
-bool property_agrees(const struct suite_context *context, struct json_object *input,
-	struct json_object *output)
+bool property_agrees(
+	const struct suite_context *context, struct json_object *input, struct json_object *output)
 {
 	struct pt_props PT_PROPS props = {0};
 	struct value value = {0};
@@ -204,7 +204,8 @@ static struct json_object *config_to_json(const struct pt_mappings *mappings, co
 
 	pt_foreach (mapping, mappings->mapping, mappings->count) {
 		json_object_object_add(ids, mapping->id, mapping_to_json(mapping));
-		json_object_object_add(order, mapping->id, json_object_new_int((int)mapping->order));
+		json_object_object_add(
+			order, mapping->id, json_object_new_int((int)mapping->order));
 	}
 	digest(text, hash);
 	json_object_object_add(json, "digest", json_object_new_string(hash));
@@ -228,8 +229,8 @@ static struct json_object *without_wording(struct json_object *result)
 	return copy;
 }
 
-bool mappingcfg_agrees(const struct suite_context *context, struct json_object *input,
-	struct json_object *output)
+bool mappingcfg_agrees(
+	const struct suite_context *context, struct json_object *input, struct json_object *output)
 {
 	const char *text = member_text(input, "pci_cfg");
 	struct pt_mappings PT_MAPPINGS mappings = {0};
@@ -244,7 +245,8 @@ bool mappingcfg_agrees(const struct suite_context *context, struct json_object *
 	agrees = json_object_equal(result, expected_result);
 	json_object_put(expected_result);
 	json_object_put(result);
-	json_object_object_foreach(member(output, "node_mappings"), node, expected) {
+	json_object_object_foreach(member(output, "node_mappings"), node, expected)
+	{
 		result = node_to_json(&mappings, node);
 		agrees = agrees && json_object_equal(result, expected);
 		json_object_put(result);

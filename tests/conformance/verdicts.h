@@ -12,8 +12,8 @@ struct suite_context {
 };
 
 /* Whether our answer to input agrees with output, one of PVE's own. */
-typedef bool suite_agrees(const struct suite_context *context, struct json_object *input,
-	struct json_object *output);
+typedef bool suite_agrees(
+	const struct suite_context *context, struct json_object *input, struct json_object *output);
 suite_agrees property_agrees, resolve_agrees, vm_agrees, mappingcfg_agrees;
 
 /* A member of an object; NULL when it is null or missing. */

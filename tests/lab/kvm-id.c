@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <string.h>
 
-typedef int start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void),
-	void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
+typedef int start_main(int (*main)(int, char **, char **), int argc, char **argv,
+	void (*init)(void), void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
 start_main __libc_start_main;
 
 int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void),

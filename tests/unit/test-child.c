@@ -134,7 +134,8 @@ static void refuses_too_many_descriptors(void **state)
 	struct pt_err err;
 
 	(void)state;
-	assert_int_equal(pt_child_start(&child, sleeps, NULL, keep, PT_ARRAY_SIZE(keep), false, &err),
+	assert_int_equal(
+		pt_child_start(&child, sleeps, NULL, keep, PT_ARRAY_SIZE(keep), false, &err),
 		-EINVAL);
 	assert_holds(err.text, "too many descriptors");
 }

@@ -5,8 +5,8 @@
 #include "lib/json.h"
 #include "tests/unit/unit.h"
 
-static struct pt_claim *claim_of(struct fake *fake, const char *owner, const char *first,
-	const char *second)
+static struct pt_claim *claim_of(
+	struct fake *fake, const char *owner, const char *first, const char *second)
 {
 	const char *const names[] = {first, second};
 	struct pt_claim *claim = NULL;
@@ -30,7 +30,8 @@ static void origins_are_recorded_once(void **state)
 	struct pt_bdf bdf = bdf_of("0000:02:00.0");
 	struct pt_function function = {0};
 
-	fake_link(fake, "/sys/bus/pci/devices/0000:02:00.0/driver", "/sys/bus/pci/drivers/vfio-pci");
+	fake_link(
+		fake, "/sys/bus/pci/devices/0000:02:00.0/driver", "/sys/bus/pci/drivers/vfio-pci");
 	assert_int_equal(pt_function_read(fake->host, &bdf, &function, NULL), 0);
 	assert_int_equal(pt_claim_add(claim, &function, "hostpci7", true, NULL), 0);
 	assert_int_equal(claim->count, 1);
@@ -73,8 +74,8 @@ static void refuses(struct json_object *good, const char *path, const char *bad,
 	assert_int_equal(json_object_deep_copy(good, &copy, NULL), 0);
 	at = json_object_array_get_idx(json_object_object_get(copy, "functions"), 0);
 	if (pt_starts_with(path, "origin."))
-		json_object_object_add(json_object_object_get(at, "origin"), path + 7,
-			json_tokener_parse(bad));
+		json_object_object_add(
+			json_object_object_get(at, "origin"), path + 7, json_tokener_parse(bad));
 	else if (pt_starts_with(path, "."))
 		json_object_object_add(at, path + 1, json_tokener_parse(bad));
 	else

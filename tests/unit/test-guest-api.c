@@ -130,8 +130,8 @@ static void asks_for_what_it_needs(void **state)
 	assert_true(pt_guest_from_api(fake->host, &query, 600, &guest, NULL) < 0);
 	assert_true(read(server.heard, request, sizeof(request) - 1) > 0);
 	end(&server);
-	assert_holds(request,
-		"GET /api2/json/nodes/node1/qemu/100/config?snapshot=before HTTP/1.1\r\n");
+	assert_holds(
+		request, "GET /api2/json/nodes/node1/qemu/100/config?snapshot=before HTTP/1.1\r\n");
 	assert_holds(request, "Authorization: PVEAPIToken=" TOKEN "\r\n");
 	query.snapshot = "a&b";
 	assert_int_equal(pt_guest_from_api(fake->host, &query, 600, &guest, NULL), -EINVAL);
@@ -146,7 +146,8 @@ static void bad_replies_are_told(void **state)
 		const char *why;
 	} cases[] = {
 		{"HTTP/1.1 401 No ticket\r\nConnection: close\r\n\r\n", "401: the token is not"},
-		{"HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n", "give it the role PVEAuditor"},
+		{"HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n",
+			"give it the role PVEAuditor"},
 		{"HTTP/1.1 500 broken\r\nConnection: close\r\n\r\n", "HTTP status 500"},
 		{"HTTP/1.1 596 x\r\nConnection: close\r\n\r\n", "HTTP status 596"},
 		{"HTTP/1.1 302 x\r\nLocation: http://127.0.0.1:1/\r\nConnection: close\r\n\r\n",

@@ -77,8 +77,7 @@ static void a_missing_snapshot_is_told(void **state)
 	struct pt_err err = {0};
 
 	(void)state;
-	assert_int_equal(
-		pt_guest_parse(config, sizeof(config) - 1, &query, &guest, &err), -ENOENT);
+	assert_int_equal(pt_guest_parse(config, sizeof(config) - 1, &query, &guest, &err), -ENOENT);
 	assert_string_equal(err.text, "guest 100 has no snapshot 'after'");
 }
 
@@ -141,8 +140,8 @@ static void auto_falls_back_with_one_line(void **state)
 	struct pt_guest *guest = NULL;
 	struct pt_err err = {0};
 
-	assert_int_equal(pt_guest_read(fake->host, &query, PT_SOURCE_AUTO, 500, &guest, &err),
-		-ENOENT);
+	assert_int_equal(
+		pt_guest_read(fake->host, &query, PT_SOURCE_AUTO, 500, &guest, &err), -ENOENT);
 	assert_holds(err.text, "neither the API (no API token: there is no " PT_API_CONF);
 	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/100.conf", "hostpci0: 02:00.0\n");
 	assert_int_equal(pt_guest_read(fake->host, &query, PT_SOURCE_AUTO, 500, &guest, &err), 0);

@@ -2,12 +2,12 @@
 #include "lib/handover.h"
 #include "tests/unit/unit.h"
 
-#define GPU    "0000:01:00.0"
-#define AUDIO  "0000:01:00.1"
-#define DISK   "0000:02:00.0"
-#define DISK2  "0000:03:00.0"
-#define PF     "0000:04:00.0"
-#define BARE   "0000:05:00.0"
+#define GPU   "0000:01:00.0"
+#define AUDIO "0000:01:00.1"
+#define DISK  "0000:02:00.0"
+#define DISK2 "0000:03:00.0"
+#define PF    "0000:04:00.0"
+#define BARE  "0000:05:00.0"
 
 static void add(struct fake *fake, struct pt_claim *claim, const char *name)
 {
@@ -81,9 +81,13 @@ static void takes_and_returns(void **state)
 static void undoes_whatever_fails(void **state)
 {
 	static const char *const faults[][3] = {
-		{"override", GPU, "22"}, {"override", DISK2, "lie"}, {"unbind", AUDIO, "16"},
-		{"unbind", DISK, "lie"}, {"bind-vfio-pci", DISK2, "22"},
-		{"bind-vfio-pci", AUDIO, "exit"}, {"bind-vfio-pci", BARE, "lie"},
+		{"override", GPU, "22"},
+		{"override", DISK2, "lie"},
+		{"unbind", AUDIO, "16"},
+		{"unbind", DISK, "lie"},
+		{"bind-vfio-pci", DISK2, "22"},
+		{"bind-vfio-pci", AUDIO, "exit"},
+		{"bind-vfio-pci", BARE, "lie"},
 	};
 
 	for (size_t i = 0; i < PT_ARRAY_SIZE(faults); i++) {

@@ -163,9 +163,9 @@ static void tells_a_write_that_hangs(void **state)
 	struct pt_write write;
 
 	fake_fault(fake, "unbind", "0000:02:00.0", "hang");
-	assert_int_equal(pt_host_write_start(fake->host,
-				 "/sys/bus/pci/devices/0000:02:00.0/driver/unbind", "0000:02:00.0",
-				 -1, &write, &err),
+	assert_int_equal(
+		pt_host_write_start(fake->host, "/sys/bus/pci/devices/0000:02:00.0/driver/unbind",
+			"0000:02:00.0", -1, &write, &err),
 		0);
 	assert_int_equal(pt_host_write_wait(&write, pt_now_ms() + 100, &err), -ETIME);
 	assert_holds(err.text, "has not answered by the deadline");

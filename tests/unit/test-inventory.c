@@ -72,8 +72,8 @@ static void refuses(struct json_object *good, const char *key, const char *bad, 
 	functions = json_object_object_get(copy, "functions");
 	json_object_object_del(json_object_array_get_idx(functions, 0), key);
 	if (bad)
-		json_object_object_add(json_object_array_get_idx(functions, 0), key,
-			json_tokener_parse(bad));
+		json_object_object_add(
+			json_object_array_get_idx(functions, 0), key, json_tokener_parse(bad));
 	assert_int_equal(pt_inventory_from_json(copy, &inventory, &err), -EINVAL);
 	assert_holds(err.text, key);
 	assert_holds(err.text, why);

@@ -20,8 +20,8 @@ static void another_host_is_not_asked(void **state)
 
 	pt_module_look(fake->host, "no-such-driver", &module);
 	assert_int_equal(module.state, PT_MODULE_UNKNOWN);
-	assert_int_equal(pt_module_ensure(fake->host, "no-such-driver", pt_now_ms() + 1000, &err),
-		-ENOENT);
+	assert_int_equal(
+		pt_module_ensure(fake->host, "no-such-driver", pt_now_ms() + 1000, &err), -ENOENT);
 	assert_holds(err.text, "driver no-such-driver is not there");
 }
 

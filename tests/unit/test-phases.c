@@ -8,11 +8,11 @@
 #include "pve/paths.h"
 #include "tests/unit/unit.h"
 
-#define GPU	 "0000:01:00.0"
-#define AUDIO	 "0000:01:00.1"
-#define DISK	 "0000:02:00.0"
-#define CONFIG	 "/etc/pve/nodes/node1/qemu-server/100.conf"
-#define CLAIM	 PT_CLAIMS_DIR "/claims/100.json"
+#define GPU    "0000:01:00.0"
+#define AUDIO  "0000:01:00.1"
+#define DISK   "0000:02:00.0"
+#define CONFIG "/etc/pve/nodes/node1/qemu-server/100.conf"
+#define CLAIM  PT_CLAIMS_DIR "/claims/100.json"
 
 static struct pt_run run_of(struct fake *fake)
 {
@@ -206,7 +206,8 @@ static void what_does_not_come_back_is_told(void **state)
 	assert_int_equal(phase(fake, "pre-start"), 0);
 	fake_fault(fake, "bind-nvme", DISK, "5");
 	assert_int_equal(phase(fake, "post-stop"), 1);
-	assert_holds(fake->said, "1 function not returned: " DISK ": bind to nvme: Input/output error");
+	assert_holds(
+		fake->said, "1 function not returned: " DISK ": bind to nvme: Input/output error");
 	assert_true(has(fake, CLAIM));
 	fake_remove(fake, "/fault");
 	assert_int_equal(phase(fake, "post-stop"), 0);
@@ -287,10 +288,11 @@ static int supervise(struct fake *fake, struct pt_supervised supervised, char sa
 
 static void the_worker_answers(void **state)
 {
-	struct pt_supervised good = {.phase = pt_phase_find("post-start"), .prepare = prepare,
-		.deadline_ms = 5000};
+	struct pt_supervised good = {
+		.phase = pt_phase_find("post-start"), .prepare = prepare, .deadline_ms = 5000};
 	struct pt_supervised bad = {.phase = refuses, .prepare = prepare, .deadline_ms = 5000};
-	struct pt_supervised none = {.phase = refuses, .prepare = prepare_fails, .deadline_ms = 5000};
+	struct pt_supervised none = {
+		.phase = refuses, .prepare = prepare_fails, .deadline_ms = 5000};
 	char said[4096];
 
 	assert_int_equal(supervise(*state, good, said), 0);
@@ -302,8 +304,8 @@ static void the_worker_answers(void **state)
 
 static void a_worker_that_dies_is_undone(void **state)
 {
-	struct pt_supervised supervised = {.phase = takes_and_dies, .prepare = prepare,
-		.deadline_ms = 5000, .undo = true};
+	struct pt_supervised supervised = {
+		.phase = takes_and_dies, .prepare = prepare, .deadline_ms = 5000, .undo = true};
 	struct fake *fake = *state;
 	char said[4096];
 
@@ -316,8 +318,8 @@ static void a_worker_that_dies_is_undone(void **state)
 
 static void a_worker_that_hangs_is_undone(void **state)
 {
-	struct pt_supervised supervised = {.phase = takes_and_hangs, .prepare = prepare,
-		.deadline_ms = 800, .undo = true};
+	struct pt_supervised supervised = {
+		.phase = takes_and_hangs, .prepare = prepare, .deadline_ms = 800, .undo = true};
 	struct fake *fake = *state;
 	long long begin = pt_now_ms();
 	char said[4096];

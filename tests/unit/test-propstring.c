@@ -8,8 +8,8 @@ static void explains(const char *text, const char *expected)
 	struct pt_hostpci entry = {0};
 	struct pt_err err = {0};
 
-	assert_int_equal(pt_hostpci_parse(0, text, strlen(text), PT_TEXT_BYTES, &entry, &err),
-		-EINVAL);
+	assert_int_equal(
+		pt_hostpci_parse(0, text, strlen(text), PT_TEXT_BYTES, &entry, &err), -EINVAL);
 	assert_string_equal(err.text, expected);
 }
 

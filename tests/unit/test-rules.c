@@ -88,13 +88,14 @@ static void iommu_disabled(void **state)
 	clear(&judged);
 	fake_file(fake, "/proc/cmdline", "intel_iommu=on\n");
 	judge(fake, "hostpci0: 02:00.0\n", &judged);
-	assert_holds(find(&judged, "iommu-disabled")->hint, "ACPI table DMAR) and the command line");
+	assert_holds(
+		find(&judged, "iommu-disabled")->hint, "ACPI table DMAR) and the command line");
 	clear(&judged);
 	fake_file(fake, "/proc/cmdline", "intel_iommu=off\n");
 	judge(fake, "hostpci0: 02:00.0\n", &judged);
 	assert_holds(find(&judged, "iommu-disabled")->hint, "switches it off");
-	assert_ptr_equal(pt_findings_refusing(&judged.findings, true),
-		find(&judged, "iommu-disabled"));
+	assert_ptr_equal(
+		pt_findings_refusing(&judged.findings, true), find(&judged, "iommu-disabled"));
 	clear(&judged);
 }
 
@@ -146,13 +147,13 @@ static void machine_type(void **state)
 }
 
 #define IGD                                                                                        \
-	"{\"functions\":[{\"addr\":\"0000:00:02.0\",\"vendor\":\"0x8086\",\"device\":\"0x3e92\","   \
+	"{\"functions\":[{\"addr\":\"0000:00:02.0\",\"vendor\":\"0x8086\",\"device\":\"0x3e92\","  \
 	"\"class\":\"0x030000\",\"driver\":\"i915\",\"iommu_group\":20}]}"
 
 static void legacy_igd(void **state)
 {
-	static const char *const tags[] = {"legacy-igd-vga", "legacy-igd-rombar", "legacy-igd-x-vga",
-		"legacy-igd-mdev", "legacy-igd-q35", "legacy-igd-multifunction",
+	static const char *const tags[] = {"legacy-igd-vga", "legacy-igd-rombar",
+		"legacy-igd-x-vga", "legacy-igd-mdev", "legacy-igd-q35", "legacy-igd-multifunction",
 		"legacy-igd-alternatives", "legacy-igd-address", "legacy-igd-twice"};
 	struct fake *fake = *state;
 
@@ -167,7 +168,8 @@ static void legacy_igd(void **state)
 	triggers(fake, tags[2], "vga: none\nhostpci0: 00:02.0,legacy-igd=1,x-vga=1\n", "x-vga");
 	triggers(fake, tags[3], "vga: none\nhostpci0: 00:02.0,legacy-igd=1,mdev=x\n", "mediated");
 	triggers(fake, tags[4], "vga: none\nmachine: q35\nhostpci0: 00:02.0,legacy-igd=1\n", "q35");
-	triggers(fake, tags[5], "vga: none\nhostpci0: 01:00,legacy-igd=1\n", "more than one function");
+	triggers(fake, tags[5], "vga: none\nhostpci0: 01:00,legacy-igd=1\n",
+		"more than one function");
 	triggers(fake, tags[7], "vga: none\nhostpci0: 02:00.0,legacy-igd=1\n", "at 00:02.0 only");
 	triggers(fake, tags[8],
 		"vga: none\nhostpci0: 00:02.0,legacy-igd=1\nhostpci1: 02:00.0,legacy-igd=1\n",
@@ -190,7 +192,8 @@ static void assigned_twice(void **state)
 		"0000:01:00.1 is assigned to this guest more than once");
 	triggers(fake, "device-assigned-twice", "hostpci0: 02:00.0;02:00.0\n", "0000:02:00.0");
 	passes(fake, "device-assigned-twice", "hostpci0: 01:00.0\nhostpci1: 01:00.1\n");
-	triggers(fake, "mdev-multifunction", "hostpci0: 01:00,mdev=x\n", "several functions at once");
+	triggers(fake, "mdev-multifunction", "hostpci0: 01:00,mdev=x\n",
+		"several functions at once");
 	passes(fake, "mdev-multifunction", "hostpci0: 02:00,mdev=x\n");
 }
 
@@ -200,7 +203,8 @@ static void partial_slot(void **state)
 	struct judged judged;
 
 	judge(fake, "hostpci0: 01:00.0\n", &judged);
-	assert_holds(find(&judged, "partial-slot")->hint, "write 0000:01:00 instead of 0000:01:00.0");
+	assert_holds(
+		find(&judged, "partial-slot")->hint, "write 0000:01:00 instead of 0000:01:00.0");
 	assert_null(find(&judged, "group-companions"));
 	clear(&judged);
 	passes(fake, "partial-slot", "hostpci0: 01:00\n");
@@ -213,7 +217,8 @@ static void partial_slot(void **state)
 		"gpu\n\tmap node=node1,path=0000:01:00.0,id=10de:2204,iommugroup=1,"
 		"subsystem-id=1043:87d5\n");
 	judge(fake, "hostpci0: mapping=gpu\n", &judged);
-	assert_holds(find(&judged, "partial-slot")->hint, "give the mapping gpu the path 0000:01:00");
+	assert_holds(
+		find(&judged, "partial-slot")->hint, "give the mapping gpu the path 0000:01:00");
 	clear(&judged);
 }
 
@@ -256,14 +261,16 @@ static void mapping(void **state)
 	passes(fake, "mapping-missing", "hostpci0: mapping=gpu\n");
 	passes(fake, "mapping-no-node", "hostpci0: mapping=gpu\n");
 	passes(fake, "mapping-mismatch", "hostpci0: mapping=gpu\n");
-	triggers(fake, "mapping-no-node", "hostpci0: mapping=away\n", "has no device on node node1");
+	triggers(
+		fake, "mapping-no-node", "hostpci0: mapping=away\n", "has no device on node node1");
 	triggers(fake, "mapping-mismatch", "hostpci0: mapping=wrong\n",
 		"says id=10de:2205, but it is 10de:2204");
 	triggers(fake, "mapping-mismatch", "hostpci0: mapping=group\n",
 		"says iommugroup=9, but it is 2");
 	triggers(fake, "mapping-mismatch", "hostpci0: mapping=less\n",
 		"does not give subsystem-id, which is 144d:a801");
-	triggers(fake, "mapping-missing", "hostpci0: mapping=more\n", "there is no PCI mapping more");
+	triggers(fake, "mapping-missing", "hostpci0: mapping=more\n",
+		"there is no PCI mapping more");
 	triggers(fake, "mapping-mismatch", "hostpci0: mapping=extra\n",
 		"gives subsystem-id=1af4:1100, which this device does not have");
 	triggers(fake, "device-missing", "hostpci0: mapping=gone\n", "which is not on this host");
@@ -281,7 +288,8 @@ static void virtual_functions(void **state)
 		"holds 0000:04:00.1, a virtual function of 0000:04:00.0");
 	passes(fake, "slot-includes-vfs", "hostpci0: 04:00.1\n");
 	passes(fake, "slot-includes-vfs", "hostpci0: 04:10\n");
-	triggers(fake, "pf-with-vfs", "hostpci0: 04:00\n", "0000:04:00.1 is to go into the same guest");
+	triggers(fake, "pf-with-vfs", "hostpci0: 04:00\n",
+		"0000:04:00.1 is to go into the same guest");
 	judge(fake, "hostpci0: 04:00.0\n", &judged);
 	assert_int_equal(find(&judged, "pf-with-vfs")->severity, PT_WARNING);
 	assert_null(pt_findings_refusing(&judged.findings, true));
@@ -367,7 +375,8 @@ static void other_guests(void **state)
 
 	passes(fake, "used-by-running", "hostpci0: 03:00.0\n");
 	fake_link(fake, "/proc/4242/fd/9", "/dev/vfio/3");
-	triggers(fake, "used-by-running", "hostpci0: 03:00.0\n", "open in guest 101 (process 4242)");
+	triggers(
+		fake, "used-by-running", "hostpci0: 03:00.0\n", "open in guest 101 (process 4242)");
 	fake_bytes(fake, "/proc/4242/cmdline", "kvm\0-id\000100\0", 12);
 	passes(fake, "used-by-running", "hostpci0: 03:00.0\n");
 	fake_bytes(fake, "/proc/4242/cmdline", "spdk\0", 5);

@@ -12,8 +12,8 @@ static struct pt_function read_function(struct fake *fake, const char *text)
 	return function;
 }
 
-static size_t count_users(struct fake *fake, const struct pt_function *function,
-	struct pt_vfio_user *first)
+static size_t count_users(
+	struct fake *fake, const struct pt_function *function, struct pt_vfio_user *first)
 {
 	struct pt_vfio_user *user = NULL;
 	size_t count = 0;
