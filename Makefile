@@ -66,4 +66,4 @@ clean: ## remove what was built
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' Makefile tests/tests.mk | expand -t 14
 
--include $(patsubst %.o,%.d,$(CORE) $(call objects,hook/main.c $(HOOK) $(PTCONF)))
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -223,7 +223,7 @@ static int judge_and_take(struct start *start)
 
 static int pre_start(const struct pt_run *run)
 {
-	struct start start __attribute__((cleanup(clear_start))) = {.run = run, .lock = -1};
+	struct start start PT_CLEANUP(clear_start) = {.run = run, .lock = -1};
 	struct pt_guest_query query = query_of(run);
 	int pid, r;
 

@@ -23,7 +23,7 @@
 	})
 
 #define pt_foreach(it, array, count)                                                               \
-	for (__typeof__((array) + 0) it = (array); it && it < (array) + (count); it++)
+	for (__typeof__((array) + 0) it = (array); it != (array) + (count); it++)
 
 static inline bool pt_streq(const char *a, const char *b)
 {

@@ -7,7 +7,7 @@
 #ifndef PT_ERR_H
 #define PT_ERR_H
 
-#include <stdarg.h>
+#include <errno.h>
 
 #include "base.h"
 
@@ -17,18 +17,33 @@ struct pt_err {
 };
 
 /*
- * Fills err (which may be NULL) with a sentence and returns code, which must be negative.
- * Text that does not fit is cut.
+ * Fills err (which may be NULL) with a sentence; text that does not fit is cut. For pt_err_errno ": " and
+ * the text of the errno follow.
  */
-int pt_err_set(struct pt_err *err, int code, const char *fmt, ...) PT_PRINTF(3, 4);
+void pt_err_fill(struct pt_err *err, int code, const char *fmt, ...) PT_PRINTF(3, 4);
+void pt_err_fill_errno(struct pt_err *err, int code, const char *fmt, ...) PT_PRINTF(3, 4);
 
-/* As pt_err_set, with ": " and the text of the errno behind the sentence. */
-int pt_err_errno(struct pt_err *err, int code, const char *fmt, ...) PT_PRINTF(3, 4);
+/*
+ * The same as expressions whose value is code, which must be negative. Macros, so that readers of the
+ * code, people and analyzers, see what a return statement returns.
+ */
+#define pt_err_set(err, code, ...)                                                                 \
+	({                                                                                         \
+		int code_ = (code);                                                                \
+		pt_err_fill((err), code_, __VA_ARGS__);                                            \
+		code_;                                                                             \
+	})
+#define pt_err_errno(err, code, ...)                                                               \
+	({                                                                                         \
+		int code_ = (code);                                                                \
+		pt_err_fill_errno((err), code_, __VA_ARGS__);                                      \
+		code_;                                                                             \
+	})
 
 /* Puts "<text>: " before what err says already. Returns err's code; err may be NULL (then -EIO). */
 int pt_err_wrap(struct pt_err *err, const char *fmt, ...) PT_PRINTF(2, 3);
 
-/* Memory is out. Returns -ENOMEM. */
-int pt_err_nomem(struct pt_err *err);
+/* Memory is out: -ENOMEM. */
+#define pt_err_nomem(err) pt_err_set((err), -ENOMEM, "out of memory")
 
 #endif

@@ -232,7 +232,7 @@ int pt_handover_take(const struct pt_handover *handover, struct pt_claim *claim,
 	static step_plan *const steps[] = {
 		plan_end_vfs, plan_vfio_override, plan_unbind, plan_vfio_attach};
 	long long deadline = pt_now_ms() + handover->phase_ms;
-	struct movers movers __attribute__((cleanup(free_movers))) = {0};
+	struct movers movers PT_CLEANUP(free_movers) = {0};
 	int r = make_movers(claim, &movers);
 
 	if (r < 0)
@@ -385,7 +385,7 @@ static int give_back(const struct pt_handover *handover, struct pt_claim *claim,
 	static step_plan *const steps[] = {plan_open_override, plan_leave_vfio, plan_home_attach,
 		plan_home_override, plan_home_vfs};
 	long long deadline = pt_now_ms() + handover->phase_ms;
-	struct movers movers __attribute__((cleanup(free_movers))) = {0};
+	struct movers movers PT_CLEANUP(free_movers) = {0};
 	size_t stay;
 
 	if (make_movers(claim, &movers) < 0)

@@ -135,7 +135,7 @@ int pt_host_read_line(const struct pt_host *host, const char *path, char **ret)
 	PT_FREE char *text = NULL;
 	int r = pt_host_read(host, path, SMALL_FILE, &text, NULL);
 
-	if (r < 0)
+	if (r < 0 || !text)
 		return r;
 	text[strcspn(text, "\n")] = '\0';
 	*ret = PT_STEAL(text);
@@ -169,7 +169,7 @@ int pt_host_link_name(const struct pt_host *host, const char *path, char **ret)
 	const char *slash;
 	int r = pt_host_link(host, path, &target);
 
-	if (r < 0)
+	if (r < 0 || !target)
 		return r;
 	slash = strrchr(target, '/');
 	*ret = strdup(slash ? slash + 1 : target);

@@ -31,7 +31,7 @@ static void unref_module(struct kmod_module **module)
 /* The module called name, or NULL when the kernel has none. */
 static struct kmod_module *find_module(struct kmod_ctx *context, const char *name)
 {
-	struct kmod_list *list __attribute__((cleanup(unref_list))) = NULL;
+	struct kmod_list *list PT_CLEANUP(unref_list) = NULL;
 
 	if (kmod_module_new_from_lookup(context, name, &list) < 0 || !list)
 		return NULL;
@@ -40,8 +40,8 @@ static struct kmod_module *find_module(struct kmod_ctx *context, const char *nam
 
 static bool is_blacklisted(struct kmod_ctx *context, const char *name)
 {
-	struct kmod_list *all __attribute__((cleanup(unref_list))) = NULL;
-	struct kmod_list *left __attribute__((cleanup(unref_list))) = NULL;
+	struct kmod_list *all PT_CLEANUP(unref_list) = NULL;
+	struct kmod_list *left PT_CLEANUP(unref_list) = NULL;
 
 	if (kmod_module_new_from_lookup(context, name, &all) < 0 || !all)
 		return false;
@@ -50,8 +50,8 @@ static bool is_blacklisted(struct kmod_ctx *context, const char *name)
 
 void pt_module_look(const struct pt_host *host, const char *name, struct pt_module *ret)
 {
-	struct kmod_ctx *context __attribute__((cleanup(unref_context))) = NULL;
-	struct kmod_module *module __attribute__((cleanup(unref_module))) = NULL;
+	struct kmod_ctx *context PT_CLEANUP(unref_context) = NULL;
+	struct kmod_module *module PT_CLEANUP(unref_module) = NULL;
 	const char *command;
 
 	*ret = (struct pt_module){.state = PT_MODULE_PRESENT};
@@ -88,8 +88,8 @@ static int refuse_install(struct kmod_module *module, const char *command, void 
 static int load_in_child(void *data, int out)
 {
 	const char *name = data;
-	struct kmod_ctx *context __attribute__((cleanup(unref_context))) = kmod_new(NULL, NULL);
-	struct kmod_module *module __attribute__((cleanup(unref_module))) = NULL;
+	struct kmod_ctx *context PT_CLEANUP(unref_context) = kmod_new(NULL, NULL);
+	struct kmod_module *module PT_CLEANUP(unref_module) = NULL;
 
 	(void)out;
 	if (!context)

@@ -14,7 +14,7 @@ struct pt_pcinames {
  */
 static jmp_buf *failure;
 
-static _Noreturn void PT_PRINTF(1, 2) give_up(char *fmt, ...)
+static void __attribute__((noreturn)) PT_PRINTF(1, 2) give_up(char *fmt, ...)
 {
 	(void)fmt;
 	longjmp(*failure, 1);

@@ -98,7 +98,7 @@ static int note_user(const struct pt_host *host, const char *pid, int group,
 int pt_vfio_users(const struct pt_host *host, const struct pt_function *const *function,
 	size_t count, struct pt_vfio_user **ret, size_t *ret_count, struct pt_err *err)
 {
-	struct watches watches __attribute__((cleanup(free_watches))) = {0};
+	struct watches watches PT_CLEANUP(free_watches) = {0};
 	struct pt_names PT_NAMES pids = {0};
 	struct pt_vfio_user *users = NULL;
 	size_t user_count = 0;

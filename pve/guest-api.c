@@ -372,7 +372,7 @@ static int ask(const struct api *api, const struct pt_guest_query *query, int bu
 int pt_guest_from_api(const struct pt_host *host, const struct pt_guest_query *query, int budget_ms,
 	struct pt_guest **ret, struct pt_err *err)
 {
-	struct api api __attribute__((cleanup(clear_api))) = {0};
+	struct api api PT_CLEANUP(clear_api) = {0};
 	int r;
 
 	if (!pt_node_name_valid(query->node))

@@ -163,10 +163,11 @@ static char *copy_piece(const char *text, size_t length)
 {
 	char *copy = malloc(length + 1);
 
-	for (size_t i = 0; copy && i < length; i++)
+	if (!copy)
+		return NULL;
+	for (size_t i = 0; i < length; i++)
 		copy[i] = text[i] ? text[i] : '\1';
-	if (copy)
-		copy[length] = '\0';
+	copy[length] = '\0';
 	return copy;
 }
 
@@ -315,7 +316,7 @@ static int explain_format(
 	pt_foreach (prop, props->prop, props->count) {
 		const struct pt_prop_key *key = find_key(schema, prop->key);
 
-		if (prop->unknown)
+		if (!key)
 			return pt_err_set(err, -EINVAL, "at character %zu: there is no key '%s'",
 				prop->offset + 1, prop->key);
 		if (prop->malformed)

@@ -10,6 +10,11 @@ struct cmdline {
 	size_t length;
 };
 
+static void free_cmdline(struct cmdline *cmdline)
+{
+	free(cmdline->text);
+}
+
 static bool read_cmdline(const struct pt_host *host, int pid, struct cmdline *ret)
 {
 	char path[64];
@@ -73,15 +78,13 @@ static int pid_of_file(const struct pt_host *host, unsigned int vmid)
 
 int pt_guest_pid(const struct pt_host *host, unsigned int vmid)
 {
-	struct cmdline cmdline = {0};
-	PT_FREE char *text = NULL;
+	struct cmdline cmdline PT_CLEANUP(free_cmdline) = {0};
 	const char *pidfile;
 	char expected[64];
 	int pid = pid_of_file(host, vmid);
 
 	if (!pid || !read_cmdline(host, pid, &cmdline))
 		return 0;
-	text = cmdline.text;
 	if (!cmdline.length || !is_qemu(cmdline.text))
 		return 0;
 	snprintf(expected, sizeof(expected), PT_PVE_PIDFILE_ARGUMENT "/%u.pid", vmid);
@@ -91,14 +94,12 @@ int pt_guest_pid(const struct pt_host *host, unsigned int vmid)
 
 unsigned int pt_pid_guest(const struct pt_host *host, int pid)
 {
-	struct cmdline cmdline = {0};
-	PT_FREE char *text = NULL;
+	struct cmdline cmdline PT_CLEANUP(free_cmdline) = {0};
 	unsigned int vmid = 0;
 	const char *id;
 
 	if (!read_cmdline(host, pid, &cmdline))
 		return 0;
-	text = cmdline.text;
 	if (!cmdline.length || !is_qemu(cmdline.text))
 		return 0;
 	id = option_value(&cmdline, "id");

@@ -164,7 +164,7 @@ int main(int argc, char **argv)
 		return PT_EXIT_UNKNOWN;
 	}
 	result = parse(argc, argv, &cli, &verb);
-	if (result >= 0)
+	if (result >= 0 || !verb)
 		return result;
 	result = PT_EXIT_UNKNOWN;
 	if (pt_host_open(&cli.host, cli.root, &log, &err) == 0)
