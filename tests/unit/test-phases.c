@@ -40,8 +40,7 @@ static bool has(struct fake *fake, const char *path)
 static void run_guest(struct fake *fake)
 {
 	fake_file(fake, PT_PVE_RUN "/100.pid", "4242\n");
-	fake_bytes(fake, "/proc/4242/cmdline",
-		"kvm\0-id\000100\0-pidfile\0/var/run/qemu-server/100.pid\0", 51);
+	process_4242(fake, KVM_OF("100"));
 }
 
 static void start_and_stop(void **state)

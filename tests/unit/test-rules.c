@@ -368,8 +368,7 @@ static void other_guests(void **state)
 	fake_file(fake, PT_PVE_PCI_RESERVATIONS, "0000:03:00.0 101 pid:4242\n");
 	passes(fake, "reserved-by-other", "hostpci0: 03:00.0\n");
 	fake_file(fake, PT_PVE_RUN "/101.pid", "4242\n");
-	fake_bytes(fake, "/proc/4242/cmdline",
-		"kvm\0-id\000101\0-pidfile\0/var/run/qemu-server/101.pid\0", 51);
+	process_4242(fake, KVM_OF("101"));
 	triggers(fake, "reserved-by-other", "hostpci0: 03:00.0\n",
 		"in use by guest 101, which runs as process 4242");
 
@@ -377,9 +376,9 @@ static void other_guests(void **state)
 	fake_link(fake, "/proc/4242/fd/9", "/dev/vfio/3");
 	triggers(
 		fake, "used-by-running", "hostpci0: 03:00.0\n", "open in guest 101 (process 4242)");
-	fake_bytes(fake, "/proc/4242/cmdline", "kvm\0-id\000100\0", 12);
+	process_4242(fake, KVM_OF("100"));
 	passes(fake, "used-by-running", "hostpci0: 03:00.0\n");
-	fake_bytes(fake, "/proc/4242/cmdline", "spdk\0", 5);
+	process_4242(fake, "spdk\0");
 	fake_file(fake, "/proc/4242/comm", "spdk\n");
 	triggers(fake, "used-by-running", "hostpci0: 03:00.0\n", "open in process 4242 (spdk)");
 }

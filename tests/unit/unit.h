@@ -114,6 +114,11 @@ static inline int machine_teardown(void **state)
 	return 0;
 }
 
+/* The arguments of process 4242, each with its NUL; a literal. */
+#define process_4242(fake, arguments)                                                              \
+	fake_bytes((fake), "/proc/4242/cmdline", (arguments), sizeof(arguments) - 1)
+#define KVM_OF(vmid) "kvm\0-id\0" vmid "\0-pidfile\0/var/run/qemu-server/" vmid ".pid\0"
+
 #define MACHINE_TEST(test) cmocka_unit_test_setup_teardown(test, machine_setup, machine_teardown)
 
 #endif

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* The two programs as they ship, run on a made host by --root: what they print and how they exit. */
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <sys/wait.h>
+
+#include "pve/paths.h"
+#include "tests/unit/unit.h"
+
+#define CONFIG	      "/etc/pve/nodes/node1/qemu-server/100.conf"
+#define MAX_ARGUMENTS 12
+
+struct ran {
+	int code;
+	char said[65536]; /* stdout and stderr */
+};
+
+/* The programs lie beside the folder of the test programs. */
+static void path_of(const char *program, char path[static PATH_MAX])
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	assert_true(n > 0);
+	self[n] = '\0';
+	assert_true(snprintf(path, PATH_MAX, "%s/../%s", dirname(self), program) < PATH_MAX);
+}
+
+static void read_all(int fd, struct ran *ran)
+{
+	size_t length = 0;
+	ssize_t n;
+
+	while ((n = read(fd, ran->said + length, sizeof(ran->said) - 1 - length)) > 0)
+		length += (size_t)n;
+	ran->said[length] = '\0';
+}
+
+static void run(struct ran *ran, const char *program, const char *const *arguments)
+{
+	char path[PATH_MAX];
+	int out[2], status;
+	pid_t pid;
+
+	path_of(program, path);
+	assert_int_equal(pipe(out), 0);
+	pid = fork();
+	if (pid == 0) {
+		char *argv[MAX_ARGUMENTS + 2] = {path};
+
+		for (size_t i = 0; i < MAX_ARGUMENTS && arguments[i]; i++)
+			argv[i + 1] = strdup(arguments[i]);
+		dup2(out[1], STDOUT_FILENO);
+		dup2(out[1], STDERR_FILENO);
+		close(out[0]);
+		close(out[1]);
+		execv(path, argv);
+		exit(99);
+	}
+	close(out[1]);
+	read_all(out[0], ran);
+	close(out[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	ran->code = WEXITSTATUS(status);
+}
+
+#define RUN(ran, program, ...) run((ran), program, (const char *const[]){__VA_ARGS__, NULL})
+#define PTCONF(ran, ...)       RUN((ran), "pve-ptconf", __VA_ARGS__)
+
+static void check_tells_and_exits(void **state)
+{
+	struct fake *fake = *state;
+	struct ran ran;
+
+	PTCONF(&ran, "check", "100", "--root", fake->root);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "pve-ptconf: guest 100: there is no " CONFIG);
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	PTCONF(&ran, "check", "100", "--root", fake->root);
+	assert_int_equal(ran.code, 0);
+	assert_string_equal(ran.said, "guest 100: 0 errors, 0 warnings\n");
+	fake_file(fake, CONFIG,
+		"hostpci0: 01:00.0,pcie=1\n[PENDING]\nmachine: q35\n[old]\nmemory: 1\n");
+	PTCONF(&ran, "check", "100", "--root", fake->root, "--current");
+	assert_int_equal(ran.code, 1);
+	assert_holds(ran.said, "error    hostpci0: pcie=1 needs the machine type q35");
+	assert_holds(ran.said, "         -> 'qm set 100 --machine q35'");
+	assert_holds(ran.said, "guest 100: 1 error, 1 warning\n");
+	assert_lacks(ran.said, "\033");
+	PTCONF(&ran, "check", "100", "--root", fake->root);
+	assert_int_equal(ran.code, 0);
+	PTCONF(&ran, "check", "100", "--root", fake->root, "--snapshot", "old");
+	assert_int_equal(ran.code, 0);
+	PTCONF(&ran, "check", "100", "--root", fake->root, "--snapshot", "none");
+	assert_int_equal(ran.code, 3);
+	PTCONF(&ran, "check", "100", "--root", fake->root, "--source", "api");
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "--source api does not go with --root");
+	PTCONF(&ran, "check", "100", "--root", fake->root, "--current", "--output-format", "json");
+	assert_int_equal(ran.code, 1);
+	assert_holds(ran.said, "{\"vmid\":100,\"errors\":1,\"warnings\":1,\"findings\":[{\"tag\":");
+	PTCONF(&ran, "check", "100", "--root", fake->root, "--output-format", "json-pretty");
+	assert_holds(ran.said, "\"errors\": 0");
+	fake_file(fake, PT_CLAIMS_DIR "/claims/101.json", "damaged");
+	fake_dir(fake, PT_CLAIMS_DIR "/work");
+	PTCONF(&ran, "check", "100", "--root", fake->root);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "claim of 101 is damaged");
+}
+
+static void a_config_of_ones_own(void **state)
+{
+	struct fake *fake = *state;
+	char path[128];
+	struct ran ran;
+
+	snprintf(path, sizeof(path), "%s/planned.conf", fake->root);
+	PTCONF(&ran, "check", "500", "--root", fake->root, "--config", path);
+	assert_int_equal(ran.code, 3);
+	fake_file(fake, "/planned.conf", "hostpci0: 77:00.0\n");
+	PTCONF(&ran, "check", "500", "--root", fake->root, "--config", path);
+	assert_int_equal(ran.code, 1);
+	assert_holds(ran.said, "[device-missing]");
+}
+
+static void show_says_why(void **state)
+{
+	struct fake *fake = *state;
+	struct ran ran;
+
+	fake_file(fake, PT_PVE_PCI_MAPPINGS,
+		"disks\n"
+		"\tmap node=node1,path=0000:02:00.0,id=144d:a808,iommugroup=2,"
+		"subsystem-id=144d:a801\n"
+		"\tmap node=node1,path=0000:03:00.0,id=144d:a808,iommugroup=3,"
+		"subsystem-id=144d:a801\n");
+	fake_file(fake, CONFIG,
+		"hostpci0: 05:00.0\nhostpci1: mapping=disks\nhostpci2: 04:10.0,driver=keep\n"
+		"hostpci3: 04:00.1,mdev=x\nhostpci4: 66:00.0\n");
+	PTCONF(&ran, "show", "100", "--root", fake->root);
+	assert_int_equal(ran.code, 0);
+	assert_holds(ran.said, "hostpci0  0000:05:00.0  -            05:00.0");
+	assert_holds(ran.said, "hostpci0  0000:05:01.0  snd_emu10k1  shares IOMMU group 7");
+	assert_holds(ran.said, "mapping disks, first free device");
+	assert_holds(ran.said, "hostpci2: driver=keep; its functions stay");
+	assert_holds(ran.said, "hostpci3: a mediated device; its functions stay");
+	assert_holds(ran.said, "error: hostpci4: there is no PCI device 66:00.0");
+	PTCONF(&ran, "show", "100", "--root", fake->root, "--output-format", "json");
+	assert_holds(ran.said, "\"function\":\"0000:05:01.0\",\"driver\":\"snd_emu10k1\"");
+	assert_holds(ran.said, "\"companion\":true,\"why\":\"shares IOMMU group 7\"");
+	fake_file(fake, CONFIG, "memory: 64\n");
+	PTCONF(&ran, "show", "100", "--root", fake->root);
+	assert_string_equal(ran.said, "guest 100 has no hostpci entry\n");
+	PTCONF(&ran, "show", "999", "--root", fake->root);
+	assert_int_equal(ran.code, 3);
+}
+
+static void list_goes_by_group(void **state)
+{
+	struct fake *fake = *state;
+	struct ran ran;
+
+	fake_file(fake, "/sys/bus/pci/devices/0000:05:01.0/driver_override", "evil\033[2Jname\n");
+	PTCONF(&ran, "list", "--root", fake->root);
+	assert_int_equal(ran.code, 0);
+	assert_holds(ran.said, "GROUP  FUNCTION      ID         DRIVER");
+	assert_holds(ran.said, "7      0000:05:00.0  1234:11e8  -");
+	/* what a device or an admin wrote must not steer the terminal */
+	assert_holds(ran.said, "evil?[2Jname");
+	assert_lacks(ran.said, "\033");
+	PTCONF(&ran, "list", "--root", fake->root, "--output-format", "json");
+	assert_holds(ran.said, "{\"iommu_active\":true,\"functions\":[{\"bdf\":\"0000:00:01.0\"");
+	fake_remove(fake, "/sys/class/iommu/dmar0");
+	PTCONF(&ran, "list", "--root", fake->root);
+	assert_holds(ran.said, "no IOMMU is active: nothing can be passed through");
+}
+
+static void claims_are_listed(void **state)
+{
+	struct fake *fake = *state;
+	struct ran ran;
+
+	PTCONF(&ran, "claims", "--root", fake->root);
+	assert_string_equal(ran.said, "no guest holds a device\n");
+	fake_dir(fake, PT_CLAIMS_DIR "/work");
+	fake_file(fake, PT_CLAIMS_DIR "/claims/100.json",
+		"{\"version\":1,\"owner\":\"100\",\"state\":\"returning\",\"since\":5,\"functions\":[{"
+		"\"function\":\"0000:02:00.0\",\"label\":\"hostpci0\",\"companion\":false,"
+		"\"origin\":{\"driver\":\"nvme\",\"driver_override\":null,\"sriov_numvfs\":-1},"
+		"\"error\":\"does not answer\",\"error_since\":7}]}");
+	PTCONF(&ran, "claims", "--root", fake->root);
+	assert_int_equal(ran.code, 0);
+	assert_holds(ran.said, "100    stopped  returning  1970-01-01");
+	assert_holds(ran.said, "0000:02:00.0  nvme    -         does not answer");
+	PTCONF(&ran, "claims", "--root", fake->root, "--output-format", "json");
+	assert_holds(ran.said, "\"error\":\"does not answer\"");
+	fake_file(fake, PT_CLAIMS_DIR "/claims/100.json", "x");
+	PTCONF(&ran, "claims", "--root", fake->root);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "claim of 100 is damaged");
+}
+
+static void bad_usage_changes_nothing(void **state)
+{
+	static const char *const bad[][4] = {{"check"}, {"check", "abc"}, {"check", "99"},
+		{"frobnicate"}, {"list", "100"}, {"list", "--current"},
+		{"check", "100", "--nonsense"}, {"check", "100", "--source=smoke"},
+		{"check", "100", "--output-format=xml"}, {"check", "100", "--snapshot=1a"},
+		{"release", "100", "--root=/tmp"}, {"check", "100", "--root"}};
+	struct ran ran;
+
+	(void)state;
+	for (size_t i = 0; i < PT_ARRAY_SIZE(bad); i++) {
+		PTCONF(&ran, bad[i][0], bad[i][1], bad[i][2], bad[i][3]);
+		if (ran.code != 2)
+			fail_msg("%s %s: exit %d", bad[i][0], bad[i][1] ? bad[i][1] : "", ran.code);
+		assert_holds(ran.said, "see pve-ptconf --help");
+	}
+	PTCONF(&ran, NULL);
+	assert_int_equal(ran.code, 2);
+	PTCONF(&ran, "list", "--root", "/nonexistent");
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "/nonexistent: No such file");
+}
+
+static void help_and_version(void **state)
+{
+	struct ran ran;
+
+	(void)state;
+	PTCONF(&ran, "--help");
+	assert_int_equal(ran.code, 0);
+	assert_holds(ran.said, "release VMID");
+	PTCONF(&ran, "--version");
+	assert_holds(ran.said, "pve-ptconf 0.");
+	RUN(&ran, "pve-pthook", "--help");
+	assert_int_equal(ran.code, 0);
+	assert_holds(ran.said, "usage: pve-pthook VMID PHASE");
+	RUN(&ran, "pve-pthook", "--version");
+	assert_holds(ran.said, "pve-pthook 0.");
+}
+
+static void the_hook_knows_its_arguments(void **state)
+{
+	struct ran ran;
+
+	(void)state;
+	RUN(&ran, "pve-pthook", "100");
+	assert_int_equal(ran.code, 2);
+	assert_holds(ran.said, "usage: pve-pthook");
+	RUN(&ran, "pve-pthook", "../100", "pre-start");
+	assert_int_equal(ran.code, 2);
+	assert_holds(ran.said, "'../100' is no VMID");
+	RUN(&ran, "pve-pthook", "100", "pre-migrate");
+	assert_int_equal(ran.code, 0);
+	assert_holds(ran.said, "phase 'pre-migrate' is not known to this version; nothing to do");
+	RUN(&ran, "pve-pthook", "999999999", "post-start");
+	assert_int_equal(ran.code, 0);
+	assert_string_equal(ran.said, "");
+	RUN(&ran, "pve-pthook", "999999999", "post-stop");
+	assert_int_equal(ran.code, 0);
+	assert_string_equal(ran.said, "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(check_tells_and_exits),
+		MACHINE_TEST(a_config_of_ones_own),
+		MACHINE_TEST(show_says_why),
+		MACHINE_TEST(list_goes_by_group),
+		MACHINE_TEST(claims_are_listed),
+		cmocka_unit_test(bad_usage_changes_nothing),
+		cmocka_unit_test(help_and_version),
+		cmocka_unit_test(the_hook_knows_its_arguments),
+	};
+
+	return cmocka_run_group_tests_name("programs", tests, NULL, NULL);
+}
