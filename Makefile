@@ -4,7 +4,7 @@
 prefix ?= /usr
 sbindir ?= $(prefix)/sbin
 libexecdir ?= $(prefix)/libexec
-snippetsdir ?= /var/lib/vz/snippets
+mandir ?= $(prefix)/share/man
 DESTDIR ?=
 BUILD ?= build
 CC ?= gcc
@@ -55,6 +55,8 @@ include tests/tests.mk
 install: all ## install below DESTDIR
 	install -D -m 0755 $(BUILD)/pve-pthook $(DESTDIR)$(libexecdir)/pve-ptconf/pve-pthook
 	install -D -m 0755 $(BUILD)/pve-ptconf $(DESTDIR)$(sbindir)/pve-ptconf
+	install -D -m 0644 hook/pve-pthook.8 $(DESTDIR)$(mandir)/man8/pve-pthook.8
+	install -D -m 0644 pve/ptconf/pve-ptconf.8 $(DESTDIR)$(mandir)/man8/pve-ptconf.8
 	install -D -m 0644 examples/api.conf $(DESTDIR)$(prefix)/share/doc/pve-ptconf/examples/api.conf
 
 deb: ## build the Debian package into build/deb

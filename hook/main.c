@@ -4,7 +4,8 @@
 #include "pve/startup.h"
 
 #define API_MS	    1000
-#define DEADLINE_MS 150000 /* beyond every deadline of a phase, its undoing included */
+/* beyond the deadlines of a pre-start that returns an old claim, takes, and undoes, all together */
+#define DEADLINE_MS 240000
 
 static int prepare(struct pt_run *run, const struct pt_log *log, struct pt_err *err)
 {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include <sys/stat.h>
-
-#include "lib/claimfile.h"
+#include "lib/claim.h"
 #include "lib/json.h"
 #include "tests/unit/unit.h"
 
@@ -131,120 +129,6 @@ static void removes_one(void **state)
 	pt_claim_free(claim);
 }
 
-static struct pt_claims *open_claims(struct fake *fake)
-{
-	struct pt_claims *claims = NULL;
-
-	assert_int_equal(pt_claims_open(&claims, fake->host, "/run/pt", true, NULL), 0);
-	return claims;
-}
-
-static void files_come_and_go(void **state)
-{
-	struct fake *fake = *state;
-	struct pt_claims *claims = NULL;
-	struct pt_claim *claim = claim_of(fake, "100", "0000:02:00.0", NULL), *again = NULL;
-	struct pt_names owners = {0};
-
-	assert_int_equal(pt_claims_open(&claims, fake->host, "/run/pt", false, NULL), -ENOENT);
-	assert_int_equal(pt_claims_owners(NULL, &owners, NULL), 0);
-	assert_int_equal(owners.count, 0);
-	assert_int_equal(pt_claims_load(NULL, "100", &again, NULL), -ENOENT);
-	claims = open_claims(fake);
-	assert_int_equal(pt_claims_load(claims, "100", &again, NULL), -ENOENT);
-	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
-	fake_file(fake, "/run/pt/claims/README", "not a claim");
-	assert_int_equal(pt_claims_owners(claims, &owners, NULL), 0);
-	assert_int_equal(owners.count, 1);
-	assert_string_equal(owners.name[0], "100");
-	pt_names_free(&owners);
-	assert_int_equal(pt_claims_load(claims, "100", &again, NULL), 0);
-	assert_string_equal(again->function[0].driver, "nvme");
-	assert_int_equal(pt_claims_remove(claims, "100", NULL), 0);
-	assert_int_equal(pt_claims_remove(claims, "100", NULL), 0);
-	assert_int_equal(pt_claims_remove(claims, "../x", NULL), -EINVAL);
-	pt_claim_free(again);
-	again = NULL;
-	assert_int_equal(pt_claims_load(claims, "100", &again, NULL), -ENOENT);
-	pt_claim_free(claim);
-	pt_claims_close(claims);
-}
-
-static void damaged_files_are_told(void **state)
-{
-	struct fake *fake = *state;
-	struct pt_claims *claims = open_claims(fake);
-	struct pt_claim *claim = claim_of(fake, "101", "0000:02:00.0", NULL), *again = NULL;
-	struct pt_err err = {0};
-
-	fake_file(fake, "/run/pt/claims/100.json", "{");
-	assert_int_equal(pt_claims_load(claims, "100", &again, &err), -EINVAL);
-	assert_holds(err.text, "claim of 100 is damaged");
-	assert_int_equal(pt_claims_save_exclusive(claims, claim, &err), -EINVAL);
-	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
-	fake_remove(fake, "/run/pt/claims/100.json");
-	fake_link(fake, "/run/pt/claims/102.json", "101.json");
-	assert_int_equal(pt_claims_load(claims, "102", &again, &err), -EINVAL);
-	pt_claim_free(claim);
-	pt_claims_close(claims);
-}
-
-static void two_cannot_hold_one_function(void **state)
-{
-	struct fake *fake = *state;
-	struct pt_claims *claims = open_claims(fake);
-	struct pt_claim *one = claim_of(fake, "100", "0000:02:00.0", "0000:03:00.0");
-	struct pt_claim *two = claim_of(fake, "101", "0000:03:00.0", NULL);
-	struct pt_claim *three = claim_of(fake, "102", "0000:01:00.0", NULL);
-	struct pt_err err = {0};
-
-	assert_int_equal(pt_claims_save_exclusive(claims, one, NULL), 0);
-	assert_int_equal(pt_claims_save_exclusive(claims, one, NULL), 0);
-	assert_int_equal(pt_claims_save_exclusive(claims, two, &err), -EBUSY);
-	assert_holds(err.text, "0000:03:00.0: claimed by 100");
-	assert_int_equal(pt_claims_save_exclusive(claims, three, NULL), 0);
-	pt_claim_free(one);
-	pt_claim_free(two);
-	pt_claim_free(three);
-	pt_claims_close(claims);
-}
-
-static void one_works_at_a_time(void **state)
-{
-	struct fake *fake = *state;
-	struct pt_claims *claims = open_claims(fake);
-	struct pt_err err = {0};
-	int first = -1, second = -1;
-
-	assert_false(pt_claims_work_locked(claims, "100"));
-	assert_int_equal(pt_claims_work_lock(claims, "100", pt_now_ms(), &first, NULL), 0);
-	assert_true(pt_claims_work_locked(claims, "100"));
-	assert_int_equal(
-		pt_claims_work_lock(claims, "100", pt_now_ms() + 60, &second, &err), -EWOULDBLOCK);
-	assert_holds(err.text, "being moved right now");
-	assert_int_equal(pt_claims_work_lock(claims, "101", pt_now_ms(), &second, NULL), 0);
-	close(first);
-	assert_false(pt_claims_work_locked(claims, "100"));
-	close(second);
-	assert_int_equal(pt_claims_work_lock(claims, "/", pt_now_ms(), &second, &err), -EINVAL);
-	pt_claims_close(claims);
-}
-
-static void folders_of_others_are_not_trusted(void **state)
-{
-	struct fake *fake = *state;
-	struct pt_claims *claims = open_claims(fake);
-	struct pt_err err = {0};
-	char path[128];
-
-	pt_claims_close(claims);
-	snprintf(path, sizeof(path), "%s/run/pt/claims", fake->root);
-	assert_int_equal(chmod(path, 0777), 0);
-	assert_int_equal(pt_claims_open(&claims, fake->host, "/run/pt", true, &err), -EPERM);
-	assert_holds(err.text, "others than root may write to it");
-	assert_int_equal(pt_claims_open(&claims, fake->host, "/none/pt", true, &err), -ENOENT);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,12 +137,7 @@ int main(void)
 		MACHINE_TEST(refuses_what_is_no_claim),
 		cmocka_unit_test(owners_are_plain),
 		MACHINE_TEST(removes_one),
-		MACHINE_TEST(files_come_and_go),
-		MACHINE_TEST(damaged_files_are_told),
-		MACHINE_TEST(two_cannot_hold_one_function),
-		MACHINE_TEST(one_works_at_a_time),
-		MACHINE_TEST(folders_of_others_are_not_trusted),
 	};
 
-	return cmocka_run_group_tests_name("claim, claimfile", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("claim", tests, NULL, NULL);
 }

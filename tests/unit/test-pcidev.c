@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/group.h"
-#include "lib/pciname.h"
+#include "lib/pcidev.h"
 #include "tests/unit/unit.h"
 
 static struct pt_function read_function(struct fake *fake, const char *text)
@@ -147,48 +146,6 @@ static void expands_prefixes(void **state)
 	assert_int_equal(count_matching(fake, ""), 0);
 }
 
-static void reads_groups(void **state)
-{
-	struct fake *fake = *state;
-	struct pt_group group = {0};
-	struct pt_err err = {0};
-
-	assert_int_equal(pt_group_read(fake->host, "0000:01:00.1", &group, NULL), 0);
-	assert_int_equal(group.number, 1);
-	assert_int_equal(group.function_count, 3);
-	pt_group_clear(&group);
-	fake_link(fake, "/sys/kernel/iommu_groups/1/devices/MSFT0101:00", "/gone");
-	assert_int_equal(pt_group_read(fake->host, "0000:01:00.1", &group, NULL), 0);
-	assert_int_equal(group.member.count, 4);
-	assert_int_equal(group.function_count, 3);
-	pt_group_clear(&group);
-	fake_link(fake, "/sys/kernel/iommu_groups/1/devices/abcd:foo", "/gone");
-	assert_int_equal(pt_group_read(fake->host, "0000:01:00.1", &group, &err), -EINVAL);
-	assert_holds(err.text, "member abcd:foo of its IOMMU group 1 is no PCI address");
-	pt_group_clear(&group);
-	fake_remove(fake, "/sys/bus/pci/devices/0000:02:00.0/iommu_group");
-	assert_int_equal(pt_group_read(fake->host, "0000:02:00.0", &group, &err), -ENOENT);
-	assert_holds(err.text, "has no IOMMU group");
-	pt_group_clear(&group);
-	assert_true(pt_iommu_active(fake->host));
-	fake_remove(fake, "/sys/class/iommu/dmar0");
-	assert_false(pt_iommu_active(fake->host));
-}
-
-static void names_devices(void **state)
-{
-	struct fake *fake = *state;
-	struct pt_pcinames *names = pt_pcinames_open();
-	struct pt_function function = read_function(fake, "0000:02:00.0");
-	char text[256];
-
-	assert_non_null(names);
-	assert_holds(pt_pciname(names, &function, text, sizeof(text)), "Samsung");
-	assert_holds(text, "Non-Volatile memory controller");
-	pt_pcinames_close(names);
-	pt_function_clear(&function);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,9 +154,7 @@ int main(void)
 		MACHINE_TEST(tells_what_is_not_there),
 		MACHINE_TEST(odd_attributes_spoil_the_info),
 		MACHINE_TEST(expands_prefixes),
-		MACHINE_TEST(reads_groups),
-		MACHINE_TEST(names_devices),
 	};
 
-	return cmocka_run_group_tests_name("pcidev, group, pciname", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("pcidev", tests, NULL, NULL);
 }

@@ -25,38 +25,6 @@ static void points_at_the_character_and_the_key(void **state)
 	explains("host=", "at character 1: key or value missing beside '='");
 }
 
-static void fills_an_entry(void **state)
-{
-	const char *text = "mapping=gpu,pcie=on,rombar=0,x-vga=1,romfile=v.rom,driver=keep";
-	struct pt_hostpci entry = {0};
-
-	(void)state;
-	assert_int_equal(pt_hostpci_parse(3, text, strlen(text), PT_TEXT_BYTES, &entry, NULL), 0);
-	assert_int_equal(entry.index, 3);
-	assert_null(entry.host);
-	assert_string_equal(entry.mapping, "gpu");
-	assert_string_equal(entry.romfile, "v.rom");
-	assert_true(entry.pcie && entry.x_vga && entry.keep_driver);
-	assert_false(entry.rombar || entry.legacy_igd);
-	pt_hostpci_clear(&entry);
-	assert_int_equal(pt_hostpci_parse(0, "01:00", 5, PT_TEXT_CHARS, &entry, NULL), 0);
-	assert_true(entry.rombar);
-	pt_hostpci_clear(&entry);
-}
-
-static void knows_its_keys(void **state)
-{
-	(void)state;
-	assert_int_equal(pt_hostpci_key("hostpci0"), 0);
-	assert_int_equal(pt_hostpci_key("hostpci15"), 15);
-	assert_int_equal(pt_hostpci_key("hostpci16"), -1);
-	assert_int_equal(pt_hostpci_key("hostpci01"), -1);
-	assert_int_equal(pt_hostpci_key("hostpci"), -1);
-	assert_false(pt_hostpci_is_set("0"));
-	assert_false(pt_hostpci_is_set(""));
-	assert_true(pt_hostpci_is_set("01:00"));
-}
-
 static void a_value_needs_a_key(void **state)
 {
 	static const struct pt_prop_key keys[] = {
@@ -88,10 +56,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(points_at_the_character_and_the_key),
-		cmocka_unit_test(fills_an_entry),
-		cmocka_unit_test(knows_its_keys),
 		cmocka_unit_test(a_value_needs_a_key),
 	};
 
-	return cmocka_run_group_tests_name("propstring, hostpci", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("propstring", tests, NULL, NULL);
 }

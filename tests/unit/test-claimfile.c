@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <sys/stat.h>
+
+#include "lib/claimfile.h"
+#include "tests/unit/unit.h"
+
+static struct pt_claim *claim_of(
+	struct fake *fake, const char *owner, const char *first, const char *second)
+{
+	const char *const names[] = {first, second};
+	struct pt_claim *claim = NULL;
+
+	assert_int_equal(pt_claim_new(&claim, owner, NULL), 0);
+	for (size_t i = 0; i < 2 && names[i]; i++) {
+		struct pt_function function = {0};
+		struct pt_bdf bdf = bdf_of(names[i]);
+
+		assert_int_equal(pt_function_read(fake->host, &bdf, &function, NULL), 0);
+		assert_int_equal(pt_claim_add(claim, &function, "hostpci0", i == 1, NULL), 0);
+		pt_function_clear(&function);
+	}
+	return claim;
+}
+
+static struct pt_claims *open_claims(struct fake *fake)
+{
+	struct pt_claims *claims = NULL;
+
+	assert_int_equal(pt_claims_open(&claims, fake->host, "/run/pt", true, NULL), 0);
+	return claims;
+}
+
+static void files_come_and_go(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims *claims = NULL;
+	struct pt_claim *claim = claim_of(fake, "100", "0000:02:00.0", NULL), *again = NULL;
+	struct pt_names owners = {0};
+
+	assert_int_equal(pt_claims_open(&claims, fake->host, "/run/pt", false, NULL), -ENOENT);
+	assert_int_equal(pt_claims_owners(NULL, &owners, NULL), 0);
+	assert_int_equal(owners.count, 0);
+	assert_int_equal(pt_claims_load(NULL, "100", &again, NULL), -ENOENT);
+	claims = open_claims(fake);
+	assert_int_equal(pt_claims_load(claims, "100", &again, NULL), -ENOENT);
+	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
+	fake_file(fake, "/run/pt/claims/README", "not a claim");
+	assert_int_equal(pt_claims_owners(claims, &owners, NULL), 0);
+	assert_int_equal(owners.count, 1);
+	assert_string_equal(owners.name[0], "100");
+	pt_names_free(&owners);
+	assert_int_equal(pt_claims_load(claims, "100", &again, NULL), 0);
+	assert_string_equal(again->function[0].driver, "nvme");
+	assert_int_equal(pt_claims_remove(claims, "100", NULL), 0);
+	assert_int_equal(pt_claims_remove(claims, "100", NULL), 0);
+	assert_int_equal(pt_claims_remove(claims, "../x", NULL), -EINVAL);
+	pt_claim_free(again);
+	again = NULL;
+	assert_int_equal(pt_claims_load(claims, "100", &again, NULL), -ENOENT);
+	pt_claim_free(claim);
+	pt_claims_close(claims);
+}
+
+static void damaged_files_are_told(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims *claims = open_claims(fake);
+	struct pt_claim *claim = claim_of(fake, "101", "0000:02:00.0", NULL), *again = NULL;
+	struct pt_err err = {0};
+
+	fake_file(fake, "/run/pt/claims/100.json", "{");
+	assert_int_equal(pt_claims_load(claims, "100", &again, &err), -EINVAL);
+	assert_holds(err.text, "claim of 100 is damaged");
+	assert_int_equal(pt_claims_save_exclusive(claims, claim, &err), -EINVAL);
+	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
+	fake_remove(fake, "/run/pt/claims/100.json");
+	fake_link(fake, "/run/pt/claims/102.json", "101.json");
+	assert_int_equal(pt_claims_load(claims, "102", &again, &err), -EINVAL);
+	pt_claim_free(claim);
+	pt_claims_close(claims);
+}
+
+static void two_cannot_hold_one_function(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims *claims = open_claims(fake);
+	struct pt_claim *one = claim_of(fake, "100", "0000:02:00.0", "0000:03:00.0");
+	struct pt_claim *two = claim_of(fake, "101", "0000:03:00.0", NULL);
+	struct pt_claim *three = claim_of(fake, "102", "0000:01:00.0", NULL);
+	struct pt_err err = {0};
+
+	assert_int_equal(pt_claims_save_exclusive(claims, one, NULL), 0);
+	assert_int_equal(pt_claims_save_exclusive(claims, one, NULL), 0);
+	assert_int_equal(pt_claims_save_exclusive(claims, two, &err), -EBUSY);
+	assert_holds(err.text, "0000:03:00.0: claimed by 100");
+	assert_int_equal(pt_claims_save_exclusive(claims, three, NULL), 0);
+	pt_claim_free(one);
+	pt_claim_free(two);
+	pt_claim_free(three);
+	pt_claims_close(claims);
+}
+
+static void one_works_at_a_time(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims *claims = open_claims(fake);
+	struct pt_err err = {0};
+	int first = -1, second = -1;
+
+	assert_false(pt_claims_work_locked(claims, "100"));
+	assert_int_equal(pt_claims_work_lock(claims, "100", pt_now_ms(), &first, NULL), 0);
+	assert_true(pt_claims_work_locked(claims, "100"));
+	assert_int_equal(
+		pt_claims_work_lock(claims, "100", pt_now_ms() + 60, &second, &err), -EWOULDBLOCK);
+	assert_holds(err.text, "being moved right now");
+	assert_int_equal(pt_claims_work_lock(claims, "101", pt_now_ms(), &second, NULL), 0);
+	close(first);
+	assert_false(pt_claims_work_locked(claims, "100"));
+	close(second);
+	assert_int_equal(pt_claims_work_lock(claims, "/", pt_now_ms(), &second, &err), -EINVAL);
+	pt_claims_close(claims);
+}
+
+static void folders_of_others_are_not_trusted(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims *claims = open_claims(fake);
+	struct pt_err err = {0};
+	char path[128];
+
+	pt_claims_close(claims);
+	snprintf(path, sizeof(path), "%s/run/pt/claims", fake->root);
+	assert_int_equal(chmod(path, 0777), 0);
+	assert_int_equal(pt_claims_open(&claims, fake->host, "/run/pt", true, &err), -EPERM);
+	assert_holds(err.text, "others than root may write to it");
+	assert_int_equal(pt_claims_open(&claims, fake->host, "/none/pt", true, &err), -ENOENT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(files_come_and_go),
+		MACHINE_TEST(damaged_files_are_told),
+		MACHINE_TEST(two_cannot_hold_one_function),
+		MACHINE_TEST(one_works_at_a_time),
+		MACHINE_TEST(folders_of_others_are_not_trusted),
+	};
+
+	return cmocka_run_group_tests_name("claimfile", tests, NULL, NULL);
+}

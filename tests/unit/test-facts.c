@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* What is gathered: the set that is taken, and whether it moves. Owners are in test-rules.c. */
+#include "pve/facts.h"
+#include "pve/paths.h"
+#include "tests/unit/unit.h"
+
+static int gather(struct fake *fake, const char *config, struct pt_guest **guest,
+	struct pt_facts *facts, struct pt_err *err)
+{
+	struct pt_guest_query query = {.vmid = 100, .node = "node1", .view = PT_VIEW_CURRENT};
+
+	assert_int_equal(pt_guest_parse(config, strlen(config), &query, guest, NULL), 0);
+	return pt_facts_gather(fake->host, *guest, "node1", NULL, facts, err);
+}
+
+static void assert_taken(
+	const struct pt_facts *facts, size_t at, const char *bdf, size_t entry, bool companion)
+{
+	assert_true(at < facts->taken_count);
+	assert_string_equal(PT_BDF(&facts->taken[at].bdf), bdf);
+	assert_int_equal(facts->taken[at].assignment, entry);
+	assert_int_equal(facts->taken[at].companion, companion);
+}
+
+static void companions_come_behind_and_bridges_stay(void **state)
+{
+	struct pt_guest *guest = NULL;
+	struct pt_facts facts = {0};
+
+	assert_int_equal(
+		gather(*state, "hostpci0: 01:00.1\nhostpci1: 05:01.0\n", &guest, &facts, NULL), 0);
+	assert_int_equal(facts.taken_count, 4);
+	assert_taken(&facts, 0, "0000:01:00.1", 0, false);
+	assert_taken(&facts, 1, "0000:05:01.0", 1, false);
+	assert_taken(&facts, 2, "0000:01:00.0", 0, true);
+	assert_taken(&facts, 3, "0000:05:00.0", 1, true);
+	assert_true(pt_facts_moves(&facts));
+	pt_facts_clear(&facts);
+	pt_guest_free(guest);
+}
+
+static void both_functions_named_are_no_companions(void **state)
+{
+	struct pt_guest *guest = NULL;
+	struct pt_facts facts = {0};
+
+	assert_int_equal(
+		gather(*state, "hostpci3: 01:00.1\nhostpci4: 01:00.0\n", &guest, &facts, NULL), 0);
+	assert_int_equal(facts.taken_count, 2);
+	assert_taken(&facts, 1, "0000:01:00.0", 1, false);
+	assert_string_equal(PT_LABEL(&facts.assignment[1]), "hostpci4");
+	pt_facts_clear(&facts);
+	pt_guest_free(guest);
+}
+
+static void all_on_vfio_moves_nothing(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_guest *guest = NULL;
+	struct pt_facts facts = {0};
+
+	fake_link(
+		fake, "/sys/bus/pci/devices/0000:02:00.0/driver", "/sys/bus/pci/drivers/vfio-pci");
+	assert_int_equal(gather(fake, "hostpci0: 02:00.0\n", &guest, &facts, NULL), 0);
+	assert_int_equal(facts.taken_count, 1);
+	assert_false(pt_facts_moves(&facts));
+	pt_facts_clear(&facts);
+	pt_guest_free(guest);
+	/* an entry that cannot be resolved may mean any device */
+	guest = NULL;
+	assert_int_equal(
+		gather(fake, "hostpci0: 02:00.0\nhostpci1: 77:00.0\n", &guest, &facts, NULL), 0);
+	assert_true(pt_facts_moves(&facts));
+	pt_facts_clear(&facts);
+	pt_guest_free(guest);
+}
+
+static void a_mapping_passes_over_what_is_reserved(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_guest *guest = NULL;
+	struct pt_facts facts = {0};
+
+	fake_file(fake, PT_PVE_PCI_MAPPINGS,
+		"disks\n"
+		"\tmap node=node1,path=0000:02:00.0,id=144d:a808,iommugroup=2,"
+		"subsystem-id=144d:a801\n"
+		"\tmap node=node1,path=0000:03:00.0,id=144d:a808,iommugroup=3,"
+		"subsystem-id=144d:a801\n");
+	fake_file(fake, PT_PVE_PCI_RESERVATIONS, "0000:02:00.0 101 time:99999999999\n");
+	assert_int_equal(gather(fake, "hostpci0: mapping=disks\n", &guest, &facts, NULL), 0);
+	assert_int_equal(facts.taken_count, 1);
+	assert_taken(&facts, 0, "0000:03:00.0", 0, false);
+	assert_int_equal(facts.owner_count, 0);
+	pt_facts_clear(&facts);
+	pt_guest_free(guest);
+}
+
+static void a_group_that_cannot_be_read_is_an_error(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_guest *guest = NULL;
+	struct pt_facts facts = {0};
+	struct pt_err err = {0};
+
+	fake_link(fake, "/sys/kernel/iommu_groups/2/devices/abcd:foo", "/gone");
+	assert_int_equal(gather(fake, "hostpci0: 02:00.0\n", &guest, &facts, &err), -EINVAL);
+	assert_holds(err.text, "is no PCI address");
+	pt_facts_clear(&facts);
+	pt_guest_free(guest);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(companions_come_behind_and_bridges_stay),
+		MACHINE_TEST(both_functions_named_are_no_companions),
+		MACHINE_TEST(all_on_vfio_moves_nothing),
+		MACHINE_TEST(a_mapping_passes_over_what_is_reserved),
+		MACHINE_TEST(a_group_that_cannot_be_read_is_an_error),
+	};
+
+	return cmocka_run_group_tests_name("facts", tests, NULL, NULL);
+}
