@@ -109,21 +109,30 @@ static int gather(struct start *start)
 		run->host, start->guest, run->node, start->claims, &start->facts, &start->err);
 }
 
+static bool is_taken(const struct start *start, const struct pt_bdf *bdf)
+{
+	pt_foreach (taken, start->facts.taken, start->facts.taken_count) {
+		if (pt_bdf_compare(&taken->bdf, bdf) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Whether every function of the claim at hand is taken again: its origins then stay as recorded. */
 static bool claim_fits(const struct start *start)
 {
 	pt_foreach (function, start->claim->function, start->claim->count) {
-		bool again = false;
-
-		pt_foreach (taken, start->facts.taken, start->facts.taken_count)
-			again |= pt_bdf_compare(&taken->bdf, &function->bdf) == 0;
-		if (!again)
+		if (!is_taken(start, &function->bdf))
 			return false;
 	}
 	return true;
 }
 
-/* A claim is left from a start that failed, and the config was changed since: it is returned first. */
+/*
+ * A claim is left from a start that failed, and the config was changed since: it is returned first. What
+ * does not come back keeps the guest from starting only when there is something to take: a record holds
+ * one start.
+ */
 static int return_old_claim(struct start *start)
 {
 	const struct pt_run *run = start->run;
@@ -135,7 +144,42 @@ static int return_old_claim(struct start *start)
 	pt_claim_free_p(&start->claim);
 	r = pt_release_locked(
 		run->host, start->claims, run->vmid, &run->limits, start->lock, &start->err);
-	return r < 0 ? r : gather(start);
+	if (r < 0)
+		pt_err_wrap(&start->err, "devices of an earlier start cannot be returned");
+	return r;
+}
+
+/* The first claim of a guest of which nothing is alive, behind after; 0: there is none. */
+static unsigned int next_stale(const struct start *start, unsigned int after)
+{
+	unsigned int next = 0;
+
+	pt_foreach (owner, start->facts.owner, start->facts.owner_count) {
+		unsigned int vmid = (unsigned int)owner->vmid;
+
+		if (owner->kind == PT_OWNER_STALE && vmid > after && (!next || vmid < next))
+			next = vmid;
+	}
+	return next;
+}
+
+/* Claims in the way that nobody lives on are returned first: what they record is where it belongs. */
+static int return_stale_claims(struct start *start)
+{
+	const struct pt_run *run = start->run;
+	bool any = false;
+
+	for (unsigned int vmid = next_stale(start, 0); vmid; vmid = next_stale(start, vmid)) {
+		struct pt_err err = {0};
+
+		LOG(run, PT_LOG_INFO,
+			"guest %u does not run, but still holds devices; they are returned", vmid);
+		any = true;
+		if (pt_release_stale(run->host, start->claims, vmid, &run->limits, &err) < 0)
+			LOG(run, PT_LOG_ERROR, "%s; 'pve-ptconf release %u' tries again", err.text,
+				vmid);
+	}
+	return any ? gather(start) : 0;
 }
 
 static int make_claim(struct start *start)
@@ -153,6 +197,8 @@ static int make_claim(struct start *start)
 
 		if (!function)
 			continue; /* refused by device-missing; without refusal PVE decides */
+		if (pt_function_is_vf(function) && is_taken(start, &function->physfn))
+			continue; /* vanishes with its PF's driver */
 		r = pt_claim_add(start->claim, function,
 			PT_LABEL(&start->facts.assignment[taken->assignment]), taken->companion,
 			&start->err);
@@ -204,6 +250,10 @@ static int judge_and_take(struct start *start)
 
 	pt_rules_run(&start->facts, &start->findings);
 	tell_findings(start);
+	if (start->findings.failed) {
+		pt_err_nomem(&start->err);
+		return go_on_without_us(start);
+	}
 	if (start->facts.claims_err.code)
 		LOG(run, PT_LOG_WARNING, "%s", start->facts.claims_err.text);
 	refusing = pt_findings_refusing(&start->findings, pt_facts_moves(&start->facts));
@@ -214,7 +264,9 @@ static int judge_and_take(struct start *start)
 	if (!start->facts.taken_count)
 		return 0;
 	r = pt_module_ensure(
-		run->host, PT_VFIO_PCI, pt_now_ms() + run->limits.write_ms, &start->err);
+		run->host, PT_VFIO_PCI, NULL, pt_now_ms() + run->limits.write_ms, &start->err);
+	if (r == -ENOTSUP)
+		return go_on_without_us(start);
 	if (r < 0)
 		return refuse(start); /* Proxmox VE could not go on either */
 	r = make_claim(start);
@@ -227,12 +279,12 @@ static int pre_start(const struct pt_run *run)
 	struct pt_guest_query query = query_of(run);
 	int pid, r;
 
+	if (nothing_to_do(run))
+		return 0;
 	if (pt_host_exists(run->host, PT_OFF_FILE)) {
 		LOG(run, PT_LOG_WARNING, "pve-pthook is switched off by " PT_OFF_FILE);
 		return 0;
 	}
-	if (nothing_to_do(run))
-		return 0;
 	if (pt_guest_read(
 		    run->host, &query, PT_SOURCE_AUTO, run->api_ms, &start.guest, &start.err) < 0)
 		return go_on_without_us(&start);
@@ -248,10 +300,16 @@ static int pre_start(const struct pt_run *run)
 			&start); /* its devices are on their way: Proxmox VE must not meet them */
 	if (r < 0 || gather(&start) < 0)
 		return go_on_without_us(&start);
-	if (start.claim && !claim_fits(&start) && return_old_claim(&start) < 0)
-		return refuse(&start);
+	if (start.claim && !claim_fits(&start)) {
+		if (return_old_claim(&start) < 0)
+			return start.facts.taken_count ? refuse(&start) : go_on_without_us(&start);
+		if (gather(&start) < 0)
+			return go_on_without_us(&start);
+	}
 	if (pt_guest_is_template(start.guest))
 		return 0;
+	if (return_stale_claims(&start) < 0)
+		return go_on_without_us(&start);
 	return judge_and_take(&start);
 }
 
@@ -278,10 +336,14 @@ static int post_stop(const struct pt_run *run)
 	return 0;
 }
 
-void pt_phase_undo(const struct pt_run *run)
+int pt_phase_undo(const struct pt_run *run)
 {
-	if (has_claim(run) && post_stop(run) == 0)
-		LOG(run, PT_LOG_INFO, "what had been taken is returned");
+	if (!has_claim(run))
+		return 0;
+	if (post_stop(run) != 0)
+		return 1;
+	LOG(run, PT_LOG_INFO, "what had been taken is returned");
+	return 0;
 }
 
 /* What was taken is told at pre-start, what is returned at post-stop; between them nothing moves. */

@@ -24,7 +24,7 @@ typedef int pt_phase(const struct pt_run *run);
 /* NULL when there is no phase of that name. */
 pt_phase *pt_phase_find(const char *name);
 
-/* After a pre-start that ended in the middle: gives back what its claim holds. */
-void pt_phase_undo(const struct pt_run *run);
+/* After a pre-start that ended in the middle: gives back what its claim holds. 1: not all of it. */
+pt_phase pt_phase_undo;
 
 #endif

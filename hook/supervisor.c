@@ -7,15 +7,9 @@
 
 static void emit(void *data, enum pt_log_level level, const char *line)
 {
-	static const char *const mark[] = {
-		[PT_LOG_DEBUG] = "debug: ",
-		[PT_LOG_INFO] = "",
-		[PT_LOG_WARNING] = "warning: ",
-		[PT_LOG_ERROR] = "error: ",
-	};
 	const int *fd = data;
 
-	dprintf(*fd, "%s%s\n", mark[level], line);
+	dprintf(*fd, "%s%s\n", pt_log_mark(level), line);
 }
 
 static int run_phase(const struct pt_supervised *supervised, pt_phase *phase, int out)
@@ -40,12 +34,6 @@ static int work(void *data, int out)
 	const struct pt_supervised *supervised = data;
 
 	return -run_phase(supervised, supervised->phase, out);
-}
-
-static int undo(const struct pt_run *run)
-{
-	pt_phase_undo(run);
-	return 0;
 }
 
 static void pass_on(const char *text, size_t length, int out)
@@ -103,7 +91,6 @@ int pt_supervise(const struct pt_supervised *supervised, int out)
 		return -r;
 	dprintf(out, "error: pve-pthook: the worker %s\n",
 		r == -ETIME ? "has not ended by its deadline" : "has crashed");
-	if (supervised->undo)
-		run_phase(supervised, undo, out);
-	return 0;
+	/* half-moved devices are not for Proxmox VE to meet: then the start is refused */
+	return supervised->undo ? run_phase(supervised, pt_phase_undo, out) : 0;
 }

@@ -3,7 +3,7 @@
 
 #include "bind.h"
 
-#define VERB_TEXT (PT_DRIVER_TEXT + 48)
+#define VERB_TEXT 160
 
 bool pt_driver_name_valid(const char *name)
 {
@@ -12,13 +12,6 @@ bool pt_driver_name_valid(const char *name)
 	return length > 0 && length < PT_DRIVER_TEXT && name[0] != '.' &&
 	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-. ") ==
 		       length;
-}
-
-static int read_vfs(const struct pt_host *host, const struct pt_bdf *bdf, char **ret)
-{
-	char path[PT_PCI_PATH];
-
-	return pt_host_read_line(host, pt_pci_path(bdf, "sriov_numvfs", path), ret);
 }
 
 /* Whether the function is as wanted now. 1, 0 or a negative errno. ret_is says how it is, for messages. */
@@ -30,7 +23,7 @@ static int is_reached(const struct pt_host *host, const struct pt_bind *bind, ch
 	if (bind->kind == PT_BIND_OVERRIDE)
 		r = pt_function_read_override(host, &bind->bdf, &is);
 	else if (bind->kind == PT_BIND_VFS)
-		r = read_vfs(host, &bind->bdf, &is);
+		r = pt_function_read_vfs(host, &bind->bdf, &is);
 	else
 		r = pt_function_read_driver(host, &bind->bdf, &is);
 	if (r < 0)
@@ -85,14 +78,16 @@ void pt_bind_start(const struct pt_host *host, struct pt_bind *bind, enum pt_bin
 	char path[PT_PCI_PATH], text[PT_BDF_TEXT];
 	int r;
 
-	*bind = (struct pt_bind){.kind = kind, .bdf = *bdf, .write.child = PT_CHILD_NONE};
-	bind->refused = driver && *driver && !pt_driver_name_valid(driver);
+	*bind = (struct pt_bind){.kind = kind,
+		.bdf = *bdf,
+		.driver = driver ? driver : "",
+		.write.child = PT_CHILD_NONE};
+	bind->refused = kind == PT_BIND_ATTACH && !pt_driver_name_valid(bind->driver);
 	if (bind->refused) {
-		bind->result = pt_err_set(
-			&bind->err, -EINVAL, "%s: '%s' is no driver name", PT_BDF(bdf), driver);
+		bind->result = pt_err_set(&bind->err, -EINVAL, "%s: '%s' is no driver name",
+			PT_BDF(bdf), bind->driver);
 		return;
 	}
-	snprintf(bind->driver, sizeof(bind->driver), "%s", driver ? driver : "");
 	r = is_reached(host, bind, &is);
 	if (r < 0)
 		bind->result = pt_err_errno(&bind->err, r, "%s: %s", PT_BDF(bdf), VERB(bind));
@@ -114,15 +109,16 @@ int pt_bind_finish(const struct pt_host *host, struct pt_bind *bind, long long d
 	bind->writing = false;
 	if (bind->refused)
 		return bind->result;
+	/* the driver link changes before probe and remove are through: it proves nothing while they hang */
+	if (written == -ETIME)
+		return pt_err_set(&bind->err, written,
+			"%s: %s: the kernel has not answered by the deadline", PT_BDF(&bind->bdf),
+			VERB(bind));
 	r = is_reached(host, bind, &is);
 	if (r > 0)
 		return 0;
 	if (r < 0)
 		return pt_err_errno(&bind->err, r, "%s: %s", PT_BDF(&bind->bdf), VERB(bind));
-	if (written == -ETIME)
-		return pt_err_set(&bind->err, written,
-			"%s: %s: the kernel has not answered by the deadline", PT_BDF(&bind->bdf),
-			VERB(bind));
 	if (written < 0)
 		return pt_err_errno(&bind->err, written, "%s: %s", PT_BDF(&bind->bdf), VERB(bind));
 	return pt_err_set(&bind->err, -EIO, "%s: %s: the kernel took the command, but it is %s now",

@@ -12,7 +12,7 @@
 #define PT_DRIVER_TEXT 64
 
 enum pt_bind_kind {
-	PT_BIND_OVERRIDE, /* driver "" clears */
+	PT_BIND_OVERRIDE, /* driver is any text of one line; "" clears */
 	PT_BIND_UNBIND,	  /* from whatever driver it has */
 	PT_BIND_ATTACH,	  /* to driver */
 	PT_BIND_VFS, /* driver is their number as text; from and to 0 only, as the kernel wants it */
@@ -21,7 +21,7 @@ enum pt_bind_kind {
 struct pt_bind {
 	enum pt_bind_kind kind;
 	struct pt_bdf bdf;
-	char driver[PT_DRIVER_TEXT]; /* what is to be, as each kind takes it */
+	const char *driver; /* what is to be, as each kind takes it; borrowed */
 	struct pt_write write;
 	bool refused; /* not to be tried at all */
 	bool writing;
@@ -34,7 +34,7 @@ bool pt_driver_name_valid(const char *name);
 
 /*
  * Starts the change; nothing is written when the function is already as wanted. Errors are kept for
- * pt_bind_finish. lock_fd as in pt_host_write_start.
+ * pt_bind_finish, until which driver must live. lock_fd as in pt_host_write_start.
  */
 void pt_bind_start(const struct pt_host *host, struct pt_bind *bind, enum pt_bind_kind kind,
 	const struct pt_bdf *bdf, const char *driver, int lock_fd);

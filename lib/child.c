@@ -28,10 +28,19 @@ static int compare_fds(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-/* Closes every descriptor that is not in keep, which gets sorted. */
+/*
+ * Closes every descriptor that is not in keep, which gets sorted. 0 to 2 become /dev/null, so that no
+ * file that is opened later gets their number and the words of some library.
+ */
 static void close_all_but(int *keep, size_t count)
 {
-	int first = 0;
+	int first = STDERR_FILENO + 1;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (dup2(null, fd) < 0)
+			close(fd);
+	}
 
 	qsort(keep, count, sizeof(*keep), compare_fds);
 	pt_foreach (fd, keep, count) {
@@ -98,6 +107,7 @@ int pt_child_start(struct pt_child *ret, int (*work)(void *data, int out), void 
 	if (pidfd < 0) {
 		r = errno;
 		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
 		pt_close_fd(&pipe_fds[0]);
 		return pt_err_errno(err, -r, "watch a child process");
 	}

@@ -88,12 +88,26 @@ static void sort(struct pt_claim *claim)
 		qsort(claim->function, claim->count, sizeof(*claim->function), compare_functions);
 }
 
+/* Printable ASCII: what a record gives back as it was. */
+static bool is_plain(const char *text)
+{
+	for (; *text; text++) {
+		if (*text < ' ' || *text > '~')
+			return false;
+	}
+	return true;
+}
+
 int pt_claim_add(struct pt_claim *claim, const struct pt_function *function, const char *label,
 	bool companion, struct pt_err *err)
 {
 	struct pt_claim_function *slot = pt_claim_find(claim, &function->bdf);
 	int r = 0;
 
+	if (function->override && !is_plain(function->override))
+		return pt_err_set(err, -EINVAL,
+			"%s: its driver override holds characters that cannot be recorded",
+			PT_BDF(&function->bdf));
 	if (!slot) {
 		slot = pt_array_grow(&claim->function, &claim->count, sizeof(*slot));
 		if (!slot)
@@ -197,7 +211,9 @@ static int function_from_json(
 	if (!json_object_object_get_ex(json, "origin", &origin.object))
 		return pt_err_set(err, -EINVAL, "\"origin\" is missing");
 	read_driver(&origin, "driver", &ret->driver);
-	read_driver(&origin, "driver_override", &ret->override);
+	read_text(&origin, "driver_override", &ret->override);
+	if (ret->override && !is_plain(ret->override))
+		pt_json_refuse(&origin, "driver_override", "is no plain text");
 	ret->vfs = pt_json_int(&origin, "sriov_numvfs");
 	return origin.result;
 }

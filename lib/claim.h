@@ -50,7 +50,10 @@ bool pt_claim_owner_valid(const char *owner);
 /* NULL when it is not in the claim. */
 struct pt_claim_function *pt_claim_find(const struct pt_claim *claim, const struct pt_bdf *bdf);
 
-/* Adds the function as it is now, as origin, unless it is there: then only label and companion change. */
+/*
+ * Adds the function as it is now, as origin, unless it is there: then only label and companion change.
+ * -EINVAL when the origin could not be read back.
+ */
 int pt_claim_add(struct pt_claim *claim, const struct pt_function *function, const char *label,
 	bool companion, struct pt_err *err);
 

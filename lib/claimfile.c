@@ -17,6 +17,7 @@ struct pt_claims {
 	struct pt_host *folder; /* gate to <dir>: reading goes through it */
 	int claims;
 	int work;
+	char *dir; /* for messages */
 };
 
 static int make_folders(const struct pt_host *host, const char *dir, struct pt_err *err)
@@ -66,6 +67,9 @@ int pt_claims_open(struct pt_claims **ret, const struct pt_host *host, const cha
 	if (!claims)
 		return pt_err_nomem(err);
 	claims->claims = claims->work = -1;
+	claims->dir = strdup(dir);
+	if (!claims->dir)
+		return pt_err_nomem(err);
 	r = claims->claims = open_private(host, dir, "/claims", err);
 	if (r >= 0)
 		r = claims->work = open_private(host, dir, "/work", err);
@@ -90,6 +94,7 @@ void pt_claims_close(struct pt_claims *claims)
 	pt_host_close(claims->folder);
 	pt_close_fd(&claims->claims);
 	pt_close_fd(&claims->work);
+	free(claims->dir);
 	free(claims);
 }
 
@@ -152,7 +157,9 @@ int pt_claims_load(const struct pt_claims *claims, const char *owner, struct pt_
 	if (r == 0 && !pt_streq(claim->owner, owner))
 		r = pt_err_set(err, -EINVAL, "it belongs to %s", claim->owner);
 	if (r < 0)
-		return pt_err_wrap(err, "claim of %s is damaged", owner);
+		return pt_err_wrap(err,
+			"claim of %s is damaged (bind its devices by hand, then remove %s/claims/%s)",
+			owner, claims->dir, file);
 	*ret = PT_STEAL(claim);
 	return 0;
 }
@@ -212,10 +219,10 @@ int pt_claims_remove(const struct pt_claims *claims, const char *owner, struct p
 }
 
 /* Takes the lock of a file in work, trying until the deadline. The descriptor or a negative errno. */
-static int take_lock(const struct pt_claims *claims, const char *name, long long deadline_ms)
+static int take_lock(
+	const struct pt_claims *claims, const char *name, int flags, long long deadline_ms)
 {
-	PT_CLOSE int fd =
-		openat(claims->work, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	PT_CLOSE int fd = openat(claims->work, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | flags, 0600);
 
 	if (fd < 0)
 		return -errno;
@@ -236,7 +243,7 @@ int pt_claims_work_lock(const struct pt_claims *claims, const char *owner, long 
 	int *ret_fd, struct pt_err *err)
 {
 	PT_FREE char *name = pt_claim_owner_valid(owner) ? pt_format("%s.lock", owner) : NULL;
-	int fd = name ? take_lock(claims, name, deadline_ms) : -EINVAL;
+	int fd = name ? take_lock(claims, name, O_CREAT, deadline_ms) : -EINVAL;
 
 	if (fd == -EWOULDBLOCK)
 		return pt_err_set(err, fd,
@@ -249,9 +256,14 @@ int pt_claims_work_lock(const struct pt_claims *claims, const char *owner, long 
 
 bool pt_claims_work_locked(const struct pt_claims *claims, const char *owner)
 {
+	PT_FREE char *name = pt_claim_owner_valid(owner) ? pt_format("%s.lock", owner) : NULL;
 	PT_CLOSE int fd = -1;
 
-	return pt_claims_work_lock(claims, owner, pt_now_ms(), &fd, NULL) == -EWOULDBLOCK;
+	if (!name)
+		return false;
+	/* a look makes no file */
+	fd = take_lock(claims, name, 0, pt_now_ms());
+	return fd == -EWOULDBLOCK;
 }
 
 static int refuse_overlap(
@@ -267,14 +279,12 @@ static int refuse_overlap(
 
 		if (pt_streq(*owner, claim->owner))
 			continue;
-		r = pt_claims_load(claims, *owner, &other, err);
-		if (r == -ENOENT)
+		/* gone meanwhile, or damaged: one bad file must not stop every other owner */
+		if (pt_claims_load(claims, *owner, &other, NULL) < 0)
 			continue;
-		if (r < 0)
-			return r;
 		pt_foreach (function, claim->function, claim->count) {
 			if (pt_claim_find(other, &function->bdf))
-				return pt_err_set(err, -EBUSY, "%s: claimed by %s since before",
+				return pt_err_set(err, -EBUSY, "%s: is claimed by %s as well",
 					PT_BDF(&function->bdf), *owner);
 		}
 	}
@@ -284,7 +294,7 @@ static int refuse_overlap(
 int pt_claims_save_exclusive(
 	const struct pt_claims *claims, const struct pt_claim *claim, struct pt_err *err)
 {
-	PT_CLOSE int lock = take_lock(claims, ".folder", pt_now_ms() + FOLDER_LOCK_MS);
+	PT_CLOSE int lock = take_lock(claims, ".folder", O_CREAT, pt_now_ms() + FOLDER_LOCK_MS);
 	int r;
 
 	if (lock < 0)

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
+#include <poll.h>
 
 #include "bind.h"
 #include "handover.h"
 #include "modules.h"
+
+#define WAVE_MIN_MS 1000
 
 /* One function on its way. */
 struct mover {
@@ -11,6 +14,8 @@ struct mover {
 	unsigned int wave;		    /* its place within its slot */
 	bool active;			    /* still to be moved */
 	bool gone;			    /* from the bus */
+	bool left;			    /* to a driver that somebody else bound it to */
+	bool ours;			    /* the override is vfio-pci */
 	char was[PT_DRIVER_TEXT];	    /* driver when the handover began, "" for none */
 	char vfs[16];			    /* how many it had, as text */
 	long long spent_ms;
@@ -18,12 +23,14 @@ struct mover {
 	struct pt_err err;
 	struct pt_bind bind;
 	long long begun_ms;
-	bool busy; /* bind was started in this wave */
+	bool busy;   /* bind was started in this wave */
+	bool waited; /* and has not been finished */
 };
 
 struct movers {
 	struct mover *mover;
 	size_t count;
+	struct pollfd *pfd; /* room for one each */
 	unsigned int waves;
 };
 
@@ -33,6 +40,7 @@ typedef bool step_plan(const struct mover *mover, enum pt_bind_kind *kind, const
 static void free_movers(struct movers *movers)
 {
 	free(movers->mover);
+	free(movers->pfd);
 }
 
 static int make_movers(struct pt_claim *claim, struct movers *ret)
@@ -40,7 +48,8 @@ static int make_movers(struct pt_claim *claim, struct movers *ret)
 	*ret = (struct movers){
 		.mover = calloc(claim->count ? claim->count : 1, sizeof(struct mover)),
 		.count = claim->count};
-	if (!ret->mover)
+	ret->pfd = calloc(claim->count ? claim->count : 1, sizeof(*ret->pfd));
+	if (!ret->mover || !ret->pfd)
 		return -ENOMEM;
 	for (size_t i = 0; i < claim->count; i++) {
 		struct mover *mover = &ret->mover[i];
@@ -62,11 +71,15 @@ static void fail(struct mover *mover, int result)
 	mover->result = result;
 }
 
+/* A slow slot must not take the time of the others: each wave gets some, whatever the hour. */
 static long long wave_deadline(const struct pt_handover *handover, long long phase_deadline)
 {
-	long long deadline = pt_now_ms() + handover->write_ms;
+	long long now = pt_now_ms();
+	long long deadline = now + handover->write_ms;
 
-	return deadline < phase_deadline ? deadline : phase_deadline;
+	if (deadline > phase_deadline)
+		deadline = phase_deadline;
+	return deadline < now + WAVE_MIN_MS ? now + WAVE_MIN_MS : deadline;
 }
 
 static void start_wave(const struct pt_handover *handover, struct movers *movers, unsigned int wave,
@@ -77,6 +90,7 @@ static void start_wave(const struct pt_handover *handover, struct movers *movers
 		const char *driver = "";
 
 		mover->busy = mover->active && mover->wave == wave && plan(mover, &kind, &driver);
+		mover->waited = mover->busy;
 		if (!mover->busy)
 			continue;
 		mover->begun_ms = pt_now_ms();
@@ -85,21 +99,58 @@ static void start_wave(const struct pt_handover *handover, struct movers *movers
 	}
 }
 
-static void finish_wave(
-	const struct pt_handover *handover, struct movers *movers, long long deadline_ms)
+static void finish_one(
+	const struct pt_handover *handover, struct mover *mover, long long deadline_ms)
 {
-	pt_foreach (mover, movers->mover, movers->count) {
-		int r;
+	int r = pt_bind_finish(handover->host, &mover->bind, deadline_ms);
 
-		if (!mover->busy)
-			continue;
-		r = pt_bind_finish(handover->host, &mover->bind, deadline_ms);
-		mover->spent_ms += pt_now_ms() - mover->begun_ms;
-		if (r == 0)
-			continue;
+	mover->spent_ms += pt_now_ms() - mover->begun_ms;
+	mover->waited = false;
+	if (r < 0) {
 		mover->err = mover->bind.err;
 		fail(mover, r);
 	}
+}
+
+/* Waits until a writer of the wave has ended or the deadline has passed. */
+static void wait_for_one(const struct movers *movers, struct pollfd *pfd, long long deadline_ms)
+{
+	long long left = deadline_ms - pt_now_ms();
+	nfds_t count = 0;
+
+	pt_foreach (mover, movers->mover, movers->count) {
+		if (mover->waited)
+			pfd[count++] = (struct pollfd){
+				.fd = mover->bind.write.child.pidfd, .events = POLLIN};
+	}
+	poll(pfd, count, left < 0 ? 0 : (int)left);
+}
+
+static bool has_ended(const struct mover *mover)
+{
+	struct pollfd pfd = {.fd = mover->bind.write.child.pidfd, .events = POLLIN};
+
+	return !mover->bind.writing || poll(&pfd, 1, 0) != 0;
+}
+
+/* Ends every write of the wave, each as soon as it is through. */
+static void finish_wave(
+	const struct pt_handover *handover, struct movers *movers, long long deadline_ms)
+{
+	bool waiting;
+
+	do {
+		bool late = pt_now_ms() >= deadline_ms;
+
+		waiting = false;
+		pt_foreach (mover, movers->mover, movers->count) {
+			if (mover->waited && (late || has_ended(mover)))
+				finish_one(handover, mover, deadline_ms);
+			waiting |= mover->waited;
+		}
+		if (waiting)
+			wait_for_one(movers, movers->pfd, deadline_ms);
+	} while (waiting);
 }
 
 /* Brings every active function through one step. The first failure, or 0; the others go on. */
@@ -237,9 +288,14 @@ int pt_handover_take(const struct pt_handover *handover, struct pt_claim *claim,
 
 	if (r < 0)
 		return pt_err_nomem(err);
+	pt_foreach (function, claim->function, claim->count)
+		pt_claim_set_error(function, NULL);
 	r = find_what_to_take(handover, &movers, err);
-	if (r < 0)
-		return r; /* nothing was written yet */
+	if (r < 0) {
+		/* nothing was written yet: what is at home leaves the claim */
+		give_back(handover, claim, true, NULL);
+		return r;
+	}
 	for (size_t i = 0; r == 0 && i < PT_ARRAY_SIZE(steps); i++)
 		r = run_step(handover, &movers, steps[i], deadline, true);
 	if (r < 0) {
@@ -249,16 +305,17 @@ int pt_handover_take(const struct pt_handover *handover, struct pt_claim *claim,
 		return r;
 	}
 	pt_foreach (mover, movers.mover, movers.count) {
-		pt_claim_set_error(mover->function, NULL);
 		if (mover->active)
 			tell(handover, mover, PT_VFIO_PCI);
 	}
 	return 0;
 }
 
+/* Whether the driver is as it shall be. */
 static bool at_home(const struct mover *mover)
 {
-	return pt_streq(mover->was, mover->function->driver ? mover->function->driver : "");
+	return mover->left ||
+	       pt_streq(mover->was, mover->function->driver ? mover->function->driver : "");
 }
 
 /*
@@ -295,7 +352,7 @@ static bool plan_home_override(
 {
 	*kind = PT_BIND_OVERRIDE;
 	*driver = mover->function->override ? mover->function->override : "";
-	return true;
+	return !mover->left || mover->ours;
 }
 
 /* As many VFs as there were; binding them is up to the kernel's autoprobe. */
@@ -303,7 +360,7 @@ static bool plan_home_vfs(const struct mover *mover, enum pt_bind_kind *kind, co
 {
 	*kind = PT_BIND_VFS;
 	*driver = mover->vfs;
-	return mover->function->vfs > 0;
+	return mover->function->vfs > 0 && !mover->left;
 }
 
 /* Loads the modules of origin drivers that were unloaded meanwhile. */
@@ -311,11 +368,15 @@ static void ensure_home_drivers(
 	const struct pt_handover *handover, struct movers *movers, long long phase_deadline)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
+		PT_FREE char *alias = NULL;
 		int r;
 
 		if (!mover->active || at_home(mover) || !mover->function->driver)
 			continue;
-		r = pt_module_ensure(handover->host, mover->function->driver,
+		/* a driver's name need not be its module's: the function's own alias finds that one */
+		if (pt_function_read_modalias(handover->host, &mover->function->bdf, &alias) < 0)
+			alias = NULL;
+		r = pt_module_ensure(handover->host, mover->function->driver, alias,
 			wave_deadline(handover, phase_deadline), &mover->err);
 		if (r < 0) {
 			pt_err_wrap(&mover->err, "%s", PT_BDF(&mover->function->bdf));
@@ -324,35 +385,49 @@ static void ensure_home_drivers(
 	}
 }
 
+/* One that a third driver holds was moved by somebody since, and may be in use there. */
+static void leave(const struct pt_handover *handover, struct mover *mover)
+{
+	PT_FREE char *override = NULL;
+
+	pt_log(handover->log, PT_LOG_WARNING,
+		"%s: %s was bound to %s by somebody since; left there, its origin was %s",
+		mover->function->label, PT_BDF(&mover->function->bdf), mover->was,
+		mover->function->driver ? mover->function->driver : "no driver");
+	mover->left = true;
+	mover->ours =
+		pt_function_read_override(handover->host, &mover->function->bdf, &override) == 0 &&
+		pt_streq(override, PT_VFIO_PCI);
+}
+
 /*
- * Decides for each function whether it is to be moved. One that a third driver holds was moved by
- * somebody since: it may be in use there, so only a leftover override of ours is taken away.
+ * Decides for each function whether it is to be moved. keep_failed: one with an error is not touched, its
+ * writer hangs in the kernel.
  */
-static void find_what_to_return(const struct pt_handover *handover, struct movers *movers)
+static void find_what_to_return(
+	const struct pt_handover *handover, struct movers *movers, bool keep_failed)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
-		int r = read_was(handover->host, mover);
+		int r;
 
+		if (keep_failed && mover->function->error) {
+			fail(mover, pt_err_set(&mover->err, -ETIME, "%s", mover->function->error));
+			continue;
+		}
+		r = read_was(handover->host, mover);
 		if (r < 0) {
 			fail(mover, r);
 			continue;
 		}
 		mover->active = true;
-		if (at_home(mover) || !mover->was[0] || pt_streq(mover->was, PT_VFIO_PCI))
-			continue;
-		pt_log(handover->log, PT_LOG_WARNING,
-			"%s: %s was bound to %s by somebody since; left there, its origin was %s",
-			mover->function->label, PT_BDF(&mover->function->bdf), mover->was,
-			mover->function->driver ? mover->function->driver : "no driver");
-		/* at home from now on, as far as the driver goes */
-		if (pt_set_text(&mover->function->driver, mover->was) < 0)
-			fail(mover, -ENOMEM);
+		if (!at_home(mover) && mover->was[0] && !pt_streq(mover->was, PT_VFIO_PCI))
+			leave(handover, mover);
 	}
 }
 
 /* Tells how each function ended and takes out of the claim what ended. How many stay. */
-static size_t settle(const struct pt_handover *handover, struct pt_claim *claim,
-	struct movers *movers, bool keep_failed)
+static size_t settle(
+	const struct pt_handover *handover, struct pt_claim *claim, struct movers *movers)
 {
 	size_t stay = 0;
 
@@ -369,8 +444,6 @@ static size_t settle(const struct pt_handover *handover, struct pt_claim *claim,
 			pt_log(handover->log, PT_LOG_ERROR, "%s: %s", function->label,
 				mover->err.text);
 			pt_claim_set_error(function, mover->err.text);
-			stay++;
-		} else if (keep_failed && function->error) {
 			stay++;
 		} else {
 			pt_claim_remove(claim, &function->bdf);
@@ -390,7 +463,7 @@ static int give_back(const struct pt_handover *handover, struct pt_claim *claim,
 
 	if (make_movers(claim, &movers) < 0)
 		return pt_err_nomem(err);
-	find_what_to_return(handover, &movers);
+	find_what_to_return(handover, &movers, keep_failed);
 	for (size_t i = 0; i < PT_ARRAY_SIZE(steps); i++) {
 		if (steps[i] == plan_home_attach)
 			ensure_home_drivers(handover, &movers, deadline);
@@ -403,7 +476,7 @@ static int give_back(const struct pt_handover *handover, struct pt_claim *claim,
 			tell(handover, mover, mover->function->driver);
 	}
 	first_error(&movers, err);
-	stay = settle(handover, claim, &movers, keep_failed);
+	stay = settle(handover, claim, &movers);
 	if (!stay)
 		return 0;
 	return err && err->code

@@ -142,6 +142,38 @@ int pt_host_read_line(const struct pt_host *host, const char *path, char **ret)
 	return 0;
 }
 
+static int copy_in_child(void *data, int out)
+{
+	const int *fd = data;
+	char text[SMALL_FILE];
+	ssize_t n = read(*fd, text, sizeof(text));
+
+	if (n < 0)
+		return -errno;
+	return write(out, text, (size_t)n) == n ? 0 : -EIO;
+}
+
+int pt_host_read_line_guarded(
+	const struct pt_host *host, const char *path, long long deadline_ms, char **ret)
+{
+	PT_CLOSE int fd = pt_host_openat(host, path, O_RDONLY | O_NONBLOCK);
+	struct pt_child child;
+	char *text = NULL;
+	size_t length;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = pt_child_start(&child, copy_in_child, &fd, &fd, 1, true, NULL);
+	if (r == 0)
+		r = pt_child_collect(&child, deadline_ms, SMALL_FILE, &text, &length);
+	if (r < 0 || !text)
+		return r;
+	text[strcspn(text, "\n")] = '\0';
+	*ret = text;
+	return 0;
+}
+
 int pt_host_link(const struct pt_host *host, const char *path, char **ret)
 {
 	PT_CLOSE int fd = pt_host_openat(host, path, O_PATH | O_NOFOLLOW);

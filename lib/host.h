@@ -45,6 +45,13 @@ int pt_host_read(
 /* The first line of a small file without its newline; the caller frees. -ENOENT and kin. */
 int pt_host_read_line(const struct pt_host *host, const char *path, char **ret);
 
+/*
+ * The same in a child with a deadline, for files whose reading takes the device's lock in the kernel: it
+ * hangs while a driver's probe or remove hangs. -ETIME.
+ */
+int pt_host_read_line_guarded(
+	const struct pt_host *host, const char *path, long long deadline_ms, char **ret);
+
 /* The last component of a link's target, as in ".../driver" -> "nvme". The caller frees. */
 int pt_host_link_name(const struct pt_host *host, const char *path, char **ret);
 

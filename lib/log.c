@@ -16,7 +16,7 @@ void pt_log(const struct pt_log *log, enum pt_log_level level, const char *fmt, 
 	log->emit(log->data, level, line);
 }
 
-void pt_log_to_file(void *data, enum pt_log_level level, const char *line)
+const char *pt_log_mark(enum pt_log_level level)
 {
 	static const char *const mark[] = {
 		[PT_LOG_DEBUG] = "debug: ",
@@ -25,6 +25,11 @@ void pt_log_to_file(void *data, enum pt_log_level level, const char *line)
 		[PT_LOG_ERROR] = "error: ",
 	};
 
-	fprintf(data, "%s%s\n", mark[level], line);
+	return mark[level];
+}
+
+void pt_log_to_file(void *data, enum pt_log_level level, const char *line)
+{
+	fprintf(data, "%s%s\n", pt_log_mark(level), line);
 	fflush(data);
 }

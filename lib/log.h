@@ -22,6 +22,9 @@ struct pt_log {
 void pt_log(const struct pt_log *log, enum pt_log_level level, const char *fmt, ...)
 	PT_PRINTF(3, 4);
 
+/* What stands before a line of that level: "warning: " and kin. */
+const char *pt_log_mark(enum pt_log_level level);
+
 /* A sink that writes lines to the FILE in data, warnings and errors marked as such. */
 void pt_log_to_file(void *data, enum pt_log_level level, const char *line);
 

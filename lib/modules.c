@@ -48,6 +48,21 @@ static bool is_blacklisted(struct kmod_ctx *context, const char *name)
 	return kmod_module_apply_filter(context, KMOD_FILTER_BLACKLIST, all, &left) == 0 && !left;
 }
 
+/* Whether the program of an install command does nothing, which is how loading is forbidden. */
+static bool does_nothing(const char *command)
+{
+	size_t length = strcspn(command, " \t;");
+	const char *base = command;
+
+	for (const char *at = command; at < command + length; at++) {
+		if (*at == '/')
+			base = at + 1;
+	}
+	length -= (size_t)(base - command);
+	return (length == 5 && strncmp(base, "false", 5) == 0) ||
+	       (length == 4 && strncmp(base, "true", 4) == 0);
+}
+
 void pt_module_look(const struct pt_host *host, const char *name, struct pt_module *ret)
 {
 	struct kmod_ctx *context PT_CLEANUP(unref_context) = NULL;
@@ -72,7 +87,7 @@ void pt_module_look(const struct pt_host *host, const char *name, struct pt_modu
 	ret->blacklisted = is_blacklisted(context, name);
 	command = kmod_module_get_install_commands(module);
 	if (command && *command) {
-		ret->state = PT_MODULE_BLOCKED;
+		ret->state = does_nothing(command) ? PT_MODULE_BLOCKED : PT_MODULE_CUSTOM;
 		snprintf(ret->command, sizeof(ret->command), "%s", command);
 	}
 }
@@ -85,27 +100,56 @@ static int refuse_install(struct kmod_module *module, const char *command, void 
 	return -EPERM; /* an install command is shell text: not run by us */
 }
 
+struct load {
+	const char *name;
+	const char *alias;
+};
+
+static int load_list(struct kmod_list *list)
+{
+	struct kmod_list *one;
+	int result = -ENOENT;
+
+	kmod_list_foreach(one, list)
+	{
+		struct kmod_module *module PT_CLEANUP(unref_module) = kmod_module_get_module(one);
+		int r = kmod_module_probe_insert_module(module,
+			KMOD_PROBE_APPLY_BLACKLIST_ALIAS_ONLY, NULL, refuse_install, NULL, NULL);
+
+		if (result != 0)
+			result = r > 0 ? -EPERM : r;
+	}
+	return result;
+}
+
 static int load_in_child(void *data, int out)
 {
-	const char *name = data;
+	const struct load *load = data;
 	struct kmod_ctx *context PT_CLEANUP(unref_context) = kmod_new(NULL, NULL);
-	struct kmod_module *module PT_CLEANUP(unref_module) = NULL;
+	struct kmod_list *list PT_CLEANUP(unref_list) = NULL;
 
 	(void)out;
 	if (!context)
 		return -ENOMEM;
-	module = find_module(context, name);
-	if (!module)
-		return -ENOENT;
-	return kmod_module_probe_insert_module(module, 0, NULL, refuse_install, NULL, NULL);
+	if (kmod_module_new_from_lookup(context, load->name, &list) < 0 || !list) {
+		if (!load->alias || kmod_module_new_from_lookup(context, load->alias, &list) < 0)
+			return -ENOENT;
+	}
+	return load_list(list);
 }
 
-int pt_module_ensure(
-	const struct pt_host *host, const char *name, long long deadline_ms, struct pt_err *err)
+static int explain_missing(const char *name, struct pt_err *err)
 {
+	return pt_err_set(err, -ENOENT,
+		"driver %s is not there, and the running kernel has no module of that name", name);
+}
+
+int pt_module_ensure(const struct pt_host *host, const char *name, const char *alias,
+	long long deadline_ms, struct pt_err *err)
+{
+	struct load load = {name, alias};
 	struct pt_module look;
 	struct pt_child child;
-	char module_name[64];
 	int r;
 
 	pt_module_look(host, name, &look);
@@ -113,19 +157,24 @@ int pt_module_ensure(
 	case PT_MODULE_PRESENT:
 		return 0;
 	case PT_MODULE_UNKNOWN:
+		return explain_missing(name, err);
 	case PT_MODULE_MISSING:
-		return pt_err_set(err, -ENOENT,
-			"driver %s is not there, and the running kernel has no module of that name",
-			name);
+		if (!alias)
+			return explain_missing(name, err);
+		break;
 	case PT_MODULE_BLOCKED:
 		return pt_err_set(err, -EPERM,
 			"driver %s is not there: modprobe.d replaces its loading by '%s'", name,
 			look.command);
+	case PT_MODULE_CUSTOM:
+		return pt_err_set(err, -ENOTSUP,
+			"driver %s is not there, and modprobe.d has it loaded by '%s': load it at "
+			"boot (/etc/modules)",
+			name, look.command);
 	case PT_MODULE_LOADABLE:
 		break;
 	}
-	snprintf(module_name, sizeof(module_name), "%s", name);
-	r = pt_child_start(&child, load_in_child, module_name, NULL, 0, false, err);
+	r = pt_child_start(&child, load_in_child, &load, NULL, 0, false, err);
 	if (r < 0)
 		return r;
 	r = pt_child_wait(&child, deadline_ms);
@@ -133,7 +182,10 @@ int pt_module_ensure(
 		return 0;
 	if (r == -ETIME)
 		return pt_err_set(err, r, "loading module %s has not ended by the deadline", name);
+	if (r == -ENOENT)
+		return explain_missing(name, err);
 	if (r == 0)
 		r = -ENODEV;
-	return pt_err_errno(err, r, "loading module %s (see the kernel log)", name);
+	return pt_err_errno(err, r, "loading module %s failed%s; see the kernel log", name,
+		look.blacklisted ? ", and modprobe.d blacklists it" : "");
 }

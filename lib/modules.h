@@ -9,25 +9,28 @@ enum pt_module_state {
 	PT_MODULE_PRESENT,  /* built in or loaded */
 	PT_MODULE_LOADABLE, /* on disk, nothing in the way that can be seen beforehand */
 	PT_MODULE_MISSING,  /* the running kernel has no such module */
-	PT_MODULE_BLOCKED,  /* modprobe.d replaces its loading by an install command */
-	PT_MODULE_UNKNOWN,  /* the host is not the running system */
+	PT_MODULE_BLOCKED,  /* modprobe.d replaces its loading by false or true */
+	PT_MODULE_CUSTOM, /* modprobe.d replaces its loading by another command, which we do not run */
+	PT_MODULE_UNKNOWN, /* the host is not the running system */
 };
 
 struct pt_module {
 	enum pt_module_state state;
 	bool blacklisted;  /* only matching by device is off; loading by name still works */
-	char command[128]; /* the install command of PT_MODULE_BLOCKED */
+	char command[128]; /* the install command of PT_MODULE_BLOCKED and PT_MODULE_CUSTOM */
 };
 
 /* What can be said of the PCI driver name (its module is called alike) without changing anything. */
 void pt_module_look(const struct pt_host *host, const char *name, struct pt_module *ret);
 
 /*
- * Makes sure that the PCI driver name is registered, by loading the module of that name if need be.
+ * Makes sure that the PCI driver name is registered, by loading the module of that name if need be, or, when
+ * there is none, those that alias (a modalias, or NULL) finds.
  * Works in a child until deadline_ms and reads back that the driver is there.
- * -ENOENT: no such module. -EPERM: blocked or refused by the kernel. -ETIME. Others from init_module.
+ * -ENOENT: no such module. -EPERM: blocked or refused by the kernel. -ENOTSUP: PT_MODULE_CUSTOM. -ETIME.
+ * Others from init_module.
  */
-int pt_module_ensure(
-	const struct pt_host *host, const char *name, long long deadline_ms, struct pt_err *err);
+int pt_module_ensure(const struct pt_host *host, const char *name, const char *alias,
+	long long deadline_ms, struct pt_err *err);
 
 #endif

@@ -25,6 +25,16 @@ static int read_attr(
 	return pt_host_read_line(host, pt_pci_path(bdf, name, path), ret);
 }
 
+/* As read_attr, for what the kernel shows under the device's lock. */
+static int read_locked_attr(
+	const struct pt_host *host, const struct pt_bdf *bdf, const char *name, char **ret)
+{
+	char path[PT_PCI_PATH];
+
+	return pt_host_read_line_guarded(
+		host, pt_pci_path(bdf, name, path), pt_now_ms() + PT_ATTR_MS, ret);
+}
+
 static bool has_attr(const struct pt_host *host, const struct pt_bdf *bdf, const char *name)
 {
 	char path[PT_PCI_PATH];
@@ -90,7 +100,7 @@ int pt_function_read_override(const struct pt_host *host, const struct pt_bdf *b
 {
 	PT_FREE char *text = NULL;
 	char path[PT_PCI_PATH];
-	int r = read_attr(host, bdf, "driver_override", &text);
+	int r = read_locked_attr(host, bdf, "driver_override", &text);
 
 	if (r == -ENOENT && !pt_host_exists(host, pt_pci_path(bdf, "", path)))
 		return -ENODEV;
@@ -99,6 +109,16 @@ int pt_function_read_override(const struct pt_host *host, const struct pt_bdf *b
 	/* the kernel prints (null) where none is set */
 	*ret = !text || !*text || pt_streq(text, "(null)") ? NULL : PT_STEAL(text);
 	return 0;
+}
+
+int pt_function_read_modalias(const struct pt_host *host, const struct pt_bdf *bdf, char **ret)
+{
+	return read_attr(host, bdf, "modalias", ret);
+}
+
+int pt_function_read_vfs(const struct pt_host *host, const struct pt_bdf *bdf, char **ret)
+{
+	return read_locked_attr(host, bdf, "sriov_numvfs", ret);
 }
 
 static void read_bars(const struct pt_host *host, struct pt_function *function)
@@ -131,9 +151,12 @@ static void read_bars(const struct pt_host *host, struct pt_function *function)
 static int read_vfs(const struct pt_host *host, struct pt_function *function)
 {
 	PT_FREE char *target = NULL;
+	PT_FREE char *vfs = NULL;
 	char path[PT_PCI_PATH];
 
-	function->vfs = read_number(host, &function->bdf, "sriov_numvfs", -1);
+	function->vfs = -1;
+	if (pt_function_read_vfs(host, &function->bdf, &vfs) == 0)
+		function->vfs = atoi(vfs);
 	function->vfs_max = read_number(host, &function->bdf, "sriov_totalvfs", -1);
 	if (pt_host_link_name(host, pt_pci_path(&function->bdf, "physfn", path), &target) == 0)
 		function->has_physfn = pt_bdf_parse(target, &function->physfn);

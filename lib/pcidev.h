@@ -65,9 +65,16 @@ int pt_function_read(const struct pt_host *host, const struct pt_bdf *bdf, struc
 	struct pt_err *err);
 void pt_function_clear(struct pt_function *function);
 
+/* How long reading an attribute may take that waits for the device's lock. */
+#define PT_ATTR_MS 2000
+
 /* Only the driver's name (NULL: none) or the override; what a move reads back. -ENODEV when gone. */
 int pt_function_read_driver(const struct pt_host *host, const struct pt_bdf *bdf, char **ret);
 int pt_function_read_override(const struct pt_host *host, const struct pt_bdf *bdf, char **ret);
+/* What modules are looked up by. -ENOENT. */
+int pt_function_read_modalias(const struct pt_host *host, const struct pt_bdf *bdf, char **ret);
+/* sriov_numvfs as text. -ENOENT: no PF. This and the override: -ETIME when a driver hangs. */
+int pt_function_read_vfs(const struct pt_host *host, const struct pt_bdf *bdf, char **ret);
 
 /* "10de:2204", from the file's own spelling. */
 #define PT_PCI_PAIR_TEXT 20

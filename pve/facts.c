@@ -253,6 +253,19 @@ static int list_owned(struct gathering *gathering, struct pt_bdf **ret, size_t *
 	return r;
 }
 
+/* Whether a guest that has a claim is alive: runs, or somebody works on it or on its claim. */
+static enum pt_owner_kind judge_claim(
+	const struct gathering *gathering, unsigned int vmid, const char *owner)
+{
+	PT_CLOSE int lock = -1;
+
+	if (pt_guest_pid(gathering->host, vmid) ||
+		pt_claims_work_locked(gathering->claims, owner) ||
+		pt_guest_try_lock(gathering->host, vmid, &lock) < 0)
+		return PT_OWNER_CLAIM;
+	return PT_OWNER_STALE;
+}
+
 static int gather_claims(struct gathering *gathering, const struct pt_bdf *bdf, size_t count)
 {
 	struct pt_facts *facts = gathering->facts;
@@ -262,15 +275,16 @@ static int gather_claims(struct gathering *gathering, const struct pt_bdf *bdf, 
 		return 0;
 	pt_foreach (owner, owners.name, owners.count) {
 		struct pt_claim PT_CLAIM *claim = NULL;
+		enum pt_owner_kind kind;
 		unsigned int vmid;
 		int r;
 
 		if (!pt_vmid_parse(*owner, &vmid) || vmid == gathering->guest->vmid)
 			continue;
+		kind = judge_claim(gathering, vmid, *owner);
 		r = pt_claims_load(gathering->claims, *owner, &claim, &facts->claims_err);
 		for (size_t i = 0; r == 0 && i < count; i++) {
-			if (pt_claim_find(claim, &bdf[i]) &&
-				!add_owner(facts, &bdf[i], PT_OWNER_CLAIM, vmid))
+			if (pt_claim_find(claim, &bdf[i]) && !add_owner(facts, &bdf[i], kind, vmid))
 				return -ENOMEM;
 		}
 	}

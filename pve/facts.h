@@ -20,7 +20,8 @@ struct pt_taken {
 };
 
 enum pt_owner_kind {
-	PT_OWNER_CLAIM,	   /* has it claimed */
+	PT_OWNER_CLAIM, /* has it claimed, and runs or is being started, stopped or moved */
+	PT_OWNER_STALE, /* has it claimed, but nothing of the guest is alive: not an owner any more */
 	PT_OWNER_RESERVED, /* has reserved it for its start */
 	PT_OWNER_USES,	   /* runs with it, says PVE's reservation */
 	PT_OWNER_OPEN,	   /* a process has its vfio group open */

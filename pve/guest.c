@@ -128,11 +128,27 @@ const char *pt_guest_get(const struct pt_guest *guest, const char *key)
 	return found ? found->value : NULL;
 }
 
+/* A bad value is forgotten once another setting, or a deletion, stands in its place. */
+static void forget_dropped(struct pt_guest *guest, const char *key)
+{
+	int index = pt_hostpci_key(key);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < guest->dropped_count; i++) {
+		if (guest->dropped[i].index == index)
+			clear_dropped(&guest->dropped[i]);
+		else
+			guest->dropped[kept++] = guest->dropped[i];
+	}
+	guest->dropped_count = kept;
+}
+
 void pt_guest_unset(struct pt_guest *guest, const char *key)
 {
 	struct pt_guest_key *found = find(guest, key);
 	size_t at;
 
+	forget_dropped(guest, key);
 	if (!found)
 		return;
 	at = (size_t)(found - guest->key);
@@ -216,6 +232,7 @@ int pt_guest_set(struct pt_guest *guest, const char *key, const char *value, siz
 			return -ENOMEM;
 		}
 	}
+	forget_dropped(guest, key);
 	free(slot->value);
 	slot->value = copy;
 	slot->length = length;

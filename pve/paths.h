@@ -6,6 +6,7 @@
 #define PT_PVE_NODES		"/etc/pve/nodes"
 #define PT_PVE_PCI_MAPPINGS	"/etc/pve/mapping/pci.cfg"
 #define PT_PVE_RUN		"/run/qemu-server"
+#define PT_PVE_LOCKS		"/var/lock/qemu-server"
 #define PT_PVE_PCI_RESERVATIONS PT_PVE_RUN "/pci-id-reservations"
 /* what QEMU's own command line says: PVE compares the text, so /run will not do */
 #define PT_PVE_PIDFILE_ARGUMENT "/var/run/qemu-server"

@@ -103,9 +103,10 @@ int pt_release_locked(const struct pt_host *host, const struct pt_claims *claims
 	if (r < 0)
 		return r;
 	claim->state = PT_CLAIM_RETURNING;
-	r = pt_claims_save(claims, claim, err);
-	if (r < 0)
-		return r;
+	/* the claim on disk holds the origins whatever its state: a full /run must not stop the return */
+	if (pt_claims_save(claims, claim, err) < 0)
+		pt_log(pt_host_log(host), PT_LOG_WARNING, "%s",
+			err ? err->text : "claim not written");
 	r = pt_handover_give_back(&handover, claim, err);
 	saved = claim->count ? pt_claims_save(claims, claim, NULL)
 			     : pt_claims_remove(claims, owner, r < 0 ? NULL : err);
@@ -122,5 +123,22 @@ int pt_release(const struct pt_host *host, const struct pt_claims *claims, unsig
 
 	if (r < 0)
 		return r;
+	return pt_release_locked(host, claims, vmid, limits, lock, err);
+}
+
+int pt_release_stale(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,
+	const struct pt_limits *limits, struct pt_err *err)
+{
+	PT_CLOSE int guest_lock = -1;
+	PT_CLOSE int lock = -1;
+	char owner[PT_OWNER_TEXT];
+	int r = pt_guest_try_lock(host, vmid, &guest_lock);
+
+	if (r < 0)
+		return pt_err_set(err, r, "guest %u is being started or stopped right now", vmid);
+	r = pt_claims_work_lock(claims, pt_owner_name(vmid, owner), pt_now_ms(), &lock, err);
+	if (r < 0)
+		return r;
+	pt_close_fd(&guest_lock);
 	return pt_release_locked(host, claims, vmid, limits, lock, err);
 }

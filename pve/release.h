@@ -27,6 +27,14 @@ int pt_release(const struct pt_host *host, const struct pt_claims *claims, unsig
 int pt_release_locked(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,
 	const struct pt_limits *limits, int lock_fd, struct pt_err *err);
 
+/*
+ * Returns the claim of a guest of which nothing is alive, asked from outside its phases. -EWOULDBLOCK, -EBUSY: something is, after
+ * all. Proxmox VE's lock of that guest is held for an instant only; then the work lock keeps a start of
+ * it waiting.
+ */
+int pt_release_stale(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,
+	const struct pt_limits *limits, struct pt_err *err);
+
 /* The owner's name in a claim. */
 #define PT_OWNER_TEXT 16
 const char *pt_owner_name(unsigned int vmid, char text[static PT_OWNER_TEXT]);

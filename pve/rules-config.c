@@ -143,10 +143,13 @@ PT_RULE(pt_rule_legacy_igd)
 	}
 }
 
-/* Whether the companion is a sibling of an assigned function 0, left out of its entry. */
-static const struct pt_taken *function_0_of(
+const struct pt_taken *pt_rule_function_0(
 	const struct pt_facts *facts, const struct pt_taken *companion)
 {
+	const struct pt_function *function = pt_inventory_find(&facts->inventory, &companion->bdf);
+
+	if (!companion->companion || !function || pt_function_is_vf(function))
+		return NULL;
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		if (!taken->companion && taken->bdf.function == 0 &&
 			pt_bdf_same_slot(&taken->bdf, &companion->bdf))
@@ -155,29 +158,45 @@ static const struct pt_taken *function_0_of(
 	return NULL;
 }
 
-PT_RULE(pt_rule_partial_slot)
+/* The siblings that stay out of the guest: "0000:01:00.1, 0000:01:00.2". The caller's. */
+static char *list_siblings(const struct pt_facts *facts, const struct pt_taken *zero)
 {
-	const struct pt_taken *said = NULL;
+	char *list = NULL;
 
 	pt_foreach (taken, facts->taken, facts->taken_count) {
-		const struct pt_taken *zero = taken->companion ? function_0_of(facts, taken) : NULL;
-		const struct pt_assignment *assignment;
+		char *longer;
+
+		if (pt_rule_function_0(facts, taken) != zero)
+			continue;
+		longer = pt_format(
+			"%s%s%s", list ? list : "", list ? ", " : "", PT_BDF(&taken->bdf));
+		free(list);
+		list = longer;
+	}
+	return list;
+}
+
+PT_RULE(pt_rule_partial_slot)
+{
+	pt_foreach (zero, facts->taken, facts->taken_count) {
+		const struct pt_assignment *assignment = &facts->assignment[zero->assignment];
+		PT_FREE char *siblings = zero->companion ? NULL : list_siblings(facts, zero);
 		char slot[PT_BDF_TEXT];
 
-		if (!zero || zero == said)
+		if (!siblings)
 			continue;
-		said = zero;
-		assignment = &facts->assignment[zero->assignment];
 		pt_bdf_format(&zero->bdf, slot);
 		slot[strlen(slot) - 2] = '\0';
 		pt_rule_found(rule, findings, pt_subject_function(facts, zero),
-			pt_format("%s and perhaps more of the same device stay out of the guest, "
-				  "but leave the host too: they share its IOMMU group",
-				PT_BDF(&taken->bdf)),
+			pt_format(
+				"%s of the same device would stay out of the guest, but leave the "
+				"host all the same: the IOMMU group is shared",
+				siblings),
 			assignment->entry.mapping
 				? pt_format("give the mapping %s the path %s (All Functions)",
 					  assignment->entry.mapping, slot)
-				: pt_format("write %s instead of %s (All Functions)", slot,
-					  PT_BDF(&zero->bdf)));
+				: pt_format(
+					  "write %s in place of its single functions (All Functions)",
+					  slot));
 	}
 }

@@ -52,23 +52,13 @@ PT_RULE(pt_rule_no_group)
 	}
 }
 
-/* Companions that the rule partial-slot speaks of are not named again. */
-static bool is_sibling_of_function_0(const struct pt_facts *facts, const struct pt_taken *companion)
-{
-	pt_foreach (taken, facts->taken, facts->taken_count) {
-		if (!taken->companion && taken->bdf.function == 0 &&
-			pt_bdf_same_slot(&taken->bdf, &companion->bdf))
-			return true;
-	}
-	return false;
-}
-
 PT_RULE(pt_rule_companions)
 {
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		const struct pt_function *function = function_of(facts, taken);
 
-		if (!taken->companion || !function || is_sibling_of_function_0(facts, taken))
+		/* the rule partial-slot speaks of siblings */
+		if (!taken->companion || !function || pt_rule_function_0(facts, taken))
 			continue;
 		pt_rule_found(rule, findings, pt_subject_function(facts, taken),
 			pt_format(
@@ -103,12 +93,28 @@ static const struct pt_function *caught_vf(
 	return NULL;
 }
 
+/* Whether a value without function stands in the entry; what a mapping's path says is not kept. */
+static bool names_whole_slot(const struct pt_assignment *assignment)
+{
+	const char *name = assignment->entry.host;
+
+	while (name && *name) {
+		size_t length = strcspn(name, ";");
+
+		if (!memchr(name, '.', length))
+			return true;
+		name += length + (name[length] == ';');
+	}
+	return !assignment->entry.host;
+}
+
 PT_RULE(pt_rule_slot_vfs)
 {
 	pt_foreach (assignment, facts->assignment, facts->count) {
 		const struct pt_function *vf;
 
-		if (assignment->chosen < 0)
+		if (assignment->chosen < 0 || !pt_assignment_is_bound(assignment) ||
+			!names_whole_slot(assignment))
 			continue;
 		vf = caught_vf(facts, &assignment->alternative[assignment->chosen]);
 		if (vf)
@@ -125,11 +131,11 @@ PT_RULE(pt_rule_slot_vfs)
 static char *vf_use(const struct pt_facts *facts, const struct pt_bdf *vf)
 {
 	pt_foreach (taken, facts->taken, facts->taken_count) {
-		if (pt_bdf_compare(&taken->bdf, vf) == 0)
+		if (!taken->companion && pt_bdf_compare(&taken->bdf, vf) == 0)
 			return pt_format("%s is to go into the same guest", PT_BDF(vf));
 	}
 	pt_foreach (owner, facts->owner, facts->owner_count) {
-		if (pt_bdf_compare(&owner->bdf, vf) == 0)
+		if (pt_bdf_compare(&owner->bdf, vf) == 0 && owner->kind != PT_OWNER_STALE)
 			return owner->vmid ? pt_format("guest %llu has %s", owner->vmid, PT_BDF(vf))
 					   : pt_format("process %d (%s) has %s open", owner->pid,
 						     owner->name, PT_BDF(vf));
@@ -154,16 +160,17 @@ PT_RULE(pt_rule_pf_with_vfs)
 		if (use)
 			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
 				pt_format(
-					"has %zu virtual functions, which taking it destroys, and "
+					"has %zu virtual function%s, which taking it destroys, and "
 					"one is in use: %s",
-					function->vf_count, use),
+					function->vf_count, function->vf_count == 1 ? "" : "s",
+					use),
 				pt_format("end that use first, or pass a virtual function through "
 					  "instead"));
 		else
 			pt_findings_add(findings, rule->tag, PT_WARNING, PT_TELL,
 				pt_subject_function(facts, taken),
-				pt_format("has %zu virtual functions, which taking it destroys",
-					function->vf_count),
+				pt_format("has %zu virtual function%s, which taking it destroys",
+					function->vf_count, function->vf_count == 1 ? "" : "s"),
 				pt_format("nothing uses them; their number is restored when the "
 					  "guest has stopped"));
 		free(use);
@@ -183,7 +190,7 @@ PT_RULE(pt_rule_keep_without_vfio)
 			const struct pt_function *function =
 				pt_inventory_find(&facts->inventory, id);
 
-			if (!function || function->has_vfio_dev ||
+			if (!function || function->has_vfio_dev || function->has_nvidia ||
 				pt_streq(function->driver, PT_VFIO_PCI))
 				continue;
 			pt_rule_found(rule, findings,

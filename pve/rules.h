@@ -29,6 +29,10 @@ void pt_rule_found(const struct pt_rule *rule, struct pt_findings *findings, cha
 char *pt_subject_entry(const struct pt_assignment *assignment);
 char *pt_subject_function(const struct pt_facts *facts, const struct pt_taken *taken);
 
+/* The assigned function 0 of the slot whose sibling the companion is; NULL: it is none. */
+const struct pt_taken *pt_rule_function_0(
+	const struct pt_facts *facts, const struct pt_taken *companion);
+
 #define PT_RULE(name)                                                                              \
 	void name(const struct pt_rule *rule, const struct pt_facts *facts,                        \
 		struct pt_findings *findings)

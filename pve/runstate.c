@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include "pve/runstate.h"
 #include "pve/guest.h"
 #include "pve/paths.h"
@@ -90,6 +94,29 @@ int pt_guest_pid(const struct pt_host *host, unsigned int vmid)
 	snprintf(expected, sizeof(expected), PT_PVE_PIDFILE_ARGUMENT "/%u.pid", vmid);
 	pidfile = option_value(&cmdline, "pidfile");
 	return pt_streq(pidfile, expected) ? pid : 0;
+}
+
+int pt_guest_try_lock(const struct pt_host *host, unsigned int vmid, int *ret_fd)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), PT_PVE_LOCKS "/lock-%u.conf", vmid);
+	fd = pt_host_openat(host, path, O_RDWR | O_NOFOLLOW);
+	if (fd == -ENOENT) {
+		*ret_fd = -1;
+		return 0;
+	}
+	if (fd < 0)
+		return fd;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		int r = -errno;
+
+		close(fd);
+		return r;
+	}
+	*ret_fd = fd;
+	return 0;
 }
 
 unsigned int pt_pid_guest(const struct pt_host *host, int pid)

@@ -11,6 +11,13 @@
  */
 int pt_guest_pid(const struct pt_host *host, unsigned int vmid);
 
+/*
+ * Tries the lock that Proxmox VE holds while it starts, stops or changes the guest; never waits, never
+ * makes the file. 0: nobody holds it, and until ret_fd is closed (-1: there is no file) nobody can take
+ * it. -EWOULDBLOCK: it is held. Not for one's own guest inside a phase.
+ */
+int pt_guest_try_lock(const struct pt_host *host, unsigned int vmid, int *ret_fd);
+
 /* The guest that a process runs, from its -id argument; 0 when it runs none. */
 unsigned int pt_pid_guest(const struct pt_host *host, int pid);
 

@@ -16,9 +16,8 @@ static _Noreturn void die(const char *what)
 
 static void note(void *data, enum pt_log_level level, const char *line)
 {
-	static const char *const mark[] = {"debug: ", "", "warning: ", "error: "};
 	struct fake *fake = data;
-	char *said = pt_format("%s%s%s\n", fake->said, mark[level], line);
+	char *said = pt_format("%s%s%s\n", fake->said, pt_log_mark(level), line);
 
 	if (!said)
 		die("log");
@@ -140,11 +139,21 @@ static int apply_fault(int root, const char *op, const char *bdf, int *ret)
 	if (read_at(root, path, what, sizeof(what)) < 0)
 		return 0;
 	*ret = 0;
+	if (pt_streq(what, "done-hang"))
+		return 0;
 	if (pt_starts_with(what, "late-")) {
 		struct timespec pause = {.tv_nsec = atol(what + 5) * 1000000};
 
 		nanosleep(&pause, NULL);
 		return 0;
+	}
+	if (pt_streq(what, "stuck")) {
+		/* outlives SIGKILL as a D state does: a twin holds the same descriptors for a while */
+		if (fork() == 0) {
+			sleep(2);
+			_exit(0);
+		}
+		pause();
 	}
 	if (pt_streq(what, "hang"))
 		pause();
@@ -222,26 +231,64 @@ static int set_vfs(int root, const char *bdf, const char *text)
 	return 0;
 }
 
+/* Notes the write, so that tests see what was written in which order: "op function", a line each. */
+static void journal(int root, const char *op, const char *bdf)
+{
+	int fd = openat(root, "journal", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+
+	if (fd < 0)
+		return;
+	dprintf(fd, "%s %s\n", op, bdf);
+	close(fd);
+}
+
+/* "done-hang": the driver link has changed, and probe or remove hangs. */
+static int hang_after(int root, const char *op, const char *bdf, int result)
+{
+	char path[160], what[32];
+
+	snprintf(path, sizeof(path), "fault/%s-%s", op, bdf);
+	if (read_at(root, path, what, sizeof(what)) == 0 && pt_streq(what, "done-hang"))
+		pause();
+	return result;
+}
+
+/* What a write does to the state of the folder. */
+static int change(int root, const char *op, const char *name, const char *text)
+{
+	if (pt_starts_with(op, "bind-"))
+		return bind(root, op + strlen("bind-"), name);
+	if (pt_streq(op, "unbind"))
+		return unbind(root, name);
+	if (pt_streq(op, "override"))
+		return set_override(root, name, text);
+	return set_vfs(root, name, text);
+}
+
 static int react(void *data, int root, const char *path, int fd, const char *text)
 {
-	char name[64], op[96];
+	char name[64], driver[64], op[96] = "";
 	int r;
 
 	(void)data;
 	(void)fd;
-	if (sscanf(path, "/sys/bus/pci/drivers/%63[^/]/bind", name) == 1 && strstr(path, "/bind")) {
-		snprintf(op, sizeof(op), "bind-%s", name);
-		return apply_fault(root, op, text, &r) ? r : bind(root, name, text);
+	if (sscanf(path, "/sys/bus/pci/drivers/%63[^/]/bind", driver) == 1 &&
+		strstr(path, "/bind")) {
+		snprintf(op, sizeof(op), "bind-%s", driver);
+		snprintf(name, sizeof(name), "%s", text);
+	} else if (sscanf(path, "/sys/bus/pci/devices/%63[^/]/", name) == 1) {
+		snprintf(op, sizeof(op), "%s",
+			strstr(path, "/driver/unbind")	   ? "unbind"
+			: strstr(path, "/driver_override") ? "override"
+			: strstr(path, "/sriov_numvfs")	   ? "numvfs"
+							   : "");
 	}
-	if (sscanf(path, "/sys/bus/pci/devices/%63[^/]/", name) != 1)
+	if (!*op)
 		return -EINVAL;
-	if (strstr(path, "/driver/unbind"))
-		return apply_fault(root, "unbind", name, &r) ? r : unbind(root, name);
-	if (strstr(path, "/driver_override"))
-		return apply_fault(root, "override", name, &r) ? r : set_override(root, name, text);
-	if (strstr(path, "/sriov_numvfs"))
-		return apply_fault(root, "numvfs", name, &r) ? r : set_vfs(root, name, text);
-	return -EINVAL;
+	journal(root, op, name);
+	if (apply_fault(root, op, name, &r))
+		return r;
+	return hang_after(root, op, name, change(root, op, name, text));
 }
 
 void fake_fault(struct fake *fake, const char *op, const char *bdf, const char *what)
@@ -262,7 +309,12 @@ void fake_open(struct fake *fake)
 		die(fake->root);
 	if (pt_host_open(&fake->host, fake->root, &fake->log, &err) < 0)
 		die(err.text);
-	pt_host_set_writer(fake->host, react, NULL);
+	fake_react(fake->host);
+}
+
+void fake_react(struct pt_host *host)
+{
+	pt_host_set_writer(host, react, NULL);
 }
 
 void fake_close(struct fake *fake)
@@ -315,7 +367,6 @@ static void add_driver(struct fake *fake, const char *name)
 static void bind_to(struct fake *fake, const char *addr, const char *driver)
 {
 	PT_FREE char *target = pt_format("/sys/bus/pci/drivers/%s", driver);
-	PT_FREE char *unbind_file = NULL;
 
 	add_driver(fake, driver);
 	device_link(fake, addr, "driver", target);

@@ -21,6 +21,9 @@ struct fake {
 void fake_open(struct fake *fake);
 void fake_close(struct fake *fake);
 
+/* Puts the made kernel behind another gate to the same folder. */
+void fake_react(struct pt_host *host);
+
 /* Fills in a tree of the form that conformance/data/README.md describes. */
 void fake_tree(struct fake *fake, struct json_object *tree);
 /* The same from JSON text. */
@@ -35,9 +38,13 @@ void fake_remove(struct fake *fake, const char *path);
 /* What a file holds, or a link names; the caller's. NULL: it is not there. */
 char *fake_read(struct fake *fake, const char *path);
 
+/* Every write stands in the file /journal, "op function" a line, op as below. */
+
 /*
  * What the made kernel does with one write: op is "override", "unbind", "bind-DRIVER" or "numvfs".
- * An errno number as text fails, "hang" never answers, "lie" answers success and does nothing,
+ * An errno number as text fails, "hang" never answers, "done-hang" does it
+ * and then never answers, "stuck" keeps its
+ * descriptors for 2 s even when killed, "lie" answers success and does nothing,
  * "exit" is the writer dying, "late-N" sleeps N ms first.
  */
 void fake_fault(struct fake *fake, const char *op, const char *bdf, const char *what);

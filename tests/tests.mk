@@ -51,7 +51,7 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(FAKE) $(call objects,$(HOOK)) \
 		$(filter-out %/main.o,$(call objects,$(PTCONF))) $(CORE)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka -lmicrohttpd
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka -lssl -lcrypto
 
 unit: $(UNIT) all ## run the unit tests
 	$(Q)tests/unit/run $(UNIT)

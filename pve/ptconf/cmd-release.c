@@ -38,7 +38,8 @@ enum pt_exit pt_cmd_release(struct pt_cli *cli, struct pt_err *err)
 		r = pt_claims_load(claims, pt_owner_name(cli->vmid, owner), &claim, err);
 	if (r < 0 && r != -ENOENT)
 		return PT_EXIT_UNKNOWN;
-	r = pt_release(cli->host, claims, cli->vmid, &pt_default_limits, err);
+	/* a guest that is just starting has no process yet, but its lock is held */
+	r = pt_release_stale(cli->host, claims, cli->vmid, &pt_default_limits, err);
 	if (r < 0)
 		return PT_EXIT_FINDINGS;
 	return print(cli, claim ? claim->count : 0, err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;

@@ -63,6 +63,31 @@ static void json_and_back(void **state)
 	pt_claim_free(again);
 }
 
+static void any_plain_override_is_recorded(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claim *claim, *again = NULL;
+	struct pt_function function = {.override = NULL};
+	struct pt_err err = {0};
+	struct json_object *json;
+
+	fake_file(fake, "/sys/bus/pci/devices/0000:02:00.0/driver_override", "(none) /x\n");
+	claim = claim_of(fake, "100", "0000:02:00.0", NULL);
+	json = pt_claim_to_json(claim);
+	assert_int_equal(pt_claim_from_json(json, &again, NULL), 0);
+	assert_string_equal(again->function[0].override, "(none) /x");
+	json_object_put(json);
+	pt_claim_free(again);
+	/* what could not be read back is refused before anything moves */
+	function.bdf = bdf_of("0000:03:00.0");
+	function.override = strdup("\xff");
+	assert_int_equal(pt_claim_add(claim, &function, "hostpci0", false, &err), -EINVAL);
+	assert_holds(err.text, "characters that cannot be recorded");
+	assert_int_equal(claim->count, 1);
+	pt_function_clear(&function);
+	pt_claim_free(claim);
+}
+
 static void refuses(struct json_object *good, const char *path, const char *bad, const char *why)
 {
 	struct json_object *copy = NULL, *at;
@@ -98,6 +123,7 @@ static void refuses_what_is_no_claim(void **state)
 	refuses(good, ".function", "\"x\"", "no PCI address");
 	refuses(good, ".origin", "null", "is missing");
 	refuses(good, "origin.driver", "\"a/b\"", "no driver name");
+	refuses(good, "origin.driver_override", "\"a\\nb\"", "no plain text");
 	refuses(good, "origin.sriov_numvfs", "\"2\"", "no whole number");
 	json_object_put(good);
 	pt_claim_free(claim);
@@ -134,6 +160,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(origins_are_recorded_once),
 		MACHINE_TEST(json_and_back),
+		MACHINE_TEST(any_plain_override_is_recorded),
 		MACHINE_TEST(refuses_what_is_no_claim),
 		cmocka_unit_test(owners_are_plain),
 		MACHINE_TEST(removes_one),

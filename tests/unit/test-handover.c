@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include "lib/claimfile.h"
 #include "lib/handover.h"
 #include "tests/unit/unit.h"
 
@@ -118,13 +119,130 @@ static void an_unbind_that_hangs_stays_in_the_claim(void **state)
 	fake_fault(fake, "unbind", GPU, "hang");
 	assert_int_equal(pt_handover_take(&handover, claim, &err), -ETIME);
 	assert_holds(err.text, GPU ": unbind from its driver: the kernel has not answered");
-	assert_at_home(fake);
+	/* its writer is alive in the kernel: nothing more is written to it, the rest is at home */
+	assert_driver(fake, GPU, "nouveau");
+	assert_override(fake, GPU, "vfio-pci");
+	assert_driver(fake, AUDIO, "snd_hda_intel");
+	assert_driver(fake, DISK, "nvme");
+	assert_override(fake, DISK, "(null)");
 	assert_int_equal(claim->count, 1);
 	assert_holds(claim->function[0].error, "has not answered");
 	/* later, when the kernel has let go, it goes home like any other */
 	fake_remove(fake, "/fault/unbind-" GPU);
 	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
 	assert_int_equal(claim->count, 0);
+	assert_at_home(fake);
+	pt_claim_free(claim);
+}
+
+/* The driver link changes before probe and remove are through, so it proves nothing while they hang. */
+static void a_changed_link_is_no_answer(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = claim_all(fake);
+	struct pt_err err = {0};
+
+	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
+	fake_fault(fake, "bind-nvme", DISK, "done-hang");
+	assert_int_equal(pt_handover_give_back(&handover, claim, &err), -EIO);
+	assert_holds(err.text, DISK ": bind to nvme: the kernel has not answered");
+	assert_int_equal(claim->count, 1);
+	pt_claim_free(claim);
+	fake_remove(fake, "/fault");
+	claim = claim_all(fake);
+	fake_fault(fake, "unbind", AUDIO, "done-hang");
+	assert_int_equal(pt_handover_take(&handover, claim, &err), -ETIME);
+	assert_holds(err.text, AUDIO ": unbind from its driver: the kernel has not answered");
+	assert_int_equal(claim->count, 1);
+	assert_driver(fake, GPU, "nouveau");
+	pt_claim_free(claim);
+}
+
+/* Where in the journal the write stands. */
+static size_t place_of(const char *journal, const char *write)
+{
+	const char *at = strstr(journal, write);
+
+	if (!at)
+		fail_msg("'%s' is not in: %s", write, journal);
+	return at ? (size_t)(at - journal) : 0;
+}
+
+static void steps_go_in_order(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = claim_all(fake);
+	char *journal;
+
+	/* function 0 is slow: its slot mate waits, and no step overtakes another */
+	fake_fault(fake, "unbind", GPU, "late-100");
+	fake_fault(fake, "bind-vfio-pci", GPU, "late-100");
+	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
+	journal = fake_read(fake, "/journal");
+	assert_true(place_of(journal, "override " DISK2) < place_of(journal, "unbind " GPU));
+	assert_true(place_of(journal, "unbind " GPU) < place_of(journal, "unbind " AUDIO));
+	assert_true(place_of(journal, "unbind " AUDIO) < place_of(journal, "bind-vfio-pci " DISK));
+	assert_true(place_of(journal, "bind-vfio-pci " GPU) <
+		    place_of(journal, "bind-vfio-pci " AUDIO));
+	free(journal);
+	fake_remove(fake, "/journal");
+	fake_fault(fake, "bind-nouveau", GPU, "late-100");
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
+	journal = fake_read(fake, "/journal");
+	assert_true(place_of(journal, "override " DISK2) < place_of(journal, "unbind " GPU));
+	assert_true(place_of(journal, "bind-nouveau " GPU) <
+		    place_of(journal, "bind-snd_hda_intel " AUDIO));
+	free(journal);
+	pt_claim_free(claim);
+}
+
+static void a_stuck_writer_keeps_the_claim_locked(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claims *claims = NULL;
+	struct pt_claim *claim = claim_all(fake);
+	int lock = -1;
+
+	assert_int_equal(pt_claims_open(&claims, fake->host, "/run/pt", true, NULL), 0);
+	assert_int_equal(pt_claims_work_lock(claims, "100", pt_now_ms(), &lock, NULL), 0);
+	fake_fault(fake, "unbind", GPU, "stuck");
+	handover.lock_fd = lock;
+	assert_int_equal(pt_handover_take(&handover, claim, NULL), -ETIME);
+	close(lock);
+	assert_true(pt_claims_work_locked(claims, "100"));
+	pt_claims_close(claims);
+	pt_claim_free(claim);
+}
+
+static void a_first_look_that_fails_leaves_no_claim(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = claim_all(fake);
+	struct pt_err err = {0};
+
+	fake_remove(fake, "/sys/bus/pci/devices/" DISK2);
+	assert_int_equal(pt_handover_take(&handover, claim, &err), -ENODEV);
+	assert_holds(err.text, DISK2 ": is gone from the bus");
+	assert_int_equal(claim->count, 0);
+	pt_claim_free(claim);
+}
+
+static void old_errors_do_not_hold_on(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = claim_all(fake);
+	struct pt_bdf disk = bdf_of(DISK);
+
+	assert_int_equal(pt_claim_set_error(pt_claim_find(claim, &disk), "of an earlier time"), 0);
+	fake_fault(fake, "bind-vfio-pci", GPU, "22");
+	assert_int_equal(pt_handover_take(&handover, claim, NULL), -EINVAL);
+	assert_int_equal(claim->count, 0);
+	assert_at_home(fake);
 	pt_claim_free(claim);
 }
 
@@ -201,6 +319,14 @@ static void a_third_driver_keeps_it(void **state)
 	assert_driver(fake, DISK, "pci-stub");
 	assert_override(fake, DISK, "(null)");
 	assert_holds(fake->said, DISK " was bound to pci-stub by somebody since; left there");
+	pt_claim_free(claim);
+	/* with an override of their own: that is theirs as well */
+	claim = claim_all(fake);
+	fake_link(fake, "/sys/bus/pci/devices/" DISK2 "/driver", "/sys/bus/pci/drivers/uio");
+	fake_file(fake, "/sys/bus/pci/devices/" DISK2 "/driver_override", "uio\n");
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
+	assert_driver(fake, DISK2, "uio");
+	assert_override(fake, DISK2, "uio");
 	pt_claim_free(claim);
 }
 
@@ -286,6 +412,11 @@ int main(void)
 		MACHINE_TEST(takes_and_returns),
 		MACHINE_TEST(undoes_whatever_fails),
 		MACHINE_TEST(an_unbind_that_hangs_stays_in_the_claim),
+		MACHINE_TEST(a_changed_link_is_no_answer),
+		MACHINE_TEST(steps_go_in_order),
+		MACHINE_TEST(a_stuck_writer_keeps_the_claim_locked),
+		MACHINE_TEST(a_first_look_that_fails_leaves_no_claim),
+		MACHINE_TEST(old_errors_do_not_hold_on),
 		MACHINE_TEST(what_cannot_be_returned_stays_with_its_error),
 		MACHINE_TEST(overrides_come_back),
 		MACHINE_TEST(vfio_from_boot_is_left_alone),

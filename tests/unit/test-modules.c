@@ -9,7 +9,8 @@ static void a_registered_driver_is_present(void **state)
 
 	pt_module_look(fake->host, "vfio-pci", &module);
 	assert_int_equal(module.state, PT_MODULE_PRESENT);
-	assert_int_equal(pt_module_ensure(fake->host, "vfio-pci", pt_now_ms() + 1000, NULL), 0);
+	assert_int_equal(
+		pt_module_ensure(fake->host, "vfio-pci", NULL, pt_now_ms() + 1000, NULL), 0);
 }
 
 static void another_host_is_not_asked(void **state)
@@ -21,7 +22,8 @@ static void another_host_is_not_asked(void **state)
 	pt_module_look(fake->host, "no-such-driver", &module);
 	assert_int_equal(module.state, PT_MODULE_UNKNOWN);
 	assert_int_equal(
-		pt_module_ensure(fake->host, "no-such-driver", pt_now_ms() + 1000, &err), -ENOENT);
+		pt_module_ensure(fake->host, "no-such-driver", NULL, pt_now_ms() + 1000, &err),
+		-ENOENT);
 	assert_holds(err.text, "driver no-such-driver is not there");
 }
 
@@ -36,7 +38,8 @@ static void a_module_that_the_kernel_has_not_is_missing(void **state)
 	pt_module_look(live, "pt-no-such-module", &module);
 	assert_int_equal(module.state, PT_MODULE_MISSING);
 	assert_int_equal(
-		pt_module_ensure(live, "pt-no-such-module", pt_now_ms() + 1000, &err), -ENOENT);
+		pt_module_ensure(live, "pt-no-such-module", NULL, pt_now_ms() + 1000, &err),
+		-ENOENT);
 	assert_holds(err.text, "the running kernel has no module of that name");
 	pt_host_close(live);
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* The phases on a made host: the shipped hook always works on the running one. */
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/file.h>
 
-#include "hook/supervisor.h"
+#include "hook/phases.h"
 #include "pve/paths.h"
 #include "tests/unit/unit.h"
 
@@ -133,7 +132,44 @@ static void own_troubles_do_not_stop_the_start(void **state)
 	fake_file(fake, PT_CLAIMS_DIR "/claims/101.json", "damaged");
 	assert_int_equal(phase(fake, "pre-start"), 0);
 	assert_holds(fake->said, "claim of 101 is damaged");
-	assert_holds(fake->said, "the start goes on");
+	/* which is no reason not to take a device that is not in use */
+	assert_driver(fake, DISK, "vfio-pci");
+}
+
+static void a_leftover_does_not_stop_a_guest_without_devices(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	fake_fault(fake, "bind-nvme", DISK, "5");
+	fake_file(fake, CONFIG, "memory: 64\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_holds(fake->said, "devices of an earlier start cannot be returned");
+	assert_true(has(fake, CLAIM));
+	fake_file(fake, CONFIG, "hostpci0: 03:00.0\n");
+	assert_int_equal(phase(fake, "pre-start"), 1);
+	assert_driver(fake, "0000:03:00.0", "nvme");
+	fake_remove(fake, "/fault");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_driver(fake, DISK, "nvme");
+	assert_driver(fake, "0000:03:00.0", "vfio-pci");
+}
+
+static void a_dead_guests_claim_is_returned_first(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_run other = run_of(fake);
+
+	other.vmid = 101;
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/101.conf", "hostpci0: 02:00.0\n");
+	assert_int_equal(pt_phase_find("pre-start")(&other), 0);
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_holds(fake->said, "guest 101 does not run, but still holds devices");
+	assert_holds(fake->said, DISK " nvme -> vfio-pci");
+	assert_false(has(fake, PT_CLAIMS_DIR "/claims/101.json"));
+	assert_int_equal(phase(fake, "post-stop"), 0);
 	assert_driver(fake, DISK, "nvme");
 }
 
@@ -141,6 +177,11 @@ static void break_glass(void **state)
 {
 	struct fake *fake = *state;
 
+	fake_file(fake, PT_OFF_FILE, "");
+	fake_file(fake, CONFIG, "memory: 64\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_string_equal(fake->said, "");
+	fake_remove(fake, PT_OFF_FILE);
 	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
 	assert_int_equal(phase(fake, "pre-start"), 0);
 	fake_file(fake, PT_OFF_FILE, "");
@@ -222,115 +263,6 @@ static void phases_have_names(void **state)
 	assert_null(pt_phase_find(""));
 }
 
-/* --- the supervisor --- */
-
-static struct fake *supervised_fake;
-
-static int prepare(struct pt_run *run, const struct pt_log *log, struct pt_err *err)
-{
-	(void)log;
-	(void)err;
-	*run = run_of(supervised_fake);
-	return 0;
-}
-
-static int prepare_fails(struct pt_run *run, const struct pt_log *log, struct pt_err *err)
-{
-	(void)run;
-	(void)log;
-	return pt_err_set(err, -EINVAL, "no name");
-}
-
-static void clean_up(struct pt_run *run)
-{
-	(void)run;
-}
-
-static int takes_and_dies(const struct pt_run *run)
-{
-	pt_phase_find("pre-start")(run);
-	raise(SIGSEGV);
-	return 0;
-}
-
-static int takes_and_hangs(const struct pt_run *run)
-{
-	pt_phase_find("pre-start")(run);
-	sleep(60);
-	return 0;
-}
-
-static int refuses(const struct pt_run *run)
-{
-	(void)run;
-	return 1;
-}
-
-/* Runs it supervised; what was said is in said. */
-static int supervise(struct fake *fake, struct pt_supervised supervised, char said[static 4096])
-{
-	int out[2];
-	ssize_t n;
-	int code;
-
-	supervised_fake = fake;
-	supervised.vmid = 100;
-	supervised.clean_up = clean_up;
-	assert_int_equal(pipe(out), 0);
-	code = pt_supervise(&supervised, out[1]);
-	close(out[1]);
-	n = read(out[0], said, 4095);
-	said[n > 0 ? n : 0] = '\0';
-	close(out[0]);
-	return code;
-}
-
-static void the_worker_answers(void **state)
-{
-	struct pt_supervised good = {
-		.phase = pt_phase_find("post-start"), .prepare = prepare, .deadline_ms = 5000};
-	struct pt_supervised bad = {.phase = refuses, .prepare = prepare, .deadline_ms = 5000};
-	struct pt_supervised none = {
-		.phase = refuses, .prepare = prepare_fails, .deadline_ms = 5000};
-	char said[4096];
-
-	assert_int_equal(supervise(*state, good, said), 0);
-	assert_string_equal(said, "");
-	assert_int_equal(supervise(*state, bad, said), 1);
-	assert_int_equal(supervise(*state, none, said), 0);
-	assert_holds(said, "error: pve-pthook: no name; nothing is moved or returned");
-}
-
-static void a_worker_that_dies_is_undone(void **state)
-{
-	struct pt_supervised supervised = {
-		.phase = takes_and_dies, .prepare = prepare, .deadline_ms = 5000, .undo = true};
-	struct fake *fake = *state;
-	char said[4096];
-
-	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
-	assert_int_equal(supervise(fake, supervised, said), 0);
-	assert_holds(said, "the worker has crashed");
-	assert_driver(fake, DISK, "nvme");
-	assert_false(has(fake, CLAIM));
-}
-
-static void a_worker_that_hangs_is_undone(void **state)
-{
-	struct pt_supervised supervised = {
-		.phase = takes_and_hangs, .prepare = prepare, .deadline_ms = 800, .undo = true};
-	struct fake *fake = *state;
-	long long begin = pt_now_ms();
-	char said[4096];
-
-	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
-	assert_int_equal(supervise(fake, supervised, said), 0);
-	assert_holds(said, "the worker has not ended by its deadline");
-	assert_in_range(pt_now_ms() - begin, 800, 5000);
-	assert_driver(fake, DISK, "nvme");
-	assert_false(has(fake, CLAIM));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -339,15 +271,14 @@ int main(void)
 		MACHINE_TEST(refuses_and_touches_nothing),
 		MACHINE_TEST(a_move_that_fails_is_undone),
 		MACHINE_TEST(own_troubles_do_not_stop_the_start),
+		MACHINE_TEST(a_leftover_does_not_stop_a_guest_without_devices),
+		MACHINE_TEST(a_dead_guests_claim_is_returned_first),
 		MACHINE_TEST(break_glass),
 		MACHINE_TEST(a_failed_start_is_tried_again),
 		MACHINE_TEST(waits_for_another_mover),
 		MACHINE_TEST(what_does_not_come_back_is_told),
 		cmocka_unit_test(phases_have_names),
-		MACHINE_TEST(the_worker_answers),
-		MACHINE_TEST(a_worker_that_dies_is_undone),
-		MACHINE_TEST(a_worker_that_hangs_is_undone),
 	};
 
-	return cmocka_run_group_tests_name("phases, supervisor", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("phases", tests, NULL, NULL);
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Waiting for a group that is held needs the real kernel: lab scenario group-held. */
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include "pve/paths.h"
 #include "pve/release.h"
 #include "tests/unit/unit.h"
@@ -100,6 +103,40 @@ static void another_mover_is_not_disturbed(void **state)
 	pt_claims_close(claims);
 }
 
+static void a_full_run_does_not_stop_the_return(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims *claims = take_disk(fake);
+
+	/* where the temporary file would be */
+	fake_dir(fake, "/run/pt/work/100.json");
+	assert_int_equal(pt_release(fake->host, claims, 100, &limits, NULL), 0);
+	assert_driver(fake, DISK, "nvme");
+	assert_false(pt_host_exists(fake->host, "/run/pt/claims/100.json"));
+	pt_claims_close(claims);
+}
+
+static void a_guest_that_is_starting_keeps_its_devices(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims *claims = take_disk(fake);
+	struct pt_err err = {0};
+	char path[160];
+	int lock;
+
+	fake_file(fake, PT_PVE_LOCKS "/lock-100.conf", "");
+	snprintf(path, sizeof(path), "%s" PT_PVE_LOCKS "/lock-100.conf", fake->root);
+	lock = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
+	assert_int_equal(pt_release_stale(fake->host, claims, 100, &limits, &err), -EWOULDBLOCK);
+	assert_string_equal(err.text, "guest 100 is being started or stopped right now");
+	assert_driver(fake, DISK, "vfio-pci");
+	close(lock);
+	assert_int_equal(pt_release_stale(fake->host, claims, 100, &limits, &err), 0);
+	assert_driver(fake, DISK, "nvme");
+	pt_claims_close(claims);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -108,6 +145,8 @@ int main(void)
 		MACHINE_TEST(what_stays_is_on_record),
 		MACHINE_TEST(a_function_that_is_gone_does_not_hold_the_rest_up),
 		MACHINE_TEST(another_mover_is_not_disturbed),
+		MACHINE_TEST(a_full_run_does_not_stop_the_return),
+		MACHINE_TEST(a_guest_that_is_starting_keeps_its_devices),
 	};
 
 	return cmocka_run_group_tests_name("release", tests, NULL, NULL);
