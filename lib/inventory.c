@@ -14,6 +14,22 @@ const struct pt_function *pt_inventory_find(
 	return NULL;
 }
 
+const struct pt_function *pt_inventory_slot(
+	const struct pt_inventory *inventory, const struct pt_bdf *bdf, size_t *ret_count)
+{
+	const struct pt_function *first = NULL;
+
+	*ret_count = 0;
+	pt_foreach (function, inventory->function, inventory->count) {
+		if (!pt_bdf_same_slot(&function->bdf, bdf))
+			continue;
+		if (!first)
+			first = function;
+		(*ret_count)++;
+	}
+	return first;
+}
+
 static int compare_functions(const void *a, const void *b)
 {
 	const struct pt_function *x = a, *y = b;
@@ -119,13 +135,30 @@ static void add_number(struct json_object *json, const char *key, int value)
 	json_object_object_add(json, key, json_object_new_int(value));
 }
 
-static struct json_object *function_to_json(const struct pt_function *function)
+/* For readers: the other functions of the slot. Reading back derives them from the addresses. */
+static struct json_object *slot_mates_to_json(
+	const struct pt_inventory *inventory, const struct pt_function *function)
+{
+	struct json_object *json = json_object_new_array();
+	size_t count;
+	const struct pt_function *slot = pt_inventory_slot(inventory, &function->bdf, &count);
+
+	pt_foreach (mate, slot, count) {
+		if (mate != function)
+			json_object_array_add(json, json_object_new_string(PT_BDF(&mate->bdf)));
+	}
+	return json;
+}
+
+static struct json_object *function_to_json(
+	const struct pt_inventory *inventory, const struct pt_function *function)
 {
 	struct json_object *json = json_object_new_object();
 	struct json_object *bars = json_object_new_array();
 	struct json_object *vfs = json_object_new_array();
 
 	pt_json_add_text(json, "bdf", PT_BDF(&function->bdf));
+	json_object_object_add(json, "slot_mates", slot_mates_to_json(inventory, function));
 	add_flag(json, "info_ok", function->info_ok);
 	pt_json_add_text(json, "vendor", function->vendor);
 	pt_json_add_text(json, "device", function->device);
@@ -165,7 +198,7 @@ struct json_object *pt_inventory_to_json(const struct pt_inventory *inventory)
 
 	add_flag(json, "iommu_active", inventory->iommu_active);
 	pt_foreach (function, inventory->function, inventory->count)
-		json_object_array_add(functions, function_to_json(function));
+		json_object_array_add(functions, function_to_json(inventory, function));
 	json_object_object_add(json, "functions", functions);
 	return json;
 }

@@ -27,6 +27,10 @@ void pt_inventory_clear(struct pt_inventory *inventory);
 const struct pt_function *pt_inventory_find(
 	const struct pt_inventory *inventory, const struct pt_bdf *bdf);
 
+/* The functions of a slot, the first of ret_count that lie side by side; NULL and 0 when there is none. */
+const struct pt_function *pt_inventory_slot(
+	const struct pt_inventory *inventory, const struct pt_bdf *bdf, size_t *ret_count);
+
 /* A new JSON object, the caller's; NULL when memory is out. */
 struct json_object *pt_inventory_to_json(const struct pt_inventory *inventory);
 

@@ -105,5 +105,11 @@ enum pt_exit pt_cmd_show(struct pt_cli *cli, struct pt_err *err)
 		json = show_json(&facts, names);
 		r = pt_output_json(json, cli->format, err);
 	}
-	return r < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
+	if (r < 0)
+		return PT_EXIT_UNKNOWN;
+	pt_foreach (assignment, facts.assignment, facts.count) {
+		if (assignment->problem.tag)
+			return PT_EXIT_FINDINGS;
+	}
+	return PT_EXIT_OK;
 }

@@ -143,6 +143,11 @@ static int parse(int argc, char **argv, struct pt_cli *cli, const struct verb **
 		return wrong("there is no verb ", argv[optind]);
 	if (given & ~(*ret_verb)->options & ~OPTION_FORMAT)
 		return wrong("an option that is not for the verb ", (*ret_verb)->name);
+	if ((given & OPTION_VIEW && given & OPTION_SNAPSHOT) ||
+		(given & OPTION_SOURCE && given & OPTION_CONFIG))
+		return wrong("options that exclude each other: ",
+			"--current and --snapshot, --source "
+			"and --config");
 	if (argc - optind - 1 != (*ret_verb)->takes_vmid)
 		return wrong("usage: pve-ptconf ",
 			(*ret_verb)->takes_vmid ? "VERB VMID" : "VERB, without arguments");

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* A server of one canned reply: everything that a reply can be, and what the token's file can be. */
 #include <arpa/inet.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "pve/guest.h"
 #include "pve/paths.h"
@@ -18,20 +22,27 @@ struct server {
 	int heard; /* what the client sent */
 };
 
-/* NULL: accepts and says nothing. */
-static void serve(struct server *server, const char *reply, size_t length)
+static int listen_on_loopback(uint16_t *port)
 {
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_in address = {
 		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t size = sizeof(address);
-	int heard[2];
 
 	assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
 	assert_int_equal(listen(listener, 4), 0);
 	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+	*port = ntohs(address.sin_port);
+	return listener;
+}
+
+/* NULL: accepts and says nothing. */
+static void serve(struct server *server, const char *reply, size_t length)
+{
+	int listener = listen_on_loopback(&server->port);
+	int heard[2];
+
 	assert_int_equal(pipe(heard), 0);
-	server->port = ntohs(address.sin_port);
 	server->heard = heard[0];
 	server->pid = fork();
 	if (server->pid == 0) {
@@ -152,8 +163,8 @@ static void bad_replies_are_told(void **state)
 		{"HTTP/1.1 596 x\r\nConnection: close\r\n\r\n", "HTTP status 596"},
 		{"HTTP/1.1 302 x\r\nLocation: http://127.0.0.1:1/\r\nConnection: close\r\n\r\n",
 			"HTTP status 302"},
-		{"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"data\":", ""},
-		{"no HTTP at all\r\n\r\n", ""},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"data\":", "transfer closed"},
+		{"no HTTP at all\r\n\r\n", "HTTP/0.9"},
 		{OK_HEAD "{\"data\":", "its reply: not JSON at byte 8"},
 		{OK_HEAD "<html>", "its reply: not JSON"},
 		{OK_HEAD "[]", "holds no object \"data\""},
@@ -161,7 +172,7 @@ static void bad_replies_are_told(void **state)
 		{OK_HEAD "{\"data\":{}}", "is no guest's config"},
 		{OK_HEAD "{\"data\":{\"digest\":\"\",\"hostpci0\":[]}}",
 			"\"hostpci0\" is neither text nor number"},
-		{"", ""},
+		{"", "Empty reply"},
 		{NULL, "imed out"},
 	};
 
@@ -241,6 +252,130 @@ static void a_bad_conf_is_told(void **state)
 	assert_holds(err.text, "is no regular file");
 }
 
+static void a_conf_of_somebody_else_is_not_used(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_guest *guest = NULL;
+	struct pt_err err = {0};
+	char path[128];
+
+	write_conf(fake, "token = " TOKEN "\n", 0600);
+	snprintf(path, sizeof(path), "%s" PT_API_CONF, fake->root);
+	if (geteuid() != 0) {
+		/* only root can give a file away: then root is somebody else */
+		assert_int_equal(chown(path, 0, (gid_t)-1), -1);
+		return;
+	}
+	assert_int_equal(chown(path, 65534, (gid_t)-1), 0);
+	assert_int_equal(ask(fake, &guest, &err), -EPERM);
+	assert_holds(err.text, "others than root may read or own it");
+}
+
+/* --- TLS: a server with a certificate of its own, made here --- */
+
+struct identity {
+	EVP_PKEY *key;
+	X509 *certificate;
+};
+
+/* A self-signed certificate for the names, as "IP:127.0.0.1"; written to path as its own CA. */
+static struct identity make_identity(struct fake *fake, const char *path, const char *names)
+{
+	struct identity identity = {EVP_EC_gen("P-256"), X509_new()};
+	X509_NAME *name = X509_get_subject_name(identity.certificate);
+	X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names);
+	PT_FREE char *full = pt_format("%s%s", fake->root, path);
+	FILE *out;
+
+	assert_non_null(identity.key);
+	assert_non_null(extension);
+	X509_set_version(identity.certificate, 2);
+	ASN1_INTEGER_set(X509_get_serialNumber(identity.certificate), (long)time(NULL));
+	X509_gmtime_adj(X509_getm_notBefore(identity.certificate), -3600);
+	X509_gmtime_adj(X509_getm_notAfter(identity.certificate), 3600);
+	X509_NAME_add_entry_by_txt(
+		name, "CN", MBSTRING_ASC, (const unsigned char *)path, -1, -1, 0);
+	X509_set_issuer_name(identity.certificate, name);
+	X509_set_pubkey(identity.certificate, identity.key);
+	X509_add_ext(identity.certificate, extension, -1);
+	X509_EXTENSION_free(extension);
+	assert_true(X509_sign(identity.certificate, identity.key, EVP_sha256()) > 0);
+	fake_file(fake, path, "");
+	out = fopen(full, "we");
+	assert_true(PEM_write_X509(out, identity.certificate));
+	fclose(out);
+	return identity;
+}
+
+static void free_identity(struct identity *identity)
+{
+	EVP_PKEY_free(identity->key);
+	X509_free(identity->certificate);
+}
+
+static void serve_tls(const struct identity *identity, int listener)
+{
+	static const char reply[] = OK_HEAD "{\"data\":{\"digest\":\"x\",\"memory\":\"64\"}}";
+	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+	char request[4096];
+	SSL *tls;
+
+	SSL_CTX_use_certificate(context, identity->certificate);
+	SSL_CTX_use_PrivateKey(context, identity->key);
+	tls = SSL_new(context);
+	SSL_set_fd(tls, accept(listener, NULL, NULL));
+	/* a client that does not trust us says nothing beyond the handshake */
+	if (SSL_accept(tls) == 1 && SSL_read(tls, request, sizeof(request)) > 0)
+		SSL_write(tls, reply, sizeof(reply) - 1);
+	SSL_shutdown(tls);
+	_exit(0);
+}
+
+static int ask_tls(struct fake *fake, const struct identity *identity, const char *ca,
+	struct pt_guest **guest, struct pt_err *err)
+{
+	uint16_t port;
+	int listener = listen_on_loopback(&port);
+	char conf[512];
+	pid_t pid = fork();
+	int r;
+
+	if (pid == 0)
+		serve_tls(identity, listener);
+	close(listener);
+	snprintf(conf, sizeof(conf), "token=" TOKEN "\nurl=https://127.0.0.1:%u\nca=%s%s\n", port,
+		fake->root, ca);
+	write_conf(fake, conf, 0600);
+	r = ask(fake, guest, err);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return r;
+}
+
+static void https_is_verified(void **state)
+{
+	struct fake *fake = *state;
+	struct identity good = make_identity(fake, "/ca/good.pem", "IP:127.0.0.1");
+	struct identity other = make_identity(fake, "/ca/other.pem", "IP:127.0.0.1");
+	struct identity name = make_identity(fake, "/ca/name.pem", "DNS:pve.example.org");
+	struct pt_guest *guest = NULL;
+	struct pt_err err = {0};
+
+	assert_int_equal(ask_tls(fake, &good, "/ca/good.pem", &guest, &err), 0);
+	assert_string_equal(pt_guest_get(guest, "memory"), "64");
+	pt_guest_free(guest);
+	guest = NULL;
+	assert_true(ask_tls(fake, &good, "/ca/other.pem", &guest, &err) < 0);
+	assert_holds(err.text, "certificate");
+	assert_true(ask_tls(fake, &name, "/ca/name.pem", &guest, &err) < 0);
+	assert_holds(err.text, "127.0.0.1");
+	assert_holds(err.text, "certificate");
+	assert_null(guest);
+	free_identity(&good);
+	free_identity(&other);
+	free_identity(&name);
+}
+
 static void dropped_lines_come_from_the_text(void **state)
 {
 	static const char reply[] = OK_HEAD "{\"data\":{\"digest\":\"x\",\"memory\":\"64\"}}";
@@ -270,6 +405,8 @@ int main(void)
 		MACHINE_TEST(bad_replies_are_told),
 		MACHINE_TEST(a_reply_without_end_is_cut),
 		MACHINE_TEST(a_bad_conf_is_told),
+		MACHINE_TEST(a_conf_of_somebody_else_is_not_used),
+		MACHINE_TEST(https_is_verified),
 		MACHINE_TEST(dropped_lines_come_from_the_text),
 	};
 

@@ -61,6 +61,105 @@ static void json_and_back_without_loss(void **state)
 	pt_inventory_clear(&again);
 }
 
+/* Every field another value than its default, so that one that is forgotten shows. */
+static void every_field_survives(void **state)
+{
+	struct pt_bdf vfs[] = {bdf_of("0000:07:10.0"), bdf_of("0000:07:10.2")};
+	char driver[] = "igb", override[] = "uio", alias[] = "pci:x", reset[] = "flr bus",
+	     power[] = "D3hot";
+	struct pt_function function = {.bdf = bdf_of("0000:07:00.1"),
+		.info_ok = true,
+		.vendor = "8086",
+		.device = "1521",
+		.subvendor = "103c",
+		.subdevice = "8157",
+		.class = 0x020001,
+		.is_bridge = true,
+		.driver = driver,
+		.override = override,
+		.modalias = alias,
+		.group = 17,
+		.numa_node = 3,
+		.boot_vga = 1,
+		.has_physfn = true,
+		.physfn = bdf_of("0000:08:00.0"),
+		.vfs = 2,
+		.vfs_max = 7,
+		.vf = vfs,
+		.vf_count = 2,
+		.has_reset = true,
+		.reset_methods = reset,
+		.power_state = power,
+		.d3cold_allowed = true,
+		.has_mdev = true,
+		.has_nvidia = true,
+		.has_vfio_dev = true};
+	struct pt_inventory inventory = {.function = &function, .count = 1, .iommu_active = true};
+	struct pt_inventory again = {0};
+	const struct pt_function *f;
+	struct json_object *json;
+
+	(void)state;
+	for (size_t i = 0; i < PT_PCI_BARS; i++)
+		function.bar[i] = (struct pt_bar){
+			0x1000 * (i + 1), 0x100 * (i + 1), i % 2 == 0, i % 3 == 0, i % 2 == 1};
+	json = pt_inventory_to_json(&inventory);
+	assert_int_equal(pt_inventory_from_json(json, &again, NULL), 0);
+	json_object_put(json);
+	assert_true(again.iommu_active);
+	assert_int_equal(again.count, 1);
+	f = &again.function[0];
+	assert_int_equal(pt_bdf_compare(&f->bdf, &function.bdf), 0);
+	assert_string_equal(f->vendor, "8086");
+	assert_string_equal(f->device, "1521");
+	assert_string_equal(f->subvendor, "103c");
+	assert_string_equal(f->subdevice, "8157");
+	assert_int_equal(f->class, 0x020001);
+	assert_string_equal(f->driver, "igb");
+	assert_string_equal(f->override, "uio");
+	assert_string_equal(f->modalias, "pci:x");
+	assert_int_equal(f->group, 17);
+	assert_int_equal(f->numa_node, 3);
+	assert_int_equal(f->boot_vga, 1);
+	assert_int_equal(pt_bdf_compare(&f->physfn, &function.physfn), 0);
+	assert_int_equal(f->vfs, 2);
+	assert_int_equal(f->vfs_max, 7);
+	assert_int_equal(f->vf_count, 2);
+	assert_int_equal(pt_bdf_compare(&f->vf[1], &vfs[1]), 0);
+	assert_string_equal(f->reset_methods, "flr bus");
+	assert_string_equal(f->power_state, "D3hot");
+	assert_true(
+		f->info_ok && f->is_bridge && f->has_physfn && f->has_reset && f->d3cold_allowed);
+	assert_true(f->has_mdev && f->has_nvidia && f->has_vfio_dev);
+	for (size_t i = 0; i < PT_PCI_BARS; i++) {
+		assert_int_equal(f->bar[i].start, function.bar[i].start);
+		assert_int_equal(f->bar[i].size, function.bar[i].size);
+		assert_int_equal(f->bar[i].memory, function.bar[i].memory);
+		assert_int_equal(f->bar[i].is_64bit, function.bar[i].is_64bit);
+		assert_int_equal(f->bar[i].prefetchable, function.bar[i].prefetchable);
+	}
+	pt_inventory_clear(&again);
+}
+
+static void slot_mates_are_told(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_inventory inventory = {0};
+	struct pt_bdf gpu = bdf_of("0000:01:00.0"), disk = bdf_of("0000:02:00.0");
+	size_t count = 0;
+
+	assert_int_equal(pt_inventory_read_all(fake->host, &inventory, NULL), 0);
+	assert_string_equal(
+		PT_BDF(&pt_inventory_slot(&inventory, &gpu, &count)->bdf), "0000:01:00.0");
+	assert_int_equal(count, 2);
+	assert_non_null(pt_inventory_slot(&inventory, &disk, &count));
+	assert_int_equal(count, 1);
+	gpu.bus = 0x77;
+	assert_null(pt_inventory_slot(&inventory, &gpu, &count));
+	assert_int_equal(count, 0);
+	pt_inventory_clear(&inventory);
+}
+
 /* Spoils one key of a function and gives what reading says. */
 static void refuses(struct json_object *good, const char *key, const char *bad, const char *why)
 {
@@ -113,6 +212,8 @@ int main(void)
 		MACHINE_TEST(reads_all_in_order),
 		MACHINE_TEST(adds_each_once),
 		MACHINE_TEST(json_and_back_without_loss),
+		cmocka_unit_test(every_field_survives),
+		MACHINE_TEST(slot_mates_are_told),
 		MACHINE_TEST(refuses_what_is_no_inventory),
 	};
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <pty.h>
 #include <sys/wait.h>
 
 #include "pve/paths.h"
@@ -140,7 +141,7 @@ static void show_says_why(void **state)
 		"hostpci0: 05:00.0\nhostpci1: mapping=disks\nhostpci2: 04:10.0,driver=keep\n"
 		"hostpci3: 04:00.1,mdev=x\nhostpci4: 66:00.0\n");
 	PTCONF(&ran, "show", "100", "--root", fake->root);
-	assert_int_equal(ran.code, 0);
+	assert_int_equal(ran.code, 1);
 	assert_holds(ran.said, "hostpci0  0000:05:00.0  -            05:00.0");
 	assert_holds(ran.said, "hostpci0  0000:05:01.0  snd_emu10k1  shares IOMMU group 7");
 	assert_holds(ran.said, "mapping disks, first free device");
@@ -208,7 +209,9 @@ static void bad_usage_changes_nothing(void **state)
 		{"frobnicate"}, {"list", "100"}, {"list", "--current"},
 		{"check", "100", "--nonsense"}, {"check", "100", "--source=smoke"},
 		{"check", "100", "--output-format=xml"}, {"check", "100", "--snapshot=1a"},
-		{"release", "100", "--root=/tmp"}, {"check", "100", "--root"}};
+		{"release", "100", "--root=/tmp"}, {"check", "100", "--root"},
+		{"check", "100", "--current", "--snapshot=ab"},
+		{"show", "100", "--source=file", "--config=/x"}};
 	struct ran ran;
 
 	(void)state;
@@ -223,6 +226,44 @@ static void bad_usage_changes_nothing(void **state)
 	PTCONF(&ran, "list", "--root", "/nonexistent");
 	assert_int_equal(ran.code, 3);
 	assert_holds(ran.said, "/nonexistent: No such file");
+}
+
+/* As run, but on a terminal. */
+static void run_on_terminal(struct ran *ran, const char *const *arguments)
+{
+	char path[PATH_MAX];
+	int terminal, status;
+	pid_t pid;
+
+	path_of("pve-ptconf", path);
+	pid = forkpty(&terminal, NULL, NULL, NULL);
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		char *argv[MAX_ARGUMENTS + 2] = {path};
+
+		for (size_t i = 0; i < MAX_ARGUMENTS && arguments[i]; i++)
+			argv[i + 1] = strdup(arguments[i]);
+		execv(path, argv);
+		exit(99);
+	}
+	read_all(terminal, ran);
+	close(terminal);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	ran->code = WEXITSTATUS(status);
+}
+
+static void colour_is_for_terminals(void **state)
+{
+	struct fake *fake = *state;
+	const char *const arguments[] = {"check", "100", "--root", fake->root, NULL};
+	struct ran ran;
+
+	fake_file(fake, CONFIG, "hostpci0: 77:00.0\n");
+	run_on_terminal(&ran, arguments);
+	assert_int_equal(ran.code, 1);
+	assert_holds(ran.said, "\033[1;31merror");
+	PTCONF(&ran, "check", "100", "--root", fake->root);
+	assert_lacks(ran.said, "\033");
 }
 
 static void help_and_version(void **state)
@@ -273,6 +314,7 @@ int main(void)
 		MACHINE_TEST(list_goes_by_group),
 		MACHINE_TEST(claims_are_listed),
 		cmocka_unit_test(bad_usage_changes_nothing),
+		MACHINE_TEST(colour_is_for_terminals),
 		cmocka_unit_test(help_and_version),
 		cmocka_unit_test(the_hook_knows_its_arguments),
 	};
