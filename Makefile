@@ -5,6 +5,9 @@ prefix ?= /usr
 sbindir ?= $(prefix)/sbin
 libexecdir ?= $(prefix)/libexec
 mandir ?= $(prefix)/share/man
+sysconfdir ?= /etc
+# of the storage "local"
+snippetsdir ?= /var/lib/vz/snippets
 DESTDIR ?=
 BUILD ?= build
 CC ?= gcc
@@ -14,7 +17,8 @@ PACKAGES := libcurl json-c libpci libkmod
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla \
 	-Wformat=2 -Wno-missing-field-initializers $(if $(WERROR),-Werror)
-HARDENING := -O2 -g -fstack-protector-strong -fstack-clash-protection -fcf-protection \
+HARDENING := -O2 -g -ffile-prefix-map=$(CURDIR)=. -Wformat -Werror=format-security \
+	-fstack-protector-strong -fstack-clash-protection -fcf-protection \
 	-Wdate-time -D_FORTIFY_SOURCE=2 -fPIE
 CFLAGS ?= $(HARDENING)
 LDFLAGS ?= -Wl,-z,relro -Wl,-z,now -pie
@@ -55,11 +59,15 @@ include tests/tests.mk
 install: all ## install below DESTDIR
 	install -D -m 0755 $(BUILD)/pve-pthook $(DESTDIR)$(libexecdir)/pve-ptconf/pve-pthook
 	install -D -m 0755 $(BUILD)/pve-ptconf $(DESTDIR)$(sbindir)/pve-ptconf
+	install -d -m 0755 $(DESTDIR)$(snippetsdir)
+	ln -sf $(libexecdir)/pve-ptconf/pve-pthook $(DESTDIR)$(snippetsdir)/pve-pthook
+	install -d -m 0700 $(DESTDIR)$(sysconfdir)/pve-ptconf
 	install -D -m 0644 hook/pve-pthook.8 $(DESTDIR)$(mandir)/man8/pve-pthook.8
 	install -D -m 0644 pve/ptconf/pve-ptconf.8 $(DESTDIR)$(mandir)/man8/pve-ptconf.8
 	install -D -m 0644 examples/api.conf $(DESTDIR)$(prefix)/share/doc/pve-ptconf/examples/api.conf
 
 deb: ## build the Debian package into build/deb
+	$(Q)tests/ensure-packages $(BUILD_LIST) $(LINT_LIST)
 	$(Q)tests/package/build $(BUILD)/deb
 
 clean: ## remove what was built

@@ -53,6 +53,9 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(FAKE) $(call objects,$(HOOK)) \
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka -lssl -lcrypto
 
+.PHONY: test-programs
+test-programs: $(UNIT) $(BUILD)/conformance lab-programs
+
 unit: $(UNIT) all ## run the unit tests
 	$(Q)tests/unit/run $(UNIT)
 

@@ -60,6 +60,17 @@ static int read_config(const struct server *server, const char *node, const char
 	return path ? pt_host_read(server->root, path, 1 << 20, text, length) : -ENOMEM;
 }
 
+/* Whole numbers come as numbers, as the schema of most such keys has it; the rest as text. */
+static struct json_object *config_value(const struct pt_guest_key *key)
+{
+	bool number = key->length > 0 && key->length < 10 &&
+		      strspn(key->value, "0123456789") == key->length;
+
+	if (number && !pt_starts_with(key->key, "hostpci"))
+		return json_object_new_int64(atoll(key->value));
+	return json_object_new_string_len(key->value, (int)key->length);
+}
+
 static struct answer guest_config(const struct server *server, struct MHD_Connection *connection,
 	const char *node, const char *vmid)
 {
@@ -83,8 +94,7 @@ static struct answer guest_config(const struct server *server, struct MHD_Connec
 		return refuse(MHD_HTTP_INTERNAL_SERVER_ERROR);
 	json = json_object_new_object();
 	pt_foreach (key, guest->key, guest->count)
-		json_object_object_add(
-			json, key->key, json_object_new_string_len(key->value, (int)key->length));
+		json_object_object_add(json, key->key, config_value(key));
 	add_digest(json, text, length);
 	return give(json);
 }
