@@ -1,178 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
-#include <poll.h>
 
-#include "bind.h"
 #include "handover.h"
 #include "modules.h"
+#include "mover.h"
 
-#define WAVE_MIN_MS 1000
-
-/* One function on its way. */
-struct mover {
-	struct pt_claim_function *function; /* borrowed */
-	unsigned int wave;		    /* its place within its slot */
-	bool active;			    /* still to be moved */
-	bool gone;			    /* from the bus */
-	bool left;			    /* to a driver that somebody else bound it to */
-	bool ours;			    /* the override is vfio-pci */
-	char was[PT_DRIVER_TEXT];	    /* driver when the handover began, "" for none */
-	char vfs[16];			    /* how many it had, as text */
-	long long spent_ms;
-	int result;
-	struct pt_err err;
-	struct pt_bind bind;
-	long long begun_ms;
-	bool busy;   /* bind was started in this wave */
-	bool waited; /* and has not been finished */
-};
-
-struct movers {
-	struct mover *mover;
-	size_t count;
-	struct pollfd *pfd; /* room for one each */
-	unsigned int waves;
-};
-
-/* What one step does to a function. False: nothing. */
-typedef bool step_plan(const struct mover *mover, enum pt_bind_kind *kind, const char **driver);
-
-static void free_movers(struct movers *movers)
-{
-	free(movers->mover);
-	free(movers->pfd);
-}
-
-static int make_movers(struct pt_claim *claim, struct movers *ret)
-{
-	*ret = (struct movers){
-		.mover = calloc(claim->count ? claim->count : 1, sizeof(struct mover)),
-		.count = claim->count};
-	ret->pfd = calloc(claim->count ? claim->count : 1, sizeof(*ret->pfd));
-	if (!ret->mover || !ret->pfd)
-		return -ENOMEM;
-	for (size_t i = 0; i < claim->count; i++) {
-		struct mover *mover = &ret->mover[i];
-
-		mover->function = &claim->function[i];
-		snprintf(mover->vfs, sizeof(mover->vfs), "%d", mover->function->vfs);
-		/* functions are in order of address: those of a slot are neighbours */
-		if (i && pt_bdf_same_slot(&mover->function->bdf, &mover[-1].function->bdf))
-			mover->wave = mover[-1].wave + 1;
-		if (mover->wave >= ret->waves)
-			ret->waves = mover->wave + 1;
-	}
-	return 0;
-}
-
-static void fail(struct mover *mover, int result)
-{
-	mover->active = false;
-	mover->result = result;
-}
-
-/* A slow slot must not take the time of the others: each wave gets some, whatever the hour. */
-static long long wave_deadline(const struct pt_handover *handover, long long phase_deadline)
-{
-	long long now = pt_now_ms();
-	long long deadline = now + handover->write_ms;
-
-	if (deadline > phase_deadline)
-		deadline = phase_deadline;
-	return deadline < now + WAVE_MIN_MS ? now + WAVE_MIN_MS : deadline;
-}
-
-static void start_wave(const struct pt_handover *handover, struct movers *movers, unsigned int wave,
-	step_plan *plan)
-{
-	pt_foreach (mover, movers->mover, movers->count) {
-		enum pt_bind_kind kind;
-		const char *driver = "";
-
-		mover->busy = mover->active && mover->wave == wave && plan(mover, &kind, &driver);
-		mover->waited = mover->busy;
-		if (!mover->busy)
-			continue;
-		mover->begun_ms = pt_now_ms();
-		pt_bind_start(handover->host, &mover->bind, kind, &mover->function->bdf, driver,
-			handover->lock_fd);
-	}
-}
-
-static void finish_one(
-	const struct pt_handover *handover, struct mover *mover, long long deadline_ms)
-{
-	int r = pt_bind_finish(handover->host, &mover->bind, deadline_ms);
-
-	mover->spent_ms += pt_now_ms() - mover->begun_ms;
-	mover->waited = false;
-	if (r < 0) {
-		mover->err = mover->bind.err;
-		fail(mover, r);
-	}
-}
-
-/* Waits until a writer of the wave has ended or the deadline has passed. */
-static void wait_for_one(const struct movers *movers, struct pollfd *pfd, long long deadline_ms)
-{
-	long long left = deadline_ms - pt_now_ms();
-	nfds_t count = 0;
-
-	pt_foreach (mover, movers->mover, movers->count) {
-		if (mover->waited)
-			pfd[count++] = (struct pollfd){
-				.fd = mover->bind.write.child.pidfd, .events = POLLIN};
-	}
-	poll(pfd, count, left < 0 ? 0 : (int)left);
-}
-
-static bool has_ended(const struct mover *mover)
-{
-	struct pollfd pfd = {.fd = mover->bind.write.child.pidfd, .events = POLLIN};
-
-	return !mover->bind.writing || poll(&pfd, 1, 0) != 0;
-}
-
-/* Ends every write of the wave, each as soon as it is through. */
-static void finish_wave(
-	const struct pt_handover *handover, struct movers *movers, long long deadline_ms)
-{
-	bool waiting;
-
-	do {
-		bool late = pt_now_ms() >= deadline_ms;
-
-		waiting = false;
-		pt_foreach (mover, movers->mover, movers->count) {
-			if (mover->waited && (late || has_ended(mover)))
-				finish_one(handover, mover, deadline_ms);
-			waiting |= mover->waited;
-		}
-		if (waiting)
-			wait_for_one(movers, movers->pfd, deadline_ms);
-	} while (waiting);
-}
-
-/* Brings every active function through one step. The first failure, or 0; the others go on. */
-static int run_step(const struct pt_handover *handover, struct movers *movers, step_plan *plan,
-	long long phase_deadline, bool stop_at_failure)
-{
-	int result = 0;
-
-	for (unsigned int wave = 0; wave < movers->waves; wave++) {
-		start_wave(handover, movers, wave, plan);
-		finish_wave(handover, movers, wave_deadline(handover, phase_deadline));
-		pt_foreach (mover, movers->mover, movers->count) {
-			if (mover->busy && mover->result < 0 && result == 0)
-				result = mover->result;
-		}
-		if (result < 0 && stop_at_failure)
-			break;
-	}
-	return result;
-}
-
-static void tell(const struct pt_handover *handover, const struct mover *mover, const char *to)
+static void tell(const struct pt_handover *handover, const struct pt_mover *mover, const char *to)
 {
 	pt_log(handover->log, PT_LOG_INFO, "%s: %s %s -> %s (%.2f s)%s", mover->function->label,
 		PT_BDF(&mover->function->bdf), mover->was[0] ? mover->was : "no driver",
@@ -180,14 +13,14 @@ static void tell(const struct pt_handover *handover, const struct mover *mover, 
 		mover->function->companion ? ", shares the IOMMU group" : "");
 }
 
-static void tell_stays(const struct pt_handover *handover, const struct mover *mover)
+static void tell_stays(const struct pt_handover *handover, const struct pt_mover *mover)
 {
 	pt_log(handover->log, PT_LOG_INFO, "%s: %s stays on %s", mover->function->label,
 		PT_BDF(&mover->function->bdf), mover->was[0] ? mover->was : "no driver");
 }
 
 /* Reads the driver that a function has now into was. */
-static int read_was(const struct pt_host *host, struct mover *mover)
+static int read_was(const struct pt_host *host, struct pt_mover *mover)
 {
 	PT_FREE char *driver = NULL;
 	int r = pt_function_read_driver(host, &mover->function->bdf, &driver);
@@ -204,7 +37,7 @@ static int read_was(const struct pt_host *host, struct mover *mover)
 }
 
 /* A PF goes without its VFs: vfio-pci refuses one that has some, and not every driver ends its own. */
-static bool plan_end_vfs(const struct mover *mover, enum pt_bind_kind *kind, const char **driver)
+static bool plan_end_vfs(const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
 	*kind = PT_BIND_VFS;
 	*driver = "0";
@@ -212,7 +45,7 @@ static bool plan_end_vfs(const struct mover *mover, enum pt_bind_kind *kind, con
 }
 
 static bool plan_vfio_override(
-	const struct mover *mover, enum pt_bind_kind *kind, const char **driver)
+	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
 	(void)mover;
 	*kind = PT_BIND_OVERRIDE;
@@ -220,7 +53,7 @@ static bool plan_vfio_override(
 	return true;
 }
 
-static bool plan_unbind(const struct mover *mover, enum pt_bind_kind *kind, const char **driver)
+static bool plan_unbind(const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
 	*kind = PT_BIND_UNBIND;
 	*driver = "";
@@ -228,7 +61,7 @@ static bool plan_unbind(const struct mover *mover, enum pt_bind_kind *kind, cons
 }
 
 static bool plan_vfio_attach(
-	const struct mover *mover, enum pt_bind_kind *kind, const char **driver)
+	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
 	(void)mover;
 	*kind = PT_BIND_ATTACH;
@@ -237,7 +70,7 @@ static bool plan_vfio_attach(
 }
 
 static int find_what_to_take(
-	const struct pt_handover *handover, struct movers *movers, struct pt_err *err)
+	const struct pt_handover *handover, struct pt_movers *movers, struct pt_err *err)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
 		int r = read_was(handover->host, mover);
@@ -259,7 +92,7 @@ static int give_back(const struct pt_handover *handover, struct pt_claim *claim,
 	struct pt_err *err);
 
 /* Notes on the claim what hangs in the kernel: it must not be forgotten even when it looks at home. */
-static void note_hanging(struct movers *movers)
+static void note_hanging(struct pt_movers *movers)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
 		if (mover->result == -ETIME)
@@ -267,7 +100,7 @@ static void note_hanging(struct movers *movers)
 	}
 }
 
-static void first_error(const struct movers *movers, struct pt_err *err)
+static void first_error(const struct pt_movers *movers, struct pt_err *err)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
 		if (mover->result < 0 && !mover->gone) {
@@ -280,11 +113,11 @@ static void first_error(const struct movers *movers, struct pt_err *err)
 
 int pt_handover_take(const struct pt_handover *handover, struct pt_claim *claim, struct pt_err *err)
 {
-	static step_plan *const steps[] = {
+	static pt_step_plan *const steps[] = {
 		plan_end_vfs, plan_vfio_override, plan_unbind, plan_vfio_attach};
 	long long deadline = pt_now_ms() + handover->phase_ms;
-	struct movers movers PT_CLEANUP(free_movers) = {0};
-	int r = make_movers(claim, &movers);
+	struct pt_movers PT_MOVERS movers = {0};
+	int r = pt_movers_make(claim, &movers);
 
 	if (r < 0)
 		return pt_err_nomem(err);
@@ -297,7 +130,7 @@ int pt_handover_take(const struct pt_handover *handover, struct pt_claim *claim,
 		return r;
 	}
 	for (size_t i = 0; r == 0 && i < PT_ARRAY_SIZE(steps); i++)
-		r = run_step(handover, &movers, steps[i], deadline, true);
+		r = pt_movers_step(handover, &movers, steps[i], deadline, true);
 	if (r < 0) {
 		first_error(&movers, err);
 		note_hanging(&movers);
@@ -312,7 +145,7 @@ int pt_handover_take(const struct pt_handover *handover, struct pt_claim *claim,
 }
 
 /* Whether the driver is as it shall be. */
-static bool at_home(const struct mover *mover)
+static bool at_home(const struct pt_mover *mover)
 {
 	return mover->left ||
 	       pt_streq(mover->was, mover->function->driver ? mover->function->driver : "");
@@ -323,7 +156,7 @@ static bool at_home(const struct mover *mover)
  * set an override for later, after the driver was bound.
  */
 static bool plan_open_override(
-	const struct mover *mover, enum pt_bind_kind *kind, const char **driver)
+	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
 	const struct pt_claim_function *function = mover->function;
 	bool in_the_way = function->driver && function->override &&
@@ -334,13 +167,14 @@ static bool plan_open_override(
 	return !at_home(mover);
 }
 
-static bool plan_leave_vfio(const struct mover *mover, enum pt_bind_kind *kind, const char **driver)
+static bool plan_leave_vfio(
+	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
 	return !at_home(mover) && plan_unbind(mover, kind, driver);
 }
 
 static bool plan_home_attach(
-	const struct mover *mover, enum pt_bind_kind *kind, const char **driver)
+	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
 	*kind = PT_BIND_ATTACH;
 	*driver = mover->function->driver;
@@ -348,7 +182,7 @@ static bool plan_home_attach(
 }
 
 static bool plan_home_override(
-	const struct mover *mover, enum pt_bind_kind *kind, const char **driver)
+	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
 	*kind = PT_BIND_OVERRIDE;
 	*driver = mover->function->override ? mover->function->override : "";
@@ -356,7 +190,8 @@ static bool plan_home_override(
 }
 
 /* As many VFs as there were; binding them is up to the kernel's autoprobe. */
-static bool plan_home_vfs(const struct mover *mover, enum pt_bind_kind *kind, const char **driver)
+static bool plan_home_vfs(
+	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
 	*kind = PT_BIND_VFS;
 	*driver = mover->vfs;
@@ -365,7 +200,7 @@ static bool plan_home_vfs(const struct mover *mover, enum pt_bind_kind *kind, co
 
 /* Loads the modules of origin drivers that were unloaded meanwhile. */
 static void ensure_home_drivers(
-	const struct pt_handover *handover, struct movers *movers, long long phase_deadline)
+	const struct pt_handover *handover, struct pt_movers *movers, long long phase_deadline)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
 		PT_FREE char *alias = NULL;
@@ -377,16 +212,16 @@ static void ensure_home_drivers(
 		if (pt_function_read_modalias(handover->host, &mover->function->bdf, &alias) < 0)
 			alias = NULL;
 		r = pt_module_ensure(handover->host, mover->function->driver, alias,
-			wave_deadline(handover, phase_deadline), &mover->err);
+			pt_wave_deadline(handover, phase_deadline), &mover->err);
 		if (r < 0) {
 			pt_err_wrap(&mover->err, "%s", PT_BDF(&mover->function->bdf));
-			fail(mover, r);
+			pt_mover_fail(mover, r);
 		}
 	}
 }
 
 /* One that a third driver holds was moved by somebody since, and may be in use there. */
-static void leave(const struct pt_handover *handover, struct mover *mover)
+static void leave(const struct pt_handover *handover, struct pt_mover *mover)
 {
 	PT_FREE char *override = NULL;
 
@@ -405,18 +240,19 @@ static void leave(const struct pt_handover *handover, struct mover *mover)
  * writer hangs in the kernel.
  */
 static void find_what_to_return(
-	const struct pt_handover *handover, struct movers *movers, bool keep_failed)
+	const struct pt_handover *handover, struct pt_movers *movers, bool keep_failed)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
 		int r;
 
 		if (keep_failed && mover->function->error) {
-			fail(mover, pt_err_set(&mover->err, -ETIME, "%s", mover->function->error));
+			pt_mover_fail(mover,
+				pt_err_set(&mover->err, -ETIME, "%s", mover->function->error));
 			continue;
 		}
 		r = read_was(handover->host, mover);
 		if (r < 0) {
-			fail(mover, r);
+			pt_mover_fail(mover, r);
 			continue;
 		}
 		mover->active = true;
@@ -427,13 +263,13 @@ static void find_what_to_return(
 
 /* Tells how each function ended and takes out of the claim what ended. How many stay. */
 static size_t settle(
-	const struct pt_handover *handover, struct pt_claim *claim, struct movers *movers)
+	const struct pt_handover *handover, struct pt_claim *claim, struct pt_movers *movers)
 {
 	size_t stay = 0;
 
 	/* backwards: removing moves what comes behind */
 	for (size_t i = movers->count; i-- > 0;) {
-		struct mover *mover = &movers->mover[i];
+		struct pt_mover *mover = &movers->mover[i];
 		struct pt_claim_function *function = mover->function;
 
 		if (mover->gone) {
@@ -455,19 +291,19 @@ static size_t settle(
 static int give_back(const struct pt_handover *handover, struct pt_claim *claim, bool keep_failed,
 	struct pt_err *err)
 {
-	static step_plan *const steps[] = {plan_open_override, plan_leave_vfio, plan_home_attach,
+	static pt_step_plan *const steps[] = {plan_open_override, plan_leave_vfio, plan_home_attach,
 		plan_home_override, plan_home_vfs};
 	long long deadline = pt_now_ms() + handover->phase_ms;
-	struct movers movers PT_CLEANUP(free_movers) = {0};
+	struct pt_movers PT_MOVERS movers = {0};
 	size_t stay;
 
-	if (make_movers(claim, &movers) < 0)
+	if (pt_movers_make(claim, &movers) < 0)
 		return pt_err_nomem(err);
 	find_what_to_return(handover, &movers, keep_failed);
 	for (size_t i = 0; i < PT_ARRAY_SIZE(steps); i++) {
 		if (steps[i] == plan_home_attach)
 			ensure_home_drivers(handover, &movers, deadline);
-		run_step(handover, &movers, steps[i], deadline, false);
+		pt_movers_step(handover, &movers, steps[i], deadline, false);
 	}
 	pt_foreach (mover, movers.mover, movers.count) {
 		if (mover->result == 0 && at_home(mover))

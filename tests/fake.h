@@ -21,6 +21,9 @@ struct fake {
 void fake_open(struct fake *fake);
 void fake_close(struct fake *fake);
 
+/* Ends the program: a test's own ground gave way. */
+_Noreturn void fake_die(const char *what);
+
 /* Puts the made kernel behind another gate to the same folder. */
 void fake_react(struct pt_host *host);
 

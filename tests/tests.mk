@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Building and running the tests.
 
-FAKE := $(call objects,tests/fake.c)
+FAKE := $(call objects,$(wildcard tests/fake*.c))
 BUILD_LIST := debian/control
 LAB_LIST := tests/lab/packages
 LINT_LIST := tests/lint/packages

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+#include <poll.h>
+
+#include "mover.h"
+
+#define WAVE_MIN_MS 1000
+
+void pt_movers_clear(struct pt_movers *movers)
+{
+	free(movers->mover);
+	free(movers->pfd);
+}
+
+int pt_movers_make(struct pt_claim *claim, struct pt_movers *ret)
+{
+	*ret = (struct pt_movers){
+		.mover = calloc(claim->count ? claim->count : 1, sizeof(struct pt_mover)),
+		.count = claim->count};
+	ret->pfd = calloc(claim->count ? claim->count : 1, sizeof(*ret->pfd));
+	if (!ret->mover || !ret->pfd)
+		return -ENOMEM;
+	for (size_t i = 0; i < claim->count; i++) {
+		struct pt_mover *mover = &ret->mover[i];
+
+		mover->function = &claim->function[i];
+		snprintf(mover->vfs, sizeof(mover->vfs), "%d", mover->function->vfs);
+		/* functions are in order of address: those of a slot are neighbours */
+		if (i && pt_bdf_same_slot(&mover->function->bdf, &mover[-1].function->bdf))
+			mover->wave = mover[-1].wave + 1;
+		if (mover->wave >= ret->waves)
+			ret->waves = mover->wave + 1;
+	}
+	return 0;
+}
+
+void pt_mover_fail(struct pt_mover *mover, int result)
+{
+	mover->active = false;
+	mover->result = result;
+}
+
+long long pt_wave_deadline(const struct pt_handover *handover, long long phase_deadline)
+{
+	long long now = pt_now_ms();
+	long long deadline = now + handover->write_ms;
+
+	if (deadline > phase_deadline)
+		deadline = phase_deadline;
+	return deadline < now + WAVE_MIN_MS ? now + WAVE_MIN_MS : deadline;
+}
+
+static void start_wave(const struct pt_handover *handover, struct pt_movers *movers,
+	unsigned int wave, pt_step_plan *plan)
+{
+	pt_foreach (mover, movers->mover, movers->count) {
+		enum pt_bind_kind kind;
+		const char *driver = "";
+
+		mover->busy = mover->active && mover->wave == wave && plan(mover, &kind, &driver);
+		mover->waited = mover->busy;
+		if (!mover->busy)
+			continue;
+		mover->begun_ms = pt_now_ms();
+		pt_bind_start(handover->host, &mover->bind, kind, &mover->function->bdf, driver,
+			handover->lock_fd);
+	}
+}
+
+static void finish_one(
+	const struct pt_handover *handover, struct pt_mover *mover, long long deadline_ms)
+{
+	int r = pt_bind_finish(handover->host, &mover->bind, deadline_ms);
+
+	mover->spent_ms += pt_now_ms() - mover->begun_ms;
+	mover->waited = false;
+	if (r < 0) {
+		mover->err = mover->bind.err;
+		pt_mover_fail(mover, r);
+	}
+}
+
+/* Waits until a writer of the wave has ended or the deadline has passed. */
+static void wait_for_one(const struct pt_movers *movers, struct pollfd *pfd, long long deadline_ms)
+{
+	long long left = deadline_ms - pt_now_ms();
+	nfds_t count = 0;
+
+	pt_foreach (mover, movers->mover, movers->count) {
+		if (mover->waited)
+			pfd[count++] = (struct pollfd){
+				.fd = mover->bind.write.child.pidfd, .events = POLLIN};
+	}
+	poll(pfd, count, left < 0 ? 0 : (int)left);
+}
+
+static bool has_ended(const struct pt_mover *mover)
+{
+	struct pollfd pfd = {.fd = mover->bind.write.child.pidfd, .events = POLLIN};
+
+	return !mover->bind.writing || poll(&pfd, 1, 0) != 0;
+}
+
+/* Ends every write of the wave, each as soon as it is through. */
+static void finish_wave(
+	const struct pt_handover *handover, struct pt_movers *movers, long long deadline_ms)
+{
+	bool waiting;
+
+	do {
+		bool late = pt_now_ms() >= deadline_ms;
+
+		waiting = false;
+		pt_foreach (mover, movers->mover, movers->count) {
+			if (mover->waited && (late || has_ended(mover)))
+				finish_one(handover, mover, deadline_ms);
+			waiting |= mover->waited;
+		}
+		if (waiting)
+			wait_for_one(movers, movers->pfd, deadline_ms);
+	} while (waiting);
+}
+
+int pt_movers_step(const struct pt_handover *handover, struct pt_movers *movers, pt_step_plan *plan,
+	long long phase_deadline, bool stop_at_failure)
+{
+	int result = 0;
+
+	for (unsigned int wave = 0; wave < movers->waves; wave++) {
+		start_wave(handover, movers, wave, plan);
+		finish_wave(handover, movers, pt_wave_deadline(handover, phase_deadline));
+		pt_foreach (mover, movers->mover, movers->count) {
+			if (mover->busy && mover->result < 0 && result == 0)
+				result = mover->result;
+		}
+		if (result < 0 && stop_at_failure)
+			break;
+	}
+	return result;
+}
