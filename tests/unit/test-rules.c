@@ -419,15 +419,30 @@ static void damaged_claims_are_noted(void **state)
 	clear(&judged);
 }
 
+/* The checks that this version has, from the catalogue; none missing, none twice, none without a story. */
 static void the_table_is_whole(void **state)
 {
+	static const char *const tags[] = {"iommu-disabled", "vfio-module-missing",
+		"hostpci-syntax", "hostpci-unknown-key", "hostpci-host-and-mapping",
+		"hostpci-no-device", "pcie-needs-q35", "legacy-igd-twice", "legacy-igd-vga",
+		"legacy-igd-rombar", "legacy-igd-x-vga", "legacy-igd-mdev", "legacy-igd-q35",
+		"legacy-igd-multifunction", "legacy-igd-alternatives", "legacy-igd-address",
+		"device-assigned-twice", "mdev-multifunction", "partial-slot", "device-missing",
+		"mapping-missing", "mapping-no-node", "mapping-mismatch", "mapping-nothing-free",
+		"bridge-assigned", "no-iommu-group", "group-companions", "slot-includes-vfs",
+		"pf-with-vfs", "keep-without-vfio", "claimed-by-other", "reserved-by-other",
+		"used-by-running"};
+
 	(void)state;
-	for (size_t i = 0; i < pt_rules_count; i++) {
-		assert_non_null(pt_rules[i].check);
-		for (size_t j = 0; j < i; j++)
-			assert_string_not_equal(pt_rules[i].tag, pt_rules[j].tag);
+	assert_int_equal(pt_rules_count, PT_ARRAY_SIZE(tags));
+	for (size_t i = 0; i < PT_ARRAY_SIZE(tags); i++) {
+		size_t rows = 0;
+
+		pt_foreach (rule, pt_rules, pt_rules_count)
+			rows += pt_streq(rule->tag, tags[i]);
+		if (rows != 1)
+			fail_msg("%s has %zu rows", tags[i], rows);
 	}
-	assert_int_equal(pt_rules_count, 33);
 }
 
 int main(void)
