@@ -182,6 +182,17 @@ static int return_stale_claims(struct start *start)
 	return any ? gather(start) : 0;
 }
 
+/* A VF whose PF is taken as well is gone once that leaves its driver, unless it is on vfio-pci already. */
+static bool vanishes(const struct start *start, const struct pt_function *function)
+{
+	const struct pt_function *pf;
+
+	if (!pt_function_is_vf(function) || !is_taken(start, &function->physfn))
+		return false;
+	pf = pt_inventory_find(&start->facts.inventory, &function->physfn);
+	return pf && !pt_streq(pf->driver, PT_VFIO_PCI);
+}
+
 static int make_claim(struct start *start)
 {
 	char owner[PT_OWNER_TEXT];
@@ -197,8 +208,8 @@ static int make_claim(struct start *start)
 
 		if (!function)
 			continue; /* refused by device-missing; without refusal PVE decides */
-		if (pt_function_is_vf(function) && is_taken(start, &function->physfn))
-			continue; /* vanishes with its PF's driver */
+		if (vanishes(start, function))
+			continue;
 		r = pt_claim_add(start->claim, function,
 			PT_LABEL(&start->facts.assignment[taken->assignment]), taken->companion,
 			&start->err);
@@ -219,8 +230,11 @@ static int take(struct start *start)
 		.phase_ms = run->limits.phase_ms};
 	int r = pt_claims_save_exclusive(start->claims, start->claim, &start->err);
 
-	if (r == -EBUSY)
+	if (r == -EBUSY) {
+		pt_err_wrap(&start->err, "another guest's claim could not be returned ('pve-ptconf "
+					 "claims' shows why)");
 		return refuse(start);
+	}
 	if (r < 0)
 		return go_on_without_us(start);
 	r = pt_handover_take(&handover, start->claim, &start->err);
@@ -298,7 +312,12 @@ static int pre_start(const struct pt_run *run)
 	if (r == -EWOULDBLOCK)
 		return refuse(
 			&start); /* its devices are on their way: Proxmox VE must not meet them */
-	if (r < 0 || gather(&start) < 0)
+	if (r == 0)
+		r = gather(&start);
+	if (r == -ETIME)
+		return refuse(
+			&start); /* a driver hangs on a device: Proxmox VE would hang with it */
+	if (r < 0)
 		return go_on_without_us(&start);
 	if (start.claim && !claim_fits(&start)) {
 		if (return_old_claim(&start) < 0)

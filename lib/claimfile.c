@@ -219,14 +219,14 @@ int pt_claims_remove(const struct pt_claims *claims, const char *owner, struct p
 }
 
 /* Takes the lock of a file in work, trying until the deadline. The descriptor or a negative errno. */
-static int take_lock(
-	const struct pt_claims *claims, const char *name, int flags, long long deadline_ms)
+static int take_lock(const struct pt_claims *claims, const char *name, int flags, int operation,
+	long long deadline_ms)
 {
 	PT_CLOSE int fd = openat(claims->work, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | flags, 0600);
 
 	if (fd < 0)
 		return -errno;
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+	while (flock(fd, operation | LOCK_NB) < 0) {
 		struct timespec pause = {.tv_nsec = LOCK_POLL_NS};
 
 		if (errno != EWOULDBLOCK && errno != EINTR)
@@ -243,7 +243,7 @@ int pt_claims_work_lock(const struct pt_claims *claims, const char *owner, long 
 	int *ret_fd, struct pt_err *err)
 {
 	PT_FREE char *name = pt_claim_owner_valid(owner) ? pt_format("%s.lock", owner) : NULL;
-	int fd = name ? take_lock(claims, name, O_CREAT, deadline_ms) : -EINVAL;
+	int fd = name ? take_lock(claims, name, O_CREAT, LOCK_EX, deadline_ms) : -EINVAL;
 
 	if (fd == -EWOULDBLOCK)
 		return pt_err_set(err, fd,
@@ -261,8 +261,8 @@ bool pt_claims_work_locked(const struct pt_claims *claims, const char *owner)
 
 	if (!name)
 		return false;
-	/* a look makes no file */
-	fd = take_lock(claims, name, 0, pt_now_ms());
+	/* a look makes no file, and two who look do not see each other */
+	fd = take_lock(claims, name, 0, LOCK_SH, pt_now_ms());
 	return fd == -EWOULDBLOCK;
 }
 
@@ -294,7 +294,8 @@ static int refuse_overlap(
 int pt_claims_save_exclusive(
 	const struct pt_claims *claims, const struct pt_claim *claim, struct pt_err *err)
 {
-	PT_CLOSE int lock = take_lock(claims, ".folder", O_CREAT, pt_now_ms() + FOLDER_LOCK_MS);
+	PT_CLOSE int lock =
+		take_lock(claims, ".folder", O_CREAT, LOCK_EX, pt_now_ms() + FOLDER_LOCK_MS);
 	int r;
 
 	if (lock < 0)

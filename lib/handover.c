@@ -152,18 +152,19 @@ static bool at_home(const struct pt_mover *mover)
 }
 
 /*
- * While the origin driver is being bound, the override must not keep it away: an administrator may have
- * set an override for later, after the driver was bound.
+ * While the origin driver is being bound, no other may slip in (its own module may have to be loaded
+ * first, and with it others that know the device), and no override of an administrator's for later may
+ * keep it away.
  */
 static bool plan_open_override(
 	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
 	const struct pt_claim_function *function = mover->function;
-	bool in_the_way = function->driver && function->override &&
-			  !pt_streq(function->driver, function->override);
 
 	*kind = PT_BIND_OVERRIDE;
-	*driver = in_the_way || !function->override ? "" : function->override;
+	*driver = function->driver     ? function->driver
+		  : function->override ? function->override
+				       : "";
 	return !at_home(mover);
 }
 

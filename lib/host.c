@@ -27,8 +27,9 @@ static int write_to_kernel(void *data, int root, const char *path, int fd, const
 	(void)path;
 	/* one write(2) whatever happens: sysfs takes each call as a command of its own */
 	n = write(fd, text, length);
+	/* ETIME is our own word for a write that has not been answered */
 	if (n < 0)
-		return -errno;
+		return errno == ETIME ? -EIO : -errno;
 	return (size_t)n == length ? 0 : -EIO;
 }
 

@@ -97,13 +97,8 @@ static int refuse_install(struct kmod_module *module, const char *command, void 
 	(void)module;
 	(void)command;
 	(void)data;
-	return -EPERM; /* an install command is shell text: not run by us */
+	return -ENOTSUP; /* an install command is shell text: not run by us */
 }
-
-struct load {
-	const char *name;
-	const char *alias;
-};
 
 static int load_list(struct kmod_list *list)
 {
@@ -124,17 +119,15 @@ static int load_list(struct kmod_list *list)
 
 static int load_in_child(void *data, int out)
 {
-	const struct load *load = data;
+	const char *const *lookup = data;
 	struct kmod_ctx *context PT_CLEANUP(unref_context) = kmod_new(NULL, NULL);
 	struct kmod_list *list PT_CLEANUP(unref_list) = NULL;
 
 	(void)out;
 	if (!context)
 		return -ENOMEM;
-	if (kmod_module_new_from_lookup(context, load->name, &list) < 0 || !list) {
-		if (!load->alias || kmod_module_new_from_lookup(context, load->alias, &list) < 0)
-			return -ENOENT;
-	}
+	if (kmod_module_new_from_lookup(context, *lookup, &list) < 0 || !list)
+		return -ENOENT;
 	return load_list(list);
 }
 
@@ -147,10 +140,11 @@ static int explain_missing(const char *name, struct pt_err *err)
 int pt_module_ensure(const struct pt_host *host, const char *name, const char *alias,
 	long long deadline_ms, struct pt_err *err)
 {
-	struct load load = {name, alias};
+	/* the name may be another module's, or none's: then the device's own alias finds it */
+	const char *lookup[] = {name, alias};
 	struct pt_module look;
 	struct pt_child child;
-	int r;
+	int r = -ENOENT;
 
 	pt_module_look(host, name, &look);
 	switch (look.state) {
@@ -174,12 +168,14 @@ int pt_module_ensure(const struct pt_host *host, const char *name, const char *a
 	case PT_MODULE_LOADABLE:
 		break;
 	}
-	r = pt_child_start(&child, load_in_child, &load, NULL, 0, false, err);
-	if (r < 0)
-		return r;
-	r = pt_child_wait(&child, deadline_ms);
-	if (driver_registered(host, name))
-		return 0;
+	for (size_t i = 0; i < PT_ARRAY_SIZE(lookup) && lookup[i]; i++) {
+		r = pt_child_start(&child, load_in_child, &lookup[i], NULL, 0, false, err);
+		if (r < 0)
+			return r;
+		r = pt_child_wait(&child, deadline_ms);
+		if (driver_registered(host, name))
+			return 0;
+	}
 	if (r == -ETIME)
 		return pt_err_set(err, r, "loading module %s has not ended by the deadline", name);
 	if (r == -ENOENT)

@@ -25,7 +25,7 @@ void pt_module_look(const struct pt_host *host, const char *name, struct pt_modu
 
 /*
  * Makes sure that the PCI driver name is registered, by loading the module of that name if need be, or, when
- * there is none, those that alias (a modalias, or NULL) finds.
+ * that does not bring it, those that alias (a modalias, or NULL) finds.
  * Works in a child until deadline_ms and reads back that the driver is there.
  * -ENOENT: no such module. -EPERM: blocked or refused by the kernel. -ENOTSUP: PT_MODULE_CUSTOM. -ETIME.
  * Others from init_module.

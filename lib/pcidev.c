@@ -153,9 +153,13 @@ static int read_vfs(const struct pt_host *host, struct pt_function *function)
 	PT_FREE char *target = NULL;
 	PT_FREE char *vfs = NULL;
 	char path[PT_PCI_PATH];
+	int r;
 
 	function->vfs = -1;
-	if (pt_function_read_vfs(host, &function->bdf, &vfs) == 0)
+	r = pt_function_read_vfs(host, &function->bdf, &vfs);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (vfs)
 		function->vfs = atoi(vfs);
 	function->vfs_max = read_number(host, &function->bdf, "sriov_totalvfs", -1);
 	if (pt_host_link_name(host, pt_pci_path(&function->bdf, "physfn", path), &target) == 0)
@@ -176,7 +180,7 @@ static int read_vfs(const struct pt_host *host, struct pt_function *function)
 	}
 }
 
-static int read_group(const struct pt_host *host, const struct pt_bdf *bdf)
+int pt_function_read_group(const struct pt_host *host, const struct pt_bdf *bdf)
 {
 	PT_FREE char *name = NULL;
 	char path[PT_PCI_PATH];
@@ -226,7 +230,7 @@ int pt_function_read(const struct pt_host *host, const struct pt_bdf *bdf, struc
 	read_attr(host, bdf, "reset_method", &function.reset_methods);
 	read_attr(host, bdf, "power_state", &function.power_state);
 	function.is_bridge = has_attr(host, bdf, "pci_bus");
-	function.group = read_group(host, bdf);
+	function.group = pt_function_read_group(host, bdf);
 	function.numa_node = read_number(host, bdf, "numa_node", -1);
 	function.boot_vga = read_number(host, bdf, "boot_vga", -1);
 	function.d3cold_allowed = read_number(host, bdf, "d3cold_allowed", 0) == 1;

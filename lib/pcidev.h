@@ -71,6 +71,8 @@ void pt_function_clear(struct pt_function *function);
 /* Only the driver's name (NULL: none) or the override; what a move reads back. -ENODEV when gone. */
 int pt_function_read_driver(const struct pt_host *host, const struct pt_bdf *bdf, char **ret);
 int pt_function_read_override(const struct pt_host *host, const struct pt_bdf *bdf, char **ret);
+/* The number of the IOMMU group, PT_GROUP_NONE: none. */
+int pt_function_read_group(const struct pt_host *host, const struct pt_bdf *bdf);
 /* What modules are looked up by. -ENOENT. */
 int pt_function_read_modalias(const struct pt_host *host, const struct pt_bdf *bdf, char **ret);
 /* sriov_numvfs as text. -ENOENT: no PF. This and the override: -ETIME when a driver hangs. */

@@ -7,6 +7,7 @@
 #include "pve/runstate.h"
 
 #define GROUP_POLL_NS 100000000L
+#define LOOK_MS	      500
 
 const struct pt_limits pt_default_limits = {
 	.lock_ms = 5000,
@@ -43,25 +44,29 @@ static int tell_holder(
 	return r;
 }
 
-/* Waits until the kernel lets go of the function's group: unbinding it earlier would hang. */
+/*
+ * Waits until the kernel lets go of the function's group: unbinding it earlier would hang. Only links are
+ * read, which take no device lock: a dying QEMU's reset may hold that for long.
+ */
 static int wait_for_group(const struct pt_host *host, const struct pt_bdf *bdf,
 	long long deadline_ms, struct pt_err *err)
 {
 	struct timespec pause = {.tv_nsec = GROUP_POLL_NS};
-	struct pt_function function = {0};
-	int r = pt_function_read(host, bdf, &function, err);
+	struct pt_function function = {.bdf = *bdf};
+	PT_FREE char *driver = NULL;
+	int r = pt_function_read_driver(host, bdf, &driver);
 
 	if (r == -ENODEV)
 		return 0;
-	while (r == 0 && pt_streq(function.driver, PT_VFIO_PCI) &&
-		!pt_vfio_group_free(host, function.group)) {
+	if (r < 0)
+		return pt_err_errno(err, r, "%s: read its driver", PT_BDF(bdf));
+	function.group = pt_function_read_group(host, bdf);
+	while (pt_streq(driver, PT_VFIO_PCI) && !pt_vfio_group_free(host, function.group)) {
 		if (pt_now_ms() >= deadline_ms)
-			r = tell_holder(host, &function, err);
-		else
-			nanosleep(&pause, NULL);
+			return tell_holder(host, &function, err);
+		nanosleep(&pause, NULL);
 	}
-	pt_function_clear(&function);
-	return r;
+	return 0;
 }
 
 static int wait_for_groups(const struct pt_host *host, const struct pt_claim *claim,
@@ -136,7 +141,9 @@ int pt_release_stale(const struct pt_host *host, const struct pt_claims *claims,
 
 	if (r < 0)
 		return pt_err_set(err, r, "guest %u is being started or stopped right now", vmid);
-	r = pt_claims_work_lock(claims, pt_owner_name(vmid, owner), pt_now_ms(), &lock, err);
+	/* others may be looking at the lock at this instant */
+	r = pt_claims_work_lock(
+		claims, pt_owner_name(vmid, owner), pt_now_ms() + LOOK_MS, &lock, err);
 	if (r < 0)
 		return r;
 	pt_close_fd(&guest_lock);

@@ -109,7 +109,8 @@ int pt_guest_try_lock(const struct pt_host *host, unsigned int vmid, int *ret_fd
 	}
 	if (fd < 0)
 		return fd;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+	/* shared: it keeps Proxmox VE's exclusive one out, and two of us do not see each other */
+	if (flock(fd, LOCK_SH | LOCK_NB) < 0) {
 		int r = -errno;
 
 		close(fd);
