@@ -25,7 +25,6 @@ int pt_host_open(
 	struct pt_host **ret, const char *root, const struct pt_log *log, struct pt_err *err);
 void pt_host_close(struct pt_host *host);
 void pt_host_close_p(struct pt_host **host);
-#define PT_HOST PT_CLEANUP(pt_host_close_p)
 
 void pt_host_set_writer(struct pt_host *host, pt_host_writer *writer, void *data);
 const struct pt_log *pt_host_log(const struct pt_host *host);

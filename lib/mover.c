@@ -81,17 +81,17 @@ static void finish_one(
 }
 
 /* Waits until a writer of the wave has ended or the deadline has passed. */
-static void wait_for_one(const struct pt_movers *movers, struct pollfd *pfd, long long deadline_ms)
+static void wait_for_one(struct pt_movers *movers, long long deadline_ms)
 {
 	long long left = deadline_ms - pt_now_ms();
 	nfds_t count = 0;
 
 	pt_foreach (mover, movers->mover, movers->count) {
 		if (mover->waited)
-			pfd[count++] = (struct pollfd){
+			movers->pfd[count++] = (struct pollfd){
 				.fd = mover->bind.write.child.pidfd, .events = POLLIN};
 	}
-	poll(pfd, count, left < 0 ? 0 : (int)left);
+	poll(movers->pfd, count, left < 0 ? 0 : (int)left);
 }
 
 static bool has_ended(const struct pt_mover *mover)
@@ -117,7 +117,7 @@ static void finish_wave(
 			waiting |= mover->waited;
 		}
 		if (waiting)
-			wait_for_one(movers, movers->pfd, deadline_ms);
+			wait_for_one(movers, deadline_ms);
 	} while (waiting);
 }
 

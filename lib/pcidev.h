@@ -13,11 +13,9 @@
 #define PT_PCI_DRIVERS "/sys/bus/pci/drivers"
 #define PT_VFIO_PCI    "vfio-pci"
 
-#define PT_PCI_ID_TEXT	 8
-#define PT_PCI_BARS	 6
-#define PT_GROUP_NONE	 (-1)
-#define PT_CLASS_BRIDGE	 0x06
-#define PT_CLASS_DISPLAY 0x03
+#define PT_PCI_ID_TEXT 8
+#define PT_PCI_BARS    6
+#define PT_GROUP_NONE  (-1)
 
 struct pt_bar {
 	uint64_t start, size; /* bytes; size 0: the BAR is not there */

@@ -80,7 +80,6 @@ int pt_guest_new(struct pt_guest **ret, const struct pt_guest_query *query, enum
 		return -ENOMEM;
 	guest->vmid = query->vmid;
 	guest->encoding = encoding;
-	guest->from_api = encoding == PT_TEXT_CHARS;
 	snprintf(guest->node, sizeof(guest->node), "%s", query->node);
 	*ret = guest;
 	return 0;

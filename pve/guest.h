@@ -40,8 +40,7 @@ struct pt_guest_dropped {
 struct pt_guest {
 	unsigned int vmid;
 	char node[PT_NODE_TEXT]; /* where the config lies */
-	enum pt_text encoding;	 /* of the values */
-	bool from_api;
+	enum pt_text encoding;	 /* of the values: chars from the API, bytes from a file */
 	struct pt_guest_key *key;
 	size_t count;
 	struct pt_guest_dropped *dropped;

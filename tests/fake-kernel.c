@@ -60,16 +60,16 @@ static int device_path(char path[static 160], const char *bdf, const char *name)
 	return snprintf(path, 160, "sys/bus/pci/devices/%s/%s", bdf, name);
 }
 
-static int set_override(int root, const char *bdf, const char *text)
+static int write_attr(int root, const char *bdf, const char *name, const char *text)
 {
 	char path[160];
 	int fd;
 
-	device_path(path, bdf, "driver_override");
+	device_path(path, bdf, name);
 	fd = openat(root, path, O_WRONLY | O_TRUNC | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	dprintf(fd, "%s\n", pt_streq(text, "\n") || !*text ? "(null)" : text);
+	dprintf(fd, "%s\n", text);
 	close(fd);
 	return 0;
 }
@@ -109,20 +109,6 @@ static int unbind(int root, const char *bdf)
 	return unlinkat(root, path, 0) < 0 ? -ENODEV : 0;
 }
 
-static int set_vfs(int root, const char *bdf, const char *text)
-{
-	char path[160];
-	int fd;
-
-	device_path(path, bdf, "sriov_numvfs");
-	fd = openat(root, path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	dprintf(fd, "%s\n", text);
-	close(fd);
-	return 0;
-}
-
 /* Notes the write, so that tests see what was written in which order: "op function", a line each. */
 static void journal(int root, const char *op, const char *bdf)
 {
@@ -153,8 +139,9 @@ static int change(int root, const char *op, const char *name, const char *text)
 	if (pt_streq(op, "unbind"))
 		return unbind(root, name);
 	if (pt_streq(op, "override"))
-		return set_override(root, name, text);
-	return set_vfs(root, name, text);
+		return write_attr(root, name, "driver_override",
+			pt_streq(text, "\n") || !*text ? "(null)" : text);
+	return write_attr(root, name, "sriov_numvfs", text);
 }
 
 static int react(void *data, int root, const char *path, int fd, const char *text)

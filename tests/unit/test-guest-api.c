@@ -117,7 +117,7 @@ static void reads_numbers_and_booleans(void **state)
 	struct pt_err err = {0};
 
 	assert_int_equal(ask_server(*state, reply, sizeof(reply) - 1, &guest, &err), 0);
-	assert_true(guest->from_api);
+	assert_int_equal(guest->encoding, PT_TEXT_CHARS);
 	assert_string_equal(pt_guest_get(guest, "hostpci0"), "02:00.0");
 	assert_string_equal(pt_guest_get(guest, "memory"), "2048");
 	assert_string_equal(pt_guest_get(guest, "onboot"), "1");
@@ -391,7 +391,7 @@ static void dropped_lines_come_from_the_text(void **state)
 	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/100.conf", "hostpci0: zz\n");
 	assert_int_equal(pt_guest_read(fake->host, &query, PT_SOURCE_AUTO, 600, &guest, NULL), 0);
 	end(&server);
-	assert_true(guest->from_api);
+	assert_int_equal(guest->encoding, PT_TEXT_CHARS);
 	assert_int_equal(guest->dropped_count, 1);
 	assert_string_equal(fake->said, "");
 	pt_guest_free(guest);

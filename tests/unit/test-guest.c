@@ -150,7 +150,7 @@ static void auto_falls_back_with_one_line(void **state)
 	assert_int_equal(
 		pt_guest_read(fake->host, &query, PT_SOURCE_API, 500, &guest, &err), -ENOENT);
 	assert_int_equal(pt_guest_read(fake->host, &query, PT_SOURCE_FILE, 500, &guest, &err), 0);
-	assert_false(guest->from_api);
+	assert_int_equal(guest->encoding, PT_TEXT_BYTES);
 	pt_guest_free(guest);
 }
 
