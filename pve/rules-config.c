@@ -25,8 +25,8 @@ static void say_dropped(const struct pt_rule *rule, const struct pt_facts *facts
 
 		if (dropped->unknown_key != unknown_key)
 			continue;
-		pt_rule_found(rule, findings,
-			pt_format("%s", pt_entry_label(dropped->index, label)),
+		pt_entry_label(dropped->index, label);
+		pt_rule_found(rule, findings, copy(label),
 			pt_format(
 				"'%s': %s; Proxmox VE drops the line and starts the guest without "
 				"this device",

@@ -123,10 +123,15 @@ static void vfio_module(void **state)
 static void syntax(void **state)
 {
 	struct fake *fake = *state;
+	struct judged judged;
 
 	triggers(fake, "hostpci-syntax", "hostpci3: 01:00.0,pcie=2\n",
 		"'01:00.0,pcie=2': at character 9: pcie: '2' is no boolean");
 	triggers(fake, "hostpci-syntax", "hostpci3: zz,foo=1\n", "drops the line");
+	judge(fake, "hostpci12: zz\n", &judged);
+	assert_holds(find(&judged, "hostpci-syntax")->hint, "'qm set 100 --hostpci12 VALUE'");
+	assert_string_equal(find(&judged, "hostpci-syntax")->subject, "hostpci12");
+	clear(&judged);
 	passes(fake, "hostpci-syntax", "hostpci3: 02:00.0,foo=1\n");
 	triggers(fake, "hostpci-unknown-key", "hostpci3: 02:00.0,foo=1\n", "there is no key 'foo'");
 	passes(fake, "hostpci-unknown-key", "hostpci3: 02:00.0,pcie=0\n");
