@@ -1,11 +1,39 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* pve-pthook VMID PHASE: the hookscript. */
 #include "hook/supervisor.h"
+#include "pve/paths.h"
 #include "pve/startup.h"
 
 #define API_MS 1000
-/* beyond the deadlines of a pre-start that returns an old claim, takes, and undoes, all together */
-#define DEADLINE_MS 300000
+/* at pre-start, for a return that goes on in the background; longer than that one can take */
+#define WAIT_MS 200000
+/* at post-stop, for a dying QEMU to let go of its groups */
+#define RELEASE_MS 120000
+/* beyond the deadlines of a pre-start that waits, returns an old claim, takes, and undoes, all together */
+#define DEADLINE_MS 600000
+/* a post-stop that takes longer goes on in the background: a start of the guest waits 10 s for the lock */
+#define LEAVE_MS 5000
+
+/*
+ * The node that the guest's config lies under: on an incoming migration its source. Source: qemu-server,
+ * QemuServer.pm, vm_start_nolock. The one variable of the environment that is read.
+ */
+static void find_config(struct pt_run *run, const struct pt_log *log)
+{
+	const char *source = getenv("PVE_MIGRATED_FROM");
+	char path[128];
+
+	memcpy(run->config_node, run->node, sizeof(run->node));
+	if (!source)
+		return;
+	snprintf(path, sizeof(path), PT_PVE_NODES "/%s", pt_node_name_valid(source) ? source : "");
+	if (!pt_node_name_valid(source) || !pt_host_exists(run->host, path)) {
+		pt_log(log, PT_LOG_WARNING,
+			"PVE_MIGRATED_FROM names no node of this cluster and is passed over");
+		return;
+	}
+	snprintf(run->config_node, sizeof(run->config_node), "%s", source);
+}
 
 static int prepare(struct pt_run *run, const struct pt_log *log, struct pt_err *err)
 {
@@ -18,8 +46,11 @@ static int prepare(struct pt_run *run, const struct pt_log *log, struct pt_err *
 		pt_host_close_p(&run->host);
 		return r;
 	}
+	find_config(run, log);
 	run->limits = pt_default_limits;
 	run->api_ms = API_MS;
+	run->wait_ms = WAIT_MS;
+	run->release_ms = RELEASE_MS;
 	return 0;
 }
 
@@ -69,5 +100,6 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	supervised.undo = pt_streq(argv[2], "pre-start");
+	supervised.leave_ms = pt_streq(argv[2], "post-stop") ? LEAVE_MS : 0;
 	return pt_supervise(&supervised, STDOUT_FILENO);
 }

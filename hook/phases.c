@@ -2,58 +2,13 @@
 #include <errno.h>
 
 #include "hook/phases.h"
+#include "pve/choice.h"
 #include "pve/paths.h"
-#include "pve/rules.h"
 #include "pve/runstate.h"
 
 #define LOG(run, level, ...) pt_log(pt_host_log((run)->host), level, __VA_ARGS__)
 
-/* What a pre-start holds while it goes from step to step. */
-struct start {
-	const struct pt_run *run;
-	struct pt_guest *guest;
-	struct pt_claims *claims;
-	struct pt_claim *claim;
-	int lock;
-	struct pt_facts facts;
-	struct pt_findings findings;
-	struct pt_err err;
-};
-
-static void clear_start(struct start *start)
-{
-	pt_findings_clear(&start->findings);
-	pt_facts_clear(&start->facts);
-	pt_claim_free(start->claim);
-	pt_claims_close(start->claims);
-	pt_guest_free(start->guest);
-	pt_close_fd(&start->lock);
-}
-
-/* Our own trouble never keeps a guest from starting: it is told, and the start goes on without us. */
-static int go_on_without_us(const struct start *start)
-{
-	LOG(start->run, PT_LOG_ERROR,
-		"pve-pthook: %s; the start goes on, but no device is moved or will be returned by "
-		"pve-pthook",
-		start->err.text);
-	return 0;
-}
-
-static int refuse(const struct start *start)
-{
-	LOG(start->run, PT_LOG_ERROR, "start refused: %s", start->err.text);
-	return 1;
-}
-
-static struct pt_guest_query query_of(const struct pt_run *run)
-{
-	/* pending changes were applied before, or are not meant to be: the current values count */
-	return (struct pt_guest_query){
-		.vmid = run->vmid, .node = run->node, .view = PT_VIEW_CURRENT};
-}
-
-static bool has_claim(const struct pt_run *run)
+bool pt_run_has_claim(const struct pt_run *run)
 {
 	char path[128];
 
@@ -61,293 +16,37 @@ static bool has_claim(const struct pt_run *run)
 	return pt_host_exists(run->host, path);
 }
 
-/* Whether the config text alone shows that there is nothing to do; most guests end here. */
-static bool nothing_to_do(const struct pt_run *run)
-{
-	struct pt_guest PT_GUEST *guest = NULL;
-	struct pt_guest_query query = query_of(run);
-
-	if (has_claim(run) || pt_guest_from_file(run->host, &query, &guest, NULL) < 0)
-		return false;
-	return !pt_guest_has_hostpci(guest) || pt_guest_is_template(guest);
-}
-
-static void tell_findings(const struct start *start)
-{
-	static const enum pt_log_level level[] = {
-		[PT_INFO] = PT_LOG_INFO,
-		[PT_WARNING] = PT_LOG_WARNING,
-		[PT_ERROR] = PT_LOG_ERROR,
-	};
-
-	pt_foreach (finding, start->findings.finding, start->findings.count)
-		LOG(start->run, level[finding->severity], "%s: %s%s%s [%s]", finding->subject,
-			finding->message, finding->hint ? "; " : "",
-			finding->hint ? finding->hint : "", finding->tag);
-}
-
-static int open_claims(struct start *start)
-{
-	char owner[PT_OWNER_TEXT];
-	const struct pt_run *run = start->run;
-	int r = pt_claims_open(&start->claims, run->host, PT_CLAIMS_DIR, true, &start->err);
-
-	if (r == 0)
-		r = pt_claims_work_lock(start->claims, pt_owner_name(run->vmid, owner),
-			pt_now_ms() + run->limits.lock_ms, &start->lock, &start->err);
-	if (r == 0)
-		r = pt_claims_load(start->claims, owner, &start->claim, &start->err);
-	return r == -ENOENT ? 0 : r;
-}
-
-static int gather(struct start *start)
-{
-	const struct pt_run *run = start->run;
-
-	pt_facts_clear(&start->facts);
-	return pt_facts_gather(
-		run->host, start->guest, run->node, start->claims, &start->facts, &start->err);
-}
-
-static bool is_taken(const struct start *start, const struct pt_bdf *bdf)
-{
-	pt_foreach (taken, start->facts.taken, start->facts.taken_count) {
-		if (pt_bdf_compare(&taken->bdf, bdf) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Whether every function of the claim at hand is taken again: its origins then stay as recorded. */
-static bool claim_fits(const struct start *start)
-{
-	pt_foreach (function, start->claim->function, start->claim->count) {
-		if (!is_taken(start, &function->bdf))
-			return false;
-	}
-	return true;
-}
-
-/*
- * A claim is left from a start that failed, and the config was changed since: it is returned first. What
- * does not come back keeps the guest from starting only when there is something to take: a record holds
- * one start.
- */
-static int return_old_claim(struct start *start)
-{
-	const struct pt_run *run = start->run;
-	int r;
-
-	LOG(run, PT_LOG_INFO,
-		"guest %u still has devices of an earlier start; they are returned first",
-		run->vmid);
-	pt_claim_free_p(&start->claim);
-	r = pt_release_locked(
-		run->host, start->claims, run->vmid, &run->limits, start->lock, &start->err);
-	if (r < 0)
-		pt_err_wrap(&start->err, "devices of an earlier start cannot be returned");
-	return r;
-}
-
-/* The first claim of a guest of which nothing is alive, behind after; 0: there is none. */
-static unsigned int next_stale(const struct start *start, unsigned int after)
-{
-	unsigned int next = 0;
-
-	pt_foreach (owner, start->facts.owner, start->facts.owner_count) {
-		unsigned int vmid = (unsigned int)owner->vmid;
-
-		if (owner->kind == PT_OWNER_STALE && vmid > after && (!next || vmid < next))
-			next = vmid;
-	}
-	return next;
-}
-
-/* Claims in the way that nobody lives on are returned first: what they record is where it belongs. */
-static int return_stale_claims(struct start *start)
-{
-	const struct pt_run *run = start->run;
-	bool any = false;
-
-	for (unsigned int vmid = next_stale(start, 0); vmid; vmid = next_stale(start, vmid)) {
-		struct pt_err err = {0};
-
-		LOG(run, PT_LOG_INFO,
-			"guest %u does not run, but still holds devices; they are returned", vmid);
-		any = true;
-		if (pt_release_stale(run->host, start->claims, vmid, &run->limits, &err) < 0)
-			LOG(run, PT_LOG_ERROR, "%s; 'pve-ptconf release %u' tries again", err.text,
-				vmid);
-	}
-	return any ? gather(start) : 0;
-}
-
-/* A VF whose PF is taken as well is gone once that leaves its driver, unless it is on vfio-pci already. */
-static bool vanishes(const struct start *start, const struct pt_function *function)
-{
-	const struct pt_function *pf;
-
-	if (!pt_function_is_vf(function) || !is_taken(start, &function->physfn))
-		return false;
-	pf = pt_inventory_find(&start->facts.inventory, &function->physfn);
-	return pf && !pt_streq(pf->driver, PT_VFIO_PCI);
-}
-
-static int make_claim(struct start *start)
-{
-	char owner[PT_OWNER_TEXT];
-	int r = 0;
-
-	if (!start->claim)
-		r = pt_claim_new(
-			&start->claim, pt_owner_name(start->run->vmid, owner), &start->err);
-	for (size_t i = 0; r == 0 && i < start->facts.taken_count; i++) {
-		const struct pt_taken *taken = &start->facts.taken[i];
-		const struct pt_function *function =
-			pt_inventory_find(&start->facts.inventory, &taken->bdf);
-
-		if (!function)
-			continue; /* refused by device-missing; without refusal PVE decides */
-		if (vanishes(start, function))
-			continue;
-		r = pt_claim_add(start->claim, function,
-			PT_LABEL(&start->facts.assignment[taken->assignment]), taken->companion,
-			&start->err);
-	}
-	if (r == 0)
-		start->claim->state = PT_CLAIM_TAKING;
-	return r;
-}
-
-/* Writes the claim, moves the functions, writes the claim. */
-static int take(struct start *start)
-{
-	const struct pt_run *run = start->run;
-	struct pt_handover handover = {.host = run->host,
-		.log = pt_host_log(run->host),
-		.lock_fd = start->lock,
-		.write_ms = run->limits.write_ms,
-		.phase_ms = run->limits.phase_ms};
-	int r = pt_claims_save_exclusive(start->claims, start->claim, &start->err);
-
-	if (r == -EBUSY) {
-		pt_err_wrap(&start->err, "another guest's claim could not be returned ('pve-ptconf "
-					 "claims' shows why)");
-		return refuse(start);
-	}
-	if (r < 0)
-		return go_on_without_us(start);
-	r = pt_handover_take(&handover, start->claim, &start->err);
-	if (r < 0) {
-		start->claim->state = PT_CLAIM_RETURNING;
-		if (start->claim->count)
-			pt_claims_save(start->claims, start->claim, NULL);
-		else
-			pt_claims_remove(start->claims, start->claim->owner, NULL);
-		pt_err_wrap(
-			&start->err, "devices cannot be taken, and those that were are returned");
-		return refuse(start);
-	}
-	start->claim->state = PT_CLAIM_TAKEN;
-	/* a claim that still says "taking" returns the same way: no reason to refuse */
-	if (pt_claims_save(start->claims, start->claim, &start->err) < 0)
-		LOG(run, PT_LOG_WARNING, "%s", start->err.text);
-	return 0;
-}
-
-/* Judges, and takes when nothing speaks against it. The exit code. */
-static int judge_and_take(struct start *start)
-{
-	const struct pt_run *run = start->run;
-	const struct pt_finding *refusing;
-	int r;
-
-	pt_rules_run(&start->facts, &start->findings);
-	tell_findings(start);
-	if (start->findings.failed) {
-		pt_err_nomem(&start->err);
-		return go_on_without_us(start);
-	}
-	if (start->facts.claims_err.code)
-		LOG(run, PT_LOG_WARNING, "%s", start->facts.claims_err.text);
-	refusing = pt_findings_refusing(&start->findings, pt_facts_moves(&start->facts));
-	if (refusing) {
-		pt_err_set(&start->err, -EPERM, "%s: %s", refusing->subject, refusing->message);
-		return refuse(start);
-	}
-	if (!start->facts.taken_count)
-		return 0;
-	r = pt_module_ensure(
-		run->host, PT_VFIO_PCI, NULL, pt_now_ms() + run->limits.write_ms, &start->err);
-	if (r == -ENOTSUP)
-		return go_on_without_us(start);
-	if (r < 0)
-		return refuse(start); /* Proxmox VE could not go on either */
-	r = make_claim(start);
-	return r < 0 ? go_on_without_us(start) : take(start);
-}
-
-static int pre_start(const struct pt_run *run)
-{
-	struct start start PT_CLEANUP(clear_start) = {.run = run, .lock = -1};
-	struct pt_guest_query query = query_of(run);
-	int pid, r;
-
-	if (nothing_to_do(run))
-		return 0;
-	if (pt_host_exists(run->host, PT_OFF_FILE)) {
-		LOG(run, PT_LOG_WARNING, "pve-pthook is switched off by " PT_OFF_FILE);
-		return 0;
-	}
-	if (pt_guest_read(
-		    run->host, &query, PT_SOURCE_AUTO, run->api_ms, &start.guest, &start.err) < 0)
-		return go_on_without_us(&start);
-	pid = pt_guest_pid(run->host, run->vmid);
-	if (pid) {
-		LOG(run, PT_LOG_WARNING, "guest %u already runs as process %d; nothing is moved",
-			run->vmid, pid);
-		return 0;
-	}
-	r = open_claims(&start);
-	if (r == -EWOULDBLOCK)
-		return refuse(
-			&start); /* its devices are on their way: Proxmox VE must not meet them */
-	if (r == 0)
-		r = gather(&start);
-	if (r == -ETIME)
-		return refuse(
-			&start); /* a driver hangs on a device: Proxmox VE would hang with it */
-	if (r < 0)
-		return go_on_without_us(&start);
-	if (start.claim && !claim_fits(&start)) {
-		if (return_old_claim(&start) < 0)
-			return start.facts.taken_count ? refuse(&start) : go_on_without_us(&start);
-		if (gather(&start) < 0)
-			return go_on_without_us(&start);
-	}
-	if (pt_guest_is_template(start.guest))
-		return 0;
-	if (return_stale_claims(&start) < 0)
-		return go_on_without_us(&start);
-	return judge_and_take(&start);
-}
-
-static int post_stop(const struct pt_run *run)
+static int post_start(const struct pt_run *run)
 {
 	struct pt_claims PT_CLAIMS *claims = NULL;
 	struct pt_err err = {0};
-	int pid;
+	char owner[PT_OWNER_TEXT];
+	PT_CLOSE int lock = -1;
+	int r;
 
-	if (!has_claim(run))
+	if (!pt_run_has_claim(run))
 		return 0;
-	pid = pt_guest_pid(run->host, run->vmid);
-	if (pid) {
-		LOG(run, PT_LOG_INFO, "guest %u runs again as process %d; its devices stay with it",
-			run->vmid, pid);
+	r = pt_claims_open(&claims, run->host, PT_CLAIMS_DIR, false, &err);
+	if (r == 0)
+		r = pt_claims_work_lock(claims, pt_owner_name(run->vmid, owner),
+			pt_now_ms() + run->limits.lock_ms, &lock, &err);
+	if (r == 0)
+		r = pt_choice_confirm(run->host, claims, run->vmid, &run->limits, lock, &err);
+	if (r == 0)
 		return 0;
-	}
+	LOG(run, PT_LOG_ERROR, "%s", err.text);
+	return 1;
+}
+
+static int release(const struct pt_run *run)
+{
+	struct pt_claims PT_CLAIMS *claims = NULL;
+	struct pt_limits limits = run->limits;
+	struct pt_err err = {0};
+
+	limits.group_ms = run->release_ms;
 	if (pt_claims_open(&claims, run->host, PT_CLAIMS_DIR, false, &err) < 0 ||
-		pt_release(run->host, claims, run->vmid, &run->limits, &err) < 0) {
+		pt_release(run->host, claims, run->vmid, &limits, &err) < 0) {
 		LOG(run, PT_LOG_ERROR, "%s; 'pve-ptconf release %u' tries again", err.text,
 			run->vmid);
 		return 1;
@@ -355,18 +54,40 @@ static int post_stop(const struct pt_run *run)
 	return 0;
 }
 
+static int post_stop(const struct pt_run *run)
+{
+	const char *kept;
+	int pid;
+
+	if (!pt_run_has_claim(run))
+		return 0;
+	pid = pt_guest_pid(run->host, run->vmid);
+	if (pid) {
+		LOG(run, PT_LOG_INFO, "guest %u runs again as process %d; its devices stay with it",
+			run->vmid, pid);
+		return 0;
+	}
+	kept = pt_release_kept(run->host, run->vmid);
+	if (kept) {
+		LOG(run, PT_LOG_INFO, "guest %u: %s; its devices stay on vfio-pci", run->vmid,
+			kept);
+		return 0;
+	}
+	return release(run);
+}
+
 int pt_phase_undo(const struct pt_run *run)
 {
-	if (!has_claim(run))
+	if (!pt_run_has_claim(run))
 		return 0;
-	if (post_stop(run) != 0)
+	if (release(run) != 0)
 		return 1;
 	LOG(run, PT_LOG_INFO, "what had been taken is returned");
 	return 0;
 }
 
-/* What was taken is told at pre-start, what is returned at post-stop; between them nothing moves. */
-static int nothing(const struct pt_run *run)
+/* The guest still has its devices. */
+static int pre_stop(const struct pt_run *run)
 {
 	(void)run;
 	return 0;
@@ -378,9 +99,9 @@ pt_phase *pt_phase_find(const char *name)
 		const char *name;
 		pt_phase *phase;
 	} phases[] = {
-		{"pre-start", pre_start},
-		{"post-start", nothing},
-		{"pre-stop", nothing},
+		{"pre-start", pt_phase_pre_start},
+		{"post-start", post_start},
+		{"pre-stop", pre_stop},
 		{"post-stop", post_stop},
 	};
 

@@ -13,13 +13,22 @@
 struct pt_run {
 	struct pt_host *host; /* its log is the task log */
 	char node[PT_NODE_TEXT];
+	char config_node
+		[PT_NODE_TEXT]; /* where the config lies: the source of an incoming migration */
 	unsigned int vmid;
 	struct pt_limits limits;
-	int api_ms; /* budget of the API request */
+	int api_ms;	/* budget of the API request */
+	int wait_ms;	/* at pre-start, for a return that is under way, of this guest or another */
+	int release_ms; /* at post-stop, for a dying QEMU: long, nobody waits for it */
 };
 
 /* 0: fine. 1: the start is refused (pre-start), or something was not returned (post-stop). */
 typedef int pt_phase(const struct pt_run *run);
+
+bool pt_run_has_claim(const struct pt_run *run);
+
+/* In pre-start.c; the other phases are short and stand in phases.c. */
+pt_phase pt_phase_pre_start;
 
 /* NULL when there is no phase of that name. */
 pt_phase *pt_phase_find(const char *name);

@@ -2,14 +2,23 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <syslog.h>
 
 #include "hook/supervisor.h"
 
+/* The worker may be alone: then nobody reads any more, and the system log gets the line. */
 static void emit(void *data, enum pt_log_level level, const char *line)
 {
+	static const int priority[] = {
+		[PT_LOG_DEBUG] = LOG_DEBUG,
+		[PT_LOG_INFO] = LOG_INFO,
+		[PT_LOG_WARNING] = LOG_WARNING,
+		[PT_LOG_ERROR] = LOG_ERR,
+	};
 	const int *fd = data;
 
-	dprintf(*fd, "%s%s\n", pt_log_mark(level), line);
+	if (dprintf(*fd, "%s%s\n", pt_log_mark(level), line) < 0)
+		syslog(LOG_DAEMON | priority[level], "pve-pthook: %s", line);
 }
 
 static int run_phase(const struct pt_supervised *supervised, pt_phase *phase, int out)
@@ -33,6 +42,8 @@ static int work(void *data, int out)
 {
 	const struct pt_supervised *supervised = data;
 
+	/* an administrator's ^C is for whom it hits: functions are not left half-way */
+	setsid();
 	return -run_phase(supervised, supervised->phase, out);
 }
 
@@ -50,8 +61,8 @@ static void pass_on(const char *text, size_t length, int out)
 	}
 }
 
-/* Passes the worker's words on until it closes its side or the deadline has passed. */
-static void relay(const struct pt_child *child, long long deadline_ms, int out)
+/* Passes the worker's words on. True: it closed its side; false: the time has passed. */
+static bool relay(const struct pt_child *child, long long deadline_ms, int out)
 {
 	char text[4096];
 
@@ -61,22 +72,34 @@ static void relay(const struct pt_child *child, long long deadline_ms, int out)
 		ssize_t n;
 
 		if (left <= 0)
-			return;
+			return false;
 		if (poll(&pfd, 1, left > INT_MAX ? INT_MAX : (int)left) <= 0)
 			continue;
 		n = read(child->out, text, sizeof(text));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return;
+			return true;
 		pass_on(text, (size_t)n, out);
 	}
+}
+
+/* Nobody waits for the worker any more. */
+static int leave(struct pt_child *child, unsigned int vmid, int out)
+{
+	dprintf(out,
+		"guest %u: the return goes on in the background; 'pve-ptconf claims' shows it\n",
+		vmid);
+	pt_close_fd(&child->out);
+	pt_close_fd(&child->pidfd);
+	return 0;
 }
 
 int pt_supervise(const struct pt_supervised *supervised, int out)
 {
 	struct pt_supervised copy = *supervised;
-	long long deadline = pt_now_ms() + supervised->deadline_ms;
+	long long deadline = pt_now_ms() + (supervised->leave_ms ? supervised->leave_ms
+								 : supervised->deadline_ms);
 	struct pt_child child = PT_CHILD_NONE;
 	struct pt_err err = {0};
 	int r = pt_child_start(&child, work, &copy, NULL, 0, true, &err);
@@ -85,7 +108,8 @@ int pt_supervise(const struct pt_supervised *supervised, int out)
 		dprintf(out, "error: pve-pthook: %s; nothing is moved or returned\n", err.text);
 		return 0;
 	}
-	relay(&child, deadline, out);
+	if (!relay(&child, deadline, out) && supervised->leave_ms)
+		return leave(&child, supervised->vmid, out);
 	r = pt_child_wait(&child, deadline);
 	if (r == 0 || r == -1)
 		return -r;

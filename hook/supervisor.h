@@ -17,6 +17,11 @@ struct pt_supervised {
 	unsigned int vmid;
 	int deadline_ms;
 	bool undo; /* when the worker dies: pre-start */
+	/*
+	 * Instead of the deadline: the supervisor leaves the worker to itself after this time, 0 never. The
+	 * caller holds Proxmox VE's lock of the guest and must not wait; what is left to say goes to syslog.
+	 */
+	int leave_ms;
 };
 
 /* Runs it; lines go to out. The exit code. */

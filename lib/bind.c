@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "bind.h"
+#include "use-console.h"
 
 #define VERB_TEXT 160
 
@@ -14,23 +15,50 @@ bool pt_driver_name_valid(const char *name)
 		       length;
 }
 
+static int read_state(const struct pt_host *host, const struct pt_bind *bind, char **ret)
+{
+	switch (bind->kind) {
+	case PT_BIND_OVERRIDE:
+		return pt_function_read_override(host, &bind->bdf, ret);
+	case PT_BIND_VFS:
+		return pt_function_read_vfs(host, &bind->bdf, ret);
+	case PT_BIND_AUTOPROBE:
+		return pt_function_read_autoprobe(host, &bind->bdf, ret);
+	case PT_BIND_CONSOLE_ON:
+	case PT_BIND_CONSOLE_OFF:
+		return pt_console_read_bind(host, bind->driver, ret);
+	case PT_BIND_UNBIND:
+	case PT_BIND_ATTACH:
+		break;
+	}
+	return pt_function_read_driver(host, &bind->bdf, ret);
+}
+
+/* What the state reads when the change is through; NULL: nothing at all. */
+static const char *wanted(const struct pt_bind *bind)
+{
+	switch (bind->kind) {
+	case PT_BIND_UNBIND:
+		return NULL;
+	case PT_BIND_CONSOLE_ON:
+		return "1";
+	case PT_BIND_CONSOLE_OFF:
+		return "0";
+	case PT_BIND_OVERRIDE:
+	case PT_BIND_VFS:
+	case PT_BIND_AUTOPROBE:
+	case PT_BIND_ATTACH:
+		break;
+	}
+	return bind->driver[0] ? bind->driver : NULL;
+}
+
 /* Whether the function is as wanted now. 1, 0 or a negative errno. ret_is says how it is, for messages. */
 static int is_reached(const struct pt_host *host, const struct pt_bind *bind, char **ret_is)
 {
-	PT_FREE char *is = NULL;
-	int r;
+	int r = read_state(host, bind, ret_is);
 
-	if (bind->kind == PT_BIND_OVERRIDE)
-		r = pt_function_read_override(host, &bind->bdf, &is);
-	else if (bind->kind == PT_BIND_VFS)
-		r = pt_function_read_vfs(host, &bind->bdf, &is);
-	else
-		r = pt_function_read_driver(host, &bind->bdf, &is);
-	if (r < 0)
-		return r;
-	r = bind->kind == PT_BIND_UNBIND ? !is : pt_streq(is ? is : "", bind->driver);
-	*ret_is = PT_STEAL(is);
-	return r;
+	return r < 0 ? r : pt_streq(*ret_is, wanted(bind));
 }
 
 static const char *path_of(const struct pt_bind *bind, char path[static PT_PCI_PATH])
@@ -42,6 +70,12 @@ static const char *path_of(const struct pt_bind *bind, char path[static PT_PCI_P
 		return pt_pci_path(&bind->bdf, "driver/unbind", path);
 	case PT_BIND_VFS:
 		return pt_pci_path(&bind->bdf, "sriov_numvfs", path);
+	case PT_BIND_AUTOPROBE:
+		return pt_pci_path(&bind->bdf, "sriov_drivers_autoprobe", path);
+	case PT_BIND_CONSOLE_ON:
+	case PT_BIND_CONSOLE_OFF:
+		snprintf(path, PT_PCI_PATH, PT_VTCONSOLES "/%s/bind", bind->driver);
+		return path;
 	case PT_BIND_ATTACH:
 		break;
 	}
@@ -51,15 +85,20 @@ static const char *path_of(const struct pt_bind *bind, char path[static PT_PCI_P
 
 static const char *verb_of(const struct pt_bind *bind, char text[static VERB_TEXT])
 {
+	static const char *const verb[] = {
+		[PT_BIND_OVERRIDE] = "set the driver override to",
+		[PT_BIND_ATTACH] = "bind to",
+		[PT_BIND_VFS] = "set the number of virtual functions to",
+		[PT_BIND_AUTOPROBE] = "set sriov_drivers_autoprobe to",
+		[PT_BIND_CONSOLE_ON] = "give its framebuffer back to the console",
+		[PT_BIND_CONSOLE_OFF] = "take its framebuffer from the console",
+	};
+
 	if (bind->kind == PT_BIND_UNBIND)
 		return "unbind from its driver";
 	if (bind->kind == PT_BIND_OVERRIDE && !bind->driver[0])
 		return "clear the driver override";
-	snprintf(text, VERB_TEXT, "%s %s",
-		bind->kind == PT_BIND_ATTACH ? "bind to"
-		: bind->kind == PT_BIND_VFS  ? "set the number of virtual functions to"
-					     : "set the driver override to",
-		bind->driver);
+	snprintf(text, VERB_TEXT, "%s %s", verb[bind->kind], bind->driver);
 	return text;
 }
 #define VERB(bind) verb_of((bind), (char[VERB_TEXT]){0})
@@ -68,7 +107,25 @@ static const char *text_of(const struct pt_bind *bind, char bdf[static PT_BDF_TE
 {
 	if (bind->kind == PT_BIND_UNBIND || bind->kind == PT_BIND_ATTACH)
 		return pt_bdf_format(&bind->bdf, bdf);
-	return bind->driver[0] ? bind->driver : "\n";
+	return wanted(bind) ? wanted(bind) : "\n";
+}
+
+/* Whether what is to be can stand in a path. */
+static bool is_nameable(const struct pt_bind *bind)
+{
+	switch (bind->kind) {
+	case PT_BIND_ATTACH:
+		return pt_driver_name_valid(bind->driver);
+	case PT_BIND_CONSOLE_ON:
+	case PT_BIND_CONSOLE_OFF:
+		return pt_vtcon_name_valid(bind->driver);
+	case PT_BIND_OVERRIDE:
+	case PT_BIND_UNBIND:
+	case PT_BIND_VFS:
+	case PT_BIND_AUTOPROBE:
+		break;
+	}
+	return true;
 }
 
 void pt_bind_start(const struct pt_host *host, struct pt_bind *bind, enum pt_bind_kind kind,
@@ -82,10 +139,10 @@ void pt_bind_start(const struct pt_host *host, struct pt_bind *bind, enum pt_bin
 		.bdf = *bdf,
 		.driver = driver ? driver : "",
 		.write.child = PT_CHILD_NONE};
-	bind->refused = kind == PT_BIND_ATTACH && !pt_driver_name_valid(bind->driver);
+	bind->refused = !is_nameable(bind);
 	if (bind->refused) {
-		bind->result = pt_err_set(&bind->err, -EINVAL, "%s: '%s' is no driver name",
-			PT_BDF(bdf), bind->driver);
+		bind->result = pt_err_set(&bind->err, -EINVAL,
+			"%s: '%s' is no name of a driver or console", PT_BDF(bdf), bind->driver);
 		return;
 	}
 	r = is_reached(host, bind, &is);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * One change to one function: its driver override, unbinding, binding to a named driver, or the number of
- * its VFs. Each is a single kernel write in a child, and each is read back: success is what sysfs says afterwards, not
- * what write(2) returned. Source: Documentation/ABI/testing/sysfs-bus-pci.
+ * One change to one function: its driver override, unbinding, binding to a named driver, the number of its
+ * VFs, or the console on its framebuffer. Each is a single kernel write in a child, and each is read back:
+ * success is what sysfs says afterwards, not what write(2) returned.
+ * Source: Documentation/ABI/testing/sysfs-bus-pci and sysfs-class-vtconsole.
  */
 #ifndef PT_BIND_H
 #define PT_BIND_H
@@ -16,6 +17,9 @@ enum pt_bind_kind {
 	PT_BIND_UNBIND,	  /* from whatever driver it has */
 	PT_BIND_ATTACH,	  /* to driver */
 	PT_BIND_VFS, /* driver is their number as text; from and to 0 only, as the kernel wants it */
+	PT_BIND_AUTOPROBE,  /* driver is "0" or "1": whether VFs that are made get a driver */
+	PT_BIND_CONSOLE_ON, /* driver is the console on the function's framebuffer, "vtcon1" */
+	PT_BIND_CONSOLE_OFF,
 };
 
 struct pt_bind {

@@ -2,11 +2,10 @@
 #include <errno.h>
 #include <time.h>
 
-#include "bind.h"
 #include "claim.h"
 #include "json.h"
 
-#define VERSION 1
+#define VERSION 2
 
 static const char *const state_name[] = {
 	[PT_CLAIM_TAKING] = "taking",
@@ -28,6 +27,11 @@ bool pt_claim_owner_valid(const char *owner)
 		       length;
 }
 
+bool pt_claim_in_part(const struct pt_claim_function *function, enum pt_part part)
+{
+	return part == PT_PART_ALL || function->spare == (part == PT_PART_SPARE);
+}
+
 int pt_claim_new(struct pt_claim **ret, const char *owner, struct pt_err *err)
 {
 	struct pt_claim PT_CLAIM *claim = NULL;
@@ -45,8 +49,7 @@ int pt_claim_new(struct pt_claim **ret, const char *owner, struct pt_err *err)
 static void clear_function(struct pt_claim_function *function)
 {
 	free(function->label);
-	free(function->driver);
-	free(function->override);
+	pt_origin_clear(&function->origin);
 	free(function->error);
 }
 
@@ -88,39 +91,20 @@ static void sort(struct pt_claim *claim)
 		qsort(claim->function, claim->count, sizeof(*claim->function), compare_functions);
 }
 
-/* Printable ASCII: what a record gives back as it was. */
-static bool is_plain(const char *text)
+struct pt_claim_function *pt_claim_add(
+	struct pt_claim *claim, const struct pt_bdf *bdf, const char *label)
 {
-	for (; *text; text++) {
-		if (*text < ' ' || *text > '~')
-			return false;
-	}
-	return true;
-}
+	struct pt_claim_function *function = pt_claim_find(claim, bdf);
 
-int pt_claim_add(struct pt_claim *claim, const struct pt_function *function, const char *label,
-	bool companion, struct pt_err *err)
-{
-	struct pt_claim_function *slot = pt_claim_find(claim, &function->bdf);
-	int r = 0;
-
-	if (function->override && !is_plain(function->override))
-		return pt_err_set(err, -EINVAL,
-			"%s: its driver override holds characters that cannot be recorded",
-			PT_BDF(&function->bdf));
-	if (!slot) {
-		slot = pt_array_grow(&claim->function, &claim->count, sizeof(*slot));
-		if (!slot)
-			return pt_err_nomem(err);
-		slot->bdf = function->bdf;
-		slot->vfs = function->vfs;
-		r |= pt_set_text(&slot->driver, function->driver);
-		r |= pt_set_text(&slot->override, function->override);
+	if (!function) {
+		function = pt_array_grow(&claim->function, &claim->count, sizeof(*function));
+		if (!function)
+			return NULL;
+		function->bdf = *bdf;
+		sort(claim);
+		function = pt_claim_find(claim, bdf);
 	}
-	slot->companion = companion;
-	r |= pt_set_text(&slot->label, label);
-	sort(claim);
-	return r ? pt_err_nomem(err) : 0;
+	return pt_set_text(&function->label, label) < 0 ? NULL : function;
 }
 
 void pt_claim_remove(struct pt_claim *claim, const struct pt_bdf *bdf)
@@ -148,15 +132,13 @@ int pt_claim_set_error(struct pt_claim_function *function, const char *error)
 static struct json_object *function_to_json(const struct pt_claim_function *function)
 {
 	struct json_object *json = json_object_new_object();
-	struct json_object *origin = json_object_new_object();
 
 	pt_json_add_text(json, "function", PT_BDF(&function->bdf));
 	pt_json_add_text(json, "label", function->label);
 	json_object_object_add(json, "companion", json_object_new_boolean(function->companion));
-	pt_json_add_text(origin, "driver", function->driver);
-	pt_json_add_text(origin, "driver_override", function->override);
-	json_object_object_add(origin, "sriov_numvfs", json_object_new_int(function->vfs));
-	json_object_object_add(json, "origin", origin);
+	json_object_object_add(json, "spare", json_object_new_boolean(function->spare));
+	pt_json_add_text(json, "pf", function->has_pf ? PT_BDF(&function->pf) : NULL);
+	json_object_object_add(json, "origin", pt_origin_to_json(&function->origin));
 	pt_json_add_text(json, "error", function->error);
 	json_object_object_add(json, "error_since", json_object_new_int64(function->error_since));
 	return json;
@@ -177,16 +159,6 @@ struct json_object *pt_claim_to_json(const struct pt_claim *claim)
 	return json;
 }
 
-static void read_driver(struct pt_json_reader *reader, const char *key, char **ret)
-{
-	const char *name = pt_json_text(reader, key, PT_JSON_MAY_BE_NULL);
-
-	if (name && !pt_driver_name_valid(name))
-		pt_json_refuse(reader, key, "is no driver name");
-	else if (pt_set_text(ret, name) < 0)
-		pt_json_refuse(reader, key, "does not fit in memory");
-}
-
 static void read_text(struct pt_json_reader *reader, const char *key, char **ret)
 {
 	if (pt_set_text(ret, pt_json_text(reader, key, PT_JSON_MAY_BE_NULL)) < 0)
@@ -199,22 +171,24 @@ static int function_from_json(
 	struct pt_json_reader reader = {json, err, 0};
 	struct pt_json_reader origin = {NULL, err, 0};
 	const char *bdf = pt_json_text(&reader, "function", PT_JSON_NEEDED);
+	const char *pf = pt_json_text(&reader, "pf", PT_JSON_MAY_BE_NULL);
 
 	if (bdf && !pt_bdf_parse(bdf, &ret->bdf))
 		pt_json_refuse(&reader, "function", "is no PCI address");
+	ret->has_pf = pf;
+	if (pf && !pt_bdf_parse(pf, &ret->pf))
+		pt_json_refuse(&reader, "pf", "is no PCI address");
 	read_text(&reader, "label", &ret->label);
 	read_text(&reader, "error", &ret->error);
 	ret->companion = pt_json_flag(&reader, "companion");
+	ret->spare = pt_json_flag(&reader, "spare");
 	ret->error_since = (int64_t)pt_json_uint64(&reader, "error_since");
 	if (reader.result < 0)
 		return reader.result;
 	if (!json_object_object_get_ex(json, "origin", &origin.object))
 		return pt_err_set(err, -EINVAL, "\"origin\" is missing");
-	read_driver(&origin, "driver", &ret->driver);
-	read_text(&origin, "driver_override", &ret->override);
-	if (ret->override && !is_plain(ret->override))
-		pt_json_refuse(&origin, "driver_override", "is no plain text");
-	ret->vfs = pt_json_int(&origin, "sriov_numvfs");
+	pt_origin_from_json(&origin, &ret->origin);
+	ret->has_origin = true;
 	return origin.result;
 }
 

@@ -9,7 +9,7 @@
 #include <json-c/json.h>
 #include <stdint.h>
 
-#include "pcidev.h"
+#include "origin.h"
 
 enum pt_claim_state {
 	PT_CLAIM_TAKING,
@@ -21,10 +21,11 @@ struct pt_claim_function {
 	struct pt_bdf bdf;
 	char *label;	/* what it was taken for: "hostpci0" */
 	bool companion; /* taken because of its IOMMU group only */
-	/* the origin */
-	char *driver;	/* NULL: none */
-	char *override; /* NULL: none */
-	int vfs;	/* VFs that a PF had, -1: no PF */
+	bool spare;	/* of an alternative that was not chosen: recorded, not moved */
+	bool has_pf;	/* a VF that goes when its PF leaves its driver, and comes back with it */
+	struct pt_bdf pf;
+	bool has_origin;
+	struct pt_origin origin;
 	/* why it could not be moved, NULL while all is well, and since when (seconds since 1970) */
 	char *error;
 	int64_t error_since;
@@ -37,6 +38,14 @@ struct pt_claim {
 	struct pt_claim_function *function; /* in order of address, each once */
 	size_t count;
 };
+
+/* Which functions of a claim are meant. */
+enum pt_part {
+	PT_PART_ALL,
+	PT_PART_TAKEN,
+	PT_PART_SPARE,
+};
+bool pt_claim_in_part(const struct pt_claim_function *function, enum pt_part part);
 
 /* An empty claim, state taking. -EINVAL when owner cannot be a file's name. */
 int pt_claim_new(struct pt_claim **ret, const char *owner, struct pt_err *err);
@@ -51,11 +60,11 @@ bool pt_claim_owner_valid(const char *owner);
 struct pt_claim_function *pt_claim_find(const struct pt_claim *claim, const struct pt_bdf *bdf);
 
 /*
- * Adds the function as it is now, as origin, unless it is there: then only label and companion change.
- * -EINVAL when the origin could not be read back.
+ * Adds a function, or finds it, and sets its label. The origin of a new one is recorded when the claim is
+ * (pt_claims_record). NULL: memory is out. The pointer is good until the next add.
  */
-int pt_claim_add(struct pt_claim *claim, const struct pt_function *function, const char *label,
-	bool companion, struct pt_err *err);
+struct pt_claim_function *pt_claim_add(
+	struct pt_claim *claim, const struct pt_bdf *bdf, const char *label);
 
 /* Takes one function out. */
 void pt_claim_remove(struct pt_claim *claim, const struct pt_bdf *bdf);

@@ -10,7 +10,7 @@
 
 #define SUFFIX	       ".json"
 #define CLAIM_SIZE_MAX (1024U * 1024)
-#define FOLDER_LOCK_MS 2000
+#define FOLDER_LOCK_MS 5000
 #define LOCK_POLL_NS   20000000L
 
 struct pt_claims {
@@ -266,40 +266,116 @@ bool pt_claims_work_locked(const struct pt_claims *claims, const char *owner)
 	return fd == -EWOULDBLOCK;
 }
 
-static int refuse_overlap(
+int pt_claims_store(
 	const struct pt_claims *claims, const struct pt_claim *claim, struct pt_err *err)
 {
-	struct pt_names PT_NAMES owners = {0};
-	int r = pt_claims_owners(claims, &owners, err);
+	return claim->count ? pt_claims_save(claims, claim, err)
+			    : pt_claims_remove(claims, claim->owner, err);
+}
 
-	if (r < 0)
-		return r;
-	pt_foreach (owner, owners.name, owners.count) {
+struct sharing {
+	struct pt_claim *claim;
+	const struct pt_claim *other;
+	enum pt_part part;
+	const struct pt_log *log;
+	struct pt_err *err;
+};
+
+/* What is done with a function that another claim holds as well, there as theirs. */
+typedef int shared_function(const struct sharing *sharing, struct pt_claim_function *function,
+	const struct pt_claim_function *theirs);
+
+static int visit_shared(struct sharing *sharing, shared_function *visit)
+{
+	int r = 0;
+
+	/* backwards: visiting may take one out */
+	for (size_t at = sharing->claim->count; r == 0 && at-- > 0;) {
+		struct pt_claim_function *function = &sharing->claim->function[at];
+		const struct pt_claim_function *theirs =
+			pt_claim_find(sharing->other, &function->bdf);
+
+		if (theirs && pt_claim_in_part(function, sharing->part))
+			r = visit(sharing, function, theirs);
+	}
+	return r;
+}
+
+static int for_each_shared(
+	const struct pt_claims *claims, struct sharing *sharing, shared_function *visit)
+{
+	struct pt_names PT_NAMES owners = {0};
+	int r = pt_claims_owners(claims, &owners, sharing->err);
+
+	for (size_t i = 0; r == 0 && i < owners.count; i++) {
 		struct pt_claim PT_CLAIM *other = NULL;
 
-		if (pt_streq(*owner, claim->owner))
+		if (pt_streq(owners.name[i], sharing->claim->owner))
 			continue;
 		/* gone meanwhile, or damaged: one bad file must not stop every other owner */
-		if (pt_claims_load(claims, *owner, &other, NULL) < 0)
+		if (pt_claims_load(claims, owners.name[i], &other, NULL) < 0)
 			continue;
-		pt_foreach (function, claim->function, claim->count) {
-			if (pt_claim_find(other, &function->bdf))
-				return pt_err_set(err, -EBUSY, "%s: is claimed by %s as well",
-					PT_BDF(&function->bdf), *owner);
-		}
+		sharing->other = other;
+		r = visit_shared(sharing, visit);
 	}
+	return r;
+}
+
+static int adopt_origin(const struct sharing *sharing, struct pt_claim_function *function,
+	const struct pt_claim_function *theirs)
+{
+	if (!function->spare && !theirs->spare)
+		return pt_err_set(sharing->err, -EBUSY, "%s: is claimed by %s as well",
+			PT_BDF(&function->bdf), sharing->other->owner);
+	if (function->has_origin)
+		return 0;
+	function->has_origin = true;
+	return pt_origin_copy(&function->origin, &theirs->origin, sharing->err);
+}
+
+static int leave_to_other(const struct sharing *sharing, struct pt_claim_function *function,
+	const struct pt_claim_function *theirs)
+{
+	(void)theirs;
+	if (!function->spare)
+		pt_log(sharing->log, PT_LOG_INFO,
+			"%s: %s is left to %s, which has a claim on it too", function->label,
+			PT_BDF(&function->bdf), sharing->other->owner);
+	pt_claim_remove(sharing->claim, &function->bdf);
 	return 0;
 }
 
-int pt_claims_save_exclusive(
-	const struct pt_claims *claims, const struct pt_claim *claim, struct pt_err *err)
+static int lock_folder(const struct pt_claims *claims, struct pt_err *err)
 {
-	PT_CLOSE int lock =
-		take_lock(claims, ".folder", O_CREAT, LOCK_EX, pt_now_ms() + FOLDER_LOCK_MS);
-	int r;
+	int lock = take_lock(claims, ".folder", O_CREAT, LOCK_EX, pt_now_ms() + FOLDER_LOCK_MS);
 
-	if (lock < 0)
-		return pt_err_errno(err, lock, "lock of the claims folder");
-	r = refuse_overlap(claims, claim, err);
+	return lock < 0 ? pt_err_errno(err, lock, "lock of the claims folder") : lock;
+}
+
+int pt_claims_record(const struct pt_claims *claims, const struct pt_host *host,
+	struct pt_claim *claim, struct pt_err *err)
+{
+	struct sharing sharing = {.claim = claim, .err = err};
+	PT_CLOSE int lock = lock_folder(claims, err);
+	int r = lock < 0 ? lock : for_each_shared(claims, &sharing, adopt_origin);
+
+	for (size_t i = 0; r == 0 && i < claim->count; i++) {
+		struct pt_claim_function *function = &claim->function[i];
+
+		if (!function->has_origin)
+			r = pt_origin_read(host, &function->bdf, &function->origin, err);
+		function->has_origin = r == 0;
+	}
 	return r < 0 ? r : pt_claims_save(claims, claim, err);
+}
+
+int pt_claims_yield(const struct pt_claims *claims, struct pt_claim *claim, enum pt_part part,
+	const struct pt_log *log, struct pt_err *err)
+{
+	struct sharing sharing = {.claim = claim, .part = part, .log = log, .err = err};
+	PT_CLOSE int lock = lock_folder(claims, err);
+	size_t count = claim->count;
+	int r = lock < 0 ? lock : for_each_shared(claims, &sharing, leave_to_other);
+
+	return r < 0 || claim->count == count ? r : pt_claims_store(claims, claim, err);
 }

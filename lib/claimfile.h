@@ -33,10 +33,24 @@ int pt_claims_save(
 	const struct pt_claims *claims, const struct pt_claim *claim, struct pt_err *err);
 
 /*
- * As pt_claims_save, unless another owner's claim holds one of its functions: then -EBUSY, and err names
- * both. Looking and writing happen under the folder lock.
+ * Begins a claim, or widens it: fills in the origin of every function that has none, and writes the claim
+ * durably. Where another claim knows the function its record counts, else what the host says now. -EBUSY:
+ * another owner's claim has taken one of the functions, and err names both. -ENODEV, -ETIME, -EINVAL as
+ * pt_origin_read. All of it happens under the folder lock, so no other claim begins in between.
  */
-int pt_claims_save_exclusive(
+int pt_claims_record(const struct pt_claims *claims, const struct pt_host *host,
+	struct pt_claim *claim, struct pt_err *err);
+
+/*
+ * Takes out of that part of the claim what another owner's claim holds as well, spare or not, and writes
+ * it: the other one knows the same origin and returns the function when it is through with it. Each that
+ * was taken is told to log. Under the folder lock: of two that ask at once one keeps it.
+ */
+int pt_claims_yield(const struct pt_claims *claims, struct pt_claim *claim, enum pt_part part,
+	const struct pt_log *log, struct pt_err *err);
+
+/* Writes the claim, or ends it when it holds nothing. */
+int pt_claims_store(
 	const struct pt_claims *claims, const struct pt_claim *claim, struct pt_err *err);
 
 /* Ends a claim, durably. No claim is no error. */

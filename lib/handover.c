@@ -36,12 +36,21 @@ static int read_was(const struct pt_host *host, struct pt_mover *mover)
 	return 0;
 }
 
+/* fbcon lets go of a framebuffer first: the driver below it cannot leave while text is shown there. */
+static bool plan_leave_console(
+	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
+{
+	*kind = PT_BIND_CONSOLE_OFF;
+	*driver = mover->function->origin.console;
+	return mover->function->origin.console;
+}
+
 /* A PF goes without its VFs: vfio-pci refuses one that has some, and not every driver ends its own. */
 static bool plan_end_vfs(const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
 	*kind = PT_BIND_VFS;
 	*driver = "0";
-	return mover->function->vfs > 0;
+	return mover->function->origin.vfs > 0;
 }
 
 static bool plan_vfio_override(
@@ -73,8 +82,11 @@ static int find_what_to_take(
 	const struct pt_handover *handover, struct pt_movers *movers, struct pt_err *err)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
-		int r = read_was(handover->host, mover);
+		int r;
 
+		if (mover->function->has_pf)
+			continue; /* goes by itself */
+		r = read_was(handover->host, mover);
 		if (r < 0) {
 			if (err)
 				*err = mover->err;
@@ -88,8 +100,8 @@ static int find_what_to_take(
 }
 
 /* keep_failed: what bears an error already stays in the claim, at home or not. */
-static int give_back(const struct pt_handover *handover, struct pt_claim *claim, bool keep_failed,
-	struct pt_err *err);
+static int give_back(const struct pt_handover *handover, struct pt_claim *claim, enum pt_part part,
+	bool keep_failed, struct pt_err *err);
 
 /* Notes on the claim what hangs in the kernel: it must not be forgotten even when it looks at home. */
 static void note_hanging(struct pt_movers *movers)
@@ -113,11 +125,11 @@ static void first_error(const struct pt_movers *movers, struct pt_err *err)
 
 int pt_handover_take(const struct pt_handover *handover, struct pt_claim *claim, struct pt_err *err)
 {
-	static pt_step_plan *const steps[] = {
-		plan_end_vfs, plan_vfio_override, plan_unbind, plan_vfio_attach};
+	static pt_step_plan *const steps[] = {plan_leave_console, plan_end_vfs, plan_vfio_override,
+		plan_unbind, plan_vfio_attach};
 	long long deadline = pt_now_ms() + handover->phase_ms;
 	struct pt_movers PT_MOVERS movers = {0};
-	int r = pt_movers_make(claim, &movers);
+	int r = pt_movers_make(claim, PT_PART_TAKEN, &movers);
 
 	if (r < 0)
 		return pt_err_nomem(err);
@@ -126,15 +138,15 @@ int pt_handover_take(const struct pt_handover *handover, struct pt_claim *claim,
 	r = find_what_to_take(handover, &movers, err);
 	if (r < 0) {
 		/* nothing was written yet: what is at home leaves the claim */
-		give_back(handover, claim, true, NULL);
+		give_back(handover, claim, PT_PART_TAKEN, true, NULL);
 		return r;
 	}
 	for (size_t i = 0; r == 0 && i < PT_ARRAY_SIZE(steps); i++)
-		r = pt_movers_step(handover, &movers, steps[i], deadline, true);
+		r = pt_movers_step(handover, &movers, steps[i], false, deadline, true);
 	if (r < 0) {
 		first_error(&movers, err);
 		note_hanging(&movers);
-		give_back(handover, claim, true, NULL);
+		give_back(handover, claim, PT_PART_TAKEN, true, NULL);
 		return r;
 	}
 	pt_foreach (mover, movers.mover, movers.count) {
@@ -148,7 +160,8 @@ int pt_handover_take(const struct pt_handover *handover, struct pt_claim *claim,
 static bool at_home(const struct pt_mover *mover)
 {
 	return mover->left ||
-	       pt_streq(mover->was, mover->function->driver ? mover->function->driver : "");
+	       pt_streq(mover->was,
+		       mover->function->origin.driver ? mover->function->origin.driver : "");
 }
 
 /*
@@ -159,12 +172,10 @@ static bool at_home(const struct pt_mover *mover)
 static bool plan_open_override(
 	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
-	const struct pt_claim_function *function = mover->function;
+	const struct pt_origin *origin = &mover->function->origin;
 
 	*kind = PT_BIND_OVERRIDE;
-	*driver = function->driver     ? function->driver
-		  : function->override ? function->override
-				       : "";
+	*driver = origin->driver ? origin->driver : origin->override ? origin->override : "";
 	return !at_home(mover);
 }
 
@@ -178,41 +189,73 @@ static bool plan_home_attach(
 	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
 	*kind = PT_BIND_ATTACH;
-	*driver = mover->function->driver;
-	return !at_home(mover) && mover->function->driver;
+	*driver = mover->function->origin.driver;
+	return !at_home(mover) && mover->function->origin.driver;
 }
 
 static bool plan_home_override(
 	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
+	const char *override = mover->function->origin.override;
+
 	*kind = PT_BIND_OVERRIDE;
-	*driver = mover->function->override ? mover->function->override : "";
+	*driver = override ? override : "";
 	return !mover->left || mover->ours;
 }
 
-/* As many VFs as there were; binding them is up to the kernel's autoprobe. */
+static bool had_vfs(const struct pt_mover *mover)
+{
+	return mover->function->origin.vfs > 0 && !mover->left;
+}
+
+/* VFs come without a driver first, so that each can get the one that it had. */
+static bool plan_hold_autoprobe(
+	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
+{
+	*kind = PT_BIND_AUTOPROBE;
+	*driver = "0";
+	return had_vfs(mover) && mover->function->origin.autoprobe >= 0;
+}
+
 static bool plan_home_vfs(
 	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
 	*kind = PT_BIND_VFS;
 	*driver = mover->vfs;
-	return mover->function->vfs > 0 && !mover->left;
+	return had_vfs(mover);
+}
+
+static bool plan_home_autoprobe(
+	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
+{
+	*kind = PT_BIND_AUTOPROBE;
+	*driver = mover->function->origin.autoprobe ? "1" : "0";
+	return had_vfs(mover) && mover->function->origin.autoprobe >= 0;
+}
+
+static bool plan_home_console(
+	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
+{
+	*kind = PT_BIND_CONSOLE_ON;
+	*driver = mover->function->origin.console;
+	return mover->function->origin.console && !mover->left;
 }
 
 /* Loads the modules of origin drivers that were unloaded meanwhile. */
-static void ensure_home_drivers(
-	const struct pt_handover *handover, struct pt_movers *movers, long long phase_deadline)
+static void ensure_home_drivers(const struct pt_handover *handover, struct pt_movers *movers,
+	bool vfs, long long phase_deadline)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
 		PT_FREE char *alias = NULL;
 		int r;
 
-		if (!mover->active || at_home(mover) || !mover->function->driver)
+		if (!mover->active || mover->function->has_pf != vfs || at_home(mover) ||
+			!mover->function->origin.driver)
 			continue;
 		/* a driver's name need not be its module's: the function's own alias finds that one */
 		if (pt_function_read_modalias(handover->host, &mover->function->bdf, &alias) < 0)
 			alias = NULL;
-		r = pt_module_ensure(handover->host, mover->function->driver, alias,
+		r = pt_module_ensure(handover->host, mover->function->origin.driver, alias,
 			pt_wave_deadline(handover, phase_deadline), &mover->err);
 		if (r < 0) {
 			pt_err_wrap(&mover->err, "%s", PT_BDF(&mover->function->bdf));
@@ -229,35 +272,57 @@ static void leave(const struct pt_handover *handover, struct pt_mover *mover)
 	pt_log(handover->log, PT_LOG_WARNING,
 		"%s: %s was bound to %s by somebody since; left there, its origin was %s",
 		mover->function->label, PT_BDF(&mover->function->bdf), mover->was,
-		mover->function->driver ? mover->function->driver : "no driver");
+		mover->function->origin.driver ? mover->function->origin.driver : "no driver");
 	mover->left = true;
 	mover->ours =
 		pt_function_read_override(handover->host, &mover->function->bdf, &override) == 0 &&
 		pt_streq(override, PT_VFIO_PCI);
 }
 
-/*
- * Decides for each function whether it is to be moved. keep_failed: one with an error is not touched, its
- * writer hangs in the kernel.
- */
+/* Whether the PF of a VF that comes back with it did not come back itself. */
+static bool pf_failed(const struct pt_movers *movers, const struct pt_mover *vf)
+{
+	pt_foreach (mover, movers->mover, movers->count) {
+		if (pt_bdf_compare(&mover->function->bdf, &vf->function->pf) == 0)
+			return mover->result < 0;
+	}
+	return false;
+}
+
+/* Whether the function is to be looked at; when not, the mover says how it ended. */
+static bool may_return(const struct pt_movers *movers, struct pt_mover *mover, bool keep_failed)
+{
+	const struct pt_claim_function *function = mover->function;
+
+	/* its writer hangs in the kernel */
+	if (keep_failed && function->error)
+		pt_mover_fail(mover, pt_err_set(&mover->err, -ETIME, "%s", function->error));
+	else if (function->has_pf && pf_failed(movers, mover))
+		pt_mover_fail(mover,
+			pt_err_set(&mover->err, -EIO, "%s: its physical function %s is not back",
+				PT_BDF(&function->bdf), PT_BDF(&function->pf)));
+	return mover->result == 0;
+}
+
+/* Decides for each function whether it is to be moved. */
 static void find_what_to_return(
-	const struct pt_handover *handover, struct pt_movers *movers, bool keep_failed)
+	const struct pt_handover *handover, struct pt_movers *movers, bool vfs, bool keep_failed)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
 		int r;
 
-		if (keep_failed && mover->function->error) {
-			pt_mover_fail(mover,
-				pt_err_set(&mover->err, -ETIME, "%s", mover->function->error));
+		if (mover->function->has_pf != vfs || !may_return(movers, mover, keep_failed))
 			continue;
-		}
 		r = read_was(handover->host, mover);
 		if (r < 0) {
 			pt_mover_fail(mover, r);
 			continue;
 		}
-		mover->active = true;
-		if (!at_home(mover) && mover->was[0] && !pt_streq(mover->was, PT_VFIO_PCI))
+		/* a spare that is not on vfio-pci was never moved for this claim */
+		mover->quiet = mover->function->spare && !pt_streq(mover->was, PT_VFIO_PCI);
+		mover->active = !mover->quiet;
+		if (mover->active && !at_home(mover) && mover->was[0] &&
+			!pt_streq(mover->was, PT_VFIO_PCI))
 			leave(handover, mover);
 	}
 }
@@ -289,29 +354,60 @@ static size_t settle(
 	return stay;
 }
 
-static int give_back(const struct pt_handover *handover, struct pt_claim *claim, bool keep_failed,
-	struct pt_err *err)
+/* Brings functions back to driver and override: the VFs that come with their PF, or all others. */
+static void return_functions(const struct pt_handover *handover, struct pt_movers *movers, bool vfs,
+	bool keep_failed, long long deadline)
 {
-	static pt_step_plan *const steps[] = {plan_open_override, plan_leave_vfio, plan_home_attach,
-		plan_home_override, plan_home_vfs};
+	find_what_to_return(handover, movers, vfs, keep_failed);
+	pt_movers_step(handover, movers, plan_open_override, vfs, deadline, false);
+	pt_movers_step(handover, movers, plan_leave_vfio, vfs, deadline, false);
+	ensure_home_drivers(handover, movers, vfs, deadline);
+	pt_movers_step(handover, movers, plan_home_attach, vfs, deadline, false);
+	pt_movers_step(handover, movers, plan_home_override, vfs, deadline, false);
+}
+
+/* The function is back; that no text is shown on it is told, but keeps nobody from it. */
+static void return_console(
+	const struct pt_handover *handover, struct pt_movers *movers, long long deadline)
+{
+	pt_movers_step(handover, movers, plan_home_console, false, deadline, false);
+	pt_foreach (mover, movers->mover, movers->count) {
+		if (mover->result == 0 || mover->bind.kind != PT_BIND_CONSOLE_ON)
+			continue;
+		pt_log(handover->log, PT_LOG_WARNING, "%s: %s", mover->function->label,
+			mover->err.text);
+		mover->result = 0;
+	}
+}
+
+static void tell_returned(const struct pt_handover *handover, const struct pt_movers *movers)
+{
+	pt_foreach (mover, movers->mover, movers->count) {
+		if (mover->result < 0 || mover->quiet)
+			continue;
+		if (!at_home(mover))
+			tell(handover, mover, mover->function->origin.driver);
+		else if (!mover->function->has_pf)
+			tell_stays(handover, mover);
+	}
+}
+
+static int give_back(const struct pt_handover *handover, struct pt_claim *claim, enum pt_part part,
+	bool keep_failed, struct pt_err *err)
+{
 	long long deadline = pt_now_ms() + handover->phase_ms;
 	struct pt_movers PT_MOVERS movers = {0};
 	size_t stay;
 
-	if (pt_movers_make(claim, &movers) < 0)
+	if (pt_movers_make(claim, part, &movers) < 0)
 		return pt_err_nomem(err);
-	find_what_to_return(handover, &movers, keep_failed);
-	for (size_t i = 0; i < PT_ARRAY_SIZE(steps); i++) {
-		if (steps[i] == plan_home_attach)
-			ensure_home_drivers(handover, &movers, deadline);
-		pt_movers_step(handover, &movers, steps[i], deadline, false);
-	}
-	pt_foreach (mover, movers.mover, movers.count) {
-		if (mover->result == 0 && at_home(mover))
-			tell_stays(handover, mover);
-		else if (mover->result == 0)
-			tell(handover, mover, mover->function->driver);
-	}
+	return_functions(handover, &movers, false, keep_failed, deadline);
+	pt_movers_step(handover, &movers, plan_hold_autoprobe, false, deadline, false);
+	pt_movers_step(handover, &movers, plan_home_vfs, false, deadline, false);
+	return_functions(handover, &movers, true, keep_failed, deadline);
+	pt_movers_step(handover, &movers, plan_home_autoprobe, false, deadline, false);
+	return_console(handover, &movers, deadline);
+	tell_returned(handover, &movers);
 	first_error(&movers, err);
 	stay = settle(handover, claim, &movers);
 	if (!stay)
@@ -322,13 +418,13 @@ static int give_back(const struct pt_handover *handover, struct pt_claim *claim,
 				 stay == 1 ? "" : "s");
 }
 
-int pt_handover_give_back(
-	const struct pt_handover *handover, struct pt_claim *claim, struct pt_err *err)
+int pt_handover_give_back(const struct pt_handover *handover, struct pt_claim *claim,
+	enum pt_part part, struct pt_err *err)
 {
 	int r;
 
 	if (err)
 		*err = (struct pt_err){0};
-	r = give_back(handover, claim, false, err);
+	r = give_back(handover, claim, part, false, err);
 	return r < 0 ? -EIO : 0;
 }

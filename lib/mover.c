@@ -12,21 +12,23 @@ void pt_movers_clear(struct pt_movers *movers)
 	free(movers->pfd);
 }
 
-int pt_movers_make(struct pt_claim *claim, struct pt_movers *ret)
+int pt_movers_make(struct pt_claim *claim, enum pt_part part, struct pt_movers *ret)
 {
 	*ret = (struct pt_movers){
-		.mover = calloc(claim->count ? claim->count : 1, sizeof(struct pt_mover)),
-		.count = claim->count};
+		.mover = calloc(claim->count ? claim->count : 1, sizeof(struct pt_mover))};
 	ret->pfd = calloc(claim->count ? claim->count : 1, sizeof(*ret->pfd));
 	if (!ret->mover || !ret->pfd)
 		return -ENOMEM;
-	for (size_t i = 0; i < claim->count; i++) {
-		struct pt_mover *mover = &ret->mover[i];
+	pt_foreach (function, claim->function, claim->count) {
+		struct pt_mover *mover = &ret->mover[ret->count];
 
-		mover->function = &claim->function[i];
-		snprintf(mover->vfs, sizeof(mover->vfs), "%d", mover->function->vfs);
+		if (!pt_claim_in_part(function, part))
+			continue;
+		mover->function = function;
+		snprintf(mover->vfs, sizeof(mover->vfs), "%d", function->origin.vfs);
 		/* functions are in order of address: those of a slot are neighbours */
-		if (i && pt_bdf_same_slot(&mover->function->bdf, &mover[-1].function->bdf))
+		if (ret->count++ &&
+			pt_bdf_same_slot(&mover->function->bdf, &mover[-1].function->bdf))
 			mover->wave = mover[-1].wave + 1;
 		if (mover->wave >= ret->waves)
 			ret->waves = mover->wave + 1;
@@ -51,13 +53,14 @@ long long pt_wave_deadline(const struct pt_handover *handover, long long phase_d
 }
 
 static void start_wave(const struct pt_handover *handover, struct pt_movers *movers,
-	unsigned int wave, pt_step_plan *plan)
+	unsigned int wave, pt_step_plan *plan, bool vfs)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
 		enum pt_bind_kind kind;
 		const char *driver = "";
 
-		mover->busy = mover->active && mover->wave == wave && plan(mover, &kind, &driver);
+		mover->busy = mover->active && mover->wave == wave &&
+			      mover->function->has_pf == vfs && plan(mover, &kind, &driver);
 		mover->waited = mover->busy;
 		if (!mover->busy)
 			continue;
@@ -122,12 +125,12 @@ static void finish_wave(
 }
 
 int pt_movers_step(const struct pt_handover *handover, struct pt_movers *movers, pt_step_plan *plan,
-	long long phase_deadline, bool stop_at_failure)
+	bool vfs, long long phase_deadline, bool stop_at_failure)
 {
 	int result = 0;
 
 	for (unsigned int wave = 0; wave < movers->waves; wave++) {
-		start_wave(handover, movers, wave, plan);
+		start_wave(handover, movers, wave, plan, vfs);
 		finish_wave(handover, movers, pt_wave_deadline(handover, phase_deadline));
 		pt_foreach (mover, movers->mover, movers->count) {
 			if (mover->busy && mover->result < 0 && result == 0)

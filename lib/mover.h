@@ -19,6 +19,7 @@ struct pt_mover {
 	bool gone;			    /* from the bus */
 	bool left;			    /* to a driver that somebody else bound it to */
 	bool ours;			    /* the override is vfio-pci */
+	bool quiet;			    /* nothing about it is worth a line */
 	char was[PT_DRIVER_TEXT];	    /* driver when the handover began, "" for none */
 	char vfs[16];			    /* how many it had, as text */
 	long long spent_ms;
@@ -41,8 +42,8 @@ struct pt_movers {
 typedef bool pt_step_plan(
 	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver);
 
-/* One mover for each function of the claim, which must not change meanwhile. 0 or -ENOMEM. */
-int pt_movers_make(struct pt_claim *claim, struct pt_movers *ret);
+/* One mover for each function of that part of the claim, which must not change meanwhile. 0 or -ENOMEM. */
+int pt_movers_make(struct pt_claim *claim, enum pt_part part, struct pt_movers *ret);
 void pt_movers_clear(struct pt_movers *movers);
 #define PT_MOVERS PT_CLEANUP(pt_movers_clear)
 
@@ -56,10 +57,10 @@ void pt_mover_fail(struct pt_mover *mover, int result);
 long long pt_wave_deadline(const struct pt_handover *handover, long long phase_deadline);
 
 /*
- * Brings every active function through one step. The first failure, or 0; the others go on, unless
- * stop_at_failure: then no further wave begins.
+ * Brings every active function through one step: VFs that come and go with their PF (vfs), or all others.
+ * The first failure, or 0; the others go on, unless stop_at_failure: then no further wave begins.
  */
 int pt_movers_step(const struct pt_handover *handover, struct pt_movers *movers, pt_step_plan *plan,
-	long long phase_deadline, bool stop_at_failure);
+	bool vfs, long long phase_deadline, bool stop_at_failure);
 
 #endif

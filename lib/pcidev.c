@@ -121,6 +121,11 @@ int pt_function_read_vfs(const struct pt_host *host, const struct pt_bdf *bdf, c
 	return read_locked_attr(host, bdf, "sriov_numvfs", ret);
 }
 
+int pt_function_read_autoprobe(const struct pt_host *host, const struct pt_bdf *bdf, char **ret)
+{
+	return read_attr(host, bdf, "sriov_drivers_autoprobe", ret);
+}
+
 static void read_bars(const struct pt_host *host, struct pt_function *function)
 {
 	PT_FREE char *text = NULL;

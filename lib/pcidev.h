@@ -75,6 +75,8 @@ int pt_function_read_group(const struct pt_host *host, const struct pt_bdf *bdf)
 int pt_function_read_modalias(const struct pt_host *host, const struct pt_bdf *bdf, char **ret);
 /* sriov_numvfs as text. -ENOENT: no PF. This and the override: -ETIME when a driver hangs. */
 int pt_function_read_vfs(const struct pt_host *host, const struct pt_bdf *bdf, char **ret);
+/* sriov_drivers_autoprobe as text: whether new VFs get a driver by themselves. -ENOENT: no PF. */
+int pt_function_read_autoprobe(const struct pt_host *host, const struct pt_bdf *bdf, char **ret);
 
 /* "10de:2204", from the file's own spelling. */
 #define PT_PCI_PAIR_TEXT 20

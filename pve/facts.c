@@ -4,6 +4,7 @@
 
 #include "lib/use-node.h"
 #include "pve/facts.h"
+#include "pve/release.h"
 #include "pve/reservation.h"
 #include "pve/runstate.h"
 
@@ -14,6 +15,8 @@ struct gathering {
 	const struct pt_guest *guest;
 	const struct pt_claims *claims;
 	struct pt_reservations reservations;
+	struct pt_owner *claimed; /* what other guests' claims have taken, whatever the function */
+	size_t claimed_count;
 	struct pt_facts *facts;
 	struct pt_err *err;
 };
@@ -30,6 +33,7 @@ void pt_facts_clear(struct pt_facts *facts)
 		pt_assignment_clear(assignment);
 	pt_inventory_clear(&facts->inventory);
 	free(facts->taken);
+	free(facts->spare);
 	free(facts->owner);
 	free(facts->busy_vf);
 	free(facts->cmdline);
@@ -87,6 +91,48 @@ static int parse_entry(struct gathering *gathering, int index)
 	return 0;
 }
 
+/* Notes what one other guest's claim has taken. */
+static int read_claim(struct gathering *gathering, unsigned int vmid, const char *owner)
+{
+	struct pt_claim PT_CLAIM *claim = NULL;
+	bool alive = pt_claim_alive(gathering->host, gathering->claims, vmid);
+	enum pt_owner_kind kind;
+
+	if (pt_claims_load(gathering->claims, owner, &claim, &gathering->facts->claims_err) < 0)
+		return 0;
+	kind = !alive				    ? PT_OWNER_STALE
+	       : claim->state == PT_CLAIM_RETURNING ? PT_OWNER_RETURNING
+						    : PT_OWNER_CLAIM;
+	pt_foreach (function, claim->function, claim->count) {
+		struct pt_owner *slot;
+
+		/* what a dead claim has recorded besides is returned with it */
+		if (function->spare && kind != PT_OWNER_STALE)
+			continue;
+		slot = pt_array_grow(&gathering->claimed, &gathering->claimed_count, sizeof(*slot));
+		if (!slot)
+			return -ENOMEM;
+		*slot = (struct pt_owner){.bdf = function->bdf, .kind = kind, .vmid = vmid};
+	}
+	return 0;
+}
+
+static int read_claims(struct gathering *gathering)
+{
+	struct pt_names PT_NAMES owners = {0};
+	int r = 0;
+
+	if (pt_claims_owners(gathering->claims, &owners, &gathering->facts->claims_err) < 0)
+		return 0;
+	for (size_t i = 0; r == 0 && i < owners.count; i++) {
+		unsigned int vmid;
+
+		if (pt_vmid_parse(owners.name[i], &vmid) && vmid != gathering->guest->vmid)
+			r = read_claim(gathering, vmid, owners.name[i]);
+	}
+	return r < 0 ? pt_err_nomem(gathering->err) : 0;
+}
+
 /* Whether PVE could reserve the function for this guest now. */
 static enum pt_reservation_verdict judge(const struct gathering *gathering,
 	const struct pt_bdf *bdf, const struct pt_reservation **ret)
@@ -101,6 +147,16 @@ static enum pt_reservation_verdict judge(const struct gathering *gathering,
 	return pt_reservation_judge(reservation, gathering->guest->vmid, time(NULL), pid);
 }
 
+/* Whether another guest that is alive has the function, or is about to: it will have reserved it. */
+static bool is_claimed(const struct gathering *gathering, const struct pt_bdf *bdf)
+{
+	pt_foreach (owner, gathering->claimed, gathering->claimed_count) {
+		if (owner->kind == PT_OWNER_CLAIM && pt_bdf_compare(&owner->bdf, bdf) == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool is_free(void *data, const struct pt_assignment *assignment,
 	const struct pt_alternative *alternative)
 {
@@ -108,7 +164,7 @@ static bool is_free(void *data, const struct pt_assignment *assignment,
 
 	(void)assignment;
 	pt_foreach (id, alternative->id, alternative->count) {
-		if (judge(data, id, &reservation) != PT_RESERVATION_FREE)
+		if (judge(data, id, &reservation) != PT_RESERVATION_FREE || is_claimed(data, id))
 			return false;
 	}
 	return true;
@@ -132,54 +188,58 @@ static int resolve_entries(struct gathering *gathering, const char *node)
 	return 0;
 }
 
-static struct pt_taken *find_taken(const struct pt_facts *facts, const struct pt_bdf *bdf)
+static bool holds(const struct pt_taken *list, size_t count, const struct pt_bdf *bdf)
 {
-	pt_foreach (taken, facts->taken, facts->taken_count) {
+	pt_foreach (taken, list, count) {
 		if (pt_bdf_compare(&taken->bdf, bdf) == 0)
-			return taken;
+			return true;
 	}
-	return NULL;
+	return false;
 }
 
-static int take(struct pt_facts *facts, const struct pt_bdf *bdf, size_t assignment, bool companion)
+/* Notes a function, once: as taken, or as spare. */
+static int take(struct pt_facts *facts, const struct pt_bdf *bdf, size_t assignment, bool companion,
+	bool spare)
 {
 	struct pt_taken *slot;
 
-	if (find_taken(facts, bdf))
+	if (holds(facts->taken, facts->taken_count, bdf) ||
+		holds(facts->spare, facts->spare_count, bdf))
 		return 0;
-	slot = pt_array_grow(&facts->taken, &facts->taken_count, sizeof(*slot));
+	slot = spare ? pt_array_grow(&facts->spare, &facts->spare_count, sizeof(*slot))
+		     : pt_array_grow(&facts->taken, &facts->taken_count, sizeof(*slot));
 	if (!slot)
 		return -ENOMEM;
 	*slot = (struct pt_taken){*bdf, assignment, companion};
 	return 0;
 }
 
-/* The functions that entries name, before any companion: a function may be both. */
-static int take_assigned(struct gathering *gathering)
+/* The functions of an entry's chosen alternative, or of all others. */
+static int take_entry(struct gathering *gathering, size_t at, bool spare)
 {
 	struct pt_facts *facts = gathering->facts;
+	const struct pt_assignment *assignment = &facts->assignment[at];
 
-	for (size_t i = 0; i < facts->count; i++) {
-		const struct pt_assignment *assignment = &facts->assignment[i];
-		const struct pt_alternative *chosen;
+	if (assignment->chosen < 0 || !pt_assignment_is_bound(assignment))
+		return 0;
+	for (size_t i = 0; i < assignment->count; i++) {
+		const struct pt_alternative *alternative = &assignment->alternative[i];
 
-		if (assignment->chosen < 0 || !pt_assignment_is_bound(assignment))
+		if (((int)i != assignment->chosen) != spare)
 			continue;
-		chosen = &assignment->alternative[assignment->chosen];
-		pt_foreach (id, chosen->id, chosen->count) {
-			if (take(facts, id, i, false) < 0)
+		pt_foreach (id, alternative->id, alternative->count) {
+			if (take(facts, id, at, false, spare) < 0)
 				return pt_err_nomem(gathering->err);
 		}
 	}
 	return 0;
 }
 
-static int take_companions_of(
-	struct gathering *gathering, const struct pt_bdf *bdf, size_t assignment)
+static int take_companions_of(struct gathering *gathering, struct pt_taken of, bool spare)
 {
 	struct pt_facts *facts = gathering->facts;
 	struct pt_group PT_GROUP group = {0};
-	int r = pt_group_read(gathering->host, PT_BDF(bdf), &group, gathering->err);
+	int r = pt_group_read(gathering->host, PT_BDF(&of.bdf), &group, gathering->err);
 
 	if (r == -ENOENT)
 		return 0; /* no group: a finding of its own */
@@ -196,20 +256,29 @@ static int take_companions_of(
 		function = pt_inventory_find(&facts->inventory, member);
 		if (function->is_bridge || !function->info_ok)
 			continue;
-		if (take(facts, member, assignment, true) < 0)
+		if (take(facts, member, of.assignment, true, spare) < 0)
 			return pt_err_nomem(gathering->err);
 	}
 	return 0;
 }
 
+/* Functions that entries name come before any companion: a function may be both. */
 static int gather_taken(struct gathering *gathering)
 {
 	struct pt_facts *facts = gathering->facts;
-	int r = take_assigned(gathering);
-	size_t assigned = facts->taken_count;
+	size_t named;
+	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < assigned; i++)
-		r = take_companions_of(gathering, &facts->taken[i].bdf, facts->taken[i].assignment);
+	for (size_t i = 0; r == 0 && i < facts->count; i++)
+		r = take_entry(gathering, i, false);
+	named = facts->taken_count;
+	for (size_t i = 0; r == 0 && i < named; i++)
+		r = take_companions_of(gathering, facts->taken[i], false);
+	for (size_t i = 0; r == 0 && i < facts->count; i++)
+		r = take_entry(gathering, i, true);
+	named = facts->spare_count;
+	for (size_t i = 0; r == 0 && i < named; i++)
+		r = take_companions_of(gathering, facts->spare[i], true);
 	return r;
 }
 
@@ -253,38 +322,12 @@ static int list_owned(struct gathering *gathering, struct pt_bdf **ret, size_t *
 	return r;
 }
 
-/* Whether a guest that has a claim is alive: runs, or somebody works on it or on its claim. */
-static enum pt_owner_kind judge_claim(
-	const struct gathering *gathering, unsigned int vmid, const char *owner)
+static int gather_claimed(struct gathering *gathering, const struct pt_bdf *bdf, size_t count)
 {
-	PT_CLOSE int lock = -1;
-
-	if (pt_guest_pid(gathering->host, vmid) ||
-		pt_claims_work_locked(gathering->claims, owner) ||
-		pt_guest_try_lock(gathering->host, vmid, &lock) < 0)
-		return PT_OWNER_CLAIM;
-	return PT_OWNER_STALE;
-}
-
-static int gather_claims(struct gathering *gathering, const struct pt_bdf *bdf, size_t count)
-{
-	struct pt_facts *facts = gathering->facts;
-	struct pt_names PT_NAMES owners = {0};
-
-	if (pt_claims_owners(gathering->claims, &owners, &facts->claims_err) < 0)
-		return 0;
-	pt_foreach (owner, owners.name, owners.count) {
-		struct pt_claim PT_CLAIM *claim = NULL;
-		enum pt_owner_kind kind;
-		unsigned int vmid;
-		int r;
-
-		if (!pt_vmid_parse(*owner, &vmid) || vmid == gathering->guest->vmid)
-			continue;
-		kind = judge_claim(gathering, vmid, *owner);
-		r = pt_claims_load(gathering->claims, *owner, &claim, &facts->claims_err);
-		for (size_t i = 0; r == 0 && i < count; i++) {
-			if (pt_claim_find(claim, &bdf[i]) && !add_owner(facts, &bdf[i], kind, vmid))
+	pt_foreach (claimed, gathering->claimed, gathering->claimed_count) {
+		for (size_t i = 0; i < count; i++) {
+			if (pt_bdf_compare(&claimed->bdf, &bdf[i]) == 0 &&
+				!add_owner(gathering->facts, &bdf[i], claimed->kind, claimed->vmid))
 				return -ENOMEM;
 		}
 	}
@@ -371,7 +414,7 @@ static int gather_owners(struct gathering *gathering)
 	int r = list_owned(gathering, &bdf, &count);
 
 	if (r == 0)
-		r = gather_claims(gathering, bdf, count);
+		r = gather_claimed(gathering, bdf, count);
 	if (r == 0)
 		r = gather_reserved(gathering, bdf, count);
 	if (r == 0)
@@ -393,11 +436,14 @@ int pt_facts_gather(const struct pt_host *host, const struct pt_guest *guest, co
 	gather_host(&gathering);
 	r = pt_reservations_read(host, &gathering.reservations, err);
 	if (r == 0)
+		r = read_claims(&gathering);
+	if (r == 0)
 		r = resolve_entries(&gathering, node);
 	if (r == 0)
 		r = gather_taken(&gathering);
 	if (r == 0)
 		r = gather_owners(&gathering);
 	pt_reservations_clear(&gathering.reservations);
+	free(gathering.claimed);
 	return r;
 }

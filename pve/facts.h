@@ -20,7 +20,8 @@ struct pt_taken {
 };
 
 enum pt_owner_kind {
-	PT_OWNER_CLAIM, /* has it claimed, and runs or is being started, stopped or moved */
+	PT_OWNER_CLAIM,	    /* has it claimed, and runs or is being started, stopped or moved */
+	PT_OWNER_RETURNING, /* had it, and is giving it back right now */
 	PT_OWNER_STALE, /* has it claimed, but nothing of the guest is alive: not an owner any more */
 	PT_OWNER_RESERVED, /* has reserved it for its start */
 	PT_OWNER_USES,	   /* runs with it, says PVE's reservation */
@@ -49,6 +50,9 @@ struct pt_facts {
 	struct pt_inventory inventory; /* every function that the guest has to do with */
 	struct pt_taken *taken;	       /* in order of entries, companions behind */
 	size_t taken_count;
+	/* what Proxmox VE would bind if it chose another alternative after all; none that is in taken */
+	struct pt_taken *spare;
+	size_t spare_count;
 	struct pt_owner *owner;
 	size_t owner_count;
 	struct pt_busy_vf *busy_vf;

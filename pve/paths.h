@@ -10,7 +10,9 @@
 #define PT_PVE_PCI_RESERVATIONS PT_PVE_RUN "/pci-id-reservations"
 /* what QEMU's own command line says: PVE compares the text, so /run will not do */
 #define PT_PVE_PIDFILE_ARGUMENT "/var/run/qemu-server"
-#define PT_PVE_API_URL		"http://127.0.0.1:85"
+/* there while a restart is under way: between its stop and its start */
+#define PT_PVE_REBOOT  PT_PVE_RUN "/%u.reboot"
+#define PT_PVE_API_URL "http://127.0.0.1:85"
 
 #define PT_CLAIMS_DIR "/run/pve-ptconf"
 #define PT_API_CONF   "/etc/pve-ptconf/api.conf"

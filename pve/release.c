@@ -2,8 +2,11 @@
 #include <errno.h>
 #include <time.h>
 
+#include "lib/systemd.h"
 #include "lib/use-node.h"
+#include "pve/guest.h"
 #include "pve/release.h"
+#include "pve/reservation.h"
 #include "pve/runstate.h"
 
 #define GROUP_POLL_NS 100000000L
@@ -75,7 +78,7 @@ static int wait_for_groups(const struct pt_host *host, const struct pt_claim *cl
 	long long deadline = pt_now_ms() + limits->group_ms;
 
 	pt_foreach (function, claim->function, claim->count) {
-		int r = wait_for_group(host, &function->bdf, deadline, err);
+		int r = function->spare ? 0 : wait_for_group(host, &function->bdf, deadline, err);
 
 		if (r < 0)
 			return r;
@@ -83,18 +86,85 @@ static int wait_for_groups(const struct pt_host *host, const struct pt_claim *cl
 	return 0;
 }
 
-int pt_release_locked(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,
-	const struct pt_limits *limits, int lock_fd, struct pt_err *err)
+static struct pt_handover handover_of(
+	const struct pt_host *host, const struct pt_limits *limits, int lock_fd)
 {
-	struct pt_handover handover = {.host = host,
+	return (struct pt_handover){.host = host,
 		.log = pt_host_log(host),
 		.lock_fd = lock_fd,
 		.write_ms = limits->write_ms,
 		.phase_ms = limits->phase_ms};
+}
+
+/* Whether a spare is with somebody else: reserved by another guest, or open in any process. */
+static bool spare_is_used(const struct pt_host *host, unsigned int vmid,
+	const struct pt_reservations *reservations, const struct pt_bdf *bdf)
+{
+	const struct pt_reservation *reservation = pt_reservation_find(reservations, PT_BDF(bdf));
+	struct pt_function function = {.bdf = *bdf, .group = pt_function_read_group(host, bdf)};
+	const struct pt_function *const asked = &function;
+	struct pt_vfio_user *user = NULL;
+	size_t users = 0;
+	int pid = 0;
+
+	if (reservation && reservation->vmid <= PT_VMID_MAX)
+		pid = pt_guest_pid(host, (unsigned int)reservation->vmid);
+	if (pt_reservation_judge(reservation, vmid, time(NULL), pid) != PT_RESERVATION_FREE)
+		return true;
+	/* what cannot be found out is taken for yes: the function stays as it is */
+	if (pt_vfio_users(host, &asked, 1, &user, &users, NULL) < 0)
+		return true;
+	free(user);
+	return users > 0;
+}
+
+/* Spares that are with somebody else leave the claim. */
+static int drop_used_spares(
+	const struct pt_host *host, unsigned int vmid, struct pt_claim *claim, struct pt_err *err)
+{
+	struct pt_reservations PT_RESERVATIONS reservations = {0};
+	int r = 0;
+
+	for (size_t at = claim->count; at-- > 0;) {
+		const struct pt_claim_function *function = &claim->function[at];
+
+		if (!function->spare)
+			continue;
+		if (!reservations.reservation)
+			r = pt_reservations_read(host, &reservations, err);
+		if (r < 0)
+			return r;
+		if (spare_is_used(host, vmid, &reservations, &function->bdf))
+			pt_claim_remove(claim, &function->bdf);
+	}
+	return 0;
+}
+
+int pt_release_spares(const struct pt_host *host, const struct pt_claims *claims,
+	struct pt_claim *claim, const struct pt_limits *limits, int lock_fd, struct pt_err *err)
+{
+	struct pt_handover handover = handover_of(host, limits, lock_fd);
+	unsigned int vmid = (unsigned int)strtoul(claim->owner, NULL, 10);
+	int r = pt_claims_yield(claims, claim, PT_PART_SPARE, pt_host_log(host), err);
+	int stored;
+
+	if (r == 0)
+		r = drop_used_spares(host, vmid, claim, err);
+	if (r < 0)
+		return r;
+	r = pt_handover_give_back(&handover, claim, PT_PART_SPARE, err);
+	stored = pt_claims_store(claims, claim, r < 0 ? NULL : err);
+	return r < 0 ? r : stored;
+}
+
+int pt_release_locked(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,
+	const struct pt_limits *limits, int lock_fd, struct pt_err *err)
+{
+	struct pt_handover handover = handover_of(host, limits, lock_fd);
 	struct pt_claim PT_CLAIM *claim = NULL;
 	char owner[PT_OWNER_TEXT];
 	int pid = pt_guest_pid(host, vmid);
-	int r, saved;
+	int r, stored;
 
 	if (pid)
 		return pt_err_set(err, -EBUSY,
@@ -104,18 +174,51 @@ int pt_release_locked(const struct pt_host *host, const struct pt_claims *claims
 	if (r == -ENOENT)
 		return 0;
 	if (r == 0)
-		r = wait_for_groups(host, claim, limits, err);
+		r = pt_claims_yield(claims, claim, PT_PART_ALL, pt_host_log(host), err);
+	if (r == 0)
+		r = drop_used_spares(host, vmid, claim, err);
 	if (r < 0)
 		return r;
 	claim->state = PT_CLAIM_RETURNING;
 	/* the claim on disk holds the origins whatever its state: a full /run must not stop the return */
-	if (pt_claims_save(claims, claim, err) < 0)
+	if (pt_claims_store(claims, claim, err) < 0)
 		pt_log(pt_host_log(host), PT_LOG_WARNING, "%s",
 			err ? err->text : "claim not written");
-	r = pt_handover_give_back(&handover, claim, err);
-	saved = claim->count ? pt_claims_save(claims, claim, NULL)
-			     : pt_claims_remove(claims, owner, r < 0 ? NULL : err);
-	return r < 0 ? r : saved;
+	r = wait_for_groups(host, claim, limits, err);
+	if (r < 0)
+		return r;
+	r = pt_handover_give_back(&handover, claim, PT_PART_ALL, err);
+	stored = pt_claims_store(claims, claim, r < 0 ? NULL : err);
+	return r < 0 ? r : stored;
+}
+
+const char *pt_release_kept(const struct pt_host *host, unsigned int vmid)
+{
+	struct pt_guest PT_GUEST *guest = NULL;
+	struct pt_guest_query query = {.vmid = vmid, .view = PT_VIEW_CURRENT};
+	char node[PT_NODE_TEXT];
+
+	if (pt_guest_restarts(host, vmid))
+		return "it is being restarted";
+	if (pt_system_stopping(host))
+		return "the node is shutting down";
+	if (pt_node_name(host, node, NULL) < 0)
+		return NULL;
+	query.node = node;
+	if (pt_guest_from_file(host, &query, &guest, NULL) == 0 &&
+		pt_streq(pt_guest_get(guest, "lock"), "backup"))
+		return "a backup of it is under way, which starts it again";
+	return NULL;
+}
+
+bool pt_claim_alive(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid)
+{
+	char owner[PT_OWNER_TEXT];
+	PT_CLOSE int lock = -1;
+
+	return pt_guest_pid(host, vmid) ||
+	       pt_claims_work_locked(claims, pt_owner_name(vmid, owner)) ||
+	       pt_guest_try_lock(host, vmid, &lock) < 0 || pt_release_kept(host, vmid);
 }
 
 int pt_release(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,

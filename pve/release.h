@@ -8,7 +8,7 @@
 
 /* How long things may take, in milliseconds. */
 struct pt_limits {
-	int lock_ms;  /* for another mover of the same claim to end */
+	int lock_ms;  /* for another mover of the functions to end */
 	int group_ms; /* for a dying QEMU to let go of its groups */
 	int write_ms; /* for one kernel write */
 	int phase_ms; /* for all writes */
@@ -17,8 +17,9 @@ extern const struct pt_limits pt_default_limits;
 
 /*
  * Returns every function of the guest's claim to its origin and ends the claim; no claim is no error.
- * -EWOULDBLOCK: somebody else is moving them. -EBUSY: the guest runs, or a group is still open; nothing
- * was changed. -EIO: some functions stay in the claim with their error.
+ * What another guest's claim holds as well is left to that. -EWOULDBLOCK: somebody else is moving them.
+ * -EBUSY: the guest runs, or a group is still open; nothing was moved. -EIO: some functions stay in the
+ * claim with their error.
  */
 int pt_release(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,
 	const struct pt_limits *limits, struct pt_err *err);
@@ -34,6 +35,22 @@ int pt_release_locked(const struct pt_host *host, const struct pt_claims *claims
  */
 int pt_release_stale(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,
 	const struct pt_limits *limits, struct pt_err *err);
+
+/*
+ * Returns the spares of a claim that Proxmox VE moved all the same, takes all of them out and writes the
+ * claim. One that somebody uses, or that another claim holds, is left alone. -EIO: some stay.
+ */
+int pt_release_spares(const struct pt_host *host, const struct pt_claims *claims,
+	struct pt_claim *claim, const struct pt_limits *limits, int lock_fd, struct pt_err *err);
+
+/*
+ * Why the claim of a guest that does not run is kept for now, as part of a sentence: it starts again at
+ * once, or the node goes down and takes the claims with it. NULL: it is not.
+ */
+const char *pt_release_kept(const struct pt_host *host, unsigned int vmid);
+
+/* Whether a claim's guest is alive: it runs, somebody works on it or on the claim, or the claim is kept. */
+bool pt_claim_alive(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid);
 
 /* The owner's name in a claim. */
 #define PT_OWNER_TEXT 16

@@ -16,6 +16,11 @@ PT_RULE(pt_rule_claimed)
 	pt_foreach (owner, facts->owner, facts->owner_count) {
 		const struct pt_taken *taken = taken_of(facts, owner);
 
+		if (taken && owner->kind == PT_OWNER_RETURNING)
+			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
+				pt_format("is on its way back from guest %llu", owner->vmid),
+				pt_format("a start waits for it; 'pve-ptconf claims' shows why it "
+					  "takes long"));
 		if (taken && owner->kind == PT_OWNER_CLAIM)
 			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
 				pt_format("is claimed by guest %llu", owner->vmid),

@@ -2,12 +2,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #include "pve/runstate.h"
 #include "pve/guest.h"
 #include "pve/paths.h"
 
 #define CMDLINE_MAX (1024U * 1024)
+#define RESTART_S   300
 
 struct cmdline {
 	char *text; /* NUL-separated */
@@ -118,6 +121,17 @@ int pt_guest_try_lock(const struct pt_host *host, unsigned int vmid, int *ret_fd
 	}
 	*ret_fd = fd;
 	return 0;
+}
+
+bool pt_guest_restarts(const struct pt_host *host, unsigned int vmid)
+{
+	PT_CLOSE int fd = -1;
+	struct stat st;
+	char path[64];
+
+	snprintf(path, sizeof(path), PT_PVE_REBOOT, vmid);
+	fd = pt_host_openat(host, path, O_PATH | O_NOFOLLOW);
+	return fd >= 0 && fstat(fd, &st) == 0 && time(NULL) - st.st_mtime < RESTART_S;
 }
 
 unsigned int pt_pid_guest(const struct pt_host *host, int pid)

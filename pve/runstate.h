@@ -18,6 +18,12 @@ int pt_guest_pid(const struct pt_host *host, unsigned int vmid);
  */
 int pt_guest_try_lock(const struct pt_host *host, unsigned int vmid, int *ret_fd);
 
+/*
+ * Whether a restart of the guest is under way: it stops now and starts again at once. A mark that nobody
+ * took away for five minutes is none.
+ */
+bool pt_guest_restarts(const struct pt_host *host, unsigned int vmid);
+
 /* The guest that a process runs, from its -id argument; 0 when it runs none. */
 unsigned int pt_pid_guest(const struct pt_host *host, int pid);
 

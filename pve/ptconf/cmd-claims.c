@@ -17,6 +17,15 @@ static const char *format_time(int64_t seconds, char text[static 32])
 	return text;
 }
 
+/* Why the claim holds the function. */
+static const char *held_as(const struct pt_claim_function *function)
+{
+	return function->spare	     ? "spare"
+	       : function->has_pf    ? "VF of PF"
+	       : function->companion ? "companion"
+				     : "assigned";
+}
+
 static void add_rows(const struct pt_cli *cli, struct pt_table *table, const struct pt_claim *claim)
 {
 	char since[32];
@@ -27,8 +36,9 @@ static void add_rows(const struct pt_cli *cli, struct pt_table *table, const str
 		pt_table_row(table,
 			(const char *const[]){claim->owner, runs ? "runs" : "stopped",
 				pt_claim_state_name(claim->state), format_time(claim->since, since),
-				function->label, PT_BDF(&function->bdf), function->driver,
-				function->override, function->error});
+				function->label, held_as(function), PT_BDF(&function->bdf),
+				function->origin.driver, function->origin.override,
+				function->error});
 }
 
 static int print(const struct pt_cli *cli, const struct pt_table *table, struct json_object *json,
@@ -44,8 +54,8 @@ static int print(const struct pt_cli *cli, const struct pt_table *table, struct 
 
 enum pt_exit pt_cmd_claims(struct pt_cli *cli, struct pt_err *err)
 {
-	static const char *const header[] = {"GUEST", "IS", "STATE", "SINCE", "ENTRY", "FUNCTION",
-		"ORIGIN", "OVERRIDE", "ERROR"};
+	static const char *const header[] = {"GUEST", "IS", "STATE", "SINCE", "ENTRY", "AS",
+		"FUNCTION", "ORIGIN", "OVERRIDE", "ERROR"};
 	struct pt_table PT_TABLE table = {.columns = PT_ARRAY_SIZE(header)};
 	struct json_object PT_JSON *json = json_object_new_array();
 	struct pt_claims PT_CLAIMS *claims = NULL;

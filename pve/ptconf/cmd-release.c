@@ -23,6 +23,15 @@ static int print(const struct pt_cli *cli, size_t held, struct pt_err *err)
 	return pt_output_json(json, cli->format, err);
 }
 
+static size_t count_taken(const struct pt_claim *claim)
+{
+	size_t count = 0;
+
+	pt_foreach (function, claim->function, claim->count)
+		count += pt_claim_in_part(function, PT_PART_TAKEN);
+	return count;
+}
+
 enum pt_exit pt_cmd_release(struct pt_cli *cli, struct pt_err *err)
 {
 	struct pt_claims PT_CLAIMS *claims = NULL;
@@ -42,5 +51,5 @@ enum pt_exit pt_cmd_release(struct pt_cli *cli, struct pt_err *err)
 	r = pt_release_stale(cli->host, claims, cli->vmid, &pt_default_limits, err);
 	if (r < 0)
 		return PT_EXIT_FINDINGS;
-	return print(cli, claim ? claim->count : 0, err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
+	return print(cli, claim ? count_taken(claim) : 0, err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
 }

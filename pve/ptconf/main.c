@@ -33,6 +33,8 @@ static const struct verb {
 	{"list", "", false, OPTION_ROOT, pt_cmd_list, "list the host's functions by IOMMU group"},
 	{"claims", "", false, OPTION_ROOT, pt_cmd_claims, "list what guests hold, and its origin"},
 	{"release", "VMID", true, 0, pt_cmd_release, "return what a guest that does not run holds"},
+	{"reconcile", "", false, 0, pt_cmd_reconcile,
+		"return what guests hold that do not run and are not being started or stopped"},
 };
 
 static const struct option long_options[] = {

@@ -229,6 +229,13 @@ static bool mdev_available(const struct vm *vm, const struct pt_assignment *assi
 	return false;
 }
 
+static int claim_one(struct fake *fake, struct pt_claim *claim, const struct pt_bdf *bdf)
+{
+	struct pt_claim_function *function = pt_claim_add(claim, bdf, "hostpci");
+
+	return function ? pt_origin_read(fake->host, bdf, &function->origin, NULL) : -ENOMEM;
+}
+
 /* Moves what one function needs with our own handover; false where PVE dies. */
 static bool bind_with_group(struct vm *vm, const char *device)
 {
@@ -249,7 +256,7 @@ static bool bind_with_group(struct vm *vm, const char *device)
 
 		if (r == 0 && pt_function_read(vm->fake.host, bdf, &function, NULL) == 0 &&
 			function.info_ok && !function.is_bridge)
-			r = pt_claim_add(claim, &function, "hostpci", false, NULL);
+			r = claim_one(&vm->fake, claim, bdf);
 		pt_function_clear(&function);
 	}
 	return r == 0 && pt_handover_take(&handover, claim, NULL) == 0;

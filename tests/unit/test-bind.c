@@ -103,7 +103,7 @@ static void refuses_names_that_leave_the_path(void **state)
 	struct pt_bind bind;
 
 	assert_int_equal(run(fake, &bind, PT_BIND_ATTACH, "../../x"), -EINVAL);
-	assert_holds(bind.err.text, "'../../x' is no driver name");
+	assert_holds(bind.err.text, "'../../x' is no name of a driver or console");
 	assert_true(pt_driver_name_valid("bochs-drm"));
 	assert_true(pt_driver_name_valid("snd_hda_intel"));
 	assert_false(pt_driver_name_valid(""));

@@ -3,43 +3,6 @@
 #include "lib/json.h"
 #include "tests/unit/unit.h"
 
-static struct pt_claim *claim_of(
-	struct fake *fake, const char *owner, const char *first, const char *second)
-{
-	const char *const names[] = {first, second};
-	struct pt_claim *claim = NULL;
-
-	assert_int_equal(pt_claim_new(&claim, owner, NULL), 0);
-	for (size_t i = 0; i < 2 && names[i]; i++) {
-		struct pt_function function = {0};
-		struct pt_bdf bdf = bdf_of(names[i]);
-
-		assert_int_equal(pt_function_read(fake->host, &bdf, &function, NULL), 0);
-		assert_int_equal(pt_claim_add(claim, &function, "hostpci0", i == 1, NULL), 0);
-		pt_function_clear(&function);
-	}
-	return claim;
-}
-
-static void origins_are_recorded_once(void **state)
-{
-	struct fake *fake = *state;
-	struct pt_claim *claim = claim_of(fake, "100", "0000:02:00.0", NULL);
-	struct pt_bdf bdf = bdf_of("0000:02:00.0");
-	struct pt_function function = {0};
-
-	fake_link(
-		fake, "/sys/bus/pci/devices/0000:02:00.0/driver", "/sys/bus/pci/drivers/vfio-pci");
-	assert_int_equal(pt_function_read(fake->host, &bdf, &function, NULL), 0);
-	assert_int_equal(pt_claim_add(claim, &function, "hostpci7", true, NULL), 0);
-	assert_int_equal(claim->count, 1);
-	assert_string_equal(claim->function[0].driver, "nvme");
-	assert_string_equal(claim->function[0].label, "hostpci7");
-	assert_true(claim->function[0].companion);
-	pt_function_clear(&function);
-	pt_claim_free(claim);
-}
-
 static void json_and_back(void **state)
 {
 	struct fake *fake = *state;
@@ -54,8 +17,8 @@ static void json_and_back(void **state)
 	assert_int_equal(pt_claim_from_json(first, &again, NULL), 0);
 	second = pt_claim_to_json(again);
 	assert_true(json_object_equal(first, second));
-	assert_string_equal(again->function[1].override, "pci-stub");
-	assert_null(again->function[0].driver);
+	assert_string_equal(again->function[1].origin.override, "pci-stub");
+	assert_null(again->function[0].origin.driver);
 	assert_true(again->function[0].error_since > 0);
 	json_object_put(first);
 	json_object_put(second);
@@ -67,7 +30,8 @@ static void any_plain_override_is_recorded(void **state)
 {
 	struct fake *fake = *state;
 	struct pt_claim *claim, *again = NULL;
-	struct pt_function function = {.override = NULL};
+	struct pt_origin origin = {0};
+	struct pt_bdf bdf = bdf_of("0000:03:00.0");
 	struct pt_err err = {0};
 	struct json_object *json;
 
@@ -75,16 +39,13 @@ static void any_plain_override_is_recorded(void **state)
 	claim = claim_of(fake, "100", "0000:02:00.0", NULL);
 	json = pt_claim_to_json(claim);
 	assert_int_equal(pt_claim_from_json(json, &again, NULL), 0);
-	assert_string_equal(again->function[0].override, "(none) /x");
+	assert_string_equal(again->function[0].origin.override, "(none) /x");
 	json_object_put(json);
 	pt_claim_free(again);
 	/* what could not be read back is refused before anything moves */
-	function.bdf = bdf_of("0000:03:00.0");
-	function.override = strdup("\xff");
-	assert_int_equal(pt_claim_add(claim, &function, "hostpci0", false, &err), -EINVAL);
+	fake_file(fake, "/sys/bus/pci/devices/0000:03:00.0/driver_override", "\xff\n");
+	assert_int_equal(pt_origin_read(fake->host, &bdf, &origin, &err), -EINVAL);
 	assert_holds(err.text, "characters that cannot be recorded");
-	assert_int_equal(claim->count, 1);
-	pt_function_clear(&function);
 	pt_claim_free(claim);
 }
 
@@ -115,7 +76,7 @@ static void refuses_what_is_no_claim(void **state)
 	struct pt_claim *claim = claim_of(fake, "100", "0000:02:00.0", NULL);
 	struct json_object *good = pt_claim_to_json(claim);
 
-	refuses(good, "version", "2", "none that this version knows");
+	refuses(good, "version", "1", "none that this version knows");
 	refuses(good, "state", "\"lost\"", "none that this version knows");
 	refuses(good, "owner", "\"../x\"", "cannot own a claim");
 	refuses(good, "functions", "3", "is no array");
@@ -124,6 +85,8 @@ static void refuses_what_is_no_claim(void **state)
 	refuses(good, ".origin", "null", "is missing");
 	refuses(good, "origin.driver", "\"a/b\"", "no driver name");
 	refuses(good, "origin.driver_override", "\"a\\nb\"", "no plain text");
+	refuses(good, "origin.console", "\"vtcon1/..\"", "no console's name");
+	refuses(good, ".pf", "\"x\"", "no PCI address");
 	refuses(good, "origin.sriov_numvfs", "\"2\"", "no whole number");
 	json_object_put(good);
 	pt_claim_free(claim);
@@ -158,7 +121,6 @@ static void removes_one(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		MACHINE_TEST(origins_are_recorded_once),
 		MACHINE_TEST(json_and_back),
 		MACHINE_TEST(any_plain_override_is_recorded),
 		MACHINE_TEST(refuses_what_is_no_claim),

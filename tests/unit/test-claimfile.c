@@ -4,24 +4,6 @@
 #include "lib/claimfile.h"
 #include "tests/unit/unit.h"
 
-static struct pt_claim *claim_of(
-	struct fake *fake, const char *owner, const char *first, const char *second)
-{
-	const char *const names[] = {first, second};
-	struct pt_claim *claim = NULL;
-
-	assert_int_equal(pt_claim_new(&claim, owner, NULL), 0);
-	for (size_t i = 0; i < 2 && names[i]; i++) {
-		struct pt_function function = {0};
-		struct pt_bdf bdf = bdf_of(names[i]);
-
-		assert_int_equal(pt_function_read(fake->host, &bdf, &function, NULL), 0);
-		assert_int_equal(pt_claim_add(claim, &function, "hostpci0", i == 1, NULL), 0);
-		pt_function_clear(&function);
-	}
-	return claim;
-}
-
 static struct pt_claims *open_claims(struct fake *fake)
 {
 	struct pt_claims *claims = NULL;
@@ -50,7 +32,7 @@ static void files_come_and_go(void **state)
 	assert_string_equal(owners.name[0], "100");
 	pt_names_free(&owners);
 	assert_int_equal(pt_claims_load(claims, "100", &again, NULL), 0);
-	assert_string_equal(again->function[0].driver, "nvme");
+	assert_string_equal(again->function[0].origin.driver, "nvme");
 	assert_int_equal(pt_claims_remove(claims, "100", NULL), 0);
 	assert_int_equal(pt_claims_remove(claims, "100", NULL), 0);
 	assert_int_equal(pt_claims_remove(claims, "../x", NULL), -EINVAL);
@@ -73,7 +55,7 @@ static void damaged_files_are_told(void **state)
 	assert_holds(err.text, "claim of 100 is damaged (bind its devices by hand, then remove "
 			       "/run/pt/claims/100.json): not JSON");
 	/* one bad file does not stop the other owners */
-	assert_int_equal(pt_claims_save_exclusive(claims, claim, &err), 0);
+	assert_int_equal(pt_claims_record(claims, fake->host, claim, &err), 0);
 	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
 	fake_remove(fake, "/run/pt/claims/100.json");
 	fake_link(fake, "/run/pt/claims/102.json", "101.json");
@@ -91,11 +73,11 @@ static void two_cannot_hold_one_function(void **state)
 	struct pt_claim *three = claim_of(fake, "102", "0000:01:00.0", NULL);
 	struct pt_err err = {0};
 
-	assert_int_equal(pt_claims_save_exclusive(claims, one, NULL), 0);
-	assert_int_equal(pt_claims_save_exclusive(claims, one, NULL), 0);
-	assert_int_equal(pt_claims_save_exclusive(claims, two, &err), -EBUSY);
+	assert_int_equal(pt_claims_record(claims, fake->host, one, NULL), 0);
+	assert_int_equal(pt_claims_record(claims, fake->host, one, NULL), 0);
+	assert_int_equal(pt_claims_record(claims, fake->host, two, &err), -EBUSY);
 	assert_holds(err.text, "0000:03:00.0: is claimed by 100 as well");
-	assert_int_equal(pt_claims_save_exclusive(claims, three, NULL), 0);
+	assert_int_equal(pt_claims_record(claims, fake->host, three, NULL), 0);
 	pt_claim_free(one);
 	pt_claim_free(two);
 	pt_claim_free(three);
@@ -138,9 +120,75 @@ static void folders_of_others_are_not_trusted(void **state)
 	assert_int_equal(pt_claims_open(&claims, fake->host, "/none/pt", true, &err), -ENOENT);
 }
 
+/* As a new claim without origins; the second function is a spare. */
+static struct pt_claim *fresh(const char *owner, const char *first, const char *second)
+{
+	struct pt_claim *claim = NULL;
+	struct pt_bdf bdf = bdf_of(first), spare = bdf_of(second);
+
+	assert_int_equal(pt_claim_new(&claim, owner, NULL), 0);
+	assert_non_null(pt_claim_add(claim, &bdf, "hostpci0"));
+	pt_claim_add(claim, &spare, "hostpci0")->spare = true;
+	return claim;
+}
+
+static void origins_are_recorded_once(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims *claims = open_claims(fake);
+	struct pt_claim *one = fresh("100", "0000:02:00.0", "0000:03:00.0"), *two;
+	struct pt_bdf gone = bdf_of("0000:77:00.0");
+	struct pt_err err = {0};
+
+	assert_int_equal(pt_claims_record(claims, fake->host, one, NULL), 0);
+	fake_link(
+		fake, "/sys/bus/pci/devices/0000:02:00.0/driver", "/sys/bus/pci/drivers/vfio-pci");
+	/* neither by the same guest again nor by another that may get it */
+	assert_int_equal(pt_claims_record(claims, fake->host, one, NULL), 0);
+	two = fresh("101", "0000:03:00.0", "0000:02:00.0");
+	assert_int_equal(pt_claims_record(claims, fake->host, two, NULL), 0);
+	assert_string_equal(one->function[0].origin.driver, "nvme");
+	assert_string_equal(two->function[0].origin.driver, "nvme");
+	assert_true(two->function[0].spare);
+	/* what is gone cannot be recorded */
+	assert_non_null(pt_claim_add(two, &gone, "hostpci1"));
+	assert_int_equal(pt_claims_record(claims, fake->host, two, &err), -ENODEV);
+	assert_holds(err.text, "0000:77:00.0: record where it is: No such device");
+	pt_claim_free(one);
+	pt_claim_free(two);
+	pt_claims_close(claims);
+}
+
+static void of_two_that_let_go_one_keeps_it(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims *claims = open_claims(fake);
+	struct pt_claim *one = fresh("100", "0000:02:00.0", "0000:03:00.0");
+	struct pt_claim *two = fresh("101", "0000:03:00.0", "0000:02:00.0"), *left = NULL;
+
+	assert_int_equal(pt_claims_record(claims, fake->host, one, NULL), 0);
+	assert_int_equal(pt_claims_record(claims, fake->host, two, NULL), 0);
+	/* only spares: what it has taken it keeps */
+	assert_int_equal(pt_claims_yield(claims, one, PT_PART_SPARE, &fake->log, NULL), 0);
+	assert_int_equal(one->count, 1);
+	assert_string_equal(fake->said, "");
+	assert_int_equal(pt_claims_yield(claims, one, PT_PART_ALL, &fake->log, NULL), 0);
+	assert_int_equal(one->count, 0);
+	assert_holds(
+		fake->said, "hostpci0: 0000:02:00.0 is left to 101, which has a claim on it too");
+	assert_int_equal(pt_claims_load(claims, "100", &left, NULL), -ENOENT);
+	assert_int_equal(pt_claims_yield(claims, two, PT_PART_ALL, &fake->log, NULL), 0);
+	assert_int_equal(two->count, 2);
+	pt_claim_free(one);
+	pt_claim_free(two);
+	pt_claims_close(claims);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(origins_are_recorded_once),
+		MACHINE_TEST(of_two_that_let_go_one_keeps_it),
 		MACHINE_TEST(files_come_and_go),
 		MACHINE_TEST(damaged_files_are_told),
 		MACHINE_TEST(two_cannot_hold_one_function),

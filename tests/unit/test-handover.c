@@ -10,16 +10,6 @@
 #define PF    "0000:04:00.0"
 #define BARE  "0000:05:00.0"
 
-static void add(struct fake *fake, struct pt_claim *claim, const char *name)
-{
-	struct pt_function function = {0};
-	struct pt_bdf bdf = bdf_of(name);
-
-	assert_int_equal(pt_function_read(fake->host, &bdf, &function, NULL), 0);
-	assert_int_equal(pt_claim_add(claim, &function, "hostpci0", false, NULL), 0);
-	pt_function_clear(&function);
-}
-
 static struct pt_claim *claim_all(struct fake *fake)
 {
 	static const char *const names[] = {GPU, AUDIO, DISK, DISK2, BARE};
@@ -27,7 +17,7 @@ static struct pt_claim *claim_all(struct fake *fake)
 
 	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
 	for (size_t i = 0; i < PT_ARRAY_SIZE(names); i++)
-		add(fake, claim, names[i]);
+		claim_function(fake, claim, names[i]);
 	return claim;
 }
 
@@ -70,7 +60,7 @@ static void takes_and_returns(void **state)
 	/* again: nothing to do */
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
 	assert_holds(fake->said, GPU " stays on vfio-pci");
-	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
 	assert_int_equal(claim->count, 0);
 	assert_at_home(fake);
 	assert_holds(fake->said, GPU " vfio-pci -> nouveau (");
@@ -129,7 +119,7 @@ static void an_unbind_that_hangs_stays_in_the_claim(void **state)
 	assert_holds(claim->function[0].error, "has not answered");
 	/* later, when the kernel has let go, it goes home like any other */
 	fake_remove(fake, "/fault/unbind-" GPU);
-	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
 	assert_int_equal(claim->count, 0);
 	assert_at_home(fake);
 	pt_claim_free(claim);
@@ -145,7 +135,7 @@ static void a_changed_link_is_no_answer(void **state)
 
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
 	fake_fault(fake, "bind-nvme", DISK, "done-hang");
-	assert_int_equal(pt_handover_give_back(&handover, claim, &err), -EIO);
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, &err), -EIO);
 	assert_holds(err.text, DISK ": bind to nvme: the kernel has not answered");
 	assert_int_equal(claim->count, 1);
 	pt_claim_free(claim);
@@ -189,7 +179,7 @@ static void steps_go_in_order(void **state)
 	free(journal);
 	fake_remove(fake, "/journal");
 	fake_fault(fake, "bind-nouveau", GPU, "late-100");
-	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
 	journal = fake_read(fake, "/journal");
 	assert_true(place_of(journal, "override " DISK2) < place_of(journal, "unbind " GPU));
 	assert_true(place_of(journal, "bind-nouveau " GPU) <
@@ -255,14 +245,14 @@ static void what_cannot_be_returned_stays_with_its_error(void **state)
 
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
 	fake_fault(fake, "bind-nvme", DISK, "5");
-	assert_int_equal(pt_handover_give_back(&handover, claim, &err), -EIO);
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, &err), -EIO);
 	assert_holds(err.text, "1 function not returned: " DISK ": bind to nvme: Input/output");
 	assert_int_equal(claim->count, 1);
 	assert_holds(claim->function[0].error, "Input/output error");
 	assert_driver(fake, DISK2, "nvme");
 	assert_driver(fake, GPU, "nouveau");
 	fake_remove(fake, "/fault/bind-nvme-" DISK);
-	assert_int_equal(pt_handover_give_back(&handover, claim, &err), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, &err), 0);
 	assert_at_home(fake);
 	pt_claim_free(claim);
 }
@@ -280,7 +270,7 @@ static void overrides_come_back(void **state)
 	claim = claim_all(fake);
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
 	assert_override(fake, DISK2, "vfio-pci");
-	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
 	assert_driver(fake, DISK, "nvme");
 	assert_driver(fake, DISK2, "nvme");
 	assert_driver(fake, BARE, "none");
@@ -301,7 +291,7 @@ static void vfio_from_boot_is_left_alone(void **state)
 	fake_fault(fake, "unbind", DISK, "5");
 	claim = claim_all(fake);
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
-	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
 	assert_driver(fake, DISK, "vfio-pci");
 	assert_override(fake, DISK, "(null)");
 	pt_claim_free(claim);
@@ -315,7 +305,7 @@ static void a_third_driver_keeps_it(void **state)
 
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
 	fake_link(fake, "/sys/bus/pci/devices/" DISK "/driver", "/sys/bus/pci/drivers/pci-stub");
-	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
 	assert_driver(fake, DISK, "pci-stub");
 	assert_override(fake, DISK, "(null)");
 	assert_holds(fake->said, DISK " was bound to pci-stub by somebody since; left there");
@@ -324,7 +314,7 @@ static void a_third_driver_keeps_it(void **state)
 	claim = claim_all(fake);
 	fake_link(fake, "/sys/bus/pci/devices/" DISK2 "/driver", "/sys/bus/pci/drivers/uio");
 	fake_file(fake, "/sys/bus/pci/devices/" DISK2 "/driver_override", "uio\n");
-	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
 	assert_driver(fake, DISK2, "uio");
 	assert_override(fake, DISK2, "uio");
 	pt_claim_free(claim);
@@ -339,14 +329,14 @@ static void what_is_gone_ends(void **state)
 
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
 	fake_remove(fake, "/sys/bus/pci/devices/" DISK);
-	assert_int_equal(pt_handover_give_back(&handover, claim, &err), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, &err), 0);
 	assert_int_equal(claim->count, 0);
 	assert_holds(fake->said, DISK ": is gone from the bus; nothing to return");
 	assert_driver(fake, DISK2, "nvme");
 	/* and one that is gone before it is taken moves nothing */
 	pt_claim_free(claim);
 	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
-	add(fake, claim, DISK2);
+	claim_function(fake, claim, DISK2);
 	claim->function[0].bdf.bus = 0x77;
 	assert_int_equal(pt_handover_take(&handover, claim, &err), -ENODEV);
 	assert_holds(err.text, "is gone from the bus");
@@ -361,12 +351,12 @@ static void a_pf_gives_its_vfs_up_and_gets_them_back(void **state)
 	char *text;
 
 	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
-	add(fake, claim, PF);
+	claim_function(fake, claim, PF);
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
 	text = fake_read(fake, "/sys/bus/pci/devices/" PF "/sriov_numvfs");
 	assert_string_equal(text, "0\n");
 	free(text);
-	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
 	text = fake_read(fake, "/sys/bus/pci/devices/" PF "/sriov_numvfs");
 	assert_string_equal(text, "2\n");
 	free(text);
@@ -383,7 +373,7 @@ static void a_driver_that_is_unloaded_is_told(void **state)
 
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
 	fake_remove(fake, "/sys/bus/pci/drivers/nouveau");
-	assert_int_equal(pt_handover_give_back(&handover, claim, &err), -EIO);
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, &err), -EIO);
 	assert_holds(err.text, GPU ": driver nouveau is not there");
 	assert_int_equal(claim->count, 1);
 	assert_driver(fake, DISK, "nvme");

@@ -19,7 +19,10 @@ static struct pt_run run_of(struct fake *fake)
 		.node = "node1",
 		.vmid = 100,
 		.limits = {.lock_ms = 100, .group_ms = 200, .write_ms = 300, .phase_ms = 2000},
-		.api_ms = 300};
+		.config_node = "node1",
+		.api_ms = 300,
+		.wait_ms = 200,
+		.release_ms = 200};
 }
 
 static int phase(struct fake *fake, const char *name)

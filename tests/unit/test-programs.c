@@ -187,14 +187,15 @@ static void claims_are_listed(void **state)
 	assert_string_equal(ran.said, "no guest holds a device\n");
 	fake_dir(fake, PT_CLAIMS_DIR "/work");
 	fake_file(fake, PT_CLAIMS_DIR "/claims/100.json",
-		"{\"version\":1,\"owner\":\"100\",\"state\":\"returning\",\"since\":5,\"functions\":[{"
-		"\"function\":\"0000:02:00.0\",\"label\":\"hostpci0\",\"companion\":false,"
-		"\"origin\":{\"driver\":\"nvme\",\"driver_override\":null,\"sriov_numvfs\":-1},"
+		"{\"version\":2,\"owner\":\"100\",\"state\":\"returning\",\"since\":5,\"functions\":[{"
+		"\"function\":\"0000:02:00.0\",\"label\":\"hostpci0\",\"companion\":false,\"spare\":false,\"pf\":null,"
+		"\"origin\":{\"driver\":\"nvme\",\"driver_override\":null,\"sriov_numvfs\":-1,"
+		"\"sriov_drivers_autoprobe\":-1,\"console\":null},"
 		"\"error\":\"does not answer\",\"error_since\":7}]}");
 	PTCONF(&ran, "claims", "--root", fake->root);
 	assert_int_equal(ran.code, 0);
 	assert_holds(ran.said, "100    stopped  returning  1970-01-01");
-	assert_holds(ran.said, "0000:02:00.0  nvme    -         does not answer");
+	assert_holds(ran.said, "assigned  0000:02:00.0  nvme    -         does not answer");
 	PTCONF(&ran, "claims", "--root", fake->root, "--output-format", "json");
 	assert_holds(ran.said, "\"error\":\"does not answer\"");
 	fake_file(fake, PT_CLAIMS_DIR "/claims/100.json", "x");

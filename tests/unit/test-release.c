@@ -16,18 +16,12 @@ static struct pt_claims *take_disk(struct fake *fake)
 {
 	struct pt_handover handover = {
 		.host = fake->host, .lock_fd = -1, .write_ms = 300, .phase_ms = 2000};
-	struct pt_bdf bdf = bdf_of(DISK);
-	struct pt_function function = {0};
 	struct pt_claims *claims = NULL;
-	struct pt_claim *claim = NULL;
+	struct pt_claim *claim = claim_of(fake, "100", DISK, NULL);
 
 	assert_int_equal(pt_claims_open(&claims, fake->host, "/run/pt", true, NULL), 0);
-	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
-	assert_int_equal(pt_function_read(fake->host, &bdf, &function, NULL), 0);
-	assert_int_equal(pt_claim_add(claim, &function, "hostpci0", false, NULL), 0);
 	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
-	pt_function_clear(&function);
 	pt_claim_free(claim);
 	return claims;
 }

@@ -335,17 +335,11 @@ static void keep(void **state)
 
 static void save_claim(struct fake *fake, const char *owner, const char *name)
 {
-	struct pt_function function = {0};
 	struct pt_claims *claims = NULL;
-	struct pt_claim *claim = NULL;
-	struct pt_bdf bdf = bdf_of(name);
+	struct pt_claim *claim = claim_of(fake, owner, name, NULL);
 
 	assert_int_equal(pt_claims_open(&claims, fake->host, "/run/pt", true, NULL), 0);
-	assert_int_equal(pt_function_read(fake->host, &bdf, &function, NULL), 0);
-	assert_int_equal(pt_claim_new(&claim, owner, NULL), 0);
-	assert_int_equal(pt_claim_add(claim, &function, "hostpci0", false, NULL), 0);
 	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
-	pt_function_clear(&function);
 	pt_claim_free(claim);
 	pt_claims_close(claims);
 }

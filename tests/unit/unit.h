@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "lib/bdf.h"
+#include "lib/claim.h"
 #include "tests/fake.h"
 
 /* The text holds the piece; both are shown when not. */
@@ -118,6 +118,32 @@ static inline int machine_teardown(void **state)
 #define process_4242(fake, arguments)                                                              \
 	fake_bytes((fake), "/proc/4242/cmdline", (arguments), sizeof(arguments) - 1)
 #define KVM_OF(vmid) "kvm\0-id\0" vmid "\0-pidfile\0/var/run/qemu-server/" vmid ".pid\0"
+
+/* Adds a function to a claim, with its origin as the made host has it now. */
+static inline struct pt_claim_function *claim_function(
+	struct fake *fake, struct pt_claim *claim, const char *name)
+{
+	struct pt_bdf bdf = bdf_of(name);
+	struct pt_claim_function *function = pt_claim_add(claim, &bdf, "hostpci0");
+
+	assert_non_null(function);
+	assert_int_equal(pt_origin_read(fake->host, &bdf, &function->origin, NULL), 0);
+	function->has_origin = true;
+	return function;
+}
+
+/* A claim on one function or two, with their origins; the second is a companion. */
+static inline struct pt_claim *claim_of(
+	struct fake *fake, const char *owner, const char *first, const char *second)
+{
+	struct pt_claim *claim = NULL;
+
+	assert_int_equal(pt_claim_new(&claim, owner, NULL), 0);
+	claim_function(fake, claim, first);
+	if (second)
+		claim_function(fake, claim, second)->companion = true;
+	return claim;
+}
 
 #define MACHINE_TEST(test) cmocka_unit_test_setup_teardown(test, machine_setup, machine_teardown)
 

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* What a function had before it was taken; what giving back restores. */
+#ifndef PT_ORIGIN_H
+#define PT_ORIGIN_H
+
+#include "json.h"
+#include "pcidev.h"
+
+struct pt_origin {
+	char *driver;	/* NULL: none */
+	char *override; /* NULL: none */
+	int vfs;	/* VFs that a PF had, -1: no PF */
+	int autoprobe;	/* whether new VFs of it get a driver by themselves, 0 or 1; -1: no PF */
+	char *console;	/* console driver on its framebuffer, "vtcon1"; NULL: none */
+};
+
+/*
+ * Reads the function as it is now. -ENODEV: it is gone. -ETIME: a driver hangs on it. -EINVAL: its
+ * override holds what a record cannot give back as it was. End with pt_origin_clear.
+ */
+int pt_origin_read(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_origin *ret,
+	struct pt_err *err);
+int pt_origin_copy(struct pt_origin *ret, const struct pt_origin *from, struct pt_err *err);
+void pt_origin_clear(struct pt_origin *origin);
+
+struct json_object *pt_origin_to_json(const struct pt_origin *origin);
+/* What is wrong is told through the reader, whose object is the origin's. */
+void pt_origin_from_json(struct pt_json_reader *reader, struct pt_origin *ret);
+
+#endif

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+
+#include "lib/json.h"
+#include "pve/paths.h"
+#include "pve/ptconf/ptconf.h"
+#include "pve/reconcile.h"
+
+static int print(
+	const struct pt_cli *cli, const struct pt_reconciled *reconciled, struct pt_err *err)
+{
+	struct json_object PT_JSON *json = NULL;
+
+	if (cli->format == PT_OUTPUT_TEXT) {
+		printf("%zu claim%s returned, %zu not\n", reconciled->returned,
+			reconciled->returned == 1 ? "" : "s", reconciled->failed);
+		return 0;
+	}
+	json = json_object_new_object();
+	json_object_object_add(json, "returned", json_object_new_uint64(reconciled->returned));
+	json_object_object_add(json, "failed", json_object_new_uint64(reconciled->failed));
+	return pt_output_json(json, cli->format, err);
+}
+
+enum pt_exit pt_cmd_reconcile(struct pt_cli *cli, struct pt_err *err)
+{
+	struct pt_claims PT_CLAIMS *claims = NULL;
+	struct pt_reconciled reconciled = {0};
+	int r = pt_claims_open(&claims, cli->host, PT_CLAIMS_DIR, false, err);
+
+	if (r == -ENOENT)
+		*err = (struct pt_err){0};
+	else if (r == 0)
+		r = pt_reconcile(cli->host, claims, &pt_default_limits, &reconciled, err);
+	if (r < 0 && r != -ENOENT)
+		return PT_EXIT_UNKNOWN;
+	if (print(cli, &reconciled, err) < 0)
+		return PT_EXIT_UNKNOWN;
+	return reconciled.failed ? PT_EXIT_FINDINGS : PT_EXIT_OK;
+}

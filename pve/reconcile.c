@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "pve/guest.h"
+#include "pve/reconcile.h"
+
+static void reconcile_one(const struct pt_host *host, const struct pt_claims *claims,
+	unsigned int vmid, const struct pt_limits *limits, struct pt_reconciled *reconciled)
+{
+	struct pt_err err = {0};
+	int r;
+
+	if (pt_claim_alive(host, claims, vmid))
+		return;
+	pt_log(pt_host_log(host), PT_LOG_INFO,
+		"guest %u does not run, but still holds devices; they are returned", vmid);
+	r = pt_release_stale(host, claims, vmid, limits, &err);
+	if (r == 0) {
+		reconciled->returned++;
+		return;
+	}
+	if (r == -EWOULDBLOCK)
+		return; /* it came alive just now */
+	reconciled->failed++;
+	pt_log(pt_host_log(host), PT_LOG_ERROR, "guest %u: %s", vmid, err.text);
+}
+
+int pt_reconcile(const struct pt_host *host, const struct pt_claims *claims,
+	const struct pt_limits *limits, struct pt_reconciled *ret, struct pt_err *err)
+{
+	struct pt_names PT_NAMES owners = {0};
+	int r = pt_claims_owners(claims, &owners, err);
+
+	if (r < 0)
+		return r;
+	*ret = (struct pt_reconciled){0};
+	pt_foreach (owner, owners.name, owners.count) {
+		unsigned int vmid;
+
+		if (pt_vmid_parse(*owner, &vmid))
+			reconcile_one(host, claims, vmid, limits, ret);
+	}
+	return 0;
+}

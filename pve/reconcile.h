@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* Returning what guests left behind that nobody came back for. */
+#ifndef PT_RECONCILE_H
+#define PT_RECONCILE_H
+
+#include "pve/release.h"
+
+struct pt_reconciled {
+	size_t returned; /* claims that were returned whole */
+	size_t failed; /* claims of which something could not be returned; told to the host's log */
+};
+
+/*
+ * Returns every claim of which nothing is alive: its guest does not run, nobody works on either, and it is
+ * not kept for a restart. Of a guest whose claim can tell that it comes back no more is expected: that its
+ * config is on another node proves nothing, an incoming guest runs before its config moves.
+ */
+int pt_reconcile(const struct pt_host *host, const struct pt_claims *claims,
+	const struct pt_limits *limits, struct pt_reconciled *ret, struct pt_err *err);
+
+#endif
