@@ -109,6 +109,80 @@ static int unbind(int root, const char *bdf)
 	return unlinkat(root, path, 0) < 0 ? -ENODEV : 0;
 }
 
+/* The VFs of a PF go, to a folder of their own. Their links stay, under another name. */
+static void end_vfs(int root, const char *pf)
+{
+	mkdirat(root, "fake-gone", 0755);
+	for (int i = 0;; i++) {
+		char link[160], parked[160], target[64], device[160], gone[96], name[32];
+		ssize_t n;
+
+		snprintf(name, sizeof(name), "virtfn%d", i);
+		device_path(link, pf, name);
+		n = readlinkat(root, link, target, sizeof(target) - 1);
+		if (n < 4)
+			return;
+		target[n] = '\0';
+		snprintf(name, sizeof(name), "fake-vf%d", i);
+		device_path(parked, pf, name);
+		renameat(root, link, root, parked);
+		device_path(device, target + 3, "");
+		snprintf(gone, sizeof(gone), "fake-gone/%s", target + 3);
+		device[strlen(device) - 1] = '\0';
+		renameat(root, device, root, gone);
+	}
+}
+
+/* They come back bare, or with the driver that matches when the PF says so. */
+static void make_vfs(int root, const char *pf, int count)
+{
+	char path[160], autoprobe[8] = "1";
+
+	device_path(path, pf, "sriov_drivers_autoprobe");
+	read_at(root, path, autoprobe, sizeof(autoprobe));
+	for (int i = 0; i < count; i++) {
+		char link[160], parked[160], target[64], device[160], gone[96], name[32], home[64];
+		ssize_t n;
+
+		snprintf(name, sizeof(name), "fake-vf%d", i);
+		device_path(parked, pf, name);
+		n = readlinkat(root, parked, target, sizeof(target) - 1);
+		if (n < 4)
+			return;
+		target[n] = '\0';
+		snprintf(name, sizeof(name), "virtfn%d", i);
+		device_path(link, pf, name);
+		renameat(root, parked, root, link);
+		snprintf(gone, sizeof(gone), "fake-gone/%s", target + 3);
+		device_path(device, target + 3, "");
+		device[strlen(device) - 1] = '\0';
+		renameat(root, gone, root, device);
+		unbind(root, target + 3);
+		write_attr(root, target + 3, "driver_override", "(null)");
+		device_path(path, target + 3, "fake-matches");
+		if (pt_streq(autoprobe, "1") && read_at(root, path, home, sizeof(home)) == 0)
+			bind(root, home, target + 3);
+	}
+}
+
+/* From and to 0 only. */
+static int set_vfs(int root, const char *pf, const char *text)
+{
+	char path[160], now[8] = "0";
+
+	device_path(path, pf, "sriov_numvfs");
+	read_at(root, path, now, sizeof(now));
+	if (pt_streq(now, text))
+		return 0;
+	if (!pt_streq(now, "0") && !pt_streq(text, "0"))
+		return -EBUSY;
+	if (pt_streq(text, "0"))
+		end_vfs(root, pf);
+	else
+		make_vfs(root, pf, atoi(text));
+	return write_attr(root, pf, "sriov_numvfs", text);
+}
+
 /* Notes the write, so that tests see what was written in which order: "op function", a line each. */
 static void journal(int root, const char *op, const char *bdf)
 {
@@ -141,7 +215,24 @@ static int change(int root, const char *op, const char *name, const char *text)
 	if (pt_streq(op, "override"))
 		return write_attr(root, name, "driver_override",
 			pt_streq(text, "\n") || !*text ? "(null)" : text);
-	return write_attr(root, name, "sriov_numvfs", text);
+	if (pt_streq(op, "autoprobe"))
+		return write_attr(root, name, "sriov_drivers_autoprobe", text);
+	return set_vfs(root, name, text);
+}
+
+/* A console is no function: its file holds what was written. */
+static int set_console(int root, const char *path, const char *text)
+{
+	int fd = openat(root, path + 1, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	int r;
+
+	journal(root, pt_streq(text, "1") ? "console-on" : "console-off", path);
+	if (fd < 0)
+		return -errno;
+	if (!apply_fault(root, "console", text, &r))
+		r = dprintf(fd, "%s\n", text) < 0 ? -EIO : 0;
+	close(fd);
+	return r;
 }
 
 static int react(void *data, int root, const char *path, int fd, const char *text)
@@ -157,10 +248,13 @@ static int react(void *data, int root, const char *path, int fd, const char *tex
 		snprintf(name, sizeof(name), "%s", text);
 	} else if (sscanf(path, "/sys/bus/pci/devices/%63[^/]/", name) == 1) {
 		snprintf(op, sizeof(op), "%s",
-			strstr(path, "/driver/unbind")	   ? "unbind"
-			: strstr(path, "/driver_override") ? "override"
-			: strstr(path, "/sriov_numvfs")	   ? "numvfs"
-							   : "");
+			strstr(path, "/driver/unbind")		   ? "unbind"
+			: strstr(path, "/driver_override")	   ? "override"
+			: strstr(path, "/sriov_numvfs")		   ? "numvfs"
+			: strstr(path, "/sriov_drivers_autoprobe") ? "autoprobe"
+								   : "");
+	} else if (strstr(path, "/vtconsole/")) {
+		return set_console(root, path, text);
 	}
 	if (!*op)
 		return -EINVAL;

@@ -141,6 +141,7 @@ static void add_vfs(struct fake *fake, const char *addr, struct json_object *fun
 	snprintf(name, sizeof(name), "%zu", json_object_array_length(vfs));
 	device_file(fake, addr, "sriov_numvfs", name);
 	device_file(fake, addr, "sriov_totalvfs", "8");
+	device_file(fake, addr, "sriov_drivers_autoprobe", "1");
 }
 
 static void add_function(struct fake *fake, struct json_object *function)

@@ -81,12 +81,7 @@ static void a_mapping_passes_over_what_is_reserved(void **state)
 	struct pt_guest *guest = NULL;
 	struct pt_facts facts = {0};
 
-	fake_file(fake, PT_PVE_PCI_MAPPINGS,
-		"disks\n"
-		"\tmap node=node1,path=0000:02:00.0,id=144d:a808,iommugroup=2,"
-		"subsystem-id=144d:a801\n"
-		"\tmap node=node1,path=0000:03:00.0,id=144d:a808,iommugroup=3,"
-		"subsystem-id=144d:a801\n");
+	fake_file(fake, PT_PVE_PCI_MAPPINGS, TWO_DISKS);
 	fake_file(fake, PT_PVE_PCI_RESERVATIONS, "0000:02:00.0 101 time:99999999999\n");
 	assert_int_equal(gather(fake, "hostpci0: mapping=disks\n", &guest, &facts, NULL), 0);
 	assert_int_equal(facts.taken_count, 1);

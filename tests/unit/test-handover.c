@@ -396,9 +396,145 @@ static void slots_move_side_by_side(void **state)
 	pt_claim_free(claim);
 }
 
+static void claim_vf(struct fake *fake, struct pt_claim *claim, const char *name)
+{
+	struct pt_claim_function *vf = claim_function(fake, claim, name);
+
+	vf->has_pf = true;
+	vf->pf = bdf_of(PF);
+}
+
+#define VF1 "0000:04:00.1"
+#define VF2 "0000:04:10.0"
+
+/* VFs go with their PF and come back each to the driver and override that it had. */
+static void vfs_come_back_as_they_were(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = NULL;
+	char *text;
+
+	fake_remove(fake, "/sys/bus/pci/devices/" VF2 "/driver");
+	fake_file(fake, "/sys/bus/pci/devices/" VF2 "/driver_override", "pci-stub\n");
+	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
+	claim_function(fake, claim, PF);
+	claim_vf(fake, claim, VF1);
+	claim_vf(fake, claim, VF2);
+	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
+	assert_driver(fake, PF, "vfio-pci");
+	assert_false(pt_host_exists(fake->host, "/sys/bus/pci/devices/" VF1));
+	/* a PF that does not come back keeps them on record */
+	fake_fault(fake, "bind-igb", PF, "5");
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), -EIO);
+	assert_int_equal(claim->count, 3);
+	assert_holds(claim->function[1].error, VF1 ": its physical function " PF " is not back");
+	fake_remove(fake, "/fault");
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
+	assert_int_equal(claim->count, 0);
+	assert_driver(fake, PF, "igb");
+	assert_driver(fake, VF1, "igbvf");
+	assert_driver(fake, VF2, "none");
+	assert_override(fake, VF1, "(null)");
+	assert_override(fake, VF2, "pci-stub");
+	text = fake_read(fake, "/sys/bus/pci/devices/" PF "/sriov_drivers_autoprobe");
+	assert_string_equal(text, "1\n");
+	free(text);
+	pt_claim_free(claim);
+}
+
+static void vfs_come_back_when_the_take_fails(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = NULL;
+
+	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
+	claim_function(fake, claim, PF);
+	claim_vf(fake, claim, VF1);
+	claim_vf(fake, claim, VF2);
+	fake_fault(fake, "bind-vfio-pci", PF, "22");
+	assert_int_equal(pt_handover_take(&handover, claim, NULL), -EINVAL);
+	assert_int_equal(claim->count, 0);
+	assert_driver(fake, VF1, "igbvf");
+	assert_driver(fake, VF2, "igbvf");
+	pt_claim_free(claim);
+}
+
+/* Of an alternative that was not chosen nothing is moved, unless somebody else did. */
+static void spares_stay(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = NULL;
+
+	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
+	claim_function(fake, claim, DISK);
+	claim_function(fake, claim, DISK2)->spare = true;
+	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
+	assert_driver(fake, DISK, "vfio-pci");
+	assert_driver(fake, DISK2, "nvme");
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_SPARE, NULL), 0);
+	assert_int_equal(claim->count, 1);
+	assert_lacks(fake->said, DISK2);
+	claim_function(fake, claim, DISK2)->spare = true;
+	fake_link(fake, "/sys/bus/pci/devices/" DISK2 "/driver", "/sys/bus/pci/drivers/vfio-pci");
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_SPARE, NULL), 0);
+	assert_int_equal(claim->count, 1);
+	assert_driver(fake, DISK, "vfio-pci");
+	assert_driver(fake, DISK2, "nvme");
+	pt_claim_free(claim);
+}
+
+static void the_console_lets_go_first(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = NULL;
+	char *text;
+
+	fake_link(fake, "/sys/class/graphics/fb0/device", "/sys/bus/pci/devices/" GPU);
+	fake_file(fake, "/sys/class/graphics/fbcon/rotate", "0\n");
+	fake_file(fake, "/sys/class/vtconsole/vtcon0/name", "(S) dummy device\n");
+	fake_file(fake, "/sys/class/vtconsole/vtcon0/bind", "0\n");
+	fake_file(fake, "/sys/class/vtconsole/vtcon1/name", "(M) frame buffer device\n");
+	fake_file(fake, "/sys/class/vtconsole/vtcon1/bind", "1\n");
+	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
+	assert_string_equal(claim_function(fake, claim, GPU)->origin.console, "vtcon1");
+	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
+	text = fake_read(fake, "/journal");
+	assert_true(place_of(text, "console-off /sys/class/vtconsole/vtcon1/bind") <
+		    place_of(text, "unbind " GPU));
+	free(text);
+	/* that it does not come back is told, and no more */
+	fake_fault(fake, "console", "1", "19");
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
+	assert_holds(fake->said,
+		"warning: hostpci0: " GPU
+		": give its framebuffer back to the console vtcon1: No such device");
+	assert_int_equal(claim->count, 0);
+	fake_remove(fake, "/fault");
+	fake_file(fake, "/sys/class/vtconsole/vtcon1/bind", "1\n");
+	claim_function(fake, claim, GPU);
+	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
+	text = fake_read(fake, "/sys/class/vtconsole/vtcon1/bind");
+	assert_string_equal(text, "1\n");
+	free(text);
+	/* with another framebuffer the kernel moves the console over by itself */
+	fake_link(fake, "/sys/class/graphics/fb1/device",
+		"/sys/devices/platform/simple-framebuffer.0");
+	assert_null(claim_function(fake, claim, GPU)->origin.console);
+	pt_claim_free(claim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(vfs_come_back_as_they_were),
+		MACHINE_TEST(vfs_come_back_when_the_take_fails),
+		MACHINE_TEST(spares_stay),
+		MACHINE_TEST(the_console_lets_go_first),
 		MACHINE_TEST(takes_and_returns),
 		MACHINE_TEST(undoes_whatever_fails),
 		MACHINE_TEST(an_unbind_that_hangs_stays_in_the_claim),

@@ -2,6 +2,8 @@
 /* The phases on a made host: the shipped hook always works on the running one. */
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/wait.h>
+#include <time.h>
 
 #include "hook/phases.h"
 #include "pve/paths.h"
@@ -257,6 +259,110 @@ static void what_does_not_come_back_is_told(void **state)
 	assert_false(has(fake, CLAIM));
 }
 
+static void a_restart_keeps_the_devices(void **state)
+{
+	static const char *const kept[][3] = {
+		{PT_PVE_RUN "/100.reboot", "",
+			"guest 100: it is being restarted; its devices stay"},
+		{CONFIG, "hostpci0: 02:00.0\nlock: backup\n", "a backup of it is under way"},
+	};
+	struct fake *fake = *state;
+
+	for (size_t i = 0; i < PT_ARRAY_SIZE(kept); i++) {
+		fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+		assert_int_equal(phase(fake, "pre-start"), 0);
+		fake_file(fake, kept[i][0], kept[i][1]);
+		assert_int_equal(phase(fake, "post-stop"), 0);
+		assert_holds(fake->said, kept[i][2]);
+		assert_driver(fake, DISK, "vfio-pci");
+		fake_remove(fake, kept[i][0]);
+		if (i == 1)
+			fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+		assert_int_equal(phase(fake, "pre-start"), 0);
+		assert_holds(fake->said, DISK " stays on vfio-pci");
+		assert_int_equal(phase(fake, "post-stop"), 0);
+		assert_driver(fake, DISK, "nvme");
+	}
+}
+
+static void an_incoming_guest_is_read_at_its_source(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_run run = run_of(fake);
+
+	fake_file(fake, "/etc/pve/nodes/node2/qemu-server/100.conf", "hostpci0: 02:00.0\n");
+	snprintf(run.config_node, sizeof(run.config_node), "node2");
+	assert_int_equal(pt_phase_find("pre-start")(&run), 0);
+	assert_driver(fake, DISK, "vfio-pci");
+	/* the migration failed: the config never came here */
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_driver(fake, DISK, "nvme");
+}
+
+struct returner {
+	struct pt_run run;
+	int lock;
+};
+
+/* Gives back another guest's claim, slowly, as its post-stop in the background would. */
+static int return_slowly(const struct returner *returner, const struct pt_claims *claims)
+{
+	struct timespec pause = {.tv_nsec = 700000000};
+
+	nanosleep(&pause, NULL);
+	return pt_release_locked(returner->run.host, claims, returner->run.vmid,
+		&returner->run.limits, returner->lock, NULL);
+}
+
+static void a_return_under_way_is_waited_for(unsigned int returning, struct fake *fake)
+{
+	struct returner returner = {.run = run_of(fake)};
+	struct pt_claims *claims = NULL;
+	struct pt_claim *claim = NULL;
+	struct pt_run run = run_of(fake);
+	char owner[PT_OWNER_TEXT];
+	pid_t pid;
+
+	run.wait_ms = 5000;
+	returner.run.vmid = returning;
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/101.conf", "hostpci0: 02:00.0\n");
+	assert_int_equal(pt_phase_find("pre-start")(&returner.run), 0);
+	assert_int_equal(pt_claims_open(&claims, fake->host, PT_CLAIMS_DIR, false, NULL), 0);
+	pt_owner_name(returning, owner);
+	assert_int_equal(pt_claims_work_lock(claims, owner, pt_now_ms(), &returner.lock, NULL), 0);
+	assert_int_equal(pt_claims_load(claims, owner, &claim, NULL), 0);
+	claim->state = PT_CLAIM_RETURNING;
+	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(-return_slowly(&returner, claims));
+	close(returner.lock);
+	assert_int_equal(pt_phase_find("pre-start")(&run), 0);
+	assert_driver(fake, DISK, "vfio-pci");
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	pt_claim_free(claim);
+	pt_claims_close(claims);
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_driver(fake, DISK, "nvme");
+}
+
+static void ones_own_return_is_waited_for(void **state)
+{
+	struct fake *fake = *state;
+
+	a_return_under_way_is_waited_for(100, fake);
+	assert_holds(fake->said, DISK " vfio-pci -> nvme");
+}
+
+static void another_guests_return_is_waited_for(void **state)
+{
+	struct fake *fake = *state;
+
+	a_return_under_way_is_waited_for(101, fake);
+	assert_false(has(fake, PT_CLAIMS_DIR "/claims/101.json"));
+}
+
 static void phases_have_names(void **state)
 {
 	(void)state;
@@ -280,6 +386,10 @@ int main(void)
 		MACHINE_TEST(a_failed_start_is_tried_again),
 		MACHINE_TEST(waits_for_another_mover),
 		MACHINE_TEST(what_does_not_come_back_is_told),
+		MACHINE_TEST(a_restart_keeps_the_devices),
+		MACHINE_TEST(an_incoming_guest_is_read_at_its_source),
+		MACHINE_TEST(ones_own_return_is_waited_for),
+		MACHINE_TEST(another_guests_return_is_waited_for),
 		cmocka_unit_test(phases_have_names),
 	};
 

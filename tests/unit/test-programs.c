@@ -131,12 +131,7 @@ static void show_says_why(void **state)
 	struct fake *fake = *state;
 	struct ran ran;
 
-	fake_file(fake, PT_PVE_PCI_MAPPINGS,
-		"disks\n"
-		"\tmap node=node1,path=0000:02:00.0,id=144d:a808,iommugroup=2,"
-		"subsystem-id=144d:a801\n"
-		"\tmap node=node1,path=0000:03:00.0,id=144d:a808,iommugroup=3,"
-		"subsystem-id=144d:a801\n");
+	fake_file(fake, PT_PVE_PCI_MAPPINGS, TWO_DISKS);
 	fake_file(fake, CONFIG,
 		"hostpci0: 05:00.0\nhostpci1: mapping=disks\nhostpci2: 04:10.0,driver=keep\n"
 		"hostpci3: 04:00.1,mdev=x\nhostpci4: 66:00.0\n");

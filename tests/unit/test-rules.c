@@ -182,12 +182,7 @@ static void legacy_igd(void **state)
 	triggers(fake, tags[8],
 		"vga: none\nhostpci0: 00:02.0,legacy-igd=1\nhostpci1: 02:00.0,legacy-igd=1\n",
 		"which hostpci0 has already");
-	fake_file(fake, PT_PVE_PCI_MAPPINGS,
-		"disks\n"
-		"\tmap node=node1,path=0000:02:00.0,id=144d:a808,iommugroup=2,"
-		"subsystem-id=144d:a801\n"
-		"\tmap node=node1,path=0000:03:00.0,id=144d:a808,iommugroup=3,"
-		"subsystem-id=144d:a801\n");
+	fake_file(fake, PT_PVE_PCI_MAPPINGS, TWO_DISKS);
 	triggers(fake, tags[6], "vga: none\nhostpci0: mapping=disks,legacy-igd=1\n",
 		"several devices");
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Workers that answer, die and hang, on a made host that each process opens for itself. */
+#include <sched.h>
 #include <signal.h>
+#include <time.h>
 
 #include "hook/supervisor.h"
 #include "pve/paths.h"
@@ -11,6 +13,7 @@
 #define CLAIM  PT_CLAIMS_DIR "/claims/100.json"
 
 static struct fake *supervised_fake;
+static int leave_ms;
 
 static int prepare(struct pt_run *run, const struct pt_log *log, struct pt_err *err)
 {
@@ -73,7 +76,8 @@ static int supervise(struct fake *fake, pt_phase *phase, int deadline_ms, char s
 		.clean_up = clean_up,
 		.vmid = 100,
 		.deadline_ms = deadline_ms,
-		.undo = true};
+		.undo = true,
+		.leave_ms = leave_ms};
 	int out[2];
 	ssize_t n;
 	int code;
@@ -129,6 +133,34 @@ static void a_worker_that_hangs_is_undone(void **state)
 	assert_false(pt_host_exists(fake->host, CLAIM));
 }
 
+static int returns_slowly(const struct pt_run *run)
+{
+	struct timespec pause = {.tv_nsec = 600000000};
+
+	nanosleep(&pause, NULL);
+	return pt_phase_find("post-stop")(run);
+}
+
+/* The supervisor leaves, the worker goes on. */
+static void a_slow_return_goes_on_in_the_background(void **state)
+{
+	struct fake *fake = *state;
+	long long begin;
+	char said[4096];
+
+	assert_int_equal(supervise(fake, takes, 5000, said), 0);
+	leave_ms = 100;
+	begin = pt_now_ms();
+	assert_int_equal(supervise(fake, returns_slowly, 5000, said), 0);
+	leave_ms = 0;
+	assert_in_range(pt_now_ms() - begin, 100, 500);
+	assert_holds(said, "guest 100: the return goes on in the background");
+	assert_driver(fake, DISK, "vfio-pci");
+	while (pt_now_ms() - begin < 5000 && pt_host_exists(fake->host, CLAIM))
+		sched_yield();
+	assert_driver(fake, DISK, "nvme");
+}
+
 static void what_cannot_be_undone_refuses_the_start(void **state)
 {
 	struct fake *fake = *state;
@@ -146,6 +178,7 @@ int main(void)
 		MACHINE_TEST(the_worker_answers),
 		MACHINE_TEST(a_worker_that_dies_is_undone),
 		MACHINE_TEST(a_worker_that_hangs_is_undone),
+		MACHINE_TEST(a_slow_return_goes_on_in_the_background),
 		MACHINE_TEST(what_cannot_be_undone_refuses_the_start),
 	};
 

@@ -93,6 +93,12 @@ static inline struct pt_bdf bdf_of(const char *text)
 	"{\"addr\":\"0000:05:01.0\",\"vendor\":\"0x1102\",\"device\":\"0x0002\",\"class\":"        \
 	"\"0x040100\",\"driver\":\"snd_emu10k1\",\"iommu_group\":7}]}"
 
+/* A mapping of its two disks, one an alternative to the other. */
+#define TWO_DISKS                                                                                  \
+	"disks\n"                                                                                  \
+	"\tmap node=node1,path=0000:02:00.0,id=144d:a808,iommugroup=2,subsystem-id=144d:a801\n"    \
+	"\tmap node=node1,path=0000:03:00.0,id=144d:a808,iommugroup=3,subsystem-id=144d:a801\n"
+
 static inline int machine_setup(void **state)
 {
 	struct fake *fake = malloc(sizeof(*fake));

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* Whole starts on a made host whose guests name a mapping with two devices. */
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include "hook/phases.h"
+#include "pve/choice.h"
+#include "pve/paths.h"
+#include "tests/unit/unit.h"
+
+#define A "0000:02:00.0"
+#define B "0000:03:00.0"
+
+static int setup(void **state)
+{
+	int r = machine_setup(state);
+	struct fake *fake = *state;
+
+	fake_file(fake, PT_PVE_PCI_MAPPINGS, TWO_DISKS);
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/100.conf", "hostpci0: mapping=disks\n");
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/101.conf", "hostpci0: mapping=disks\n");
+	return r;
+}
+#define TEST(test) cmocka_unit_test_setup_teardown(test, setup, machine_teardown)
+
+static int phase(struct fake *fake, unsigned int vmid, const char *name)
+{
+	struct pt_run run = {.host = fake->host,
+		.node = "node1",
+		.config_node = "node1",
+		.vmid = vmid,
+		.limits = {.lock_ms = 100, .group_ms = 200, .write_ms = 300, .phase_ms = 2000},
+		.api_ms = 300,
+		.wait_ms = 200,
+		.release_ms = 200};
+
+	return pt_phase_find(name)(&run);
+}
+
+/* Runs pre-start as Proxmox VE does: with its lock of the guest held, until the caller closes ret. */
+static int start(struct fake *fake, unsigned int vmid)
+{
+	PT_FREE char *name = pt_format(PT_PVE_LOCKS "/lock-%u.conf", vmid);
+	PT_FREE char *path = pt_format("%s%s", fake->root, name);
+	int lock;
+
+	fake_file(fake, name, "");
+	lock = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
+	assert_int_equal(phase(fake, vmid, "pre-start"), 0);
+	return lock;
+}
+
+/* The guest runs, and Proxmox VE's reservations are as given. */
+static void run_guest(struct fake *fake, unsigned int vmid, const char *reservations)
+{
+	static const char kvm100[] = KVM_OF("100"), kvm101[] = KVM_OF("101");
+	PT_FREE char *pidfile = pt_format(PT_PVE_RUN "/%u.pid", vmid);
+	PT_FREE char *cmdline = pt_format("/proc/%u/cmdline", vmid + 4000);
+	PT_FREE char *pid = pt_format("%u\n", vmid + 4000);
+
+	fake_file(fake, pidfile, pid);
+	fake_bytes(fake, cmdline, vmid == 100 ? kvm100 : kvm101, sizeof(kvm100) - 1);
+	fake_file(fake, PT_PVE_PCI_RESERVATIONS, reservations);
+}
+
+static void stop_guest(struct fake *fake, unsigned int vmid)
+{
+	PT_FREE char *pidfile = pt_format(PT_PVE_RUN "/%u.pid", vmid);
+
+	fake_remove(fake, pidfile);
+	assert_int_equal(phase(fake, vmid, "post-stop"), 0);
+}
+
+static void the_prediction_was_right(void **state)
+{
+	struct fake *fake = *state;
+
+	assert_int_equal(phase(fake, 100, "pre-start"), 0);
+	assert_driver(fake, A, "vfio-pci");
+	assert_driver(fake, B, "nvme");
+	run_guest(fake, 100, A " 100 pid:4100\n");
+	assert_int_equal(phase(fake, 100, "post-start"), 0);
+	assert_lacks(fake->said, "is not the one");
+	assert_driver(fake, A, "vfio-pci");
+	/* the other device is free for the next guest */
+	assert_int_equal(phase(fake, 101, "pre-start"), 0);
+	assert_driver(fake, B, "vfio-pci");
+	run_guest(fake, 101, A " 100 pid:4100\n" B " 101 pid:4101\n");
+	assert_int_equal(phase(fake, 101, "post-start"), 0);
+	stop_guest(fake, 100);
+	assert_driver(fake, A, "nvme");
+	assert_driver(fake, B, "vfio-pci");
+	stop_guest(fake, 101);
+	assert_driver(fake, B, "nvme");
+	assert_false(pt_host_exists(fake->host, PT_CLAIMS_DIR "/claims/100.json"));
+	assert_false(pt_host_exists(fake->host, PT_CLAIMS_DIR "/claims/101.json"));
+}
+
+/* A guest stops while another that might get its device is on its way: that one returns it. */
+static void one_stops_while_the_other_starts(void **state)
+{
+	struct fake *fake = *state;
+	int lock;
+
+	close(start(fake, 100));
+	run_guest(fake, 100, A " 100 pid:4100\n");
+	assert_int_equal(phase(fake, 100, "post-start"), 0);
+	lock = start(fake, 101);
+	assert_driver(fake, B, "vfio-pci");
+	stop_guest(fake, 100);
+	assert_driver(fake, A, "vfio-pci");
+	run_guest(fake, 101, B " 101 pid:4101\n");
+	assert_int_equal(phase(fake, 101, "post-start"), 0);
+	close(lock);
+	assert_driver(fake, A, "nvme");
+	stop_guest(fake, 101);
+	assert_driver(fake, B, "nvme");
+}
+
+/* A guest alone, and Proxmox VE took the other device: a reservation had been left just before. */
+static void another_one_was_chosen(void **state)
+{
+	struct fake *fake = *state;
+
+	assert_int_equal(phase(fake, 100, "pre-start"), 0);
+	fake_link(fake, "/sys/bus/pci/devices/" B "/driver", "/sys/bus/pci/drivers/vfio-pci");
+	run_guest(fake, 100, B " 100 pid:4100\n");
+	assert_int_equal(phase(fake, 100, "post-start"), 0);
+	assert_holds(fake->said, "hostpci0: " A " is not the one that Proxmox VE chose");
+	assert_holds(fake->said, "hostpci0: " B " is the one that Proxmox VE chose");
+	assert_driver(fake, A, "nvme");
+	assert_driver(fake, B, "vfio-pci");
+	stop_guest(fake, 100);
+	assert_driver(fake, B, "nvme");
+}
+
+static void two_guests_swap(void **state)
+{
+	struct fake *fake = *state;
+
+	int lock100 = start(fake, 100), lock101 = start(fake, 101);
+
+	assert_driver(fake, A, "vfio-pci");
+	assert_driver(fake, B, "vfio-pci");
+	run_guest(fake, 101, A " 101 pid:4101\n");
+	assert_int_equal(phase(fake, 101, "post-start"), 0);
+	/* B is not returned: the other guest is about to get it */
+	assert_driver(fake, B, "vfio-pci");
+	run_guest(fake, 100, A " 101 pid:4101\n" B " 100 pid:4100\n");
+	assert_int_equal(phase(fake, 100, "post-start"), 0);
+	close(lock100);
+	close(lock101);
+	stop_guest(fake, 101);
+	assert_driver(fake, A, "nvme");
+	assert_driver(fake, B, "vfio-pci");
+	stop_guest(fake, 100);
+	assert_driver(fake, B, "nvme");
+}
+
+/* ... and the start of one of them fails for good: what it held comes back, the other keeps its own. */
+static void one_of_two_fails(void **state)
+{
+	struct fake *fake = *state;
+
+	int lock100 = start(fake, 100), lock101 = start(fake, 101);
+
+	run_guest(fake, 101, A " 101 pid:4101\n");
+	assert_int_equal(phase(fake, 101, "post-start"), 0);
+	close(lock100);
+	close(lock101);
+	assert_int_equal(phase(fake, 100, "post-stop"), 0);
+	assert_holds(fake->said, "hostpci0: " A " is left to 101");
+	assert_driver(fake, A, "vfio-pci");
+	assert_driver(fake, B, "nvme");
+	stop_guest(fake, 101);
+	assert_driver(fake, A, "nvme");
+}
+
+/* A spare that runs in a guest without our hook is not taken from under it. */
+static void a_spare_in_use_is_left_alone(void **state)
+{
+	struct fake *fake = *state;
+
+	assert_int_equal(phase(fake, 100, "pre-start"), 0);
+	fake_link(fake, "/sys/bus/pci/devices/" B "/driver", "/sys/bus/pci/drivers/vfio-pci");
+	run_guest(fake, 101, A " 100 pid:4100\n" B " 101 pid:4101\n");
+	run_guest(fake, 100, A " 100 pid:4100\n" B " 101 pid:4101\n");
+	assert_int_equal(phase(fake, 100, "post-start"), 0);
+	assert_driver(fake, B, "vfio-pci");
+	/* or in any other process */
+	stop_guest(fake, 100);
+	fake_remove(fake, PT_PVE_RUN "/101.pid");
+	fake_remove(fake, PT_PVE_PCI_RESERVATIONS);
+	fake_link(fake, "/sys/bus/pci/devices/" B "/driver", "/sys/bus/pci/drivers/nvme");
+	assert_int_equal(phase(fake, 100, "pre-start"), 0);
+	fake_link(fake, "/sys/bus/pci/devices/" B "/driver", "/sys/bus/pci/drivers/vfio-pci");
+	fake_link(fake, "/proc/77/fd/5", "/dev/vfio/3");
+	assert_int_equal(phase(fake, 100, "post-stop"), 0);
+	assert_driver(fake, A, "nvme");
+	assert_driver(fake, B, "vfio-pci");
+}
+
+static void without_reservations_nothing_is_guessed(void **state)
+{
+	struct fake *fake = *state;
+
+	assert_int_equal(phase(fake, 100, "pre-start"), 0);
+	run_guest(fake, 100, "");
+	assert_int_equal(phase(fake, 100, "post-start"), 0);
+	assert_driver(fake, A, "vfio-pci");
+	stop_guest(fake, 100);
+	assert_driver(fake, A, "nvme");
+	fake_dir(fake, PT_CLAIMS_DIR "/work");
+	assert_int_equal(phase(fake, 100, "pre-start"), 0);
+	fake_remove(fake, PT_PVE_PCI_RESERVATIONS);
+	fake_dir(fake, PT_PVE_PCI_RESERVATIONS);
+	assert_int_equal(phase(fake, 100, "post-start"), 1);
+	assert_holds(fake->said, PT_PVE_PCI_RESERVATIONS ": Is a directory");
+	assert_driver(fake, A, "vfio-pci");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_prediction_was_right),
+		TEST(one_stops_while_the_other_starts),
+		TEST(another_one_was_chosen),
+		TEST(two_guests_swap),
+		TEST(one_of_two_fails),
+		TEST(a_spare_in_use_is_left_alone),
+		TEST(without_reservations_nothing_is_guessed),
+	};
+
+	return cmocka_run_group_tests_name("choice", tests, NULL, NULL);
+}

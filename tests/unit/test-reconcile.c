@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "pve/paths.h"
+#include "pve/reconcile.h"
+#include "tests/unit/unit.h"
+
+#define DISK   "0000:02:00.0"
+#define DISK2  "0000:03:00.0"
+#define CONFIG "/etc/pve/nodes/node1/qemu-server/100.conf"
+
+static const struct pt_limits limits = {
+	.lock_ms = 50, .group_ms = 50, .write_ms = 300, .phase_ms = 2000};
+
+static struct pt_claims *take(struct fake *fake, const char *owner, const char *name)
+{
+	struct pt_handover handover = {
+		.host = fake->host, .lock_fd = -1, .write_ms = 300, .phase_ms = 2000};
+	struct pt_claim *claim = claim_of(fake, owner, name, NULL);
+	struct pt_claims *claims = NULL;
+
+	assert_int_equal(pt_claims_open(&claims, fake->host, PT_CLAIMS_DIR, true, NULL), 0);
+	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
+	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
+	pt_claim_free(claim);
+	return claims;
+}
+
+/* Reconciles, and compares how many claims were returned and how many not. */
+static void reconcile(struct fake *fake, struct pt_claims *claims, size_t returned, size_t failed)
+{
+	struct pt_reconciled reconciled = {0};
+
+	assert_int_equal(pt_reconcile(fake->host, claims, &limits, &reconciled, NULL), 0);
+	assert_int_equal(reconciled.returned, returned);
+	assert_int_equal(reconciled.failed, failed);
+}
+
+static void what_lives_is_left_alone(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims *claims = take(fake, "100", DISK);
+	struct timespec old[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+	char path[160];
+	int lock;
+
+	/* it runs */
+	fake_file(fake, PT_PVE_RUN "/100.pid", "4242\n");
+	process_4242(fake, KVM_OF("100"));
+	reconcile(fake, claims, 0, 0);
+	fake_remove(fake, PT_PVE_RUN "/100.pid");
+	/* Proxmox VE starts or stops it */
+	fake_file(fake, PT_PVE_LOCKS "/lock-100.conf", "");
+	snprintf(path, sizeof(path), "%s" PT_PVE_LOCKS "/lock-100.conf", fake->root);
+	lock = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
+	reconcile(fake, claims, 0, 0);
+	close(lock);
+	/* somebody moves its functions */
+	assert_int_equal(pt_claims_work_lock(claims, "100", pt_now_ms(), &lock, NULL), 0);
+	reconcile(fake, claims, 0, 0);
+	close(lock);
+	/* it comes back at once */
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\nlock: backup\n");
+	reconcile(fake, claims, 0, 0);
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\nlock: suspended\n");
+	fake_file(fake, PT_PVE_RUN "/100.reboot", "");
+	reconcile(fake, claims, 0, 0);
+	assert_driver(fake, DISK, "vfio-pci");
+	/* a mark that nobody took away */
+	snprintf(path, sizeof(path), "%s" PT_PVE_RUN "/100.reboot", fake->root);
+	assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+	reconcile(fake, claims, 1, 0);
+	assert_holds(fake->said, "guest 100 does not run, but still holds devices");
+	assert_driver(fake, DISK, "nvme");
+	reconcile(fake, claims, 0, 0);
+	pt_claims_close(claims);
+}
+
+static void one_that_fails_does_not_stop_the_others(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims *claims = take(fake, "100", DISK);
+
+	pt_claims_close(take(fake, "101", DISK2));
+	fake_fault(fake, "bind-nvme", DISK, "5");
+	fake_file(fake, PT_CLAIMS_DIR "/claims/notes.json", "of somebody");
+	reconcile(fake, claims, 1, 1);
+	assert_holds(fake->said, "guest 100: 1 function not returned: " DISK);
+	assert_driver(fake, DISK2, "nvme");
+	fake_remove(fake, "/fault");
+	reconcile(fake, claims, 1, 0);
+	assert_driver(fake, DISK, "nvme");
+	reconcile(fake, NULL, 0, 0);
+	pt_claims_close(claims);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(what_lives_is_left_alone),
+		MACHINE_TEST(one_that_fails_does_not_stop_the_others),
+	};
+
+	return cmocka_run_group_tests_name("reconcile", tests, NULL, NULL);
+}
