@@ -265,18 +265,48 @@ bool pt_guest_is_template(const struct pt_guest *guest)
 	return pt_streq(pt_guest_get(guest, "template"), "1");
 }
 
-/* Takes over the dropped lines that only the text shows. */
-static void add_dropped_of_file(
-	const struct pt_host *host, const struct pt_guest_query *query, struct pt_guest *guest)
+/* The API's reply must say of the devices what the file says: else it is another guest's, or an old one. */
+static int compare_devices(
+	const struct pt_guest *reply, const struct pt_guest *text, struct pt_err *err)
 {
-	struct pt_guest PT_GUEST *text = NULL;
+	char key[16];
 
-	if (pt_guest_from_file(host, query, &text, NULL) < 0)
-		return;
-	free(guest->dropped);
-	guest->dropped = PT_STEAL(text->dropped);
-	guest->dropped_count = text->dropped_count;
-	text->dropped_count = 0;
+	for (int i = 0; i < PT_HOSTPCI_MAX; i++) {
+		const char *theirs, *ours;
+
+		snprintf(key, sizeof(key), "hostpci%d", i);
+		theirs = pt_guest_get(reply, key);
+		ours = pt_guest_get(text, key);
+		if (!pt_streq(theirs, ours))
+			return pt_err_set(err, -EPROTO,
+				"the API's reply has %s '%s', but the config file of guest %u has "
+				"'%s'; was it just changed, or is it another guest's?",
+				key, theirs ? theirs : "", text->vmid, ours ? ours : "");
+	}
+	return 0;
+}
+
+/* From the API, held against the text of the file where there is one: only that shows dropped lines. */
+static int read_api(const struct pt_host *host, const struct pt_guest_query *query, int budget_ms,
+	struct pt_guest **ret, struct pt_err *err)
+{
+	struct pt_guest PT_GUEST *reply = NULL;
+	struct pt_guest PT_GUEST *text = NULL;
+	int r = pt_guest_from_api(host, query, budget_ms, &reply, err);
+
+	if (r < 0)
+		return r;
+	if (pt_guest_from_file(host, query, &text, NULL) == 0) {
+		r = compare_devices(reply, text, err);
+		if (r < 0)
+			return r;
+		free(reply->dropped);
+		reply->dropped = PT_STEAL(text->dropped);
+		reply->dropped_count = text->dropped_count;
+		text->dropped_count = 0;
+	}
+	*ret = PT_STEAL(reply);
+	return 0;
 }
 
 int pt_guest_read(const struct pt_host *host, const struct pt_guest_query *query,
@@ -287,11 +317,9 @@ int pt_guest_read(const struct pt_host *host, const struct pt_guest_query *query
 
 	if (source == PT_SOURCE_FILE)
 		return pt_guest_from_file(host, query, ret, err);
-	r = pt_guest_from_api(host, query, budget_ms, ret, &api_err);
-	if (r == 0) {
-		add_dropped_of_file(host, query, *ret);
+	r = read_api(host, query, budget_ms, ret, &api_err);
+	if (r == 0)
 		return 0;
-	}
 	if (source == PT_SOURCE_API) {
 		if (err)
 			*err = api_err;

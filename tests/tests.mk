@@ -2,6 +2,7 @@
 # Building and running the tests.
 
 FAKE := $(call objects,$(wildcard tests/fake*.c))
+IDENTITY := $(call objects,tests/identity.c)
 BUILD_LIST := debian/control
 LAB_LIST := tests/lab/packages
 LINT_LIST := tests/lint/packages
@@ -27,7 +28,7 @@ LAB_PROGRAMS := $(BUILD)/lab/apid $(BUILD)/lab/state $(BUILD)/lab/kvm-id.so
 .PHONY: lab-programs
 lab-programs: $(LAB_PROGRAMS)
 
-$(BUILD)/lab/apid: $(call objects,tests/apid/apid.c) $(CORE)
+$(BUILD)/lab/apid: $(call objects,$(wildcard tests/apid/*.c)) $(IDENTITY) $(CORE)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lmicrohttpd -lcrypto
@@ -47,7 +48,7 @@ lab: all lab-programs ## run every scenario on a real kernel under QEMU
 
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test-*.c))
 
-$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(FAKE) $(call objects,$(HOOK)) \
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(FAKE) $(IDENTITY) $(call objects,$(HOOK)) \
 		$(filter-out %/main.o,$(call objects,$(PTCONF))) $(CORE)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)

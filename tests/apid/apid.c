@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * apid --root DIR --token TOKEN --port PORT: answers the part of Proxmox VE's API that we ask, from a
- * folder laid out like /etc/pve, on the loopback address. A request without the token gets a 401 after
- * 3 s, as there. Configs go through the project's own reader, which the conformance cases check.
+ * apid --root DIR --token TOKEN --port PORT [--tls NAMES [--expired] --ca FILE] [--misbehave FILE] [--deaf]:
+ * answers the part of Proxmox VE's API that we ask, from a folder laid out like /etc/pve, on the loopback
+ * address. A request without the token gets a 401 after 3 s, as there. Configs go through the project's own
+ * reader, which the conformance cases check. With --tls it makes itself a certificate for NAMES
+ * ("IP:127.0.0.1") and writes its CA to FILE. The first line of the file of --misbehave says what goes wrong with
+ * the next requests: see misbehave.h; "other" answers with the next guest's config, "http10" in HTTP/1.0.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,13 +18,18 @@
 #include "lib/json.h"
 #include "pve/guest.h"
 #include "pve/mapping.h"
+#include "tests/apid/misbehave.h"
+#include "tests/identity.h"
 
 #define UNAUTHORIZED_DELAY_S 3
 
 struct server {
-	struct pt_host *root; /* the folder laid out like /etc/pve */
-	struct pt_host *host; /* the machine */
-	char *authorization;  /* the header that is asked for */
+	struct pt_host *root;  /* the folder laid out like /etc/pve */
+	struct pt_host *host;  /* the machine */
+	char *authorization;   /* the header that is asked for */
+	const char *misbehave; /* a file, or NULL */
+	bool tls;
+	struct identity identity;
 };
 
 /* An answer: data (a reference) or a status other than 200. */
@@ -235,7 +243,8 @@ static struct answer answer(
 	return refuse(MHD_HTTP_NOT_IMPLEMENTED);
 }
 
-static enum MHD_Result send_answer(struct MHD_Connection *connection, struct answer answer)
+static enum MHD_Result send_answer(
+	struct MHD_Connection *connection, struct answer answer, enum MHD_ResponseFlags flags)
 {
 	struct json_object *json = json_object_new_object();
 	struct MHD_Response *response;
@@ -246,11 +255,28 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, struct ans
 	text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN);
 	response = MHD_create_response_from_buffer(
 		strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
+	MHD_set_response_options(response, flags, MHD_RO_END);
 	MHD_add_response_header(response, "Content-Type", "application/json;charset=UTF-8");
 	result = MHD_queue_response(connection, answer.status, response);
 	MHD_destroy_response(response);
 	json_object_put(json);
 	return result;
+}
+
+/* What is to go wrong now; "" nothing. */
+static void read_wish(const struct server *server, char wish[static 32])
+{
+	PT_FREE char *line = NULL;
+
+	wish[0] = '\0';
+	if (server->misbehave && pt_host_read_line(server->host, server->misbehave, &line) == 0)
+		snprintf(wish, 32, "%s", line);
+}
+
+/* The config of the guest behind the one that is asked for. */
+static struct answer answer_other(const struct server *server, struct MHD_Connection *connection)
+{
+	return guest_config(server, connection, "node1", "101");
 }
 
 static enum MHD_Result handle(void *data, struct MHD_Connection *connection, const char *url,
@@ -260,6 +286,8 @@ static enum MHD_Result handle(void *data, struct MHD_Connection *connection, con
 	const struct server *server = data;
 	const char *authorization =
 		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization");
+	enum MHD_Result result;
+	char wish[32];
 
 	(void)version;
 	(void)upload;
@@ -267,11 +295,17 @@ static enum MHD_Result handle(void *data, struct MHD_Connection *connection, con
 	(void)state;
 	if (!pt_streq(authorization, server->authorization)) {
 		sleep(UNAUTHORIZED_DELAY_S);
-		return send_answer(connection, refuse(MHD_HTTP_UNAUTHORIZED));
+		return send_answer(connection, refuse(MHD_HTTP_UNAUTHORIZED), MHD_RF_NONE);
 	}
 	if (!pt_streq(method, "GET"))
-		return send_answer(connection, refuse(MHD_HTTP_NOT_IMPLEMENTED));
-	return send_answer(connection, answer(server, connection, url));
+		return send_answer(connection, refuse(MHD_HTTP_NOT_IMPLEMENTED), MHD_RF_NONE);
+	read_wish(server, wish);
+	if (misbehave(wish, connection, &result))
+		return result;
+	return send_answer(connection,
+		pt_streq(wish, "other") ? answer_other(server, connection)
+					: answer(server, connection, url),
+		pt_streq(wish, "http10") ? MHD_RF_HTTP_VERSION_1_0_RESPONSE : MHD_RF_NONE);
 }
 
 static int serve(struct server *server, uint16_t port)
@@ -279,9 +313,19 @@ static int serve(struct server *server, uint16_t port)
 	struct sockaddr_in address = {.sin_family = AF_INET,
 		.sin_port = htons(port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	PT_FREE char *key = server->tls ? identity_key_pem(&server->identity) : NULL;
+	PT_FREE char *certificate =
+		server->tls ? identity_certificate_pem(&server->identity) : NULL;
+	const struct MHD_OptionItem tls[] = {
+		{MHD_OPTION_HTTPS_MEM_KEY, 0, key},
+		{MHD_OPTION_HTTPS_MEM_CERT, 0, certificate},
+		{MHD_OPTION_END, 0, NULL},
+	};
 	struct MHD_Daemon *daemon =
-		MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION, 0,
-			NULL, NULL, handle, server, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_END);
+		MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION |
+					 (server->tls ? MHD_USE_TLS : 0),
+			0, NULL, NULL, handle, server, MHD_OPTION_SOCK_ADDR, &address,
+			MHD_OPTION_ARRAY, server->tls ? tls : tls + 2, MHD_OPTION_END);
 
 	if (!daemon) {
 		perror("apid: cannot listen");
@@ -291,35 +335,58 @@ static int serve(struct server *server, uint16_t port)
 		pause();
 }
 
+/* Makes the certificate and writes its CA, which is itself. */
+static bool identify(struct server *server, const char *names, bool expired, const char *ca)
+{
+	PT_FREE char *text = NULL;
+	PT_FCLOSE FILE *out = fopen(ca, "we");
+
+	server->tls = true;
+	server->identity = identity_make(names, expired);
+	text = identity_certificate_pem(&server->identity);
+	return out && fputs(text, out) >= 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"root", required_argument, NULL, 'r'},
 		{"token", required_argument, NULL, 't'},
 		{"port", required_argument, NULL, 'p'},
+		{"tls", required_argument, NULL, 's'},
+		{"expired", no_argument, NULL, 'e'},
+		{"ca", required_argument, NULL, 'c'},
+		{"misbehave", required_argument, NULL, 'm'},
+		{"deaf", no_argument, NULL, 'd'},
 		{0},
 	};
-	const char *root = NULL, *token = NULL;
+	const char *value['z'] = {NULL};
 	struct server server = {0};
 	struct pt_err err;
-	int option, port = 0;
+	int option, port;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'r')
-			root = optarg;
-		else if (option == 't')
-			token = optarg;
-		else if (option == 'p')
-			port = atoi(optarg);
-		else
+		if (option == '?')
 			return 2;
+		value[option] = optarg ? optarg : "";
 	}
-	if (!root || !token || port <= 0 || port > 65535 || optind != argc) {
-		fputs("usage: apid --root DIR --token TOKEN --port PORT\n", stderr);
+	port = value['p'] ? atoi(value['p']) : 0;
+	if (!value['r'] || !value['t'] || port <= 0 || port > 65535 || optind != argc ||
+		!value['s'] != !value['c']) {
+		fputs("usage: apid --root DIR --token TOKEN --port PORT [--tls NAMES --ca FILE "
+		      "[--expired]] [--misbehave FILE] [--deaf]\n",
+			stderr);
 		return 2;
 	}
-	server.authorization = pt_format("PVEAPIToken=%s", token);
-	if (pt_host_open(&server.root, root, NULL, &err) < 0 ||
+	if (value['d'])
+		be_deaf((uint16_t)port);
+	server.misbehave = value['m'];
+	server.authorization = pt_format("PVEAPIToken=%s", value['t']);
+	if (value['s'] && !identify(&server, value['s'], value['e'], value['c'])) {
+		perror(value['c']);
+		return 1;
+	}
+	if (pt_host_open(&server.root, value['r'], NULL, &err) < 0 ||
 		pt_host_open(&server.host, "/", NULL, &err) < 0) {
 		fprintf(stderr, "apid: %s\n", err.text);
 		return 1;

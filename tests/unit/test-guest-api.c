@@ -12,6 +12,7 @@
 
 #include "pve/guest.h"
 #include "pve/paths.h"
+#include "tests/identity.h"
 #include "tests/unit/unit.h"
 
 #define TOKEN "ptconf@pve!node1=6d1f2a1e-0000-0000-0000-000000000000"
@@ -273,44 +274,14 @@ static void a_conf_of_somebody_else_is_not_used(void **state)
 
 /* --- TLS: a server with a certificate of its own, made here --- */
 
-struct identity {
-	EVP_PKEY *key;
-	X509 *certificate;
-};
-
-/* A self-signed certificate for the names, as "IP:127.0.0.1"; written to path as its own CA. */
+/* Written to path as its own CA. */
 static struct identity make_identity(struct fake *fake, const char *path, const char *names)
 {
-	struct identity identity = {EVP_EC_gen("P-256"), X509_new()};
-	X509_NAME *name = X509_get_subject_name(identity.certificate);
-	X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names);
-	PT_FREE char *full = pt_format("%s%s", fake->root, path);
-	FILE *out;
+	struct identity identity = identity_make(names, pt_streq(path, "/ca/old.pem"));
+	PT_FREE char *pem = identity_certificate_pem(&identity);
 
-	assert_non_null(identity.key);
-	assert_non_null(extension);
-	X509_set_version(identity.certificate, 2);
-	ASN1_INTEGER_set(X509_get_serialNumber(identity.certificate), (long)time(NULL));
-	X509_gmtime_adj(X509_getm_notBefore(identity.certificate), -3600);
-	X509_gmtime_adj(X509_getm_notAfter(identity.certificate), 3600);
-	X509_NAME_add_entry_by_txt(
-		name, "CN", MBSTRING_ASC, (const unsigned char *)path, -1, -1, 0);
-	X509_set_issuer_name(identity.certificate, name);
-	X509_set_pubkey(identity.certificate, identity.key);
-	X509_add_ext(identity.certificate, extension, -1);
-	X509_EXTENSION_free(extension);
-	assert_true(X509_sign(identity.certificate, identity.key, EVP_sha256()) > 0);
-	fake_file(fake, path, "");
-	out = fopen(full, "we");
-	assert_true(PEM_write_X509(out, identity.certificate));
-	fclose(out);
+	fake_file(fake, path, pem);
 	return identity;
-}
-
-static void free_identity(struct identity *identity)
-{
-	EVP_PKEY_free(identity->key);
-	X509_free(identity->certificate);
 }
 
 static void serve_tls(const struct identity *identity, int listener)
@@ -357,6 +328,7 @@ static void https_is_verified(void **state)
 	struct fake *fake = *state;
 	struct identity good = make_identity(fake, "/ca/good.pem", "IP:127.0.0.1");
 	struct identity other = make_identity(fake, "/ca/other.pem", "IP:127.0.0.1");
+	struct identity old = make_identity(fake, "/ca/old.pem", "IP:127.0.0.1");
 	struct identity name = make_identity(fake, "/ca/name.pem", "DNS:pve.example.org");
 	struct pt_guest *guest = NULL;
 	struct pt_err err = {0};
@@ -370,10 +342,14 @@ static void https_is_verified(void **state)
 	assert_true(ask_tls(fake, &name, "/ca/name.pem", &guest, &err) < 0);
 	assert_holds(err.text, "127.0.0.1");
 	assert_holds(err.text, "certificate");
+	assert_true(ask_tls(fake, &old, "/ca/old.pem", &guest, &err) < 0);
+	assert_holds(err.text, "certificate");
+	assert_holds(err.text, "expired");
 	assert_null(guest);
-	free_identity(&good);
-	free_identity(&other);
-	free_identity(&name);
+	identity_free(&good);
+	identity_free(&old);
+	identity_free(&other);
+	identity_free(&name);
 }
 
 static void dropped_lines_come_from_the_text(void **state)
@@ -397,6 +373,44 @@ static void dropped_lines_come_from_the_text(void **state)
 	pt_guest_free(guest);
 }
 
+/* What the reply says of the devices must be what the file says. */
+static void another_guests_config_does_not_count(void **state)
+{
+	static const char reply[] =
+		OK_HEAD "{\"data\":{\"digest\":\"x\",\"hostpci0\":\"03:00.0\"}}";
+	struct pt_guest_query query = {.vmid = 100, .node = "node1", .view = PT_VIEW_CURRENT};
+	struct fake *fake = *state;
+
+	for (int i = 0; i < 2; i++) {
+		struct pt_guest *guest = NULL;
+		struct pt_err err = {0};
+		struct server server;
+		char conf[256];
+
+		serve(&server, reply, sizeof(reply) - 1);
+		snprintf(conf, sizeof(conf), "token=" TOKEN "\nurl=http://127.0.0.1:%u\n",
+			server.port);
+		write_conf(fake, conf, 0600);
+		fake_file(fake, "/etc/pve/nodes/node1/qemu-server/100.conf", "hostpci0: 02:00.0\n");
+		if (i == 0) {
+			assert_int_equal(pt_guest_read(fake->host, &query, PT_SOURCE_AUTO, 600,
+						 &guest, NULL),
+				0);
+			assert_holds(fake->said,
+				"the API's reply has hostpci0 '03:00.0', but the config file of "
+				"guest 100 has '02:00.0'");
+			assert_string_equal(pt_guest_get(guest, "hostpci0"), "02:00.0");
+		} else {
+			assert_int_equal(
+				pt_guest_read(fake->host, &query, PT_SOURCE_API, 600, &guest, &err),
+				-EPROTO);
+			assert_holds(err.text, "or is it another guest's?");
+		}
+		end(&server);
+		pt_guest_free(guest);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -408,6 +422,7 @@ int main(void)
 		MACHINE_TEST(a_conf_of_somebody_else_is_not_used),
 		MACHINE_TEST(https_is_verified),
 		MACHINE_TEST(dropped_lines_come_from_the_text),
+		MACHINE_TEST(another_guests_config_does_not_count),
 	};
 
 	return cmocka_run_group_tests_name("guest-api", tests, NULL, NULL);
