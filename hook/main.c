@@ -18,9 +18,11 @@
  * The node that the guest's config lies under: on an incoming migration its source. Source: qemu-server,
  * QemuServer.pm, vm_start_nolock. The one variable of the environment that is read.
  */
+static const char *migrated_from;
+
 static void find_config(struct pt_run *run, const struct pt_log *log)
 {
-	const char *source = getenv("PVE_MIGRATED_FROM");
+	const char *source = migrated_from;
 	char path[128];
 
 	memcpy(run->config_node, run->node, sizeof(run->node));
@@ -78,6 +80,8 @@ int main(int argc, char **argv)
 		.prepare = prepare, .clean_up = clean_up, .deadline_ms = DEADLINE_MS};
 	struct pt_err err = {0};
 
+	/* the start-up routine empties the environment */
+	migrated_from = getenv("PVE_MIGRATED_FROM");
 	if (pt_startup(&err) < 0) {
 		/* our own trouble: no reason for a guest not to start */
 		fprintf(stderr, "pve-pthook: %s; nothing is moved or returned\n", err.text);

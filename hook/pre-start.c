@@ -9,6 +9,8 @@
 #include "pve/runstate.h"
 
 #define WAIT_POLL_NS 100000000L
+#define TRIES	     8
+#define AGAIN	     (-EAGAIN) /* not an exit code: the facts have changed meanwhile */
 
 #define LOG(run, level, ...) pt_log(pt_host_log((run)->host), level, __VA_ARGS__)
 
@@ -98,18 +100,23 @@ static int lock_claim(struct start *start)
 		start->claims, owner, pt_now_ms() + run->wait_ms, &start->lock, &start->err);
 }
 
-static int open_claims(struct start *start)
+/* The claim of an earlier start, if there is one. */
+static int load_claim(struct start *start)
 {
 	char owner[PT_OWNER_TEXT];
-	const struct pt_run *run = start->run;
-	int r = pt_claims_open(&start->claims, run->host, PT_CLAIMS_DIR, true, &start->err);
+	int r = pt_claims_load(
+		start->claims, pt_owner_name(start->run->vmid, owner), &start->claim, &start->err);
+
+	return r == -ENOENT ? 0 : r;
+}
+
+static int open_claims(struct start *start)
+{
+	int r = pt_claims_open(&start->claims, start->run->host, PT_CLAIMS_DIR, true, &start->err);
 
 	if (r == 0)
 		r = lock_claim(start);
-	if (r == 0)
-		r = pt_claims_load(
-			start->claims, pt_owner_name(run->vmid, owner), &start->claim, &start->err);
-	return r == -ENOENT ? 0 : r;
+	return r < 0 ? r : load_claim(start);
 }
 
 static int gather(struct start *start)
@@ -312,7 +319,7 @@ static int give_up(struct start *start)
 	return refuse(start);
 }
 
-/* Writes the claim, moves the functions, writes the claim. */
+/* Writes the claim, moves the functions, writes the claim. The exit code, or AGAIN. */
 static int take(struct start *start)
 {
 	const struct pt_run *run = start->run;
@@ -324,9 +331,8 @@ static int take(struct start *start)
 	int r = pt_claims_record(start->claims, run->host, start->claim, &start->err);
 
 	if (r == -EBUSY)
-		pt_err_wrap(&start->err, "another guest's claim could not be returned ('pve-ptconf "
-					 "claims' shows why)");
-	if (r == -EBUSY || r == -ETIME)
+		return AGAIN;
+	if (r == -ETIME)
 		return refuse(start);
 	if (r < 0)
 		return go_on_without_us(start);
@@ -339,7 +345,7 @@ static int take(struct start *start)
 	return 0;
 }
 
-/* Judges, and takes when nothing speaks against it. The exit code. */
+/* Judges, and takes when nothing speaks against it. The exit code, or AGAIN. */
 static int judge_and_take(struct start *start)
 {
 	const struct pt_run *run = start->run;
@@ -369,6 +375,30 @@ static int judge_and_take(struct start *start)
 		return refuse(start); /* Proxmox VE could not go on either */
 	r = make_claim(start);
 	return r < 0 ? go_on_without_us(start) : take(start);
+}
+
+/*
+ * Waits for what others give back, judges and takes. Another guest's start may have claimed a function since
+ * the facts were gathered: then they are gathered anew, and another alternative may be left.
+ */
+static int settle(struct start *start)
+{
+	for (int tries = 0; tries < TRIES; tries++) {
+		int result;
+
+		if (wait_for_returns(start) < 0 || return_stale_claims(start) < 0)
+			return go_on_without_us(start);
+		pt_findings_clear(&start->findings);
+		result = judge_and_take(start);
+		if (result != AGAIN)
+			return result;
+		pt_claim_free_p(&start->claim);
+		if (load_claim(start) < 0 || gather(start) < 0)
+			return go_on_without_us(start);
+	}
+	pt_err_wrap(&start->err, "another guest's claim could not be returned ('pve-ptconf claims' "
+				 "shows why)");
+	return refuse(start);
 }
 
 int pt_phase_pre_start(const struct pt_run *run)
@@ -411,7 +441,5 @@ int pt_phase_pre_start(const struct pt_run *run)
 	}
 	if (pt_guest_is_template(start.guest))
 		return 0;
-	if (wait_for_returns(&start) < 0 || return_stale_claims(&start) < 0)
-		return go_on_without_us(&start);
-	return judge_and_take(&start);
+	return settle(&start);
 }

@@ -24,7 +24,7 @@ $(BUILD)/conformance: $(call objects,$(wildcard tests/conformance/*.c)) $(FAKE) 
 conformance: $(BUILD)/conformance ## compare with what PVE's own code answered
 	$(Q)$(BUILD)/conformance tests/conformance/data
 
-LAB_PROGRAMS := $(BUILD)/lab/apid $(BUILD)/lab/state $(BUILD)/lab/kvm-id.so
+LAB_PROGRAMS := $(addprefix $(BUILD)/lab/,apid state hold pthook-fault kvm-id.so)
 .PHONY: lab-programs
 lab-programs: $(LAB_PROGRAMS)
 
@@ -33,10 +33,16 @@ $(BUILD)/lab/apid: $(call objects,$(wildcard tests/apid/*.c)) $(IDENTITY) $(CORE
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lmicrohttpd -lcrypto
 
-$(BUILD)/lab/state: tests/lab/state.c
+# small ones that share nothing with the project
+$(BUILD)/lab/state $(BUILD)/lab/hold: $(BUILD)/lab/%: tests/lab/%.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu17 -O2 -Wall -Wextra -static -o $@ $<
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -static -o $@ $<
+
+$(BUILD)/lab/pthook-fault: $(call objects,tests/lab/hook-fault.c hook/main.c $(HOOK)) $(CORE)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=pt_phase_pre_start,--wrap=pt_supervise -o $@ $^ $(LIBS)
 
 $(BUILD)/lab/kvm-id.so: tests/lab/kvm-id.c
 	$(call say,CC,$<)
