@@ -33,7 +33,8 @@ int main(int argc, char **argv)
 		if (n < 0)
 			continue;
 		target[n] = '\0';
-		if (strstr(target, "vfio") && syscall(SYS_pidfd_getfd, pidfd, atoi(entry->d_name), 0) >= 0)
+		if (strstr(target, "vfio") &&
+			syscall(SYS_pidfd_getfd, pidfd, atoi(entry->d_name), 0) >= 0)
 			held++;
 	}
 	close(pidfd);
