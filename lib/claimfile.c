@@ -313,7 +313,7 @@ static int for_each_shared(
 		if (pt_streq(owners.name[i], sharing->claim->owner))
 			continue;
 		/* gone meanwhile, or damaged: one bad file must not stop every other owner */
-		if (pt_claims_load(claims, owners.name[i], &other, NULL) < 0)
+		if (pt_claims_load(claims, owners.name[i], &other, NULL) < 0 || !other)
 			continue;
 		sharing->other = other;
 		r = visit_shared(sharing, visit);
