@@ -232,8 +232,12 @@ static bool mdev_available(const struct vm *vm, const struct pt_assignment *assi
 static int claim_one(struct fake *fake, struct pt_claim *claim, const struct pt_bdf *bdf)
 {
 	struct pt_claim_function *function = pt_claim_add(claim, bdf, "hostpci");
+	int r = function ? pt_origin_read(fake->host, bdf, &function->origin, NULL) : -ENOMEM;
 
-	return function ? pt_origin_read(fake->host, bdf, &function->origin, NULL) : -ENOMEM;
+	/* PVE leaves the VFs of a PF to its driver, and the tree that it answered for has no such driver */
+	if (r == 0)
+		function->origin.vfs = -1;
+	return r;
 }
 
 /* Moves what one function needs with our own handover; false where PVE dies. */
