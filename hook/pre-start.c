@@ -5,6 +5,7 @@
 
 #include "hook/phases.h"
 #include "pve/paths.h"
+#include "pve/reconcile.h"
 #include "pve/rules.h"
 #include "pve/runstate.h"
 
@@ -172,6 +173,21 @@ static int return_old_claim(struct start *start)
 	if (r < 0)
 		pt_err_wrap(&start->err, "devices of an earlier start cannot be returned");
 	return r;
+}
+
+/*
+ * What nobody came back for goes home before anything is taken. Nothing is waited for: what a process still
+ * holds may have nothing to do with this guest; if it has, it is returned with patience below.
+ */
+static void reconcile(const struct start *start)
+{
+	struct pt_limits limits = start->run->limits;
+	struct pt_reconciled reconciled;
+	struct pt_err err = {0};
+
+	limits.group_ms = 0;
+	if (pt_reconcile(start->run->host, start->claims, &limits, &reconciled, &err) < 0)
+		LOG(start->run, PT_LOG_WARNING, "%s", err.text);
 }
 
 /* The first claim of a guest of which nothing is alive, behind after; 0: there is none. */
@@ -426,8 +442,10 @@ int pt_phase_pre_start(const struct pt_run *run)
 	if (r == -EWOULDBLOCK)
 		return refuse(
 			&start); /* its devices are on their way: Proxmox VE must not meet them */
-	if (r == 0)
+	if (r == 0) {
+		reconcile(&start);
 		r = gather(&start);
+	}
 	if (r == -ETIME)
 		return refuse(
 			&start); /* a driver hangs on a device: Proxmox VE would hang with it */

@@ -30,7 +30,7 @@ static void device_link(struct fake *fake, const char *addr, const char *name, c
 
 static void add_driver(struct fake *fake, const char *name)
 {
-	static const char *const files[] = {"bind", "unbind", "new_id"};
+	static const char *const files[] = {"bind", "unbind", "new_id", "remove_id"};
 
 	for (size_t i = 0; i < PT_ARRAY_SIZE(files); i++) {
 		PT_FREE char *path = pt_format("/sys/bus/pci/drivers/%s/%s", name, files[i]);
@@ -162,6 +162,7 @@ static void add_function(struct fake *fake, struct json_object *function)
 		device_file(fake, addr, "irq", "16");
 	else if (value)
 		device_file(fake, addr, "irq", json_object_get_string(value));
+	device_file(fake, addr, "remove", "");
 	device_file(fake, addr, "driver_override",
 		text_of(function, "override") ? text_of(function, "override") : "(null)");
 	if (driver)
@@ -202,6 +203,8 @@ void fake_tree(struct fake *fake, struct json_object *tree)
 	if (!text_of(tree, "no_pci_bus")) {
 		fake_dir(fake, "/sys/bus/pci/devices");
 		fake_dir(fake, "/sys/bus/pci/drivers");
+		fake_file(fake, "/sys/bus/pci/drivers_probe", "");
+		fake_file(fake, "/sys/bus/pci/rescan", "");
 	}
 	fake_dir(fake, "/sys/class/iommu");
 	if (!json_object_object_get_ex(tree, "iommu", &value))

@@ -24,7 +24,7 @@ $(BUILD)/conformance: $(call objects,$(wildcard tests/conformance/*.c)) $(FAKE) 
 conformance: $(BUILD)/conformance ## compare with what PVE's own code answered
 	$(Q)$(BUILD)/conformance tests/conformance/data
 
-LAB_PROGRAMS := $(addprefix $(BUILD)/lab/,apid state hold pthook-fault kvm-id.so)
+LAB_PROGRAMS := $(addprefix $(BUILD)/lab/,apid state hold kill-at model pthook-fault kvm-id.so)
 .PHONY: lab-programs
 lab-programs: $(LAB_PROGRAMS)
 
@@ -33,8 +33,13 @@ $(BUILD)/lab/apid: $(call objects,$(wildcard tests/apid/*.c)) $(IDENTITY) $(CORE
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lmicrohttpd -lcrypto
 
+$(BUILD)/lab/model: $(call objects,tests/model/model.c) $(FAKE) $(CORE)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
 # small ones that share nothing with the project
-$(BUILD)/lab/state $(BUILD)/lab/hold: $(BUILD)/lab/%: tests/lab/%.c
+$(addprefix $(BUILD)/lab/,state hold kill-at): $(BUILD)/lab/%: tests/lab/%.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -static -o $@ $<
@@ -51,6 +56,10 @@ $(BUILD)/lab/kvm-id.so: tests/lab/kvm-id.c
 
 lab: all lab-programs ## run every scenario on a real kernel under QEMU
 	$(Q)tests/lab/run
+
+# SEEDS="1 2 3" repeats what another run printed
+lab-model: all lab-programs ## the unit tests' made kernel against the real one, 200 steps each from three seeds
+	$(Q)LAB_SEEDS="$(SEEDS)" tests/lab/run --show tests/model/scenario
 
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test-*.c))
 

@@ -6,7 +6,8 @@
 #include "pve/paths.h"
 #include "pve/ptconf/ptconf.h"
 
-#define API_MS	   10000
+/* Proxmox VE answers a token that it does not accept only after 3 s */
+#define API_MS	   5000
 #define CONFIG_MAX (512U * 1024)
 
 /* A file of the caller's, not of the host that is looked at. */
