@@ -11,7 +11,7 @@
 
 #define WAIT_POLL_NS 100000000L
 #define TRIES	     8
-#define AGAIN	     (-EAGAIN) /* not an exit code: the facts have changed meanwhile */
+#define AGAIN	     (-EWOULDBLOCK) /* not an exit code: the facts have changed meanwhile */
 
 #define LOG(run, level, ...) pt_log(pt_host_log((run)->host), level, __VA_ARGS__)
 
@@ -204,23 +204,29 @@ static unsigned int next_stale(const struct start *start, unsigned int after)
 	return next;
 }
 
-/* Claims in the way that nobody lives on are returned first: what they record is where it belongs. */
-static int return_stale_claims(struct start *start)
+/*
+ * Claims in the way that nobody lives on are returned first: what they record is where it belongs. AGAIN: a guest
+ * came alive. Another error: what cannot be returned cannot be taken. Then, too, *ret_any says whether the facts
+ * are to be gathered anew.
+ */
+static int return_stale_claims(struct start *start, bool *ret_any)
 {
 	const struct pt_run *run = start->run;
-	bool any = false;
+	int r = 0;
 
-	for (unsigned int vmid = next_stale(start, 0); vmid; vmid = next_stale(start, vmid)) {
-		struct pt_err err = {0};
-
+	for (unsigned int vmid = next_stale(start, 0); r == 0 && vmid;
+		vmid = next_stale(start, vmid)) {
 		LOG(run, PT_LOG_INFO,
 			"guest %u does not run, but still holds devices; they are returned", vmid);
-		any = true;
-		if (pt_release_stale(run->host, start->claims, vmid, &run->limits, &err) < 0)
-			LOG(run, PT_LOG_ERROR, "%s; 'pve-ptconf release %u' tries again", err.text,
-				vmid);
+		*ret_any = true;
+		r = pt_release_stale(run->host, start->claims, vmid, &run->limits, &start->err);
+		if (r < 0 && r != AGAIN)
+			pt_err_wrap(&start->err,
+				"guest %u does not run, but its devices cannot be returned, which "
+				"'pve-ptconf release %u' tries again",
+				vmid, vmid);
 	}
-	return any ? gather(start) : 0;
+	return r;
 }
 
 /* Functions that another guest is giving back right now are waited for. */
@@ -400,9 +406,15 @@ static int judge_and_take(struct start *start)
 static int settle(struct start *start)
 {
 	for (int tries = 0; tries < TRIES; tries++) {
+		bool returned = false;
 		int result;
 
-		if (wait_for_returns(start) < 0 || return_stale_claims(start) < 0)
+		if (wait_for_returns(start) < 0)
+			return go_on_without_us(start);
+		result = return_stale_claims(start, &returned);
+		if (result < 0 && result != AGAIN)
+			return refuse(start);
+		if (returned && gather(start) < 0)
 			return go_on_without_us(start);
 		pt_findings_clear(&start->findings);
 		result = judge_and_take(start);

@@ -25,7 +25,7 @@ static int read_at(int root, const char *path, char *text, size_t size)
 /* What fake_fault asked for: 1 when the write is dealt with, its result in ret. */
 static int apply_fault(int root, const char *op, const char *bdf, int *ret)
 {
-	char path[128], what[32];
+	char path[256], what[32];
 
 	snprintf(path, sizeof(path), "fault/%s-%s", op, bdf);
 	if (read_at(root, path, what, sizeof(what)) < 0)
@@ -176,7 +176,8 @@ static void attach(int root, const char *bdf)
 }
 
 /* Calls visit with every entry of a folder that looks like a function. */
-static void for_each_function(int root, const char *folder, void (*visit)(int root, const char *bdf))
+static void for_each_function(
+	int root, const char *folder, void (*visit)(int root, const char *bdf))
 {
 	int fd = openat(root, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	PT_CLOSEDIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -264,14 +265,14 @@ static int remove_function(int root, const char *bdf)
 
 static void find_again(int root, const char *bdf)
 {
-	char from[160], to[160], group[256];
+	char from[320], to[320], group[256];
 
 	snprintf(from, sizeof(from), "fake-removed/%s", bdf);
 	snprintf(to, sizeof(to), "sys/bus/pci/devices/%s", bdf);
 	renameat(root, from, root, to);
 	snprintf(from, sizeof(from), "/sys/bus/pci/devices/%s", bdf);
-	if (group_link(root, "sys/bus/pci/devices", bdf, group))
-		symlinkat(from, root, group);
+	if (group_link(root, "sys/bus/pci/devices", bdf, group) && symlinkat(from, root, group) < 0)
+		abort();
 	write_attr(root, bdf, "driver_override", "(null)");
 	attach(root, bdf);
 }
@@ -369,7 +370,7 @@ static void journal(int root, const char *op, const char *bdf)
 /* "done-hang": the driver link has changed, and probe or remove hangs. */
 static int hang_after(int root, const char *op, const char *bdf, int result)
 {
-	char path[160], what[32];
+	char path[256], what[32];
 
 	snprintf(path, sizeof(path), "fault/%s-%s", op, bdf);
 	if (read_at(root, path, what, sizeof(what)) == 0 && pt_streq(what, "done-hang"))

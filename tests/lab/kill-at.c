@@ -39,9 +39,9 @@ static void drop(pid_t pid)
 
 static bool changes_something(pid_t pid)
 {
-	static const long calls[] = {SYS_write, SYS_renameat, SYS_renameat2, SYS_rename, SYS_unlinkat,
-		SYS_unlink, SYS_fsync, SYS_flock, SYS_mkdirat, SYS_mkdir, SYS_clone, SYS_fork,
-		SYS_vfork, SYS_exit_group};
+	static const long calls[] = {SYS_write, SYS_renameat, SYS_renameat2, SYS_rename,
+		SYS_unlinkat, SYS_unlink, SYS_fsync, SYS_flock, SYS_mkdirat, SYS_mkdir, SYS_clone,
+		SYS_fork, SYS_vfork, SYS_exit_group};
 	struct __ptrace_syscall_info info = {0};
 
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, (void *)sizeof(info), &info) < 0 ||

@@ -57,6 +57,16 @@ static void damaged_files_are_told(void **state)
 	/* one bad file does not stop the other owners */
 	assert_int_equal(pt_claims_record(claims, fake->host, claim, &err), 0);
 	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
+	fake_file(fake, "/run/pt/claims/100.json",
+		"{\"version\":2,\"owner\":\"100\",\"state\":\"taken\",\"since\":1,\"functions\":[{"
+		"\"function\":\"0000:02:00.0\",\"pf\":null,\"label\":null,\"error\":null,"
+		"\"companion\":false,\"spare\":false,\"error_since\":0}]}");
+	assert_int_equal(pt_claims_load(claims, "100", &again, &err), -EINVAL);
+	assert_holds(err.text, "functions[0]: \"origin\" is missing");
+	fake_remove(fake, "/run/pt/claims/100.json");
+	fake_dir(fake, "/run/pt/claims/100.json");
+	assert_int_equal(pt_claims_load(claims, "100", &again, &err), -EISDIR);
+	assert_string_equal(err.text, "claim of 100: Is a directory");
 	fake_remove(fake, "/run/pt/claims/100.json");
 	fake_link(fake, "/run/pt/claims/102.json", "101.json");
 	assert_int_equal(pt_claims_load(claims, "102", &again, &err), -EINVAL);

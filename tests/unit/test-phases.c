@@ -178,6 +178,61 @@ static void a_dead_guests_claim_is_returned_first(void **state)
 	assert_driver(fake, DISK, "nvme");
 }
 
+/* What another guest left behind and nobody can return is not taken from under its record. */
+static void a_dead_guests_claim_that_stays_is_in_the_way(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_run other = run_of(fake);
+
+	other.vmid = 101;
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/101.conf", "hostpci0: 02:00.0\n");
+	assert_int_equal(pt_phase_find("pre-start")(&other), 0);
+	fake_fault(fake, "bind-nvme", DISK, "5");
+	/* in the way of one, */
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	assert_int_equal(phase(fake, "pre-start"), 1);
+	assert_holds(fake->said,
+		"start refused: guest 101 does not run, but its devices cannot be returned, which "
+		"'pve-ptconf release 101' tries again: 1 function not returned: " DISK
+		": bind to nvme: Input/output error");
+	assert_false(has(fake, CLAIM));
+	/* but not of another */
+	fake_file(fake, CONFIG, "hostpci0: 03:00.0\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_holds(fake->said, "error: guest 101: 1 function not returned");
+	assert_driver(fake, "0000:03:00.0", "vfio-pci");
+	/* and it goes home with the next start of anybody */
+	fake_remove(fake, "/fault");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_driver(fake, DISK, "nvme");
+	assert_false(has(fake, PT_CLAIMS_DIR "/claims/101.json"));
+	assert_int_equal(phase(fake, "post-stop"), 0);
+}
+
+static void a_claim_that_cannot_be_written_moves_nothing(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	fake_dir(fake, PT_CLAIMS_DIR "/work/100.json");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_holds(fake->said, "pve-pthook: write the claim of 100: Is a directory; the start "
+				 "goes on, but no device is moved");
+	assert_driver(fake, DISK, "nvme");
+	fake_remove(fake, PT_CLAIMS_DIR "/work/100.json");
+	/* nor is one that cannot be read passed over */
+	fake_file(fake, CLAIM, "{}");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_holds(fake->said, "pve-pthook: claim of 100 is damaged");
+	assert_driver(fake, DISK, "nvme");
+	assert_int_equal(phase(fake, "post-start"), 1);
+	assert_holds(fake->said, "error: claim of 100 is damaged");
+	assert_int_equal(phase(fake, "post-stop"), 1);
+	assert_holds(fake->said,
+		"claim of 100 is damaged (bind its devices by hand, then remove " CLAIM "): ");
+	assert_holds(fake->said, "'pve-ptconf release 100' tries again");
+}
+
 static void break_glass(void **state)
 {
 	struct fake *fake = *state;
@@ -382,6 +437,8 @@ int main(void)
 		MACHINE_TEST(own_troubles_do_not_stop_the_start),
 		MACHINE_TEST(a_leftover_does_not_stop_a_guest_without_devices),
 		MACHINE_TEST(a_dead_guests_claim_is_returned_first),
+		MACHINE_TEST(a_dead_guests_claim_that_stays_is_in_the_way),
+		MACHINE_TEST(a_claim_that_cannot_be_written_moves_nothing),
 		MACHINE_TEST(break_glass),
 		MACHINE_TEST(a_failed_start_is_tried_again),
 		MACHINE_TEST(waits_for_another_mover),

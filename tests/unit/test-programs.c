@@ -126,6 +126,65 @@ static void a_config_of_ones_own(void **state)
 	assert_holds(ran.said, "[device-missing]");
 }
 
+static void what_cannot_be_read_or_written_is_told(void **state)
+{
+	struct fake *fake = *state;
+	char *big = calloc(600 * 1024 + 1, 1);
+	char path[128];
+	struct ran ran;
+
+	assert_non_null(big);
+	memset(big, '#', 600 * 1024);
+	fake_file(fake, "/planned.conf", big);
+	free(big);
+	snprintf(path, sizeof(path), "%s/planned.conf", fake->root);
+	PTCONF(&ran, "check", "100", "--root", fake->root, "--config", path);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "planned.conf: larger than any guest's config");
+	PTCONF(&ran, "check", "100", "--root", fake->root, "--config", fake->root);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, ": Input/output error");
+	fake_dir(fake, CONFIG);
+	PTCONF(&ran, "check", "100", "--root", fake->root);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "guest 100: " CONFIG ": Is a directory");
+	PTCONF(&ran, "list", "--root", "/no/such/folder");
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "pve-ptconf: /no/such/folder: No such file or directory");
+	/* a group that cannot be looked into */
+	fake_remove(fake, CONFIG);
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	fake_remove(fake, "/sys/kernel/iommu_groups/2/devices");
+	fake_file(fake, "/sys/kernel/iommu_groups/2/devices", "");
+	PTCONF(&ran, "check", "100", "--root", fake->root);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "0000:02:00.0: members of IOMMU group 2: Not a directory");
+}
+
+static void a_full_disk_is_told(void **state)
+{
+	struct fake *fake = *state;
+	static const char *const format[] = {"text", "json"};
+	char path[PATH_MAX];
+
+	path_of("pve-ptconf", path);
+	for (size_t i = 0; i < PT_ARRAY_SIZE(format); i++) {
+		int status;
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			dup2(open("/dev/full", O_WRONLY | O_CLOEXEC), STDOUT_FILENO);
+			dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
+			execl(path, path, "list", "--root", fake->root, "--output-format",
+				format[i], NULL);
+			_exit(99);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 3);
+	}
+}
+
 static void show_says_why(void **state)
 {
 	struct fake *fake = *state;
@@ -306,6 +365,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(check_tells_and_exits),
 		MACHINE_TEST(a_config_of_ones_own),
+		MACHINE_TEST(what_cannot_be_read_or_written_is_told),
+		MACHINE_TEST(a_full_disk_is_told),
 		MACHINE_TEST(show_says_why),
 		MACHINE_TEST(list_goes_by_group),
 		MACHINE_TEST(claims_are_listed),
