@@ -8,6 +8,7 @@
 #include "host.h"
 
 #define SMALL_FILE 4096
+#define OPEN_TRIES 10000
 
 struct pt_host {
 	int root;
@@ -87,8 +88,12 @@ int pt_host_openat(const struct pt_host *host, const char *path, int flags)
 		.flags = (unsigned long long)flags | O_CLOEXEC,
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
-	long fd = syscall(SYS_openat2, host->root, path, &how, sizeof(how));
+	long fd = -1;
 
+	errno = EAGAIN;
+	/* it gives up on a ".." of a link while anything on the system is renamed: openat2(2) */
+	for (int tries = 0; fd < 0 && errno == EAGAIN && tries < OPEN_TRIES; tries++)
+		fd = syscall(SYS_openat2, host->root, path, &how, sizeof(how));
 	return fd < 0 ? -errno : (int)fd;
 }
 
@@ -173,6 +178,32 @@ int pt_host_read_line_guarded(
 	text[strcspn(text, "\n")] = '\0';
 	*ret = text;
 	return 0;
+}
+
+struct open_work {
+	const struct pt_host *host;
+	const char *path;
+	int flags;
+};
+
+static int open_in_child(void *data, int out)
+{
+	const struct open_work *work = data;
+	int fd = pt_host_openat(work->host, work->path, work->flags);
+
+	(void)out;
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 ? fd : 0;
+}
+
+int pt_host_try_open(const struct pt_host *host, const char *path, int flags, long long deadline_ms)
+{
+	struct open_work work = {host, path, flags};
+	struct pt_child child;
+	int r = pt_child_start(&child, open_in_child, &work, &host->root, 1, false, NULL);
+
+	return r < 0 ? r : pt_child_wait(&child, deadline_ms);
 }
 
 int pt_host_link(const struct pt_host *host, const char *path, char **ret)

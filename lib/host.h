@@ -51,6 +51,13 @@ int pt_host_read_line(const struct pt_host *host, const char *path, char **ret);
 int pt_host_read_line_guarded(
 	const struct pt_host *host, const char *path, long long deadline_ms, char **ret);
 
+/*
+ * Whether path could be opened with these flags, for devices that may hang: opened in a child and closed again.
+ * 0 or a negative errno, -ETIME at the deadline.
+ */
+int pt_host_try_open(
+	const struct pt_host *host, const char *path, int flags, long long deadline_ms);
+
 /* The last component of a link's target, as in ".../driver" -> "nvme". The caller frees. */
 int pt_host_link_name(const struct pt_host *host, const char *path, char **ret);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "tests/unit/unit.h"
 
@@ -19,6 +21,38 @@ static void cannot_leave_the_root(void **state)
 	assert_string_equal(text, "inside");
 	pt_free_char(&text);
 	assert_int_equal(pt_host_read_line(fake->host, "/../../../../etc/passwd", &text), -ENOENT);
+}
+
+/* The kernel gives up on a ".." while anything on the system is renamed; that is no reason to fail. */
+static void renames_elsewhere_do_not_disturb(void **state)
+{
+	struct fake *fake = *state;
+	char from[96], to[96];
+	pid_t pid;
+
+	fake_file(fake, "/here/file", "text\n");
+	fake_dir(fake, "/there/deep");
+	fake_link(fake, "/there/deep/link", "../../here/../here/../here/../here/file");
+	fake_file(fake, "/other", "");
+	snprintf(from, sizeof(from), "%s/other", fake->root);
+	snprintf(to, sizeof(to), "%s/another", fake->root);
+	pid = fork();
+	if (pid == 0) {
+		for (;;) {
+			rename(from, to);
+			rename(to, from);
+		}
+	}
+	for (int i = 0; i < 20000; i++) {
+		PT_CLOSE int fd = pt_host_openat(fake->host, "/there/deep/link", O_RDONLY);
+
+		if (fd < 0) {
+			kill(pid, SIGKILL);
+			fail_msg("opening failed: %s", strerror(-fd));
+		}
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 }
 
 static void reads_within_the_cap(void **state)
@@ -175,6 +209,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(cannot_leave_the_root),
+		MACHINE_TEST(renames_elsewhere_do_not_disturb),
 		MACHINE_TEST(reads_within_the_cap),
 		MACHINE_TEST(reads_large_files),
 		MACHINE_TEST(reads_links),
