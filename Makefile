@@ -13,7 +13,7 @@ BUILD ?= build
 CC ?= gcc
 WERROR ?=
 
-PACKAGES := libcurl json-c libpci libkmod libsystemd
+PACKAGES := libcurl json-c libpci libkmod libnl-3.0 libnl-route-3.0 libsystemd
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla \
 	-Wformat=2 -Wno-missing-field-initializers $(if $(WERROR),-Werror)

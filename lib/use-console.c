@@ -4,6 +4,8 @@
 #include "use-console.h"
 
 #define FRAMEBUFFERS "/sys/class/graphics"
+#define IOMEM	     "/proc/iomem"
+#define IOMEM_MAX    (1024U * 1024)
 
 bool pt_vtcon_name_valid(const char *name)
 {
@@ -71,4 +73,59 @@ bool pt_console_on(
 		return true;
 	}
 	return false;
+}
+
+/* A line of /proc/iomem, "  e0000000-e02fffff : BOOTFB", that is a framebuffer of the firmware. */
+static bool is_firmware_framebuffer(const char *line, unsigned long long *ret_start)
+{
+	static const char *const names[] = {"BOOTFB", "efifb", "simplefb", "vesafb", "simpledrm"};
+	unsigned long long start, end;
+	char name[32];
+
+	if (sscanf(line, " %llx-%llx : %31s", &start, &end, name) != 3)
+		return false;
+	for (size_t i = 0; i < PT_ARRAY_SIZE(names); i++) {
+		if (pt_streq(name, names[i])) {
+			*ret_start = start;
+			return start < end;
+		}
+	}
+	return false;
+}
+
+static bool has_firmware_framebuffer(const struct pt_host *host, const struct pt_function *function)
+{
+	PT_FREE char *text = NULL;
+	char *line, *rest;
+
+	if (pt_host_read(host, IOMEM, IOMEM_MAX, &text, NULL) < 0)
+		return false;
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		unsigned long long start;
+
+		if (!is_firmware_framebuffer(line, &start))
+			continue;
+		pt_foreach (bar, function->bar, PT_PCI_BARS) {
+			if (bar->memory && start >= bar->start && start - bar->start < bar->size)
+				return true;
+		}
+	}
+	return false;
+}
+
+int pt_use_console(
+	const struct pt_host *host, const struct pt_function *function, struct pt_uses *uses)
+{
+	struct pt_use use = {.bdf = function->bdf, .kind = PT_USE_CONSOLE, .weak = true};
+	char console[PT_VTCON_TEXT];
+
+	if (pt_console_on(host, &function->bdf, console))
+		return pt_uses_add(uses, use, console, pt_format("shows the text console on it"));
+	if (has_firmware_framebuffer(host, function))
+		return pt_uses_add(
+			uses, use, "framebuffer", pt_format("of the firmware lies in its memory"));
+	if (function->boot_vga == 1)
+		return pt_uses_add(uses, use, "boot_vga",
+			pt_format("says that the firmware chose it as the screen"));
+	return 0;
 }

@@ -7,6 +7,7 @@
 #define PT_USE_CONSOLE_H
 
 #include "pcidev.h"
+#include "use.h"
 
 #define PT_VTCONSOLES  "/sys/class/vtconsole"
 #define PT_VTCON_TEXT  16
@@ -22,6 +23,13 @@ bool pt_vtcon_name_valid(const char *name);
  */
 bool pt_console_on(
 	const struct pt_host *host, const struct pt_bdf *bdf, char ret[static PT_VTCON_TEXT]);
+
+/*
+ * Adds what shows text or the firmware's picture on the function: a bound fbcon, a framebuffer of the firmware inside
+ * one of its BARs, or that it was the firmware's choice of screen. All weak: the picture goes, nothing else.
+ */
+int pt_use_console(
+	const struct pt_host *host, const struct pt_function *function, struct pt_uses *uses);
 
 /* Whether it is bound, as the kernel prints it: "1" or "0"; the caller frees. -ENODEV. */
 int pt_console_read_bind(const struct pt_host *host, const char *vtcon, char **ret);

@@ -3,6 +3,8 @@
 
 #include "use-net.h"
 
+#define DEEPEST 8
+
 bool pt_net_up(
 	const struct pt_host *host, const struct pt_bdf *bdf, char ret[static PT_NETDEV_TEXT])
 {
@@ -25,4 +27,137 @@ bool pt_net_up(
 		}
 	}
 	return false;
+}
+
+struct judging {
+	const struct pt_links *links;
+	const struct pt_devnode *node; /* the interface of the function */
+	struct pt_uses *uses;
+};
+
+static const struct pt_link *by_index(const struct pt_links *links, int index)
+{
+	pt_foreach (link, links->link, links->count) {
+		if (index && link->index == index)
+			return link;
+	}
+	return NULL;
+}
+
+/* Takes over how. */
+static int use(const struct judging *judging, bool weak, char *how)
+{
+	struct pt_use like = {.bdf = judging->node->bdf, .kind = PT_USE_NET, .weak = weak};
+
+	return pt_uses_add(judging->uses, like, judging->node->name, how);
+}
+
+/* Another port of the same master, NULL: it is alone. */
+static const struct pt_link *other_port(const struct pt_links *links, const struct pt_link *port)
+{
+	pt_foreach (link, links->link, links->count) {
+		if (link->master == port->master && link != port)
+			return link;
+	}
+	return NULL;
+}
+
+/* What carries the host's traffic on an interface, or above it: "has address 192.168.1.10/24". NULL: nothing. */
+static char *traffic_of(
+	const struct pt_links *links, const struct pt_link *link, unsigned int depth)
+{
+	const struct pt_link *master = by_index(links, link->master);
+	char *above;
+
+	if (link->default_route)
+		return pt_format("carries a default route of this host");
+	if (link->address[0])
+		return pt_format("has address %s", link->address);
+	if (depth > DEEPEST)
+		return NULL;
+	pt_foreach (upper, links->link, links->count) {
+		if (upper->below != link->index)
+			continue;
+		above = traffic_of(links, upper, depth + 1);
+		if (!above)
+			return pt_format("has %s %s on top", upper->kind, upper->name);
+		free(above);
+		return pt_format("has %s %s on top, which %s", upper->kind, upper->name,
+			upper->default_route ? "carries a default route of this host"
+					     : "carries traffic of this host");
+	}
+	if (!master)
+		return NULL;
+	above = traffic_of(links, master, depth + 1);
+	if (above) {
+		char *whole = pt_format(
+			"is a port of %s %s, which %s", master->kind, master->name, above);
+
+		free(above);
+		return whole;
+	}
+	return NULL;
+}
+
+/* A port without traffic of the host's own: its bridge may carry that of guests. */
+static int judge_port(const struct judging *judging, const struct pt_link *link)
+{
+	const struct pt_link *master = by_index(judging->links, link->master);
+	const struct pt_link *other = other_port(judging->links, link);
+
+	if (!master)
+		return 0;
+	if (pt_streq(master->kind, "bridge") && !other)
+		return use(judging, true,
+			pt_format("is the only port of bridge %s, which has no address",
+				master->name));
+	return use(judging, false,
+		other ? pt_format("is a port of %s %s, as %s is", master->kind, master->name,
+				other->name)
+		      : pt_format("is a port of %s %s", master->kind, master->name));
+}
+
+static int judge(const struct judging *judging)
+{
+	const struct pt_link *link = pt_links_find(judging->links, judging->node->name);
+	char *traffic = link ? traffic_of(judging->links, link, 0) : NULL;
+
+	if (traffic)
+		return use(judging, false, traffic);
+	if (link && link->master)
+		return judge_port(judging, link);
+	if (link && link->link_local)
+		return use(judging, true, pt_format("is up, with a link-local address only"));
+	return 0;
+}
+
+int pt_net_judge(
+	const struct pt_links *links, const struct pt_devnodes *nodes, struct pt_uses *uses)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < nodes->count; i++) {
+		struct judging judging = {links, &nodes->node[i], uses};
+
+		if (nodes->node[i].kind == PT_DEVNODE_NET)
+			r = judge(&judging);
+	}
+	return r;
+}
+
+int pt_use_nets(const struct pt_host *host, const struct pt_devnodes *nodes, struct pt_uses *uses,
+	struct pt_err *err)
+{
+	struct pt_links PT_LINKS links = {0};
+	bool any = false;
+	int r;
+
+	pt_foreach (node, nodes->node, nodes->count)
+		any |= node->kind == PT_DEVNODE_NET;
+	if (!any || !pt_host_is_live(host))
+		return 0;
+	r = pt_links_read(&links, err);
+	if (r == 0 && pt_net_judge(&links, nodes, uses) < 0)
+		r = pt_err_nomem(err);
+	return r;
 }

@@ -1,14 +1,27 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Who uses the network interfaces of a function. Source: Documentation/ABI/testing/sysfs-class-net. */
+/*
+ * Who uses the network interfaces of a function. The kernel is asked by netlink, whose sole user is netlink.c.
+ * Source: rtnetlink(7); Documentation/ABI/testing/sysfs-class-net.
+ */
 #ifndef PT_USE_NET_H
 #define PT_USE_NET_H
 
-#include "pcidev.h"
+#include "devnode.h"
+#include "netlink.h"
+#include "use.h"
 
 #define PT_NETDEV_TEXT 16
 
 /* Whether an interface of the function is up (IFF_UP); ret is then its name, else "". */
 bool pt_net_up(
 	const struct pt_host *host, const struct pt_bdf *bdf, char ret[static PT_NETDEV_TEXT]);
+
+/* Adds what the links say of the interfaces among the nodes. -ENOMEM. */
+int pt_net_judge(
+	const struct pt_links *links, const struct pt_devnodes *nodes, struct pt_uses *uses);
+
+/* The same, of the running system; another one has no links that could be asked. */
+int pt_use_nets(const struct pt_host *host, const struct pt_devnodes *nodes, struct pt_uses *uses,
+	struct pt_err *err);
 
 #endif

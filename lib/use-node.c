@@ -4,37 +4,226 @@
 
 #include "use-node.h"
 
-#define NODE_TEXT 64
+#define NODE_TEXT  64
+#define CGROUP_MAX 65536
 
-/* A device node and the group it stands for. */
+/* A name that is looked for, and its place among what was asked. */
 struct watch {
-	char node[NODE_TEXT];
-	int group;
+	const char *name;
+	size_t at;
 };
 
-struct watches {
-	struct watch *watch;
+struct search {
+	const struct pt_host *host;
+	struct watch *watch; /* sorted by name */
 	size_t count;
+	struct pt_opener *opener;
+	size_t opener_count;
 };
 
-static void free_watches(struct watches *watches)
+static int compare_watches(const void *a, const void *b)
 {
-	free(watches->watch);
+	const struct watch *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
 }
 
-static int watch(struct watches *watches, int group, const char *folder, const char *name)
+/* "container 101" for a process below lxc/101 or lxc.payload.101; "" when it is in none. */
+static void find_container(
+	const struct pt_host *host, const char *pid, char ret[static PT_PROCESS_TEXT])
 {
-	struct watch *slot = pt_array_grow(&watches->watch, &watches->count, sizeof(*slot));
+	static const char *const mark[] = {"/lxc/", "/lxc.payload.", "/docker-", "/docker/"};
+	PT_FREE char *text = NULL;
+	char path[64];
 
+	ret[0] = '\0';
+	snprintf(path, sizeof(path), "/proc/%s/cgroup", pid);
+	if (pt_host_read(host, path, CGROUP_MAX, &text, NULL) < 0)
+		return;
+	for (size_t i = 0; i < PT_ARRAY_SIZE(mark); i++) {
+		const char *found = strstr(text, mark[i]);
+		int length;
+
+		if (!found)
+			continue;
+		found += strlen(mark[i]);
+		length = (int)strcspn(found, "/.\n");
+		snprintf(ret, PT_PROCESS_TEXT, "container %.*s", length > 12 ? 12 : length, found);
+		return;
+	}
+}
+
+static int note(struct search *search, const char *pid, size_t node)
+{
+	PT_FREE char *name = NULL;
+	char path[64];
+	struct pt_opener *slot;
+	int number = atoi(pid);
+
+	pt_foreach (known, search->opener, search->opener_count) {
+		if (known->pid == number && known->node == node)
+			return 0;
+	}
+	slot = pt_array_grow(&search->opener, &search->opener_count, sizeof(*slot));
 	if (!slot)
 		return -ENOMEM;
-	slot->group = group;
-	snprintf(slot->node, sizeof(slot->node), "/dev/vfio/%s%s", folder, name);
+	slot->node = node;
+	slot->pid = number;
+	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+	if (pt_host_read_line(search->host, path, &name) == 0)
+		snprintf(slot->name, sizeof(slot->name), "%s", name);
+	find_container(search->host, pid, slot->container);
 	return 0;
 }
 
-static int watch_function(
-	const struct pt_host *host, struct watches *watches, const struct pt_function *function)
+static int look_at(struct search *search, const char *pid)
+{
+	struct pt_names PT_NAMES fds = {0};
+	char path[NODE_TEXT];
+	int r = 0;
+
+	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
+	if (pt_host_list(search->host, path, &fds) < 0)
+		return 0; /* it ended meanwhile */
+	for (size_t i = 0; r == 0 && i < fds.count; i++) {
+		PT_FREE char *target = NULL;
+		const struct watch *found;
+		struct watch wanted;
+		char file[NODE_TEXT + 280];
+
+		snprintf(file, sizeof(file), "%s/%s", path, fds.name[i]);
+		if (pt_host_link(search->host, file, &target) < 0 ||
+			!pt_starts_with(target, "/dev/"))
+			continue;
+		wanted.name = target + strlen("/dev/");
+		found = bsearch(
+			&wanted, search->watch, search->count, sizeof(wanted), compare_watches);
+		if (found)
+			r = note(search, pid, found->at);
+	}
+	return r;
+}
+
+static void free_watches(struct search *search)
+{
+	free(search->watch);
+	free(search->opener);
+}
+
+int pt_openers_find(const struct pt_host *host, const char *const *node, size_t count,
+	struct pt_opener **ret, size_t *ret_count, struct pt_err *err)
+{
+	struct search search PT_CLEANUP(free_watches) = {
+		.host = host, .watch = calloc(count ? count : 1, sizeof(struct watch))};
+	struct pt_names PT_NAMES pids = {0};
+	int r = 0;
+
+	if (!search.watch)
+		return pt_err_nomem(err);
+	for (search.count = 0; search.count < count; search.count++)
+		search.watch[search.count] = (struct watch){node[search.count], search.count};
+	qsort(search.watch, count, sizeof(*search.watch), compare_watches);
+	if (count)
+		r = pt_host_list(host, "/proc", &pids);
+	if (r == -ENOENT)
+		r = 0; /* a captured host without processes */
+	for (size_t i = 0; r == 0 && i < pids.count; i++) {
+		if (strspn(pids.name[i], "0123456789") == strlen(pids.name[i]))
+			r = look_at(&search, pids.name[i]);
+	}
+	if (r < 0)
+		return pt_err_errno(err, r, "look for users of device nodes");
+	*ret = PT_STEAL(search.opener);
+	*ret_count = search.opener_count;
+	return 0;
+}
+
+/* What a node's being open means, and whether it means little. */
+static enum pt_use_kind kind_of(const struct pt_devnode *node, bool *ret_weak)
+{
+	*ret_weak = false;
+	if (node->kind == PT_DEVNODE_BLOCK)
+		return PT_USE_BLOCK;
+	if (pt_streq(node->subsystem, "drm") || pt_streq(node->subsystem, "graphics") ||
+		pt_streq(node->subsystem, "nvidia"))
+		return PT_USE_GPU;
+	if (pt_streq(node->subsystem, "sound"))
+		return PT_USE_SOUND;
+	if (pt_streq(node->subsystem, "input") || pt_streq(node->subsystem, "hidraw")) {
+		*ret_weak = true;
+		return PT_USE_INPUT;
+	}
+	return PT_USE_NODE;
+}
+
+static int use_node(
+	struct pt_uses *uses, const struct pt_devnode *node, const struct pt_opener *opener)
+{
+	PT_FREE char *what = pt_format("/dev/%s", node->name);
+	struct pt_use use = {.bdf = node->bdf, .pid = opener->pid};
+
+	use.kind = kind_of(node, &use.weak);
+	if (!what)
+		return -ENOMEM;
+	return pt_uses_add(uses, use, what,
+		pt_format("is open in process %d (%s)%s%s", opener->pid, opener->name,
+			opener->container[0] ? " of " : "", opener->container));
+}
+
+int pt_use_nodes(const struct pt_host *host, const struct pt_devnodes *nodes, struct pt_uses *uses,
+	struct pt_err *err)
+{
+	const char **name = calloc(nodes->count ? nodes->count : 1, sizeof(*name));
+	size_t *index = calloc(nodes->count ? nodes->count : 1, sizeof(*index));
+	struct pt_opener *opener = NULL;
+	size_t count = 0, openers = 0;
+	int r = name && index ? 0 : pt_err_nomem(err);
+
+	for (size_t i = 0; r == 0 && i < nodes->count; i++) {
+		if (nodes->node[i].kind == PT_DEVNODE_NET)
+			continue;
+		name[count] = nodes->node[i].name;
+		index[count++] = i;
+	}
+	if (r == 0)
+		r = pt_openers_find(host, name, count, &opener, &openers, err);
+	for (size_t i = 0; r == 0 && i < openers; i++) {
+		if (use_node(uses, &nodes->node[index[opener[i].node]], &opener[i]) < 0)
+			r = pt_err_nomem(err);
+	}
+	free(opener);
+	free(name);
+	free(index);
+	return r;
+}
+
+/* Nodes of vfio, and the group that each stands for. */
+struct vfio_nodes {
+	char (*name)[NODE_TEXT];
+	int *group;
+	size_t count, groups;
+};
+
+static void free_vfio_nodes(struct vfio_nodes *nodes)
+{
+	free(nodes->name);
+	free(nodes->group);
+}
+
+static int add_vfio_node(struct vfio_nodes *nodes, int group, const char *folder, const char *name)
+{
+	char(*slot)[NODE_TEXT] = pt_array_grow(&nodes->name, &nodes->count, sizeof(*slot));
+	int *number = slot ? pt_array_grow(&nodes->group, &nodes->groups, sizeof(*number)) : NULL;
+
+	if (!number)
+		return -ENOMEM;
+	*number = group;
+	snprintf(*slot, sizeof(*slot), "vfio/%s%.32s", folder, name);
+	return 0;
+}
+
+static int add_vfio_nodes(
+	const struct pt_host *host, struct vfio_nodes *nodes, const struct pt_function *function)
 {
 	struct pt_names PT_NAMES devices = {0};
 	char path[PT_PCI_PATH], group[16];
@@ -43,87 +232,58 @@ static int watch_function(
 	if (function->group < 0)
 		return 0;
 	snprintf(group, sizeof(group), "%d", function->group);
-	r = watch(watches, function->group, "", group);
+	r = add_vfio_node(nodes, function->group, "", group);
 	if (r < 0 ||
 		pt_host_list(host, pt_pci_path(&function->bdf, "vfio-dev", path), &devices) < 0)
 		return r;
-	pt_foreach (name, devices.name, devices.count) {
-		r = watch(watches, function->group, "devices/", *name);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && i < devices.count; i++)
+		r = add_vfio_node(nodes, function->group, "devices/", devices.name[i]);
+	return r;
 }
 
-/* The group that one of a process's descriptors holds, or PT_GROUP_NONE. */
-static int group_held(const struct pt_host *host, const struct watches *watches, const char *pid)
-{
-	struct pt_names PT_NAMES fds = {0};
-	char path[96];
-
-	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
-	if (pt_host_list(host, path, &fds) < 0)
-		return PT_GROUP_NONE; /* it ended meanwhile */
-	pt_foreach (fd, fds.name, fds.count) {
-		PT_FREE char *target = NULL;
-
-		snprintf(path, sizeof(path), "/proc/%s/fd/%s", pid, *fd);
-		if (pt_host_link(host, path, &target) < 0)
-			continue;
-		pt_foreach (one, watches->watch, watches->count) {
-			if (pt_streq(one->node, target))
-				return one->group;
-		}
-	}
-	return PT_GROUP_NONE;
-}
-
-static int note_user(const struct pt_host *host, const char *pid, int group,
+static int list_users(const struct vfio_nodes *nodes, const struct pt_opener *opener, size_t count,
 	struct pt_vfio_user **ret, size_t *ret_count)
 {
-	PT_FREE char *name = NULL;
-	char path[64];
-	struct pt_vfio_user *slot = pt_array_grow(ret, ret_count, sizeof(*slot));
+	pt_foreach (one, opener, count) {
+		struct pt_vfio_user *slot = pt_array_grow(ret, ret_count, sizeof(*slot));
 
-	if (!slot)
-		return -ENOMEM;
-	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
-	slot->group = group;
-	slot->pid = atoi(pid);
-	if (pt_host_read_line(host, path, &name) == 0)
-		snprintf(slot->name, sizeof(slot->name), "%s", name);
+		if (!slot)
+			return -ENOMEM;
+		slot->group = nodes->group[one->node];
+		slot->pid = one->pid;
+		memcpy(slot->name, one->name, sizeof(slot->name));
+	}
 	return 0;
 }
 
 int pt_vfio_users(const struct pt_host *host, const struct pt_function *const *function,
 	size_t count, struct pt_vfio_user **ret, size_t *ret_count, struct pt_err *err)
 {
-	struct watches watches PT_CLEANUP(free_watches) = {0};
-	struct pt_names PT_NAMES pids = {0};
-	struct pt_vfio_user *users = NULL;
-	size_t user_count = 0;
+	struct vfio_nodes nodes PT_CLEANUP(free_vfio_nodes) = {0};
+	struct pt_vfio_user *user = NULL;
+	struct pt_opener *opener = NULL;
+	size_t openers = 0, users = 0;
+	const char **name;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < count; i++)
-		r = watch_function(host, &watches, function[i]);
-	if (r == 0 && watches.count)
-		r = pt_host_list(host, "/proc", &pids);
-	if (r == -ENOENT)
-		r = 0; /* a captured host without processes */
-	for (size_t i = 0; r == 0 && i < pids.count; i++) {
-		int group = PT_GROUP_NONE;
-
-		if (strspn(pids.name[i], "0123456789") == strlen(pids.name[i]))
-			group = group_held(host, &watches, pids.name[i]);
-		if (group != PT_GROUP_NONE)
-			r = note_user(host, pids.name[i], group, &users, &user_count);
-	}
+		r = add_vfio_nodes(host, &nodes, function[i]);
+	name = r == 0 ? calloc(nodes.count ? nodes.count : 1, sizeof(*name)) : NULL;
+	if (!name)
+		return pt_err_nomem(err);
+	for (size_t i = 0; i < nodes.count; i++)
+		name[i] = nodes.name[i];
+	r = pt_openers_find(host, name, nodes.count, &opener, &openers, err);
+	if (r == 0 && list_users(&nodes, opener, openers, &user, &users) < 0)
+		r = pt_err_nomem(err);
+	free(opener);
+	free(name);
 	if (r < 0) {
-		free(users);
-		return pt_err_errno(err, r, "look for users of vfio devices");
+		free(user);
+		return r;
 	}
-	*ret = users;
-	*ret_count = user_count;
+	*ret = user;
+	*ret_count = users;
 	return 0;
 }
 

@@ -1,17 +1,39 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * Who has a vfio device open. Reads /proc/PID/fd only: opening a group ourselves would make the start of
- * its rightful user fail. Source: Documentation/driver-api/vfio.rst (one opener per group).
+ * Which processes have device nodes open: one pass over /proc/PID/fd for all of them. A node is never opened to
+ * find out: opening a vfio group would make the start of its rightful user fail. Source: proc(5);
+ * Documentation/driver-api/vfio.rst (one opener per group).
  */
 #ifndef PT_USE_NODE_H
 #define PT_USE_NODE_H
 
-#include "pcidev.h"
+#include "devnode.h"
+#include "use.h"
+
+#define PT_PROCESS_TEXT 32
+
+struct pt_opener {
+	size_t node; /* index into what was asked for */
+	int pid;
+	char name[PT_PROCESS_TEXT];	 /* of the process, as the kernel has it */
+	char container[PT_PROCESS_TEXT]; /* that it runs in, "" for none */
+};
+
+/*
+ * The processes that have one of the nodes (names below /dev) open, one entry for each process and node. ret
+ * is the caller's to free, NULL when there are none.
+ */
+int pt_openers_find(const struct pt_host *host, const char *const *node, size_t count,
+	struct pt_opener **ret, size_t *ret_count, struct pt_err *err);
+
+/* Adds what processes have open of the nodes, interfaces passed over, by the nodes' subsystems. */
+int pt_use_nodes(const struct pt_host *host, const struct pt_devnodes *nodes, struct pt_uses *uses,
+	struct pt_err *err);
 
 struct pt_vfio_user {
 	int group;
 	int pid;
-	char name[32]; /* of the process, as the kernel has it */
+	char name[PT_PROCESS_TEXT];
 };
 
 /*

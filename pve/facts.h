@@ -9,6 +9,7 @@
 #include "lib/claimfile.h"
 #include "lib/modules.h"
 #include "lib/use-net.h"
+#include "lib/use.h"
 #include "pve/guest.h"
 #include "pve/resolve.h"
 
@@ -43,6 +44,11 @@ struct pt_busy_vf {
 	char net[PT_NETDEV_TEXT];
 };
 
+/* A function of the host's that is in use, and another one of its model that is not. */
+struct pt_twin {
+	struct pt_bdf bdf, free;
+};
+
 struct pt_facts {
 	const struct pt_guest *guest; /* borrowed */
 	struct pt_assignment assignment[PT_HOSTPCI_MAX];
@@ -57,6 +63,9 @@ struct pt_facts {
 	size_t owner_count;
 	struct pt_busy_vf *busy_vf;
 	size_t busy_vf_count;
+	struct pt_uses uses; /* of what is taken and would have to be moved, and of twins */
+	struct pt_twin *twin;
+	size_t twin_count;
 	bool iommu_active;
 	bool has_dmar, has_ivrs; /* the firmware's tables of Intel and AMD */
 	char *cmdline;		 /* of the kernel; NULL: unknown */

@@ -35,6 +35,15 @@ const struct pt_rule pt_rules[] = {
 	{"slot-includes-vfs", PT_WARNING, PT_TELL, pt_rule_slot_vfs},
 	{"pf-with-vfs", PT_ERROR, PT_REFUSE, pt_rule_pf_with_vfs},
 	{"keep-without-vfio", PT_ERROR, PT_TELL, pt_rule_keep_without_vfio},
+	{"console-on-device", PT_WARNING, PT_TELL, pt_rule_in_use},
+	/* in use by the host */
+	{"in-use-block", PT_ERROR, PT_REFUSE, pt_rule_in_use},
+	{"in-use-net", PT_ERROR, PT_REFUSE, pt_rule_in_use},
+	{"in-use-gpu", PT_ERROR, PT_REFUSE, pt_rule_in_use},
+	{"in-use-sound", PT_ERROR, PT_REFUSE, pt_rule_in_use},
+	{"in-use-usb", PT_ERROR, PT_REFUSE, pt_rule_in_use},
+	{"in-use-node", PT_ERROR, PT_REFUSE, pt_rule_in_use},
+	{"in-use-module", PT_WARNING, PT_TELL, pt_rule_in_use},
 	/* other guests */
 	{"claimed-by-other", PT_ERROR, PT_REFUSE_OWNER, pt_rule_claimed},
 	{"reserved-by-other", PT_ERROR, PT_REFUSE_OWNER, pt_rule_reserved},

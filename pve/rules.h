@@ -55,6 +55,8 @@ PT_RULE(pt_rule_companions);
 PT_RULE(pt_rule_slot_vfs);
 PT_RULE(pt_rule_pf_with_vfs);
 PT_RULE(pt_rule_keep_without_vfio);
+/* rules-use.c */
+PT_RULE(pt_rule_in_use);
 /* rules-guests.c */
 PT_RULE(pt_rule_claimed);
 PT_RULE(pt_rule_reserved);

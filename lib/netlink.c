@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <netlink/netlink.h>
+#include <netlink/route/addr.h>
+#include <netlink/route/link.h>
+#include <netlink/route/nexthop.h>
+#include <netlink/route/route.h>
+
+#include <net/if.h>
+
+#include "netlink.h"
+
+static void free_socket(struct nl_sock **socket)
+{
+	nl_socket_free(*socket);
+}
+
+static void free_cache(struct nl_cache **cache)
+{
+	if (*cache)
+		nl_cache_free(*cache);
+}
+
+void pt_links_clear(struct pt_links *links)
+{
+	free(links->link);
+	*links = (struct pt_links){0};
+}
+
+const struct pt_link *pt_links_find(const struct pt_links *links, const char *name)
+{
+	pt_foreach (link, links->link, links->count) {
+		if (pt_streq(link->name, name))
+			return link;
+	}
+	return NULL;
+}
+
+static struct pt_link *by_index(struct pt_links *links, int index)
+{
+	pt_foreach (link, links->link, links->count) {
+		if (link->index == index)
+			return link;
+	}
+	return NULL;
+}
+
+static void copy_text(char *to, size_t size, const char *from)
+{
+	snprintf(to, size, "%s", from ? from : "");
+}
+
+static int add_links(struct pt_links *links, struct nl_cache *cache)
+{
+	for (struct nl_object *object = nl_cache_get_first(cache); object;
+		object = nl_cache_get_next(object)) {
+		struct rtnl_link *link = (struct rtnl_link *)object;
+		struct pt_link *slot = pt_array_grow(&links->link, &links->count, sizeof(*slot));
+
+		if (!slot)
+			return -ENOMEM;
+		slot->index = rtnl_link_get_ifindex(link);
+		copy_text(slot->name, sizeof(slot->name), rtnl_link_get_name(link));
+		copy_text(slot->kind, sizeof(slot->kind), rtnl_link_get_type(link));
+		slot->master = rtnl_link_get_master(link);
+		slot->below = rtnl_link_get_link(link);
+		if (slot->below == slot->index)
+			slot->below = 0;
+		slot->up = rtnl_link_get_flags(link) & IFF_UP;
+	}
+	return 0;
+}
+
+static void add_addresses(struct pt_links *links, struct nl_cache *cache)
+{
+	for (struct nl_object *object = nl_cache_get_first(cache); object;
+		object = nl_cache_get_next(object)) {
+		struct rtnl_addr *address = (struct rtnl_addr *)object;
+		struct pt_link *link = by_index(links, rtnl_addr_get_ifindex(address));
+		struct nl_addr *local = rtnl_addr_get_local(address);
+
+		if (!link || !local)
+			continue;
+		if (rtnl_addr_get_scope(address) >= RT_SCOPE_LINK)
+			link->link_local = true;
+		else if (!link->address[0])
+			nl_addr2str(local, link->address, sizeof(link->address));
+	}
+}
+
+static void note_default_route(struct rtnl_nexthop *nexthop, void *data)
+{
+	struct pt_link *link = by_index(data, rtnl_route_nh_get_ifindex(nexthop));
+
+	if (link)
+		link->default_route = true;
+}
+
+static void add_routes(struct pt_links *links, struct nl_cache *cache)
+{
+	for (struct nl_object *object = nl_cache_get_first(cache); object;
+		object = nl_cache_get_next(object)) {
+		struct rtnl_route *route = (struct rtnl_route *)object;
+		struct nl_addr *to = rtnl_route_get_dst(route);
+
+		if (rtnl_route_get_type(route) == RTN_UNICAST &&
+			(!to || nl_addr_get_prefixlen(to) == 0))
+			rtnl_route_foreach_nexthop(route, note_default_route, links);
+	}
+}
+
+/* libnl's errors are its own. */
+static int explain(int error, struct pt_err *err)
+{
+	return pt_err_set(err, -EIO, "netlink: %s", nl_geterror(error));
+}
+
+int pt_links_read(struct pt_links *ret, struct pt_err *err)
+{
+	struct nl_sock *socket PT_CLEANUP(free_socket) = nl_socket_alloc();
+	struct nl_cache *cache PT_CLEANUP(free_cache) = NULL;
+	struct nl_cache *addresses PT_CLEANUP(free_cache) = NULL;
+	struct nl_cache *routes PT_CLEANUP(free_cache) = NULL;
+	struct pt_links PT_LINKS links = {0};
+	int r;
+
+	if (!socket)
+		return pt_err_nomem(err);
+	r = nl_connect(socket, NETLINK_ROUTE);
+	if (r == 0)
+		r = rtnl_link_alloc_cache(socket, AF_UNSPEC, &cache);
+	if (r == 0)
+		r = rtnl_addr_alloc_cache(socket, &addresses);
+	if (r == 0)
+		r = rtnl_route_alloc_cache(socket, AF_UNSPEC, 0, &routes);
+	if (r < 0)
+		return explain(r, err);
+	if (add_links(&links, cache) < 0)
+		return pt_err_nomem(err);
+	add_addresses(&links, addresses);
+	add_routes(&links, routes);
+	*ret = links;
+	links = (struct pt_links){0};
+	return 0;
+}

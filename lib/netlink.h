@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* The network interfaces of the running system and what hangs on them. The sole user of libnl. */
+#ifndef PT_NETLINK_H
+#define PT_NETLINK_H
+
+#include "err.h"
+
+struct pt_link {
+	int index;
+	char name[16];
+	char kind[24]; /* "bridge", "bond", "vlan", "macvtap", "openvswitch"; "" for hardware */
+	int master;    /* index of the bridge or bond that it is a port of, 0: none */
+	int below;     /* index of the interface that a VLAN or macvtap stands on, 0: none */
+	bool up;
+	bool default_route; /* one leads through it, in some table */
+	bool link_local;    /* has an address that means nothing beyond the wire */
+	char address[64];   /* the first other one, "192.168.1.10/24"; "" for none */
+};
+
+struct pt_links {
+	struct pt_link *link;
+	size_t count;
+};
+
+/* Reads those of this network namespace. End with pt_links_clear. */
+int pt_links_read(struct pt_links *ret, struct pt_err *err);
+void pt_links_clear(struct pt_links *links);
+#define PT_LINKS PT_CLEANUP(pt_links_clear)
+
+const struct pt_link *pt_links_find(const struct pt_links *links, const char *name);
+
+#endif

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/*
+ * Who uses the disks of a function: mounts of every mount namespace, swap, volumes on top (device-mapper, md,
+ * bcache), ZFS, and whoever holds one exclusively. Labels alone mean nothing: a guest's own disk has them, too.
+ * Source: proc(5); Documentation/ABI/stable/sysfs-block.
+ */
+#ifndef PT_USE_BLOCK_H
+#define PT_USE_BLOCK_H
+
+#include "devnode.h"
+#include "use.h"
+
+/* Adds what is found. Which processes have a disk open is use-node's matter, of the volumes on top it is seen here. */
+int pt_use_blocks(const struct pt_host *host, const struct pt_devnodes *nodes, struct pt_uses *uses,
+	struct pt_err *err);
+
+#endif

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+
+#include "devnode.h"
+#include "use-block.h"
+#include "use-console.h"
+#include "use-net.h"
+#include "use-node.h"
+
+static const char *const kind_name[] = {
+	[PT_USE_BLOCK] = "block",
+	[PT_USE_NET] = "net",
+	[PT_USE_GPU] = "gpu",
+	[PT_USE_SOUND] = "sound",
+	[PT_USE_INPUT] = "input",
+	[PT_USE_NODE] = "node",
+	[PT_USE_CONSOLE] = "console",
+	[PT_USE_MODULE] = "module",
+};
+
+static void clear_use(struct pt_use *use)
+{
+	free(use->what);
+	free(use->how);
+}
+
+static bool is_known(
+	const struct pt_uses *uses, const struct pt_bdf *bdf, const char *what, const char *how)
+{
+	pt_foreach (use, uses->use, uses->count) {
+		if (pt_bdf_compare(&use->bdf, bdf) == 0 && pt_streq(use->what, what) &&
+			pt_streq(use->how, how))
+			return true;
+	}
+	return false;
+}
+
+int pt_uses_add(struct pt_uses *uses, struct pt_use like, const char *what, char *how)
+{
+	struct pt_use *slot;
+
+	like.what = NULL;
+	like.how = how;
+	if (how && is_known(uses, &like.bdf, what, how)) {
+		clear_use(&like);
+		return 0;
+	}
+	slot = how && pt_set_text(&like.what, what) == 0
+		       ? pt_array_grow(&uses->use, &uses->count, sizeof(*slot))
+		       : NULL;
+	if (!slot) {
+		clear_use(&like);
+		return -ENOMEM;
+	}
+	*slot = like;
+	return 0;
+}
+
+void pt_uses_clear(struct pt_uses *uses)
+{
+	pt_foreach (use, uses->use, uses->count)
+		clear_use(use);
+	free(uses->use);
+	*uses = (struct pt_uses){0};
+}
+
+const struct pt_use *pt_uses_find(
+	const struct pt_uses *uses, const struct pt_bdf *bdf, enum pt_use_kind kind)
+{
+	pt_foreach (use, uses->use, uses->count) {
+		if (use->kind == kind && pt_bdf_compare(&use->bdf, bdf) == 0)
+			return use;
+	}
+	return NULL;
+}
+
+bool pt_uses_strong(const struct pt_uses *uses, const struct pt_bdf *bdf)
+{
+	pt_foreach (use, uses->use, uses->count) {
+		if (!use->weak && pt_bdf_compare(&use->bdf, bdf) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A driver whose nodes cannot be told apart by function, or that has none: all that is left to see is that
+ * more hold its module than the functions it drives and the modules on top of it.
+ */
+static int use_module(const struct pt_host *host, const struct pt_function *function,
+	const struct pt_devnodes *nodes, struct pt_uses *uses)
+{
+	struct pt_names PT_NAMES holders = {0}, bound = {0};
+	PT_FREE char *refcnt = NULL;
+	PT_FREE char *module = NULL;
+	char path[PT_PCI_PATH + 64];
+	size_t devices = 0;
+	int count;
+
+	if (!function->driver)
+		return 0;
+	pt_foreach (node, nodes->node, nodes->count) {
+		if (pt_bdf_compare(&node->bdf, &function->bdf) == 0)
+			return 0;
+	}
+	snprintf(path, sizeof(path), PT_PCI_DRIVERS "/%s/module", function->driver);
+	if (pt_host_link_name(host, path, &module) < 0)
+		return 0; /* built in */
+	snprintf(path, sizeof(path), "/sys/module/%.60s/refcnt", module);
+	if (pt_host_read_line(host, path, &refcnt) < 0)
+		return 0;
+	snprintf(path, sizeof(path), "/sys/module/%.60s/holders", module);
+	if (pt_host_list(host, path, &holders) < 0)
+		holders.count = 0;
+	snprintf(path, sizeof(path), PT_PCI_DRIVERS "/%s", function->driver);
+	if (pt_host_list(host, path, &bound) < 0)
+		return 0;
+	pt_foreach (name, bound.name, bound.count) {
+		struct pt_bdf bdf;
+
+		devices += pt_bdf_parse(*name, &bdf);
+	}
+	count = atoi(refcnt);
+	if (count < 0 || (size_t)count <= holders.count + devices)
+		return 0;
+	return pt_uses_add(uses,
+		(struct pt_use){.bdf = function->bdf, .kind = PT_USE_MODULE, .weak = true}, module,
+		pt_format("is in use %d times, and not by its %zu device%s alone", count, devices,
+			devices == 1 ? "" : "s"));
+}
+
+int pt_uses_gather(const struct pt_host *host, const struct pt_function *const *function,
+	size_t count, struct pt_uses *ret, struct pt_err *err)
+{
+	struct pt_devnodes PT_DEVNODES nodes = {0};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = pt_devnodes_add(host, function[i], &nodes);
+	if (r < 0)
+		return pt_err_nomem(err);
+	r = pt_use_blocks(host, &nodes, ret, err);
+	if (r == 0)
+		r = pt_use_nodes(host, &nodes, ret, err);
+	if (r == 0)
+		r = pt_use_nets(host, &nodes, ret, err);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		r = pt_use_console(host, function[i], ret);
+		if (r == 0)
+			r = use_module(host, function[i], &nodes, ret);
+		if (r < 0)
+			r = pt_err_nomem(err);
+	}
+	return r;
+}
+
+struct json_object *pt_uses_to_json(const struct pt_uses *uses)
+{
+	struct json_object *json = json_object_new_array();
+
+	pt_foreach (use, uses->use, uses->count) {
+		struct json_object *one = json_object_new_object();
+
+		pt_json_add_text(one, "function", PT_BDF(&use->bdf));
+		pt_json_add_text(one, "kind", kind_name[use->kind]);
+		json_object_object_add(one, "weak", json_object_new_boolean(use->weak));
+		pt_json_add_text(one, "what", use->what);
+		pt_json_add_text(one, "how", use->how);
+		json_object_object_add(one, "pid", json_object_new_int(use->pid));
+		json_object_array_add(json, one);
+	}
+	return json;
+}
+
+static int read_kind(struct pt_json_reader *reader, enum pt_use_kind *ret)
+{
+	const char *text = pt_json_text(reader, "kind", PT_JSON_NEEDED);
+
+	for (size_t i = 0; text && i < PT_ARRAY_SIZE(kind_name); i++) {
+		if (pt_streq(text, kind_name[i])) {
+			*ret = (enum pt_use_kind)i;
+			return 0;
+		}
+	}
+	pt_json_refuse(reader, "kind", "is none that this version knows");
+	return reader->result;
+}
+
+static int use_from_json(struct json_object *json, struct pt_uses *uses, struct pt_err *err)
+{
+	struct pt_json_reader reader = {json, err, 0};
+	const char *bdf_text = pt_json_text(&reader, "function", PT_JSON_NEEDED);
+	const char *what = pt_json_text(&reader, "what", PT_JSON_NEEDED);
+	const char *how = pt_json_text(&reader, "how", PT_JSON_NEEDED);
+	struct pt_use use = {
+		.weak = pt_json_flag(&reader, "weak"), .pid = pt_json_int(&reader, "pid")};
+
+	read_kind(&reader, &use.kind);
+	if (bdf_text && !pt_bdf_parse(bdf_text, &use.bdf))
+		pt_json_refuse(&reader, "function", "is no PCI address");
+	if (reader.result < 0)
+		return reader.result;
+	return pt_uses_add(uses, use, what, strdup(how)) < 0 ? pt_err_nomem(err) : 0;
+}
+
+int pt_uses_from_json(struct json_object *json, struct pt_uses *ret, struct pt_err *err)
+{
+	struct pt_uses PT_USES uses = {0};
+
+	if (!json_object_is_type(json, json_type_array))
+		return pt_err_set(err, -EINVAL, "uses are no list");
+	for (size_t i = 0; i < json_object_array_length(json); i++) {
+		int r = use_from_json(json_object_array_get_idx(json, i), &uses, err);
+
+		if (r < 0)
+			return pt_err_wrap(err, "uses[%zu]", i);
+	}
+	*ret = uses;
+	uses = (struct pt_uses){0};
+	return 0;
+}

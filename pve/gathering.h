@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* What the files that gather facts share; for facts.c, facts-owners.c and facts-use.c alone. */
+#ifndef PT_GATHERING_H
+#define PT_GATHERING_H
+
+#include "pve/facts.h"
+#include "pve/reservation.h"
+
+struct pt_gathering {
+	const struct pt_host *host;
+	const struct pt_guest *guest;
+	const struct pt_claims *claims;
+	struct pt_reservations reservations;
+	struct pt_owner *claimed; /* what other guests' claims have taken, whatever the function */
+	size_t claimed_count;
+	struct pt_facts *facts;
+	struct pt_err *err;
+};
+
+/* Whether the function is in the list. */
+bool pt_taken_holds(const struct pt_taken *list, size_t count, const struct pt_bdf *bdf);
+
+/* facts-owners.c */
+
+/* Notes what other guests' claims have taken. */
+int pt_gather_claims(struct pt_gathering *gathering);
+/* Whether another guest that is alive has the function, or is about to: it will have reserved it. */
+bool pt_gather_is_claimed(const struct pt_gathering *gathering, const struct pt_bdf *bdf);
+/* Whether PVE could reserve the function for this guest now. */
+enum pt_reservation_verdict pt_gather_judge(const struct pt_gathering *gathering,
+	const struct pt_bdf *bdf, const struct pt_reservation **ret);
+/* Who else has what is taken. */
+int pt_gather_owners(struct pt_gathering *gathering);
+
+/* facts-use.c: what the host does with what is taken, and which device may have been meant instead. */
+int pt_gather_uses(struct pt_gathering *gathering);
+
+#endif

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* What the host itself does with functions that would be taken from it. */
+#include "pve/rules.h"
+
+#define MOST	  3	  /* uses of one function that are told one by one */
+#define CLASS_USB 0x0c03U /* class and subclass of a USB controller */
+
+/* The rule that tells of a use. */
+static const char *tag_of(const struct pt_facts *facts, const struct pt_use *use)
+{
+	static const char *const tag[] = {
+		[PT_USE_BLOCK] = "in-use-block",
+		[PT_USE_NET] = "in-use-net",
+		[PT_USE_GPU] = "in-use-gpu",
+		[PT_USE_SOUND] = "in-use-sound",
+		[PT_USE_INPUT] = "in-use-usb",
+		[PT_USE_NODE] = "in-use-node",
+		[PT_USE_CONSOLE] = "console-on-device",
+		[PT_USE_MODULE] = "in-use-module",
+	};
+	const struct pt_function *function = pt_inventory_find(&facts->inventory, &use->bdf);
+
+	if (use->kind == PT_USE_BLOCK && function && function->class >> 8 == CLASS_USB)
+		return "in-use-usb";
+	return tag[use->kind];
+}
+
+/* "nvme0n1p2 is mounted at /, nvme0n1p1 is mounted at /boot/efi": the uses that are this rule's. NULL: none. */
+static char *list_uses(const struct pt_rule *rule, const struct pt_facts *facts,
+	const struct pt_bdf *bdf, bool weak)
+{
+	char *list = NULL;
+	size_t count = 0;
+
+	pt_foreach (use, facts->uses.use, facts->uses.count) {
+		char *longer;
+
+		if (use->weak != weak || pt_bdf_compare(&use->bdf, bdf) != 0 ||
+			!pt_streq(tag_of(facts, use), rule->tag) || count++ >= MOST)
+			continue;
+		longer = pt_format(
+			"%s%s%s %s", list ? list : "", list ? ", " : "", use->what, use->how);
+		free(list);
+		list = longer;
+	}
+	if (list && count > MOST) {
+		char *longer = pt_format("%s, and %zu more", list, count - MOST);
+
+		free(list);
+		list = longer;
+	}
+	return list;
+}
+
+static const struct pt_bdf *find_twin(const struct pt_facts *facts, const struct pt_bdf *bdf)
+{
+	pt_foreach (twin, facts->twin, facts->twin_count) {
+		if (pt_bdf_compare(&twin->bdf, bdf) == 0)
+			return &twin->free;
+	}
+	return NULL;
+}
+
+/* What ends a use of the kind. */
+static const char *remedy_of(const char *tag)
+{
+	static const struct {
+		const char *tag, *remedy;
+	} remedies[] = {
+		{"in-use-block",
+			"end that use (umount, swapoff, vgchange -an, zpool export), or name "
+			"another device"},
+		{"in-use-net",
+			"move the host's network to another interface, or name another device"},
+		{"in-use-gpu", "end that program, or name another device"},
+		{"in-use-sound", "end that program, or name another device"},
+		{"in-use-usb", "unmount what is plugged in there, or name another controller"},
+		{"in-use-node", "end that program, or name another device"},
+	};
+
+	pt_foreach (one, remedies, PT_ARRAY_SIZE(remedies)) {
+		if (pt_streq(one->tag, tag))
+			return one->remedy;
+	}
+	return NULL;
+}
+
+static char *hint_for(
+	const struct pt_rule *rule, const struct pt_facts *facts, const struct pt_taken *taken)
+{
+	const struct pt_bdf *twin = find_twin(facts, &taken->bdf);
+	const char *remedy = remedy_of(rule->tag);
+
+	if (taken->companion)
+		return pt_format(
+			"%s; it goes along because it shares the IOMMU group: another slot "
+			"may separate them",
+			remedy);
+	if (twin)
+		return pt_format("%s is the same model with nothing on it", PT_BDF(twin));
+	return pt_format("%s", remedy);
+}
+
+PT_RULE(pt_rule_in_use)
+{
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		char *strong = list_uses(rule, facts, &taken->bdf, false);
+		char *weak = list_uses(rule, facts, &taken->bdf, true);
+
+		if (strong)
+			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
+				pt_format("is in use by this host: %s; it cannot be passed through",
+					strong),
+				hint_for(rule, facts, taken));
+		if (weak)
+			pt_findings_add(findings, rule->tag, PT_WARNING, PT_TELL,
+				pt_subject_function(facts, taken),
+				pt_format("%s; that ends when the guest starts", weak), NULL);
+		free(strong);
+		free(weak);
+	}
+}

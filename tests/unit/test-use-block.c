@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* Disks on a made host; mounts, volumes and exclusive holders of a real kernel are the lab's. */
+#include "lib/use-block.h"
+#include "lib/zfslabel.h"
+#include "tests/unit/unit.h"
+
+#define DISK   "0000:02:00.0"
+#define FOLDER "/sys/bus/pci/devices/" DISK "/nvme/nvme0"
+
+static void add_block(struct fake *fake, const char *folder, const char *name, const char *numbers)
+{
+	PT_FREE char *link = pt_format("/sys/class/block/%s", name);
+	PT_FREE char *dev = pt_format("%s/dev", folder), *uevent = pt_format("%s/uevent", folder);
+	PT_FREE char *subsystem = pt_format("%s/subsystem", folder);
+	PT_FREE char *text = pt_format("DEVNAME=%s\n", name);
+
+	fake_file(fake, dev, numbers);
+	fake_file(fake, uevent, text);
+	fake_link(fake, subsystem, "/sys/class/block");
+	fake_link(fake, link, folder);
+}
+
+#define PART1	      FOLDER "/nvme0n1/nvme0n1p1"
+#define PART2	      FOLDER "/nvme0n1/nvme0n1p2"
+#define VIRTUAL(name) "/sys/devices/virtual/block/" name
+
+/* A volume on top of another, whose folder is below. */
+static void stack(struct fake *fake, const char *below, const char *name, const char *dm_name,
+	const char *uuid)
+{
+	PT_FREE char *folder = pt_format("/sys/devices/virtual/block/%s", name);
+	PT_FREE char *holder = pt_format("%s/holders/%s", below, name);
+	PT_FREE char *name_file = pt_format("%s/dm/name", folder),
+		     *uuid_file = pt_format("%s/dm/uuid", folder);
+
+	add_block(fake, folder, name, "253:0\n");
+	fake_link(fake, holder, folder);
+	if (!dm_name)
+		return;
+	fake_file(fake, name_file, dm_name);
+	fake_file(fake, uuid_file, uuid);
+}
+
+/* Every use of the disk, "what how" a line. The caller's. */
+static char *uses_of(struct fake *fake)
+{
+	struct pt_devnodes PT_DEVNODES nodes = {0};
+	struct pt_uses PT_USES uses = {0};
+	struct pt_function function = {0};
+	struct pt_bdf bdf = bdf_of(DISK);
+	char *list = strdup("");
+
+	assert_int_equal(pt_function_read(fake->host, &bdf, &function, NULL), 0);
+	assert_int_equal(pt_devnodes_add(fake->host, &function, &nodes), 0);
+	assert_int_equal(pt_use_blocks(fake->host, &nodes, &uses, NULL), 0);
+	pt_foreach (use, uses.use, uses.count) {
+		char *longer = pt_format("%s%s %s\n", list, use->what, use->how);
+
+		assert_int_equal(use->kind, PT_USE_BLOCK);
+		assert_false(use->weak);
+		free(list);
+		list = longer;
+	}
+	pt_function_clear(&function);
+	return list;
+}
+
+static void expect(struct fake *fake, const char *uses)
+{
+	char *list = uses_of(fake);
+
+	assert_string_equal(list, uses);
+	free(list);
+}
+
+static int disk_setup(void **state)
+{
+	int r = machine_setup(state);
+
+	add_block(*state, FOLDER "/nvme0n1", "nvme0n1", "259:0\n");
+	add_block(*state, FOLDER "/nvme0n1/nvme0n1p1", "nvme0n1p1", "259:1\n");
+	add_block(*state, FOLDER "/nvme0n1/nvme0n1p2", "nvme0n1p2", "259:2\n");
+	return r;
+}
+#define DISK_TEST(test) cmocka_unit_test_setup_teardown(test, disk_setup, machine_teardown)
+
+static void mounts(void **state)
+{
+	struct fake *fake = *state;
+
+	expect(fake, "");
+	fake_file(fake, "/proc/1/mountinfo",
+		"21 1 0:20 / /proc rw - proc proc rw\n"
+		"22 1 259:1 / /boot/efi rw shared:1 master:2 - vfat /dev/nvme0n1p1 rw\n"
+		"garbage\n"
+		"23 1 0:45 /@ / rw - btrfs /dev/disk/by-id/root rw\n");
+	fake_link(fake, "/dev/disk/by-id/root", "../../nvme0n1p2");
+	expect(fake, "nvme0n1p1 is mounted at /boot/efi\nnvme0n1p2 is mounted at /\n");
+}
+
+static void mounts_of_another_namespace(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, "/proc/1/mountinfo", "22 1 259:1 / /boot rw - ext4 /dev/nvme0n1p1 rw\n");
+	fake_link(fake, "/proc/1/ns/mnt", "mnt:[1]");
+	fake_link(fake, "/proc/7/ns/mnt", "mnt:[1]");
+	fake_file(fake, "/proc/7/mountinfo", "22 1 259:2 / /never rw - ext4 /dev/nvme0n1p2 rw\n");
+	fake_link(fake, "/proc/8/ns/mnt", "mnt:[2]");
+	fake_file(fake, "/proc/8/mountinfo",
+		"22 1 259:1 / /boot rw - ext4 /dev/nvme0n1p1 rw\n"
+		"22 1 259:2 / / rw - ext4 /dev/nvme0n1p2 rw\n");
+	expect(fake, "nvme0n1p1 is mounted at /boot\n"
+		     "nvme0n1p2 is mounted at / in the mount namespace of process 8\n");
+}
+
+static void swap_space(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, "/proc/swaps",
+		"Filename\tType\tSize\tUsed\tPriority\n/dev/nvme0n1p2   partition\t1\t0\t-2\n");
+	expect(fake, "nvme0n1p2 is swap space\n");
+}
+
+static void volumes_on_top(void **state)
+{
+	struct fake *fake = *state;
+
+	stack(fake, PART2, "dm-0", "pve-root\n", "LVM-abc\n");
+	expect(fake, "nvme0n1p2 is part of the active LVM volume pve-root (dm-0)\n");
+	fake_file(fake, "/proc/1/mountinfo", "22 1 253:0 / / rw - ext4 /dev/mapper/pve-root rw\n");
+	expect(fake, "nvme0n1p2 holds LVM volume pve-root (dm-0), which is mounted at /\n");
+	fake_remove(fake, "/proc/1/mountinfo");
+	fake_file(fake, "/proc/4242/comm", "kvm\n");
+	fake_link(fake, "/proc/4242/fd/3", "/dev/dm-0");
+	expect(fake,
+		"nvme0n1p2 holds LVM volume pve-root (dm-0), which is open in process 4242 (kvm)\n");
+	/* a node of the disk itself that is open is use-node's to tell, but known to be used */
+	fake_remove(fake, "/proc/4242/fd/3");
+	fake_link(fake, "/proc/4242/fd/3", "/dev/nvme0n1p2");
+	expect(fake, "nvme0n1p2 is part of the active LVM volume pve-root (dm-0)\n");
+}
+
+static void towers(void **state)
+{
+	struct fake *fake = *state;
+
+	stack(fake, PART1, "md0", NULL, NULL);
+	fake_file(fake, VIRTUAL("md0") "/md/level", "raid1\n");
+	stack(fake, VIRTUAL("md0"), "dm-1", "crypt\n", "CRYPT-LUKS2-abc\n");
+	stack(fake, VIRTUAL("dm-1"), "dm-0", "pve-swap\n", "LVM-abc\n");
+	fake_file(fake, "/proc/swaps", "Filename\n/dev/dm-0 partition 1 0 -2\n");
+	expect(fake, "nvme0n1p1 holds LVM volume pve-swap (dm-0), which is swap space\n");
+	fake_remove(fake, "/proc/swaps");
+	expect(fake, "nvme0n1p1 is part of the active LVM volume pve-swap (dm-0)\n");
+	/* links that lead in a circle end */
+	fake_link(fake, VIRTUAL("dm-0") "/holders/md0", "/sys/devices/virtual/block/md0");
+	fake_file(fake, "/proc/swaps", "Filename\n/dev/dm-0 partition 1 0 -2\n");
+	expect(fake, "nvme0n1p1 holds LVM volume pve-swap (dm-0), which is swap space\n");
+}
+
+/* A disk of several controllers lies beside them all in sysfs. */
+static void a_disk_of_two_controllers(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_remove(fake, FOLDER "/nvme0n1");
+	fake_dir(fake, FOLDER "/nvme3c0n1");
+	add_block(fake, "/sys/devices/virtual/nvme-subsystem/nvme-subsys3/nvme3n1", "nvme3n1",
+		"259:9\n");
+	fake_file(fake, "/proc/1/mountinfo", "22 1 259:9 / /data rw - xfs /dev/nvme3n1 rw\n");
+	expect(fake, "nvme3n1 is mounted at /data\n");
+}
+
+static size_t put_number(unsigned char *at, uint32_t number)
+{
+	at[0] = (unsigned char)(number >> 24);
+	at[1] = (unsigned char)(number >> 16);
+	at[2] = (unsigned char)(number >> 8);
+	at[3] = (unsigned char)number;
+	return 4;
+}
+
+static size_t put_text(unsigned char *at, const char *text)
+{
+	size_t length = strlen(text);
+
+	put_number(at, (uint32_t)length);
+	memcpy(at + 4, text, length);
+	return 4 + (length + 3) / 4 * 4;
+}
+
+/* A pair of a name and a text (or of a number, without). */
+static size_t put_pair(unsigned char *at, const char *name, const char *text)
+{
+	size_t length = 8;
+
+	length += put_text(at + length, name);
+	length += put_number(at + length, text ? 9 : 8);
+	length += put_number(at + length, 1);
+	if (text)
+		length += put_text(at + length, text);
+	else
+		length += 8;
+	put_number(at, (uint32_t)length);
+	return length;
+}
+
+static unsigned char *make_label(const char *pool)
+{
+	unsigned char *label = calloc(1, PT_ZFS_LABEL);
+	size_t at = 16 * 1024 + 12;
+
+	assert_non_null(label);
+	label[16 * 1024] = 1;
+	at += put_pair(label + at, "version", NULL);
+	at += put_pair(label + at, "name", pool);
+	put_pair(label + at, "hostname", "elsewhere");
+	return label;
+}
+
+static void zfs_labels(void **state)
+{
+	unsigned char *label = make_label("rpool");
+	char *pool = pt_zfs_label_pool(label, PT_ZFS_LABEL);
+
+	(void)state;
+	assert_string_equal(pool, "rpool");
+	free(pool);
+	assert_null(pt_zfs_label_pool(label, 16 * 1024 + 40));
+	assert_null(pt_zfs_label_pool(label, 100));
+	label[16 * 1024] = 0;
+	assert_null(pt_zfs_label_pool(label, PT_ZFS_LABEL));
+	free(label);
+	label = make_label("a\nb");
+	assert_null(pt_zfs_label_pool(label, PT_ZFS_LABEL));
+	free(label);
+	label = make_label("");
+	assert_null(pt_zfs_label_pool(label, PT_ZFS_LABEL));
+	memset(label, 0xff, PT_ZFS_LABEL);
+	label[16 * 1024] = 1;
+	assert_null(pt_zfs_label_pool(label, PT_ZFS_LABEL));
+	free(label);
+}
+
+static void to_json_and_back(void **state)
+{
+	static const char bad[] =
+		"[{\"function\":\"0000:02:00.0\",\"kind\":\"magic\",\"weak\":false,"
+		"\"what\":\"a\",\"how\":\"b\",\"pid\":0}]";
+	struct pt_uses PT_USES uses = {0}, again = {0};
+	struct pt_use like = {.bdf = bdf_of(DISK), .kind = PT_USE_GPU, .weak = true, .pid = 7};
+	struct json_object *json;
+	struct pt_err err = {0};
+
+	(void)state;
+	assert_int_equal(pt_uses_add(&uses, like, "/dev/dri/card0", strdup("is open")), 0);
+	assert_int_equal(pt_uses_add(&uses, like, "/dev/dri/card0", strdup("is open")), 0);
+	assert_int_equal(uses.count, 1);
+	json = pt_uses_to_json(&uses);
+	assert_int_equal(pt_uses_from_json(json, &again, NULL), 0);
+	json_object_put(json);
+	assert_int_equal(again.count, 1);
+	assert_string_equal(again.use[0].what, "/dev/dri/card0");
+	assert_string_equal(again.use[0].how, "is open");
+	assert_int_equal(again.use[0].kind, PT_USE_GPU);
+	assert_true(again.use[0].weak);
+	assert_int_equal(again.use[0].pid, 7);
+	assert_non_null(pt_uses_find(&again, &like.bdf, PT_USE_GPU));
+	assert_null(pt_uses_find(&again, &like.bdf, PT_USE_NET));
+	assert_false(pt_uses_strong(&again, &like.bdf));
+	json = json_tokener_parse(bad);
+	assert_int_equal(pt_uses_from_json(json, &again, &err), -EINVAL);
+	assert_holds(err.text, "uses[0]: \"kind\" is none that this version knows");
+	json_object_put(json);
+	json = json_tokener_parse("{}");
+	assert_int_equal(pt_uses_from_json(json, &again, &err), -EINVAL);
+	json_object_put(json);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		DISK_TEST(mounts),
+		DISK_TEST(mounts_of_another_namespace),
+		DISK_TEST(swap_space),
+		DISK_TEST(volumes_on_top),
+		DISK_TEST(towers),
+		DISK_TEST(a_disk_of_two_controllers),
+		cmocka_unit_test(zfs_labels),
+		cmocka_unit_test(to_json_and_back),
+	};
+
+	return cmocka_run_group_tests_name("use-block", tests, NULL, NULL);
+}
