@@ -79,10 +79,13 @@ static void tell_findings(const struct start *start)
 		[PT_ERROR] = PT_LOG_ERROR,
 	};
 
-	pt_foreach (finding, start->findings.finding, start->findings.count)
+	pt_foreach (finding, start->findings.finding, start->findings.count) {
+		if (finding->refusal == PT_SILENT)
+			continue;
 		LOG(start->run, level[finding->severity], "%s: %s%s%s [%s]", finding->subject,
 			finding->message, finding->hint ? "; " : "",
 			finding->hint ? finding->hint : "", finding->tag);
+	}
 }
 
 /* The work lock of one's own claim; a return that still goes on in the background is waited for. */
@@ -125,8 +128,8 @@ static int gather(struct start *start)
 	const struct pt_run *run = start->run;
 
 	pt_facts_clear(&start->facts);
-	return pt_facts_gather(
-		run->host, start->guest, run->node, start->claims, &start->facts, &start->err);
+	return pt_facts_gather(run->host, start->guest, run->node, start->claims, PT_DEPTH_START,
+		&start->facts, &start->err);
 }
 
 static bool holds(const struct pt_taken *list, size_t count, const struct pt_bdf *bdf)

@@ -53,10 +53,3 @@ void pt_group_clear(struct pt_group *group)
 	group->function = NULL;
 	group->function_count = 0;
 }
-
-bool pt_iommu_active(const struct pt_host *host)
-{
-	struct pt_names PT_NAMES names = {0};
-
-	return pt_host_list(host, PT_IOMMU_CLASS, &names) == 0 && names.count > 0;
-}

@@ -5,9 +5,8 @@
 #ifndef PT_GROUP_H
 #define PT_GROUP_H
 
+#include "iommu.h"
 #include "pcidev.h"
-
-#define PT_IOMMU_CLASS "/sys/class/iommu"
 
 struct pt_group {
 	int number;
@@ -25,8 +24,5 @@ int pt_group_read(
 	const struct pt_host *host, const char *device, struct pt_group *ret, struct pt_err *err);
 void pt_group_clear(struct pt_group *group);
 #define PT_GROUP PT_CLEANUP(pt_group_clear)
-
-/* Whether an IOMMU is active: /sys/class/iommu has an entry. */
-bool pt_iommu_active(const struct pt_host *host);
 
 #endif

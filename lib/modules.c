@@ -92,6 +92,36 @@ void pt_module_look(const struct pt_host *host, const char *name, struct pt_modu
 	}
 }
 
+char *pt_module_options(const struct pt_host *host, const char *name)
+{
+	struct kmod_ctx *context PT_CLEANUP(unref_context) = NULL;
+	struct kmod_module *module PT_CLEANUP(unref_module) = NULL;
+	const char *options;
+
+	if (!pt_host_is_live(host))
+		return NULL;
+	context = kmod_new(NULL, NULL);
+	module = context ? find_module(context, name) : NULL;
+	options = module ? kmod_module_get_options(module) : NULL;
+	return options ? strdup(options) : NULL;
+}
+
+bool pt_module_alias_blocked(const struct pt_host *host, const char *modalias, char ret[static 64])
+{
+	struct kmod_ctx *context PT_CLEANUP(unref_context) = NULL;
+	struct kmod_module *module PT_CLEANUP(unref_module) = NULL;
+
+	ret[0] = '\0';
+	if (!pt_host_is_live(host))
+		return false;
+	context = kmod_new(NULL, NULL);
+	module = context ? find_module(context, modalias) : NULL;
+	if (!module || !is_blacklisted(context, modalias))
+		return false;
+	snprintf(ret, 64, "%s", kmod_module_get_name(module));
+	return true;
+}
+
 static int refuse_install(struct kmod_module *module, const char *command, void *data)
 {
 	(void)module;

@@ -24,6 +24,18 @@ struct pt_module {
 void pt_module_look(const struct pt_host *host, const char *name, struct pt_module *ret);
 
 /*
+ * The options that a module is loaded with, of modprobe.d and of the kernel's command line: "ids=10de:2204
+ * disable_vga=1". The caller's; NULL: none, or the host is not the running system.
+ */
+char *pt_module_options(const struct pt_host *host, const char *name);
+
+/*
+ * Whether modprobe.d keeps every module that would drive the modalias from being loaded by it; ret is then the name of
+ * one, else "".
+ */
+bool pt_module_alias_blocked(const struct pt_host *host, const char *modalias, char ret[static 64]);
+
+/*
  * Makes sure that the PCI driver name is registered, by loading the module of that name if need be, or, when
  * that does not bring it, those that alias (a modalias, or NULL) finds.
  * Works in a child until deadline_ms and reads back that the driver is there.

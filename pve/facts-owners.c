@@ -8,6 +8,28 @@
 #include "pve/release.h"
 #include "pve/runstate.h"
 
+/* Notes what is wrong with a claim: nothing of its guest is alive, or functions could not be returned. */
+static int note_claim(
+	struct pt_gathering *gathering, unsigned int vmid, bool alive, const struct pt_claim *claim)
+{
+	struct pt_facts *facts = gathering->facts;
+
+	pt_foreach (function, claim->function, claim->count) {
+		struct pt_claim_note *slot;
+
+		if (!function->error && (alive || function != claim->function))
+			continue;
+		slot = pt_array_grow(&facts->note, &facts->note_count, sizeof(*slot));
+		if (!slot)
+			return -ENOMEM;
+		slot->vmid = vmid;
+		slot->bdf = function->bdf;
+		if (pt_set_text(&slot->error, function->error) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /* Notes what one other guest's claim has taken. */
 static int read_claim(struct pt_gathering *gathering, unsigned int vmid, const char *owner)
 {
@@ -16,6 +38,10 @@ static int read_claim(struct pt_gathering *gathering, unsigned int vmid, const c
 	enum pt_owner_kind kind;
 
 	if (pt_claims_load(gathering->claims, owner, &claim, &gathering->facts->claims_err) < 0)
+		return 0;
+	if (note_claim(gathering, vmid, alive, claim) < 0)
+		return -ENOMEM;
+	if (vmid == gathering->guest->vmid)
 		return 0;
 	kind = !alive				    ? PT_OWNER_STALE
 	       : claim->state == PT_CLAIM_RETURNING ? PT_OWNER_RETURNING
@@ -44,7 +70,7 @@ int pt_gather_claims(struct pt_gathering *gathering)
 	for (size_t i = 0; r == 0 && i < owners.count; i++) {
 		unsigned int vmid;
 
-		if (pt_vmid_parse(owners.name[i], &vmid) && vmid != gathering->guest->vmid)
+		if (pt_vmid_parse(owners.name[i], &vmid))
 			r = read_claim(gathering, vmid, owners.name[i]);
 	}
 	return r < 0 ? pt_err_nomem(gathering->err) : 0;

@@ -47,7 +47,7 @@ static int gather_uses_of(struct pt_gathering *gathering, const struct pt_bdf *b
 	return r < 0 ? r : name_guests(gathering, &facts->uses);
 }
 
-static bool is_same_model(
+bool pt_gather_same_model(
 	const struct pt_host *host, const struct pt_function *function, const struct pt_bdf *bdf)
 {
 	static const char *const files[] = {"vendor", "device"};
@@ -77,7 +77,7 @@ static int find_twin(struct pt_gathering *gathering, const struct pt_bdf *used,
 		struct pt_twin *slot;
 		int r;
 
-		if (!is_same_model(gathering->host, function, &all[i]) ||
+		if (!pt_gather_same_model(gathering->host, function, &all[i]) ||
 			pt_taken_holds(facts->taken, facts->taken_count, &all[i]) ||
 			pt_gather_is_claimed(gathering, &all[i]))
 			continue;

@@ -3,7 +3,8 @@
 
 #include "pve/gathering.h"
 
-#define FIRMWARE_TABLES "/sys/firmware/acpi/tables"
+#define FIRMWARE_TABLES	  "/sys/firmware/acpi/tables"
+#define UNSAFE_INTERRUPTS "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
 
 const char *pt_entry_label(int index, char text[static PT_LABEL_TEXT])
 {
@@ -22,6 +23,14 @@ void pt_facts_clear(struct pt_facts *facts)
 	free(facts->busy_vf);
 	pt_uses_clear(&facts->uses);
 	free(facts->twin);
+	free(facts->rom);
+	free(facts->mdev);
+	free(facts->detail);
+	free(facts->elsewhere);
+	pt_foreach (note, facts->note, facts->note_count)
+		free(note->error);
+	free(facts->note);
+	free(facts->vfio_options);
 	free(facts->cmdline);
 	*facts = (struct pt_facts){0};
 }
@@ -42,6 +51,13 @@ bool pt_facts_moves(const struct pt_facts *facts)
 	return false;
 }
 
+static bool allows_unsafe_interrupts(const struct pt_host *host)
+{
+	PT_FREE char *text = NULL;
+
+	return pt_host_read_line(host, UNSAFE_INTERRUPTS, &text) == 0 && pt_streq(text, "Y");
+}
+
 static void gather_host(struct pt_gathering *gathering)
 {
 	const struct pt_host *host = gathering->host;
@@ -52,6 +68,11 @@ static void gather_host(struct pt_gathering *gathering)
 	facts->has_ivrs = pt_host_exists(host, FIRMWARE_TABLES "/IVRS");
 	pt_host_read_line(host, "/proc/cmdline", &facts->cmdline);
 	pt_module_look(host, PT_VFIO_PCI, &facts->vfio);
+	facts->vfio_options = pt_module_options(host, PT_VFIO_PCI);
+	facts->iova_width = pt_iommu_width(host);
+	facts->remapping = pt_iommu_remapping(host);
+	facts->unsafe_interrupts = allows_unsafe_interrupts(host);
+	pt_memory_read(host, &facts->memory);
 }
 
 static int parse_entry(struct pt_gathering *gathering, int index)
@@ -183,6 +204,27 @@ static int take_companions_of(struct pt_gathering *gathering, struct pt_taken of
 	return 0;
 }
 
+/* The PF of a VF that is taken: what drives it matters. */
+static int learn_pfs(struct pt_gathering *gathering)
+{
+	struct pt_facts *facts = gathering->facts;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < facts->taken_count; i++) {
+		const struct pt_function *function =
+			pt_inventory_find(&facts->inventory, &facts->taken[i].bdf);
+		struct pt_bdf pf;
+
+		if (!function || !pt_function_is_vf(function))
+			continue;
+		pf = function->physfn;
+		r = pt_inventory_add(gathering->host, &facts->inventory, &pf, gathering->err);
+		if (r == -ENODEV)
+			r = 0;
+	}
+	return r;
+}
+
 /* Functions that entries name come before any companion: a function may be both. */
 static int gather_taken(struct pt_gathering *gathering)
 {
@@ -204,10 +246,16 @@ static int gather_taken(struct pt_gathering *gathering)
 }
 
 int pt_facts_gather(const struct pt_host *host, const struct pt_guest *guest, const char *node,
-	const struct pt_claims *claims, struct pt_facts *ret, struct pt_err *err)
+	const struct pt_claims *claims, enum pt_depth depth, struct pt_facts *ret,
+	struct pt_err *err)
 {
-	struct pt_gathering gathering = {
-		.host = host, .guest = guest, .claims = claims, .facts = ret, .err = err};
+	struct pt_gathering gathering = {.host = host,
+		.guest = guest,
+		.node = node,
+		.claims = claims,
+		.depth = depth,
+		.facts = ret,
+		.err = err};
 	int r;
 
 	*ret = (struct pt_facts){.guest = guest};
@@ -220,9 +268,15 @@ int pt_facts_gather(const struct pt_host *host, const struct pt_guest *guest, co
 	if (r == 0)
 		r = gather_taken(&gathering);
 	if (r == 0)
+		r = learn_pfs(&gathering);
+	if (r == 0)
 		r = pt_gather_owners(&gathering);
 	if (r == 0)
 		r = pt_gather_uses(&gathering);
+	if (r == 0)
+		r = pt_gather_details(&gathering);
+	if (r == 0)
+		r = pt_gather_config(&gathering);
 	pt_reservations_clear(&gathering.reservations);
 	free(gathering.claimed);
 	return r;

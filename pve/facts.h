@@ -7,7 +7,9 @@
 #define PT_FACTS_H
 
 #include "lib/claimfile.h"
+#include "lib/memory.h"
 #include "lib/modules.h"
+#include "lib/rom.h"
 #include "lib/use-net.h"
 #include "lib/use.h"
 #include "pve/guest.h"
@@ -49,6 +51,57 @@ struct pt_twin {
 	struct pt_bdf bdf, free;
 };
 
+/* The romfile of an entry. */
+struct pt_rom_fact {
+	size_t assignment;
+	bool readable;
+	struct pt_rom rom;
+};
+
+/* The mediated device of an entry. */
+struct pt_mdev_fact {
+	size_t assignment;
+	bool known;  /* a function of the entry offers the type */
+	bool free;   /* and an instance is left, */
+	bool exists; /* or Proxmox VE's own is there already */
+};
+
+/* Another guest of this node whose config names a function that is taken. */
+struct pt_elsewhere {
+	struct pt_bdf bdf;
+	unsigned int vmid;
+	bool onboot;
+};
+
+/* What else is to be said of a function that is taken. */
+struct pt_detail {
+	struct pt_bdf bdf;
+	char blocked[64]; /* module that would drive it, but is blacklisted; "" for none */
+	bool dead;	  /* its config space reads all ones */
+	bool resettable;  /* by itself, or with all of its bus */
+	bool has_bus_mate;
+	struct pt_bdf bus_mate; /* somebody on its bus who is not taken */
+	bool has_id_twin;
+	struct pt_bdf id_twin; /* another function of the same ids that is not taken */
+};
+
+/* What the guest's hookscript setting leads to. */
+enum pt_hook_state {
+	PT_HOOK_UNKNOWN, /* a storage that we do not know */
+	PT_HOOK_NONE,
+	PT_HOOK_OTHER, /* another script */
+	PT_HOOK_OURS,
+	PT_HOOK_MISSING,
+	PT_HOOK_NOT_EXECUTABLE,
+};
+
+/* A claim of which nothing is alive, or a function in one that could not be returned. */
+struct pt_claim_note {
+	unsigned int vmid;
+	struct pt_bdf bdf;
+	char *error; /* NULL: the claim is stale, and this is one of its functions */
+};
+
 struct pt_facts {
 	const struct pt_guest *guest; /* borrowed */
 	struct pt_assignment assignment[PT_HOSTPCI_MAX];
@@ -66,6 +119,23 @@ struct pt_facts {
 	struct pt_uses uses; /* of what is taken and would have to be moved, and of twins */
 	struct pt_twin *twin;
 	size_t twin_count;
+	struct pt_rom_fact *rom;
+	size_t rom_count;
+	struct pt_mdev_fact *mdev;
+	size_t mdev_count;
+	struct pt_detail *detail; /* of each function in taken */
+	size_t detail_count;
+	struct pt_elsewhere *elsewhere; /* for a check only */
+	size_t elsewhere_count;
+	struct pt_claim_note *note;
+	size_t note_count;
+	enum pt_hook_state hook;
+	bool running; /* the guest, now */
+	struct pt_memory memory;
+	int iova_width; /* bits, 0: unknown */
+	enum pt_remapping remapping;
+	bool unsafe_interrupts; /* allowed */
+	char *vfio_options;	/* of the module vfio-pci; NULL: none are known */
 	bool iommu_active;
 	bool has_dmar, has_ivrs; /* the firmware's tables of Intel and AMD */
 	char *cmdline;		 /* of the kernel; NULL: unknown */
@@ -73,12 +143,19 @@ struct pt_facts {
 	struct pt_err claims_err; /* why not all claims could be read; code 0: they could */
 };
 
+/* How far gathering goes. */
+enum pt_depth {
+	PT_DEPTH_START, /* what a start is judged by: the functions of the guest alone are looked at */
+	PT_DEPTH_CHECK, /* and what other guests and other functions have to do with them */
+};
+
 /*
  * Gathers them. node: whose mappings count (this one). claims may be NULL (there are none).
  * End with pt_facts_clear in every case.
  */
 int pt_facts_gather(const struct pt_host *host, const struct pt_guest *guest, const char *node,
-	const struct pt_claims *claims, struct pt_facts *ret, struct pt_err *err);
+	const struct pt_claims *claims, enum pt_depth depth, struct pt_facts *ret,
+	struct pt_err *err);
 void pt_facts_clear(struct pt_facts *facts);
 #define PT_FACTS PT_CLEANUP(pt_facts_clear)
 

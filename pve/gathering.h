@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* What the files that gather facts share; for facts.c, facts-owners.c and facts-use.c alone. */
+/* What the files that gather facts share; for facts.c and facts-*.c alone. */
 #ifndef PT_GATHERING_H
 #define PT_GATHERING_H
 
@@ -9,7 +9,9 @@
 struct pt_gathering {
 	const struct pt_host *host;
 	const struct pt_guest *guest;
+	const char *node;
 	const struct pt_claims *claims;
+	enum pt_depth depth;
 	struct pt_reservations reservations;
 	struct pt_owner *claimed; /* what other guests' claims have taken, whatever the function */
 	size_t claimed_count;
@@ -34,5 +36,14 @@ int pt_gather_owners(struct pt_gathering *gathering);
 
 /* facts-use.c: what the host does with what is taken, and which device may have been meant instead. */
 int pt_gather_uses(struct pt_gathering *gathering);
+/* Whether the function at bdf is another one with the same ids. */
+bool pt_gather_same_model(
+	const struct pt_host *host, const struct pt_function *function, const struct pt_bdf *bdf);
+
+/* facts-device.c: what the functions are like. */
+int pt_gather_details(struct pt_gathering *gathering);
+
+/* facts-config.c: what the config leads to: ROM files, mediated devices, the hookscript, other guests' configs. */
+int pt_gather_config(struct pt_gathering *gathering);
 
 #endif

@@ -5,6 +5,9 @@
 
 #define PT_PVE_NODES		"/etc/pve/nodes"
 #define PT_PVE_PCI_MAPPINGS	"/etc/pve/mapping/pci.cfg"
+#define PT_PVE_STORAGE_CFG	"/etc/pve/storage.cfg"
+#define PT_PVE_LOCAL		"/var/lib/vz"
+#define PT_PVE_ROMS		"/usr/share/kvm"
 #define PT_PVE_RUN		"/run/qemu-server"
 #define PT_PVE_LOCKS		"/var/lock/qemu-server"
 #define PT_PVE_PCI_RESERVATIONS PT_PVE_RUN "/pci-id-reservations"

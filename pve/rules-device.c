@@ -203,3 +203,36 @@ PT_RULE(pt_rule_keep_without_vfio)
 		}
 	}
 }
+
+PT_RULE(pt_rule_vf_of_absent_pf)
+{
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		const struct pt_function *function = function_of(facts, taken);
+		const struct pt_function *pf =
+			function && pt_function_is_vf(function)
+				? pt_inventory_find(&facts->inventory, &function->physfn)
+				: NULL;
+
+		if (!pf || taken->companion || (pf->driver && !pt_streq(pf->driver, PT_VFIO_PCI)))
+			continue;
+		pt_rule_found(rule, findings, pt_subject_function(facts, taken),
+			pt_format("is a virtual function of %s, which %s: nobody manages it",
+				PT_BDF(&pf->bdf),
+				pf->driver ? "is on vfio-pci itself" : "has no driver"),
+			pt_format("bind %s to its host driver", PT_BDF(&pf->bdf)));
+	}
+}
+
+PT_RULE(pt_rule_foreign_override)
+{
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		const struct pt_function *function = function_of(facts, taken);
+
+		if (function && function->override && !pt_streq(function->driver, PT_VFIO_PCI))
+			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
+				pt_format("has the driver override %s, which somebody set; it is "
+					  "restored when the guest has stopped",
+					function->override),
+				NULL);
+	}
+}

@@ -67,3 +67,59 @@ PT_RULE(pt_rule_running)
 				    : pt_format("end that process first"));
 	}
 }
+
+PT_RULE(pt_rule_configured_elsewhere)
+{
+	const char *onboot = pt_guest_get(facts->guest, "onboot");
+
+	pt_foreach (elsewhere, facts->elsewhere, facts->elsewhere_count) {
+		bool both = elsewhere->onboot && pt_streq(onboot, "1");
+
+		pt_foreach (taken, facts->taken, facts->taken_count) {
+			if (pt_bdf_compare(&taken->bdf, &elsewhere->bdf) != 0)
+				continue;
+			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
+				pt_format("guest %u names it as well%s", elsewhere->vmid,
+					both ? ", and both start at boot" : ""),
+				pt_format("only one of them can run at a time"));
+		}
+	}
+}
+
+/* Whether a claim is this guest's, or in its way. */
+static bool concerns(const struct pt_facts *facts, const struct pt_claim_note *note)
+{
+	if (note->vmid == facts->guest->vmid)
+		return true;
+	pt_foreach (owner, facts->owner, facts->owner_count) {
+		if (owner->vmid == note->vmid)
+			return true;
+	}
+	return false;
+}
+
+PT_RULE(pt_rule_stale_claim)
+{
+	pt_foreach (note, facts->note, facts->note_count) {
+		if (!note->error && concerns(facts, note))
+			pt_rule_found(rule, findings, pt_format("guest %u", note->vmid),
+				pt_format("does not run, but still holds %s and what it was taken "
+					  "with",
+					PT_BDF(&note->bdf)),
+				pt_format(
+					"'pve-ptconf release %u' returns it now; the next start does "
+					"as well",
+					note->vmid));
+	}
+}
+
+PT_RULE(pt_rule_claim_incomplete)
+{
+	pt_foreach (note, facts->note, facts->note_count) {
+		if (note->error && concerns(facts, note))
+			pt_rule_found(rule, findings, pt_format("guest %u", note->vmid),
+				pt_format("could not give %s back: %s", PT_BDF(&note->bdf),
+					note->error),
+				pt_format("'pve-ptconf release %u' tries again", note->vmid));
+	}
+}

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* The host as a whole. */
+#include "lib/cmdline.h"
 #include "pve/rules.h"
 
 /* What keeps the IOMMU off decides what helps. */
 static char *iommu_remedy(const struct pt_facts *facts)
 {
-	const char *cmdline = facts->cmdline ? facts->cmdline : "";
+	char intel[32], amd[32], both[32];
 
-	if (strstr(cmdline, "intel_iommu=off") || strstr(cmdline, "amd_iommu=off") ||
-		strstr(cmdline, "iommu=off"))
+	pt_cmdline_get(facts->cmdline, "intel_iommu", intel, sizeof(intel));
+	pt_cmdline_get(facts->cmdline, "amd_iommu", amd, sizeof(amd));
+	pt_cmdline_get(facts->cmdline, "iommu", both, sizeof(both));
+	if (pt_streq(intel, "off") || pt_streq(amd, "off") || pt_streq(both, "off"))
 		return pt_format("the kernel command line switches it off: take the =off out "
 				 "and reboot");
-	if (facts->has_dmar && !strstr(cmdline, "intel_iommu=on"))
+	if (facts->has_dmar && !pt_starts_with(intel, "on"))
 		return pt_format(
 			"the firmware offers VT-d (ACPI table DMAR): add intel_iommu=on to "
 			"the kernel command line and reboot");
@@ -49,4 +52,101 @@ PT_RULE(pt_rule_vfio_module)
 				  "'%s'",
 				facts->vfio.command),
 			pt_format("remove that install line from /etc/modprobe.d"));
+}
+
+PT_RULE(pt_rule_interrupt_remapping)
+{
+	if (!facts->taken_count || !facts->iommu_active || facts->unsafe_interrupts ||
+		facts->remapping != PT_REMAPPING_OFF)
+		return;
+	pt_rule_found(rule, findings, pt_format("host"),
+		pt_format("interrupts are not remapped, so the kernel gives no device to a guest"),
+		pt_format(
+			"enable interrupt remapping (x2APIC) in the firmware set-up; without it, "
+			"'options vfio_iommu_type1 allow_unsafe_interrupts=1' in modprobe.d works "
+			"for guests that you trust"));
+}
+
+PT_RULE(pt_rule_acs_override)
+{
+	char value[64];
+
+	if (facts->taken_count &&
+		pt_cmdline_get(facts->cmdline, "pcie_acs_override", value, sizeof(value)))
+		pt_rule_found(rule, findings, pt_format("host"),
+			pt_format(
+				"pcie_acs_override=%s splits IOMMU groups that the hardware does not "
+				"keep apart: a device of one guest may reach another's memory",
+				value),
+			pt_format("take it off the kernel command line unless every guest is "
+				  "trusted"));
+}
+
+/* Whether "ids=10de:2204,10de:1aef ..." names the function. */
+static bool is_captured(const char *options, const struct pt_function *function)
+{
+	char list[1024], id[PT_PCI_PAIR_TEXT];
+	char *one, *rest;
+
+	pt_function_id(function, id);
+	if (!pt_cmdline_get(options, "ids", list, sizeof(list)))
+		return false;
+	for (one = strtok_r(list, ",", &rest); one; one = strtok_r(NULL, ",", &rest)) {
+		if (strncasecmp(one, id, strlen(id)) == 0 &&
+			(!one[strlen(id)] || one[strlen(id)] == ':'))
+			return true;
+	}
+	return false;
+}
+
+static const struct pt_detail *detail_of(const struct pt_facts *facts, const struct pt_bdf *bdf)
+{
+	pt_foreach (detail, facts->detail, facts->detail_count) {
+		if (pt_bdf_compare(&detail->bdf, bdf) == 0)
+			return detail;
+	}
+	return NULL;
+}
+
+PT_RULE(pt_rule_ids_captured)
+{
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		const struct pt_function *function =
+			pt_inventory_find(&facts->inventory, &taken->bdf);
+		const struct pt_detail *detail = detail_of(facts, &taken->bdf);
+
+		if (!function || !is_captured(facts->vfio_options, function))
+			continue;
+		if (detail && detail->has_id_twin)
+			pt_findings_add(findings, rule->tag, PT_WARNING, PT_TELL,
+				pt_subject_function(facts, taken),
+				pt_format(
+					"vfio-pci takes every device of its ids at boot, and that "
+					"is %s as well",
+					PT_BDF(&detail->id_twin)),
+				pt_format(
+					"take ids= out: pve-pthook takes this one by its address"));
+		else
+			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
+				pt_format(
+					"vfio-pci takes it at boot (ids=), so it stays there when the "
+					"guest has stopped"),
+				NULL);
+	}
+}
+
+PT_RULE(pt_rule_driver_blocked)
+{
+	pt_foreach (detail, facts->detail, facts->detail_count) {
+		pt_foreach (taken, facts->taken, facts->taken_count) {
+			if (!detail->blocked[0] || pt_bdf_compare(&taken->bdf, &detail->bdf) != 0)
+				continue;
+			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
+				pt_format(
+					"has no driver, since modprobe.d blacklists %s; none is what it "
+					"returns to",
+					detail->blocked),
+				NULL);
+		}
+	}
 }

@@ -4,7 +4,11 @@
 const struct pt_rule pt_rules[] = {
 	/* the host */
 	{"iommu-disabled", PT_ERROR, PT_REFUSE, pt_rule_iommu_disabled},
+	{"interrupt-remapping-missing", PT_ERROR, PT_REFUSE, pt_rule_interrupt_remapping},
 	{"vfio-module-missing", PT_ERROR, PT_REFUSE, pt_rule_vfio_module},
+	{"acs-override-active", PT_WARNING, PT_TELL, pt_rule_acs_override},
+	{"vfio-ids-captured", PT_INFO, PT_SILENT, pt_rule_ids_captured},
+	{"host-driver-blocked", PT_INFO, PT_SILENT, pt_rule_driver_blocked},
 	/* the config */
 	{"hostpci-syntax", PT_ERROR, PT_TELL, pt_rule_syntax},
 	{"hostpci-unknown-key", PT_ERROR, PT_TELL, pt_rule_unknown_key},
@@ -22,7 +26,23 @@ const struct pt_rule pt_rules[] = {
 	{"legacy-igd-address", PT_ERROR, PT_REFUSE, pt_rule_legacy_igd},
 	{"device-assigned-twice", PT_ERROR, PT_REFUSE, pt_rule_problem},
 	{"mdev-multifunction", PT_ERROR, PT_REFUSE, pt_rule_problem},
+	{"mdev-type-unknown", PT_ERROR, PT_REFUSE, pt_rule_mdev_unknown},
+	{"mdev-none-free", PT_ERROR, PT_REFUSE, pt_rule_mdev_none_free},
+	{"romfile-missing", PT_ERROR, PT_REFUSE, pt_rule_rom_missing},
+	{"romfile-outside-dir", PT_WARNING, PT_TELL, pt_rule_rom_outside},
+	{"romfile-not-a-rom", PT_WARNING, PT_TELL, pt_rule_rom_not_a_rom},
+	{"romfile-wrong-device", PT_WARNING, PT_TELL, pt_rule_rom_wrong_device},
+	{"romfile-no-efi-image", PT_WARNING, PT_TELL, pt_rule_rom_no_efi},
+	{"romfile-with-rombar-off", PT_WARNING, PT_TELL, pt_rule_rom_bar_off},
+	{"primary-gpu-conflict", PT_WARNING, PT_TELL, pt_rule_primary_gpu},
+	{"balloon-with-passthrough", PT_WARNING, PT_TELL, pt_rule_balloon},
 	{"partial-slot", PT_WARNING, PT_TELL, pt_rule_partial_slot},
+	{"args-vfio-device", PT_INFO, PT_SILENT, pt_rule_args},
+	{"not-migratable", PT_INFO, PT_SILENT, pt_rule_not_migratable},
+	{"hook-not-attached", PT_INFO, PT_SILENT, pt_rule_hook_not_attached},
+	{"hook-missing", PT_ERROR, PT_TELL, pt_rule_hook_missing},
+	{"hook-not-executable", PT_ERROR, PT_TELL, pt_rule_hook_not_executable},
+	{"started-for-backup", PT_WARNING, PT_TELL, pt_rule_backup},
 	/* the device */
 	{"device-missing", PT_ERROR, PT_REFUSE, pt_rule_unreadable},
 	{"mapping-missing", PT_ERROR, PT_REFUSE, pt_rule_problem},
@@ -34,6 +54,12 @@ const struct pt_rule pt_rules[] = {
 	{"group-companions", PT_WARNING, PT_TELL, pt_rule_companions},
 	{"slot-includes-vfs", PT_WARNING, PT_TELL, pt_rule_slot_vfs},
 	{"pf-with-vfs", PT_ERROR, PT_REFUSE, pt_rule_pf_with_vfs},
+	{"vf-of-absent-pf", PT_WARNING, PT_TELL, pt_rule_vf_of_absent_pf},
+	{"no-reset", PT_WARNING, PT_TELL, pt_rule_no_reset},
+	{"bus-reset-shared", PT_WARNING, PT_TELL, pt_rule_bus_reset_shared},
+	{"reset-quirk", PT_WARNING, PT_TELL, pt_rule_reset_quirk},
+	{"device-dead", PT_ERROR, PT_REFUSE, pt_rule_device_dead},
+	{"foreign-override", PT_INFO, PT_SILENT, pt_rule_foreign_override},
 	{"keep-without-vfio", PT_ERROR, PT_TELL, pt_rule_keep_without_vfio},
 	{"console-on-device", PT_WARNING, PT_TELL, pt_rule_in_use},
 	/* in use by the host */
@@ -48,6 +74,15 @@ const struct pt_rule pt_rules[] = {
 	{"claimed-by-other", PT_ERROR, PT_REFUSE_OWNER, pt_rule_claimed},
 	{"reserved-by-other", PT_ERROR, PT_REFUSE_OWNER, pt_rule_reserved},
 	{"used-by-running", PT_ERROR, PT_REFUSE_OWNER, pt_rule_running},
+	{"configured-elsewhere", PT_WARNING, PT_TELL, pt_rule_configured_elsewhere},
+	/* resources */
+	{"memory-not-pinnable", PT_WARNING, PT_TELL, pt_rule_memory},
+	{"hugepages-short", PT_WARNING, PT_TELL, pt_rule_hugepages},
+	{"iova-too-narrow", PT_ERROR, PT_REFUSE, pt_rule_iova},
+	{"bar-window-small", PT_WARNING, PT_TELL, pt_rule_bar_window},
+	/* life cycle */
+	{"stale-claim", PT_WARNING, PT_TELL, pt_rule_stale_claim},
+	{"claim-incomplete", PT_WARNING, PT_TELL, pt_rule_claim_incomplete},
 };
 const size_t pt_rules_count = PT_ARRAY_SIZE(pt_rules);
 

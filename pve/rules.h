@@ -39,6 +39,10 @@ const struct pt_taken *pt_rule_function_0(
 /* rules-host.c */
 PT_RULE(pt_rule_iommu_disabled);
 PT_RULE(pt_rule_vfio_module);
+PT_RULE(pt_rule_interrupt_remapping);
+PT_RULE(pt_rule_acs_override);
+PT_RULE(pt_rule_ids_captured);
+PT_RULE(pt_rule_driver_blocked);
 /* rules-config.c */
 PT_RULE(pt_rule_problem);
 PT_RULE(pt_rule_syntax);
@@ -47,6 +51,24 @@ PT_RULE(pt_rule_pcie_needs_q35);
 PT_RULE(pt_rule_legacy_igd);
 PT_RULE(pt_rule_legacy_igd_twice);
 PT_RULE(pt_rule_partial_slot);
+/* rules-guest.c */
+PT_RULE(pt_rule_mdev_unknown);
+PT_RULE(pt_rule_mdev_none_free);
+PT_RULE(pt_rule_primary_gpu);
+PT_RULE(pt_rule_balloon);
+PT_RULE(pt_rule_args);
+PT_RULE(pt_rule_not_migratable);
+PT_RULE(pt_rule_hook_not_attached);
+PT_RULE(pt_rule_hook_missing);
+PT_RULE(pt_rule_hook_not_executable);
+PT_RULE(pt_rule_backup);
+/* rules-rom.c */
+PT_RULE(pt_rule_rom_missing);
+PT_RULE(pt_rule_rom_outside);
+PT_RULE(pt_rule_rom_not_a_rom);
+PT_RULE(pt_rule_rom_wrong_device);
+PT_RULE(pt_rule_rom_no_efi);
+PT_RULE(pt_rule_rom_bar_off);
 /* rules-device.c */
 PT_RULE(pt_rule_unreadable);
 PT_RULE(pt_rule_bridge);
@@ -55,11 +77,26 @@ PT_RULE(pt_rule_companions);
 PT_RULE(pt_rule_slot_vfs);
 PT_RULE(pt_rule_pf_with_vfs);
 PT_RULE(pt_rule_keep_without_vfio);
+PT_RULE(pt_rule_vf_of_absent_pf);
+PT_RULE(pt_rule_foreign_override);
+/* rules-reset.c */
+PT_RULE(pt_rule_device_dead);
+PT_RULE(pt_rule_no_reset);
+PT_RULE(pt_rule_bus_reset_shared);
+PT_RULE(pt_rule_reset_quirk);
 /* rules-use.c */
 PT_RULE(pt_rule_in_use);
 /* rules-guests.c */
 PT_RULE(pt_rule_claimed);
 PT_RULE(pt_rule_reserved);
 PT_RULE(pt_rule_running);
+PT_RULE(pt_rule_configured_elsewhere);
+PT_RULE(pt_rule_stale_claim);
+PT_RULE(pt_rule_claim_incomplete);
+/* rules-resources.c */
+PT_RULE(pt_rule_memory);
+PT_RULE(pt_rule_hugepages);
+PT_RULE(pt_rule_iova);
+PT_RULE(pt_rule_bar_window);
 
 #endif

@@ -72,8 +72,9 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(FAKE) $(IDENTITY) $(call objects,$(HO
 .PHONY: test-programs
 test-programs: $(UNIT) $(BUILD)/conformance lab-programs
 
-unit: $(UNIT) all ## run the unit tests
+unit: $(UNIT) all ## run the unit tests; each finding must have been met and missed
 	$(Q)tests/unit/run $(UNIT)
+	$(Q)tests/tags $(BUILD)
 
 lint: ## format, static analysis, rules of the house
 	$(Q)tests/ensure-packages $(BUILD_LIST) $(LINT_LIST)

@@ -61,5 +61,6 @@ int pt_cli_gather(struct pt_cli *cli, struct pt_guest **ret_guest, struct pt_fac
 		return r;
 	if (err)
 		*err = (struct pt_err){0};
-	return pt_facts_gather(cli->host, *ret_guest, cli->node, claims, ret_facts, err);
+	return pt_facts_gather(
+		cli->host, *ret_guest, cli->node, claims, PT_DEPTH_CHECK, ret_facts, err);
 }

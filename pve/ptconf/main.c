@@ -14,26 +14,40 @@ enum cli_option {
 	OPTION_FORMAT = 1 << 5, /* taken by every verb */
 	OPTION_HELP = 1 << 6,
 	OPTION_VERSION = 1 << 7,
+	OPTION_LIST = 1 << 8,
 };
 #define GUEST_OPTIONS (OPTION_ROOT | OPTION_VIEW | OPTION_SOURCE | OPTION_CONFIG | OPTION_SNAPSHOT)
+
+/* What stands behind the verb. */
+enum argument {
+	ARGUMENT_NONE,
+	ARGUMENT_VMID,
+	ARGUMENT_TAG, /* may be missing, when everything is listed */
+};
 
 static const struct verb {
 	const char *name;
 	const char *arguments;
-	bool takes_vmid;
+	enum argument argument;
 	int options;
 	pt_verb *run;
 	const char *help;
 } verbs[] = {
 	{"check", "VMID [--current] [--snapshot NAME] [--source auto|api|file] [--config FILE]",
-		true, GUEST_OPTIONS, pt_cmd_check, "tell what would go wrong at the guest's start"},
+		ARGUMENT_VMID, GUEST_OPTIONS, pt_cmd_check,
+		"tell what would go wrong at the guest's start"},
 	{"show", "VMID [--current] [--snapshot NAME] [--source auto|api|file] [--config FILE]",
-		true, GUEST_OPTIONS, pt_cmd_show,
+		ARGUMENT_VMID, GUEST_OPTIONS, pt_cmd_show,
 		"show which functions a start would take, and why"},
-	{"list", "", false, OPTION_ROOT, pt_cmd_list, "list the host's functions by IOMMU group"},
-	{"claims", "", false, OPTION_ROOT, pt_cmd_claims, "list what guests hold, and its origin"},
-	{"release", "VMID", true, 0, pt_cmd_release, "return what a guest that does not run holds"},
-	{"reconcile", "", false, 0, pt_cmd_reconcile,
+	{"explain", "TAG | --list", ARGUMENT_TAG, OPTION_LIST, pt_cmd_explain,
+		"tell what a finding means, why it matters and how to mend it"},
+	{"list", "", ARGUMENT_NONE, OPTION_ROOT, pt_cmd_list,
+		"list the host's functions by IOMMU group"},
+	{"claims", "", ARGUMENT_NONE, OPTION_ROOT, pt_cmd_claims,
+		"list what guests hold, and its origin"},
+	{"release", "VMID", ARGUMENT_VMID, 0, pt_cmd_release,
+		"return what a guest that does not run holds"},
+	{"reconcile", "", ARGUMENT_NONE, 0, pt_cmd_reconcile,
 		"return what guests hold that do not run and are not being started or stopped"},
 };
 
@@ -43,6 +57,7 @@ static const struct option long_options[] = {
 	{"snapshot", required_argument, NULL, OPTION_SNAPSHOT},
 	{"source", required_argument, NULL, OPTION_SOURCE},
 	{"config", required_argument, NULL, OPTION_CONFIG},
+	{"list", no_argument, NULL, OPTION_LIST},
 	{"output-format", required_argument, NULL, OPTION_FORMAT},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{"version", no_argument, NULL, OPTION_VERSION},
@@ -103,6 +118,8 @@ static bool take_option(struct pt_cli *cli, int option, const char *value)
 	case OPTION_CONFIG:
 		cli->config = value;
 		return true;
+	case OPTION_LIST:
+		return true;
 	default:
 		return pt_output_format_parse(value, &cli->format);
 	}
@@ -115,6 +132,27 @@ static const struct verb *find_verb(const char *name)
 			return verb;
 	}
 	return NULL;
+}
+
+/* Takes what stands behind the verb. Negative: fine; else the exit code. */
+static int take_argument(
+	int count, char **argument, const struct verb *verb, int given, struct pt_cli *cli)
+{
+	switch (verb->argument) {
+	case ARGUMENT_NONE:
+		return count ? wrong("usage: pve-ptconf VERB, without arguments", "") : -1;
+	case ARGUMENT_VMID:
+		if (count != 1)
+			return wrong("usage: pve-ptconf VERB VMID", "");
+		return pt_vmid_parse(argument[0], &cli->vmid) ? -1
+							      : wrong("not a VMID: ", argument[0]);
+	case ARGUMENT_TAG:
+		break;
+	}
+	if (count != !(given & OPTION_LIST))
+		return wrong("usage: pve-ptconf explain TAG | --list", "");
+	cli->tag = count ? argument[0] : NULL;
+	return -1;
 }
 
 /* Reads the command line. Negative: go on with the verb; else the exit code. */
@@ -150,12 +188,7 @@ static int parse(int argc, char **argv, struct pt_cli *cli, const struct verb **
 		return wrong("options that exclude each other: ",
 			"--current and --snapshot, --source "
 			"and --config");
-	if (argc - optind - 1 != (*ret_verb)->takes_vmid)
-		return wrong("usage: pve-ptconf ",
-			(*ret_verb)->takes_vmid ? "VERB VMID" : "VERB, without arguments");
-	if ((*ret_verb)->takes_vmid && !pt_vmid_parse(argv[optind + 1], &cli->vmid))
-		return wrong("not a VMID: ", argv[optind + 1]);
-	return -1;
+	return take_argument(argc - optind - 1, argv + optind + 1, *ret_verb, given, cli);
 }
 
 int main(int argc, char **argv)

@@ -23,13 +23,15 @@ struct pt_cli {
 	enum pt_guest_source source;
 	const char *config; /* a file with a guest's config; NULL: the guest's own */
 	unsigned int vmid;
+	const char *tag; /* of explain; NULL: all */
 	struct pt_host *host;
 	char node[PT_NODE_TEXT];
 };
 
 /* Runs a verb; err tells why the result is PT_EXIT_UNKNOWN, and is shown by main. */
 typedef enum pt_exit pt_verb(struct pt_cli *cli, struct pt_err *err);
-pt_verb pt_cmd_check, pt_cmd_show, pt_cmd_list, pt_cmd_claims, pt_cmd_release, pt_cmd_reconcile;
+pt_verb pt_cmd_check, pt_cmd_show, pt_cmd_explain, pt_cmd_list, pt_cmd_claims, pt_cmd_release,
+	pt_cmd_reconcile;
 
 /* The guest that check and show are asked for, and its facts. End with pt_guest_free, pt_facts_clear. */
 int pt_cli_gather(struct pt_cli *cli, struct pt_guest **ret_guest, struct pt_facts *ret_facts,

@@ -10,7 +10,7 @@ static int gather(struct fake *fake, const char *config, struct pt_guest **guest
 	struct pt_guest_query query = {.vmid = 100, .node = "node1", .view = PT_VIEW_CURRENT};
 
 	assert_int_equal(pt_guest_parse(config, strlen(config), &query, guest, NULL), 0);
-	return pt_facts_gather(fake->host, *guest, "node1", NULL, facts, err);
+	return pt_facts_gather(fake->host, *guest, "node1", NULL, PT_DEPTH_CHECK, facts, err);
 }
 
 static void assert_taken(

@@ -81,7 +81,8 @@ static void check_tells_and_exits(void **state)
 	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
 	PTCONF(&ran, "check", "100", "--root", fake->root);
 	assert_int_equal(ran.code, 0);
-	assert_string_equal(ran.said, "guest 100: 0 errors, 0 warnings\n");
+	assert_holds(ran.said, "info     guest: cannot be migrated, suspended");
+	assert_holds(ran.said, "\nguest 100: 0 errors, 1 warning\n");
 	fake_file(fake, CONFIG,
 		"hostpci0: 01:00.0,pcie=1\n[PENDING]\nmachine: q35\n[old]\nmemory: 1\n");
 	PTCONF(&ran, "check", "100", "--root", fake->root, "--current");
@@ -183,6 +184,34 @@ static void a_full_disk_is_told(void **state)
 		assert_true(WIFEXITED(status));
 		assert_int_equal(WEXITSTATUS(status), 3);
 	}
+}
+
+static void explain_tells_the_story(void **state)
+{
+	struct ran ran;
+
+	(void)state;
+	PTCONF(&ran, "explain", "partial-slot");
+	assert_int_equal(ran.code, 0);
+	assert_holds(ran.said, "partial-slot (warning; at start: told, and the start goes on)\n");
+	assert_holds(ran.said, "\nHow to mend it\n  Write the address without function number");
+	PTCONF(&ran, "explain", "--list");
+	assert_int_equal(ran.code, 0);
+	assert_holds(ran.said, "\nin-use-block ");
+	PTCONF(&ran, "explain", "--list", "--output-format", "json");
+	assert_holds(ran.said,
+		"{\"tag\":\"in-use-block\",\"severity\":\"error\",\"start\":\"the start is refused");
+	PTCONF(&ran, "explain", "in-use-block", "--output-format", "json");
+	assert_holds(ran.said, "\"why\":\"The host, or another guest, would lose");
+	PTCONF(&ran, "explain", "no-such-tag");
+	assert_int_equal(ran.code, 2);
+	assert_holds(ran.said,
+		"there is no finding 'no-such-tag'; 'pve-ptconf explain --list' lists them");
+	PTCONF(&ran, "explain");
+	assert_int_equal(ran.code, 2);
+	PTCONF(&ran, "explain", "--list", "partial-slot");
+	assert_int_equal(ran.code, 2);
+	assert_holds(ran.said, "usage: pve-ptconf explain TAG | --list");
 }
 
 static void show_says_why(void **state)
@@ -367,6 +396,7 @@ int main(void)
 		MACHINE_TEST(a_config_of_ones_own),
 		MACHINE_TEST(what_cannot_be_read_or_written_is_told),
 		MACHINE_TEST(a_full_disk_is_told),
+		cmocka_unit_test(explain_tells_the_story),
 		MACHINE_TEST(show_says_why),
 		MACHINE_TEST(list_goes_by_group),
 		MACHINE_TEST(claims_are_listed),

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* The kernel's command line. Source: Documentation/admin-guide/kernel-parameters.rst. */
+#ifndef PT_CMDLINE_H
+#define PT_CMDLINE_H
+
+#include "base.h"
+
+/*
+ * Whether the parameter is given, "key" or "key=value"; dashes and underscores are alike. The last one counts: its
+ * value, unquoted, goes into ret, cut to size; "" without one. cmdline may be NULL.
+ */
+bool pt_cmdline_get(const char *cmdline, const char *key, char *ret, size_t size);
+
+#endif

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* What the IOMMU can do. Source: Intel VT-d specification 10.4.2 (the capability register that sysfs shows). */
+#ifndef PT_IOMMU_H
+#define PT_IOMMU_H
+
+#include "host.h"
+
+#define PT_IOMMU_CLASS "/sys/class/iommu"
+
+/* Whether one is active: the class has an entry. */
+bool pt_iommu_active(const struct pt_host *host);
+
+/* How many bits of address the narrowest can translate; 0: unknown. */
+int pt_iommu_width(const struct pt_host *host);
+
+enum pt_remapping {
+	PT_REMAPPING_UNKNOWN,
+	PT_REMAPPING_ON,
+	PT_REMAPPING_OFF,
+};
+
+/*
+ * Whether interrupts go through the IOMMU: the names of interrupt chips in /proc/interrupts begin with "IR-" then. Unknown
+ * where no PCI device uses message interrupts.
+ */
+enum pt_remapping pt_iommu_remapping(const struct pt_host *host);
+
+#endif

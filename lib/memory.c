@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <inttypes.h>
+
+#include "memory.h"
+
+#define FILE_MAX (256U * 1024)
+#define HUGE	 "/sys/kernel/mm/hugepages"
+
+/* The number behind a word at the beginning of a line, scaled; 0: there is none. */
+static uint64_t find_number(const char *text, const char *word, const char *format, uint64_t scale)
+{
+	size_t length = strlen(word);
+
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		uint64_t number;
+
+		line += *line == '\n';
+		if (strncmp(line, word, length) == 0 && sscanf(line + length, format, &number) == 1)
+			return number * scale;
+	}
+	return 0;
+}
+
+static void read_arc(const struct pt_host *host, struct pt_memory *memory)
+{
+	PT_FREE char *text = NULL;
+	uint64_t size, least;
+
+	if (pt_host_read(host, "/proc/spl/kstat/zfs/arcstats", FILE_MAX, &text, NULL) < 0)
+		return;
+	size = find_number(text, "size ", " %*u %" SCNu64, 1);
+	least = find_number(text, "c_min ", " %*u %" SCNu64, 1);
+	memory->arc = size > least ? size - least : 0;
+}
+
+static void read_hugepages(const struct pt_host *host, struct pt_memory *memory)
+{
+	struct pt_names PT_NAMES names = {0};
+
+	if (pt_host_list(host, HUGE, &names) < 0)
+		return;
+	pt_foreach (name, names.name, names.count) {
+		struct pt_hugepages *slot = &memory->huge[memory->huge_count];
+		PT_FREE char *path = pt_format(HUGE "/%s/free_hugepages", *name);
+		PT_FREE char *text = NULL;
+		uint64_t kib;
+
+		if (memory->huge_count == PT_ARRAY_SIZE(memory->huge) ||
+			sscanf(*name, "hugepages-%" SCNu64 "kB", &kib) != 1 || !path ||
+			pt_host_read_line(host, path, &text) < 0)
+			continue;
+		*slot = (struct pt_hugepages){kib * 1024, strtoull(text, NULL, 10)};
+		memory->huge_count++;
+	}
+}
+
+void pt_memory_read(const struct pt_host *host, struct pt_memory *ret)
+{
+	PT_FREE char *text = NULL;
+
+	*ret = (struct pt_memory){0};
+	if (pt_host_read(host, "/proc/meminfo", FILE_MAX, &text, NULL) == 0) {
+		ret->total = find_number(text, "MemTotal:", " %" SCNu64 " kB", 1024);
+		ret->available = find_number(text, "MemAvailable:", " %" SCNu64 " kB", 1024);
+	}
+	read_arc(host, ret);
+	read_hugepages(host, ret);
+}
+
+const char *pt_size_format(uint64_t bytes, char text[static PT_SIZE_TEXT])
+{
+	if (bytes >= UINT64_C(1) << 30)
+		snprintf(text, PT_SIZE_TEXT, "%.1f GiB", (double)bytes / (1 << 30));
+	else
+		snprintf(text, PT_SIZE_TEXT, "%.0f MiB", (double)bytes / (1 << 20));
+	return text;
+}

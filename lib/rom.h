@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* The images inside a PCI expansion ROM. Source: PCI Firmware Specification 3.3, 5.2 (header, PCI data structure). */
+#ifndef PT_ROM_H
+#define PT_ROM_H
+
+#include <stdint.h>
+
+#include "base.h"
+
+#define PT_ROM_IMAGES	8
+#define PT_ROM_CODE_EFI 3
+
+struct pt_rom_image {
+	uint16_t vendor, device;
+	uint8_t code_type; /* 0: BIOS, PT_ROM_CODE_EFI */
+};
+
+struct pt_rom {
+	struct pt_rom_image image[PT_ROM_IMAGES]; /* more are passed over */
+	size_t count;				  /* 0: it is no ROM */
+};
+
+/* Reads what the bytes hold; a broken image ends the list. The bytes are hostile. */
+void pt_rom_parse(const unsigned char *bytes, size_t length, struct pt_rom *ret);
+
+#endif

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* What a finding means, why it matters, how to mend it, and where the fact is from; one story for each rule. */
+#ifndef PT_EXPLAIN_H
+#define PT_EXPLAIN_H
+
+#include "lib/base.h"
+
+struct pt_story {
+	const char *tag;
+	const char *meaning;
+	const char *why;
+	const char *mend;
+	const char *source;
+};
+
+extern const struct pt_story pt_stories[];
+extern const size_t pt_stories_count;
+
+/* NULL: there is no such tag. */
+const struct pt_story *pt_story_find(const char *tag);
+
+#endif

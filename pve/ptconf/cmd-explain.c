@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+
+#include "lib/json.h"
+#include "pve/explain.h"
+#include "pve/ptconf/ptconf.h"
+#include "pve/rules.h"
+
+#define WIDTH 76 /* of text, behind its indentation */
+
+/* What pre-start does about it, as the catalogue says it. */
+static const char *at_start(const struct pt_rule *rule)
+{
+	static const char *const text[] = {
+		[PT_SILENT] = "nothing is said",
+		[PT_TELL] = "told, and the start goes on",
+		[PT_REFUSE] = "the start is refused, unless nothing has to be moved",
+		[PT_REFUSE_OWNER] = "the start is refused",
+	};
+
+	return text[rule->refusal];
+}
+
+/* A paragraph, broken at spaces. */
+static void print_wrapped(const char *title, const char *text)
+{
+	int column = 0;
+
+	printf("\n%s\n ", title);
+	while (*text) {
+		int length = (int)strcspn(text, " ");
+
+		if (column + 1 + length > WIDTH) {
+			printf("\n ");
+			column = 0;
+		}
+		column += printf(" %.*s", length, text);
+		text += length + (text[length] != '\0');
+	}
+	putchar('\n');
+}
+
+static const struct pt_rule *find_rule(const char *tag)
+{
+	pt_foreach (rule, pt_rules, pt_rules_count) {
+		if (pt_streq(rule->tag, tag))
+			return rule;
+	}
+	return NULL;
+}
+
+static void print_story(const struct pt_rule *rule, const struct pt_story *story)
+{
+	printf("%s (%s; at start: %s)\n", story->tag, pt_severity_name(rule->severity),
+		at_start(rule));
+	print_wrapped("What it says", story->meaning);
+	print_wrapped("Why it matters", story->why);
+	print_wrapped("How to mend it", story->mend);
+	print_wrapped("Source", story->source);
+}
+
+static struct json_object *to_json(const struct pt_rule *rule, const struct pt_story *story)
+{
+	struct json_object *json = json_object_new_object();
+
+	pt_json_add_text(json, "tag", story->tag);
+	pt_json_add_text(json, "severity", pt_severity_name(rule->severity));
+	pt_json_add_text(json, "start", at_start(rule));
+	pt_json_add_text(json, "meaning", story->meaning);
+	pt_json_add_text(json, "why", story->why);
+	pt_json_add_text(json, "mend", story->mend);
+	pt_json_add_text(json, "source", story->source);
+	return json;
+}
+
+static int list(const struct pt_cli *cli, struct pt_err *err)
+{
+	static const char *const header[] = {"TAG", "SEVERITY", "AT START"};
+	struct pt_table PT_TABLE table = {.columns = PT_ARRAY_SIZE(header)};
+	struct json_object PT_JSON *json = json_object_new_array();
+
+	pt_table_row(&table, header);
+	pt_foreach (rule, pt_rules, pt_rules_count) {
+		const struct pt_story *story = pt_story_find(rule->tag);
+
+		pt_table_row(&table, (const char *const[]){rule->tag,
+					     pt_severity_name(rule->severity), at_start(rule)});
+		if (story)
+			json_object_array_add(json, to_json(rule, story));
+	}
+	return cli->format == PT_OUTPUT_TEXT ? pt_table_print(&table, err)
+					     : pt_output_json(json, cli->format, err);
+}
+
+enum pt_exit pt_cmd_explain(struct pt_cli *cli, struct pt_err *err)
+{
+	const struct pt_story *story = cli->tag ? pt_story_find(cli->tag) : NULL;
+	const struct pt_rule *rule = cli->tag ? find_rule(cli->tag) : NULL;
+	struct json_object PT_JSON *json = NULL;
+
+	if (!cli->tag)
+		return list(cli, err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
+	if (!story || !rule) {
+		pt_err_set(err, -ENOENT,
+			"there is no finding '%s'; 'pve-ptconf explain --list' lists them",
+			cli->tag);
+		return PT_EXIT_USAGE;
+	}
+	if (cli->format == PT_OUTPUT_TEXT) {
+		print_story(rule, story);
+		return PT_EXIT_OK;
+	}
+	json = to_json(rule, story);
+	return pt_output_json(json, cli->format, err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
+}

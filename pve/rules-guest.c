@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* What the guest's other settings mean for passthrough. */
+#include "pve/rules.h"
+
+PT_RULE(pt_rule_mdev_unknown)
+{
+	pt_foreach (mdev, facts->mdev, facts->mdev_count) {
+		const struct pt_assignment *assignment = &facts->assignment[mdev->assignment];
+
+		if (!mdev->known && !mdev->exists)
+			pt_rule_found(rule, findings, pt_subject_entry(assignment),
+				pt_format("no function of it offers the mediated device type %s",
+					assignment->entry.mdev),
+				pt_format("the types stand in mdev_supported_types of the device; "
+					  "is the vendor's host driver loaded?"));
+	}
+}
+
+PT_RULE(pt_rule_mdev_none_free)
+{
+	pt_foreach (mdev, facts->mdev, facts->mdev_count) {
+		const struct pt_assignment *assignment = &facts->assignment[mdev->assignment];
+
+		if (mdev->known && !mdev->free && !mdev->exists)
+			pt_rule_found(rule, findings, pt_subject_entry(assignment),
+				pt_format("no instance of the mediated device type %s is left",
+					assignment->entry.mdev),
+				pt_format("stop a guest that has one, or choose a smaller type"));
+	}
+}
+
+/* Whether the config asks for an emulated screen. */
+static bool has_other_screen(const struct pt_guest *guest)
+{
+	const char *vga = pt_guest_get(guest, "vga");
+
+	return vga && !pt_starts_with(vga, "none") && !pt_starts_with(vga, "type=none");
+}
+
+PT_RULE(pt_rule_primary_gpu)
+{
+	const struct pt_assignment *first = NULL;
+
+	pt_foreach (assignment, facts->assignment, facts->count) {
+		if (!assignment->entry.x_vga)
+			continue;
+		if (first)
+			pt_rule_found(rule, findings, pt_subject_entry(assignment),
+				pt_format(
+					"x-vga=1 makes it the primary screen, which %s is already",
+					PT_LABEL(first)),
+				pt_format("take x-vga=1 out of one of them"));
+		else if (has_other_screen(facts->guest))
+			pt_rule_found(rule, findings, pt_subject_entry(assignment),
+				pt_format("x-vga=1 makes it the primary screen, but 'vga: %s' asks "
+					  "for an emulated one",
+					pt_guest_get(facts->guest, "vga")),
+				pt_format("'qm set %u --vga none'", facts->guest->vmid));
+		first = first ? first : assignment;
+	}
+}
+
+PT_RULE(pt_rule_balloon)
+{
+	const char *balloon = pt_guest_get(facts->guest, "balloon");
+	const char *memory = pt_guest_get(facts->guest, "memory");
+
+	if (!facts->taken_count || !balloon || pt_streq(balloon, "0") || pt_streq(balloon, memory))
+		return;
+	pt_rule_found(rule, findings, pt_format("guest"),
+		pt_format("'balloon: %s' has no effect: with passthrough all its memory is pinned",
+			balloon),
+		pt_format("'qm set %u --balloon 0'", facts->guest->vmid));
+}
+
+PT_RULE(pt_rule_args)
+{
+	const char *args = pt_guest_get(facts->guest, "args");
+	const char *found = args ? strstr(args, "vfio-pci,") : NULL;
+
+	if (found && strstr(found, "host="))
+		pt_rule_found(rule, findings, pt_format("guest"),
+			pt_format("args hands a device to QEMU by itself; Proxmox VE does not "
+				  "prepare it"),
+			pt_format("use a hostpci entry, or bind it to vfio-pci before the start"));
+}
+
+PT_RULE(pt_rule_not_migratable)
+{
+	bool raw = false, mapped = false;
+
+	pt_foreach (assignment, facts->assignment, facts->count) {
+		raw |= assignment->entry.host != NULL;
+		mapped |= assignment->entry.mapping != NULL;
+	}
+	if (raw)
+		pt_rule_found(rule, findings, pt_format("guest"),
+			pt_format(
+				"cannot be migrated, suspended or saved with its memory: it has a "
+				"device of this host"),
+			pt_format("a mapping instead of an address lets it migrate offline"));
+	else if (mapped)
+		pt_rule_found(rule, findings, pt_format("guest"),
+			pt_format("cannot be migrated while it runs, unless its mapping is marked "
+				  "live-migration-capable, nor suspended or saved with its memory"),
+			NULL);
+}
+
+PT_RULE(pt_rule_hook_not_attached)
+{
+	const char *hook = pt_guest_get(facts->guest, "hookscript");
+
+	if (!facts->taken_count || (facts->hook != PT_HOOK_NONE && facts->hook != PT_HOOK_OTHER))
+		return;
+	pt_rule_found(rule, findings, pt_format("guest"),
+		hook ? pt_format("has the hookscript %s, not pve-pthook: its devices do not come "
+				 "back to the host when it stops",
+			       hook)
+		     : pt_format("has no hookscript: its devices do not come back to the host when "
+				 "it stops"),
+		pt_format(
+			"'qm set %u --hookscript local:snippets/pve-pthook'", facts->guest->vmid));
+}
+
+PT_RULE(pt_rule_hook_missing)
+{
+	if (facts->hook == PT_HOOK_MISSING)
+		pt_rule_found(rule, findings, pt_format("guest"),
+			pt_format("its hookscript %s is not on this node, so it does not start",
+				pt_guest_get(facts->guest, "hookscript")),
+			pt_format("install the package pve-ptconf here"));
+}
+
+PT_RULE(pt_rule_hook_not_executable)
+{
+	if (facts->hook == PT_HOOK_NOT_EXECUTABLE)
+		pt_rule_found(rule, findings, pt_format("guest"),
+			pt_format("its hookscript %s is not executable, so it does not start",
+				pt_guest_get(facts->guest, "hookscript")),
+			pt_format("chmod +x it, or link it to /usr/libexec/pve-ptconf/pve-pthook"));
+}
+
+PT_RULE(pt_rule_backup)
+{
+	if (facts->taken_count && !facts->running &&
+		pt_streq(pt_guest_get(facts->guest, "lock"), "backup"))
+		pt_rule_found(rule, findings, pt_format("guest"),
+			pt_format("a backup starts it, and takes its devices for as long as that "
+				  "lasts"),
+			pt_format("leave it out of the backup job, or back it up while it runs"));
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* Whether the host has what the guest's memory and its devices' need. */
+#include "pve/rules.h"
+
+#define MIB	    (UINT64_C(1) << 20)
+#define GIB	    (UINT64_C(1) << 30)
+#define DEFAULT_MIB 512
+/* below 4 GiB a guest has that much memory at the most; the rest lies above */
+#define LOW_MEMORY (2 * GIB)
+/* what OVMF opens above 4 GiB for BARs unless told otherwise: OvmfPkg, PcdPciMmio64Size */
+#define OVMF_WINDOW (32 * GIB)
+
+/* Bytes of memory that the guest is given: "4096" or "current=4096". Source: QemuServer/Memory.pm. */
+static uint64_t memory_of(const struct pt_guest *guest)
+{
+	const char *text = pt_guest_get(guest, "memory");
+
+	if (text && pt_starts_with(text, "current="))
+		text += strlen("current=");
+	return (text ? strtoull(text, NULL, 10) : DEFAULT_MIB) * MIB;
+}
+
+PT_RULE(pt_rule_memory)
+{
+	uint64_t memory = memory_of(facts->guest);
+	uint64_t available = facts->memory.available + facts->memory.arc;
+
+	if (!facts->taken_count || facts->running || pt_guest_get(facts->guest, "hugepages") ||
+		!facts->memory.total)
+		return;
+	if (memory > facts->memory.total)
+		pt_findings_add(findings, rule->tag, PT_ERROR, PT_TELL, pt_format("guest"),
+			pt_format("its %s of memory are pinned while it runs, but this host has %s "
+				  "in all",
+				PT_SIZE(memory), PT_SIZE(facts->memory.total)),
+			pt_format("give it less memory"));
+	else if (memory > available)
+		pt_rule_found(rule, findings, pt_format("guest"),
+			pt_format("its %s of memory are pinned when it starts, but only %s are "
+				  "available now (%s of them in ZFS's cache)",
+				PT_SIZE(memory), PT_SIZE(available), PT_SIZE(facts->memory.arc)),
+			pt_format("stop another guest, or give it less memory"));
+}
+
+PT_RULE(pt_rule_hugepages)
+{
+	const char *setting = pt_guest_get(facts->guest, "hugepages");
+	uint64_t size = setting ? strtoull(setting, NULL, 10) * MIB : 0;
+	uint64_t memory = memory_of(facts->guest);
+
+	if (!facts->taken_count || facts->running || !size)
+		return;
+	pt_foreach (huge, facts->memory.huge, facts->memory.huge_count) {
+		uint64_t need = (memory + size - 1) / size;
+		uint64_t missing = need > huge->free ? need - huge->free : 0;
+
+		if (huge->size != size || !missing ||
+			(size < GIB && missing * size <= facts->memory.available))
+			continue;
+		pt_rule_found(rule, findings, pt_format("guest"),
+			pt_format("needs %llu huge pages of %s, %llu are free, and the others have "
+				  "to be found when it starts",
+				(unsigned long long)need, PT_SIZE(size),
+				(unsigned long long)huge->free),
+			size >= GIB
+				? pt_format(
+					  "reserve them at boot: default_hugepagesz=1G "
+					  "hugepagesz=1G hugepages=%llu on the kernel command line",
+					  (unsigned long long)need)
+				: pt_format("free memory first, or reserve them at boot"));
+	}
+}
+
+PT_RULE(pt_rule_iova)
+{
+	uint64_t memory = memory_of(facts->guest);
+	uint64_t top = memory > LOW_MEMORY ? 4 * GIB + memory - LOW_MEMORY : memory;
+	int width = facts->iova_width;
+
+	if (!facts->taken_count || width <= 0 || width >= 63 || top <= UINT64_C(1) << width)
+		return;
+	pt_rule_found(rule, findings, pt_format("guest"),
+		pt_format("its memory of %s ends at %s, but the IOMMU of this host translates "
+			  "addresses of %d bits, %s",
+			PT_SIZE(memory), PT_SIZE(top), width, PT_SIZE(UINT64_C(1) << width)),
+		pt_format("give it less memory"));
+}
+
+/* Bytes of 64-bit memory BARs that the guest's firmware has to find room for. */
+static uint64_t large_bars(const struct pt_facts *facts)
+{
+	uint64_t sum = 0;
+
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		const struct pt_function *function =
+			pt_inventory_find(&facts->inventory, &taken->bdf);
+
+		if (taken->companion || !function)
+			continue;
+		pt_foreach (bar, function->bar, PT_PCI_BARS)
+			sum += bar->memory && bar->is_64bit ? bar->size : 0;
+	}
+	return sum;
+}
+
+PT_RULE(pt_rule_bar_window)
+{
+	const char *cpu = pt_guest_get(facts->guest, "cpu");
+	const char *args = pt_guest_get(facts->guest, "args");
+	uint64_t bars = large_bars(facts);
+
+	/* with the host's own address width the firmware opens a larger window by itself */
+	if (!pt_streq(pt_guest_get(facts->guest, "bios"), "ovmf") || bars <= OVMF_WINDOW ||
+		(cpu && (pt_starts_with(cpu, "host") || strstr(cpu, "phys-bits"))) ||
+		(args && strstr(args, "X-PciMmio64Mb")))
+		return;
+	pt_rule_found(rule, findings, pt_format("guest"),
+		pt_format("its devices need %s of address space for 64-bit BARs, and its UEFI "
+			  "firmware opens %s",
+			PT_SIZE(bars), PT_SIZE(OVMF_WINDOW)),
+		pt_format("set 'cpu: host' (the firmware then follows the host's address width)"));
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "lib/use.h"
+#include "tests/fuzz/fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct json_object *json = pt_json_parse((const char *)data, size, NULL);
+	struct pt_uses uses = {0};
+
+	if (json && pt_uses_from_json(json, &uses, NULL) == 0)
+		json_object_put(pt_uses_to_json(&uses));
+	pt_uses_clear(&uses);
+	json_object_put(json);
+	return 0;
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* Judging configs on the made machine: what the tests of the rules share. Goes through gathering and resolving. */
+#ifndef PT_JUDGE_H
+#define PT_JUDGE_H
+
+#include "pve/paths.h"
+#include "pve/rules.h"
+#include "tests/unit/unit.h"
+
+struct judged {
+	struct pt_guest *guest;
+	struct pt_facts facts;
+	struct pt_findings findings;
+	struct pt_claims *claims;
+};
+
+static inline void judge(struct fake *fake, const char *config, struct judged *ret)
+{
+	struct pt_guest_query query = {.vmid = 100, .node = "node1", .view = PT_VIEW_CURRENT};
+	struct pt_err err = {0};
+
+	*ret = (struct judged){0};
+	assert_int_equal(pt_guest_parse(config, strlen(config), &query, &ret->guest, NULL), 0);
+	pt_claims_open(&ret->claims, fake->host, "/run/pt", false, NULL);
+	if (pt_facts_gather(fake->host, ret->guest, "node1", ret->claims, PT_DEPTH_CHECK,
+		    &ret->facts, &err) < 0)
+		fail_msg("gather: %s", err.text);
+	pt_rules_run(&ret->facts, &ret->findings);
+	assert_false(ret->findings.failed);
+}
+
+static inline void clear(struct judged *judged)
+{
+	pt_findings_clear(&judged->findings);
+	pt_facts_clear(&judged->facts);
+	pt_claims_close(judged->claims);
+	pt_guest_free(judged->guest);
+}
+
+/* The finding of that tag, or NULL. What was asked and found is printed: tests/tags adds it up. */
+static inline const struct pt_finding *find(const struct judged *judged, const char *tag)
+{
+	const struct pt_finding *found = NULL;
+
+	pt_foreach (finding, judged->findings.finding, judged->findings.count) {
+		if (!found && pt_streq(finding->tag, tag))
+			found = finding;
+	}
+	print_message("tag %s %s\n", tag, found ? "triggers" : "passes");
+	return found;
+}
+
+static inline void triggers(
+	struct fake *fake, const char *tag, const char *config, const char *message)
+{
+	const struct pt_finding *finding;
+	struct judged judged;
+
+	judge(fake, config, &judged);
+	finding = find(&judged, tag);
+	if (!finding)
+		fail_msg("%s is not found in: %s", tag, config);
+	else
+		assert_holds(finding->message, message);
+	clear(&judged);
+}
+
+static inline void passes(struct fake *fake, const char *tag, const char *config)
+{
+	struct judged judged;
+
+	judge(fake, config, &judged);
+	if (find(&judged, tag))
+		fail_msg("%s is found in: %s", tag, config);
+	clear(&judged);
+}
+
+#endif

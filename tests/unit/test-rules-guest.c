@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* The rules of the guest's other settings, its ROM files, and other guests' configs and claims. */
+#include <sys/stat.h>
+
+#include "tests/unit/judge.h"
+
+#define DISK   "0000:02:00.0"
+#define CONFIG "hostpci0: 02:00.0\n"
+#define GPU    "hostpci0: 01:00,romfile=card.rom"
+#define ROM    "/usr/share/kvm/card.rom"
+#define MDEV   "/sys/bus/pci/devices/0000:01:00.0/mdev_supported_types/nvidia-63"
+
+static void mediated_devices(void **state)
+{
+	struct fake *fake = *state;
+
+	triggers(fake, "mdev-type-unknown", "hostpci1: 01:00.0,mdev=nvidia-63\n",
+		"no function of it offers the mediated device type nvidia-63");
+	fake_file(fake, MDEV "/available_instances", "1\n");
+	passes(fake, "mdev-type-unknown", "hostpci1: 01:00.0,mdev=nvidia-63\n");
+	passes(fake, "mdev-none-free", "hostpci1: 01:00.0,mdev=nvidia-63\n");
+	fake_file(fake, MDEV "/available_instances", "0\n");
+	triggers(fake, "mdev-none-free", "hostpci1: 01:00.0,mdev=nvidia-63\n", "no instance");
+	/* Proxmox VE's own is there already, and is used again */
+	fake_dir(fake, "/sys/bus/mdev/devices/00000001-0000-0000-0000-000000000100");
+	passes(fake, "mdev-none-free", "hostpci1: 01:00.0,mdev=nvidia-63\n");
+}
+
+/* A ROM of one image: vendor and device in little endian, the code type. */
+static void make_rom(struct fake *fake, const char *ids, unsigned char code_type)
+{
+	char rom[512] = "\x55\xaa\x01";
+
+	rom[0x18] = 0x20;
+	memcpy(rom + 0x20, "PCIR", 4);
+	memcpy(rom + 0x24, ids, 4);
+	rom[0x30] = 1;
+	rom[0x34] = (char)code_type;
+	rom[0x35] = (char)0x80;
+	fake_bytes(fake, ROM, rom, sizeof(rom));
+}
+
+static void rom_files(void **state)
+{
+	struct fake *fake = *state;
+
+	triggers(fake, "romfile-missing", GPU "\n", "/usr/share/kvm/card.rom cannot be read");
+	passes(fake, "romfile-not-a-rom", GPU "\n");
+	make_rom(fake, "\xde\x10\x04\x22", 0);
+	passes(fake, "romfile-missing", GPU "\n");
+	passes(fake, "romfile-not-a-rom", GPU "\n");
+	passes(fake, "romfile-wrong-device", GPU "\n");
+	passes(fake, "romfile-outside-dir", GPU "\n");
+	passes(fake, "romfile-with-rombar-off", GPU "\n");
+	triggers(fake, "romfile-with-rombar-off", GPU ",rombar=0\n", "rombar=0 hides it");
+	passes(fake, "romfile-no-efi-image", GPU "\n");
+	triggers(fake, "romfile-no-efi-image", GPU "\nbios: ovmf\n", "holds no EFI image");
+	make_rom(fake, "\xde\x10\x04\x22", PT_ROM_CODE_EFI);
+	passes(fake, "romfile-no-efi-image", GPU "\nbios: ovmf\n");
+	make_rom(fake, "\xde\x10\x05\x22", PT_ROM_CODE_EFI);
+	triggers(fake, "romfile-wrong-device", GPU "\n",
+		"is for the device 10de:2205, but 0000:01:00.0 is 10de:2204");
+	fake_file(fake, ROM, "NVGI header of an updater");
+	triggers(fake, "romfile-not-a-rom", GPU "\n", "is no PCI ROM");
+	passes(fake, "romfile-no-efi-image", GPU "\nbios: ovmf\n");
+	fake_file(fake, "/usr/share/other.rom", "");
+	triggers(fake, "romfile-outside-dir", "hostpci0: 01:00,romfile=../other.rom\n",
+		"lies outside");
+}
+
+static void roms_are_hostile(void **state)
+{
+	unsigned char rom[1024] = {0x55, 0xaa};
+	struct pt_rom parsed;
+
+	(void)state;
+	for (size_t length = 0; length < sizeof(rom); length += 13) {
+		pt_rom_parse(rom, length, &parsed);
+		assert_int_equal(parsed.count, 0);
+	}
+	/* the data structure lies beyond the end; then an image of no length */
+	rom[0x18] = 0xf0;
+	rom[0x19] = 0xff;
+	pt_rom_parse(rom, sizeof(rom), &parsed);
+	assert_int_equal(parsed.count, 0);
+	rom[0x18] = 0x20;
+	rom[0x19] = 0;
+	memcpy(rom + 0x20, "PCIR", 4);
+	pt_rom_parse(rom, sizeof(rom), &parsed);
+	assert_int_equal(parsed.count, 0);
+	/* images that never end are counted up to a limit */
+	rom[0x30] = 1;
+	memcpy(rom + 512, rom, 512);
+	pt_rom_parse(rom, sizeof(rom), &parsed);
+	assert_int_equal(parsed.count, 2);
+}
+
+static void screens(void **state)
+{
+	struct fake *fake = *state;
+
+	passes(fake, "primary-gpu-conflict", "hostpci0: 01:00,x-vga=1\n");
+	passes(fake, "primary-gpu-conflict", "hostpci0: 01:00,x-vga=1\nvga: none\n");
+	passes(fake, "primary-gpu-conflict", "hostpci0: 01:00\nvga: std\n");
+	triggers(fake, "primary-gpu-conflict", "hostpci0: 01:00,x-vga=1\nvga: std\n",
+		"'vga: std' asks for an emulated one");
+	triggers(fake, "primary-gpu-conflict",
+		"hostpci0: 01:00,x-vga=1\nhostpci1: 02:00.0,x-vga=1\n",
+		"which hostpci0 is already");
+}
+
+static void ballooning(void **state)
+{
+	struct fake *fake = *state;
+
+	passes(fake, "balloon-with-passthrough", CONFIG "memory: 2048\n");
+	passes(fake, "balloon-with-passthrough", CONFIG "memory: 2048\nballoon: 0\n");
+	passes(fake, "balloon-with-passthrough", CONFIG "memory: 2048\nballoon: 2048\n");
+	passes(fake, "balloon-with-passthrough", "memory: 2048\nballoon: 1024\n");
+	triggers(fake, "balloon-with-passthrough", CONFIG "memory: 2048\nballoon: 1024\n",
+		"'balloon: 1024' has no effect");
+}
+
+static void arguments_and_migration(void **state)
+{
+	struct fake *fake = *state;
+
+	passes(fake, "args-vfio-device", CONFIG "args: -device virtio-rng-pci\n");
+	triggers(fake, "args-vfio-device", "args: -device vfio-pci,host=00:02.0\n",
+		"args hands a device");
+	passes(fake, "not-migratable", "memory: 64\n");
+	triggers(fake, "not-migratable", CONFIG, "it has a device of this host");
+	triggers(fake, "not-migratable", "hostpci0: mapping=disks\n",
+		"unless its mapping is marked");
+}
+
+static void hookscripts(void **state)
+{
+	struct fake *fake = *state;
+	char path[128];
+
+	triggers(fake, "hook-not-attached", CONFIG, "has no hookscript");
+	passes(fake, "hook-not-attached", "memory: 64\n");
+	triggers(fake, "hook-not-attached", CONFIG "hookscript: local:snippets/mine.pl\n",
+		"local:snippets/mine.pl, not pve-pthook");
+	triggers(fake, "hook-missing", CONFIG "hookscript: local:snippets/pve-pthook\n",
+		"is not on this node");
+	fake_file(fake, "/var/lib/vz/snippets/pve-pthook", "");
+	passes(fake, "hook-missing", CONFIG "hookscript: local:snippets/pve-pthook\n");
+	triggers(fake, "hook-not-executable", CONFIG "hookscript: local:snippets/pve-pthook\n",
+		"is not executable");
+	snprintf(path, sizeof(path), "%s/var/lib/vz/snippets/pve-pthook", fake->root);
+	assert_int_equal(chmod(path, 0755), 0);
+	passes(fake, "hook-not-executable", CONFIG "hookscript: local:snippets/pve-pthook\n");
+	passes(fake, "hook-not-attached", CONFIG "hookscript: local:snippets/pve-pthook\n");
+	/* another storage */
+	fake_file(fake, "/etc/pve/storage.cfg",
+		"dir: local\n\tpath /var/lib/vz\n\tcontent snippets\n\ndir: fast\n\tcontent snippets\n\tpath /mnt/fast\n\n"
+		"nfs: shared\n\tpath /mnt/pve/shared\n");
+	triggers(fake, "hook-missing", CONFIG "hookscript: fast:snippets/pve-pthook\n",
+		"fast:snippets/pve-pthook is not on");
+	fake_link(fake, "/mnt/fast/snippets/pve-pthook", "/var/lib/vz/snippets/pve-pthook");
+	passes(fake, "hook-missing", CONFIG "hookscript: fast:snippets/pve-pthook\n");
+	passes(fake, "hook-missing", CONFIG "hookscript: shared:snippets/pve-pthook\n");
+}
+
+static void backups(void **state)
+{
+	struct fake *fake = *state;
+
+	passes(fake, "started-for-backup", CONFIG "lock: suspended\n");
+	triggers(fake, "started-for-backup", CONFIG "lock: backup\n", "a backup starts it");
+	passes(fake, "started-for-backup", "lock: backup\n");
+	fake_file(fake, PT_PVE_RUN "/100.pid", "4242\n");
+	process_4242(fake, KVM_OF("100"));
+	passes(fake, "started-for-backup", CONFIG "lock: backup\n");
+}
+
+static void virtual_functions_of_nobody(void **state)
+{
+	struct fake *fake = *state;
+
+	passes(fake, "vf-of-absent-pf", "hostpci0: 04:10.0\n");
+	passes(fake, "vf-of-absent-pf", "hostpci0: 04:00.0\n");
+	fake_remove(fake, "/sys/bus/pci/devices/0000:04:00.0/driver");
+	triggers(fake, "vf-of-absent-pf", "hostpci0: 04:10.0\n",
+		"virtual function of 0000:04:00.0, which has no driver");
+	fake_link(
+		fake, "/sys/bus/pci/devices/0000:04:00.0/driver", "/sys/bus/pci/drivers/vfio-pci");
+	triggers(fake, "vf-of-absent-pf", "hostpci0: 04:10.0\n", "which is on vfio-pci itself");
+}
+
+static void overrides(void **state)
+{
+	struct fake *fake = *state;
+
+	passes(fake, "foreign-override", CONFIG);
+	fake_file(fake, "/sys/bus/pci/devices/" DISK "/driver_override", "nvme\n");
+	triggers(fake, "foreign-override", CONFIG, "has the driver override nvme");
+}
+
+static void other_configs(void **state)
+{
+	static const char other[] = "/etc/pve/nodes/node1/qemu-server/101.conf";
+	struct fake *fake = *state;
+
+	fake_file(fake, "/etc/pve/mapping/pci.cfg",
+		TWO_DISKS
+		"\none\n\tmap node=node1,path=0000:02:00.0,id=144d:a808,iommugroup=2,subsystem-id=144d:a801\n");
+	passes(fake, "configured-elsewhere", CONFIG);
+	fake_file(fake, other, "hostpci3: 02:00,pcie=1\n");
+	triggers(fake, "configured-elsewhere", CONFIG, "guest 101 names it as well");
+	fake_file(fake, other, "onboot: 1\nhostpci3: 0000:03:00.0;0000:02:00.0\n");
+	triggers(fake, "configured-elsewhere", CONFIG "onboot: 1\n",
+		"guest 101 names it as well, and both start at boot");
+	fake_file(fake, other, "hostpci0: 03:00.0\n");
+	passes(fake, "configured-elsewhere", CONFIG);
+	fake_file(fake, other, "template: 1\nhostpci0: 02:00.0\n");
+	passes(fake, "configured-elsewhere", CONFIG);
+	fake_file(fake, other, "hostpci0: 02:00.0,mdev=some\n");
+	passes(fake, "configured-elsewhere", CONFIG);
+	fake_file(fake, other, "hostpci0: mapping=one\n");
+	triggers(fake, "configured-elsewhere", "hostpci0: mapping=one\n",
+		"guest 101 names it as well");
+	/* of several there may be enough for both */
+	fake_file(fake, other, "hostpci0: mapping=disks\n");
+	passes(fake, "configured-elsewhere", "hostpci0: mapping=disks\n");
+	/* its own config, and what is no config */
+	fake_remove(fake, other);
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/100.conf", CONFIG);
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/102.conf.tmp", CONFIG);
+	passes(fake, "configured-elsewhere", CONFIG);
+}
+
+static void claims_of_the_dead(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims *claims = NULL;
+	struct pt_claim *claim = claim_of(fake, "101", DISK, NULL);
+
+	assert_int_equal(pt_claims_open(&claims, fake->host, "/run/pt", true, NULL), 0);
+	passes(fake, "stale-claim", CONFIG);
+	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
+	triggers(fake, "stale-claim", CONFIG, "does not run, but still holds " DISK);
+	/* it is told to whom it concerns */
+	passes(fake, "stale-claim", "hostpci0: 03:00.0\n");
+	passes(fake, "claim-incomplete", CONFIG);
+	assert_int_equal(
+		pt_claim_set_error(&claim->function[0], "bind to nvme: Input/output error"), 0);
+	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
+	triggers(fake, "claim-incomplete", CONFIG,
+		"could not give " DISK " back: bind to nvme: Input/output error");
+	fake_file(fake, PT_PVE_RUN "/101.pid", "4242\n");
+	process_4242(fake, KVM_OF("101"));
+	passes(fake, "stale-claim", CONFIG);
+	pt_claim_free(claim);
+	pt_claims_close(claims);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(mediated_devices),
+		MACHINE_TEST(rom_files),
+		cmocka_unit_test(roms_are_hostile),
+		MACHINE_TEST(screens),
+		MACHINE_TEST(ballooning),
+		MACHINE_TEST(arguments_and_migration),
+		MACHINE_TEST(hookscripts),
+		MACHINE_TEST(backups),
+		MACHINE_TEST(virtual_functions_of_nobody),
+		MACHINE_TEST(overrides),
+		MACHINE_TEST(other_configs),
+		MACHINE_TEST(claims_of_the_dead),
+	};
+
+	return cmocka_run_group_tests_name("rules-guest", tests, NULL, NULL);
+}

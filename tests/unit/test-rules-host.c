@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* The rules of the host as a whole, of resets, and of memory. */
+#include "tests/unit/judge.h"
+
+#define DISK   "0000:02:00.0"
+#define CONFIG "hostpci0: 02:00.0\n"
+
+/* As the kernel has it below a bridge, so that the bus can be reset; the made machine has plain folders. */
+static void put_behind_bridge(struct fake *fake, const char *bdf)
+{
+	PT_FREE char *from = pt_format("%s/sys/bus/pci/devices/%s", fake->root, bdf);
+	PT_FREE char *to = pt_format("%s/sys/devices/pci0000:00/0000:00:03.0/%s", fake->root, bdf);
+	PT_FREE char *link = pt_format("/sys/bus/pci/devices/%s", bdf);
+	PT_FREE char *target = pt_format("../../../devices/pci0000:00/0000:00:03.0/%s", bdf);
+
+	fake_dir(fake, "/sys/devices/pci0000:00/0000:00:03.0");
+	assert_int_equal(rename(from, to), 0);
+	fake_link(fake, link, target);
+}
+
+static void interrupt_remapping(void **state)
+{
+	struct fake *fake = *state;
+
+	passes(fake, "interrupt-remapping-missing", CONFIG);
+	fake_file(fake, "/proc/interrupts", " 24:  0  IR-PCI-MSI 458752-edge  PCIe PME\n");
+	passes(fake, "interrupt-remapping-missing", CONFIG);
+	fake_file(fake, "/proc/interrupts", " 24:  0  PCI-MSI 458752-edge  PCIe PME\n");
+	triggers(fake, "interrupt-remapping-missing", CONFIG, "interrupts are not remapped");
+	passes(fake, "interrupt-remapping-missing", "memory: 64\n");
+	fake_file(fake, "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts", "Y\n");
+	passes(fake, "interrupt-remapping-missing", CONFIG);
+}
+
+static void acs_override(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, "/proc/cmdline", "root=/dev/x quiet\n");
+	passes(fake, "acs-override-active", CONFIG);
+	fake_file(
+		fake, "/proc/cmdline", "root=/dev/x pcie_acs_override=downstream,multifunction\n");
+	triggers(fake, "acs-override-active", CONFIG, "pcie_acs_override=downstream,multifunction");
+}
+
+/* What modprobe.d says is asked of the running system only: the facts are made here. */
+static void ids_captured(void **state)
+{
+	struct fake *fake = *state;
+	struct judged judged;
+
+	passes(fake, "vfio-ids-captured", CONFIG);
+	judge(fake, CONFIG, &judged);
+	pt_findings_clear(&judged.findings);
+	judged.facts.vfio_options = strdup("ids=10de:2204,144D:A808 disable_vga=1");
+	pt_rules_run(&judged.facts, &judged.findings);
+	assert_int_equal(find(&judged, "vfio-ids-captured")->severity, PT_INFO);
+	judged.facts.detail[0].has_id_twin = true;
+	judged.facts.detail[0].id_twin = bdf_of("0000:03:00.0");
+	pt_findings_clear(&judged.findings);
+	pt_rules_run(&judged.facts, &judged.findings);
+	assert_int_equal(find(&judged, "vfio-ids-captured")->severity, PT_WARNING);
+	assert_holds(find(&judged, "vfio-ids-captured")->message, "0000:03:00.0 as well");
+	pt_findings_clear(&judged.findings);
+	free(judged.facts.vfio_options);
+	judged.facts.vfio_options = strdup("ids=10de:2204,144d:a80");
+	pt_rules_run(&judged.facts, &judged.findings);
+	assert_null(find(&judged, "vfio-ids-captured"));
+	clear(&judged);
+}
+
+static void driver_blocked(void **state)
+{
+	struct fake *fake = *state;
+	struct judged judged;
+
+	passes(fake, "host-driver-blocked", CONFIG);
+	judge(fake, "hostpci0: 05:00.0\n", &judged);
+	pt_findings_clear(&judged.findings);
+	snprintf(judged.facts.detail[0].blocked, sizeof(judged.facts.detail[0].blocked), "nouveau");
+	pt_rules_run(&judged.facts, &judged.findings);
+	assert_holds(find(&judged, "host-driver-blocked")->message, "blacklists nouveau");
+	clear(&judged);
+}
+
+static void resets(void **state)
+{
+	struct fake *fake = *state;
+
+	triggers(fake, "no-reset", CONFIG, "cannot be reset");
+	passes(fake, "bus-reset-shared", CONFIG);
+	fake_file(fake, "/sys/bus/pci/devices/" DISK "/reset", "");
+	passes(fake, "no-reset", CONFIG);
+	fake_remove(fake, "/sys/bus/pci/devices/" DISK "/reset");
+	/* its bus can be reset, and it is alone on it */
+	put_behind_bridge(fake, DISK);
+	passes(fake, "no-reset", CONFIG);
+	passes(fake, "bus-reset-shared", CONFIG);
+	/* the GPU resets by itself, its audio function with the bus, which goes along as a whole */
+	put_behind_bridge(fake, "0000:01:00.1");
+	passes(fake, "bus-reset-shared", "hostpci0: 01:00\n");
+	passes(fake, "bus-reset-shared", "hostpci0: 01:00.1\n");
+	/* in groups of their own, one function leaves the other behind */
+	fake_link(fake, "/sys/devices/pci0000:00/0000:00:03.0/0000:01:00.1/iommu_group",
+		"/sys/kernel/iommu_groups/9");
+	fake_link(fake, "/sys/kernel/iommu_groups/9/devices/0000:01:00.1",
+		"/sys/bus/pci/devices/0000:01:00.1");
+	triggers(fake, "bus-reset-shared", "hostpci0: 01:00.1\n",
+		"0000:01:00.0 on it is not taken along");
+	passes(fake, "no-reset", "hostpci0: 01:00.1\n");
+}
+
+static void reset_quirk(void **state)
+{
+	struct fake *fake = *state;
+
+	passes(fake, "reset-quirk", "hostpci0: 01:00\n");
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/vendor", "0x1002\n");
+	passes(fake, "reset-quirk", "hostpci0: 01:00\n");
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/device", "0x731f\n");
+	triggers(fake, "reset-quirk", "hostpci0: 01:00\n", "does not survive a reset");
+}
+
+static void device_dead(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_bytes(fake, "/sys/bus/pci/devices/" DISK "/config", "\x4d\x14\x08\xa8", 4);
+	passes(fake, "device-dead", CONFIG);
+	fake_bytes(fake, "/sys/bus/pci/devices/" DISK "/config", "\xff\xff\xff\xff", 4);
+	triggers(fake, "device-dead", CONFIG, "reads all ones");
+	/* VFs read so by design */
+	fake_bytes(fake, "/sys/bus/pci/devices/0000:04:10.0/config", "\xff\xff\xff\xff", 4);
+	passes(fake, "device-dead", "hostpci0: 04:10.0\n");
+}
+
+static void memory(void **state)
+{
+	struct fake *fake = *state;
+	struct judged judged;
+
+	passes(fake, "memory-not-pinnable", CONFIG "memory: 999999999\n");
+	fake_file(fake, "/proc/meminfo", "MemTotal:  33554432 kB\nMemAvailable:  4194304 kB\n");
+	passes(fake, "memory-not-pinnable", CONFIG "memory: 4096\n");
+	triggers(fake, "memory-not-pinnable", CONFIG "memory: 4097\n",
+		"its 4.0 GiB of memory are pinned when it starts, but only 4.0 GiB are available now");
+	fake_file(fake, "/proc/spl/kstat/zfs/arcstats",
+		"name type data\nc_min                           4    1073741824\n"
+		"size                            4    5368709120\n");
+	passes(fake, "memory-not-pinnable", CONFIG "memory: current=8192\n");
+	triggers(fake, "memory-not-pinnable", CONFIG "memory: 8193\n",
+		"(4.0 GiB of them in ZFS's cache)");
+	judge(fake, CONFIG "memory: 32769\n", &judged);
+	assert_int_equal(find(&judged, "memory-not-pinnable")->severity, PT_ERROR);
+	clear(&judged);
+	passes(fake, "memory-not-pinnable", "memory: 32769\n");
+	/* what it uses already is not available any more */
+	fake_file(fake, PT_PVE_RUN "/100.pid", "4242\n");
+	process_4242(fake, KVM_OF("100"));
+	passes(fake, "memory-not-pinnable", CONFIG "memory: 8193\n");
+}
+
+static void hugepages(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, "/proc/meminfo", "MemTotal:  33554432 kB\nMemAvailable:  1048576 kB\n");
+	fake_file(fake, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "512\n");
+	fake_file(fake, "/sys/kernel/mm/hugepages/hugepages-1048576kB/free_hugepages", "2\n");
+	passes(fake, "hugepages-short", CONFIG "memory: 2048\nhugepages: 2\n");
+	triggers(fake, "hugepages-short", CONFIG "memory: 2050\nhugepages: 2\n",
+		"needs 1025 huge pages of 2 MiB, 512 are free");
+	passes(fake, "hugepages-short", CONFIG "memory: 2048\nhugepages: 1024\n");
+	triggers(fake, "hugepages-short", CONFIG "memory: 3072\nhugepages: 1024\n",
+		"needs 3 huge pages of 1.0 GiB, 2 are free");
+	passes(fake, "hugepages-short", CONFIG "memory: 3072\nhugepages: any\n");
+}
+
+static void iova(void **state)
+{
+	struct fake *fake = *state;
+
+	passes(fake, "iova-too-narrow", CONFIG "memory: 999999\n");
+	/* MGAW of 39 bits: half a TiB */
+	fake_file(fake, "/sys/class/iommu/dmar0/intel-iommu/cap", "1c0000c40660462\n");
+	fake_file(fake, "/sys/class/iommu/dmar1/intel-iommu/cap", "d2008c40660462\n");
+	passes(fake, "iova-too-narrow", CONFIG "memory: 64\n");
+	fake_file(fake, "/sys/class/iommu/dmar0/intel-iommu/cap", "260000\n");
+	passes(fake, "iova-too-narrow", CONFIG "memory: 522240\n");
+	triggers(fake, "iova-too-narrow", CONFIG "memory: 522241\n",
+		"translates addresses of 39 bits, 512.0 GiB");
+}
+
+static void bar_window(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, "/sys/bus/pci/devices/" DISK "/resource",
+		"0x0000380000000000 0x00003807ffffffff 0x000000000014220c\n");
+	passes(fake, "bar-window-small", CONFIG "bios: ovmf\n");
+	fake_file(fake, "/sys/bus/pci/devices/" DISK "/resource",
+		"0x0000380000000000 0x0000380fffffffff 0x000000000014220c\n");
+	triggers(fake, "bar-window-small", CONFIG "bios: ovmf\n", "need 64.0 GiB of address space");
+	passes(fake, "bar-window-small", CONFIG);
+	passes(fake, "bar-window-small", CONFIG "bios: ovmf\ncpu: host,flags=+pcid\n");
+	passes(fake, "bar-window-small",
+		CONFIG "bios: ovmf\nargs: -fw_cfg opt/ovmf/X-PciMmio64Mb,string=65536\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(interrupt_remapping),
+		MACHINE_TEST(acs_override),
+		MACHINE_TEST(ids_captured),
+		MACHINE_TEST(driver_blocked),
+		MACHINE_TEST(resets),
+		MACHINE_TEST(reset_quirk),
+		MACHINE_TEST(device_dead),
+		MACHINE_TEST(memory),
+		MACHINE_TEST(hugepages),
+		MACHINE_TEST(iova),
+		MACHINE_TEST(bar_window),
+	};
+
+	return cmocka_run_group_tests_name("rules-host", tests, NULL, NULL);
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* The rules of what the host itself uses; the real uses are in the lab's scenarios host-*. */
+#include "tests/unit/judge.h"
+
+#define DISK_BLOCK "/sys/bus/pci/devices/0000:02:00.0/nvme/nvme0/nvme0n1"
+
+static void add_node(struct fake *fake, const char *folder, const char *subsystem,
+	const char *numbers, const char *name)
+{
+	PT_FREE char *dev = pt_format("%s/dev", folder), *uevent = pt_format("%s/uevent", folder);
+	PT_FREE char *link = pt_format("%s/subsystem", folder);
+	PT_FREE char *target = pt_format("/sys/class/%s", subsystem);
+	PT_FREE char *text = pt_format("DEVNAME=%s\n", name);
+
+	fake_file(fake, dev, numbers);
+	fake_file(fake, uevent, text);
+	fake_link(fake, link, target);
+}
+
+static void in_use_block(void **state)
+{
+	struct fake *fake = *state;
+	struct judged judged;
+	const struct pt_finding *finding;
+
+	add_node(fake, DISK_BLOCK, "block", "259:0\n", "nvme0n1");
+	add_node(fake, DISK_BLOCK "/nvme0n1p2", "block", "259:2\n", "nvme0n1p2");
+	passes(fake, "in-use-block", "hostpci0: 02:00.0\n");
+	fake_file(fake, "/proc/1/mountinfo",
+		"22 1 259:2 / / rw,relatime shared:1 - ext4 /dev/nvme0n1p2 rw\n");
+	triggers(fake, "in-use-block", "hostpci0: 02:00.0\n",
+		"is in use by this host: nvme0n1p2 is mounted at /; it cannot be passed through");
+	passes(fake, "in-use-block", "hostpci0: 03:00.0\n");
+	judge(fake, "hostpci0: 02:00.0\n", &judged);
+	finding = find(&judged, "in-use-block");
+	assert_non_null(finding);
+	assert_int_equal(finding->severity, PT_ERROR);
+	assert_string_equal(finding->subject, "hostpci0: 0000:02:00.0");
+	assert_string_equal(finding->hint, "0000:03:00.0 is the same model with nothing on it");
+	assert_ptr_equal(pt_findings_refusing(&judged.findings, true), finding);
+	clear(&judged);
+	/* the twin is wanted as well, so it is none to offer */
+	judge(fake, "hostpci0: 02:00.0\nhostpci1: 03:00.0\n", &judged);
+	finding = find(&judged, "in-use-block");
+	assert_holds(finding->hint, "end that use");
+	clear(&judged);
+	/* already on vfio-pci: what is left of it in sysfs is none of the host's */
+	fake_remove(fake, "/sys/bus/pci/devices/0000:02:00.0/driver");
+	fake_link(
+		fake, "/sys/bus/pci/devices/0000:02:00.0/driver", "/sys/bus/pci/drivers/vfio-pci");
+	passes(fake, "in-use-block", "hostpci0: 02:00.0\n");
+}
+
+static void in_use_by_processes(void **state)
+{
+	static const struct {
+		const char *folder, *subsystem, *name, *config, *tag;
+	} nodes[] = {
+		{"/sys/bus/pci/devices/0000:01:00.0/drm/card0", "drm", "dri/card0",
+			"hostpci0: 01:00\n", "in-use-gpu"},
+		{"/sys/bus/pci/devices/0000:01:00.1/sound/card1/controlC1", "sound",
+			"snd/controlC1", "hostpci0: 01:00\n", "in-use-sound"},
+		{"/sys/bus/pci/devices/0000:04:10.0/ptp/ptp0", "ptp", "ptp0", "hostpci0: 04:10.0\n",
+			"in-use-node"},
+	};
+	struct fake *fake = *state;
+
+	fake_file(fake, "/proc/4242/comm", "Xorg\n");
+	fake_file(fake, "/proc/4242/cgroup", "0::/lxc/101/ns/init.scope\n");
+	for (size_t i = 0; i < PT_ARRAY_SIZE(nodes); i++) {
+		PT_FREE char *target = pt_format("/dev/%s", nodes[i].name);
+		PT_FREE char *message =
+			pt_format("%s is open in process 4242 (Xorg) of container 101", target);
+
+		add_node(fake, nodes[i].folder, nodes[i].subsystem, "13:7\n", nodes[i].name);
+		passes(fake, nodes[i].tag, nodes[i].config);
+		fake_link(fake, "/proc/4242/fd/5", target);
+		triggers(fake, nodes[i].tag, nodes[i].config, message);
+		fake_remove(fake, "/proc/4242/fd/5");
+	}
+	/* a companion is asked the same */
+	fake_link(fake, "/proc/4242/fd/5", "/dev/snd/controlC1");
+	triggers(fake, "in-use-sound", "hostpci0: 01:00.0\n", "snd/controlC1 is open in process");
+	/* NVIDIA's nodes are not below the device */
+	passes(fake, "in-use-gpu", "hostpci0: 01:00\n");
+	fake_file(fake, "/proc/driver/nvidia/gpus/0000:01:00.0/information",
+		"Model: \t\t GeForce\nDevice Minor: \t 3\n");
+	fake_link(fake, "/proc/4242/fd/6", "/dev/nvidia3");
+	triggers(fake, "in-use-gpu", "hostpci0: 01:00\n", "/dev/nvidia3 is open in process 4242");
+	/* a guest is called by its name */
+	add_node(fake, DISK_BLOCK, "block", "259:0\n", "nvme0n1");
+	process_4242(fake, KVM_OF("102"));
+	fake_link(fake, "/proc/4242/fd/7", "/dev/nvme0n1");
+	triggers(fake, "in-use-block", "hostpci0: 02:00.0\n",
+		"nvme0n1 is open in guest 102 (process 4242) of container 101");
+}
+
+static void in_use_usb(void **state)
+{
+	static const char usb[] = "/sys/bus/pci/devices/0000:05:00.0/usb1/1-1/1-1:1.0";
+	struct fake *fake = *state;
+	PT_FREE char *disk = pt_format("%s/host0/target0:0:0/0:0:0:0/block/sda", usb);
+	PT_FREE char *keyboard = pt_format("%s/input/input3/event3", usb);
+	struct judged judged;
+
+	add_node(fake, disk, "block", "8:0\n", "sda");
+	add_node(fake, keyboard, "input", "13:67\n", "input/event3");
+	fake_file(fake, "/sys/bus/pci/devices/0000:05:00.0/class", "0x0c0330\n");
+	passes(fake, "in-use-usb", "hostpci0: 05:00.0\n");
+	fake_link(fake, "/proc/77/fd/3", "/dev/input/event3");
+	judge(fake, "hostpci0: 05:00.0\n", &judged);
+	assert_int_equal(find(&judged, "in-use-usb")->severity, PT_WARNING);
+	clear(&judged);
+	fake_file(fake, "/proc/1/mountinfo",
+		"22 1 8:0 / /media/my\\040stick rw - vfat /dev/sda rw\n");
+	triggers(fake, "in-use-usb", "hostpci0: 05:00.0\n", "sda is mounted at /media/my stick");
+}
+
+static void in_use_module(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_link(fake, "/sys/bus/pci/drivers/nvme/module", "/sys/module/nvme");
+	fake_link(fake, "/sys/bus/pci/drivers/nvme/0000:02:00.0",
+		"/sys/bus/pci/devices/0000:02:00.0");
+	fake_file(fake, "/sys/module/nvme/refcnt", "1\n");
+	fake_dir(fake, "/sys/module/nvme/holders/nvme_fabrics");
+	passes(fake, "in-use-module", "hostpci0: 02:00.0\n");
+	fake_file(fake, "/sys/module/nvme/refcnt", "3\n");
+	triggers(fake, "in-use-module", "hostpci0: 02:00.0\n", "nvme is in use 3 times");
+}
+
+static void console_on_device(void **state)
+{
+	struct fake *fake = *state;
+
+	passes(fake, "console-on-device", "hostpci0: 01:00\n");
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/boot_vga", "0\n");
+	passes(fake, "console-on-device", "hostpci0: 01:00\n");
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/boot_vga", "1\n");
+	triggers(fake, "console-on-device", "hostpci0: 01:00\n",
+		"the firmware chose it as the screen");
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/resource",
+		"0x00000000e0000000 0x00000000efffffff 0x0000000000040200\n");
+	fake_file(fake, "/proc/iomem", "d0000000-d02fffff : BOOTFB\n");
+	triggers(fake, "console-on-device", "hostpci0: 01:00\n",
+		"the firmware chose it as the screen");
+	fake_file(fake, "/proc/iomem",
+		"c0000000-efffffff : PCI Bus 0000:00\n  e1000000-e12fffff : BOOTFB\n");
+	triggers(fake, "console-on-device", "hostpci0: 01:00\n",
+		"framebuffer of the firmware lies in its memory");
+}
+
+/* Links are asked of the running system only: what they say is made here. */
+static void in_use_net(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_use use = {.bdf = bdf_of("0000:04:10.0"), .kind = PT_USE_NET};
+	struct judged judged;
+
+	passes(fake, "in-use-net", "hostpci0: 04:10.0\n");
+	judge(fake, "hostpci0: 04:10.0\n", &judged);
+	pt_findings_clear(&judged.findings);
+	assert_int_equal(
+		pt_uses_add(&judged.facts.uses, use, "eth0", strdup("has address 10.0.0.1/24")), 0);
+	pt_rules_run(&judged.facts, &judged.findings);
+	assert_holds(find(&judged, "in-use-net")->message,
+		"is in use by this host: eth0 has address 10.0.0.1/24; it cannot be passed through");
+	assert_non_null(pt_findings_refusing(&judged.findings, true));
+	judged.facts.uses.use[0].weak = true;
+	pt_findings_clear(&judged.findings);
+	pt_rules_run(&judged.facts, &judged.findings);
+	assert_int_equal(find(&judged, "in-use-net")->severity, PT_WARNING);
+	assert_null(pt_findings_refusing(&judged.findings, true));
+	clear(&judged);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(in_use_block),
+		MACHINE_TEST(in_use_by_processes),
+		MACHINE_TEST(in_use_net),
+		MACHINE_TEST(in_use_usb),
+		MACHINE_TEST(in_use_module),
+		MACHINE_TEST(console_on_device),
+	};
+
+	return cmocka_run_group_tests_name("rules-use", tests, NULL, NULL);
+}
