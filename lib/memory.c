@@ -6,17 +6,24 @@
 #define FILE_MAX (256U * 1024)
 #define HUGE	 "/sys/kernel/mm/hugepages"
 
-/* The number behind a word at the beginning of a line, scaled; 0: there is none. */
-static uint64_t find_number(const char *text, const char *word, const char *format, uint64_t scale)
+/* The number behind a word at the beginning of a line, others before it passed over; 0: there is none. */
+static uint64_t find_number(const char *text, const char *word, unsigned int others)
 {
 	size_t length = strlen(word);
 
 	for (const char *line = text; line; line = strchr(line, '\n')) {
-		uint64_t number;
+		const char *at = line + (*line == '\n');
+		char *end;
 
-		line += *line == '\n';
-		if (strncmp(line, word, length) == 0 && sscanf(line + length, format, &number) == 1)
-			return number * scale;
+		line = at;
+		if (strncmp(at, word, length) != 0)
+			continue;
+		at += length;
+		for (unsigned int i = 0; i < others; i++) {
+			strtoull(at, &end, 10);
+			at = end;
+		}
+		return strtoull(at, NULL, 10);
 	}
 	return 0;
 }
@@ -28,8 +35,8 @@ static void read_arc(const struct pt_host *host, struct pt_memory *memory)
 
 	if (pt_host_read(host, "/proc/spl/kstat/zfs/arcstats", FILE_MAX, &text, NULL) < 0)
 		return;
-	size = find_number(text, "size ", " %*u %" SCNu64, 1);
-	least = find_number(text, "c_min ", " %*u %" SCNu64, 1);
+	size = find_number(text, "size ", 1);
+	least = find_number(text, "c_min ", 1);
 	memory->arc = size > least ? size - least : 0;
 }
 
@@ -60,8 +67,8 @@ void pt_memory_read(const struct pt_host *host, struct pt_memory *ret)
 
 	*ret = (struct pt_memory){0};
 	if (pt_host_read(host, "/proc/meminfo", FILE_MAX, &text, NULL) == 0) {
-		ret->total = find_number(text, "MemTotal:", " %" SCNu64 " kB", 1024);
-		ret->available = find_number(text, "MemAvailable:", " %" SCNu64 " kB", 1024);
+		ret->total = find_number(text, "MemTotal:", 0) * 1024;
+		ret->available = find_number(text, "MemAvailable:", 0) * 1024;
 	}
 	read_arc(host, ret);
 	read_hugepages(host, ret);

@@ -15,7 +15,7 @@
 struct volume {
 	struct pt_bdf bdf;
 	char *name;  /* as the kernel calls it: "nvme0n1p3", "dm-0" */
-	char *label; /* for people: "nvme0n1p3", "LVM volume pve-root (dm-0)" */
+	char *label; /* for people: "nvme0n1p3", "LVM volume vg-root (dm-0)" */
 	char *disk;  /* the disk or partition of the function that it lies on */
 	char *dev;   /* "259:3" */
 	bool on_top; /* no node of the function itself */
@@ -140,7 +140,7 @@ static int list_volumes(struct volumes *volumes, const struct pt_devnodes *nodes
 	return r;
 }
 
-/* "is mounted at /", of a volume on top "holds LVM volume pve-root, which is mounted at /". Takes over how. */
+/* "is mounted at /", of a volume on top "holds LVM volume vg-root, which is mounted at /". Takes over how. */
 static int use_volume(struct volumes *volumes, struct volume *volume, int pid, char *how)
 {
 	struct pt_use use = {.bdf = volume->bdf, .kind = PT_USE_BLOCK, .pid = pid};
@@ -154,7 +154,7 @@ static int use_volume(struct volumes *volumes, struct volume *volume, int pid, c
 	return pt_uses_add(volumes->uses, use, volume->disk, whole);
 }
 
-/* The kernel's name of the block device that a path such as /dev/mapper/pve-root or /dev/sda1 means. The caller's. */
+/* The kernel's name of the block device that a path such as /dev/mapper/vg-root or /dev/sda1 means. The caller's. */
 static char *kernel_name(const struct pt_host *host, const char *path)
 {
 	char *name = NULL;

@@ -88,7 +88,7 @@ static int look_at(struct search *search, const char *pid)
 	for (size_t i = 0; r == 0 && i < fds.count; i++) {
 		PT_FREE char *target = NULL;
 		const struct watch *found;
-		struct watch wanted;
+		struct watch wanted = {0};
 		char file[NODE_TEXT + 280];
 
 		snprintf(file, sizeof(file), "%s/%s", path, fds.name[i]);
