@@ -11,6 +11,7 @@
 
 #define WAIT_POLL_NS 100000000L
 #define TRIES	     8
+#define LOOK_MS	     100
 #define AGAIN	     (-EWOULDBLOCK) /* not an exit code: the facts have changed meanwhile */
 
 #define LOG(run, level, ...) pt_log(pt_host_log((run)->host), level, __VA_ARGS__)
@@ -53,6 +54,12 @@ static int refuse(const struct start *start)
 	return 1;
 }
 
+/* The host cannot be looked at: a driver hangs, and Proxmox VE would hang with it; or our own trouble. */
+static int cannot_look(const struct start *start, int why)
+{
+	return why == -ETIME ? refuse(start) : go_on_without_us(start);
+}
+
 static struct pt_guest_query query_of(const struct pt_run *run)
 {
 	/* pending changes were applied before, or are not meant to be: the current values count */
@@ -93,8 +100,9 @@ static int lock_claim(struct start *start)
 {
 	char owner[PT_OWNER_TEXT];
 	const struct pt_run *run = start->run;
-	int r = pt_claims_work_lock(start->claims, pt_owner_name(run->vmid, owner), pt_now_ms(),
-		&start->lock, &start->err);
+	/* others may be looking at the lock at this instant */
+	int r = pt_claims_work_lock(start->claims, pt_owner_name(run->vmid, owner),
+		pt_now_ms() + LOOK_MS, &start->lock, &start->err);
 
 	if (r != -EWOULDBLOCK)
 		return r;
@@ -158,9 +166,8 @@ static bool claim_fits(const struct start *start)
 }
 
 /*
- * A claim is left from a start that failed, and the config was changed since: it is returned first. What
- * does not come back keeps the guest from starting only when there is something to take: a record holds
- * one start.
+ * A claim is left from a start that failed, and the config was changed since: it is returned first. What does
+ * not come back stays on record, as spares that this start does not take, and keeps nobody from starting.
  */
 static int return_old_claim(struct start *start)
 {
@@ -173,8 +180,15 @@ static int return_old_claim(struct start *start)
 	pt_claim_free_p(&start->claim);
 	r = pt_release_locked(
 		run->host, start->claims, run->vmid, &run->limits, start->lock, &start->err);
-	if (r < 0)
-		pt_err_wrap(&start->err, "devices of an earlier start cannot be returned");
+	if (r == 0)
+		return 0;
+	LOG(run, PT_LOG_ERROR,
+		"devices of an earlier start cannot be returned, which 'pve-ptconf release %u' tries "
+		"again once guest %u has stopped: %s",
+		run->vmid, run->vmid, start->err.text);
+	r = load_claim(start);
+	for (size_t i = 0; start->claim && i < start->claim->count; i++)
+		start->claim->function[i].spare = true;
 	return r;
 }
 
@@ -269,8 +283,8 @@ static struct pt_claim_function *claim_one(
 }
 
 /* The VFs of a PF that is to leave its driver go with it, and come back with it. */
-static int claim_vfs(
-	const struct start *start, const struct pt_function *pf, const struct pt_taken *taken)
+static int claim_vfs(const struct start *start, const struct pt_function *pf,
+	const struct pt_taken *taken, bool spare)
 {
 	if (pt_streq(pf->driver, PT_VFIO_PCI))
 		return 0;
@@ -279,7 +293,8 @@ static int claim_vfs(
 
 		if (!vf)
 			return -ENOMEM;
-		vf->spare = false;
+		vf->spare = spare;
+		vf->moved = !spare;
 		vf->has_pf = true;
 		vf->pf = pf->bdf;
 	}
@@ -310,8 +325,9 @@ static int claim_taken(const struct start *start, const struct pt_taken *taken, 
 	if (!claimed)
 		return -ENOMEM;
 	claimed->spare = spare;
+	claimed->moved |= !spare;
 	claimed->has_pf = false;
-	return spare ? 0 : claim_vfs(start, function, taken);
+	return claim_vfs(start, function, taken, spare);
 }
 
 static int make_claim(struct start *start)
@@ -357,7 +373,8 @@ static int take(struct start *start)
 
 	if (r == -EBUSY)
 		return AGAIN;
-	if (r == -ETIME)
+	/* a driver hangs on a device: Proxmox VE would hang with it */
+	if (r == -ETIME && pt_facts_moves(&start->facts))
 		return refuse(start);
 	if (r < 0)
 		return go_on_without_us(start);
@@ -410,22 +427,26 @@ static int settle(struct start *start)
 {
 	for (int tries = 0; tries < TRIES; tries++) {
 		bool returned = false;
-		int result;
+		int result = wait_for_returns(start);
 
-		if (wait_for_returns(start) < 0)
-			return go_on_without_us(start);
+		if (result < 0)
+			return cannot_look(start, result);
 		result = return_stale_claims(start, &returned);
 		if (result < 0 && result != AGAIN)
 			return refuse(start);
-		if (returned && gather(start) < 0)
-			return go_on_without_us(start);
+		result = returned ? gather(start) : 0;
+		if (result < 0)
+			return cannot_look(start, result);
 		pt_findings_clear(&start->findings);
 		result = judge_and_take(start);
 		if (result != AGAIN)
 			return result;
 		pt_claim_free_p(&start->claim);
-		if (load_claim(start) < 0 || gather(start) < 0)
-			return go_on_without_us(start);
+		result = load_claim(start);
+		if (result == 0)
+			result = gather(start);
+		if (result < 0)
+			return cannot_look(start, result);
 	}
 	pt_err_wrap(&start->err, "another guest's claim could not be returned ('pve-ptconf claims' "
 				 "shows why)");
@@ -461,16 +482,14 @@ int pt_phase_pre_start(const struct pt_run *run)
 		reconcile(&start);
 		r = gather(&start);
 	}
-	if (r == -ETIME)
-		return refuse(
-			&start); /* a driver hangs on a device: Proxmox VE would hang with it */
 	if (r < 0)
-		return go_on_without_us(&start);
+		return cannot_look(&start, r);
 	if (start.claim && !claim_fits(&start)) {
-		if (return_old_claim(&start) < 0)
-			return start.facts.taken_count ? refuse(&start) : go_on_without_us(&start);
-		if (gather(&start) < 0)
-			return go_on_without_us(&start);
+		r = return_old_claim(&start);
+		if (r == 0)
+			r = gather(&start);
+		if (r < 0)
+			return cannot_look(&start, r);
 	}
 	if (pt_guest_is_template(start.guest))
 		return 0;

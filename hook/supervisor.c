@@ -116,5 +116,10 @@ int pt_supervise(const struct pt_supervised *supervised, int out)
 	dprintf(out, "error: pve-pthook: the worker %s\n",
 		r == -ETIME ? "has not ended by its deadline" : "has crashed");
 	/* half-moved devices are not for Proxmox VE to meet: then the start is refused */
-	return supervised->undo ? run_phase(supervised, pt_phase_undo, out) : 0;
+	if (supervised->undo)
+		return run_phase(supervised, pt_phase_undo, out);
+	dprintf(out,
+		"error: guest %u: what it held may not be back; 'pve-ptconf release %u' tries again\n",
+		supervised->vmid, supervised->vmid);
+	return 1;
 }

@@ -22,6 +22,14 @@
 		stolen_;                                                                           \
 	})
 
+/* The same for a descriptor. */
+#define PT_STEAL_FD(fd)                                                                            \
+	({                                                                                         \
+		int stolen_ = (fd);                                                                \
+		(fd) = -1;                                                                         \
+		stolen_;                                                                           \
+	})
+
 #define pt_foreach(it, array, count)                                                               \
 	for (__typeof__((array) + 0) it = (array); it != (array) + (count); it++)
 

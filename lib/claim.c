@@ -5,7 +5,7 @@
 #include "claim.h"
 #include "json.h"
 
-#define VERSION 2
+#define VERSION 3
 
 static const char *const state_name[] = {
 	[PT_CLAIM_TAKING] = "taking",
@@ -29,7 +29,8 @@ bool pt_claim_owner_valid(const char *owner)
 
 bool pt_claim_in_part(const struct pt_claim_function *function, enum pt_part part)
 {
-	return part == PT_PART_ALL || function->spare == (part == PT_PART_SPARE);
+	return !function->parked &&
+	       (part == PT_PART_ALL || function->spare == (part == PT_PART_SPARE));
 }
 
 int pt_claim_new(struct pt_claim **ret, const char *owner, struct pt_err *err)
@@ -137,6 +138,7 @@ static struct json_object *function_to_json(const struct pt_claim_function *func
 	pt_json_add_text(json, "label", function->label);
 	json_object_object_add(json, "companion", json_object_new_boolean(function->companion));
 	json_object_object_add(json, "spare", json_object_new_boolean(function->spare));
+	json_object_object_add(json, "moved", json_object_new_boolean(function->moved));
 	pt_json_add_text(json, "pf", function->has_pf ? PT_BDF(&function->pf) : NULL);
 	json_object_object_add(json, "origin", pt_origin_to_json(&function->origin));
 	pt_json_add_text(json, "error", function->error);
@@ -182,6 +184,7 @@ static int function_from_json(
 	read_text(&reader, "error", &ret->error);
 	ret->companion = pt_json_flag(&reader, "companion");
 	ret->spare = pt_json_flag(&reader, "spare");
+	ret->moved = pt_json_flag(&reader, "moved");
 	ret->error_since = (int64_t)pt_json_uint64(&reader, "error_since");
 	if (reader.result < 0)
 		return reader.result;

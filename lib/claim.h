@@ -21,6 +21,8 @@ struct pt_claim_function {
 	struct pt_bdf bdf;
 	char *label;	/* what it was taken for: "hostpci0" */
 	bool companion; /* taken because of its IOMMU group only */
+	bool moved;	/* we took it, even if it is a spare by now */
+	bool parked;	/* with somebody else now: not for this handover; not in the record */
 	bool spare;	/* of an alternative that was not chosen: recorded, not moved */
 	bool has_pf;	/* a VF that goes when its PF leaves its driver, and comes back with it */
 	struct pt_bdf pf;

@@ -51,8 +51,9 @@ static int open_private(
 		return pt_err_errno(err, -errno, "%s", path);
 	if (st.st_uid != geteuid() || st.st_mode & (S_IWGRP | S_IWOTH))
 		return pt_err_set(err, -EPERM,
-			"%s: others than root may write to it; not trusted, remove it", path);
-	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+			"%s: others than root may write to it, so it is not trusted; chown it to root and chmod 700 it",
+			path);
+	return PT_STEAL_FD(fd);
 }
 
 int pt_claims_open(struct pt_claims **ret, const struct pt_host *host, const char *dir, bool create,
@@ -235,8 +236,7 @@ static int take_lock(const struct pt_claims *claims, const char *name, int flags
 			return -EWOULDBLOCK;
 		nanosleep(&pause, NULL);
 	}
-	/* out of the clean-up's hands */
-	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return PT_STEAL_FD(fd);
 }
 
 int pt_claims_work_lock(const struct pt_claims *claims, const char *owner, long long deadline_ms,

@@ -20,14 +20,13 @@ void pt_devnodes_clear(struct pt_devnodes *nodes)
 	pt_foreach (node, nodes->node, nodes->count) {
 		free(node->name);
 		free(node->subsystem);
-		free(node->path);
 	}
 	free(nodes->node);
 	*nodes = (struct pt_devnodes){0};
 }
 
-static int add(struct walk *walk, enum pt_devnode_kind kind, const char *name,
-	const char *subsystem, const char *path, struct pt_devnode **ret)
+static int add(
+	struct walk *walk, enum pt_devnode_kind kind, const char *name, const char *subsystem)
 {
 	struct pt_devnode *slot =
 		pt_array_grow(&walk->nodes->node, &walk->nodes->count, sizeof(*slot));
@@ -36,9 +35,7 @@ static int add(struct walk *walk, enum pt_devnode_kind kind, const char *name,
 		return -ENOMEM;
 	slot->bdf = walk->bdf;
 	slot->kind = kind;
-	*ret = slot;
-	if (pt_set_text(&slot->name, name) < 0 || pt_set_text(&slot->subsystem, subsystem) < 0 ||
-		pt_set_text(&slot->path, path) < 0)
+	if (pt_set_text(&slot->name, name) < 0 || pt_set_text(&slot->subsystem, subsystem) < 0)
 		return -ENOMEM;
 	return 0;
 }
@@ -63,50 +60,33 @@ static char *below(const char *path, const char *name)
 /* The folder has a file "dev": a node. */
 static int add_node(struct walk *walk, const char *path)
 {
-	PT_FREE char *dev_path = below(path, "dev"), *uevent_path = below(path, "uevent");
+	PT_FREE char *uevent_path = below(path, "uevent");
 	PT_FREE char *subsystem_path = below(path, "subsystem");
-	PT_FREE char *dev = NULL;
 	PT_FREE char *uevent = NULL;
 	PT_FREE char *subsystem = NULL;
-	unsigned int major, minor;
-	struct pt_devnode *node;
 	const char *name;
-	int r;
 
-	if (!dev_path || !uevent_path || !subsystem_path)
+	if (!uevent_path || !subsystem_path)
 		return -ENOMEM;
-	if (pt_host_read_line(walk->host, dev_path, &dev) < 0 ||
-		sscanf(dev, "%u:%u", &major, &minor) != 2)
-		return 0;
 	if (pt_host_read(walk->host, uevent_path, UEVENT_MAX, &uevent, NULL) < 0)
 		uevent = NULL;
 	if (pt_host_link_name(walk->host, subsystem_path, &subsystem) < 0)
 		subsystem = NULL;
 	name = uevent ? device_name(uevent) : NULL;
-	r = add(walk, pt_streq(subsystem, "block") ? PT_DEVNODE_BLOCK : PT_DEVNODE_CHAR,
-		name ? name : strrchr(path, '/') + 1, subsystem ? subsystem : "", path, &node);
-	if (r < 0)
-		return r;
-	node->major = major;
-	node->minor = minor;
-	return 0;
+	return add(walk, pt_streq(subsystem, "block") ? PT_DEVNODE_BLOCK : PT_DEVNODE_CHAR,
+		name ? name : strrchr(path, '/') + 1, subsystem ? subsystem : "");
 }
 
 static int add_interfaces(struct walk *walk, const char *path)
 {
 	struct pt_names PT_NAMES names = {0};
-	struct pt_devnode *node;
 	int r = pt_host_list(walk->host, path, &names);
 
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
 	r = 0;
-	for (size_t i = 0; r == 0 && i < names.count; i++) {
-		PT_FREE char *folder = below(path, names.name[i]);
-
-		r = folder ? add(walk, PT_DEVNODE_NET, names.name[i], "net", folder, &node)
-			   : -ENOMEM;
-	}
+	for (size_t i = 0; r == 0 && i < names.count; i++)
+		r = add(walk, PT_DEVNODE_NET, names.name[i], "net");
 	return r;
 }
 
@@ -184,7 +164,6 @@ static int add_nvidia(struct walk *walk)
 {
 	PT_FREE char *text = NULL;
 	char path[96], name[24];
-	struct pt_devnode *node;
 	unsigned int minor;
 	const char *line;
 
@@ -195,7 +174,7 @@ static int add_nvidia(struct walk *walk)
 	if (!line || sscanf(line, "Device Minor: %u", &minor) != 1)
 		return 0;
 	snprintf(name, sizeof(name), "nvidia%u", minor);
-	return add(walk, PT_DEVNODE_CHAR, name, "nvidia", path, &node);
+	return add(walk, PT_DEVNODE_CHAR, name, "nvidia");
 }
 
 int pt_devnodes_add(

@@ -12,16 +12,14 @@
 enum pt_devnode_kind {
 	PT_DEVNODE_CHAR,
 	PT_DEVNODE_BLOCK,
-	PT_DEVNODE_NET, /* an interface: no node, no numbers */
+	PT_DEVNODE_NET, /* an interface: no node */
 };
 
 struct pt_devnode {
 	struct pt_bdf bdf; /* the function that it belongs to */
 	enum pt_devnode_kind kind;
-	unsigned int major, minor;
 	char *name;	 /* below /dev, "nvme0n1p2", "dri/card0"; of an interface its name */
 	char *subsystem; /* "block", "drm", "sound", "net" */
-	char *path;	 /* its folder in sysfs */
 };
 
 struct pt_devnodes {

@@ -133,8 +133,10 @@ int pt_handover_take(const struct pt_handover *handover, struct pt_claim *claim,
 
 	if (r < 0)
 		return pt_err_nomem(err);
-	pt_foreach (function, claim->function, claim->count)
-		pt_claim_set_error(function, NULL);
+	pt_foreach (function, claim->function, claim->count) {
+		if (pt_claim_in_part(function, PT_PART_TAKEN))
+			pt_claim_set_error(function, NULL);
+	}
 	r = find_what_to_take(handover, &movers, err);
 	if (r < 0) {
 		/* nothing was written yet: what is at home leaves the claim */
@@ -318,8 +320,9 @@ static void find_what_to_return(
 			pt_mover_fail(mover, r);
 			continue;
 		}
-		/* a spare that is not on vfio-pci was never moved for this claim */
-		mover->quiet = mover->function->spare && !pt_streq(mover->was, PT_VFIO_PCI);
+		/* a spare that we did not move, and nobody else to vfio-pci, is where it was */
+		mover->quiet = mover->function->spare && !mover->function->moved &&
+			       !pt_streq(mover->was, PT_VFIO_PCI);
 		mover->active = !mover->quiet;
 		if (mover->active && !at_home(mover) && mover->was[0] &&
 			!pt_streq(mover->was, PT_VFIO_PCI))

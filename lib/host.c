@@ -319,6 +319,15 @@ int pt_host_make_dir(const struct pt_host *host, const char *path)
 	return 0;
 }
 
+int pt_host_collect(const struct pt_host *host, int (*work)(void *data, int out), void *data,
+	long long deadline_ms, size_t cap, char **ret_text, size_t *ret_length)
+{
+	struct pt_child child;
+	int r = pt_child_start(&child, work, data, &host->root, 1, true, NULL);
+
+	return r < 0 ? r : pt_child_collect(&child, deadline_ms, cap, ret_text, ret_length);
+}
+
 struct write_work {
 	const struct pt_host *host;
 	const char *path;

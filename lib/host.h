@@ -81,6 +81,13 @@ int pt_host_list(const struct pt_host *host, const char *path, struct pt_names *
 /* Makes one directory, mode 0700, unless it is there; its parent must be. */
 int pt_host_make_dir(const struct pt_host *host, const char *path);
 
+/*
+ * Runs work in a child with a deadline that keeps the gate open, and collects what it writes to out; as
+ * pt_child_collect.
+ */
+int pt_host_collect(const struct pt_host *host, int (*work)(void *data, int out), void *data,
+	long long deadline_ms, size_t cap, char **ret_text, size_t *ret_length);
+
 /* One write under way. lock_fd (or -1) stays open in the child: a stuck writer keeps its claim locked. */
 struct pt_write {
 	struct pt_child child;

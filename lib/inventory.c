@@ -159,6 +159,7 @@ static struct json_object *function_to_json(
 
 	pt_json_add_text(json, "bdf", PT_BDF(&function->bdf));
 	json_object_object_add(json, "slot_mates", slot_mates_to_json(inventory, function));
+	add_flag(json, "busy", function->busy);
 	add_flag(json, "info_ok", function->info_ok);
 	pt_json_add_text(json, "vendor", function->vendor);
 	pt_json_add_text(json, "device", function->device);
@@ -271,6 +272,7 @@ static int function_from_json(struct json_object *json, struct pt_function *ret,
 
 	if (read_bdf(&reader, "bdf", &ret->bdf) == 0)
 		pt_json_refuse(&reader, "bdf", "is missing");
+	ret->busy = pt_json_flag(&reader, "busy");
 	ret->info_ok = pt_json_flag(&reader, "info_ok");
 	read_id(&reader, "vendor", ret->vendor);
 	read_id(&reader, "device", ret->device);

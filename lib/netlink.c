@@ -5,8 +5,6 @@
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
 
-#include <net/if.h>
-
 #include "netlink.h"
 
 static void free_socket(struct nl_sock **socket)
@@ -49,6 +47,18 @@ static void copy_text(char *to, size_t size, const char *from)
 	snprintf(to, size, "%s", from ? from : "");
 }
 
+/* What an interface stands on. Of one whose other end is in another network namespace the index means nothing here. */
+static int below(struct rtnl_link *link)
+{
+	const char *kind = rtnl_link_get_type(link);
+	int netns;
+
+	if (pt_streq(kind, "veth") || rtnl_link_get_link_netnsid(link, &netns) == 0 ||
+		rtnl_link_get_link(link) == rtnl_link_get_ifindex(link))
+		return 0;
+	return rtnl_link_get_link(link);
+}
+
 static int add_links(struct pt_links *links, struct nl_cache *cache)
 {
 	for (struct nl_object *object = nl_cache_get_first(cache); object;
@@ -62,10 +72,7 @@ static int add_links(struct pt_links *links, struct nl_cache *cache)
 		copy_text(slot->name, sizeof(slot->name), rtnl_link_get_name(link));
 		copy_text(slot->kind, sizeof(slot->kind), rtnl_link_get_type(link));
 		slot->master = rtnl_link_get_master(link);
-		slot->below = rtnl_link_get_link(link);
-		if (slot->below == slot->index)
-			slot->below = 0;
-		slot->up = rtnl_link_get_flags(link) & IFF_UP;
+		slot->below = below(link);
 	}
 	return 0;
 }

@@ -11,7 +11,6 @@ struct pt_link {
 	char kind[24]; /* "bridge", "bond", "vlan", "macvtap", "openvswitch"; "" for hardware */
 	int master;    /* index of the bridge or bond that it is a port of, 0: none */
 	int below;     /* index of the interface that a VLAN or macvtap stands on, 0: none */
-	bool up;
 	bool default_route; /* one leads through it, in some table */
 	bool link_local;    /* has an address that means nothing beyond the wire */
 	char address[64];   /* the first other one, "192.168.1.10/24"; "" for none */

@@ -161,8 +161,10 @@ static int read_vfs(const struct pt_host *host, struct pt_function *function)
 	int r;
 
 	function->vfs = -1;
-	r = pt_function_read_vfs(host, &function->bdf, &vfs);
-	if (r < 0 && r != -ENOENT)
+	/* one that hangs is waited for once */
+	r = function->busy ? -ETIME : pt_function_read_vfs(host, &function->bdf, &vfs);
+	function->busy |= r == -ETIME;
+	if (r < 0 && r != -ENOENT && r != -ETIME)
 		return r;
 	if (vfs)
 		function->vfs = atoi(vfs);
@@ -222,7 +224,8 @@ int pt_function_read(const struct pt_host *host, const struct pt_bdf *bdf, struc
 
 	if (r == 0)
 		r = pt_function_read_override(host, bdf, &function.override);
-	if (r == 0)
+	function.busy = r == -ETIME;
+	if (r == 0 || r == -ETIME)
 		r = read_vfs(host, &function);
 	if (r < 0) {
 		pt_function_clear(&function);

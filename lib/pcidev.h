@@ -26,6 +26,8 @@ struct pt_bar {
 
 struct pt_function {
 	struct pt_bdf bdf;
+	/* a driver has hung on it for a while: the override and the number of VFs are not known */
+	bool busy;
 	/* vendor, device and irq are readable; a hypervisor manager may treat the function as absent without */
 	bool info_ok;
 	/* as sysfs prints them, without 0x; empty when there is no such file */

@@ -23,7 +23,7 @@ static int connect_to(int where)
 	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d", where);
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;
-	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return PT_STEAL_FD(fd);
 }
 
 static int ask(sd_bus *bus, int fd, char **ret)

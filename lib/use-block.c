@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 #include <fcntl.h>
+#include <time.h>
 
 #include "use-block.h"
 #include "use-node.h"
 #include "zfslabel.h"
 
-#define BLOCKS	   "/sys/class/block"
-#define MOUNTS_MAX (16U * 1024 * 1024)
-#define OPEN_MS	   2000
-#define DEEPEST	   8
+#define BLOCKS	      "/sys/class/block"
+#define MOUNTS_MAX    (16U * 1024 * 1024)
+#define OPEN_MS	      2000
+#define OPEN_TRIES    5
+#define OPEN_PAUSE_NS 100000000L
+#define DEEPEST	      8
 
 /* A disk, a partition, or a volume on top of one. */
 struct volume {
@@ -422,7 +425,7 @@ static int use_exclusive(struct volumes *volumes, struct volume *volume)
 {
 	PT_FREE char *node = pt_format("/dev/%s", volume->name);
 	PT_FREE char *pool = NULL;
-	int r;
+	int r = -EBUSY;
 
 	if (!node)
 		return -ENOMEM;
@@ -446,10 +449,12 @@ static int use_exclusives(struct volumes *volumes)
 
 	if (!pt_host_is_live(volumes->host))
 		return 0;
-	for (size_t i = volumes->count; r == 0 && i-- > 0;) {
-		struct volume *volume = &volumes->volume[i];
+	for (size_t i = 0; r == 0 && i < 2 * volumes->count; i++) {
+		struct volume *volume = &volumes->volume[i % volumes->count];
+		PT_FREE char *partition = read_of(volumes, volume->name, "partition");
 
-		if (!volume->on_top && !is_used(volumes, volume->name))
+		if (!volume->on_top && (i < volumes->count) == (partition != NULL) &&
+			!is_used(volumes, volume->name))
 			r = use_exclusive(volumes, volume);
 	}
 	return r;

@@ -127,7 +127,7 @@ static int judge(const struct judging *judging)
 	if (link && link->master)
 		return judge_port(judging, link);
 	if (link && link->link_local)
-		return use(judging, true, pt_format("is up, with a link-local address only"));
+		return use(judging, true, pt_format("has a link-local address only"));
 	return 0;
 }
 

@@ -76,6 +76,25 @@ static int note(struct search *search, const char *pid, size_t node)
 	return 0;
 }
 
+/*
+ * The name below /dev of what a descriptor is a link to, in place; NULL: nothing there. A process in a root of its own
+ * has it below another folder, and it may be unlinked since.
+ */
+static const char *node_name(char *target)
+{
+	static const char deleted[] = " (deleted)";
+	size_t length = strlen(target);
+	const char *found = NULL;
+
+	if (target[0] != '/')
+		return NULL;
+	if (length > strlen(deleted) && pt_streq(target + length - strlen(deleted), deleted))
+		target[length - strlen(deleted)] = '\0';
+	for (const char *at = target; (at = strstr(at, "/dev/")); at++)
+		found = at;
+	return found ? found + strlen("/dev/") : NULL;
+}
+
 static int look_at(struct search *search, const char *pid)
 {
 	struct pt_names PT_NAMES fds = {0};
@@ -92,10 +111,11 @@ static int look_at(struct search *search, const char *pid)
 		char file[NODE_TEXT + 280];
 
 		snprintf(file, sizeof(file), "%s/%s", path, fds.name[i]);
-		if (pt_host_link(search->host, file, &target) < 0 ||
-			!pt_starts_with(target, "/dev/"))
+		if (pt_host_link(search->host, file, &target) < 0)
 			continue;
-		wanted.name = target + strlen("/dev/");
+		wanted.name = node_name(target);
+		if (!wanted.name)
+			continue;
 		found = bsearch(
 			&wanted, search->watch, search->count, sizeof(wanted), compare_watches);
 		if (found)

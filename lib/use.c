@@ -7,6 +7,10 @@
 #include "use-net.h"
 #include "use-node.h"
 
+#define CLASS_NETWORK 0x02U
+#define GATHER_MS     20000
+#define USES_MAX      (4U * 1024 * 1024)
+
 static const char *const kind_name[] = {
 	[PT_USE_BLOCK] = "block",
 	[PT_USE_NET] = "net",
@@ -64,16 +68,6 @@ void pt_uses_clear(struct pt_uses *uses)
 	*uses = (struct pt_uses){0};
 }
 
-const struct pt_use *pt_uses_find(
-	const struct pt_uses *uses, const struct pt_bdf *bdf, enum pt_use_kind kind)
-{
-	pt_foreach (use, uses->use, uses->count) {
-		if (use->kind == kind && pt_bdf_compare(&use->bdf, bdf) == 0)
-			return use;
-	}
-	return NULL;
-}
-
 bool pt_uses_strong(const struct pt_uses *uses, const struct pt_bdf *bdf)
 {
 	pt_foreach (use, uses->use, uses->count) {
@@ -129,29 +123,20 @@ static int use_module(const struct pt_host *host, const struct pt_function *func
 			devices == 1 ? "" : "s"));
 }
 
-int pt_uses_gather(const struct pt_host *host, const struct pt_function *const *function,
-	size_t count, struct pt_uses *ret, struct pt_err *err)
+/* A network card on its driver without an interface here: those of another namespace cannot be seen. */
+static int use_hidden_interface(
+	const struct pt_function *function, const struct pt_devnodes *nodes, struct pt_uses *uses)
 {
-	struct pt_devnodes PT_DEVNODES nodes = {0};
-	int r = 0;
+	struct pt_use use = {.bdf = function->bdf, .kind = PT_USE_NET, .weak = true};
 
-	for (size_t i = 0; r == 0 && i < count; i++)
-		r = pt_devnodes_add(host, function[i], &nodes);
-	if (r < 0)
-		return pt_err_nomem(err);
-	r = pt_use_blocks(host, &nodes, ret, err);
-	if (r == 0)
-		r = pt_use_nodes(host, &nodes, ret, err);
-	if (r == 0)
-		r = pt_use_nets(host, &nodes, ret, err);
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		r = pt_use_console(host, function[i], ret);
-		if (r == 0)
-			r = use_module(host, function[i], &nodes, ret);
-		if (r < 0)
-			r = pt_err_nomem(err);
+	if (function->class >> 16 != CLASS_NETWORK || !function->driver)
+		return 0;
+	pt_foreach (node, nodes->node, nodes->count) {
+		if (node->kind == PT_DEVNODE_NET && pt_bdf_compare(&node->bdf, &function->bdf) == 0)
+			return 0;
 	}
-	return r;
+	return pt_uses_add(uses, use, "its interface",
+		pt_format("is not in this network namespace: a container may have it"));
 }
 
 struct json_object *pt_uses_to_json(const struct pt_uses *uses)
@@ -205,17 +190,83 @@ static int use_from_json(struct json_object *json, struct pt_uses *uses, struct 
 
 int pt_uses_from_json(struct json_object *json, struct pt_uses *ret, struct pt_err *err)
 {
-	struct pt_uses PT_USES uses = {0};
-
 	if (!json_object_is_type(json, json_type_array))
 		return pt_err_set(err, -EINVAL, "uses are no list");
 	for (size_t i = 0; i < json_object_array_length(json); i++) {
-		int r = use_from_json(json_object_array_get_idx(json, i), &uses, err);
+		int r = use_from_json(json_object_array_get_idx(json, i), ret, err);
 
 		if (r < 0)
 			return pt_err_wrap(err, "uses[%zu]", i);
 	}
-	*ret = uses;
-	uses = (struct pt_uses){0};
 	return 0;
+}
+
+struct gathering {
+	const struct pt_host *host;
+	const struct pt_function *const *function;
+	size_t count;
+};
+
+static int gather(const struct pt_host *host, const struct pt_function *const *function,
+	size_t count, struct pt_uses *ret, struct pt_err *err)
+{
+	struct pt_devnodes PT_DEVNODES nodes = {0};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = pt_devnodes_add(host, function[i], &nodes);
+	if (r < 0)
+		return pt_err_nomem(err);
+	r = pt_use_blocks(host, &nodes, ret, err);
+	if (r == 0)
+		r = pt_use_nodes(host, &nodes, ret, err);
+	if (r == 0)
+		r = pt_use_nets(host, &nodes, ret, err);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		r = pt_use_console(host, function[i], ret);
+		if (r == 0)
+			r = use_module(host, function[i], &nodes, ret);
+		if (r == 0)
+			r = use_hidden_interface(function[i], &nodes, ret);
+		if (r < 0)
+			r = pt_err_nomem(err);
+	}
+	return r;
+}
+
+/* Some of what is asked hangs with a driver: netlink, a console, a disk. */
+static int gather_in_child(void *data, int out)
+{
+	const struct gathering *gathering = data;
+	struct pt_uses PT_USES uses = {0};
+	struct json_object PT_JSON *json = NULL;
+	struct pt_err err = {0};
+	int r = gather(gathering->host, gathering->function, gathering->count, &uses, &err);
+
+	if (r < 0)
+		return r;
+	json = pt_uses_to_json(&uses);
+	return dprintf(out, "%s", json_object_to_json_string(json)) < 0 ? -EIO : 0;
+}
+
+int pt_uses_gather(const struct pt_host *host, const struct pt_function *const *function,
+	size_t count, struct pt_uses *ret, struct pt_err *err)
+{
+	struct gathering gathering = {host, function, count};
+	struct json_object PT_JSON *json = NULL;
+	PT_FREE char *text = NULL;
+	size_t length = 0;
+	int r;
+
+	if (!count)
+		return 0;
+	r = pt_host_collect(host, gather_in_child, &gathering, pt_now_ms() + GATHER_MS, USES_MAX,
+		&text, &length);
+	if (r == -ETIME)
+		return pt_err_set(err, r, "who uses %s%s cannot be found out: a driver hangs",
+			PT_BDF(&function[0]->bdf), count > 1 ? " and others" : "");
+	if (r < 0)
+		return pt_err_errno(err, r, "look for users of devices");
+	json = pt_json_parse(text, length, err);
+	return json ? pt_uses_from_json(json, ret, err) : -EINVAL;
 }

@@ -36,18 +36,18 @@ int pt_uses_add(struct pt_uses *uses, struct pt_use like, const char *what, char
 void pt_uses_clear(struct pt_uses *uses);
 #define PT_USES PT_CLEANUP(pt_uses_clear)
 
-/* The first use of the function of that kind, weak ones too, or NULL. */
-const struct pt_use *pt_uses_find(
-	const struct pt_uses *uses, const struct pt_bdf *bdf, enum pt_use_kind kind);
-
 /* Whether something would be lost when the function goes. */
 bool pt_uses_strong(const struct pt_uses *uses, const struct pt_bdf *bdf);
 
-/* Finds every use of the functions, of all kinds. Errors of reading; one process that ends meanwhile is none. */
+/*
+ * Adds every use of the functions, of all kinds. In a child with a deadline: -ETIME, a driver hangs. Errors of reading;
+ * a process that ends meanwhile is none.
+ */
 int pt_uses_gather(const struct pt_host *host, const struct pt_function *const *function,
 	size_t count, struct pt_uses *ret, struct pt_err *err);
 
 struct json_object *pt_uses_to_json(const struct pt_uses *uses);
+/* Adds what pt_uses_to_json wrote. -EINVAL with what is wrong; what came before it is added. */
 int pt_uses_from_json(struct json_object *json, struct pt_uses *ret, struct pt_err *err);
 
 #endif

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
+#include <time.h>
 
 #include "pve/gathering.h"
 #include "pve/runstate.h"
+
+/* how long a node may be open before that is taken for a use */
+#define PATIENCE_MS	1500
+#define PAUSE_NS	250000000L
+#define MOST_CANDIDATES 32
 
 /* A process that is a guest's QEMU is called so. */
 static int name_guests(const struct pt_gathering *gathering, struct pt_uses *uses)
@@ -66,64 +72,131 @@ bool pt_gather_same_model(
 	return true;
 }
 
-/* For a device in use: another one of its model that nothing uses, which may have been meant. */
-static int find_twin(struct pt_gathering *gathering, const struct pt_bdf *used,
-	const struct pt_bdf *all, size_t count)
+/* Whether all that keeps a function from being taken is that processes have it open: some do so for an instant. */
+static bool is_only_open(const struct pt_uses *uses)
+{
+	bool any = false;
+
+	pt_foreach (use, uses->use, uses->count) {
+		if (!use->weak && !use->pid)
+			return false;
+		any |= !use->weak;
+	}
+	return any;
+}
+
+/* Functions whose uses matter: what is or may be taken, and the VFs that would go with a PF. The caller's. */
+static int list_asked(const struct pt_facts *facts, struct pt_bdf **ret, size_t *ret_count)
+{
+	for (size_t i = 0; i < facts->taken_count + facts->spare_count; i++) {
+		const struct pt_taken *taken = i < facts->taken_count
+						       ? &facts->taken[i]
+						       : &facts->spare[i - facts->taken_count];
+		const struct pt_function *function =
+			pt_inventory_find(&facts->inventory, &taken->bdf);
+
+		for (size_t j = 0; j <= (function ? function->vf_count : 0); j++) {
+			struct pt_bdf *slot = pt_array_grow(ret, ret_count, sizeof(*slot));
+
+			if (!slot)
+				return -ENOMEM;
+			*slot = j ? function->vf[j - 1] : taken->bdf;
+		}
+	}
+	return 0;
+}
+
+/* Looks, and looks again when only processes are in the way: udev, lvm and others open a node for a moment. */
+static int look_patiently(struct pt_gathering *gathering, const struct pt_bdf *bdf, size_t count)
+{
+	long long deadline = pt_now_ms() + PATIENCE_MS;
+	int r = gather_uses_of(gathering, bdf, count);
+
+	while (r == 0 && is_only_open(&gathering->facts->uses) && pt_now_ms() < deadline) {
+		struct timespec pause = {.tv_nsec = PAUSE_NS};
+
+		nanosleep(&pause, NULL);
+		pt_uses_clear(&gathering->facts->uses);
+		r = gather_uses_of(gathering, bdf, count);
+	}
+	return r;
+}
+
+/* Devices of the same model as one in use, and none of the guest's or another's: one may have been meant. */
+static int list_candidates(struct pt_gathering *gathering, const struct pt_bdf *used,
+	struct pt_bdf **ret, size_t *ret_count)
 {
 	struct pt_facts *facts = gathering->facts;
+	struct pt_bdf *all = NULL;
+	size_t count = 0;
+	int r = pt_functions_matching(gathering->host, "", &all, &count, gathering->err);
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; r == 0 && i < count && *ret_count < MOST_CANDIDATES; i++) {
 		const struct pt_function *function = pt_inventory_find(&facts->inventory, used);
-		struct pt_twin *slot;
-		int r;
+		struct pt_bdf *slot;
 
 		if (!pt_gather_same_model(gathering->host, function, &all[i]) ||
 			pt_taken_holds(facts->taken, facts->taken_count, &all[i]) ||
 			pt_gather_is_claimed(gathering, &all[i]))
 			continue;
 		r = pt_inventory_add(gathering->host, &facts->inventory, &all[i], gathering->err);
-		if (r == 0)
-			r = gather_uses_of(gathering, &all[i], 1);
-		if (r == -ENODEV)
+		if (r == -ENODEV) {
+			r = 0;
 			continue;
-		if (r < 0)
-			return r;
-		if (pt_uses_strong(&facts->uses, &all[i]) ||
-			pt_streq(
-				pt_inventory_find(&facts->inventory, &all[i])->driver, PT_VFIO_PCI))
+		}
+		slot = r == 0 ? pt_array_grow(ret, ret_count, sizeof(*slot)) : NULL;
+		if (slot)
+			*slot = all[i];
+		else if (r == 0)
+			r = -ENOMEM;
+	}
+	free(all);
+	return r;
+}
+
+/* For a device in use: another one of its model that nothing uses. */
+static int find_twin(struct pt_gathering *gathering, const struct pt_bdf *used)
+{
+	struct pt_facts *facts = gathering->facts;
+	struct pt_bdf *candidate = NULL;
+	size_t count = 0;
+	int r = list_candidates(gathering, used, &candidate, &count);
+
+	if (r == 0)
+		r = gather_uses_of(gathering, candidate, count);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		const struct pt_function *function =
+			pt_inventory_find(&facts->inventory, &candidate[i]);
+		struct pt_twin *slot;
+
+		if (pt_uses_strong(&facts->uses, &candidate[i]) ||
+			pt_streq(function->driver, PT_VFIO_PCI))
 			continue;
 		slot = pt_array_grow(&facts->twin, &facts->twin_count, sizeof(*slot));
-		if (!slot)
-			return -ENOMEM;
-		*slot = (struct pt_twin){*used, all[i]};
-		return 0;
+		if (slot)
+			*slot = (struct pt_twin){*used, candidate[i]};
+		else
+			r = -ENOMEM;
+		break;
 	}
-	return 0;
+	free(candidate);
+	return r;
 }
 
 int pt_gather_uses(struct pt_gathering *gathering)
 {
 	struct pt_facts *facts = gathering->facts;
-	struct pt_bdf *taken = calloc(facts->taken_count ? facts->taken_count : 1, sizeof(*taken));
-	struct pt_bdf *all = NULL;
+	struct pt_bdf *asked = NULL;
 	size_t count = 0;
-	int r;
+	int r = list_asked(facts, &asked, &count);
 
-	if (!taken)
-		return pt_err_nomem(gathering->err);
-	for (size_t i = 0; i < facts->taken_count; i++)
-		taken[i] = facts->taken[i].bdf;
-	r = gather_uses_of(gathering, taken, facts->taken_count);
+	if (r == 0)
+		r = look_patiently(gathering, asked, count);
 	for (size_t i = 0; r == 0 && i < facts->taken_count; i++) {
-		if (facts->taken[i].companion || !pt_uses_strong(&facts->uses, &taken[i]))
-			continue;
-		if (!all)
-			r = pt_functions_matching(
-				gathering->host, "", &all, &count, gathering->err);
-		if (r == 0)
-			r = find_twin(gathering, &taken[i], all, count);
+		if (!facts->taken[i].companion &&
+			pt_uses_strong(&facts->uses, &facts->taken[i].bdf))
+			r = find_twin(gathering, &facts->taken[i].bdf);
 	}
-	free(taken);
-	free(all);
+	free(asked);
 	return r == -ENOMEM ? pt_err_nomem(gathering->err) : r;
 }

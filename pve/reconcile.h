@@ -12,8 +12,8 @@ struct pt_reconciled {
 
 /*
  * Returns every claim of which nothing is alive: its guest does not run, nobody works on either, and it is
- * not kept for a restart. Of a guest whose claim can tell that it comes back no more is expected: that its
- * config is on another node proves nothing, an incoming guest runs before its config moves.
+ * not kept for a restart. That its config is on another node proves nothing: an incoming guest runs before its
+ * config moves.
  */
 int pt_reconcile(const struct pt_host *host, const struct pt_claims *claims,
 	const struct pt_limits *limits, struct pt_reconciled *ret, struct pt_err *err);

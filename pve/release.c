@@ -118,7 +118,10 @@ static bool spare_is_used(const struct pt_host *host, unsigned int vmid,
 	return users > 0;
 }
 
-/* Spares that are with somebody else leave the claim. */
+/*
+ * Spares that are with somebody else leave the claim; but one that we moved stays on record, untouched for now, to
+ * be returned when it is free.
+ */
 static int drop_used_spares(
 	const struct pt_host *host, unsigned int vmid, struct pt_claim *claim, struct pt_err *err)
 {
@@ -126,7 +129,7 @@ static int drop_used_spares(
 	int r = 0;
 
 	for (size_t at = claim->count; at-- > 0;) {
-		const struct pt_claim_function *function = &claim->function[at];
+		struct pt_claim_function *function = &claim->function[at];
 
 		if (!function->spare)
 			continue;
@@ -134,7 +137,11 @@ static int drop_used_spares(
 			r = pt_reservations_read(host, &reservations, err);
 		if (r < 0)
 			return r;
-		if (spare_is_used(host, vmid, &reservations, &function->bdf))
+		if (!spare_is_used(host, vmid, &reservations, &function->bdf))
+			continue;
+		if (function->moved)
+			function->parked = true;
+		else
 			pt_claim_remove(claim, &function->bdf);
 	}
 	return 0;
@@ -207,7 +214,7 @@ const char *pt_release_kept(const struct pt_host *host, unsigned int vmid)
 	query.node = node;
 	if (pt_guest_from_file(host, &query, &guest, NULL) == 0 &&
 		pt_streq(pt_guest_get(guest, "lock"), "backup"))
-		return "a backup of it is under way, which starts it again";
+		return "a backup of it is under way, which starts it again (if none is, 'qm unlock' it)";
 	return NULL;
 }
 
@@ -243,7 +250,10 @@ int pt_release_stale(const struct pt_host *host, const struct pt_claims *claims,
 	int r = pt_guest_try_lock(host, vmid, &guest_lock);
 
 	if (r < 0)
-		return pt_err_set(err, r, "guest %u is being started or stopped right now", vmid);
+		return r == -EWOULDBLOCK
+			       ? pt_err_set(err, r,
+					 "guest %u is being started or stopped right now", vmid)
+			       : pt_err_errno(err, r, "lock of guest %u", vmid);
 	/* others may be looking at the lock at this instant */
 	r = pt_claims_work_lock(
 		claims, pt_owner_name(vmid, owner), pt_now_ms() + LOOK_MS, &lock, err);

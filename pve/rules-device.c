@@ -144,6 +144,10 @@ static char *vf_use(const struct pt_facts *facts, const struct pt_bdf *vf)
 		if (pt_bdf_compare(&busy->bdf, vf) == 0)
 			return pt_format("%s is up as %s", PT_BDF(vf), busy->net);
 	}
+	pt_foreach (use, facts->uses.use, facts->uses.count) {
+		if (!use->weak && pt_bdf_compare(&use->bdf, vf) == 0)
+			return pt_format("%s of %s %s", use->what, PT_BDF(vf), use->how);
+	}
 	return NULL;
 }
 

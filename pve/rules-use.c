@@ -67,9 +67,8 @@ static const char *remedy_of(const char *tag)
 	static const struct {
 		const char *tag, *remedy;
 	} remedies[] = {
-		{"in-use-block",
-			"end that use (umount, swapoff, vgchange -an, zpool export), or name "
-			"another device"},
+		{"in-use-block", "end that use (umount, swapoff, vgchange -an, mdadm --stop, zpool "
+				 "export, stop the guest), or name another device"},
 		{"in-use-net",
 			"move the host's network to another interface, or name another device"},
 		{"in-use-gpu", "end that program, or name another device"},
@@ -101,21 +100,41 @@ static char *hint_for(
 	return pt_format("%s", remedy);
 }
 
+/* A device that Proxmox VE takes if the one that is expected is not to be had then. */
+static void say_spare(const struct pt_rule *rule, const struct pt_facts *facts,
+	struct pt_findings *findings, const struct pt_taken *spare)
+{
+	PT_FREE char *strong = list_uses(rule, facts, &spare->bdf, false);
+
+	if (strong)
+		pt_findings_add(findings, rule->tag, PT_WARNING, PT_TELL,
+			pt_subject_function(facts, spare),
+			pt_format("is in use on this host: %s; it is another device of the same "
+				  "mapping, which Proxmox VE takes when the first is not free",
+				strong),
+			pt_format("take it out of the mapping"));
+}
+
 PT_RULE(pt_rule_in_use)
 {
+	pt_foreach (spare, facts->spare, facts->spare_count)
+		say_spare(rule, facts, findings, spare);
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		char *strong = list_uses(rule, facts, &taken->bdf, false);
 		char *weak = list_uses(rule, facts, &taken->bdf, true);
 
 		if (strong)
 			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
-				pt_format("is in use by this host: %s; it cannot be passed through",
+				pt_format("is in use on this host: %s; it cannot be passed through",
 					strong),
 				hint_for(rule, facts, taken));
 		if (weak)
 			pt_findings_add(findings, rule->tag, PT_WARNING, PT_TELL,
 				pt_subject_function(facts, taken),
-				pt_format("%s; that ends when the guest starts", weak), NULL);
+				pt_streq(rule->tag, "console-on-device")
+					? pt_format("%s; that ends when the guest starts", weak)
+					: pt_format("%s", weak),
+				NULL);
 		free(strong);
 		free(weak);
 	}

@@ -131,7 +131,7 @@ bool pt_guest_restarts(const struct pt_host *host, unsigned int vmid)
 
 	snprintf(path, sizeof(path), PT_PVE_REBOOT, vmid);
 	fd = pt_host_openat(host, path, O_PATH | O_NOFOLLOW);
-	return fd >= 0 && fstat(fd, &st) == 0 && time(NULL) - st.st_mtime < RESTART_S;
+	return fd >= 0 && fstat(fd, &st) == 0 && llabs(time(NULL) - st.st_mtime) < RESTART_S;
 }
 
 unsigned int pt_pid_guest(const struct pt_host *host, int pid)

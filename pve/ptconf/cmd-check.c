@@ -31,10 +31,6 @@ enum pt_exit pt_cmd_check(struct pt_cli *cli, struct pt_err *err)
 
 	if (pt_cli_gather(cli, &guest, &facts, err) < 0)
 		return PT_EXIT_UNKNOWN;
-	if (facts.claims_err.code) {
-		*err = facts.claims_err;
-		return PT_EXIT_UNKNOWN;
-	}
 	pt_rules_run(&facts, &findings);
 	if (findings.failed) {
 		pt_err_nomem(err);
@@ -42,5 +38,9 @@ enum pt_exit pt_cmd_check(struct pt_cli *cli, struct pt_err *err)
 	}
 	if (print(cli, &findings, err) < 0)
 		return PT_EXIT_UNKNOWN;
+	if (facts.claims_err.code) {
+		*err = facts.claims_err;
+		return PT_EXIT_UNKNOWN;
+	}
 	return pt_findings_count(&findings, PT_ERROR) ? PT_EXIT_FINDINGS : PT_EXIT_OK;
 }

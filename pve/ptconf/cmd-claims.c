@@ -72,13 +72,12 @@ enum pt_exit pt_cmd_claims(struct pt_cli *cli, struct pt_err *err)
 		struct pt_claim PT_CLAIM *claim = NULL;
 
 		r = pt_claims_load(claims, *owner, &claim, err);
-		if (r == -ENOENT)
-			continue;
+		/* ended meanwhile; or damaged, which main tells when the others are shown */
 		if (r < 0)
-			return PT_EXIT_UNKNOWN;
+			continue;
 		add_rows(cli, &table, claim);
 		json_object_array_add(json, pt_claim_to_json(claim));
 	}
 	r = print(cli, &table, json, owners.count > 0, err);
-	return r < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
+	return r < 0 || err->code ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
 }

@@ -24,7 +24,8 @@ static void add_row(
 		snprintf(group, sizeof(group), "%d", function->group);
 	pt_table_row(table,
 		(const char *const[]){group, PT_BDF(&function->bdf), pt_function_id(function, id),
-			function->driver, function->override, function->is_bridge ? NULL : reset,
+			function->driver, function->busy ? "(a driver hangs)" : function->override,
+			function->is_bridge ? NULL : reset,
 			pt_pciname(names, function, name, sizeof(name))});
 }
 

@@ -141,7 +141,8 @@ static void own_troubles_do_not_stop_the_start(void **state)
 	assert_driver(fake, DISK, "vfio-pci");
 }
 
-static void a_leftover_does_not_stop_a_guest_without_devices(void **state)
+/* What cannot be returned stays on record, and keeps the guest from starting neither without devices nor with others. */
+static void a_leftover_does_not_stop_a_guest(void **state)
 {
 	struct fake *fake = *state;
 
@@ -153,12 +154,21 @@ static void a_leftover_does_not_stop_a_guest_without_devices(void **state)
 	assert_holds(fake->said, "devices of an earlier start cannot be returned");
 	assert_true(has(fake, CLAIM));
 	fake_file(fake, CONFIG, "hostpci0: 03:00.0\n");
-	assert_int_equal(phase(fake, "pre-start"), 1);
-	assert_driver(fake, "0000:03:00.0", "nvme");
-	fake_remove(fake, "/fault");
 	assert_int_equal(phase(fake, "pre-start"), 0);
-	assert_driver(fake, DISK, "nvme");
+	assert_holds(fake->said,
+		"error: devices of an earlier start cannot be returned, which "
+		"'pve-ptconf release 100' tries again once guest 100 has stopped: ");
 	assert_driver(fake, "0000:03:00.0", "vfio-pci");
+	assert_driver(fake, DISK, "none");
+	run_guest(fake);
+	assert_int_equal(phase(fake, "post-start"), 1);
+	assert_holds(fake->said, DISK ": bind to nvme: Input/output error");
+	fake_remove(fake, PT_PVE_RUN "/100.pid");
+	fake_remove(fake, "/fault");
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_driver(fake, DISK, "nvme");
+	assert_driver(fake, "0000:03:00.0", "nvme");
+	assert_false(has(fake, CLAIM));
 }
 
 static void a_dead_guests_claim_is_returned_first(void **state)
@@ -402,6 +412,34 @@ static void a_return_under_way_is_waited_for(unsigned int returning, struct fake
 	assert_driver(fake, DISK, "nvme");
 }
 
+/* Another guest's return that does not end is waited for only so long. */
+static void a_return_that_hangs_is_not_waited_for_ever(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_run other = run_of(fake);
+	struct pt_claims *claims = NULL;
+	struct pt_claim *claim = NULL;
+	int lock;
+
+	other.vmid = 101;
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/101.conf", "hostpci0: 02:00.0\n");
+	assert_int_equal(pt_phase_find("pre-start")(&other), 0);
+	assert_int_equal(pt_claims_open(&claims, fake->host, PT_CLAIMS_DIR, false, NULL), 0);
+	assert_int_equal(pt_claims_work_lock(claims, "101", pt_now_ms(), &lock, NULL), 0);
+	assert_int_equal(pt_claims_load(claims, "101", &claim, NULL), 0);
+	claim->state = PT_CLAIM_RETURNING;
+	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
+	assert_int_equal(phase(fake, "pre-start"), 1);
+	assert_holds(fake->said, "guest 101 is still giving " DISK " back; waiting");
+	assert_holds(
+		fake->said, "start refused: hostpci0: " DISK ": is on its way back from guest 101");
+	assert_false(has(fake, CLAIM));
+	close(lock);
+	pt_claim_free(claim);
+	pt_claims_close(claims);
+}
+
 static void ones_own_return_is_waited_for(void **state)
 {
 	struct fake *fake = *state;
@@ -435,7 +473,7 @@ int main(void)
 		MACHINE_TEST(refuses_and_touches_nothing),
 		MACHINE_TEST(a_move_that_fails_is_undone),
 		MACHINE_TEST(own_troubles_do_not_stop_the_start),
-		MACHINE_TEST(a_leftover_does_not_stop_a_guest_without_devices),
+		MACHINE_TEST(a_leftover_does_not_stop_a_guest),
 		MACHINE_TEST(a_dead_guests_claim_is_returned_first),
 		MACHINE_TEST(a_dead_guests_claim_that_stays_is_in_the_way),
 		MACHINE_TEST(a_claim_that_cannot_be_written_moves_nothing),
@@ -445,6 +483,7 @@ int main(void)
 		MACHINE_TEST(what_does_not_come_back_is_told),
 		MACHINE_TEST(a_restart_keeps_the_devices),
 		MACHINE_TEST(an_incoming_guest_is_read_at_its_source),
+		MACHINE_TEST(a_return_that_hangs_is_not_waited_for_ever),
 		MACHINE_TEST(ones_own_return_is_waited_for),
 		MACHINE_TEST(another_guests_return_is_waited_for),
 		cmocka_unit_test(phases_have_names),

@@ -270,8 +270,8 @@ static void claims_are_listed(void **state)
 	assert_string_equal(ran.said, "no guest holds a device\n");
 	fake_dir(fake, PT_CLAIMS_DIR "/work");
 	fake_file(fake, PT_CLAIMS_DIR "/claims/100.json",
-		"{\"version\":2,\"owner\":\"100\",\"state\":\"returning\",\"since\":5,\"functions\":[{"
-		"\"function\":\"0000:02:00.0\",\"label\":\"hostpci0\",\"companion\":false,\"spare\":false,\"pf\":null,"
+		"{\"version\":3,\"owner\":\"100\",\"state\":\"returning\",\"since\":5,\"functions\":[{"
+		"\"function\":\"0000:02:00.0\",\"label\":\"hostpci0\",\"companion\":false,\"spare\":false,\"moved\":true,\"pf\":null,"
 		"\"origin\":{\"driver\":\"nvme\",\"driver_override\":null,\"sriov_numvfs\":-1,"
 		"\"sriov_drivers_autoprobe\":-1,\"console\":null},"
 		"\"error\":\"does not answer\",\"error_since\":7}]}");

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* The rules of what the host itself uses; the real uses are in the lab's scenarios host-*. */
+#include <sys/wait.h>
+#include <time.h>
+
 #include "tests/unit/judge.h"
 
 #define DISK_BLOCK "/sys/bus/pci/devices/0000:02:00.0/nvme/nvme0/nvme0n1"
@@ -29,7 +32,7 @@ static void in_use_block(void **state)
 	fake_file(fake, "/proc/1/mountinfo",
 		"22 1 259:2 / / rw,relatime shared:1 - ext4 /dev/nvme0n1p2 rw\n");
 	triggers(fake, "in-use-block", "hostpci0: 02:00.0\n",
-		"is in use by this host: nvme0n1p2 is mounted at /; it cannot be passed through");
+		"is in use on this host: nvme0n1p2 is mounted at /; it cannot be passed through");
 	passes(fake, "in-use-block", "hostpci0: 03:00.0\n");
 	judge(fake, "hostpci0: 02:00.0\n", &judged);
 	finding = find(&judged, "in-use-block");
@@ -49,6 +52,49 @@ static void in_use_block(void **state)
 	fake_link(
 		fake, "/sys/bus/pci/devices/0000:02:00.0/driver", "/sys/bus/pci/drivers/vfio-pci");
 	passes(fake, "in-use-block", "hostpci0: 02:00.0\n");
+}
+
+/* Of a mapping's devices the one that is taken only if the first is not free; and the VFs of a PF. */
+static void in_use_beside(void **state)
+{
+	struct fake *fake = *state;
+	struct judged judged;
+
+	fake_file(fake, "/etc/pve/mapping/pci.cfg", TWO_DISKS);
+	add_node(fake, "/sys/bus/pci/devices/0000:03:00.0/nvme/nvme1/nvme1n1", "block", "259:7\n",
+		"nvme1n1");
+	fake_file(fake, "/proc/1/mountinfo", "22 1 259:7 / / rw - ext4 /dev/nvme1n1 rw\n");
+	judge(fake, "hostpci0: mapping=disks\n", &judged);
+	assert_int_equal(find(&judged, "in-use-block")->severity, PT_WARNING);
+	assert_holds(find(&judged, "in-use-block")->message,
+		"nvme1n1 is mounted at /; it is another device of the same mapping");
+	clear(&judged);
+	add_node(fake, "/sys/bus/pci/devices/0000:04:10.0/drm/renderD129", "drm", "226:129\n",
+		"dri/renderD129");
+	fake_link(fake, "/proc/77/fd/4", "/dev/dri/renderD129");
+	triggers(fake, "pf-with-vfs", "hostpci0: 04:00.0\n",
+		"one is in use: /dev/dri/renderD129 of 0000:04:10.0 is open in process 77");
+}
+
+/* udev and others open a node for a moment; in another root it has another name. */
+static void open_for_a_moment(void **state)
+{
+	struct fake *fake = *state;
+	pid_t pid;
+
+	add_node(fake, DISK_BLOCK, "block", "259:0\n", "nvme0n1");
+	fake_link(fake, "/proc/77/fd/4", "/srv/root/dev/nvme0n1 (deleted)");
+	triggers(fake, "in-use-block", "hostpci0: 02:00.0\n", "is open in process 77");
+	pid = fork();
+	if (pid == 0) {
+		struct timespec moment = {.tv_nsec = 400000000};
+
+		nanosleep(&moment, NULL);
+		fake_remove(fake, "/proc/77/fd/4");
+		_exit(0);
+	}
+	passes(fake, "in-use-block", "hostpci0: 02:00.0\n");
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
 static void in_use_by_processes(void **state)
@@ -158,6 +204,9 @@ static void in_use_net(void **state)
 	struct pt_use use = {.bdf = bdf_of("0000:04:10.0"), .kind = PT_USE_NET};
 	struct judged judged;
 
+	/* a card without interface: it may be a container's */
+	triggers(fake, "in-use-net", "hostpci0: 04:10.0\n", "is not in this network namespace");
+	fake_dir(fake, "/sys/bus/pci/devices/0000:04:10.0/net/eth0");
 	passes(fake, "in-use-net", "hostpci0: 04:10.0\n");
 	judge(fake, "hostpci0: 04:10.0\n", &judged);
 	pt_findings_clear(&judged.findings);
@@ -165,7 +214,7 @@ static void in_use_net(void **state)
 		pt_uses_add(&judged.facts.uses, use, "eth0", strdup("has address 10.0.0.1/24")), 0);
 	pt_rules_run(&judged.facts, &judged.findings);
 	assert_holds(find(&judged, "in-use-net")->message,
-		"is in use by this host: eth0 has address 10.0.0.1/24; it cannot be passed through");
+		"is in use on this host: eth0 has address 10.0.0.1/24; it cannot be passed through");
 	assert_non_null(pt_findings_refusing(&judged.findings, true));
 	judged.facts.uses.use[0].weak = true;
 	pt_findings_clear(&judged.findings);
@@ -179,6 +228,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(in_use_block),
+		MACHINE_TEST(in_use_beside),
+		MACHINE_TEST(open_for_a_moment),
 		MACHINE_TEST(in_use_by_processes),
 		MACHINE_TEST(in_use_net),
 		MACHINE_TEST(in_use_usb),

@@ -267,8 +267,6 @@ static void to_json_and_back(void **state)
 	assert_int_equal(again.use[0].kind, PT_USE_GPU);
 	assert_true(again.use[0].weak);
 	assert_int_equal(again.use[0].pid, 7);
-	assert_non_null(pt_uses_find(&again, &like.bdf, PT_USE_GPU));
-	assert_null(pt_uses_find(&again, &like.bdf, PT_USE_NET));
 	assert_false(pt_uses_strong(&again, &like.bdf));
 	json = json_tokener_parse(bad);
 	assert_int_equal(pt_uses_from_json(json, &again, &err), -EINVAL);

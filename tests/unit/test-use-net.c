@@ -19,7 +19,7 @@ static void finds_interfaces_that_are_up(void **state)
 
 #define NIC                                                                                        \
 	{                                                                                          \
-		.index = 2, .name = "eth0", .up = true                                             \
+		.index = 2, .name = "eth0"                                                         \
 	}
 
 /* What is found of eth0, how strong; NULL: nothing. */
@@ -51,7 +51,7 @@ static void one_by_itself(void **state)
 	(void)state;
 	EXPECT(NULL, false, NIC);
 	EXPECT(NULL, false, {.index = 3, .name = "eth1", .default_route = true});
-	EXPECT("is up, with a link-local address only", true,
+	EXPECT("has a link-local address only", true,
 		{.index = 2, .name = "eth0", .link_local = true});
 	EXPECT("has address 10.0.0.1/24", false,
 		{.index = 2, .name = "eth0", .address = "10.0.0.1/24", .link_local = true});
