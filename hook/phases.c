@@ -3,6 +3,7 @@
 
 #include "hook/phases.h"
 #include "pve/choice.h"
+#include "pve/identity.h"
 #include "pve/paths.h"
 #include "pve/runstate.h"
 
@@ -14,6 +15,35 @@ bool pt_run_has_claim(const struct pt_run *run)
 
 	snprintf(path, sizeof(path), PT_CLAIMS_DIR "/claims/%u.json", run->vmid);
 	return pt_host_exists(run->host, path);
+}
+
+/* What the guest has started with is what it is known to have. */
+static int record_identities(
+	const struct pt_run *run, const struct pt_claims *claims, struct pt_err *err)
+{
+	struct pt_identities PT_IDENTITIES identities = {0};
+	struct pt_claim PT_CLAIM *claim = NULL;
+	char owner[PT_OWNER_TEXT];
+	int r = pt_claims_load(claims, pt_owner_name(run->vmid, owner), &claim, err);
+
+	for (size_t i = 0; claim && r == 0 && i < claim->count; i++) {
+		const struct pt_claim_function *claimed = &claim->function[i];
+		struct pt_function function = {0};
+		struct pt_identity *slot;
+
+		if (claimed->companion || claimed->spare || claimed->has_pf)
+			continue;
+		r = pt_function_read(run->host, &claimed->bdf, &function, err);
+		slot = r == 0 ? pt_array_grow(
+					&identities.identity, &identities.count, sizeof(*slot))
+			      : NULL;
+		if (slot)
+			pt_identity_of(run->host, &function, slot);
+		else if (r == 0)
+			r = pt_err_nomem(err);
+		pt_function_clear(&function);
+	}
+	return r < 0 ? r : pt_identities_write(run->host, run->vmid, &identities, err);
 }
 
 static int post_start(const struct pt_run *run)
@@ -32,8 +62,12 @@ static int post_start(const struct pt_run *run)
 			pt_now_ms() + run->limits.lock_ms, &lock, &err);
 	if (r == 0)
 		r = pt_choice_confirm(run->host, claims, run->vmid, &run->limits, lock, &err);
-	if (r == 0)
+	if (r == 0) {
+		/* without it the next check compares with the start before: no reason to complain loudly */
+		if (record_identities(run, claims, &err) < 0)
+			LOG(run, PT_LOG_WARNING, "%s", err.text);
 		return 0;
+	}
 	LOG(run, PT_LOG_ERROR, "%s", err.text);
 	return 1;
 }

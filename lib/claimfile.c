@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "claimfile.h"
+#include "durable.h"
 #include "json.h"
 
 #define SUFFIX	       ".json"
@@ -165,44 +166,16 @@ int pt_claims_load(const struct pt_claims *claims, const char *owner, struct pt_
 	return 0;
 }
 
-static int write_whole(int fd, const char *text)
-{
-	size_t left = strlen(text);
-
-	while (left) {
-		ssize_t n = write(fd, text, left);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		text += n;
-		left -= (size_t)n;
-	}
-	return fsync(fd) < 0 ? -errno : 0;
-}
-
 int pt_claims_save(const struct pt_claims *claims, const struct pt_claim *claim, struct pt_err *err)
 {
 	struct json_object PT_JSON *json = pt_claim_to_json(claim);
 	PT_FREE char *file = file_of(claim->owner);
-	PT_CLOSE int fd = -1;
-	const char *text;
-	int r = 0;
+	int r;
 
 	if (!json || !file)
 		return pt_err_nomem(err);
-	text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY);
-	fd = openat(
-		claims->work, file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		r = -errno;
-	if (r == 0)
-		r = write_whole(fd, text);
-	if (r == 0 && renameat(claims->work, file, claims->claims, file) < 0)
-		r = -errno;
-	if (r == 0 && (fsync(claims->claims) < 0 || fsync(claims->work) < 0))
-		r = -errno;
+	r = pt_durable_write(claims->work, claims->claims, file,
+		json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY));
 	return r < 0 ? pt_err_errno(err, r, "write the claim of %s", claim->owner) : 0;
 }
 

@@ -146,6 +146,12 @@ const struct pt_story pt_stories[] = {
 		"Proxmox VE refuses the start. Addresses change when cards are moved or added.",
 		"Compare with 'pve-ptconf list'; use a mapping, which is checked against the device's ids.",
 		PCI_PM "; pve-common, SysFSTools.pm"},
+	{"device-identity-changed",
+		"Another device sits at the address than at the last successful start of the guest.",
+		"Addresses move when cards are added, removed or moved: the guest would get a device that was not meant, "
+		"a disk of the host's perhaps.",
+		"Correct the address, or use a mapping. If the swap was meant: 'pve-ptconf accept VMID'.",
+		"this project's records, /var/lib/pve-ptconf/identity"},
 	{"mapping-missing", "The mapping does not exist.", "Proxmox VE refuses the start.",
 		"Make it under Datacenter, Resource Mappings.",
 		"pve-guest-common, PVE/Mapping/PCI.pm"},

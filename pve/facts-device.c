@@ -118,3 +118,70 @@ int pt_gather_details(struct pt_gathering *gathering)
 	}
 	return 0;
 }
+
+static int add_identity(const struct pt_host *host, const struct pt_function *function,
+	struct pt_identities *identities)
+{
+	struct pt_identity *slot =
+		pt_array_grow(&identities->identity, &identities->count, sizeof(*slot));
+
+	if (!slot)
+		return -ENOMEM;
+	pt_identity_of(host, function, slot);
+	return 0;
+}
+
+/* Where recorded devices sit now that are not at their addresses any more. */
+static int find_moved(struct pt_gathering *gathering)
+{
+	struct pt_facts *facts = gathering->facts;
+	struct pt_inventory PT_INVENTORY all = {0};
+	int r = pt_inventory_read_all(gathering->host, &all, gathering->err);
+
+	for (size_t i = 0; r == 0 && i < all.count; i++) {
+		struct pt_identity now;
+		bool wanted = false;
+
+		pt_identity_of(gathering->host, &all.function[i], &now);
+		pt_foreach (recorded, facts->recorded.identity, facts->recorded.count)
+			wanted |= pt_identity_same(recorded, &now) &&
+				  pt_bdf_compare(&recorded->bdf, &now.bdf) != 0;
+		if (wanted)
+			r = add_identity(gathering->host, &all.function[i], &facts->moved);
+	}
+	return r;
+}
+
+/* Whether some record is not what sits at its address. */
+static bool any_changed(const struct pt_facts *facts)
+{
+	pt_foreach (recorded, facts->recorded.identity, facts->recorded.count) {
+		const struct pt_identity *now = pt_identities_find(&facts->current, &recorded->bdf);
+
+		if (!now || !pt_identity_same(now, recorded))
+			return true;
+	}
+	return false;
+}
+
+int pt_gather_identities(struct pt_gathering *gathering)
+{
+	struct pt_facts *facts = gathering->facts;
+	struct pt_err err = {0};
+	int r = 0;
+
+	/* a damaged record is told, and no reason to refuse */
+	if (pt_identities_read(gathering->host, gathering->guest->vmid, &facts->recorded, &err) < 0)
+		pt_log(pt_host_log(gathering->host), PT_LOG_WARNING, "%s", err.text);
+	for (size_t i = 0; r == 0 && i < facts->taken_count; i++) {
+		const struct pt_function *function =
+			pt_inventory_find(&facts->inventory, &facts->taken[i].bdf);
+
+		if (!facts->taken[i].companion && function)
+			r = add_identity(gathering->host, function, &facts->current);
+	}
+	if (r == 0 && facts->recorded.count && gathering->depth == PT_DEPTH_CHECK &&
+		any_changed(facts))
+		r = find_moved(gathering);
+	return r == -ENOMEM ? pt_err_nomem(gathering->err) : r;
+}

@@ -31,6 +31,9 @@ void pt_facts_clear(struct pt_facts *facts)
 		free(note->error);
 	free(facts->note);
 	free(facts->vfio_options);
+	pt_identities_clear(&facts->recorded);
+	pt_identities_clear(&facts->current);
+	pt_identities_clear(&facts->moved);
 	free(facts->cmdline);
 	*facts = (struct pt_facts){0};
 }
@@ -275,6 +278,8 @@ int pt_facts_gather(const struct pt_host *host, const struct pt_guest *guest, co
 		r = pt_gather_uses(&gathering);
 	if (r == 0)
 		r = pt_gather_details(&gathering);
+	if (r == 0)
+		r = pt_gather_identities(&gathering);
 	if (r == 0)
 		r = pt_gather_config(&gathering);
 	pt_reservations_clear(&gathering.reservations);

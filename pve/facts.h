@@ -13,6 +13,7 @@
 #include "lib/use-net.h"
 #include "lib/use.h"
 #include "pve/guest.h"
+#include "pve/identity.h"
 #include "pve/resolve.h"
 
 /* A function that PVE binds to vfio-pci for this guest. */
@@ -127,6 +128,11 @@ struct pt_facts {
 	size_t detail_count;
 	struct pt_elsewhere *elsewhere; /* for a check only */
 	size_t elsewhere_count;
+	struct pt_identities recorded; /* of the last successful start */
+	struct pt_identities
+		current; /* of the functions that entries mean now, in the order of taken */
+	struct pt_identities
+		moved; /* of all others that are on record, where they are now; for a check only */
 	struct pt_claim_note *note;
 	size_t note_count;
 	enum pt_hook_state hook;

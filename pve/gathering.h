@@ -40,8 +40,9 @@ int pt_gather_uses(struct pt_gathering *gathering);
 bool pt_gather_same_model(
 	const struct pt_host *host, const struct pt_function *function, const struct pt_bdf *bdf);
 
-/* facts-device.c: what the functions are like. */
+/* facts-device.c: what the functions are like, and whether they are those that the guest had. */
 int pt_gather_details(struct pt_gathering *gathering);
+int pt_gather_identities(struct pt_gathering *gathering);
 
 /* facts-config.c: what the config leads to: ROM files, mediated devices, the hookscript, other guests' configs. */
 int pt_gather_config(struct pt_gathering *gathering);

@@ -266,35 +266,6 @@ static int explain_status(
 	return pt_err_set(err, -EPROTO, "it answered with HTTP status %s", status);
 }
 
-static int take_value(
-	struct pt_guest *guest, const char *key, struct json_object *value, struct pt_err *err)
-{
-	const char *text;
-	size_t length;
-
-	switch (json_object_get_type(value)) {
-	case json_type_string:
-		text = json_object_get_string(value);
-		length = (size_t)json_object_get_string_len(value);
-		break;
-	case json_type_boolean:
-		text = json_object_get_boolean(value) ? "1" : "0";
-		length = 1;
-		break;
-	case json_type_int:
-	case json_type_double:
-		text = json_object_to_json_string(value);
-		length = strlen(text);
-		break;
-	default:
-		/* nothing of the config that we read is built so; a hostpci value must not vanish */
-		if (!pt_starts_with(key, "hostpci"))
-			return 0;
-		return pt_err_set(err, -EPROTO, "\"%s\" is neither text nor number", key);
-	}
-	return pt_guest_set(guest, key, text, length) < 0 ? pt_err_nomem(err) : 0;
-}
-
 static int read_reply(const char *text, size_t length, const struct pt_guest_query *query,
 	struct pt_guest **ret, struct pt_err *err)
 {
@@ -314,7 +285,7 @@ static int read_reply(const char *text, size_t length, const struct pt_guest_que
 		return pt_err_nomem(err);
 	json_object_object_foreach(data, key, value)
 	{
-		int r = take_value(guest, key, value, err);
+		int r = pt_guest_set_json(guest, key, value, err);
 
 		if (r < 0)
 			return r;

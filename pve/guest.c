@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
+#include "lib/json.h"
 #include "pve/guest.h"
 #include "pve/hostpci.h"
 
@@ -235,6 +236,58 @@ int pt_guest_set(struct pt_guest *guest, const char *key, const char *value, siz
 	free(slot->value);
 	slot->value = copy;
 	slot->length = length;
+	return 0;
+}
+
+int pt_guest_set_json(
+	struct pt_guest *guest, const char *key, struct json_object *value, struct pt_err *err)
+{
+	const char *text;
+	size_t length;
+
+	switch (json_object_get_type(value)) {
+	case json_type_string:
+		text = json_object_get_string(value);
+		length = (size_t)json_object_get_string_len(value);
+		break;
+	case json_type_boolean:
+		text = json_object_get_boolean(value) ? "1" : "0";
+		length = 1;
+		break;
+	case json_type_int:
+	case json_type_double:
+		text = json_object_to_json_string(value);
+		length = strlen(text);
+		break;
+	default:
+		/* nothing of the config that we read is built so; a hostpci value must not vanish */
+		if (!pt_starts_with(key, "hostpci"))
+			return 0;
+		return pt_err_set(err, -EPROTO, "\"%s\" is neither text nor number", key);
+	}
+	return pt_guest_set(guest, key, text, length) < 0 ? pt_err_nomem(err) : 0;
+}
+
+int pt_guest_parse_json(const char *text, size_t length, const struct pt_guest_query *query,
+	struct pt_guest **ret, struct pt_err *err)
+{
+	struct json_object PT_JSON *json = pt_json_parse(text, length, err);
+	struct pt_guest PT_GUEST *guest = NULL;
+
+	if (!json)
+		return -EINVAL;
+	if (!json_object_is_type(json, json_type_object))
+		return pt_err_set(err, -EINVAL, "no object with the config's keys");
+	if (pt_guest_new(&guest, query, PT_TEXT_CHARS) < 0)
+		return pt_err_nomem(err);
+	json_object_object_foreach(json, key, value)
+	{
+		int r = pt_guest_set_json(guest, key, value, err);
+
+		if (r < 0)
+			return r;
+	}
+	*ret = PT_STEAL(guest);
 	return 0;
 }
 

@@ -5,6 +5,8 @@
 #ifndef PT_GUEST_H
 #define PT_GUEST_H
 
+#include <json-c/json.h>
+
 #include "lib/host.h"
 #include "pve/propstring.h"
 
@@ -76,6 +78,14 @@ bool pt_guest_is_template(const struct pt_guest *guest);
 int pt_guest_new(struct pt_guest **ret, const struct pt_guest_query *query, enum pt_text encoding);
 int pt_guest_set(struct pt_guest *guest, const char *key, const char *value, size_t length);
 void pt_guest_unset(struct pt_guest *guest, const char *key);
+
+/* The same from JSON: text, numbers and booleans. -EPROTO: a hostpci value is something else. */
+int pt_guest_set_json(
+	struct pt_guest *guest, const char *key, struct json_object *value, struct pt_err *err);
+
+/* Parses a config that is an object of JSON, {"hostpci0": "01:00", "memory": 4096}. -EINVAL, -EPROTO. */
+int pt_guest_parse_json(const char *text, size_t length, const struct pt_guest_query *query,
+	struct pt_guest **ret, struct pt_err *err);
 
 /* Parses the text of a config file. -ENOENT: it has no such snapshot. */
 int pt_guest_parse(const char *text, size_t length, const struct pt_guest_query *query,

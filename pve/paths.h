@@ -17,8 +17,10 @@
 #define PT_PVE_REBOOT  PT_PVE_RUN "/%u.reboot"
 #define PT_PVE_API_URL "http://127.0.0.1:85"
 
-#define PT_CLAIMS_DIR "/run/pve-ptconf"
-#define PT_API_CONF   "/etc/pve-ptconf/api.conf"
-#define PT_OFF_FILE   "/etc/pve-ptconf/off"
+#define PT_CLAIMS_DIR	"/run/pve-ptconf"
+#define PT_STATE_DIR	"/var/lib/pve-ptconf"
+#define PT_IDENTITY_DIR PT_STATE_DIR "/identity"
+#define PT_API_CONF	"/etc/pve-ptconf/api.conf"
+#define PT_OFF_FILE	"/etc/pve-ptconf/off"
 
 #endif

@@ -8,9 +8,40 @@ static const struct pt_function *function_of(
 	return pt_inventory_find(&facts->inventory, &taken->bdf);
 }
 
+/* Recorded devices of an entry that are not where they were, and are found elsewhere. */
+static void say_moved(
+	const struct pt_rule *rule, const struct pt_facts *facts, struct pt_findings *findings)
+{
+	pt_foreach (recorded, facts->recorded.identity, facts->recorded.count) {
+		const struct pt_identity *again = NULL;
+
+		if (pt_identities_find(&facts->current, &recorded->bdf))
+			continue;
+		pt_foreach (moved, facts->moved.identity, facts->moved.count)
+			again = pt_identity_same(moved, recorded) ? moved : again;
+		if (again)
+			pt_findings_add(findings, rule->tag, PT_INFO, PT_TELL, pt_format("guest"),
+				pt_format(
+					"the device that was at %s when it started last is at %s now",
+					PT_BDF(&recorded->bdf), PT_BDF(&again->bdf)),
+				NULL);
+	}
+}
+
+static bool any_missing(const struct pt_facts *facts, const char *tag)
+{
+	pt_foreach (assignment, facts->assignment, facts->count) {
+		if (pt_streq(assignment->problem.tag, tag))
+			return true;
+	}
+	return false;
+}
+
 PT_RULE(pt_rule_unreadable)
 {
 	pt_rule_problem(rule, facts, findings);
+	if (any_missing(facts, rule->tag))
+		say_moved(rule, facts, findings);
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		const struct pt_function *function = function_of(facts, taken);
 
@@ -238,5 +269,51 @@ PT_RULE(pt_rule_foreign_override)
 					  "restored when the guest has stopped",
 					function->override),
 				NULL);
+	}
+}
+
+/* Where the device of a record sits now; NULL: nowhere that is known. */
+static const struct pt_identity *find_again(
+	const struct pt_facts *facts, const struct pt_identity *recorded)
+{
+	pt_foreach (moved, facts->moved.identity, facts->moved.count) {
+		if (pt_identity_same(moved, recorded))
+			return moved;
+	}
+	return NULL;
+}
+
+static char *where_hint(const struct pt_facts *facts, const struct pt_identity *recorded)
+{
+	const struct pt_identity *again = find_again(facts, recorded);
+
+	if (again)
+		return pt_format("the device that it had is at %s now", PT_BDF(&again->bdf));
+	return pt_format("if the change was meant, 'pve-ptconf accept %u'", facts->guest->vmid);
+}
+
+PT_RULE(pt_rule_identity)
+{
+	pt_foreach (now, facts->current.identity, facts->current.count) {
+		const struct pt_identity *recorded =
+			pt_identities_find(&facts->recorded, &now->bdf);
+		char was[PT_IDENTITY_TEXT], is[PT_IDENTITY_TEXT];
+		const struct pt_taken *taken = NULL;
+		bool other_kind;
+
+		pt_foreach (one, facts->taken, facts->taken_count) {
+			if (pt_bdf_compare(&one->bdf, &now->bdf) == 0)
+				taken = one;
+		}
+		if (!taken || !recorded || pt_identity_same(now, recorded))
+			continue;
+		/* a disk where a graphics card was is no other card of the kind */
+		other_kind = now->class >> 16 != recorded->class >> 16;
+		pt_findings_add(findings, rule->tag, other_kind ? PT_ERROR : PT_WARNING, PT_TELL,
+			pt_subject_function(facts, taken),
+			pt_format("is %s now, but at the last successful start it was %s%s",
+				pt_identity_format(now, is), pt_identity_format(recorded, was),
+				other_kind ? ", a device of another class" : ""),
+			where_hint(facts, recorded));
 	}
 }

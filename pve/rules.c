@@ -45,6 +45,7 @@ const struct pt_rule pt_rules[] = {
 	{"started-for-backup", PT_WARNING, PT_TELL, pt_rule_backup},
 	/* the device */
 	{"device-missing", PT_ERROR, PT_REFUSE, pt_rule_unreadable},
+	{"device-identity-changed", PT_WARNING, PT_TELL, pt_rule_identity},
 	{"mapping-missing", PT_ERROR, PT_REFUSE, pt_rule_problem},
 	{"mapping-no-node", PT_ERROR, PT_REFUSE, pt_rule_problem},
 	{"mapping-mismatch", PT_ERROR, PT_REFUSE, pt_rule_problem},

@@ -79,6 +79,7 @@ PT_RULE(pt_rule_pf_with_vfs);
 PT_RULE(pt_rule_keep_without_vfio);
 PT_RULE(pt_rule_vf_of_absent_pf);
 PT_RULE(pt_rule_foreign_override);
+PT_RULE(pt_rule_identity);
 /* rules-reset.c */
 PT_RULE(pt_rule_device_dead);
 PT_RULE(pt_rule_no_reset);

@@ -95,7 +95,7 @@ enum pt_exit pt_cmd_show(struct pt_cli *cli, struct pt_err *err)
 		pt_err_nomem(err);
 		return PT_EXIT_UNKNOWN;
 	}
-	if (pt_cli_gather(cli, &guest, &facts, err) < 0)
+	if (pt_cli_read_guest(cli, &guest, err) < 0 || pt_cli_gather(cli, guest, &facts, err) < 0)
 		return PT_EXIT_UNKNOWN;
 	tell_rest(cli, &facts);
 	if (cli->format == PT_OUTPUT_TEXT) {

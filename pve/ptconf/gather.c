@@ -10,13 +10,23 @@
 #define API_MS	   5000
 #define CONFIG_MAX (512U * 1024)
 
-/* A file of the caller's, not of the host that is looked at. */
+static int parse_config(const char *text, size_t length, const struct pt_guest_query *query,
+	struct pt_guest **ret, struct pt_err *err)
+{
+	if (text[strspn(text, " \t\r\n")] == '{')
+		return pt_guest_parse_json(text, length, query, ret, err);
+	return pt_guest_parse(text, length, query, ret, err);
+}
+
+/* A file of the caller's, not of the host that is looked at; "-" is standard input. Proxmox VE's text, or JSON. */
 static int read_config(struct pt_cli *cli, const struct pt_guest_query *query,
 	struct pt_guest **ret, struct pt_err *err)
 {
-	PT_FCLOSE FILE *file = fopen(cli->config, "re");
-	PT_FREE char *text = malloc(CONFIG_MAX + 1);
+	PT_FCLOSE FILE *file = pt_streq(cli->config, "-") ? fdopen(dup(STDIN_FILENO), "r")
+							  : fopen(cli->config, "re");
+	PT_FREE char *text = malloc(CONFIG_MAX + 2);
 	size_t length;
+	int r;
 
 	if (!file)
 		return pt_err_errno(err, -errno, "%s", cli->config);
@@ -27,14 +37,19 @@ static int read_config(struct pt_cli *cli, const struct pt_guest_query *query,
 		return pt_err_errno(err, -EIO, "%s", cli->config);
 	if (length > CONFIG_MAX)
 		return pt_err_set(err, -EFBIG, "%s: larger than any guest's config", cli->config);
-	return pt_guest_parse(text, length, query, ret, err);
+	text[length] = '\0';
+	r = parse_config(text, length, query, ret, err);
+	return r < 0 ? pt_err_wrap(err, "%s", cli->config) : 0;
 }
 
-static int read_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *err)
+int pt_cli_read_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *err)
 {
 	struct pt_guest_query query = {
 		.vmid = cli->vmid, .node = cli->node, .view = cli->view, .snapshot = cli->snapshot};
+	int r = pt_node_name(cli->host, cli->node, err);
 
+	if (r < 0)
+		return r;
 	if (cli->config)
 		return read_config(cli, &query, ret, err);
 	/* a captured host has no API to ask */
@@ -46,21 +61,15 @@ static int read_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *
 	return pt_guest_read(cli->host, &query, cli->source, API_MS, ret, err);
 }
 
-int pt_cli_gather(struct pt_cli *cli, struct pt_guest **ret_guest, struct pt_facts *ret_facts,
+int pt_cli_gather(struct pt_cli *cli, const struct pt_guest *guest, struct pt_facts *ret_facts,
 	struct pt_err *err)
 {
 	struct pt_claims PT_CLAIMS *claims = NULL;
-	int r = pt_node_name(cli->host, cli->node, err);
+	int r = pt_claims_open(&claims, cli->host, PT_CLAIMS_DIR, false, err);
 
-	if (r == 0)
-		r = read_guest(cli, ret_guest, err);
-	if (r < 0)
-		return r;
-	r = pt_claims_open(&claims, cli->host, PT_CLAIMS_DIR, false, err);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	if (err)
 		*err = (struct pt_err){0};
-	return pt_facts_gather(
-		cli->host, *ret_guest, cli->node, claims, PT_DEPTH_CHECK, ret_facts, err);
+	return pt_facts_gather(cli->host, guest, cli->node, claims, PT_DEPTH_CHECK, ret_facts, err);
 }

@@ -15,6 +15,7 @@ enum cli_option {
 	OPTION_HELP = 1 << 6,
 	OPTION_VERSION = 1 << 7,
 	OPTION_LIST = 1 << 8,
+	OPTION_ALL = 1 << 9,
 };
 #define GUEST_OPTIONS (OPTION_ROOT | OPTION_VIEW | OPTION_SOURCE | OPTION_CONFIG | OPTION_SNAPSHOT)
 
@@ -22,7 +23,8 @@ enum cli_option {
 enum argument {
 	ARGUMENT_NONE,
 	ARGUMENT_VMID,
-	ARGUMENT_TAG, /* may be missing, when everything is listed */
+	ARGUMENT_VMIDS, /* one or more, or none with --all */
+	ARGUMENT_TAG,	/* may be missing, when everything is listed */
 };
 
 static const struct verb {
@@ -33,10 +35,11 @@ static const struct verb {
 	pt_verb *run;
 	const char *help;
 } verbs[] = {
-	{"check", "VMID [--current] [--snapshot NAME] [--source auto|api|file] [--config FILE]",
-		ARGUMENT_VMID, GUEST_OPTIONS, pt_cmd_check,
+	{"check",
+		"VMID... | --all [--current] [--snapshot NAME] [--source auto|api|file] [--config FILE|-]",
+		ARGUMENT_VMIDS, GUEST_OPTIONS | OPTION_ALL, pt_cmd_check,
 		"tell what would go wrong at the guest's start"},
-	{"show", "VMID [--current] [--snapshot NAME] [--source auto|api|file] [--config FILE]",
+	{"show", "VMID [--current] [--snapshot NAME] [--source auto|api|file] [--config FILE|-]",
 		ARGUMENT_VMID, GUEST_OPTIONS, pt_cmd_show,
 		"show which functions a start would take, and why"},
 	{"explain", "TAG | --list", ARGUMENT_TAG, OPTION_LIST, pt_cmd_explain,
@@ -47,6 +50,8 @@ static const struct verb {
 		"list what guests hold, and its origin"},
 	{"release", "VMID", ARGUMENT_VMID, 0, pt_cmd_release,
 		"return what a guest that does not run holds"},
+	{"accept", "VMID", ARGUMENT_VMID, 0, pt_cmd_accept,
+		"take the guest's devices for the ones that are meant, after a swap"},
 	{"reconcile", "", ARGUMENT_NONE, 0, pt_cmd_reconcile,
 		"return what guests hold that do not run and are not being started or stopped"},
 };
@@ -58,6 +63,7 @@ static const struct option long_options[] = {
 	{"source", required_argument, NULL, OPTION_SOURCE},
 	{"config", required_argument, NULL, OPTION_CONFIG},
 	{"list", no_argument, NULL, OPTION_LIST},
+	{"all", no_argument, NULL, OPTION_ALL},
 	{"output-format", required_argument, NULL, OPTION_FORMAT},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{"version", no_argument, NULL, OPTION_VERSION},
@@ -120,6 +126,9 @@ static bool take_option(struct pt_cli *cli, int option, const char *value)
 		return true;
 	case OPTION_LIST:
 		return true;
+	case OPTION_ALL:
+		cli->all = true;
+		return true;
 	default:
 		return pt_output_format_parse(value, &cli->format);
 	}
@@ -134,6 +143,22 @@ static const struct verb *find_verb(const char *name)
 	return NULL;
 }
 
+static int take_vmids(int count, char **argument, int given, struct pt_cli *cli)
+{
+	if ((count == 0) != cli->all)
+		return wrong("usage: pve-ptconf check VMID... | --all", "");
+	if (given & OPTION_CONFIG && count != 1)
+		return wrong("--config goes with one VMID", "");
+	cli->vmids = calloc(count ? (size_t)count : 1, sizeof(*cli->vmids));
+	if (!cli->vmids)
+		return wrong("out of memory", "");
+	for (; cli->vmid_count < (size_t)count; cli->vmid_count++) {
+		if (!pt_vmid_parse(argument[cli->vmid_count], &cli->vmids[cli->vmid_count]))
+			return wrong("not a VMID: ", argument[cli->vmid_count]);
+	}
+	return -1;
+}
+
 /* Takes what stands behind the verb. Negative: fine; else the exit code. */
 static int take_argument(
 	int count, char **argument, const struct verb *verb, int given, struct pt_cli *cli)
@@ -146,6 +171,8 @@ static int take_argument(
 			return wrong("usage: pve-ptconf VERB VMID", "");
 		return pt_vmid_parse(argument[0], &cli->vmid) ? -1
 							      : wrong("not a VMID: ", argument[0]);
+	case ARGUMENT_VMIDS:
+		return take_vmids(count, argument, given, cli);
 	case ARGUMENT_TAG:
 		break;
 	}
@@ -204,12 +231,15 @@ int main(int argc, char **argv)
 		return PT_EXIT_UNKNOWN;
 	}
 	result = parse(argc, argv, &cli, &verb);
-	if (result >= 0 || !verb)
+	if (result >= 0 || !verb) {
+		free(cli.vmids);
 		return result;
+	}
 	result = PT_EXIT_UNKNOWN;
 	if (pt_host_open(&cli.host, cli.root, &log, &err) == 0)
 		result = (int)verb->run(&cli, &err);
 	pt_host_close_p(&cli.host);
+	free(cli.vmids);
 	if (err.code)
 		fprintf(stderr, "pve-ptconf: %s\n", err.text);
 	return result;

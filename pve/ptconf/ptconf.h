@@ -21,8 +21,11 @@ struct pt_cli {
 	enum pt_guest_view view;
 	const char *snapshot;
 	enum pt_guest_source source;
-	const char *config; /* a file with a guest's config; NULL: the guest's own */
-	unsigned int vmid;
+	const char *config;  /* a file with a guest's config; NULL: the guest's own */
+	unsigned int vmid;   /* of the verbs that take one, and of check the one at hand */
+	unsigned int *vmids; /* of check */
+	size_t vmid_count;
+	bool all;	 /* check: every guest of this node */
 	const char *tag; /* of explain; NULL: all */
 	struct pt_host *host;
 	char node[PT_NODE_TEXT];
@@ -30,11 +33,13 @@ struct pt_cli {
 
 /* Runs a verb; err tells why the result is PT_EXIT_UNKNOWN, and is shown by main. */
 typedef enum pt_exit pt_verb(struct pt_cli *cli, struct pt_err *err);
-pt_verb pt_cmd_check, pt_cmd_show, pt_cmd_explain, pt_cmd_list, pt_cmd_claims, pt_cmd_release,
-	pt_cmd_reconcile;
+pt_verb pt_cmd_accept, pt_cmd_check, pt_cmd_show, pt_cmd_explain, pt_cmd_list, pt_cmd_claims,
+	pt_cmd_release, pt_cmd_reconcile;
 
-/* The guest that check and show are asked for, and its facts. End with pt_guest_free, pt_facts_clear. */
-int pt_cli_gather(struct pt_cli *cli, struct pt_guest **ret_guest, struct pt_facts *ret_facts,
+/* The guest cli->vmid, as the options say. End with pt_guest_free. */
+int pt_cli_read_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *err);
+/* Its facts. End with pt_facts_clear. */
+int pt_cli_gather(struct pt_cli *cli, const struct pt_guest *guest, struct pt_facts *ret_facts,
 	struct pt_err *err);
 
 #endif

@@ -50,6 +50,7 @@ static void run_guest(struct fake *fake)
 static void start_and_stop(void **state)
 {
 	struct fake *fake = *state;
+	char *record;
 
 	fake_file(fake, CONFIG, "hostpci0: 01:00\n");
 	assert_int_equal(phase(fake, "pre-start"), 0);
@@ -58,6 +59,15 @@ static void start_and_stop(void **state)
 	assert_true(has(fake, CLAIM));
 	run_guest(fake);
 	assert_int_equal(phase(fake, "post-start"), 0);
+	/* what it started with is on record */
+	record = fake_read(fake, PT_IDENTITY_DIR "/100.json");
+	assert_holds(record, GPU);
+	assert_holds(record, AUDIO);
+	free(record);
+	fake_remove(fake, PT_STATE_DIR);
+	fake_file(fake, PT_STATE_DIR, "no folder");
+	assert_int_equal(phase(fake, "post-start"), 0);
+	assert_holds(fake->said, "warning: record of the devices of guest 100 in " PT_IDENTITY_DIR);
 	assert_int_equal(phase(fake, "pre-stop"), 0);
 	/* pre-start again, or a late post-stop: the guest runs, nothing is touched */
 	assert_int_equal(phase(fake, "pre-start"), 0);

@@ -102,7 +102,9 @@ static void check_tells_and_exits(void **state)
 	assert_holds(ran.said, "--source api does not go with --root");
 	PTCONF(&ran, "check", "100", "--root", fake->root, "--current", "--output-format", "json");
 	assert_int_equal(ran.code, 1);
-	assert_holds(ran.said, "{\"vmid\":100,\"errors\":1,\"warnings\":1,\"findings\":[{\"tag\":");
+	assert_holds(ran.said,
+		"{\"version\":1,\"node\":\"node1\",\"errors\":1,\"warnings\":1,\"unknown\":0,"
+		"\"guests\":[{\"vmid\":100,\"errors\":1,\"warnings\":1,\"findings\":[{\"tag\":");
 	PTCONF(&ran, "check", "100", "--root", fake->root, "--output-format", "json-pretty");
 	assert_holds(ran.said, "\"errors\": 0");
 	fake_file(fake, PT_CLAIMS_DIR "/claims/101.json", "damaged");
@@ -110,6 +112,48 @@ static void check_tells_and_exits(void **state)
 	PTCONF(&ran, "check", "100", "--root", fake->root);
 	assert_int_equal(ran.code, 3);
 	assert_holds(ran.said, "claim of 101 is damaged");
+}
+
+static void many_guests_are_checked(void **state)
+{
+	static const char folder[] = "/etc/pve/nodes/node1/qemu-server";
+	struct fake *fake = *state;
+	struct ran ran;
+
+	PTCONF(&ran, "check", "--all", "--root", fake->root);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, folder);
+	fake_file(fake, CONFIG, "hostpci0: 01:00,pcie=1\n");
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/101.conf", "hostpci0: 01:00\n");
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/102.conf", "memory: 64\n");
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/103.conf",
+		"template: 1\nhostpci0: 01:00\n");
+	PTCONF(&ran, "check", "--all", "--root", fake->root);
+	assert_int_equal(ran.code, 1);
+	assert_holds(ran.said, "\nguest 100: 1 error, ");
+	assert_holds(ran.said, "\nguest 101: 0 errors, ");
+	assert_holds(ran.said,
+		"hostpci0: 0000:01:00.0: guest 101 names it as well [configured-elsewhere]");
+	assert_holds(ran.said, " in 2 guests\n");
+	assert_lacks(ran.said, "guest 102");
+	PTCONF(&ran, "check", "101", "102", "--root", fake->root);
+	assert_int_equal(ran.code, 0);
+	assert_holds(ran.said, "guest 102: 0 errors, 0 warnings\n");
+	assert_holds(ran.said, "\n0 errors, ");
+	/* one that cannot be checked does not keep the others from it */
+	PTCONF(&ran, "check", "555", "100", "--root", fake->root);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "pve-ptconf: guest 555: there is no ");
+	assert_holds(ran.said, "guest 100: 1 error, ");
+	PTCONF(&ran, "check", "--root", fake->root);
+	assert_int_equal(ran.code, 2);
+	PTCONF(&ran, "check", "100", "--all", "--root", fake->root);
+	assert_int_equal(ran.code, 2);
+	PTCONF(&ran, "check", "100", "x", "--root", fake->root);
+	assert_int_equal(ran.code, 2);
+	PTCONF(&ran, "check", "100", "101", "--config", "x", "--root", fake->root);
+	assert_int_equal(ran.code, 2);
+	assert_holds(ran.said, "--config goes with one VMID");
 }
 
 static void a_config_of_ones_own(void **state)
@@ -123,6 +167,43 @@ static void a_config_of_ones_own(void **state)
 	assert_int_equal(ran.code, 3);
 	fake_file(fake, "/planned.conf", "hostpci0: 77:00.0\n");
 	PTCONF(&ran, "check", "500", "--root", fake->root, "--config", path);
+	assert_int_equal(ran.code, 1);
+	assert_holds(ran.said, "[device-missing]");
+	/* as a plan has it */
+	fake_file(fake, "/planned.conf",
+		"\n {\"hostpci0\": \"02:00.0,pcie=1\", \"memory\": 4096, \"hostpci1\": \"x\"}\n");
+	PTCONF(&ran, "check", "500", "--root", fake->root, "--config", path);
+	assert_int_equal(ran.code, 1);
+	assert_holds(ran.said, "[pcie-needs-q35]");
+	assert_holds(ran.said, "[hostpci-syntax]");
+	fake_file(fake, "/planned.conf", "{\"hostpci0\": [\"02:00.0\"]}");
+	PTCONF(&ran, "check", "500", "--root", fake->root, "--config", path);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "planned.conf: \"hostpci0\" is neither text nor number");
+	fake_file(fake, "/planned.conf", "{\"hostpci0\": ");
+	PTCONF(&ran, "check", "500", "--root", fake->root, "--config", path);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "planned.conf: not JSON");
+}
+
+/* Standard input is this program's own. */
+static void a_config_from_standard_input(void **state)
+{
+	struct fake *fake = *state;
+	struct ran ran;
+	int kept = dup(STDIN_FILENO);
+	char path[128];
+	int in;
+
+	fake_file(fake, "/planned.conf", "hostpci0: 77:00.0\n");
+	snprintf(path, sizeof(path), "%s/planned.conf", fake->root);
+	in = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(in >= 0);
+	dup2(in, STDIN_FILENO);
+	PTCONF(&ran, "check", "500", "--root", fake->root, "--config", "-");
+	dup2(kept, STDIN_FILENO);
+	close(kept);
+	close(in);
 	assert_int_equal(ran.code, 1);
 	assert_holds(ran.said, "[device-missing]");
 }
@@ -393,7 +474,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(check_tells_and_exits),
+		MACHINE_TEST(many_guests_are_checked),
 		MACHINE_TEST(a_config_of_ones_own),
+		MACHINE_TEST(a_config_from_standard_input),
 		MACHINE_TEST(what_cannot_be_read_or_written_is_told),
 		MACHINE_TEST(a_full_disk_is_told),
 		cmocka_unit_test(explain_tells_the_story),

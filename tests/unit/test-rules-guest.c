@@ -232,6 +232,73 @@ static void other_configs(void **state)
 	passes(fake, "configured-elsewhere", CONFIG);
 }
 
+/* The serial number capability, behind another one. */
+static void put_serial(struct fake *fake, const char *serial)
+{
+	char config[0x200] = {0};
+
+	memcpy(config, "\x4d\x14\x08\xa8", 4);
+	memcpy(config + 0x100, "\x01\x00\x02\x14", 4);
+	memcpy(config + 0x140, "\x03\x00\x01\x00", 4);
+	memcpy(config + 0x144, serial, 8);
+	fake_bytes(fake, "/sys/bus/pci/devices/" DISK "/config", config, sizeof(config));
+}
+
+static void accept_now(struct fake *fake, const char *config)
+{
+	struct judged judged;
+
+	judge(fake, config, &judged);
+	assert_int_equal(pt_identities_write(fake->host, 100, &judged.facts.current, NULL), 0);
+	clear(&judged);
+}
+
+static void identities(void **state)
+{
+	struct fake *fake = *state;
+	struct judged judged;
+
+	put_serial(fake, "\x01\x00\x00\x00\x78\x56\x34\x12");
+	passes(fake, "device-identity-changed", CONFIG);
+	accept_now(fake, CONFIG "hostpci1: 01:00\n");
+	passes(fake, "device-identity-changed", CONFIG);
+	put_serial(fake, "\x02\x00\x00\x00\x78\x56\x34\x12");
+	triggers(fake, "device-identity-changed", CONFIG,
+		"is 144d:a808, subsystem 144d:a801, serial 1234567800000002 now, but at the last successful "
+		"start it was 144d:a808, subsystem 144d:a801, serial 1234567800000001");
+	judge(fake, CONFIG, &judged);
+	assert_int_equal(find(&judged, "device-identity-changed")->severity, PT_WARNING);
+	assert_string_equal(find(&judged, "device-identity-changed")->hint,
+		"if the change was meant, 'pve-ptconf accept 100'");
+	clear(&judged);
+	/* a graphics card where the disk was, and the disk in another place */
+	put_serial(fake, "\x01\x00\x00\x00\x78\x56\x34\x12");
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/class", "0x010802\n");
+	judge(fake, "hostpci0: 01:00.0\n", &judged);
+	assert_int_equal(find(&judged, "device-identity-changed")->severity, PT_ERROR);
+	assert_holds(
+		find(&judged, "device-identity-changed")->message, "a device of another class");
+	clear(&judged);
+	/* moved to another slot: said where */
+	{
+		PT_FREE char *from = pt_format("%s/sys/bus/pci/devices/" DISK, fake->root);
+		PT_FREE char *to = pt_format("%s/sys/bus/pci/devices/0000:09:00.0", fake->root);
+
+		assert_int_equal(rename(from, to), 0);
+	}
+	judge(fake, CONFIG, &judged);
+	assert_null(find(&judged, "device-identity-changed"));
+	assert_int_equal(judged.facts.moved.count, 1);
+	assert_non_null(find(&judged, "device-missing"));
+	clear(&judged);
+	triggers(fake, "device-missing", CONFIG, "there is no PCI device 02:00.0");
+	/* a damaged record is told, and no more */
+	fake_file(fake, PT_IDENTITY_DIR "/100.json", "{\"version\":7,\"functions\":[]}");
+	passes(fake, "device-identity-changed", "hostpci0: 03:00.0\n");
+	assert_holds(fake->said,
+		"/100.json is damaged ('pve-ptconf accept 100' writes it anew): \"version\"");
+}
+
 static void claims_of_the_dead(void **state)
 {
 	struct fake *fake = *state;
@@ -271,6 +338,7 @@ int main(void)
 		MACHINE_TEST(virtual_functions_of_nobody),
 		MACHINE_TEST(overrides),
 		MACHINE_TEST(other_configs),
+		MACHINE_TEST(identities),
 		MACHINE_TEST(claims_of_the_dead),
 	};
 

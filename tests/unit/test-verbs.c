@@ -102,6 +102,23 @@ static void release_tells_why_not(void **state)
 	assert_fails(fake, pt_cmd_release, 3, PT_CLAIMS_DIR "/claims: Not a directory");
 }
 
+static void accept_writes_the_record(void **state)
+{
+	struct fake *fake = *state;
+	char *record;
+
+	assert_fails(fake, pt_cmd_accept, 3, "guest 100: there is no ");
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/100.conf",
+		"hostpci0: 05:00.0\nhostpci1: 02:00.0\n");
+	assert_prints(fake, pt_cmd_accept, PT_OUTPUT_TEXT, 0,
+		"guest 100: 2 functions accepted as they are\n");
+	record = fake_read(fake, PT_IDENTITY_DIR "/100.json");
+	assert_holds(record, DISK);
+	/* the companion is not the guest's */
+	assert_lacks(record, "0000:05:01.0");
+	free(record);
+}
+
 static void reconcile_counts(void **state)
 {
 	struct fake *fake = *state;
@@ -125,6 +142,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(release_returns),
 		MACHINE_TEST(release_tells_why_not),
+		MACHINE_TEST(accept_writes_the_record),
 		MACHINE_TEST(reconcile_counts),
 	};
 

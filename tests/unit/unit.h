@@ -109,6 +109,7 @@ static inline int machine_setup(void **state)
 	fake_tree_text(fake, MACHINE);
 	fake_file(fake, "/etc/hostname", "node1\n");
 	fake_dir(fake, "/run");
+	fake_dir(fake, "/var/lib");
 	*state = fake;
 	return 0;
 }

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "lib/durable.h"
+#include "lib/json.h"
+#include "pve/identity.h"
+#include "pve/paths.h"
+
+#define VERSION	     1
+#define RECORD_MAX   (256U * 1024)
+#define EXTENDED     0x100 /* where the extended capabilities of config space begin */
+#define CONFIG_END   0x1000
+#define CAP_SERIAL   0x0003 /* PCI Express Base Specification, 7.9.3 */
+#define CAPS_AT_MOST 64
+
+void pt_identities_clear(struct pt_identities *identities)
+{
+	free(identities->identity);
+	*identities = (struct pt_identities){0};
+}
+
+static bool read_word(int config, off_t at, uint32_t *ret)
+{
+	unsigned char bytes[4];
+
+	if (pread(config, bytes, sizeof(bytes), at) != (ssize_t)sizeof(bytes))
+		return false;
+	*ret = (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
+	       (uint32_t)bytes[3] << 24;
+	return true;
+}
+
+/* The device serial number, word by word: some devices do not bear having all of config space read. */
+static void read_serial(
+	const struct pt_host *host, const struct pt_bdf *bdf, char ret[static PT_SERIAL_TEXT])
+{
+	char path[PT_PCI_PATH];
+	PT_CLOSE int config = pt_host_openat(host, pt_pci_path(bdf, "config", path), O_RDONLY);
+	uint32_t header, low, high;
+	off_t at = EXTENDED;
+
+	ret[0] = '\0';
+	for (int i = 0; config >= 0 && i < CAPS_AT_MOST && at >= EXTENDED && at < CONFIG_END; i++) {
+		if (!read_word(config, at, &header) || !header || header == UINT32_MAX)
+			return;
+		if ((header & 0xffff) == CAP_SERIAL) {
+			if (read_word(config, at + 4, &low) && read_word(config, at + 8, &high))
+				snprintf(ret, PT_SERIAL_TEXT, "%08x%08x", high, low);
+			return;
+		}
+		at = (off_t)(header >> 20);
+	}
+}
+
+void pt_identity_of(
+	const struct pt_host *host, const struct pt_function *function, struct pt_identity *ret)
+{
+	*ret = (struct pt_identity){.bdf = function->bdf, .class = function->class};
+	memcpy(ret->vendor, function->vendor, sizeof(ret->vendor));
+	memcpy(ret->device, function->device, sizeof(ret->device));
+	memcpy(ret->subvendor, function->subvendor, sizeof(ret->subvendor));
+	memcpy(ret->subdevice, function->subdevice, sizeof(ret->subdevice));
+	read_serial(host, &function->bdf, ret->serial);
+}
+
+static struct json_object *to_json(const struct pt_identity *identity)
+{
+	struct json_object *json = json_object_new_object();
+
+	pt_json_add_text(json, "function", PT_BDF(&identity->bdf));
+	pt_json_add_text(json, "vendor", identity->vendor);
+	pt_json_add_text(json, "device", identity->device);
+	pt_json_add_text(json, "subsystem_vendor", identity->subvendor);
+	pt_json_add_text(json, "subsystem_device", identity->subdevice);
+	json_object_object_add(json, "class", json_object_new_int((int)identity->class));
+	pt_json_add_text(json, "serial", identity->serial);
+	return json;
+}
+
+static void copy(struct pt_json_reader *reader, const char *key, char *to, size_t size)
+{
+	const char *text = pt_json_text(reader, key, PT_JSON_NEEDED);
+
+	if (text &&
+		(strlen(text) >= size || strspn(text, "0123456789abcdefABCDEF") != strlen(text)))
+		pt_json_refuse(reader, key, "is no hexadecimal number of that size");
+	else if (text)
+		snprintf(to, size, "%s", text);
+}
+
+static int from_json(struct json_object *json, struct pt_identity *ret, struct pt_err *err)
+{
+	struct pt_json_reader reader = {json, err, 0};
+	const char *bdf = pt_json_text(&reader, "function", PT_JSON_NEEDED);
+
+	if (bdf && !pt_bdf_parse(bdf, &ret->bdf))
+		pt_json_refuse(&reader, "function", "is no PCI address");
+	copy(&reader, "vendor", ret->vendor, sizeof(ret->vendor));
+	copy(&reader, "device", ret->device, sizeof(ret->device));
+	copy(&reader, "subsystem_vendor", ret->subvendor, sizeof(ret->subvendor));
+	copy(&reader, "subsystem_device", ret->subdevice, sizeof(ret->subdevice));
+	copy(&reader, "serial", ret->serial, sizeof(ret->serial));
+	ret->class = (uint32_t)pt_json_int(&reader, "class") & 0xffffff;
+	return reader.result;
+}
+
+static int read_record(struct json_object *json, struct pt_identities *ret, struct pt_err *err)
+{
+	struct pt_json_reader reader = {json, err, 0};
+	struct json_object *functions = pt_json_array(&reader, "functions");
+
+	if (pt_json_int(&reader, "version") != VERSION)
+		pt_json_refuse(&reader, "version", "is none that this version knows");
+	for (size_t i = 0; reader.result == 0 && i < json_object_array_length(functions); i++) {
+		struct pt_identity *slot =
+			pt_array_grow(&ret->identity, &ret->count, sizeof(*slot));
+
+		if (!slot)
+			return pt_err_nomem(err);
+		reader.result = from_json(json_object_array_get_idx(functions, i), slot, err);
+	}
+	return reader.result;
+}
+
+int pt_identities_read(const struct pt_host *host, unsigned int vmid, struct pt_identities *ret,
+	struct pt_err *err)
+{
+	struct pt_identities PT_IDENTITIES identities = {0};
+	struct json_object PT_JSON *json = NULL;
+	PT_FREE char *text = NULL;
+	char path[96];
+	size_t length;
+	int r;
+
+	snprintf(path, sizeof(path), PT_IDENTITY_DIR "/%u.json", vmid);
+	r = pt_host_read(host, path, RECORD_MAX, &text, &length);
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return pt_err_errno(err, r, "%s", path);
+	json = pt_json_parse(text, length, err);
+	r = json ? read_record(json, &identities, err) : -EINVAL;
+	if (r < 0)
+		return pt_err_wrap(
+			err, "%s is damaged ('pve-ptconf accept %u' writes it anew)", path, vmid);
+	*ret = identities;
+	identities = (struct pt_identities){0};
+	return 0;
+}
+
+int pt_identities_write(const struct pt_host *host, unsigned int vmid,
+	const struct pt_identities *identities, struct pt_err *err)
+{
+	struct json_object PT_JSON *json = json_object_new_object();
+	struct json_object *functions = json_object_new_array();
+	PT_CLOSE int home = -1;
+	PT_CLOSE int work = -1;
+	char name[32];
+	int r = pt_host_make_dir(host, PT_STATE_DIR);
+
+	json_object_object_add(json, "version", json_object_new_int(VERSION));
+	pt_foreach (identity, identities->identity, identities->count)
+		json_object_array_add(functions, to_json(identity));
+	json_object_object_add(json, "functions", functions);
+	if (r == 0)
+		r = pt_host_make_dir(host, PT_IDENTITY_DIR);
+	if (r == 0)
+		r = home = pt_host_openat(host, PT_IDENTITY_DIR, O_RDONLY | O_DIRECTORY);
+	if (r >= 0)
+		r = work = pt_host_openat(host, PT_STATE_DIR, O_RDONLY | O_DIRECTORY);
+	snprintf(name, sizeof(name), "%u.json", vmid);
+	if (r >= 0)
+		r = pt_durable_write(work, home, name,
+			json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY));
+	return r < 0 ? pt_err_errno(err, r, "record of the devices of guest %u in " PT_IDENTITY_DIR,
+			       vmid)
+		     : 0;
+}
+
+const struct pt_identity *pt_identities_find(
+	const struct pt_identities *identities, const struct pt_bdf *bdf)
+{
+	pt_foreach (identity, identities->identity, identities->count) {
+		if (pt_bdf_compare(&identity->bdf, bdf) == 0)
+			return identity;
+	}
+	return NULL;
+}
+
+bool pt_identity_same(const struct pt_identity *a, const struct pt_identity *b)
+{
+	return pt_streq(a->vendor, b->vendor) && pt_streq(a->device, b->device) &&
+	       pt_streq(a->subvendor, b->subvendor) && pt_streq(a->subdevice, b->subdevice) &&
+	       a->class == b->class && pt_streq(a->serial, b->serial);
+}
+
+const char *pt_identity_format(
+	const struct pt_identity *identity, char text[static PT_IDENTITY_TEXT])
+{
+	int n = snprintf(text, PT_IDENTITY_TEXT, "%s:%s", identity->vendor, identity->device);
+
+	if (identity->subvendor[0])
+		n += snprintf(text + n, PT_IDENTITY_TEXT - (size_t)n, ", subsystem %s:%s",
+			identity->subvendor, identity->subdevice);
+	if (identity->serial[0])
+		snprintf(text + n, PT_IDENTITY_TEXT - (size_t)n, ", serial %s", identity->serial);
+	return text;
+}

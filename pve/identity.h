@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/*
+ * Which devices a guest started with last: addresses move when cards are added, and another card must not be taken
+ * for the one that was meant. One file per guest in PT_IDENTITY_DIR; it outlives a reboot.
+ */
+#ifndef PT_IDENTITY_H
+#define PT_IDENTITY_H
+
+#include "lib/pcidev.h"
+
+#define PT_SERIAL_TEXT 20
+
+struct pt_identity {
+	struct pt_bdf bdf;
+	char vendor[PT_PCI_ID_TEXT], device[PT_PCI_ID_TEXT];
+	char subvendor[PT_PCI_ID_TEXT], subdevice[PT_PCI_ID_TEXT];
+	uint32_t class;
+	char serial
+		[PT_SERIAL_TEXT]; /* of the serial number capability, 16 hex digits; "" for none */
+};
+
+struct pt_identities {
+	struct pt_identity *identity;
+	size_t count;
+};
+
+void pt_identities_clear(struct pt_identities *identities);
+#define PT_IDENTITIES PT_CLEANUP(pt_identities_clear)
+
+/* What the function is now. */
+void pt_identity_of(
+	const struct pt_host *host, const struct pt_function *function, struct pt_identity *ret);
+
+/* Reads a guest's record. No record is none, and no error. */
+int pt_identities_read(const struct pt_host *host, unsigned int vmid, struct pt_identities *ret,
+	struct pt_err *err);
+
+/* Writes it durably, in place of the one before. */
+int pt_identities_write(const struct pt_host *host, unsigned int vmid,
+	const struct pt_identities *identities, struct pt_err *err);
+
+/* The record of an address; NULL: none. */
+const struct pt_identity *pt_identities_find(
+	const struct pt_identities *identities, const struct pt_bdf *bdf);
+
+/* Whether two are one and the same device, whatever their addresses. */
+bool pt_identity_same(const struct pt_identity *a, const struct pt_identity *b);
+
+/* "10de:2204 (subsystem 1043:87d5, serial 00a0c9fffe000001)". Returns text. */
+#define PT_IDENTITY_TEXT 96
+const char *pt_identity_format(
+	const struct pt_identity *identity, char text[static PT_IDENTITY_TEXT]);
+
+#endif
