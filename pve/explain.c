@@ -119,8 +119,10 @@ const struct pt_story pt_stories[] = {
 		"They leave the host all the same, and the guest does not get them: a GPU without its audio, for instance.",
 		"Write the address without function number, which means all functions.",
 		PCI_PM "; kernel, Documentation/driver-api/vfio.rst"},
-	{"args-vfio-device", "The guest's args hand a vfio-pci device to QEMU.",
-		"Proxmox VE does not bind it, reserve it or know of it.", "Use a hostpci entry.",
+	{"args-vfio-device", "The guest's args hand a vfio-pci device to QEMU by themselves.",
+		"pve-pthook takes it from the host and returns it as it does others; Proxmox VE does not bind it, reserve it "
+		"or know of it.",
+		"Use a hostpci entry, unless the device needs what only args can say.",
 		"qm.conf(5), args"},
 	{"not-migratable", "The guest has devices of its host.",
 		"It cannot move while it runs, nor be suspended to disk or saved with its memory.",

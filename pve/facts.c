@@ -8,7 +8,10 @@
 
 const char *pt_entry_label(int index, char text[static PT_LABEL_TEXT])
 {
-	snprintf(text, PT_LABEL_TEXT, "hostpci%d", index);
+	if (index == PT_HOSTPCI_MAX)
+		snprintf(text, PT_LABEL_TEXT, "args");
+	else
+		snprintf(text, PT_LABEL_TEXT, "hostpci%d", index);
 	return text;
 }
 
@@ -78,6 +81,20 @@ static void gather_host(struct pt_gathering *gathering)
 	pt_memory_read(host, &facts->memory);
 }
 
+/* Devices in args are an entry like any other, but that Proxmox VE knows nothing of it. */
+static int parse_args(struct pt_gathering *gathering)
+{
+	struct pt_assignment *slot = &gathering->facts->assignment[gathering->facts->count];
+	char *devices = pt_args_devices(pt_guest_get(gathering->guest, "args"));
+
+	if (!devices)
+		return 0;
+	slot->entry = (struct pt_hostpci){.index = PT_HOSTPCI_MAX, .host = devices, .rombar = true};
+	slot->chosen = -1;
+	gathering->facts->count++;
+	return 1;
+}
+
 static int parse_entry(struct pt_gathering *gathering, int index)
 {
 	struct pt_assignment *slot = &gathering->facts->assignment[gathering->facts->count];
@@ -127,6 +144,11 @@ static int resolve_entries(struct pt_gathering *gathering, const char *node)
 			r = pt_resolve(gathering->host, &mappings, node, &facts->inventory,
 				&facts->assignment[facts->count - 1], gathering->err);
 	}
+	if (r >= 0)
+		r = parse_args(gathering);
+	if (r > 0)
+		r = pt_resolve(gathering->host, &mappings, node, &facts->inventory,
+			&facts->assignment[facts->count - 1], gathering->err);
 	if (r < 0)
 		return r;
 	pt_choose(facts->assignment, facts->count, is_free, gathering);

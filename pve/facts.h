@@ -104,8 +104,8 @@ struct pt_claim_note {
 };
 
 struct pt_facts {
-	const struct pt_guest *guest; /* borrowed */
-	struct pt_assignment assignment[PT_HOSTPCI_MAX];
+	const struct pt_guest *guest;			     /* borrowed */
+	struct pt_assignment assignment[PT_HOSTPCI_MAX + 1]; /* the last may be that of args */
 	size_t count;
 	struct pt_inventory inventory; /* every function that the guest has to do with */
 	struct pt_taken *taken;	       /* in order of entries, companions behind */
@@ -171,7 +171,7 @@ void pt_facts_clear(struct pt_facts *facts);
  */
 bool pt_facts_moves(const struct pt_facts *facts);
 
-/* "hostpci0"; text on loan as PT_BDF. */
+/* "hostpci0", of PT_HOSTPCI_MAX "args"; text on loan as PT_BDF. */
 #define PT_LABEL_TEXT 16
 const char *pt_entry_label(int index, char text[static PT_LABEL_TEXT]);
 #define PT_LABEL(assignment) pt_entry_label((assignment)->entry.index, (char[PT_LABEL_TEXT]){0})

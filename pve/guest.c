@@ -293,11 +293,13 @@ int pt_guest_parse_json(const char *text, size_t length, const struct pt_guest_q
 
 bool pt_guest_has_hostpci(const struct pt_guest *guest)
 {
+	PT_FREE char *devices = pt_args_devices(pt_guest_get(guest, "args"));
+
 	pt_foreach (key, guest->key, guest->count) {
 		if (pt_hostpci_key(key->key) >= 0)
 			return true;
 	}
-	return guest->dropped_count > 0;
+	return devices || guest->dropped_count > 0;
 }
 
 bool pt_guest_is_q35(const struct pt_guest *guest)

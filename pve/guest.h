@@ -69,7 +69,7 @@ void pt_guest_free_p(struct pt_guest **guest);
 
 /* The value of a key, borrowed; NULL when it is not set. */
 const char *pt_guest_get(const struct pt_guest *guest, const char *key);
-/* Whether there is anything that PCI passthrough could mean: a hostpci entry, kept or dropped. */
+/* Whether there is anything that PCI passthrough could mean: a hostpci entry, kept or dropped, or vfio-pci in args. */
 bool pt_guest_has_hostpci(const struct pt_guest *guest);
 bool pt_guest_is_q35(const struct pt_guest *guest);
 bool pt_guest_is_template(const struct pt_guest *guest);

@@ -75,14 +75,15 @@ PT_RULE(pt_rule_balloon)
 
 PT_RULE(pt_rule_args)
 {
-	const char *args = pt_guest_get(facts->guest, "args");
-	const char *found = args ? strstr(args, "vfio-pci,") : NULL;
-
-	if (found && strstr(found, "host="))
-		pt_rule_found(rule, findings, pt_format("guest"),
-			pt_format("args hands a device to QEMU by itself; Proxmox VE does not "
-				  "prepare it"),
-			pt_format("use a hostpci entry, or bind it to vfio-pci before the start"));
+	pt_foreach (assignment, facts->assignment, facts->count) {
+		if (assignment->entry.index == PT_HOSTPCI_MAX)
+			pt_rule_found(rule, findings, pt_subject_entry(assignment),
+				pt_format(
+					"hands %s to QEMU by itself: pve-pthook takes and returns it, "
+					"Proxmox VE neither binds nor reserves it",
+					assignment->entry.host),
+				pt_format("a hostpci entry lets Proxmox VE know of it"));
+	}
 }
 
 PT_RULE(pt_rule_not_migratable)

@@ -97,6 +97,23 @@ static void silent_without_hostpci(void **state)
 	assert_false(has(fake, PT_CLAIMS_DIR));
 }
 
+static void devices_in_args_are_taken(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, CONFIG, "args: -device vfio-pci,host=01:00.0,x-igd-opregion=on\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_holds(fake->said, "args: " GPU " nouveau -> vfio-pci (");
+	assert_holds(fake->said, "args: " AUDIO " snd_hda_intel -> vfio-pci (");
+	run_guest(fake);
+	assert_int_equal(phase(fake, "post-start"), 0);
+	assert_driver(fake, GPU, "vfio-pci");
+	fake_remove(fake, PT_PVE_RUN "/100.pid");
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_driver(fake, GPU, "nouveau");
+	assert_driver(fake, AUDIO, "snd_hda_intel");
+}
+
 static void refuses_and_touches_nothing(void **state)
 {
 	struct fake *fake = *state;
@@ -480,6 +497,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(start_and_stop),
 		MACHINE_TEST(silent_without_hostpci),
+		MACHINE_TEST(devices_in_args_are_taken),
 		MACHINE_TEST(refuses_and_touches_nothing),
 		MACHINE_TEST(a_move_that_fails_is_undone),
 		MACHINE_TEST(own_troubles_do_not_stop_the_start),
