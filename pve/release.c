@@ -14,7 +14,7 @@
 
 const struct pt_limits pt_default_limits = {
 	.lock_ms = 5000,
-	.group_ms = 20000,
+	.group_ms = 10000,
 	.write_ms = PT_WRITE_MS,
 	.phase_ms = PT_PHASE_MS,
 };

@@ -54,12 +54,18 @@ static bool changes_something(pid_t pid)
 	return false;
 }
 
+/* One that was being forked at that moment shows up only then. */
 static int kill_all(void)
 {
+	int status;
+	pid_t pid;
+
 	for (int i = 0; i < alive_count; i++)
 		kill(alive[i], SIGKILL);
-	while (waitpid(-1, NULL, __WALL) > 0 || errno == EINTR)
-		;
+	while ((pid = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR) {
+		if (pid > 0 && WIFSTOPPED(status))
+			kill(pid, SIGKILL);
+	}
 	return 0;
 }
 
