@@ -9,12 +9,12 @@ LINT_LIST := tests/lint/packages
 
 demo: ## install what is missing, build, and watch a guest take a card and give it back
 	$(Q)tests/ensure-packages $(BUILD_LIST) $(LAB_LIST)
-	$(Q)$(MAKE) -s all lab-programs
+	$(Q)$(MAKE) -s -j $$(nproc) all lab-programs
 	$(Q)tests/lab/run --release here --show tests/lab/demo
 
 check: ## install what is missing, build, and run every test
 	$(Q)tests/ensure-packages $(BUILD_LIST) $(LAB_LIST)
-	$(Q)$(MAKE) -s all lab-programs $(BUILD)/conformance
+	$(Q)$(MAKE) -s -j $$(nproc) all lab-programs $(BUILD)/conformance
 	$(Q)tests/check $(BUILD)
 
 $(BUILD)/conformance: $(call objects,$(wildcard tests/conformance/*.c)) $(FAKE) $(CORE)
