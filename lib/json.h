@@ -37,7 +37,7 @@ struct json_object *pt_json_array(struct pt_json_reader *reader, const char *key
 void pt_json_add_text(struct json_object *object, const char *key, const char *text);
 
 /*
- * Parses a whole text of length bytes: one value and nothing behind it. The caller puts it back with
+ * Parses a whole text of length bytes, with a NUL behind them: one value and nothing else. The caller puts it back with
  * json_object_put. NULL, with err filled, when it is not JSON.
  */
 struct json_object *pt_json_parse(const char *text, size_t length, struct pt_err *err);

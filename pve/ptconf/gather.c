@@ -7,7 +7,7 @@
 #include "pve/ptconf/ptconf.h"
 
 /* Proxmox VE answers a token that it does not accept only after 3 s */
-#define API_MS	   4000
+#define API_MS	   5000
 #define CONFIG_MAX (512U * 1024)
 
 static int parse_config(const char *text, size_t length, const struct pt_guest_query *query,

@@ -4,12 +4,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct json_object *json = pt_json_parse((const char *)data, size, NULL);
+	char *text = fuzz_text(data, size);
+	struct json_object *json = pt_json_parse(text, size, NULL);
 	struct pt_uses uses = {0};
 
 	if (json && pt_uses_from_json(json, &uses, NULL) == 0)
 		json_object_put(pt_uses_to_json(&uses));
 	pt_uses_clear(&uses);
 	json_object_put(json);
+	free(text);
 	return 0;
 }
