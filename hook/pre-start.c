@@ -57,7 +57,8 @@ static int refuse(const struct start *start)
 /* The host cannot be looked at: a driver hangs, and Proxmox VE would hang with it; or our own trouble. */
 static int cannot_look(const struct start *start, int why)
 {
-	return why == -ETIME ? refuse(start) : go_on_without_us(start);
+	return why == -ETIME && pt_facts_moves(&start->facts) ? refuse(start)
+							      : go_on_without_us(start);
 }
 
 static struct pt_guest_query query_of(const struct pt_run *run)
@@ -189,7 +190,9 @@ static int return_old_claim(struct start *start)
 	r = load_claim(start);
 	for (size_t i = 0; start->claim && i < start->claim->count; i++)
 		start->claim->function[i].spare = true;
-	return r;
+	/* on disk, too: it may be read again */
+	return r == 0 && start->claim ? pt_claims_save(start->claims, start->claim, &start->err)
+				      : r;
 }
 
 /*

@@ -429,8 +429,14 @@ static int use_exclusive(struct volumes *volumes, struct volume *volume)
 
 	if (!node)
 		return -ENOMEM;
-	r = pt_host_try_open(
-		volumes->host, node, O_RDONLY | O_EXCL | O_NONBLOCK, pt_now_ms() + OPEN_MS);
+	/* others look in the same way, for an instant: another start, or a check */
+	for (int tries = 0; r == -EBUSY && tries < OPEN_TRIES; tries++) {
+		struct timespec pause = {.tv_nsec = tries ? OPEN_PAUSE_NS : 0};
+
+		nanosleep(&pause, NULL);
+		r = pt_host_try_open(
+			volumes->host, node, O_RDONLY | O_EXCL | O_NONBLOCK, pt_now_ms() + OPEN_MS);
+	}
 	if (r != -EBUSY && r != -ETIME)
 		return 0;
 	if (r == -ETIME)

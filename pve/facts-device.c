@@ -144,7 +144,8 @@ static int find_moved(struct pt_gathering *gathering)
 
 		pt_identity_of(gathering->host, &all.function[i], &now);
 		pt_foreach (recorded, facts->recorded.identity, facts->recorded.count)
-			wanted |= pt_identity_same(recorded, &now) &&
+			/* without a serial number it may be any of the model, the host's own even */
+			wanted |= recorded->serial[0] && pt_identity_same(recorded, &now) &&
 				  pt_bdf_compare(&recorded->bdf, &now.bdf) != 0;
 		if (wanted)
 			r = add_identity(gathering->host, &all.function[i], &facts->moved);

@@ -73,16 +73,47 @@ PT_RULE(pt_rule_balloon)
 		pt_format("'qm set %u --balloon 0'", facts->guest->vmid));
 }
 
+/* Whether every function of the entry that is there is on a vfio driver already. */
+static bool is_bound(const struct pt_facts *facts, const struct pt_assignment *assignment)
+{
+	if (assignment->chosen < 0)
+		return false;
+	for (size_t i = 0; i < assignment->alternative[assignment->chosen].count; i++) {
+		const struct pt_function *function = pt_inventory_find(
+			&facts->inventory, &assignment->alternative[assignment->chosen].id[i]);
+
+		if (function && !function->has_vfio_dev && !pt_streq(function->driver, PT_VFIO_PCI))
+			return false;
+	}
+	return true;
+}
+
 PT_RULE(pt_rule_args)
 {
+	bool ours = facts->hook == PT_HOOK_OURS || facts->hook == PT_HOOK_UNKNOWN;
+
 	pt_foreach (assignment, facts->assignment, facts->count) {
-		if (assignment->entry.index == PT_HOSTPCI_MAX)
+		if (assignment->entry.index != PT_HOSTPCI_MAX)
+			continue;
+		if (ours || is_bound(facts, assignment))
 			pt_rule_found(rule, findings, pt_subject_entry(assignment),
 				pt_format(
-					"hands %s to QEMU by itself: pve-pthook takes and returns it, "
-					"Proxmox VE neither binds nor reserves it",
-					assignment->entry.host),
+					"hands %s to QEMU by itself: %sProxmox VE neither binds nor "
+					"reserves it",
+					assignment->entry.host,
+					ours ? "pve-pthook takes and returns it, " : ""),
 				pt_format("a hostpci entry lets Proxmox VE know of it"));
+		else
+			pt_findings_add(findings, rule->tag, PT_ERROR, PT_SILENT,
+				pt_subject_entry(assignment),
+				pt_format(
+					"hands %s to QEMU by itself, and nobody binds it to vfio-pci: "
+					"QEMU cannot open it",
+					assignment->entry.host),
+				pt_format(
+					"'qm set %u --hookscript local:snippets/pve-pthook', or use "
+					"a hostpci entry",
+					facts->guest->vmid));
 	}
 }
 

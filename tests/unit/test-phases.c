@@ -178,7 +178,9 @@ static void a_leftover_does_not_stop_a_guest(void **state)
 	fake_fault(fake, "bind-nvme", DISK, "5");
 	fake_file(fake, CONFIG, "memory: 64\n");
 	assert_int_equal(phase(fake, "pre-start"), 0);
-	assert_holds(fake->said, "devices of an earlier start cannot be returned");
+	assert_holds(fake->said,
+		"error: devices of an earlier start cannot be returned, which "
+		"'pve-ptconf release 100' tries again once guest 100 has stopped: ");
 	assert_true(has(fake, CLAIM));
 	fake_file(fake, CONFIG, "hostpci0: 03:00.0\n");
 	assert_int_equal(phase(fake, "pre-start"), 0);

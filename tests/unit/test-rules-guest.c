@@ -131,6 +131,21 @@ static void arguments_and_migration(void **state)
 	triggers(fake, "args-vfio-device",
 		"args: -device vfio-pci,host=02:00.0,id=x -device vfio-pci,id=y,host=0000:03:00.0\n",
 		"hands 02:00.0;0000:03:00.0 to QEMU by itself");
+	{
+		struct judged judged;
+
+		judge(fake,
+			"args: -device vfio-pci,host=02:00.0\nhookscript: nfs:snippets/pve-pthook\n",
+			&judged);
+		assert_int_equal(find(&judged, "args-vfio-device")->severity, PT_INFO);
+		assert_holds(find(&judged, "args-vfio-device")->message,
+			"pve-pthook takes and returns it");
+		clear(&judged);
+		/* without us nobody binds it */
+		judge(fake, "args: -device vfio-pci,host=02:00.0\n", &judged);
+		assert_int_equal(find(&judged, "args-vfio-device")->severity, PT_ERROR);
+		clear(&judged);
+	}
 	/* and they are assigned functions like others */
 	triggers(fake, "device-assigned-twice", CONFIG "args: -device vfio-pci,host=02:00.0\n",
 		DISK " is assigned");

@@ -111,6 +111,15 @@ static void in_use_by_processes(void **state)
 	};
 	struct fake *fake = *state;
 
+	/* any byte may stand in a name */
+	fake_file(fake, "/proc/4242/comm", "X\xff\xc3\n");
+	add_node(
+		fake, "/sys/bus/pci/devices/0000:01:00.0/drm/card0", "drm", "226:0\n", "dri/card0");
+	fake_link(fake, "/proc/4242/fd/4", "/dev/dri/card0");
+	triggers(fake, "in-use-gpu", "hostpci0: 01:00\n",
+		"/dev/dri/card0 is open in process 4242 (X?"
+		"?)");
+	fake_remove(fake, "/proc/4242/fd/4");
 	fake_file(fake, "/proc/4242/comm", "Xorg\n");
 	fake_file(fake, "/proc/4242/cgroup", "0::/lxc/101/ns/init.scope\n");
 	for (size_t i = 0; i < PT_ARRAY_SIZE(nodes); i++) {
