@@ -380,22 +380,6 @@ static void a_driver_that_is_unloaded_is_told(void **state)
 	pt_claim_free(claim);
 }
 
-/* Three slots of which each write sleeps 150 ms: side by side, not one after the other. */
-static void slots_move_side_by_side(void **state)
-{
-	struct fake *fake = *state;
-	struct pt_handover handover = handover_of(fake);
-	struct pt_claim *claim = claim_all(fake);
-	long long begin = pt_now_ms();
-
-	fake_fault(fake, "unbind", GPU, "late-150");
-	fake_fault(fake, "unbind", DISK, "late-150");
-	fake_fault(fake, "unbind", DISK2, "late-150");
-	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
-	assert_in_range(pt_now_ms() - begin, 150, 400);
-	pt_claim_free(claim);
-}
-
 static void claim_vf(struct fake *fake, struct pt_claim *claim, const char *name)
 {
 	struct pt_claim_function *vf = claim_function(fake, claim, name);
@@ -550,7 +534,6 @@ int main(void)
 		MACHINE_TEST(what_is_gone_ends),
 		MACHINE_TEST(a_pf_gives_its_vfs_up_and_gets_them_back),
 		MACHINE_TEST(a_driver_that_is_unloaded_is_told),
-		MACHINE_TEST(slots_move_side_by_side),
 	};
 
 	return cmocka_run_group_tests_name("handover", tests, NULL, NULL);

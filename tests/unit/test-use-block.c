@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Disks on a made host; mounts, volumes and exclusive holders of a real kernel are the lab's. */
 #include "lib/use-block.h"
-#include "lib/zfslabel.h"
 #include "tests/unit/unit.h"
 
 #define DISK   "0000:02:00.0"
@@ -173,110 +172,6 @@ static void a_disk_of_two_controllers(void **state)
 	expect(fake, "nvme3n1 is mounted at /data\n");
 }
 
-static size_t put_number(unsigned char *at, uint32_t number)
-{
-	at[0] = (unsigned char)(number >> 24);
-	at[1] = (unsigned char)(number >> 16);
-	at[2] = (unsigned char)(number >> 8);
-	at[3] = (unsigned char)number;
-	return 4;
-}
-
-static size_t put_text(unsigned char *at, const char *text)
-{
-	size_t length = strlen(text);
-
-	put_number(at, (uint32_t)length);
-	memcpy(at + 4, text, length);
-	return 4 + (length + 3) / 4 * 4;
-}
-
-/* A pair of a name and a text (or of a number, without). */
-static size_t put_pair(unsigned char *at, const char *name, const char *text)
-{
-	size_t length = 8;
-
-	length += put_text(at + length, name);
-	length += put_number(at + length, text ? 9 : 8);
-	length += put_number(at + length, 1);
-	if (text)
-		length += put_text(at + length, text);
-	else
-		length += 8;
-	put_number(at, (uint32_t)length);
-	return length;
-}
-
-static unsigned char *make_label(const char *pool)
-{
-	unsigned char *label = calloc(1, PT_ZFS_LABEL);
-	size_t at = 16 * 1024 + 12;
-
-	assert_non_null(label);
-	label[16 * 1024] = 1;
-	at += put_pair(label + at, "version", NULL);
-	at += put_pair(label + at, "name", pool);
-	put_pair(label + at, "hostname", "elsewhere");
-	return label;
-}
-
-static void zfs_labels(void **state)
-{
-	unsigned char *label = make_label("rpool");
-	char *pool = pt_zfs_label_pool(label, PT_ZFS_LABEL);
-
-	(void)state;
-	assert_string_equal(pool, "rpool");
-	free(pool);
-	assert_null(pt_zfs_label_pool(label, 16 * 1024 + 40));
-	assert_null(pt_zfs_label_pool(label, 100));
-	label[16 * 1024] = 0;
-	assert_null(pt_zfs_label_pool(label, PT_ZFS_LABEL));
-	free(label);
-	label = make_label("a\nb");
-	assert_null(pt_zfs_label_pool(label, PT_ZFS_LABEL));
-	free(label);
-	label = make_label("");
-	assert_null(pt_zfs_label_pool(label, PT_ZFS_LABEL));
-	memset(label, 0xff, PT_ZFS_LABEL);
-	label[16 * 1024] = 1;
-	assert_null(pt_zfs_label_pool(label, PT_ZFS_LABEL));
-	free(label);
-}
-
-static void to_json_and_back(void **state)
-{
-	static const char bad[] =
-		"[{\"function\":\"0000:02:00.0\",\"kind\":\"magic\",\"weak\":false,"
-		"\"what\":\"a\",\"how\":\"b\",\"pid\":0}]";
-	struct pt_uses PT_USES uses = {0}, again = {0};
-	struct pt_use like = {.bdf = bdf_of(DISK), .kind = PT_USE_GPU, .weak = true, .pid = 7};
-	struct json_object *json;
-	struct pt_err err = {0};
-
-	(void)state;
-	assert_int_equal(pt_uses_add(&uses, like, "/dev/dri/card0", strdup("is open")), 0);
-	assert_int_equal(pt_uses_add(&uses, like, "/dev/dri/card0", strdup("is open")), 0);
-	assert_int_equal(uses.count, 1);
-	json = pt_uses_to_json(&uses);
-	assert_int_equal(pt_uses_from_json(json, &again, NULL), 0);
-	json_object_put(json);
-	assert_int_equal(again.count, 1);
-	assert_string_equal(again.use[0].what, "/dev/dri/card0");
-	assert_string_equal(again.use[0].how, "is open");
-	assert_int_equal(again.use[0].kind, PT_USE_GPU);
-	assert_true(again.use[0].weak);
-	assert_int_equal(again.use[0].pid, 7);
-	assert_false(pt_uses_strong(&again, &like.bdf));
-	json = json_tokener_parse(bad);
-	assert_int_equal(pt_uses_from_json(json, &again, &err), -EINVAL);
-	assert_holds(err.text, "uses[0]: \"kind\" is none that this version knows");
-	json_object_put(json);
-	json = json_tokener_parse("{}");
-	assert_int_equal(pt_uses_from_json(json, &again, &err), -EINVAL);
-	json_object_put(json);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,8 +181,6 @@ int main(void)
 		DISK_TEST(volumes_on_top),
 		DISK_TEST(towers),
 		DISK_TEST(a_disk_of_two_controllers),
-		cmocka_unit_test(zfs_labels),
-		cmocka_unit_test(to_json_and_back),
 	};
 
 	return cmocka_run_group_tests_name("use-block", tests, NULL, NULL);

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "lib/mover.h"
+#include "tests/unit/unit.h"
+
+#define GPU   "0000:01:00.0"
+#define AUDIO "0000:01:00.1"
+#define DISK  "0000:02:00.0"
+#define DISK2 "0000:03:00.0"
+#define BARE  "0000:05:00.0"
+
+static struct pt_claim *claim_all(struct fake *fake)
+{
+	static const char *const names[] = {DISK2, AUDIO, DISK, GPU};
+	struct pt_claim *claim = NULL;
+
+	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
+	for (size_t i = 0; i < PT_ARRAY_SIZE(names); i++)
+		claim_function(fake, claim, names[i]);
+	return claim;
+}
+
+static struct pt_handover handover_of(struct fake *fake)
+{
+	return (struct pt_handover){.host = fake->host,
+		.log = &fake->log,
+		.lock_fd = -1,
+		.write_ms = 400,
+		.phase_ms = 3000};
+}
+
+static void make(struct pt_claim *claim, enum pt_part part, struct pt_movers *ret)
+{
+	assert_int_equal(pt_movers_make(claim, part, ret), 0);
+	pt_foreach (mover, ret->mover, ret->count)
+		mover->active = true;
+}
+
+static bool unbind(const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
+{
+	(void)driver;
+	*kind = PT_BIND_UNBIND;
+	return mover->function->origin.driver;
+}
+
+static void functions_of_a_slot_go_in_waves(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claim *claim = claim_all(fake);
+	struct pt_movers PT_MOVERS movers;
+
+	claim->function[3].spare = true;
+	make(claim, PT_PART_TAKEN, &movers);
+	assert_int_equal(movers.count, 3);
+	assert_int_equal(movers.waves, 2);
+	assert_string_equal(PT_BDF(&movers.mover[0].function->bdf), GPU);
+	assert_int_equal(movers.mover[0].wave, 0);
+	assert_string_equal(PT_BDF(&movers.mover[1].function->bdf), AUDIO);
+	assert_int_equal(movers.mover[1].wave, 1);
+	assert_string_equal(PT_BDF(&movers.mover[2].function->bdf), DISK);
+	assert_int_equal(movers.mover[2].wave, 0);
+	pt_claim_free(claim);
+}
+
+static void none_is_fine(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = claim_of(fake, "100", DISK, NULL);
+	struct pt_movers PT_MOVERS movers;
+
+	make(claim, PT_PART_SPARE, &movers);
+	assert_int_equal(movers.count, 0);
+	assert_int_equal(movers.waves, 0);
+	assert_int_equal(
+		pt_movers_step(&handover, &movers, unbind, false, pt_now_ms() + 1000, true), 0);
+	pt_claim_free(claim);
+}
+
+static void there_is_always_some_time(void **state)
+{
+	struct pt_handover handover = {.write_ms = 5000};
+	long long now = pt_now_ms();
+
+	(void)state;
+	assert_in_range(pt_wave_deadline(&handover, now + 60000) - now, 5000, 5200);
+	assert_in_range(pt_wave_deadline(&handover, now + 3000) - now, 2900, 3200);
+	assert_in_range(pt_wave_deadline(&handover, now - 7000) - now, 1000, 1200);
+}
+
+/* Three slots of which each write sleeps 150 ms: side by side, not one after the other. */
+static void slots_move_side_by_side(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = claim_all(fake);
+	struct pt_movers PT_MOVERS movers;
+	long long begin = pt_now_ms();
+
+	fake_fault(fake, "unbind", GPU, "late-150");
+	fake_fault(fake, "unbind", DISK, "late-150");
+	fake_fault(fake, "unbind", DISK2, "late-150");
+	make(claim, PT_PART_ALL, &movers);
+	assert_int_equal(pt_movers_step(&handover, &movers, unbind, false, begin + 3000, true), 0);
+	assert_in_range(pt_now_ms() - begin, 150, 400);
+	/* each has its own time */
+	assert_in_range(movers.mover[0].spent_ms, 140, 390);
+	assert_true(movers.mover[1].spent_ms < 140);
+	assert_driver(fake, GPU, "none");
+	assert_driver(fake, AUDIO, "none");
+	assert_driver(fake, DISK2, "none");
+	pt_claim_free(claim);
+}
+
+static void a_failure_takes_one_out(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = claim_all(fake);
+	struct pt_movers PT_MOVERS movers;
+
+	fake_fault(fake, "unbind", DISK, "16");
+	make(claim, PT_PART_ALL, &movers);
+	assert_int_equal(
+		pt_movers_step(&handover, &movers, unbind, false, pt_now_ms() + 3000, false),
+		-EBUSY);
+	assert_false(movers.mover[2].active);
+	assert_holds(movers.mover[2].err.text, DISK);
+	assert_driver(fake, DISK, "nvme");
+	/* the others went on, in this wave and the next */
+	assert_driver(fake, DISK2, "none");
+	assert_driver(fake, AUDIO, "none");
+	pt_claim_free(claim);
+}
+
+static void or_ends_the_step(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = claim_all(fake);
+	struct pt_movers PT_MOVERS movers;
+
+	fake_fault(fake, "unbind", DISK, "hang");
+	make(claim, PT_PART_ALL, &movers);
+	assert_int_equal(
+		pt_movers_step(&handover, &movers, unbind, false, pt_now_ms() + 1000, true),
+		-ETIME);
+	/* of the same wave all were under way; the next never began */
+	assert_driver(fake, GPU, "none");
+	assert_driver(fake, AUDIO, "snd_hda_intel");
+	assert_true(movers.mover[1].active);
+	assert_false(movers.mover[1].busy);
+	pt_claim_free(claim);
+}
+
+static void virtual_functions_go_apart(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = claim_of(fake, "100", "0000:04:00.0", "0000:04:10.0");
+	struct pt_movers PT_MOVERS movers;
+
+	claim->function[1].has_pf = true;
+	claim->function[1].pf = claim->function[0].bdf;
+	make(claim, PT_PART_ALL, &movers);
+	assert_int_equal(
+		pt_movers_step(&handover, &movers, unbind, true, pt_now_ms() + 1000, true), 0);
+	assert_driver(fake, "0000:04:00.0", "igb");
+	assert_driver(fake, "0000:04:10.0", "none");
+	pt_claim_free(claim);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(functions_of_a_slot_go_in_waves),
+		MACHINE_TEST(none_is_fine),
+		cmocka_unit_test(there_is_always_some_time),
+		MACHINE_TEST(slots_move_side_by_side),
+		MACHINE_TEST(a_failure_takes_one_out),
+		MACHINE_TEST(or_ends_the_step),
+		MACHINE_TEST(virtual_functions_go_apart),
+	};
+
+	return cmocka_run_group_tests_name("mover", tests, NULL, NULL);
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "lib/use.h"
+#include "tests/unit/unit.h"
+
+#define DISK "0000:02:00.0"
+#define NIC  "0000:04:00.0"
+
+static void to_json_and_back(void **state)
+{
+	static const char bad[] =
+		"[{\"function\":\"0000:02:00.0\",\"kind\":\"magic\",\"weak\":false,"
+		"\"what\":\"a\",\"how\":\"b\",\"pid\":0}]";
+	struct pt_uses PT_USES uses = {0}, again = {0};
+	struct pt_use like = {.bdf = bdf_of(DISK), .kind = PT_USE_GPU, .weak = true, .pid = 7};
+	struct json_object *json;
+	struct pt_err err = {0};
+
+	(void)state;
+	assert_int_equal(pt_uses_add(&uses, like, "/dev/dri/card0", strdup("is open")), 0);
+	assert_int_equal(pt_uses_add(&uses, like, "/dev/dri/card0", strdup("is open")), 0);
+	assert_int_equal(uses.count, 1);
+	json = pt_uses_to_json(&uses);
+	assert_int_equal(pt_uses_from_json(json, &again, NULL), 0);
+	json_object_put(json);
+	assert_int_equal(again.count, 1);
+	assert_string_equal(again.use[0].what, "/dev/dri/card0");
+	assert_string_equal(again.use[0].how, "is open");
+	assert_int_equal(again.use[0].kind, PT_USE_GPU);
+	assert_true(again.use[0].weak);
+	assert_int_equal(again.use[0].pid, 7);
+	assert_false(pt_uses_strong(&again, &like.bdf));
+	json = json_tokener_parse(bad);
+	assert_int_equal(pt_uses_from_json(json, &again, &err), -EINVAL);
+	assert_holds(err.text, "uses[0]: \"kind\" is none that this version knows");
+	json_object_put(json);
+	json = json_tokener_parse("{}");
+	assert_int_equal(pt_uses_from_json(json, &again, &err), -EINVAL);
+	json_object_put(json);
+}
+
+/* Processes and mount points have names of any bytes. */
+static void names_are_made_plain(void **state)
+{
+	struct pt_uses PT_USES uses = {0};
+	struct pt_use like = {.bdf = bdf_of(DISK), .kind = PT_USE_BLOCK};
+
+	(void)state;
+	assert_int_equal(
+		pt_uses_add(&uses, like, "sd\xc3\xa9", strdup("is mounted at /a\nb\x1b[31m")), 0);
+	assert_string_equal(uses.use[0].what, "sd??");
+	assert_string_equal(uses.use[0].how, "is mounted at /a?b?[31m");
+	/* how could not be made */
+	assert_int_equal(pt_uses_add(&uses, like, "sda", NULL), -ENOMEM);
+	assert_int_equal(uses.count, 1);
+	assert_true(pt_uses_strong(&uses, &like.bdf));
+}
+
+/* All kinds at once, of two functions at once. */
+static void gathers_of_every_kind(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_function disk = {0}, nic = {0};
+	const struct pt_function *const functions[] = {&disk, &nic};
+	struct pt_bdf disk_bdf = bdf_of(DISK), nic_bdf = bdf_of(NIC);
+	struct pt_uses PT_USES uses = {0};
+
+	fake_file(fake, "/sys/bus/pci/devices/" DISK "/nvme/nvme0/nvme0n1/dev", "259:0\n");
+	fake_file(fake, "/sys/bus/pci/devices/" DISK "/nvme/nvme0/nvme0n1/uevent",
+		"DEVNAME=nvme0n1\n");
+	fake_link(fake, "/sys/bus/pci/devices/" DISK "/nvme/nvme0/nvme0n1/subsystem",
+		"/sys/class/block");
+	fake_link(fake, "/sys/class/block/nvme0n1",
+		"/sys/bus/pci/devices/" DISK "/nvme/nvme0/nvme0n1");
+	fake_file(fake, "/proc/1/mountinfo", "22 1 259:0 / /data rw - xfs /dev/nvme0n1 rw\n");
+	assert_int_equal(pt_function_read(fake->host, &disk_bdf, &disk, NULL), 0);
+	assert_int_equal(pt_function_read(fake->host, &nic_bdf, &nic, NULL), 0);
+	assert_int_equal(pt_uses_gather(fake->host, functions, 0, &uses, NULL), 0);
+	assert_int_equal(uses.count, 0);
+	assert_int_equal(pt_uses_gather(fake->host, functions, 2, &uses, NULL), 0);
+	assert_int_equal(uses.count, 2);
+	assert_string_equal(uses.use[0].how, "is mounted at /data");
+	assert_true(pt_uses_strong(&uses, &disk_bdf));
+	/* a card on its driver without an interface here */
+	assert_string_equal(uses.use[1].what, "its interface");
+	assert_false(pt_uses_strong(&uses, &nic_bdf));
+	pt_function_clear(&disk);
+	pt_function_clear(&nic);
+}
+
+/* More hold the module than what is seen. */
+static void a_driver_in_use(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_function disk = {0};
+	const struct pt_function *const functions[] = {&disk};
+	struct pt_bdf bdf = bdf_of(DISK);
+	struct pt_uses PT_USES uses = {0};
+
+	fake_link(fake, "/sys/bus/pci/drivers/nvme/module", "/sys/module/nvme");
+	fake_link(fake, "/sys/bus/pci/drivers/nvme/" DISK, "/sys/bus/pci/devices/" DISK);
+	fake_file(fake, "/sys/module/nvme/refcnt", "1\n");
+	fake_dir(fake, "/sys/module/nvme/holders");
+	assert_int_equal(pt_function_read(fake->host, &bdf, &disk, NULL), 0);
+	assert_int_equal(pt_uses_gather(fake->host, functions, 1, &uses, NULL), 0);
+	assert_int_equal(uses.count, 0);
+	fake_file(fake, "/sys/module/nvme/refcnt", "2\n");
+	assert_int_equal(pt_uses_gather(fake->host, functions, 1, &uses, NULL), 0);
+	assert_int_equal(uses.count, 1);
+	assert_string_equal(uses.use[0].how, "is in use 2 times, and not by its 1 device alone");
+	assert_true(uses.use[0].weak);
+	pt_function_clear(&disk);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(to_json_and_back),
+		cmocka_unit_test(names_are_made_plain),
+		MACHINE_TEST(gathers_of_every_kind),
+		MACHINE_TEST(a_driver_in_use),
+	};
+
+	return cmocka_run_group_tests_name("use", tests, NULL, NULL);
+}
