@@ -212,6 +212,6 @@ int pt_module_ensure(const struct pt_host *host, const char *name, const char *a
 		return explain_missing(name, err);
 	if (r == 0)
 		r = -ENODEV;
-	return pt_err_errno(err, r, "loading module %s failed%s; see the kernel log", name,
-		look.blacklisted ? ", and modprobe.d blacklists it" : "");
+	return pt_err_errno(err, r, "loading module %s%s failed (the kernel log says more)", name,
+		look.blacklisted ? ", which modprobe.d blacklists," : "");
 }

@@ -258,12 +258,23 @@ PT_RULE(pt_rule_vf_of_absent_pf)
 	}
 }
 
+/* A return that failed leaves the override with which it was tried. */
+static bool is_left_by_us(const struct pt_facts *facts, const struct pt_bdf *bdf)
+{
+	pt_foreach (note, facts->note, facts->note_count) {
+		if (note->error && pt_bdf_compare(&note->bdf, bdf) == 0)
+			return true;
+	}
+	return false;
+}
+
 PT_RULE(pt_rule_foreign_override)
 {
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		const struct pt_function *function = function_of(facts, taken);
 
-		if (function && function->override && !pt_streq(function->driver, PT_VFIO_PCI))
+		if (function && function->override && !pt_streq(function->driver, PT_VFIO_PCI) &&
+			!is_left_by_us(facts, &taken->bdf))
 			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
 				pt_format("has the driver override %s, which somebody set; it is "
 					  "restored when the guest has stopped",

@@ -113,13 +113,24 @@ PT_RULE(pt_rule_stale_claim)
 	}
 }
 
+/* What is on record names the function as well. */
+static const char *error_without_address(const struct pt_claim_note *note)
+{
+	const char *address = PT_BDF(&note->bdf);
+	size_t length = strlen(address);
+
+	return pt_starts_with(note->error, address) && pt_starts_with(note->error + length, ": ")
+		       ? note->error + length + 2
+		       : note->error;
+}
+
 PT_RULE(pt_rule_claim_incomplete)
 {
 	pt_foreach (note, facts->note, facts->note_count) {
 		if (note->error && concerns(facts, note))
 			pt_rule_found(rule, findings, pt_format("guest %u", note->vmid),
 				pt_format("could not give %s back: %s", PT_BDF(&note->bdf),
-					note->error),
+					error_without_address(note)),
 				pt_format("'pve-ptconf release %u' tries again", note->vmid));
 	}
 }

@@ -9,12 +9,12 @@ LINT_LIST := tests/lint/packages
 
 demo: ## install what is missing, build, and watch a guest take a card and give it back
 	$(Q)tests/ensure-packages $(BUILD_LIST) $(LAB_LIST)
-	$(Q)$(MAKE) -s -j $$(nproc) all lab-programs
+	$(Q)$(MAKE) -s -j $$(nproc) all lab-programs lab-module
 	$(Q)tests/lab/run --release here --show tests/lab/demo
 
 check: ## install what is missing, build, and run every test
 	$(Q)tests/ensure-packages $(BUILD_LIST) $(LAB_LIST)
-	$(Q)$(MAKE) -s -j $$(nproc) all lab-programs $(BUILD)/conformance
+	$(Q)$(MAKE) -s -j $$(nproc) all lab-programs lab-module $(BUILD)/conformance
 	$(Q)tests/check $(BUILD)
 
 $(BUILD)/conformance: $(call objects,$(wildcard tests/conformance/*.c)) $(FAKE) $(CORE)
@@ -53,6 +53,18 @@ $(BUILD)/lab/kvm-id.so: tests/lab/kvm-id.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -shared -fPIC -o $@ $<
+
+# a driver for the lab machine's kernel, the newest one installed here
+KERNEL = $(eval KERNEL := $(patsubst /boot/vmlinuz-%,%,$(lastword $(shell ls -v /boot/vmlinuz-* 2>/dev/null))))$(KERNEL)
+.PHONY: lab-module
+lab-module:
+	$(Q)$(MAKE) -s $(BUILD)/lab/$(KERNEL)/stubborn.ko
+$(BUILD)/lab/%/stubborn.ko: tests/lab/stubborn.c
+	$(call say,MODULE,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)cp $< $(@D)/
+	$(Q)echo 'obj-m := stubborn.o' >$(@D)/Makefile
+	$(Q)$(MAKE) -s -C /lib/modules/$*/build M=$(abspath $(@D)) CC=gcc CFLAGS= LDFLAGS= modules >$(@D)/log 2>&1 || { cat $(@D)/log; exit 1; }
 
 lab: all lab-programs ## run every scenario on a real kernel under QEMU
 	$(Q)tests/lab/run

@@ -1,27 +1,38 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * Linked into a pve-pthook of tests in place of its pre-start and its supervisor (ld --wrap): after
- * everything was taken the worker crashes, or hangs past a short deadline, as the program's name says.
+ * Linked into a pve-pthook of tests in place of its pre-start and its supervisor (ld --wrap). As the program's name
+ * says, the worker crashes after everything was taken ("dies"), hangs past a short deadline ("hangs"), or waits for
+ * the kernel a short time only ("hasty").
  */
 #include <errno.h>
 #include <signal.h>
 
 #include "hook/supervisor.h"
 
-#define SHORT_MS 6000
+#define SHORT_MS 3000
+#define HASTY_MS 2000
 
 int __real_pt_phase_pre_start(const struct pt_run *run);
 int __wrap_pt_phase_pre_start(const struct pt_run *run);
 int __real_pt_supervise(const struct pt_supervised *supervised, int out);
 int __wrap_pt_supervise(const struct pt_supervised *supervised, int out);
 
+static bool is_called(const char *what)
+{
+	return strstr(program_invocation_short_name, what);
+}
+
 int __wrap_pt_phase_pre_start(const struct pt_run *run)
 {
-	int result = __real_pt_phase_pre_start(run);
+	struct pt_run hasty = *run;
+	int result;
 
-	if (strstr(program_invocation_short_name, "dies"))
+	if (is_called("hasty"))
+		hasty.limits.write_ms = HASTY_MS;
+	result = __real_pt_phase_pre_start(&hasty);
+	if (is_called("dies"))
 		raise(SIGSEGV);
-	if (strstr(program_invocation_short_name, "hangs"))
+	if (is_called("hangs"))
 		pause();
 	return result;
 }
@@ -30,6 +41,7 @@ int __wrap_pt_supervise(const struct pt_supervised *supervised, int out)
 {
 	struct pt_supervised impatient = *supervised;
 
-	impatient.deadline_ms = SHORT_MS;
+	if (!is_called("hasty"))
+		impatient.deadline_ms = SHORT_MS;
 	return __real_pt_supervise(&impatient, out);
 }

@@ -336,8 +336,12 @@ static void claims_of_the_dead(void **state)
 	passes(fake, "stale-claim", "hostpci0: 03:00.0\n");
 	passes(fake, "claim-incomplete", CONFIG);
 	assert_int_equal(
-		pt_claim_set_error(&claim->function[0], "bind to nvme: Input/output error"), 0);
+		pt_claim_set_error(&claim->function[0], DISK ": bind to nvme: Input/output error"),
+		0);
 	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
+	/* the override that such a return leaves is nobody's but ours */
+	fake_file(fake, "/sys/bus/pci/devices/" DISK "/driver_override", "nvme\n");
+	passes(fake, "foreign-override", CONFIG);
 	triggers(fake, "claim-incomplete", CONFIG,
 		"could not give " DISK " back: bind to nvme: Input/output error");
 	fake_file(fake, PT_PVE_RUN "/101.pid", "4242\n");

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A host driver for QEMU's "edu" that misbehaves on request: it takes its time to come and to go, or does not come
+ * at all. It also offers what drivers of graphics cards offer: a mediated device type, and NVIDIA's vGPU interface.
+ * What is asked for stands in /sys/module/stubborn/parameters.
+ */
+#include <linux/delay.h>
+#include <linux/mdev.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/vfio.h>
+
+static unsigned int init_ms, probe_ms, remove_ms, probe_error;
+static bool mdev, nvidia;
+module_param(init_ms, uint, 0444);
+module_param(probe_ms, uint, 0644);
+module_param(remove_ms, uint, 0644);
+module_param(probe_error, uint, 0644);
+module_param(mdev, bool, 0644);
+module_param(nvidia, bool, 0644);
+
+struct stubborn {
+	struct mdev_parent parent;
+	struct mdev_type type;
+	struct mdev_type *types[1];
+	bool has_mdev, has_nvidia;
+};
+
+static int instance_probe(struct mdev_device *device)
+{
+	return 0;
+}
+
+static void instance_remove(struct mdev_device *device)
+{
+}
+
+static struct mdev_driver instance_driver = {
+	.device_api = VFIO_DEVICE_API_PCI_STRING,
+	.max_instances = 1,
+	.driver = {.name = "stubborn_mdev", .owner = THIS_MODULE, .mod_name = KBUILD_MODNAME},
+	.probe = instance_probe,
+	.remove = instance_remove,
+};
+
+static ssize_t creatable_vgpu_types_show(
+	struct device *device, struct device_attribute *attribute, char *text)
+{
+	return sysfs_emit(text, "ID    : vGPU Name\n5     : NVIDIA Stubborn-1Q\n");
+}
+static DEVICE_ATTR_RO(creatable_vgpu_types);
+
+static ssize_t current_vgpu_type_show(
+	struct device *device, struct device_attribute *attribute, char *text)
+{
+	return sysfs_emit(text, "0\n");
+}
+static DEVICE_ATTR_RO(current_vgpu_type);
+
+static struct attribute *nvidia_attributes[] = {
+	&dev_attr_creatable_vgpu_types.attr, &dev_attr_current_vgpu_type.attr, NULL};
+static const struct attribute_group nvidia_group = {.name = "nvidia", .attrs = nvidia_attributes};
+
+static int stubborn_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct stubborn *stubborn = devm_kzalloc(&pdev->dev, sizeof(*stubborn), GFP_KERNEL);
+	int r = 0;
+
+	if (!stubborn)
+		return -ENOMEM;
+	msleep(probe_ms);
+	if (probe_error)
+		return -(int)probe_error;
+	pci_set_drvdata(pdev, stubborn);
+	stubborn->has_mdev = mdev;
+	stubborn->has_nvidia = nvidia;
+	if (nvidia)
+		r = sysfs_create_group(&pdev->dev.kobj, &nvidia_group);
+	if (r || !mdev)
+		return r;
+	stubborn->type.sysfs_name = "slice";
+	stubborn->type.pretty_name = "a slice of nothing";
+	stubborn->types[0] = &stubborn->type;
+	return mdev_register_parent(
+		&stubborn->parent, &pdev->dev, &instance_driver, stubborn->types, 1);
+}
+
+static void stubborn_remove(struct pci_dev *pdev)
+{
+	struct stubborn *stubborn = pci_get_drvdata(pdev);
+
+	msleep(remove_ms);
+	if (stubborn->has_mdev)
+		mdev_unregister_parent(&stubborn->parent);
+	if (stubborn->has_nvidia)
+		sysfs_remove_group(&pdev->dev.kobj, &nvidia_group);
+}
+
+static const struct pci_device_id ids[] = {{PCI_DEVICE(0x1234, 0x11e8)}, {}};
+static struct pci_driver stubborn_driver = {
+	.name = "stubborn",
+	.id_table = ids,
+	.probe = stubborn_probe,
+	.remove = stubborn_remove,
+};
+
+static int __init stubborn_init(void)
+{
+	int r;
+
+	msleep(init_ms);
+	r = mdev_register_driver(&instance_driver);
+	if (r)
+		return r;
+	r = pci_register_driver(&stubborn_driver);
+	if (r)
+		mdev_unregister_driver(&instance_driver);
+	return r;
+}
+module_init(stubborn_init);
+
+static void __exit stubborn_exit(void)
+{
+	pci_unregister_driver(&stubborn_driver);
+	mdev_unregister_driver(&instance_driver);
+}
+module_exit(stubborn_exit);
+
+MODULE_DESCRIPTION("a PCI driver that misbehaves on request");
+MODULE_LICENSE("GPL");
