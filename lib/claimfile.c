@@ -212,6 +212,24 @@ static int take_lock(const struct pt_claims *claims, const char *name, int flags
 	return PT_STEAL_FD(fd);
 }
 
+/* Who holds the lock is moving functions, or is a writer that the kernel does not answer: that is on record. */
+static int explain_work(const struct pt_claims *claims, const char *owner, struct pt_err *err)
+{
+	struct pt_claim PT_CLAIM *claim = NULL;
+
+	if (pt_claims_load(claims, owner, &claim, NULL) == 0) {
+		pt_foreach (function, claim->function, claim->count) {
+			if (function->error)
+				return pt_err_set(err, -EWOULDBLOCK,
+					"functions of %s are still being moved: %s; when that does "
+					"not end, look in the kernel log and reboot the host",
+					owner, function->error);
+		}
+	}
+	return pt_err_set(err, -EWOULDBLOCK,
+		"functions of %s are being moved right now; try again in a minute", owner);
+}
+
 int pt_claims_work_lock(const struct pt_claims *claims, const char *owner, long long deadline_ms,
 	int *ret_fd, struct pt_err *err)
 {
@@ -219,8 +237,7 @@ int pt_claims_work_lock(const struct pt_claims *claims, const char *owner, long 
 	int fd = name ? take_lock(claims, name, O_CREAT, LOCK_EX, deadline_ms) : -EINVAL;
 
 	if (fd == -EWOULDBLOCK)
-		return pt_err_set(err, fd,
-			"functions of %s are being moved right now; try again in a minute", owner);
+		return explain_work(claims, owner, err);
 	if (fd < 0)
 		return pt_err_errno(err, fd, "work lock of %s", owner);
 	*ret_fd = fd;

@@ -8,7 +8,6 @@
 #include "use-node.h"
 
 #define CLASS_NETWORK 0x02U
-#define GATHER_MS     20000
 #define USES_MAX      (4U * 1024 * 1024)
 
 static const char *const kind_name[] = {
@@ -212,6 +211,8 @@ int pt_uses_from_json(struct json_object *json, struct pt_uses *ret, struct pt_e
 	return 0;
 }
 
+#define ERROR_KEY "error" /* of what the child says instead of a list */
+
 struct gathering {
 	const struct pt_host *host;
 	const struct pt_function *const *function;
@@ -252,32 +253,37 @@ static int gather_in_child(void *data, int out)
 	struct pt_uses PT_USES uses = {0};
 	struct json_object PT_JSON *json = NULL;
 	struct pt_err err = {0};
-	int r = gather(gathering->host, gathering->function, gathering->count, &uses, &err);
 
-	if (r < 0)
-		return r;
-	json = pt_uses_to_json(&uses);
+	if (gather(gathering->host, gathering->function, gathering->count, &uses, &err) < 0) {
+		json = json_object_new_object();
+		pt_json_add_text(json, ERROR_KEY, err.text);
+	} else {
+		json = pt_uses_to_json(&uses);
+	}
 	return dprintf(out, "%s", json_object_to_json_string(json)) < 0 ? -EIO : 0;
 }
 
 int pt_uses_gather(const struct pt_host *host, const struct pt_function *const *function,
-	size_t count, struct pt_uses *ret, struct pt_err *err)
+	size_t count, long long deadline_ms, struct pt_uses *ret, struct pt_err *err)
 {
 	struct gathering gathering = {host, function, count};
 	struct json_object PT_JSON *json = NULL;
+	struct json_object *why;
 	PT_FREE char *text = NULL;
 	size_t length = 0;
 	int r;
 
 	if (!count)
 		return 0;
-	r = pt_host_collect(host, gather_in_child, &gathering, pt_now_ms() + GATHER_MS, USES_MAX,
-		&text, &length);
+	r = pt_host_collect(
+		host, gather_in_child, &gathering, deadline_ms, USES_MAX, &text, &length);
 	if (r == -ETIME)
 		return pt_err_set(err, r, "who uses %s%s cannot be found out: a driver hangs",
 			PT_BDF(&function[0]->bdf), count > 1 ? " and others" : "");
 	if (r < 0)
 		return pt_err_errno(err, r, "look for users of devices");
 	json = pt_json_parse(text, length, err);
+	if (json_object_object_get_ex(json, ERROR_KEY, &why))
+		return pt_err_set(err, -EIO, "%s", json_object_get_string(why));
 	return json ? pt_uses_from_json(json, ret, err) : -EINVAL;
 }

@@ -40,11 +40,11 @@ void pt_uses_clear(struct pt_uses *uses);
 bool pt_uses_strong(const struct pt_uses *uses, const struct pt_bdf *bdf);
 
 /*
- * Adds every use of the functions, of all kinds. In a child with a deadline: -ETIME, a driver hangs. Errors of reading;
- * a process that ends meanwhile is none.
+ * Adds every use of the functions, of all kinds. In a child: -ETIME, a driver hangs beyond the deadline. Errors of
+ * reading; a process that ends meanwhile is none.
  */
 int pt_uses_gather(const struct pt_host *host, const struct pt_function *const *function,
-	size_t count, struct pt_uses *ret, struct pt_err *err);
+	size_t count, long long deadline_ms, struct pt_uses *ret, struct pt_err *err);
 
 struct json_object *pt_uses_to_json(const struct pt_uses *uses);
 /* Adds what pt_uses_to_json wrote. -EINVAL with what is wrong; what came before it is added. */

@@ -6,6 +6,7 @@
 #include "pve/runstate.h"
 
 /* how long a node may be open before that is taken for a use */
+#define USES_MS		20000
 #define PATIENCE_MS	1500
 #define PAUSE_NS	250000000L
 #define MOST_CANDIDATES 32
@@ -48,7 +49,8 @@ static int gather_uses_of(struct pt_gathering *gathering, const struct pt_bdf *b
 		functions += function[functions] && !function[functions]->is_bridge &&
 			     !pt_streq(function[functions]->driver, PT_VFIO_PCI);
 	}
-	r = pt_uses_gather(gathering->host, function, functions, &facts->uses, gathering->err);
+	r = pt_uses_gather(gathering->host, function, functions, pt_now_ms() + USES_MS,
+		&facts->uses, gathering->err);
 	free(function);
 	return r < 0 ? r : name_guests(gathering, &facts->uses);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 #include "lib/child.h"
 #include "tests/unit/unit.h"
@@ -140,6 +142,38 @@ static void refuses_too_many_descriptors(void **state)
 	assert_holds(err.text, "too many descriptors");
 }
 
+/* In a process of its own, and not root's: what it may open, and how many processes it may start. */
+static void expect_poor(
+	bool root, __rlimit_resource_t resource, rlim_t limit, bool output, const char *why)
+{
+	struct rlimit rlimit = {limit, limit};
+	struct pt_child child;
+	struct pt_err err = {0};
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if ((!root && geteuid() == 0 && setuid(65534) < 0) ||
+			setrlimit(resource, &rlimit) < 0)
+			_exit(2);
+		if (pt_child_start(&child, sleeps, NULL, NULL, 0, output, &err) == 0)
+			_exit(3);
+		_exit(strstr(err.text, why) ? 0 : 4);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void what_the_system_refuses_is_told(void **state)
+{
+	(void)state;
+	expect_poor(true, RLIMIT_NOFILE, 0, true, "pipe for a child process: Too many open files");
+	expect_poor(true, RLIMIT_NOFILE, 0, false, "watch a child process: Too many open files");
+	expect_poor(false, RLIMIT_NPROC, 0, false,
+		"start a child process: Resource temporarily unavailable");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -149,6 +183,7 @@ int main(void)
 		cmocka_unit_test(collects_output_up_to_the_cap),
 		cmocka_unit_test(keeps_only_what_it_is_given),
 		cmocka_unit_test(refuses_too_many_descriptors),
+		cmocka_unit_test(what_the_system_refuses_is_told),
 	};
 
 	return cmocka_run_group_tests_name("child", tests, NULL, NULL);

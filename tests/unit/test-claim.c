@@ -81,12 +81,12 @@ static void refuses_what_is_no_claim(void **state)
 	refuses(good, "owner", "\"../x\"", "cannot own a claim");
 	refuses(good, "functions", "3", "is no array");
 	refuses(good, "functions", "[3]", "functions[0]");
-	refuses(good, ".function", "\"x\"", "no PCI address");
+	refuses(good, ".function", "\"x\"", "\"function\" is no PCI address");
 	refuses(good, ".origin", "null", "is missing");
 	refuses(good, "origin.driver", "\"a/b\"", "no driver name");
 	refuses(good, "origin.driver_override", "\"a\\nb\"", "no plain text");
 	refuses(good, "origin.console", "\"vtcon1/..\"", "no console's name");
-	refuses(good, ".pf", "\"x\"", "no PCI address");
+	refuses(good, ".pf", "\"x\"", "\"pf\" is no PCI address");
 	refuses(good, "origin.sriov_numvfs", "\"2\"", "no whole number");
 	json_object_put(good);
 	pt_claim_free(claim);

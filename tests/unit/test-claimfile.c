@@ -98,6 +98,7 @@ static void one_works_at_a_time(void **state)
 {
 	struct fake *fake = *state;
 	struct pt_claims *claims = open_claims(fake);
+	struct pt_claim *claim;
 	struct pt_err err = {0};
 	int first = -1, second = -1;
 
@@ -108,10 +109,45 @@ static void one_works_at_a_time(void **state)
 		pt_claims_work_lock(claims, "100", pt_now_ms() + 60, &second, &err), -EWOULDBLOCK);
 	assert_holds(err.text, "being moved right now");
 	assert_int_equal(pt_claims_work_lock(claims, "101", pt_now_ms(), &second, NULL), 0);
+	/* a writer that hangs is called by its device */
+	claim = claim_of(fake, "100", "0000:02:00.0", NULL);
+	assert_int_equal(
+		pt_claim_set_error(&claim->function[0], "0000:02:00.0: bind: no answer"), 0);
+	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
+	assert_int_equal(
+		pt_claims_work_lock(claims, "100", pt_now_ms(), &second, &err), -EWOULDBLOCK);
+	assert_holds(err.text, "of 100 are still being moved: 0000:02:00.0: bind: no answer; when");
+	pt_claim_free(claim);
 	close(first);
 	assert_false(pt_claims_work_locked(claims, "100"));
 	close(second);
 	assert_int_equal(pt_claims_work_lock(claims, "/", pt_now_ms(), &second, &err), -EINVAL);
+	pt_claims_close(claims);
+}
+
+/* Links and folders where files are to be: told with what it was about. */
+static void what_lies_in_the_way_is_told(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims *claims = open_claims(fake);
+	struct pt_claim *claim = claim_of(fake, "101", "0000:02:00.0", NULL), *other = NULL;
+	struct pt_err err = {0};
+	int lock = -1;
+
+	fake_link(fake, "/run/pt/work/100.lock", "/elsewhere");
+	assert_int_equal(pt_claims_work_lock(claims, "100", pt_now_ms(), &lock, &err), -ELOOP);
+	assert_holds(err.text, "work lock of 100: Too many levels of symbolic links");
+	fake_link(fake, "/run/pt/work/.folder", "/elsewhere");
+	assert_int_equal(pt_claims_record(claims, fake->host, claim, &err), -ELOOP);
+	assert_holds(err.text, "lock of the claims folder: Too many levels of symbolic links");
+	fake_dir(fake, "/run/pt/claims/100.json");
+	assert_true(pt_claims_remove(claims, "100", &err) < 0);
+	assert_holds(err.text, "remove the claim of 100: Is a directory");
+	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
+	fake_link(fake, "/run/pt/claims/102.json", "101.json");
+	assert_int_equal(pt_claims_load(claims, "102", &other, &err), -EINVAL);
+	assert_holds(err.text, "it belongs to 101");
+	pt_claim_free(claim);
 	pt_claims_close(claims);
 }
 
@@ -203,6 +239,7 @@ int main(void)
 		MACHINE_TEST(damaged_files_are_told),
 		MACHINE_TEST(two_cannot_hold_one_function),
 		MACHINE_TEST(one_works_at_a_time),
+		MACHINE_TEST(what_lies_in_the_way_is_told),
 		MACHINE_TEST(folders_of_others_are_not_trusted),
 	};
 

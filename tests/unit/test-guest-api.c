@@ -135,6 +135,7 @@ static void asks_for_what_it_needs(void **state)
 	struct pt_guest *guest = NULL;
 	char conf[256], request[4096] = "";
 	struct server server;
+	struct pt_err err = {0};
 
 	serve(&server, "", 0);
 	snprintf(conf, sizeof(conf), "token=" TOKEN "\nurl=http://127.0.0.1:%u\n", server.port);
@@ -146,9 +147,11 @@ static void asks_for_what_it_needs(void **state)
 		request, "GET /api2/json/nodes/node1/qemu/100/config?snapshot=before HTTP/1.1\r\n");
 	assert_holds(request, "Authorization: PVEAPIToken=" TOKEN "\r\n");
 	query.snapshot = "a&b";
-	assert_int_equal(pt_guest_from_api(fake->host, &query, 600, &guest, NULL), -EINVAL);
+	assert_int_equal(pt_guest_from_api(fake->host, &query, 600, &guest, &err), -EINVAL);
+	assert_string_equal(err.text, "'a&b' cannot be a snapshot's name");
 	query.node = "a/b";
-	assert_int_equal(pt_guest_from_api(fake->host, &query, 600, &guest, NULL), -EINVAL);
+	assert_int_equal(pt_guest_from_api(fake->host, &query, 600, &guest, &err), -EINVAL);
+	assert_string_equal(err.text, "'a/b' cannot be a node's name");
 }
 
 static void bad_replies_are_told(void **state)
@@ -242,6 +245,7 @@ static void a_bad_conf_is_told(void **state)
 	large[sizeof(large) - 1] = '\0';
 	write_conf(fake, large, 0600);
 	assert_int_equal(ask(fake, &guest, &err), -EFBIG);
+	assert_string_equal(err.text, PT_API_CONF ": is too large");
 	fake_remove(fake, PT_API_CONF);
 	fake_file(fake, "/etc/real", "token = " TOKEN "\n");
 	fake_link(fake, PT_API_CONF, "/etc/real");

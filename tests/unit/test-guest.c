@@ -121,6 +121,7 @@ static void reads_the_file_of_its_node(void **state)
 	pt_guest_free(guest);
 	query.node = "../x";
 	assert_int_equal(pt_guest_from_file(fake->host, &query, &guest, &err), -EINVAL);
+	assert_string_equal(err.text, "'../x' cannot be a node's name");
 	assert_int_equal(pt_node_name(fake->host, node, NULL), 0);
 	assert_string_equal(node, "node1");
 	fake_file(fake, "/etc/hostname", "host.example.org\n");
@@ -128,8 +129,33 @@ static void reads_the_file_of_its_node(void **state)
 	assert_string_equal(node, "host");
 	fake_file(fake, "/etc/hostname", "a_b\n");
 	assert_int_equal(pt_node_name(fake->host, node, &err), -EINVAL);
+	assert_string_equal(err.text, "the host's name 'a_b' cannot be a node's");
 	fake_remove(fake, "/etc/hostname");
 	assert_int_equal(pt_node_name(fake->host, node, &err), -ENOENT);
+	assert_string_equal(err.text, "the node's name: No such file or directory");
+}
+
+static void json_is_an_object_of_plain_values(void **state)
+{
+	static const char *const bad[][2] = {
+		{"[]", "no object with the config's keys"},
+		{"{\"hostpci0\":{}}", "\"hostpci0\" is neither text nor number"},
+		{"{", "not JSON"},
+	};
+	struct pt_guest_query query = {.vmid = 100, .node = "node1", .view = PT_VIEW_CURRENT};
+	struct pt_guest *guest = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < PT_ARRAY_SIZE(bad); i++) {
+		struct pt_err err = {0};
+
+		assert_true(pt_guest_parse_json(
+				    bad[i][0], strlen(bad[i][0]), &query, &guest, &err) < 0);
+		assert_holds(err.text, bad[i][1]);
+	}
+	assert_int_equal(pt_guest_parse_json("{\"memory\":64}", 13, &query, &guest, NULL), 0);
+	assert_string_equal(pt_guest_get(guest, "memory"), "64");
+	pt_guest_free(guest);
 }
 
 static void auto_falls_back_with_one_line(void **state)
@@ -162,6 +188,7 @@ int main(void)
 		cmocka_unit_test(a_missing_snapshot_is_told),
 		cmocka_unit_test(names_are_checked),
 		MACHINE_TEST(reads_the_file_of_its_node),
+		cmocka_unit_test(json_is_an_object_of_plain_values),
 		MACHINE_TEST(auto_falls_back_with_one_line),
 	};
 

@@ -221,6 +221,21 @@ static void a_first_look_that_fails_leaves_no_claim(void **state)
 	pt_claim_free(claim);
 }
 
+static void a_driver_that_cannot_be_read_is_told(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = claim_all(fake);
+	struct pt_err err = {0};
+
+	fake_remove(fake, "/sys/bus/pci/devices/" DISK2 "/driver");
+	fake_file(fake, "/sys/bus/pci/devices/" DISK2 "/driver", "no link");
+	assert_int_equal(pt_handover_take(&handover, claim, &err), -EINVAL);
+	assert_holds(err.text, DISK2 ": read its driver: Invalid argument");
+	assert_driver(fake, GPU, "nouveau");
+	pt_claim_free(claim);
+}
+
 static void old_errors_do_not_hold_on(void **state)
 {
 	struct fake *fake = *state;
@@ -526,6 +541,7 @@ int main(void)
 		MACHINE_TEST(steps_go_in_order),
 		MACHINE_TEST(a_stuck_writer_keeps_the_claim_locked),
 		MACHINE_TEST(a_first_look_that_fails_leaves_no_claim),
+		MACHINE_TEST(a_driver_that_cannot_be_read_is_told),
 		MACHINE_TEST(old_errors_do_not_hold_on),
 		MACHINE_TEST(what_cannot_be_returned_stays_with_its_error),
 		MACHINE_TEST(overrides_come_back),

@@ -196,7 +196,7 @@ static void refuses_what_is_no_inventory(void **state)
 	refuses(good, "iommu_group", "\"1\"", "is no whole number");
 	refuses(good, "iommu_group", "99999999999", "out of range");
 	refuses(good, "bridge", "1", "is no boolean");
-	refuses(good, "virtfns", "[3]", "no PCI address");
+	refuses(good, "virtfns", "[3]", "holds something that is no PCI address");
 	refuses(good, "bars", "{}", "is no array");
 	refuses(good, "bars", "[{}]", "functions[0]");
 	refuses(good, "driver", "\"a\\u0000b\"", "NUL");

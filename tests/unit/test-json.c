@@ -20,10 +20,38 @@ static void json_text_is_whole(void **state)
 	json_object_put(json);
 }
 
+static void values_are_what_they_are_to_be(void **state)
+{
+	static const char text[] = "{\"text\":\"a\\u0000b\",\"number\":99999999999,\"null\":null}";
+	struct pt_err err = {0};
+	struct json_object *json = pt_json_parse(text, strlen(text), &err);
+	struct pt_json_reader reader = {json, &err, 0};
+
+	(void)state;
+	assert_non_null(json);
+	assert_null(pt_json_text(&reader, "text", PT_JSON_NEEDED));
+	assert_holds(err.text, "\"text\" holds a NUL character");
+	assert_int_equal(reader.result, -EINVAL);
+	reader = (struct pt_json_reader){json, &err, 0};
+	assert_int_equal(pt_json_int(&reader, "number"), 0);
+	assert_holds(err.text, "\"number\" is out of range");
+	reader = (struct pt_json_reader){json, &err, 0};
+	assert_int_equal(pt_json_uint64(&reader, "number"), 99999999999);
+	assert_null(pt_json_text(&reader, "null", PT_JSON_MAY_BE_NULL));
+	assert_int_equal(reader.result, 0);
+	assert_null(pt_json_text(&reader, "null", PT_JSON_NEEDED));
+	assert_holds(err.text, "\"null\" is null");
+	json_object_put(json);
+	/* not read before it is known to be of a size that can be */
+	assert_null(pt_json_parse("{}", (size_t)1 << 31, &err));
+	assert_holds(err.text, "JSON of more than 2 GiB");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(json_text_is_whole),
+		cmocka_unit_test(values_are_what_they_are_to_be),
 	};
 
 	return cmocka_run_group_tests_name("json", tests, NULL, NULL);

@@ -146,6 +146,19 @@ static void expands_prefixes(void **state)
 	assert_int_equal(count_matching(fake, ""), 0);
 }
 
+static void what_cannot_be_read_is_told(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_function function = {0};
+	struct pt_bdf bdf = bdf_of("0000:02:00.0");
+	struct pt_err err = {0};
+
+	fake_remove(fake, "/sys/bus/pci/devices/0000:02:00.0/driver");
+	fake_file(fake, "/sys/bus/pci/devices/0000:02:00.0/driver", "no link");
+	assert_int_equal(pt_function_read(fake->host, &bdf, &function, &err), -EINVAL);
+	assert_string_equal(err.text, "0000:02:00.0: read from sysfs: Invalid argument");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +167,7 @@ int main(void)
 		MACHINE_TEST(tells_what_is_not_there),
 		MACHINE_TEST(odd_attributes_spoil_the_info),
 		MACHINE_TEST(expands_prefixes),
+		MACHINE_TEST(what_cannot_be_read_is_told),
 	};
 
 	return cmocka_run_group_tests_name("pcidev", tests, NULL, NULL);

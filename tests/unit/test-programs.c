@@ -251,16 +251,23 @@ static void a_full_disk_is_told(void **state)
 
 	path_of("pve-ptconf", path);
 	for (size_t i = 0; i < PT_ARRAY_SIZE(format); i++) {
-		int status;
-		pid_t pid = fork();
+		struct ran ran;
+		int status, said[2];
+		pid_t pid;
 
+		assert_int_equal(pipe(said), 0);
+		pid = fork();
 		if (pid == 0) {
 			dup2(open("/dev/full", O_WRONLY | O_CLOEXEC), STDOUT_FILENO);
-			dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
+			dup2(said[1], STDERR_FILENO);
 			execl(path, path, "list", "--root", fake->root, "--output-format",
 				format[i], NULL);
 			_exit(99);
 		}
+		close(said[1]);
+		read_all(said[0], &ran);
+		close(said[0]);
+		assert_string_equal(ran.said, "pve-ptconf: the output cannot be written\n");
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_true(WIFEXITED(status));
 		assert_int_equal(WEXITSTATUS(status), 3);

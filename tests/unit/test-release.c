@@ -126,6 +126,11 @@ static void a_guest_that_is_starting_keeps_its_devices(void **state)
 	assert_string_equal(err.text, "guest 100 is being started or stopped right now");
 	assert_driver(fake, DISK, "vfio-pci");
 	close(lock);
+	fake_remove(fake, PT_PVE_LOCKS "/lock-100.conf");
+	fake_dir(fake, PT_PVE_LOCKS "/lock-100.conf");
+	assert_int_equal(pt_release_stale(fake->host, claims, 100, &limits, &err), -EISDIR);
+	assert_string_equal(err.text, "lock of guest 100: Is a directory");
+	fake_remove(fake, PT_PVE_LOCKS "/lock-100.conf");
 	assert_int_equal(pt_release_stale(fake->host, claims, 100, &limits, &err), 0);
 	assert_driver(fake, DISK, "nvme");
 	pt_claims_close(claims);

@@ -276,6 +276,16 @@ static void accept_now(struct fake *fake, const char *config)
 	clear(&judged);
 }
 
+/* One of the findings says it. */
+static void assert_finding(const struct judged *judged, const char *message)
+{
+	pt_foreach (finding, judged->findings.finding, judged->findings.count) {
+		if (strstr(finding->message, message))
+			return;
+	}
+	fail_msg("no finding says: %s", message);
+}
+
 static void identities(void **state)
 {
 	struct fake *fake = *state;
@@ -313,6 +323,8 @@ static void identities(void **state)
 	assert_null(find(&judged, "device-identity-changed"));
 	assert_int_equal(judged.facts.moved.count, 1);
 	assert_non_null(find(&judged, "device-missing"));
+	assert_finding(&judged,
+		"the device that was at " DISK " when it started last is at 0000:09:00.0 now");
 	clear(&judged);
 	triggers(fake, "device-missing", CONFIG, "there is no PCI device 02:00.0");
 	/* a damaged record is told, and no more */

@@ -35,6 +35,7 @@ static void to_json_and_back(void **state)
 	json_object_put(json);
 	json = json_tokener_parse("{}");
 	assert_int_equal(pt_uses_from_json(json, &again, &err), -EINVAL);
+	assert_holds(err.text, "uses are no list");
 	json_object_put(json);
 }
 
@@ -74,9 +75,11 @@ static void gathers_of_every_kind(void **state)
 	fake_file(fake, "/proc/1/mountinfo", "22 1 259:0 / /data rw - xfs /dev/nvme0n1 rw\n");
 	assert_int_equal(pt_function_read(fake->host, &disk_bdf, &disk, NULL), 0);
 	assert_int_equal(pt_function_read(fake->host, &nic_bdf, &nic, NULL), 0);
-	assert_int_equal(pt_uses_gather(fake->host, functions, 0, &uses, NULL), 0);
+	assert_int_equal(
+		pt_uses_gather(fake->host, functions, 0, pt_now_ms() + 5000, &uses, NULL), 0);
 	assert_int_equal(uses.count, 0);
-	assert_int_equal(pt_uses_gather(fake->host, functions, 2, &uses, NULL), 0);
+	assert_int_equal(
+		pt_uses_gather(fake->host, functions, 2, pt_now_ms() + 5000, &uses, NULL), 0);
 	assert_int_equal(uses.count, 2);
 	assert_string_equal(uses.use[0].how, "is mounted at /data");
 	assert_true(pt_uses_strong(&uses, &disk_bdf));
@@ -85,6 +88,33 @@ static void gathers_of_every_kind(void **state)
 	assert_false(pt_uses_strong(&uses, &nic_bdf));
 	pt_function_clear(&disk);
 	pt_function_clear(&nic);
+}
+
+static void what_cannot_be_found_out_is_told(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_function disk = {0};
+	const struct pt_function *const functions[] = {&disk, &disk};
+	struct pt_bdf bdf = bdf_of(DISK);
+	struct pt_uses PT_USES uses = {0};
+	struct pt_err err = {0};
+
+	fake_file(fake, "/sys/bus/pci/devices/" DISK "/nvme/nvme0/dev", "259:0\n");
+	assert_int_equal(pt_function_read(fake->host, &bdf, &disk, NULL), 0);
+	assert_int_equal(
+		pt_uses_gather(fake->host, functions, 1, pt_now_ms() - 1, &uses, &err), -ETIME);
+	assert_string_equal(err.text, "who uses " DISK " cannot be found out: a driver hangs");
+	assert_int_equal(
+		pt_uses_gather(fake->host, functions, 2, pt_now_ms() - 1, &uses, &err), -ETIME);
+	assert_holds(err.text, DISK " and others cannot be found out");
+	/* the child's own reason gets through */
+	fake_remove(fake, "/proc");
+	fake_file(fake, "/proc", "no folder");
+	assert_int_equal(
+		pt_uses_gather(fake->host, functions, 1, pt_now_ms() + 5000, &uses, &err), -EIO);
+	assert_holds(err.text, "look for users of device nodes: Not a directory");
+	assert_int_equal(uses.count, 0);
+	pt_function_clear(&disk);
 }
 
 /* More hold the module than what is seen. */
@@ -101,10 +131,12 @@ static void a_driver_in_use(void **state)
 	fake_file(fake, "/sys/module/nvme/refcnt", "1\n");
 	fake_dir(fake, "/sys/module/nvme/holders");
 	assert_int_equal(pt_function_read(fake->host, &bdf, &disk, NULL), 0);
-	assert_int_equal(pt_uses_gather(fake->host, functions, 1, &uses, NULL), 0);
+	assert_int_equal(
+		pt_uses_gather(fake->host, functions, 1, pt_now_ms() + 5000, &uses, NULL), 0);
 	assert_int_equal(uses.count, 0);
 	fake_file(fake, "/sys/module/nvme/refcnt", "2\n");
-	assert_int_equal(pt_uses_gather(fake->host, functions, 1, &uses, NULL), 0);
+	assert_int_equal(
+		pt_uses_gather(fake->host, functions, 1, pt_now_ms() + 5000, &uses, NULL), 0);
 	assert_int_equal(uses.count, 1);
 	assert_string_equal(uses.use[0].how, "is in use 2 times, and not by its 1 device alone");
 	assert_true(uses.use[0].weak);
@@ -117,6 +149,7 @@ int main(void)
 		cmocka_unit_test(to_json_and_back),
 		cmocka_unit_test(names_are_made_plain),
 		MACHINE_TEST(gathers_of_every_kind),
+		MACHINE_TEST(what_cannot_be_found_out_is_told),
 		MACHINE_TEST(a_driver_in_use),
 	};
 
