@@ -13,7 +13,7 @@ BUILD ?= build
 CC ?= gcc
 WERROR ?=
 
-PACKAGES := libcurl json-c libpci libkmod libnl-3.0 libnl-route-3.0 libsystemd
+PACKAGES := libcurl json-c libpci libkmod libnl-3.0 libnl-route-3.0 libsystemd inih
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla \
 	-Wformat=2 -Wno-missing-field-initializers $(if $(WERROR),-Werror)
@@ -64,7 +64,7 @@ install: all ## install below DESTDIR
 	install -d -m 0700 $(DESTDIR)$(sysconfdir)/pve-ptconf
 	install -D -m 0644 hook/pve-pthook.8 $(DESTDIR)$(mandir)/man8/pve-pthook.8
 	install -D -m 0644 pve/ptconf/pve-ptconf.8 $(DESTDIR)$(mandir)/man8/pve-ptconf.8
-	install -D -m 0644 -t $(DESTDIR)$(prefix)/share/doc/pve-ptconf/examples examples/api.conf examples/check.schema.json
+	install -D -m 0644 -t $(DESTDIR)$(prefix)/share/doc/pve-ptconf/examples examples/api.conf examples/ptconf.conf examples/check.schema.json
 
 deb: ## build the Debian package into build/deb
 	$(Q)tests/ensure-packages $(BUILD_LIST) $(LINT_LIST)

@@ -2,6 +2,7 @@
 /* pve-pthook VMID PHASE: the hookscript. */
 #include "hook/supervisor.h"
 #include "pve/paths.h"
+#include "pve/policy.h"
 #include "pve/startup.h"
 
 #define API_MS 1000
@@ -37,6 +38,17 @@ static void find_config(struct pt_run *run, const struct pt_log *log)
 	snprintf(run->config_node, sizeof(run->config_node), "%s", source);
 }
 
+/* A bad one is told by pre-start, among its findings. */
+static void use_policy(struct pt_run *run)
+{
+	struct pt_policy PT_POLICY policy = {0};
+
+	if (pt_policy_read(run->host, &policy, NULL) < 0)
+		return;
+	pt_policy_limits(&policy, &run->limits);
+	run->advise = pt_policy_advises(&policy, run->vmid);
+}
+
 static int prepare(struct pt_run *run, const struct pt_log *log, struct pt_err *err)
 {
 	int r = pt_host_open(&run->host, "/", log, err);
@@ -50,6 +62,7 @@ static int prepare(struct pt_run *run, const struct pt_log *log, struct pt_err *
 	}
 	find_config(run, log);
 	run->limits = pt_default_limits;
+	use_policy(run);
 	run->api_ms = API_MS;
 	run->wait_ms = WAIT_MS;
 	run->release_ms = RELEASE_MS;

@@ -17,6 +17,7 @@ struct pt_run {
 		[PT_NODE_TEXT]; /* where the config lies: the source of an incoming migration */
 	unsigned int vmid;
 	struct pt_limits limits;
+	bool advise;	/* local policy: no start is refused */
 	int api_ms;	/* budget of the API request */
 	int wait_ms;	/* at pre-start, for a return that is under way, of this guest or another */
 	int release_ms; /* at post-stop, for a dying QEMU: long, nobody waits for it */

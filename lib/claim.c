@@ -2,10 +2,11 @@
 #include <errno.h>
 #include <time.h>
 
+#include "bind.h"
 #include "claim.h"
 #include "json.h"
 
-#define VERSION 3
+#define VERSION 4
 
 static const char *const state_name[] = {
 	[PT_CLAIM_TAKING] = "taking",
@@ -52,6 +53,7 @@ static void clear_function(struct pt_claim_function *function)
 	free(function->label);
 	pt_origin_clear(&function->origin);
 	free(function->error);
+	free(function->home);
 }
 
 void pt_claim_free(struct pt_claim *claim)
@@ -130,6 +132,24 @@ int pt_claim_set_error(struct pt_claim_function *function, const char *error)
 	return pt_set_text(&function->error, error);
 }
 
+int pt_claim_use_homes(struct pt_claim *claim)
+{
+	pt_foreach (function, claim->function, claim->count) {
+		struct pt_origin *origin = &function->origin;
+		const char *driver = function->home;
+		/* only vfio-pci needs the override that keeps it there */
+		const char *override = pt_streq(driver, PT_VFIO_PCI) ? driver : NULL;
+
+		if (!driver)
+			continue;
+		if (pt_set_text(&origin->driver, *driver ? driver : NULL) < 0 ||
+			pt_set_text(&origin->override, override) < 0 ||
+			pt_set_text(&origin->console, NULL) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static struct json_object *function_to_json(const struct pt_claim_function *function)
 {
 	struct json_object *json = json_object_new_object();
@@ -141,6 +161,7 @@ static struct json_object *function_to_json(const struct pt_claim_function *func
 	json_object_object_add(json, "moved", json_object_new_boolean(function->moved));
 	pt_json_add_text(json, "pf", function->has_pf ? PT_BDF(&function->pf) : NULL);
 	json_object_object_add(json, "origin", pt_origin_to_json(&function->origin));
+	pt_json_add_text(json, "home", function->home);
 	pt_json_add_text(json, "error", function->error);
 	json_object_object_add(json, "error_since", json_object_new_int64(function->error_since));
 	return json;
@@ -167,6 +188,14 @@ static void read_text(struct pt_json_reader *reader, const char *key, char **ret
 		pt_json_refuse(reader, key, "does not fit in memory");
 }
 
+/* A driver's name becomes part of a path. */
+static void read_home(struct pt_json_reader *reader, char **ret)
+{
+	read_text(reader, "home", ret);
+	if (*ret && **ret && !pt_driver_name_valid(*ret))
+		pt_json_refuse(reader, "home", "is no driver name");
+}
+
 static int function_from_json(
 	struct json_object *json, struct pt_claim_function *ret, struct pt_err *err)
 {
@@ -182,6 +211,7 @@ static int function_from_json(
 		pt_json_refuse(&reader, "pf", "is no PCI address");
 	read_text(&reader, "label", &ret->label);
 	read_text(&reader, "error", &ret->error);
+	read_home(&reader, &ret->home);
 	ret->companion = pt_json_flag(&reader, "companion");
 	ret->spare = pt_json_flag(&reader, "spare");
 	ret->moved = pt_json_flag(&reader, "moved");

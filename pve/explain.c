@@ -202,6 +202,11 @@ const struct pt_story pt_stories[] = {
 		"The first start works, the second shows a dark screen or hangs.",
 		"Install vendor-reset and write 'device_specific' to reset_method, or reboot the host between starts.",
 		"the device list of vendor-reset"},
+	{"return-risky",
+		"A disk controller, or a graphics card without a good reset, goes back to a host driver.",
+		"The host may start LVM, md or ZFS from a guest's disks, or hang with a card that does not answer.",
+		"Write a section [device ADDRESS] in /etc/pve-ptconf/ptconf.conf: 'return = none' leaves it without driver, 'return = keep-vfio' where it was; 'return = origin' is for those who want it back and silences this.",
+		"this project's ptconf.conf; the device list of vendor-reset"},
 	{"device-dead", "Its config space reads all ones.",
 		"It has fallen off the bus or does not wake up; every use of it fails.",
 		"Switch the host off, not only reboot, and look at the card's power.",
@@ -276,6 +281,10 @@ const struct pt_story pt_stories[] = {
 		"It is not with its host driver.",
 		"Mend what the error says, then 'pve-ptconf release VMID'.",
 		"this project's claims, /run/pve-ptconf"},
+	{"policy-invalid", "/etc/pve-ptconf/ptconf.conf cannot be read, or has an error.",
+		"Nothing of it counts then: what it allows is refused, and devices go back to their origin.",
+		"'pve-ptconf config-test' names every line that is wrong.",
+		"this project's ptconf.conf"},
 };
 const size_t pt_stories_count = PT_ARRAY_SIZE(pt_stories);
 

@@ -38,6 +38,7 @@ void pt_facts_clear(struct pt_facts *facts)
 	pt_identities_clear(&facts->current);
 	pt_identities_clear(&facts->moved);
 	free(facts->cmdline);
+	pt_policy_clear(&facts->policy);
 	*facts = (struct pt_facts){0};
 }
 
@@ -79,6 +80,7 @@ static void gather_host(struct pt_gathering *gathering)
 	facts->remapping = pt_iommu_remapping(host);
 	facts->unsafe_interrupts = allows_unsafe_interrupts(host);
 	pt_memory_read(host, &facts->memory);
+	pt_policy_read(host, &facts->policy, &facts->policy_err);
 }
 
 /* Devices in args are an entry like any other, but that Proxmox VE knows nothing of it. */

@@ -14,6 +14,7 @@
 #include "lib/use.h"
 #include "pve/guest.h"
 #include "pve/identity.h"
+#include "pve/policy.h"
 #include "pve/resolve.h"
 
 /* A function that PVE binds to vfio-pci for this guest. */
@@ -146,6 +147,8 @@ struct pt_facts {
 	bool has_dmar, has_ivrs; /* the firmware's tables of Intel and AMD */
 	char *cmdline;		 /* of the kernel; NULL: unknown */
 	struct pt_module vfio;
+	struct pt_policy policy;  /* of this node; empty when it cannot be read, */
+	struct pt_err policy_err; /* and why not; code 0: it could */
 	struct pt_err claims_err; /* why not all claims could be read; code 0: they could */
 };
 

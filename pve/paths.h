@@ -22,5 +22,6 @@
 #define PT_IDENTITY_DIR PT_STATE_DIR "/identity"
 #define PT_API_CONF	"/etc/pve-ptconf/api.conf"
 #define PT_OFF_FILE	"/etc/pve-ptconf/off"
+#define PT_POLICY_FILE	"/etc/pve-ptconf/ptconf.conf"
 
 #endif

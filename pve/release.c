@@ -194,6 +194,8 @@ int pt_release_locked(const struct pt_host *host, const struct pt_claims *claims
 	r = wait_for_groups(host, claim, limits, err);
 	if (r < 0)
 		return r;
+	if (pt_claim_use_homes(claim) < 0)
+		return pt_err_nomem(err);
 	r = pt_handover_give_back(&handover, claim, PT_PART_ALL, err);
 	stored = pt_claims_store(claims, claim, r < 0 ? NULL : err);
 	return r < 0 ? r : stored;

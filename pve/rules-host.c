@@ -150,3 +150,11 @@ PT_RULE(pt_rule_driver_blocked)
 		}
 	}
 }
+
+PT_RULE(pt_rule_policy_invalid)
+{
+	if (facts->policy_err.code)
+		pt_rule_found(rule, findings, pt_format("host"),
+			pt_format("%s; nothing of it counts", facts->policy_err.text),
+			pt_format("mend it, and ask 'pve-ptconf config-test'"));
+}

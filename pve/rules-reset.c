@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Whether a device can be brought back to its senses between one user and the next. */
+#include "pve/paths.h"
 #include "pve/rules.h"
 
+#define CLASS_STORAGE 0x01U
 #define CLASS_DISPLAY 0x03U
 
 static const struct pt_function *function_of(
@@ -97,5 +99,40 @@ PT_RULE(pt_rule_reset_quirk)
 				pt_format(
 					"the kernel module vendor-reset (and 'device_specific' in "
 					"the device's reset_method) mends it"));
+	}
+}
+
+/* Why its host driver had better not get it back. NULL: it may. */
+static const char *risk_of(const struct pt_function *function, const struct pt_detail *detail)
+{
+	unsigned int class = function->class >> 16;
+
+	if (class == CLASS_STORAGE)
+		return "the host looks at the guest's disks then: LVM, md and ZFS may start what "
+		       "they find on them";
+	if (class == CLASS_DISPLAY && (has_reset_bug(function) || !detail->resettable))
+		return "it may be in a state that the driver does not expect, and hang the host";
+	return NULL;
+}
+
+PT_RULE(pt_rule_return_risky)
+{
+	pt_foreach (detail, facts->detail, facts->detail_count) {
+		const struct pt_taken *taken = assigned(facts, detail);
+		const struct pt_function *function = function_of(facts, detail);
+		const char *risk;
+
+		if (!taken || !function || !function->driver ||
+			pt_streq(function->driver, PT_VFIO_PCI) ||
+			pt_policy_return(&facts->policy, facts->guest->vmid, &taken->bdf))
+			continue;
+		risk = risk_of(function, detail);
+		if (risk)
+			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
+				pt_format("goes back to %s when the guest has stopped: %s",
+					function->driver, risk),
+				pt_format("'return = none' or 'return = keep-vfio' under [device "
+					  "%s] in " PT_POLICY_FILE " leaves it alone",
+					PT_BDF(&taken->bdf)));
 	}
 }

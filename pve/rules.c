@@ -59,6 +59,7 @@ const struct pt_rule pt_rules[] = {
 	{"no-reset", PT_WARNING, PT_TELL, pt_rule_no_reset},
 	{"bus-reset-shared", PT_WARNING, PT_TELL, pt_rule_bus_reset_shared},
 	{"reset-quirk", PT_WARNING, PT_TELL, pt_rule_reset_quirk},
+	{"return-risky", PT_WARNING, PT_TELL, pt_rule_return_risky},
 	{"device-dead", PT_ERROR, PT_REFUSE, pt_rule_device_dead},
 	{"foreign-override", PT_INFO, PT_SILENT, pt_rule_foreign_override},
 	{"keep-without-vfio", PT_ERROR, PT_TELL, pt_rule_keep_without_vfio},
@@ -84,6 +85,7 @@ const struct pt_rule pt_rules[] = {
 	/* life cycle */
 	{"stale-claim", PT_WARNING, PT_TELL, pt_rule_stale_claim},
 	{"claim-incomplete", PT_WARNING, PT_TELL, pt_rule_claim_incomplete},
+	{"policy-invalid", PT_ERROR, PT_TELL, pt_rule_policy_invalid},
 };
 const size_t pt_rules_count = PT_ARRAY_SIZE(pt_rules);
 
@@ -91,6 +93,7 @@ void pt_rules_run(const struct pt_facts *facts, struct pt_findings *findings)
 {
 	pt_foreach (rule, pt_rules, pt_rules_count)
 		rule->check(rule, facts, findings);
+	pt_policy_apply(&facts->policy, facts->guest->vmid, findings);
 }
 
 void pt_rule_found(const struct pt_rule *rule, struct pt_findings *findings, char *subject,

@@ -18,7 +18,7 @@ struct pt_rule {
 extern const struct pt_rule pt_rules[];
 extern const size_t pt_rules_count;
 
-/* Runs them all. Findings are appended. */
+/* Runs them all; what local policy allows is lowered. Findings are appended. */
 void pt_rules_run(const struct pt_facts *facts, struct pt_findings *findings);
 
 /* For the rules themselves: adds a finding of the rule; takes over the three texts. */
@@ -43,6 +43,7 @@ PT_RULE(pt_rule_interrupt_remapping);
 PT_RULE(pt_rule_acs_override);
 PT_RULE(pt_rule_ids_captured);
 PT_RULE(pt_rule_driver_blocked);
+PT_RULE(pt_rule_policy_invalid);
 /* rules-config.c */
 PT_RULE(pt_rule_problem);
 PT_RULE(pt_rule_syntax);
@@ -85,6 +86,7 @@ PT_RULE(pt_rule_device_dead);
 PT_RULE(pt_rule_no_reset);
 PT_RULE(pt_rule_bus_reset_shared);
 PT_RULE(pt_rule_reset_quirk);
+PT_RULE(pt_rule_return_risky);
 /* rules-use.c */
 PT_RULE(pt_rule_in_use);
 /* rules-guests.c */

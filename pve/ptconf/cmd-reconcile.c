@@ -25,13 +25,14 @@ static int print(
 enum pt_exit pt_cmd_reconcile(struct pt_cli *cli, struct pt_err *err)
 {
 	struct pt_claims PT_CLAIMS *claims = NULL;
+	struct pt_limits limits = pt_cli_limits(cli);
 	struct pt_reconciled reconciled = {0};
 	int r = pt_claims_open(&claims, cli->host, PT_CLAIMS_DIR, false, err);
 
 	if (r == -ENOENT)
 		*err = (struct pt_err){0};
 	else if (r == 0)
-		r = pt_reconcile(cli->host, claims, &pt_default_limits, &reconciled, err);
+		r = pt_reconcile(cli->host, claims, &limits, &reconciled, err);
 	if (r < 0 && r != -ENOENT)
 		return PT_EXIT_UNKNOWN;
 	if (print(cli, &reconciled, err) < 0)

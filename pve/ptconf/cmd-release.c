@@ -36,6 +36,7 @@ enum pt_exit pt_cmd_release(struct pt_cli *cli, struct pt_err *err)
 {
 	struct pt_claims PT_CLAIMS *claims = NULL;
 	struct pt_claim PT_CLAIM *claim = NULL;
+	struct pt_limits limits = pt_cli_limits(cli);
 	char owner[PT_OWNER_TEXT];
 	int r = pt_claims_open(&claims, cli->host, PT_CLAIMS_DIR, false, err);
 
@@ -48,7 +49,7 @@ enum pt_exit pt_cmd_release(struct pt_cli *cli, struct pt_err *err)
 	if (r < 0 && r != -ENOENT)
 		return PT_EXIT_UNKNOWN;
 	/* a guest that is just starting has no process yet, but its lock is held */
-	r = pt_release_stale(cli->host, claims, cli->vmid, &pt_default_limits, err);
+	r = pt_release_stale(cli->host, claims, cli->vmid, &limits, err);
 	if (r < 0)
 		return PT_EXIT_FINDINGS;
 	return print(cli, claim ? count_taken(claim) : 0, err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* The guest that check and show are asked for. */
+/* What verbs read of the node: the guest that is asked for, its facts, the policy. */
 #include <errno.h>
 #include <fcntl.h>
 
@@ -72,4 +72,16 @@ int pt_cli_gather(struct pt_cli *cli, const struct pt_guest *guest, struct pt_fa
 	if (err)
 		*err = (struct pt_err){0};
 	return pt_facts_gather(cli->host, guest, cli->node, claims, PT_DEPTH_CHECK, ret_facts, err);
+}
+
+struct pt_limits pt_cli_limits(const struct pt_cli *cli)
+{
+	struct pt_limits limits = pt_default_limits;
+	struct pt_policy PT_POLICY policy = {0};
+	struct pt_err err = {0};
+
+	if (pt_policy_read(cli->host, &policy, &err) < 0)
+		fprintf(stderr, "pve-ptconf: %s; the defaults count\n", err.text);
+	pt_policy_limits(&policy, &limits);
+	return limits;
 }

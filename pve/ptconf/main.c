@@ -52,6 +52,8 @@ static const struct verb {
 		"return what a guest that does not run holds"},
 	{"accept", "VMID", ARGUMENT_VMID, 0, pt_cmd_accept,
 		"take the guest's devices for the ones that are meant, after a swap"},
+	{"config-test", "", ARGUMENT_NONE, OPTION_ROOT, pt_cmd_config_test,
+		"read the local policy, and name every line that is wrong"},
 	{"reconcile", "", ARGUMENT_NONE, 0, pt_cmd_reconcile,
 		"return what guests hold that do not run and are not being started or stopped"},
 };

@@ -34,12 +34,15 @@ struct pt_cli {
 /* Runs a verb; err tells why the result is PT_EXIT_UNKNOWN, and is shown by main. */
 typedef enum pt_exit pt_verb(struct pt_cli *cli, struct pt_err *err);
 pt_verb pt_cmd_accept, pt_cmd_check, pt_cmd_show, pt_cmd_explain, pt_cmd_list, pt_cmd_claims,
-	pt_cmd_release, pt_cmd_reconcile;
+	pt_cmd_release, pt_cmd_reconcile, pt_cmd_config_test;
 
 /* The guest cli->vmid, as the options say. End with pt_guest_free. */
 int pt_cli_read_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *err);
 /* Its facts. End with pt_facts_clear. */
 int pt_cli_gather(struct pt_cli *cli, const struct pt_guest *guest, struct pt_facts *ret_facts,
 	struct pt_err *err);
+
+/* The deadlines of this node. A policy with an error is told, and the defaults count. */
+struct pt_limits pt_cli_limits(const struct pt_cli *cli);
 
 #endif

@@ -82,6 +82,7 @@ static void refuses_what_is_no_claim(void **state)
 	refuses(good, "functions", "3", "is no array");
 	refuses(good, "functions", "[3]", "functions[0]");
 	refuses(good, ".function", "\"x\"", "\"function\" is no PCI address");
+	refuses(good, ".home", "\"../x\"", "\"home\" is no driver name");
 	refuses(good, ".origin", "null", "is missing");
 	refuses(good, "origin.driver", "\"a/b\"", "no driver name");
 	refuses(good, "origin.driver_override", "\"a\\nb\"", "no plain text");
@@ -102,6 +103,33 @@ static void owners_are_plain(void **state)
 	assert_false(pt_claim_owner_valid("a/b"));
 	assert_false(pt_claim_owner_valid(".."));
 	assert_int_equal(pt_claim_new(&claim, "../../x", NULL), -EINVAL);
+}
+
+static void homes_take_the_place_of_origins(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claim *claim = claim_of(fake, "100", "0000:02:00.0", "0000:03:00.0");
+	struct pt_claim *again = NULL;
+	struct json_object *json;
+
+	assert_int_equal(pt_set_text(&claim->function[0].home, "vfio-pci"), 0);
+	assert_int_equal(pt_set_text(&claim->function[0].origin.console, "vtcon1"), 0);
+	json = pt_claim_to_json(claim);
+	assert_int_equal(pt_claim_from_json(json, &again, NULL), 0);
+	json_object_put(json);
+	pt_claim_free(claim);
+	assert_string_equal(again->function[0].home, "vfio-pci");
+	assert_null(again->function[1].home);
+	assert_int_equal(pt_claim_use_homes(again), 0);
+	assert_string_equal(again->function[0].origin.driver, "vfio-pci");
+	assert_string_equal(again->function[0].origin.override, "vfio-pci");
+	assert_null(again->function[0].origin.console);
+	assert_string_equal(again->function[1].origin.driver, "nvme");
+	assert_int_equal(pt_set_text(&again->function[0].home, ""), 0);
+	assert_int_equal(pt_claim_use_homes(again), 0);
+	assert_null(again->function[0].origin.driver);
+	assert_null(again->function[0].origin.override);
+	pt_claim_free(again);
 }
 
 static void removes_one(void **state)
@@ -125,6 +153,7 @@ int main(void)
 		MACHINE_TEST(any_plain_override_is_recorded),
 		MACHINE_TEST(refuses_what_is_no_claim),
 		cmocka_unit_test(owners_are_plain),
+		MACHINE_TEST(homes_take_the_place_of_origins),
 		MACHINE_TEST(removes_one),
 	};
 

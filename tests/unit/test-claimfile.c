@@ -58,9 +58,9 @@ static void damaged_files_are_told(void **state)
 	assert_int_equal(pt_claims_record(claims, fake->host, claim, &err), 0);
 	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
 	fake_file(fake, "/run/pt/claims/100.json",
-		"{\"version\":3,\"owner\":\"100\",\"state\":\"taken\",\"since\":1,\"functions\":[{"
+		"{\"version\":4,\"owner\":\"100\",\"state\":\"taken\",\"since\":1,\"functions\":[{"
 		"\"function\":\"0000:02:00.0\",\"pf\":null,\"label\":null,\"error\":null,"
-		"\"companion\":false,\"spare\":false,\"moved\":true,\"error_since\":0}]}");
+		"\"companion\":false,\"spare\":false,\"moved\":true,\"home\":null,\"error_since\":0}]}");
 	assert_int_equal(pt_claims_load(claims, "100", &again, &err), -EINVAL);
 	assert_holds(err.text, "functions[0]: \"origin\" is missing");
 	fake_remove(fake, "/run/pt/claims/100.json");

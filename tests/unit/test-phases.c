@@ -483,6 +483,80 @@ static void another_guests_return_is_waited_for(void **state)
 	assert_false(has(fake, PT_CLAIMS_DIR "/claims/101.json"));
 }
 
+/* Where a function goes is decided when it has been taken; a take that fails is undone to the origin. */
+static void policy_says_where_devices_go(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, CONFIG, "hostpci0: 01:00\nhostpci1: 02:00.0\nhostpci2: 03:00.0\n");
+	fake_file(fake, PT_POLICY_FILE,
+		"[device 01:00.0]\nreturn = none\n[device 02:00]\nreturn = keep-vfio\n"
+		"[guest 100]\nreturn = origin\n");
+	fake_fault(fake, "bind-vfio-pci", DISK, "22");
+	assert_int_equal(phase(fake, "pre-start"), 1);
+	assert_driver(fake, GPU, "nouveau");
+	fake_remove(fake, "/fault");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_holds(fake->said, "hostpci0: " GPU " goes to no driver when the guest has stopped, "
+				 "as " PT_POLICY_FILE " says");
+	assert_holds(fake->said, "hostpci1: " DISK " goes to vfio-pci when");
+	assert_lacks(fake->said, "0000:03:00.0 goes to");
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_driver(fake, GPU, "none");
+	assert_override(fake, GPU, "(null)");
+	assert_driver(fake, AUDIO, "snd_hda_intel");
+	assert_driver(fake, DISK, "vfio-pci");
+	assert_override(fake, DISK, "vfio-pci");
+	assert_driver(fake, "0000:03:00.0", "nvme");
+	assert_false(has(fake, CLAIM));
+}
+
+static void vfs_overrule_the_policy(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, CONFIG, "hostpci0: 04:00.0\n");
+	fake_file(fake, PT_POLICY_FILE, "[device 04:00.0]\nreturn = none\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_holds(fake->said, "0000:04:00.0 has virtual functions that come back with it; the "
+				 "policy for its return is passed over");
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_driver(fake, "0000:04:00.0", "igb");
+}
+
+static void advice_refuses_nothing(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_run run = run_of(fake);
+
+	run.advise = true;
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0,pcie=1\n");
+	assert_int_equal(pt_phase_find("pre-start")(&run), 0);
+	assert_holds(fake->said, "the start would be refused, but for 'mode = advise'");
+	assert_driver(fake, DISK, "vfio-pci");
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	/* what fails is told, and the start goes on */
+	fake_fault(fake, "bind-vfio-pci", DISK, "22");
+	assert_int_equal(pt_phase_find("pre-start")(&run), 0);
+	assert_holds(fake->said, "devices cannot be taken, and those that were are returned");
+	assert_driver(fake, DISK, "nvme");
+	assert_false(has(fake, CLAIM));
+}
+
+static void a_bad_policy_is_told(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	fake_file(fake, PT_POLICY_FILE, "[device 02:00.0]\nreturn = none\nreturn = none\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_holds(fake->said, "error: host: " PT_POLICY_FILE
+				 ": line 3: return stands there already, in line 2; nothing of it "
+				 "counts");
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_driver(fake, DISK, "nvme");
+}
+
 static void phases_have_names(void **state)
 {
 	(void)state;
@@ -495,6 +569,10 @@ static void phases_have_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(policy_says_where_devices_go),
+		MACHINE_TEST(vfs_overrule_the_policy),
+		MACHINE_TEST(advice_refuses_nothing),
+		MACHINE_TEST(a_bad_policy_is_told),
 		MACHINE_TEST(start_and_stop),
 		MACHINE_TEST(silent_without_hostpci),
 		MACHINE_TEST(devices_in_args_are_taken),

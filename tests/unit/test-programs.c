@@ -82,7 +82,7 @@ static void check_tells_and_exits(void **state)
 	PTCONF(&ran, "check", "100", "--root", fake->root);
 	assert_int_equal(ran.code, 0);
 	assert_holds(ran.said, "info     guest: cannot be migrated, suspended");
-	assert_holds(ran.said, "\nguest 100: 0 errors, 1 warning\n");
+	assert_holds(ran.said, "\nguest 100: 0 errors, 2 warnings\n");
 	fake_file(fake, CONFIG,
 		"hostpci0: 01:00.0,pcie=1\n[PENDING]\nmachine: q35\n[old]\nmemory: 1\n");
 	PTCONF(&ran, "check", "100", "--root", fake->root, "--current");
@@ -274,6 +274,31 @@ static void a_full_disk_is_told(void **state)
 	}
 }
 
+static void policies_are_tested(void **state)
+{
+	struct fake *fake = *state;
+	struct ran ran;
+
+	PTCONF(&ran, "config-test", "--root", fake->root);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "there is no " PT_POLICY_FILE ": the defaults count");
+	fake_file(fake, PT_POLICY_FILE, "[defaults]\nmode = advise\n");
+	PTCONF(&ran, "config-test", "--root", fake->root);
+	assert_int_equal(ran.code, 0);
+	assert_string_equal(ran.said, PT_POLICY_FILE ": 0 errors\n");
+	fake_file(fake, PT_POLICY_FILE, "[defaults]\nmode = advice\n\nmood = good\n");
+	PTCONF(&ran, "config-test", "--root", fake->root);
+	assert_int_equal(ran.code, 1);
+	assert_string_equal(ran.said,
+		PT_POLICY_FILE ": line 2: mode is enforce or advise, not 'advice'\n" PT_POLICY_FILE
+			       ": line 4: there is no key 'mood'\n" PT_POLICY_FILE ": 2 errors\n");
+	PTCONF(&ran, "config-test", "--root", fake->root, "--output-format", "json");
+	assert_int_equal(ran.code, 1);
+	assert_string_equal(ran.said,
+		"{\"errors\":[{\"line\":2,\"message\":\"mode is enforce or advise, not 'advice'\"},"
+		"{\"line\":4,\"message\":\"there is no key 'mood'\"}]}\n");
+}
+
 static void explain_tells_the_story(void **state)
 {
 	struct ran ran;
@@ -358,8 +383,8 @@ static void claims_are_listed(void **state)
 	assert_string_equal(ran.said, "no guest holds a device\n");
 	fake_dir(fake, PT_CLAIMS_DIR "/work");
 	fake_file(fake, PT_CLAIMS_DIR "/claims/100.json",
-		"{\"version\":3,\"owner\":\"100\",\"state\":\"returning\",\"since\":5,\"functions\":[{"
-		"\"function\":\"0000:02:00.0\",\"label\":\"hostpci0\",\"companion\":false,\"spare\":false,\"moved\":true,\"pf\":null,"
+		"{\"version\":4,\"owner\":\"100\",\"state\":\"returning\",\"since\":5,\"functions\":[{"
+		"\"function\":\"0000:02:00.0\",\"label\":\"hostpci0\",\"companion\":false,\"spare\":false,\"moved\":true,\"home\":null,\"pf\":null,"
 		"\"origin\":{\"driver\":\"nvme\",\"driver_override\":null,\"sriov_numvfs\":-1,"
 		"\"sriov_drivers_autoprobe\":-1,\"console\":null},"
 		"\"error\":\"does not answer\",\"error_since\":7}]}");
@@ -486,6 +511,7 @@ int main(void)
 		MACHINE_TEST(a_config_from_standard_input),
 		MACHINE_TEST(what_cannot_be_read_or_written_is_told),
 		MACHINE_TEST(a_full_disk_is_told),
+		MACHINE_TEST(policies_are_tested),
 		cmocka_unit_test(explain_tells_the_story),
 		MACHINE_TEST(show_says_why),
 		MACHINE_TEST(list_goes_by_group),

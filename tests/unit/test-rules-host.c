@@ -69,6 +69,40 @@ static void ids_captured(void **state)
 	clear(&judged);
 }
 
+static void policy_invalid(void **state)
+{
+	struct fake *fake = *state;
+
+	passes(fake, "policy-invalid", CONFIG);
+	fake_file(fake, PT_POLICY_FILE, "[guest 100]\nallow = no-reset\n");
+	passes(fake, "policy-invalid", CONFIG);
+	fake_file(fake, PT_POLICY_FILE, "[guest 100]\nallow = no-rest\n");
+	triggers(fake, "policy-invalid", CONFIG,
+		PT_POLICY_FILE ": line 2: there is no finding 'no-rest'");
+}
+
+static void return_risky(void **state)
+{
+	static const char reset[] = "/sys/bus/pci/devices/0000:01:00.0/reset";
+	struct fake *fake = *state;
+
+	triggers(fake, "return-risky", CONFIG,
+		"goes back to nvme when the guest has stopped: the "
+		"host looks at the guest's disks");
+	/* silent for those who have decided */
+	fake_file(fake, PT_POLICY_FILE, "[device 02:00.0]\nreturn = origin\n");
+	passes(fake, "return-risky", CONFIG);
+	fake_file(fake, PT_POLICY_FILE, "[device 03:00.0]\nreturn = none\n");
+	triggers(fake, "return-risky", CONFIG, "goes back to nvme");
+	passes(fake, "return-risky", "hostpci0: 04:10.0\n");
+	passes(fake, "return-risky", "hostpci0: 01:00\n");
+	fake_remove(fake, reset);
+	triggers(fake, "return-risky", "hostpci0: 01:00\n", "goes back to nouveau");
+	fake_link(
+		fake, "/sys/bus/pci/devices/0000:01:00.0/driver", "/sys/bus/pci/drivers/vfio-pci");
+	passes(fake, "return-risky", "hostpci0: 01:00\n");
+}
+
 static void driver_blocked(void **state)
 {
 	struct fake *fake = *state;
@@ -213,6 +247,8 @@ int main(void)
 		MACHINE_TEST(interrupt_remapping),
 		MACHINE_TEST(acs_override),
 		MACHINE_TEST(ids_captured),
+		MACHINE_TEST(policy_invalid),
+		MACHINE_TEST(return_risky),
 		MACHINE_TEST(driver_blocked),
 		MACHINE_TEST(resets),
 		MACHINE_TEST(reset_quirk),

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/*
+ * What this node's administrator wants to be different, /etc/pve-ptconf/ptconf.conf: an INI file with the sections
+ * [defaults], [guest VMID] and [device ADDRESS], the address that of a function or of a whole slot.
+ *   mode = enforce|advise                    defaults, guest: advise refuses no start
+ *   allow = TAG...                           guest, device: such findings weigh less; TAG@ADDRESS for one device only
+ *   return = origin|none|keep-vfio|DRIVER    all: where functions go when the guest has stopped
+ *   write-deadline, phase-deadline, group-deadline = SECONDS    defaults: see struct pt_limits
+ * What stands closer to the function counts: its own section, its slot's, the guest's, the defaults.
+ */
+#ifndef PT_POLICY_H
+#define PT_POLICY_H
+
+#include "lib/bdf.h"
+#include "lib/finding.h"
+#include "lib/host.h"
+#include "pve/release.h"
+
+enum pt_policy_scope {
+	PT_POLICY_DEFAULTS,
+	PT_POLICY_GUEST,
+	PT_POLICY_SLOT,
+	PT_POLICY_FUNCTION,
+};
+
+/* One line. */
+struct pt_setting {
+	enum pt_policy_scope scope;
+	unsigned int vmid; /* PT_POLICY_GUEST */
+	struct pt_bdf bdf; /* PT_POLICY_SLOT, whatever the function, and PT_POLICY_FUNCTION */
+	char *key, *value;
+	unsigned int line;
+};
+
+struct pt_policy {
+	struct pt_setting *setting; /* in order of lines */
+	size_t count;
+};
+
+/* Told of every error, with its line. */
+typedef void pt_policy_report(void *data, unsigned int line, const char *message);
+
+/* Parses the whole text. -EINVAL: there were errors, each reported (report may be NULL), and ret is untouched. */
+int pt_policy_parse(const char *text, size_t length, pt_policy_report *report, void *data,
+	struct pt_policy *ret);
+void pt_policy_clear(struct pt_policy *policy);
+#define PT_POLICY PT_CLEANUP(pt_policy_clear)
+
+/*
+ * Reads the node's. No file is an empty policy. -EINVAL: err has the first error, "line 7: ..."; -EPERM: others than
+ * root may write to it. ret is untouched then: nothing of a bad policy counts.
+ */
+int pt_policy_read(const struct pt_host *host, struct pt_policy *ret, struct pt_err *err);
+
+/* Whether starts of the guest are never refused. */
+bool pt_policy_advises(const struct pt_policy *policy, unsigned int vmid);
+
+/* Where the function goes when the guest has stopped: "origin", "none", "keep-vfio" or a driver's name; NULL: nothing is said. On loan. */
+const char *pt_policy_return(
+	const struct pt_policy *policy, unsigned int vmid, const struct pt_bdf *bdf);
+
+/*
+ * Lowers what is allowed: an error becomes a warning, a warning a remark, and no start is refused for it. Each says
+ * which line allows it. Another live owner is never allowed.
+ */
+void pt_policy_apply(
+	const struct pt_policy *policy, unsigned int vmid, struct pt_findings *findings);
+
+/* Changes the limits that have a line. */
+void pt_policy_limits(const struct pt_policy *policy, struct pt_limits *limits);
+
+#endif

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "pve/policy.h"
+#include "tests/fuzz/fuzz.h"
+
+static void count(void *data, unsigned int line, const char *message)
+{
+	(void)line;
+	*(size_t *)data += strlen(message);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct pt_policy PT_POLICY policy = {0};
+	struct pt_findings PT_FINDINGS findings = {0};
+	struct pt_limits limits = pt_default_limits;
+	size_t errors = 0;
+
+	if (pt_policy_parse((const char *)data, size, count, &errors, &policy) < 0)
+		return 0;
+	pt_findings_add(&findings, "in-use-net", PT_ERROR, PT_REFUSE,
+		pt_format("hostpci0: 0000:01:00.0"), pt_format("is so"), NULL);
+	pt_policy_apply(&policy, 100, &findings);
+	pt_policy_limits(&policy, &limits);
+	if (findings.count != 1 || limits.write_ms < 1000)
+		abort();
+	return 0;
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <sys/stat.h>
+
+#include "pve/paths.h"
+#include "pve/policy.h"
+#include "tests/unit/unit.h"
+
+#define GPU   "0000:01:00.0"
+#define AUDIO "0000:01:00.1"
+#define DISK  "0000:02:00.0"
+
+static void collect(void *data, unsigned int line, const char *message)
+{
+	char **list = data;
+	char *longer = pt_format("%s%u: %s\n", *list, line, message);
+
+	free(*list);
+	*list = longer;
+}
+
+/* Every error of the text, "line: message" each on a line. */
+static void expect_errors(const char *text, const char *errors)
+{
+	struct pt_policy policy = {0};
+	char *list = strdup("");
+	int r = pt_policy_parse(text, strlen(text), collect, &list, &policy);
+
+	assert_string_equal(list, errors);
+	assert_int_equal(r, *errors ? -EINVAL : 0);
+	free(list);
+	pt_policy_clear(&policy);
+}
+
+static void parse(const char *text, struct pt_policy *ret)
+{
+	*ret = (struct pt_policy){0};
+	assert_int_equal(pt_policy_parse(text, strlen(text), NULL, NULL, ret), 0);
+}
+
+static void every_error_has_its_line(void **state)
+{
+	(void)state;
+	expect_errors("", "");
+	expect_errors("# nothing\n\n[defaults]\n; nor here\n", "");
+	expect_errors("mode = advise\n", "1: stands in no section: begin with [defaults]\n");
+	expect_errors("[defaults]\nmode = off\ncolour = red\n\nallow = in-use-net\n",
+		"2: mode is enforce or advise, not 'off'\n"
+		"3: there is no key 'colour'\n"
+		"5: allow does not go with the section [defaults]\n");
+	expect_errors("[host]\nmode = advise\n",
+		"2: there is no section '[host]': it is [defaults], [guest VMID] or [device ADDRESS]\n");
+	expect_errors("[guest 99]\nmode = advise\nreturn = none\n",
+		"2: '[guest 99]': is no VMID (100 to 999999999)\n");
+	expect_errors("[device 1:0]\nreturn = none\n",
+		"2: '[device 1:0]': is no PCI address (0000:01:00.0, or 0000:01:00 for all of its "
+		"functions)\n");
+	expect_errors("[device 01:00]\nreturn = ../x\n[device 02:00.0]\nreturn = vfio-pci\n",
+		"2: return is origin, none, keep-vfio or a driver, not '../x'\n"
+		"4: return: to leave it there write keep-vfio\n");
+	expect_errors("[defaults]\nwrite-deadline = 0\nphase-deadline = 601\ngroup-deadline = 1s\n",
+		"2: write-deadline is a number of seconds from 1 to 600, not '0'\n"
+		"3: phase-deadline is a number of seconds from 1 to 600, not '601'\n"
+		"4: group-deadline is a number of seconds from 1 to 600, not '1s'\n");
+	expect_errors(
+		"[guest 100]\nmode = advise\n[defaults]\nmode = enforce\n[guest 100]\nmode = enforce\n",
+		"6: mode stands there already, in line 2\n");
+	expect_errors("[defaults\nmode = advise\n",
+		"2: stands in no section: begin with [defaults]\n1: is neither '[section]' nor 'key = value'\n");
+	expect_errors("[defaults]\nnonsense\n", "2: is neither '[section]' nor 'key = value'\n");
+}
+
+static void only_findings_can_be_allowed(void **state)
+{
+	(void)state;
+	expect_errors(
+		"[guest 100]\nallow = in-use-net no-reset@0000:01:00 in-use-net@01:00.0\n", "");
+	expect_errors("[guest 100]\nallow = in-use-nett claimed-by-other no-reset@x\n",
+		"2: there is no finding 'in-use-nett' ('pve-ptconf explain --list')\n"
+		"2: claimed-by-other cannot be allowed: two guests cannot have one device\n"
+		"2: no-reset@x: is no PCI address\n");
+	expect_errors("[device 01:00]\nallow = no-reset@01:00\n",
+		"2: no-reset@01:00: an address goes with [guest VMID] only\n");
+}
+
+static void lines_have_an_end(void **state)
+{
+	char *list = strdup("");
+	struct pt_policy policy = {0};
+	char text[512] = "[defaults]\nmode = ";
+
+	(void)state;
+	memset(text + strlen(text), 'x', 300);
+	assert_int_equal(pt_policy_parse(text, strlen(text), collect, &list, &policy), -EINVAL);
+	assert_holds(list, "2: is longer than");
+	free(list);
+	list = strdup("");
+	assert_int_equal(
+		pt_policy_parse("[defaults]\nmo\0de = advise\n", 25, collect, &list, &policy),
+		-EINVAL);
+	assert_string_equal(list, "2: holds a NUL character\n");
+	free(list);
+}
+
+static void the_closest_line_counts(void **state)
+{
+	struct pt_policy PT_POLICY policy;
+	struct pt_bdf gpu = bdf_of(GPU), audio = bdf_of(AUDIO), disk = bdf_of(DISK);
+
+	(void)state;
+	parse("[device 0000:01:00.1]\nreturn = snd_hda_intel\n[device 01:00]\nreturn = none\n"
+	      "[guest 100]\nreturn = keep-vfio\n[defaults]\nreturn = origin\n",
+		&policy);
+	assert_string_equal(pt_policy_return(&policy, 100, &audio), "snd_hda_intel");
+	assert_string_equal(pt_policy_return(&policy, 100, &gpu), "none");
+	assert_string_equal(pt_policy_return(&policy, 100, &disk), "keep-vfio");
+	assert_string_equal(pt_policy_return(&policy, 101, &disk), "origin");
+	pt_policy_clear(&policy);
+	assert_null(pt_policy_return(&policy, 100, &gpu));
+}
+
+static void a_guest_may_be_advised_only(void **state)
+{
+	struct pt_policy PT_POLICY policy;
+
+	(void)state;
+	parse("[defaults]\nmode = advise\n[guest 100]\nmode = enforce\n", &policy);
+	assert_false(pt_policy_advises(&policy, 100));
+	assert_true(pt_policy_advises(&policy, 101));
+	pt_policy_clear(&policy);
+	assert_false(pt_policy_advises(&policy, 101));
+}
+
+static void limits_change_one_by_one(void **state)
+{
+	struct pt_policy PT_POLICY policy;
+	struct pt_limits limits = pt_default_limits;
+
+	(void)state;
+	parse("[defaults]\nwrite-deadline = 90\ngroup-deadline = 20\n", &policy);
+	pt_policy_limits(&policy, &limits);
+	assert_int_equal(limits.write_ms, 90000);
+	assert_int_equal(limits.group_ms, 20000);
+	assert_int_equal(limits.phase_ms, pt_default_limits.phase_ms);
+}
+
+static struct pt_findings found(
+	enum pt_severity severity, enum pt_refusal refusal, const char *tag, const char *subject)
+{
+	struct pt_findings findings = {0};
+
+	pt_findings_add(&findings, tag, severity, refusal, strdup(subject), strdup("is so"), NULL);
+	return findings;
+}
+
+static void what_is_allowed_weighs_less(void **state)
+{
+	static const struct {
+		const char *subject;
+		unsigned int vmid;
+		bool allowed;
+	} cases[] = {
+		{"hostpci0: " DISK, 100, true},
+		{"hostpci0: " AUDIO, 100, true},
+		{"hostpci0: " GPU, 100, true},
+		{"hostpci0: " GPU, 101, true},
+		{"hostpci0: " AUDIO, 101, false},
+		{"hostpci0: " DISK, 101, false},
+		{"host", 102, true},
+		{"host", 103, false},
+	};
+	struct pt_policy PT_POLICY policy;
+	struct pt_findings findings;
+
+	(void)state;
+	parse("[guest 100]\nallow = no-reset in-use-net@0000:02:00\n  in-use-net@0000:01:00.1\n"
+	      "[device 0000:01:00.0]\nallow = in-use-net\n[guest 102]\nallow = in-use-net\n",
+		&policy);
+	for (size_t i = 0; i < PT_ARRAY_SIZE(cases); i++) {
+		findings = found(PT_ERROR, PT_REFUSE, "in-use-net", cases[i].subject);
+		pt_policy_apply(&policy, cases[i].vmid, &findings);
+		assert_int_equal(
+			findings.finding[0].severity, cases[i].allowed ? PT_WARNING : PT_ERROR);
+		assert_int_equal(pt_findings_refusing(&findings, true) == NULL, cases[i].allowed);
+		if (cases[i].allowed)
+			assert_holds(findings.finding[0].message, "is so (allowed in line ");
+		pt_findings_clear(&findings);
+	}
+	findings = found(PT_WARNING, PT_TELL, "no-reset", "hostpci0: " DISK);
+	pt_policy_apply(&policy, 100, &findings);
+	assert_int_equal(findings.finding[0].severity, PT_INFO);
+	assert_string_equal(
+		findings.finding[0].message, "is so (allowed in line 2 of " PT_POLICY_FILE ")");
+	pt_findings_clear(&findings);
+	/* whatever stands there, no other guest's device */
+	findings = found(PT_ERROR, PT_REFUSE_OWNER, "in-use-net", "hostpci0: " DISK);
+	pt_policy_apply(&policy, 100, &findings);
+	assert_int_equal(findings.finding[0].severity, PT_ERROR);
+	pt_findings_clear(&findings);
+}
+
+static void the_file_is_read_whole_or_not_at_all(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_policy PT_POLICY policy = {0};
+	struct pt_err err = {0};
+
+	assert_int_equal(pt_policy_read(fake->host, &policy, &err), 0);
+	assert_int_equal(policy.count, 0);
+	fake_file(fake, PT_POLICY_FILE, "[defaults]\nmode = advise\nmode = x\nmoed = x\n");
+	assert_int_equal(pt_policy_read(fake->host, &policy, &err), -EINVAL);
+	assert_string_equal(
+		err.text, PT_POLICY_FILE ": line 3: mode stands there already, in line 2");
+	assert_int_equal(policy.count, 0);
+	fake_file(fake, PT_POLICY_FILE, "[defaults]\nmode = advise\n");
+	assert_int_equal(pt_policy_read(fake->host, &policy, &err), 0);
+	assert_true(pt_policy_advises(&policy, 100));
+	pt_policy_clear(&policy);
+	fake_remove(fake, PT_POLICY_FILE);
+	fake_dir(fake, PT_POLICY_FILE);
+	assert_int_equal(pt_policy_read(fake->host, &policy, &err), -EISDIR);
+	assert_holds(err.text, PT_POLICY_FILE ": Is a directory");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_error_has_its_line),
+		cmocka_unit_test(only_findings_can_be_allowed),
+		cmocka_unit_test(lines_have_an_end),
+		cmocka_unit_test(the_closest_line_counts),
+		cmocka_unit_test(a_guest_may_be_advised_only),
+		cmocka_unit_test(limits_change_one_by_one),
+		cmocka_unit_test(what_is_allowed_weighs_less),
+		MACHINE_TEST(the_file_is_read_whole_or_not_at_all),
+	};
+
+	return cmocka_run_group_tests_name("policy", tests, NULL, NULL);
+}
