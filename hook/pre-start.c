@@ -242,6 +242,13 @@ static int return_stale_claims(struct start *start, bool *ret_any)
 			"guest %u does not run, but still holds devices; they are returned", vmid);
 		*ret_any = true;
 		r = pt_release_stale(run->host, start->claims, vmid, &run->limits, &start->err);
+		/* what its host driver does not take is ours to take, and goes home when we have done with it */
+		if (r == -EIO) {
+			LOG(run, PT_LOG_WARNING, "guest %u: %s; taken over from it", vmid,
+				start->err.text);
+			start->err = (struct pt_err){0};
+			r = 0;
+		}
 		if (r < 0 && r != AGAIN)
 			pt_err_wrap(&start->err,
 				"guest %u does not run, but its devices cannot be returned, which "
@@ -365,6 +372,13 @@ static int give_up(struct start *start)
 	return refuse(start);
 }
 
+/* A take that fails is undone to the origin. */
+static void forget_homes(struct start *start)
+{
+	pt_foreach (function, start->claim->function, start->claim->count)
+		pt_set_text(&function->home, NULL);
+}
+
 /* Where local policy sends a function in place of its origin. NULL: nowhere. */
 static const char *home_of(const struct start *start, const struct pt_claim_function *function)
 {
@@ -414,7 +428,9 @@ static int take(struct start *start)
 		.lock_fd = start->lock,
 		.write_ms = run->limits.write_ms,
 		.phase_ms = run->limits.phase_ms};
-	int r = pt_claims_record(start->claims, run->host, start->claim, &start->err);
+	struct pt_others others = {run->host, start->claims};
+	struct pt_claims_alive alive = {pt_other_counts, &others};
+	int r = pt_claims_record(start->claims, run->host, start->claim, &alive, &start->err);
 
 	if (r == -EBUSY)
 		return AGAIN;
@@ -423,6 +439,7 @@ static int take(struct start *start)
 		return refuse(start);
 	if (r < 0)
 		return go_on_without_us(start);
+	forget_homes(start);
 	if (pt_handover_take(&handover, start->claim, &start->err) < 0)
 		return give_up(start);
 	start->claim->state = PT_CLAIM_TAKEN;
@@ -513,6 +530,9 @@ int pt_phase_pre_start(const struct pt_run *run)
 		return 0;
 	if (pt_host_exists(run->host, PT_OFF_FILE)) {
 		LOG(run, PT_LOG_WARNING, "pve-pthook is switched off by " PT_OFF_FILE);
+		/* a return that goes on in the background must not meet Proxmox VE's own binding */
+		if (pt_run_has_claim(run) && open_claims(&start) == -EWOULDBLOCK)
+			return refuse(&start);
 		return 0;
 	}
 	if (pt_guest_read(
@@ -528,6 +548,10 @@ int pt_phase_pre_start(const struct pt_run *run)
 	if (r == -EWOULDBLOCK)
 		return refuse(
 			&start); /* its devices are on their way: Proxmox VE must not meet them */
+	if (r == 0 && start.claim &&
+		pt_wait_for_last_run(run->host, run->vmid, start.claim,
+			pt_now_ms() + run->release_ms, &start.err) < 0)
+		return refuse(&start); /* QEMU could not open it either */
 	if (r == 0) {
 		reconcile(&start);
 		r = gather(&start);

@@ -132,24 +132,6 @@ int pt_claim_set_error(struct pt_claim_function *function, const char *error)
 	return pt_set_text(&function->error, error);
 }
 
-int pt_claim_use_homes(struct pt_claim *claim)
-{
-	pt_foreach (function, claim->function, claim->count) {
-		struct pt_origin *origin = &function->origin;
-		const char *driver = function->home;
-		/* only vfio-pci needs the override that keeps it there */
-		const char *override = pt_streq(driver, PT_VFIO_PCI) ? driver : NULL;
-
-		if (!driver)
-			continue;
-		if (pt_set_text(&origin->driver, *driver ? driver : NULL) < 0 ||
-			pt_set_text(&origin->override, override) < 0 ||
-			pt_set_text(&origin->console, NULL) < 0)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
 static struct json_object *function_to_json(const struct pt_claim_function *function)
 {
 	struct json_object *json = json_object_new_object();

@@ -28,7 +28,7 @@ struct pt_claim_function {
 	struct pt_bdf pf;
 	bool has_origin;
 	struct pt_origin origin;
-	char *home; /* the driver that it goes to instead, "" for none; NULL: to its origin */
+	char *home; /* the driver that giving back brings it to, "" for none; NULL: to its origin */
 	/* why it could not be moved, NULL while all is well, and since when (seconds since 1970) */
 	char *error;
 	int64_t error_since;
@@ -49,9 +49,6 @@ enum pt_part {
 	PT_PART_SPARE,
 };
 bool pt_claim_in_part(const struct pt_claim_function *function, enum pt_part part);
-
-/* Puts each home in place of the origin, for giving back. -ENOMEM. */
-int pt_claim_use_homes(struct pt_claim *claim);
 
 /* An empty claim, state taking. -EINVAL when owner cannot be a file's name. */
 int pt_claim_new(struct pt_claim **ret, const char *owner, struct pt_err *err);

@@ -265,7 +265,9 @@ int pt_claims_store(
 
 struct sharing {
 	struct pt_claim *claim;
-	const struct pt_claim *other;
+	const struct pt_claims_alive *alive;
+	const struct pt_claims *claims;
+	struct pt_claim *other;
 	enum pt_part part;
 	const struct pt_log *log;
 	struct pt_err *err;
@@ -273,7 +275,7 @@ struct sharing {
 
 /* What is done with a function that another claim holds as well, there as theirs. */
 typedef int shared_function(const struct sharing *sharing, struct pt_claim_function *function,
-	const struct pt_claim_function *theirs);
+	struct pt_claim_function *theirs);
 
 static int visit_shared(struct sharing *sharing, shared_function *visit)
 {
@@ -282,8 +284,7 @@ static int visit_shared(struct sharing *sharing, shared_function *visit)
 	/* backwards: visiting may take one out */
 	for (size_t at = sharing->claim->count; r == 0 && at-- > 0;) {
 		struct pt_claim_function *function = &sharing->claim->function[at];
-		const struct pt_claim_function *theirs =
-			pt_claim_find(sharing->other, &function->bdf);
+		struct pt_claim_function *theirs = pt_claim_find(sharing->other, &function->bdf);
 
 		if (theirs && pt_claim_in_part(function, sharing->part))
 			r = visit(sharing, function, theirs);
@@ -291,9 +292,9 @@ static int visit_shared(struct sharing *sharing, shared_function *visit)
 	return r;
 }
 
-static int for_each_shared(
-	const struct pt_claims *claims, struct sharing *sharing, shared_function *visit)
+static int for_each_shared(struct sharing *sharing, shared_function *visit)
 {
+	const struct pt_claims *claims = sharing->claims;
 	struct pt_names PT_NAMES owners = {0};
 	int r = pt_claims_owners(claims, &owners, sharing->err);
 
@@ -311,10 +312,22 @@ static int for_each_shared(
 	return r;
 }
 
-static int adopt_origin(const struct sharing *sharing, struct pt_claim_function *function,
-	const struct pt_claim_function *theirs)
+static bool counts(const struct sharing *sharing, const struct pt_claim_function *theirs)
 {
-	if (!function->spare && !theirs->spare)
+	return !sharing->alive ||
+	       sharing->alive->ask(sharing->alive->data, sharing->other->owner, theirs->spare);
+}
+
+/* A dead owner's function that could not be returned: whoever needs it takes it over with its origin. */
+static bool is_abandoned(const struct sharing *sharing, const struct pt_claim_function *theirs)
+{
+	return !theirs->spare && theirs->error && !counts(sharing, theirs);
+}
+
+static int adopt_origin(const struct sharing *sharing, struct pt_claim_function *function,
+	struct pt_claim_function *theirs)
+{
+	if (!function->spare && !theirs->spare && !is_abandoned(sharing, theirs))
 		return pt_err_set(sharing->err, -EBUSY, "%s: is claimed by %s as well",
 			PT_BDF(&function->bdf), sharing->other->owner);
 	if (function->has_origin)
@@ -323,10 +336,21 @@ static int adopt_origin(const struct sharing *sharing, struct pt_claim_function 
 	return pt_origin_copy(&function->origin, &theirs->origin, sharing->err);
 }
 
-static int leave_to_other(const struct sharing *sharing, struct pt_claim_function *function,
-	const struct pt_claim_function *theirs)
+/* Takes out of the other claim what ours has on disk now. */
+static int take_over(const struct sharing *sharing, struct pt_claim_function *function,
+	struct pt_claim_function *theirs)
 {
-	(void)theirs;
+	if (function->spare || !is_abandoned(sharing, theirs))
+		return 0;
+	pt_claim_remove(sharing->other, &function->bdf);
+	return pt_claims_store(sharing->claims, sharing->other, sharing->err);
+}
+
+static int leave_to_other(const struct sharing *sharing, struct pt_claim_function *function,
+	struct pt_claim_function *theirs)
+{
+	if (!counts(sharing, theirs))
+		return 0;
 	if (!function->spare)
 		pt_log(sharing->log, PT_LOG_INFO,
 			"%s: %s is left to %s, which has a claim on it too", function->label,
@@ -343,11 +367,11 @@ static int lock_folder(const struct pt_claims *claims, struct pt_err *err)
 }
 
 int pt_claims_record(const struct pt_claims *claims, const struct pt_host *host,
-	struct pt_claim *claim, struct pt_err *err)
+	struct pt_claim *claim, const struct pt_claims_alive *alive, struct pt_err *err)
 {
-	struct sharing sharing = {.claim = claim, .err = err};
+	struct sharing sharing = {.claims = claims, .claim = claim, .alive = alive, .err = err};
 	PT_CLOSE int lock = lock_folder(claims, err);
-	int r = lock < 0 ? lock : for_each_shared(claims, &sharing, adopt_origin);
+	int r = lock < 0 ? lock : for_each_shared(&sharing, adopt_origin);
 
 	for (size_t i = 0; r == 0 && i < claim->count; i++) {
 		struct pt_claim_function *function = &claim->function[i];
@@ -356,16 +380,23 @@ int pt_claims_record(const struct pt_claims *claims, const struct pt_host *host,
 			r = pt_origin_read(host, &function->bdf, &function->origin, err);
 		function->has_origin = r == 0;
 	}
-	return r < 0 ? r : pt_claims_save(claims, claim, err);
+	if (r == 0)
+		r = pt_claims_save(claims, claim, err);
+	return r < 0 ? r : for_each_shared(&sharing, take_over);
 }
 
 int pt_claims_yield(const struct pt_claims *claims, struct pt_claim *claim, enum pt_part part,
-	const struct pt_log *log, struct pt_err *err)
+	const struct pt_claims_alive *alive, const struct pt_log *log, struct pt_err *err)
 {
-	struct sharing sharing = {.claim = claim, .part = part, .log = log, .err = err};
+	struct sharing sharing = {.claims = claims,
+		.claim = claim,
+		.alive = alive,
+		.part = part,
+		.log = log,
+		.err = err};
 	PT_CLOSE int lock = lock_folder(claims, err);
 	size_t count = claim->count;
-	int r = lock < 0 ? lock : for_each_shared(claims, &sharing, leave_to_other);
+	int r = lock < 0 ? lock : for_each_shared(&sharing, leave_to_other);
 
 	return r < 0 || claim->count == count ? r : pt_claims_store(claims, claim, err);
 }

@@ -33,21 +33,31 @@ int pt_claims_save(
 	const struct pt_claims *claims, const struct pt_claim *claim, struct pt_err *err);
 
 /*
+ * Whether another owner's claim on a function counts, asked of those who know what owners are: not when nothing of the
+ * owner is alive. spare: the function is one of its spares. NULL in place of it: every claim counts.
+ */
+struct pt_claims_alive {
+	bool (*ask)(void *data, const char *owner, bool spare);
+	void *data;
+};
+
+/*
  * Begins a claim, or widens it: fills in the origin of every function that has none, and writes the claim
- * durably. Where another claim knows the function its record counts, else what the host says now. -EBUSY:
+ * durably. Where another claim knows the function its record counts, else what the host says now. A function that
+ * could not be given back is taken over from the claim of an owner of which nothing is alive. -EBUSY:
  * another owner's claim has taken one of the functions, and err names both. -ENODEV, -ETIME, -EINVAL as
  * pt_origin_read. All of it happens under the folder lock, so no other claim begins in between.
  */
 int pt_claims_record(const struct pt_claims *claims, const struct pt_host *host,
-	struct pt_claim *claim, struct pt_err *err);
+	struct pt_claim *claim, const struct pt_claims_alive *alive, struct pt_err *err);
 
 /*
- * Takes out of that part of the claim what another owner's claim holds as well, spare or not, and writes
+ * Takes out of that part of the claim what another owner's claim that counts holds as well, and writes
  * it: the other one knows the same origin and returns the function when it is through with it. Each that
  * was taken is told to log. Under the folder lock: of two that ask at once one keeps it.
  */
 int pt_claims_yield(const struct pt_claims *claims, struct pt_claim *claim, enum pt_part part,
-	const struct pt_log *log, struct pt_err *err);
+	const struct pt_claims_alive *alive, const struct pt_log *log, struct pt_err *err);
 
 /* Writes the claim, or ends it when it holds nothing. */
 int pt_claims_store(

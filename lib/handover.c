@@ -41,8 +41,8 @@ static bool plan_leave_console(
 	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
 	*kind = PT_BIND_CONSOLE_OFF;
-	*driver = mover->function->origin.console;
-	return mover->function->origin.console;
+	*driver = mover->goal.console;
+	return mover->goal.console;
 }
 
 /* A PF goes without its VFs: vfio-pci refuses one that has some, and not every driver ends its own. */
@@ -50,7 +50,7 @@ static bool plan_end_vfs(const struct pt_mover *mover, enum pt_bind_kind *kind, 
 {
 	*kind = PT_BIND_VFS;
 	*driver = "0";
-	return mover->function->origin.vfs > 0;
+	return mover->goal.vfs > 0;
 }
 
 static bool plan_vfio_override(
@@ -161,9 +161,7 @@ int pt_handover_take(const struct pt_handover *handover, struct pt_claim *claim,
 /* Whether the driver is as it shall be. */
 static bool at_home(const struct pt_mover *mover)
 {
-	return mover->left ||
-	       pt_streq(mover->was,
-		       mover->function->origin.driver ? mover->function->origin.driver : "");
+	return mover->left || pt_streq(mover->was, mover->goal.driver ? mover->goal.driver : "");
 }
 
 /*
@@ -174,7 +172,7 @@ static bool at_home(const struct pt_mover *mover)
 static bool plan_open_override(
 	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
-	const struct pt_origin *origin = &mover->function->origin;
+	const struct pt_origin *origin = &mover->goal;
 
 	*kind = PT_BIND_OVERRIDE;
 	*driver = origin->driver ? origin->driver : origin->override ? origin->override : "";
@@ -191,14 +189,14 @@ static bool plan_home_attach(
 	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
 	*kind = PT_BIND_ATTACH;
-	*driver = mover->function->origin.driver;
-	return !at_home(mover) && mover->function->origin.driver;
+	*driver = mover->goal.driver;
+	return !at_home(mover) && mover->goal.driver;
 }
 
 static bool plan_home_override(
 	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
-	const char *override = mover->function->origin.override;
+	const char *override = mover->goal.override;
 
 	*kind = PT_BIND_OVERRIDE;
 	*driver = override ? override : "";
@@ -207,7 +205,7 @@ static bool plan_home_override(
 
 static bool had_vfs(const struct pt_mover *mover)
 {
-	return mover->function->origin.vfs > 0 && !mover->left;
+	return mover->goal.vfs > 0 && !mover->left;
 }
 
 /* VFs come without a driver first, so that each can get the one that it had. */
@@ -216,7 +214,7 @@ static bool plan_hold_autoprobe(
 {
 	*kind = PT_BIND_AUTOPROBE;
 	*driver = "0";
-	return had_vfs(mover) && mover->function->origin.autoprobe >= 0;
+	return had_vfs(mover) && mover->goal.autoprobe >= 0;
 }
 
 static bool plan_home_vfs(
@@ -231,16 +229,16 @@ static bool plan_home_autoprobe(
 	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
 	*kind = PT_BIND_AUTOPROBE;
-	*driver = mover->function->origin.autoprobe ? "1" : "0";
-	return had_vfs(mover) && mover->function->origin.autoprobe >= 0;
+	*driver = mover->goal.autoprobe ? "1" : "0";
+	return had_vfs(mover) && mover->goal.autoprobe >= 0;
 }
 
 static bool plan_home_console(
 	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
 	*kind = PT_BIND_CONSOLE_ON;
-	*driver = mover->function->origin.console;
-	return mover->function->origin.console && !mover->left;
+	*driver = mover->goal.console;
+	return mover->goal.console && !mover->left;
 }
 
 /* Loads the modules of origin drivers that were unloaded meanwhile. */
@@ -252,12 +250,12 @@ static void ensure_home_drivers(const struct pt_handover *handover, struct pt_mo
 		int r;
 
 		if (!mover->active || mover->function->has_pf != vfs || at_home(mover) ||
-			!mover->function->origin.driver)
+			!mover->goal.driver)
 			continue;
 		/* a driver's name need not be its module's: the function's own alias finds that one */
 		if (pt_function_read_modalias(handover->host, &mover->function->bdf, &alias) < 0)
 			alias = NULL;
-		r = pt_module_ensure(handover->host, mover->function->origin.driver, alias,
+		r = pt_module_ensure(handover->host, mover->goal.driver, alias,
 			pt_wave_deadline(handover, phase_deadline), &mover->err);
 		if (r < 0) {
 			pt_err_wrap(&mover->err, "%s", PT_BDF(&mover->function->bdf));
@@ -274,7 +272,7 @@ static void leave(const struct pt_handover *handover, struct pt_mover *mover)
 	pt_log(handover->log, PT_LOG_WARNING,
 		"%s: %s was bound to %s by somebody since; left there, its origin was %s",
 		mover->function->label, PT_BDF(&mover->function->bdf), mover->was,
-		mover->function->origin.driver ? mover->function->origin.driver : "no driver");
+		mover->goal.driver ? mover->goal.driver : "no driver");
 	mover->left = true;
 	mover->ours =
 		pt_function_read_override(handover->host, &mover->function->bdf, &override) == 0 &&
@@ -330,6 +328,18 @@ static void find_what_to_return(
 	}
 }
 
+/* Whether a step failed because the function went from the bus meanwhile. */
+static bool went_away(const struct pt_host *host, struct pt_mover *mover)
+{
+	PT_FREE char *driver = NULL;
+
+	if (mover->result != -ENODEV ||
+		pt_function_read_driver(host, &mover->function->bdf, &driver) != -ENODEV)
+		return false;
+	pt_err_set(&mover->err, -ENODEV, "%s: is gone from the bus", PT_BDF(&mover->function->bdf));
+	return true;
+}
+
 /* Tells how each function ended and takes out of the claim what ended. How many stay. */
 static size_t settle(
 	const struct pt_handover *handover, struct pt_claim *claim, struct pt_movers *movers)
@@ -341,7 +351,7 @@ static size_t settle(
 		struct pt_mover *mover = &movers->mover[i];
 		struct pt_claim_function *function = mover->function;
 
-		if (mover->gone) {
+		if (mover->gone || went_away(handover->host, mover)) {
 			pt_log(handover->log, PT_LOG_WARNING, "%s: %s; nothing to return",
 				function->label, mover->err.text);
 			pt_claim_remove(claim, &function->bdf);
@@ -389,7 +399,7 @@ static void tell_returned(const struct pt_handover *handover, const struct pt_mo
 		if (mover->result < 0 || mover->quiet)
 			continue;
 		if (!at_home(mover))
-			tell(handover, mover, mover->function->origin.driver);
+			tell(handover, mover, mover->goal.driver);
 		else if (!mover->function->has_pf)
 			tell_stays(handover, mover);
 	}

@@ -12,6 +12,19 @@ void pt_movers_clear(struct pt_movers *movers)
 	free(movers->pfd);
 }
 
+/* Its origin, unless it was given another home: then only vfio-pci needs the override that keeps it there. */
+static struct pt_origin goal_of(const struct pt_claim_function *function)
+{
+	struct pt_origin goal = function->origin;
+
+	if (!function->home)
+		return goal;
+	goal.driver = *function->home ? function->home : NULL;
+	goal.override = pt_streq(goal.driver, PT_VFIO_PCI) ? goal.driver : NULL;
+	goal.console = NULL;
+	return goal;
+}
+
 int pt_movers_make(struct pt_claim *claim, enum pt_part part, struct pt_movers *ret)
 {
 	*ret = (struct pt_movers){
@@ -25,6 +38,7 @@ int pt_movers_make(struct pt_claim *claim, enum pt_part part, struct pt_movers *
 		if (!pt_claim_in_part(function, part))
 			continue;
 		mover->function = function;
+		mover->goal = goal_of(function);
 		snprintf(mover->vfs, sizeof(mover->vfs), "%d", function->origin.vfs);
 		/* functions are in order of address: those of a slot are neighbours */
 		if (ret->count++ &&

@@ -14,14 +14,15 @@ struct pollfd;
 /* One function on its way. */
 struct pt_mover {
 	struct pt_claim_function *function; /* borrowed */
-	unsigned int wave;		    /* its place within its slot */
-	bool active;			    /* still to be moved */
-	bool gone;			    /* from the bus */
-	bool left;			    /* to a driver that somebody else bound it to */
-	bool ours;			    /* the override is vfio-pci */
-	bool quiet;			    /* nothing about it is worth a line */
-	char was[PT_DRIVER_TEXT];	    /* driver when the handover began, "" for none */
-	char vfs[16];			    /* how many it had, as text */
+	struct pt_origin goal;	  /* where giving back brings it; its texts are borrowed */
+	unsigned int wave;	  /* its place within its slot */
+	bool active;		  /* still to be moved */
+	bool gone;		  /* from the bus */
+	bool left;		  /* to a driver that somebody else bound it to */
+	bool ours;		  /* the override is vfio-pci */
+	bool quiet;		  /* nothing about it is worth a line */
+	char was[PT_DRIVER_TEXT]; /* driver when the handover began, "" for none */
+	char vfs[16];		  /* how many it had, as text */
 	long long spent_ms;
 	int result;
 	struct pt_err err;

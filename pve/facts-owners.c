@@ -30,6 +30,18 @@ static int note_claim(
 	return 0;
 }
 
+/* Whether the claim is being given back: by its state, or somebody moves it who is neither guest nor Proxmox VE. */
+static bool is_returning(
+	const struct pt_gathering *gathering, unsigned int vmid, const struct pt_claim *claim)
+{
+	PT_CLOSE int lock = -1;
+
+	return claim->state == PT_CLAIM_RETURNING ||
+	       (pt_claims_work_locked(gathering->claims, claim->owner) &&
+		       !pt_guest_pid(gathering->host, vmid) &&
+		       pt_guest_try_lock(gathering->host, vmid, &lock) == 0);
+}
+
 /* Notes what one other guest's claim has taken. */
 static int read_claim(struct pt_gathering *gathering, unsigned int vmid, const char *owner)
 {
@@ -43,9 +55,9 @@ static int read_claim(struct pt_gathering *gathering, unsigned int vmid, const c
 		return -ENOMEM;
 	if (vmid == gathering->guest->vmid)
 		return 0;
-	kind = !alive				    ? PT_OWNER_STALE
-	       : claim->state == PT_CLAIM_RETURNING ? PT_OWNER_RETURNING
-						    : PT_OWNER_CLAIM;
+	kind = !alive				      ? PT_OWNER_STALE
+	       : is_returning(gathering, vmid, claim) ? PT_OWNER_RETURNING
+						      : PT_OWNER_CLAIM;
 	pt_foreach (function, claim->function, claim->count) {
 		struct pt_owner *slot;
 

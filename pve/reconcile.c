@@ -1,6 +1,16 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+
 #include "pve/guest.h"
 #include "pve/reconcile.h"
+
+static bool has_claim(const struct pt_claims *claims, unsigned int vmid)
+{
+	struct pt_claim PT_CLAIM *claim = NULL;
+	char owner[PT_OWNER_TEXT];
+
+	return pt_claims_load(claims, pt_owner_name(vmid, owner), &claim, NULL) != -ENOENT;
+}
 
 static void reconcile_one(const struct pt_host *host, const struct pt_claims *claims,
 	unsigned int vmid, const struct pt_limits *limits, struct pt_reconciled *reconciled)
@@ -14,7 +24,8 @@ static void reconcile_one(const struct pt_host *host, const struct pt_claims *cl
 		"guest %u does not run, but still holds devices; they are returned", vmid);
 	r = pt_release_stale(host, claims, vmid, limits, &err);
 	if (r == 0) {
-		reconciled->returned++;
+		/* what is with somebody else for now stays on record */
+		reconciled->returned += !has_claim(claims, vmid);
 		return;
 	}
 	if (r == -EWOULDBLOCK)

@@ -11,6 +11,7 @@
 
 #define GROUP_POLL_NS 100000000L
 #define LOOK_MS	      500
+#define SHORT_MS      500 /* a wait in which nothing happens that matters */
 
 const struct pt_limits pt_default_limits = {
 	.lock_ms = 5000,
@@ -72,16 +73,87 @@ static int wait_for_group(const struct pt_host *host, const struct pt_bdf *bdf,
 	return 0;
 }
 
-static int wait_for_groups(const struct pt_host *host, const struct pt_claim *claim,
-	const struct pt_limits *limits, struct pt_err *err)
+/* VFs come back with their PF: while that is set aside, they are. */
+static void park_vfs(struct pt_claim *claim)
 {
-	long long deadline = pt_now_ms() + limits->group_ms;
+	pt_foreach (function, claim->function, claim->count) {
+		const struct pt_claim_function *pf =
+			function->has_pf ? pt_claim_find(claim, &function->pf) : NULL;
+
+		function->parked |= pf && pf->parked;
+	}
+}
+
+/* What is still held stays out of this return, on record with the reason: the others need not wait for it. */
+static int set_aside(struct pt_claim_function *function, const struct pt_err *why)
+{
+	function->parked = true;
+	return pt_claim_set_error(function, why->text);
+}
+
+/* -EBUSY: some groups are held for longer, and err is about the first; what lies in them is set aside. */
+static int wait_for_groups(const struct pt_host *host, struct pt_claim *claim,
+	const struct pt_limits *limits, bool *ret_waited, struct pt_err *err)
+{
+	long long begin = pt_now_ms(), deadline = begin + limits->group_ms;
+	int result = 0;
 
 	pt_foreach (function, claim->function, claim->count) {
-		int r = function->spare ? 0 : wait_for_group(host, &function->bdf, deadline, err);
+		struct pt_err why = {0};
+		int r = function->spare ? 0 : wait_for_group(host, &function->bdf, deadline, &why);
 
-		if (r < 0)
+		if (r < 0 && result == 0 && err)
+			*err = why;
+		if (r == -EBUSY && set_aside(function, &why) < 0)
+			r = pt_err_nomem(err);
+		if (r < 0 && r != -EBUSY)
 			return r;
+		result = r < 0 ? r : result;
+	}
+	park_vfs(claim);
+	*ret_waited = pt_now_ms() - begin >= SHORT_MS;
+	return result;
+}
+
+/* Whether a group is held by nobody who lives: its QEMU ends, and its memory or descriptors are still going. */
+static bool is_ending(const struct pt_host *host, unsigned int vmid, const struct pt_bdf *bdf)
+{
+	struct pt_function function = {.bdf = *bdf, .group = pt_function_read_group(host, bdf)};
+	const struct pt_function *const asked = &function;
+	struct pt_vfio_user *user = NULL;
+	size_t users = 0;
+	bool ending;
+
+	if (pt_vfio_group_free(host, function.group) ||
+		pt_vfio_users(host, &asked, 1, &user, &users, NULL) < 0)
+		return false;
+	ending = true;
+	for (size_t i = 0; i < users; i++)
+		ending = ending && (pt_pid_ends(host, user[i].pid) ||
+					   pt_pid_guest(host, user[i].pid) == vmid);
+	free(user);
+	return ending;
+}
+
+int pt_wait_for_last_run(const struct pt_host *host, unsigned int vmid,
+	const struct pt_claim *claim, long long deadline_ms, struct pt_err *err)
+{
+	struct timespec pause = {.tv_nsec = GROUP_POLL_NS};
+	bool told = false;
+
+	pt_foreach (function, claim->function, claim->count) {
+		while (!function->spare && is_ending(host, vmid, &function->bdf)) {
+			if (pt_now_ms() >= deadline_ms)
+				return pt_err_set(err, -EBUSY,
+					"%s: the last QEMU of guest %u has not ended and still "
+					"holds it; start again when it is gone",
+					PT_BDF(&function->bdf), vmid);
+			if (!told)
+				pt_log(pt_host_log(host), PT_LOG_INFO,
+					"guest %u: its last QEMU is still ending; waiting", vmid);
+			told = true;
+			nanosleep(&pause, NULL);
+		}
 	}
 	return 0;
 }
@@ -144,15 +216,30 @@ static int drop_used_spares(
 		else
 			pt_claim_remove(claim, &function->bdf);
 	}
+	park_vfs(claim);
 	return 0;
+}
+
+bool pt_other_counts(void *data, const char *owner, bool spare)
+{
+	const struct pt_others *others = data;
+	unsigned int vmid;
+
+	if (!pt_vmid_parse(owner, &vmid))
+		return true;
+	/* a guest that runs has chosen: Proxmox VE will not give it a spare any more */
+	return pt_claim_alive(others->host, others->claims, vmid) &&
+	       !(spare && pt_guest_pid(others->host, vmid));
 }
 
 int pt_release_spares(const struct pt_host *host, const struct pt_claims *claims,
 	struct pt_claim *claim, const struct pt_limits *limits, int lock_fd, struct pt_err *err)
 {
 	struct pt_handover handover = handover_of(host, limits, lock_fd);
+	struct pt_others others = {host, claims};
+	struct pt_claims_alive alive = {pt_other_counts, &others};
 	unsigned int vmid = (unsigned int)strtoul(claim->owner, NULL, 10);
-	int r = pt_claims_yield(claims, claim, PT_PART_SPARE, pt_host_log(host), err);
+	int r = pt_claims_yield(claims, claim, PT_PART_SPARE, &alive, pt_host_log(host), err);
 	int stored;
 
 	if (r == 0)
@@ -168,10 +255,13 @@ int pt_release_locked(const struct pt_host *host, const struct pt_claims *claims
 	const struct pt_limits *limits, int lock_fd, struct pt_err *err)
 {
 	struct pt_handover handover = handover_of(host, limits, lock_fd);
+	struct pt_others others = {host, claims};
+	struct pt_claims_alive alive = {pt_other_counts, &others};
 	struct pt_claim PT_CLAIM *claim = NULL;
 	char owner[PT_OWNER_TEXT];
 	int pid = pt_guest_pid(host, vmid);
-	int r, stored;
+	bool waited = false;
+	int r, held, stored;
 
 	if (pid)
 		return pt_err_set(err, -EBUSY,
@@ -181,7 +271,7 @@ int pt_release_locked(const struct pt_host *host, const struct pt_claims *claims
 	if (r == -ENOENT)
 		return 0;
 	if (r == 0)
-		r = pt_claims_yield(claims, claim, PT_PART_ALL, pt_host_log(host), err);
+		r = pt_claims_yield(claims, claim, PT_PART_ALL, &alive, pt_host_log(host), err);
 	if (r == 0)
 		r = drop_used_spares(host, vmid, claim, err);
 	if (r < 0)
@@ -191,14 +281,17 @@ int pt_release_locked(const struct pt_host *host, const struct pt_claims *claims
 	if (pt_claims_store(claims, claim, err) < 0)
 		pt_log(pt_host_log(host), PT_LOG_WARNING, "%s",
 			err ? err->text : "claim not written");
-	r = wait_for_groups(host, claim, limits, err);
-	if (r < 0)
-		return r;
-	if (pt_claim_use_homes(claim) < 0)
-		return pt_err_nomem(err);
-	r = pt_handover_give_back(&handover, claim, PT_PART_ALL, err);
-	stored = pt_claims_store(claims, claim, r < 0 ? NULL : err);
-	return r < 0 ? r : stored;
+	held = wait_for_groups(host, claim, limits, &waited, err);
+	if (held < 0 && held != -EBUSY)
+		return held;
+	if (waited && pt_system_stopping(host)) {
+		pt_log(pt_host_log(host), PT_LOG_INFO,
+			"guest %u: the node is shutting down; its devices stay on vfio-pci", vmid);
+		return 0;
+	}
+	r = pt_handover_give_back(&handover, claim, PT_PART_ALL, held < 0 ? NULL : err);
+	stored = pt_claims_store(claims, claim, r < 0 || held < 0 ? NULL : err);
+	return held < 0 ? held : r < 0 ? r : stored;
 }
 
 const char *pt_release_kept(const struct pt_host *host, unsigned int vmid)

@@ -17,9 +17,10 @@ extern const struct pt_limits pt_default_limits;
 
 /*
  * Returns every function of the guest's claim to its origin and ends the claim; no claim is no error.
- * What another guest's claim holds as well is left to that. -EWOULDBLOCK: somebody else is moving them.
- * -EBUSY: the guest runs, or a group is still open; nothing was moved. -EIO: some functions stay in the
- * claim with their error.
+ * What a living guest's claim holds as well is left to that. -EWOULDBLOCK: somebody else is moving them.
+ * -EBUSY: the guest runs and nothing was moved; or a group is still open, and all but what lies in it was
+ * returned. -EIO: some functions stay in the claim with their error. A node that goes down while a group is
+ * waited for keeps everything as it is.
  */
 int pt_release(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,
 	const struct pt_limits *limits, struct pt_err *err);
@@ -51,6 +52,20 @@ const char *pt_release_kept(const struct pt_host *host, unsigned int vmid);
 
 /* Whether a claim's guest is alive: it runs, somebody works on it or on the claim, or the claim is kept. */
 bool pt_claim_alive(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid);
+
+/* For struct pt_claims_alive: whether another guest's claim on a function counts. data is a struct pt_others. */
+struct pt_others {
+	const struct pt_host *host;
+	const struct pt_claims *claims;
+};
+bool pt_other_counts(void *data, const char *owner, bool spare);
+
+/*
+ * At a start: waits until the QEMU that the guest had before lets go of what the claim holds. Who else holds it is not
+ * waited for. -EBUSY: it has not by the deadline.
+ */
+int pt_wait_for_last_run(const struct pt_host *host, unsigned int vmid,
+	const struct pt_claim *claim, long long deadline_ms, struct pt_err *err);
 
 /* The owner's name in a claim. */
 #define PT_OWNER_TEXT 16

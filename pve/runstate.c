@@ -99,6 +99,13 @@ int pt_guest_pid(const struct pt_host *host, unsigned int vmid)
 	return pt_streq(pidfile, expected) ? pid : 0;
 }
 
+bool pt_pid_ends(const struct pt_host *host, int pid)
+{
+	struct cmdline cmdline PT_CLEANUP(free_cmdline) = {0};
+
+	return !read_cmdline(host, pid, &cmdline) || !cmdline.length;
+}
+
 int pt_guest_try_lock(const struct pt_host *host, unsigned int vmid, int *ret_fd)
 {
 	char path[64];

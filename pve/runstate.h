@@ -24,6 +24,9 @@ int pt_guest_try_lock(const struct pt_host *host, unsigned int vmid, int *ret_fd
  */
 bool pt_guest_restarts(const struct pt_host *host, unsigned int vmid);
 
+/* Whether a process is ending, or gone: it has no memory any more. */
+bool pt_pid_ends(const struct pt_host *host, int pid);
+
 /* The guest that a process runs, from its -id argument; 0 when it runs none. */
 unsigned int pt_pid_guest(const struct pt_host *host, int pid);
 

@@ -55,7 +55,7 @@ static void damaged_files_are_told(void **state)
 	assert_holds(err.text, "claim of 100 is damaged (bind its devices by hand, then remove "
 			       "/run/pt/claims/100.json): not JSON");
 	/* one bad file does not stop the other owners */
-	assert_int_equal(pt_claims_record(claims, fake->host, claim, &err), 0);
+	assert_int_equal(pt_claims_record(claims, fake->host, claim, NULL, &err), 0);
 	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
 	fake_file(fake, "/run/pt/claims/100.json",
 		"{\"version\":4,\"owner\":\"100\",\"state\":\"taken\",\"since\":1,\"functions\":[{"
@@ -83,11 +83,11 @@ static void two_cannot_hold_one_function(void **state)
 	struct pt_claim *three = claim_of(fake, "102", "0000:01:00.0", NULL);
 	struct pt_err err = {0};
 
-	assert_int_equal(pt_claims_record(claims, fake->host, one, NULL), 0);
-	assert_int_equal(pt_claims_record(claims, fake->host, one, NULL), 0);
-	assert_int_equal(pt_claims_record(claims, fake->host, two, &err), -EBUSY);
+	assert_int_equal(pt_claims_record(claims, fake->host, one, NULL, NULL), 0);
+	assert_int_equal(pt_claims_record(claims, fake->host, one, NULL, NULL), 0);
+	assert_int_equal(pt_claims_record(claims, fake->host, two, NULL, &err), -EBUSY);
 	assert_holds(err.text, "0000:03:00.0: is claimed by 100 as well");
-	assert_int_equal(pt_claims_record(claims, fake->host, three, NULL), 0);
+	assert_int_equal(pt_claims_record(claims, fake->host, three, NULL, NULL), 0);
 	pt_claim_free(one);
 	pt_claim_free(two);
 	pt_claim_free(three);
@@ -138,7 +138,7 @@ static void what_lies_in_the_way_is_told(void **state)
 	assert_int_equal(pt_claims_work_lock(claims, "100", pt_now_ms(), &lock, &err), -ELOOP);
 	assert_holds(err.text, "work lock of 100: Too many levels of symbolic links");
 	fake_link(fake, "/run/pt/work/.folder", "/elsewhere");
-	assert_int_equal(pt_claims_record(claims, fake->host, claim, &err), -ELOOP);
+	assert_int_equal(pt_claims_record(claims, fake->host, claim, NULL, &err), -ELOOP);
 	assert_holds(err.text, "lock of the claims folder: Too many levels of symbolic links");
 	fake_dir(fake, "/run/pt/claims/100.json");
 	assert_true(pt_claims_remove(claims, "100", &err) < 0);
@@ -186,19 +186,19 @@ static void origins_are_recorded_once(void **state)
 	struct pt_bdf gone = bdf_of("0000:77:00.0");
 	struct pt_err err = {0};
 
-	assert_int_equal(pt_claims_record(claims, fake->host, one, NULL), 0);
+	assert_int_equal(pt_claims_record(claims, fake->host, one, NULL, NULL), 0);
 	fake_link(
 		fake, "/sys/bus/pci/devices/0000:02:00.0/driver", "/sys/bus/pci/drivers/vfio-pci");
 	/* neither by the same guest again nor by another that may get it */
-	assert_int_equal(pt_claims_record(claims, fake->host, one, NULL), 0);
+	assert_int_equal(pt_claims_record(claims, fake->host, one, NULL, NULL), 0);
 	two = fresh("101", "0000:03:00.0", "0000:02:00.0");
-	assert_int_equal(pt_claims_record(claims, fake->host, two, NULL), 0);
+	assert_int_equal(pt_claims_record(claims, fake->host, two, NULL, NULL), 0);
 	assert_string_equal(one->function[0].origin.driver, "nvme");
 	assert_string_equal(two->function[0].origin.driver, "nvme");
 	assert_true(two->function[0].spare);
 	/* what is gone cannot be recorded */
 	assert_non_null(pt_claim_add(two, &gone, "hostpci1"));
-	assert_int_equal(pt_claims_record(claims, fake->host, two, &err), -ENODEV);
+	assert_int_equal(pt_claims_record(claims, fake->host, two, NULL, &err), -ENODEV);
 	assert_holds(err.text, "0000:77:00.0: record where it is: No such device");
 	pt_claim_free(one);
 	pt_claim_free(two);
@@ -212,18 +212,18 @@ static void of_two_that_let_go_one_keeps_it(void **state)
 	struct pt_claim *one = fresh("100", "0000:02:00.0", "0000:03:00.0");
 	struct pt_claim *two = fresh("101", "0000:03:00.0", "0000:02:00.0"), *left = NULL;
 
-	assert_int_equal(pt_claims_record(claims, fake->host, one, NULL), 0);
-	assert_int_equal(pt_claims_record(claims, fake->host, two, NULL), 0);
+	assert_int_equal(pt_claims_record(claims, fake->host, one, NULL, NULL), 0);
+	assert_int_equal(pt_claims_record(claims, fake->host, two, NULL, NULL), 0);
 	/* only spares: what it has taken it keeps */
-	assert_int_equal(pt_claims_yield(claims, one, PT_PART_SPARE, &fake->log, NULL), 0);
+	assert_int_equal(pt_claims_yield(claims, one, PT_PART_SPARE, NULL, &fake->log, NULL), 0);
 	assert_int_equal(one->count, 1);
 	assert_string_equal(fake->said, "");
-	assert_int_equal(pt_claims_yield(claims, one, PT_PART_ALL, &fake->log, NULL), 0);
+	assert_int_equal(pt_claims_yield(claims, one, PT_PART_ALL, NULL, &fake->log, NULL), 0);
 	assert_int_equal(one->count, 0);
 	assert_holds(
 		fake->said, "hostpci0: 0000:02:00.0 is left to 101, which has a claim on it too");
 	assert_int_equal(pt_claims_load(claims, "100", &left, NULL), -ENOENT);
-	assert_int_equal(pt_claims_yield(claims, two, PT_PART_ALL, &fake->log, NULL), 0);
+	assert_int_equal(pt_claims_yield(claims, two, PT_PART_ALL, NULL, &fake->log, NULL), 0);
 	assert_int_equal(two->count, 2);
 	pt_claim_free(one);
 	pt_claim_free(two);

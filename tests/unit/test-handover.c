@@ -395,6 +395,34 @@ static void a_driver_that_is_unloaded_is_told(void **state)
 	pt_claim_free(claim);
 }
 
+/* Local policy's home is where it goes; what its origin was stays on record while it does not get there. */
+static void homes_take_the_place_of_origins(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = claim_all(fake);
+
+	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
+	assert_int_equal(pt_set_text(&claim->function[0].home, ""), 0);
+	assert_int_equal(pt_set_text(&claim->function[2].home, "vfio-pci"), 0);
+	assert_int_equal(pt_set_text(&claim->function[3].home, "pci-stub"), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), -EIO);
+	assert_driver(fake, GPU, "none");
+	assert_override(fake, GPU, "(null)");
+	assert_driver(fake, AUDIO, "snd_hda_intel");
+	assert_driver(fake, DISK, "vfio-pci");
+	assert_override(fake, DISK, "vfio-pci");
+	/* there is no such driver */
+	assert_int_equal(claim->count, 1);
+	assert_holds(claim->function[0].error, DISK2 ": driver pci-stub is not there");
+	assert_string_equal(claim->function[0].origin.driver, "nvme");
+	fake_file(fake, "/sys/bus/pci/drivers/pci-stub/bind", "");
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
+	assert_driver(fake, DISK2, "pci-stub");
+	assert_override(fake, DISK2, "(null)");
+	pt_claim_free(claim);
+}
+
 static void claim_vf(struct fake *fake, struct pt_claim *claim, const char *name)
 {
 	struct pt_claim_function *vf = claim_function(fake, claim, name);
@@ -535,6 +563,7 @@ int main(void)
 		MACHINE_TEST(spares_stay),
 		MACHINE_TEST(the_console_lets_go_first),
 		MACHINE_TEST(takes_and_returns),
+		MACHINE_TEST(homes_take_the_place_of_origins),
 		MACHINE_TEST(undoes_whatever_fails),
 		MACHINE_TEST(an_unbind_that_hangs_stays_in_the_claim),
 		MACHINE_TEST(a_changed_link_is_no_answer),

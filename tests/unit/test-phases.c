@@ -215,35 +215,63 @@ static void a_dead_guests_claim_is_returned_first(void **state)
 	assert_driver(fake, DISK, "nvme");
 }
 
-/* What another guest left behind and nobody can return is not taken from under its record. */
-static void a_dead_guests_claim_that_stays_is_in_the_way(void **state)
+/* What a dead guest's host driver does not take is taken over by the guest that needs it, with its origin. */
+static void what_cannot_be_returned_is_taken_over(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_run other = run_of(fake);
+	char *text;
+
+	other.vmid = 101;
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/101.conf",
+		"hostpci0: 02:00.0\nhostpci1: 05:00.0\n");
+	assert_int_equal(pt_phase_find("pre-start")(&other), 0);
+	fake_fault(fake, "bind-nvme", DISK, "5");
+	/* it is not in the way of one, */
+	fake_file(fake, CONFIG, "hostpci0: 03:00.0\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_holds(fake->said, "error: guest 101: 1 function not returned");
+	assert_driver(fake, "0000:03:00.0", "vfio-pci");
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	/* nor of another */
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_holds(fake->said, "warning: guest 101: 1 function not returned: " DISK
+				 ": bind to nvme: Input/output error; taken over from it");
+	assert_driver(fake, DISK, "vfio-pci");
+	assert_false(has(fake, PT_CLAIMS_DIR "/claims/101.json"));
+	text = fake_read(fake, CLAIM);
+	assert_holds(text, "\"driver\":\"nvme\"");
+	free(text);
+	/* and goes to where it belongs in the end */
+	fake_remove(fake, "/fault");
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_driver(fake, DISK, "nvme");
+}
+
+/* A device that a dead guest has on record as well is nobody's to wait for. */
+static void the_dead_get_nothing(void **state)
 {
 	struct fake *fake = *state;
 	struct pt_run other = run_of(fake);
 
 	other.vmid = 101;
-	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/101.conf", "hostpci0: 02:00.0\n");
+	fake_file(fake, PT_PVE_PCI_MAPPINGS, TWO_DISKS);
+	fake_file(fake, CONFIG, "hostpci0: mapping=disks\n");
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/101.conf", "hostpci0: mapping=disks\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	run_guest(fake);
+	fake_file(fake, PT_PVE_PCI_RESERVATIONS, DISK " 100 pid:4242\n");
 	assert_int_equal(pt_phase_find("pre-start")(&other), 0);
-	fake_fault(fake, "bind-nvme", DISK, "5");
-	/* in the way of one, */
-	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
-	assert_int_equal(phase(fake, "pre-start"), 1);
-	assert_holds(fake->said,
-		"start refused: guest 101 does not run, but its devices cannot be returned, which "
-		"'pve-ptconf release 101' tries again: 1 function not returned: " DISK
-		": bind to nvme: Input/output error");
-	assert_false(has(fake, CLAIM));
-	/* but not of another */
-	fake_file(fake, CONFIG, "hostpci0: 03:00.0\n");
-	assert_int_equal(phase(fake, "pre-start"), 0);
-	assert_holds(fake->said, "error: guest 101: 1 function not returned");
 	assert_driver(fake, "0000:03:00.0", "vfio-pci");
-	/* and it goes home with the next start of anybody */
-	fake_remove(fake, "/fault");
-	assert_int_equal(phase(fake, "pre-start"), 0);
-	assert_driver(fake, DISK, "nvme");
-	assert_false(has(fake, PT_CLAIMS_DIR "/claims/101.json"));
+	/* guest 101 has failed, guest 100 stops */
+	fake_remove(fake, PT_PVE_RUN "/100.pid");
+	fake_remove(fake, PT_PVE_PCI_RESERVATIONS);
 	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_lacks(fake->said, "is left to");
+	assert_driver(fake, DISK, "nvme");
+	/* a spare of the one, and of the other nobody lives who would need it */
+	assert_driver(fake, "0000:03:00.0", "nvme");
 }
 
 static void a_claim_that_cannot_be_written_moves_nothing(void **state)
@@ -440,6 +468,49 @@ static void a_return_under_way_is_waited_for(unsigned int returning, struct fake
 }
 
 /* Another guest's return that does not end is waited for only so long. */
+/* Even when switched off: Proxmox VE would bind what is being returned. */
+static void break_glass_waits_for_a_return(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims *claims = NULL;
+	int lock;
+
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	fake_file(fake, PT_OFF_FILE, "");
+	assert_int_equal(pt_claims_open(&claims, fake->host, PT_CLAIMS_DIR, false, NULL), 0);
+	assert_int_equal(pt_claims_work_lock(claims, "100", pt_now_ms(), &lock, NULL), 0);
+	assert_int_equal(phase(fake, "pre-start"), 1);
+	assert_holds(fake->said, "devices of guest 100 are still being returned; waiting");
+	close(lock);
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	pt_claims_close(claims);
+	assert_int_equal(phase(fake, "post-stop"), 0);
+}
+
+/* Another guest's return is on its way before its claim says so. */
+static void a_return_that_begins_is_waited_for(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_run other = run_of(fake);
+	struct pt_claims *claims = NULL;
+	int lock;
+
+	other.vmid = 101;
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/101.conf", "hostpci0: 02:00.0\n");
+	assert_int_equal(pt_phase_find("pre-start")(&other), 0);
+	assert_int_equal(pt_claims_open(&claims, fake->host, PT_CLAIMS_DIR, false, NULL), 0);
+	assert_int_equal(pt_claims_work_lock(claims, "101", pt_now_ms(), &lock, NULL), 0);
+	assert_int_equal(phase(fake, "pre-start"), 1);
+	assert_holds(fake->said, "guest 101 is still giving " DISK " back; waiting");
+	close(lock);
+	pt_claims_close(claims);
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_driver(fake, DISK, "nvme");
+}
+
 static void a_return_that_hangs_is_not_waited_for_ever(void **state)
 {
 	struct fake *fake = *state;
@@ -581,7 +652,8 @@ int main(void)
 		MACHINE_TEST(own_troubles_do_not_stop_the_start),
 		MACHINE_TEST(a_leftover_does_not_stop_a_guest),
 		MACHINE_TEST(a_dead_guests_claim_is_returned_first),
-		MACHINE_TEST(a_dead_guests_claim_that_stays_is_in_the_way),
+		MACHINE_TEST(what_cannot_be_returned_is_taken_over),
+		MACHINE_TEST(the_dead_get_nothing),
 		MACHINE_TEST(a_claim_that_cannot_be_written_moves_nothing),
 		MACHINE_TEST(break_glass),
 		MACHINE_TEST(a_failed_start_is_tried_again),
@@ -589,6 +661,8 @@ int main(void)
 		MACHINE_TEST(what_does_not_come_back_is_told),
 		MACHINE_TEST(a_restart_keeps_the_devices),
 		MACHINE_TEST(an_incoming_guest_is_read_at_its_source),
+		MACHINE_TEST(break_glass_waits_for_a_return),
+		MACHINE_TEST(a_return_that_begins_is_waited_for),
 		MACHINE_TEST(a_return_that_hangs_is_not_waited_for_ever),
 		MACHINE_TEST(ones_own_return_is_waited_for),
 		MACHINE_TEST(another_guests_return_is_waited_for),
