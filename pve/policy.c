@@ -63,17 +63,16 @@ static char *next_line(char *ret, int size, void *stream)
 	parser->line++;
 	if (memchr(parser->at, '\0', length)) {
 		refuse(parser, pt_format("holds a NUL character"));
-		parser->at += length;
-		return strcpy(ret, "\n");
+		length = 0;
 	}
 	if (length >= (size_t)size) {
 		refuse(parser, pt_format("is longer than %d characters", size - 2));
-		parser->at += length;
-		return strcpy(ret, "\n");
+		length = 0;
 	}
+	/* one that was refused counts as empty */
 	memcpy(ret, parser->at, length);
 	ret[length] = '\0';
-	parser->at += length;
+	parser->at = end ? end + 1 : parser->end;
 	return ret;
 }
 
@@ -211,16 +210,16 @@ static bool check_allow(struct parser *parser, const char *key, const char *valu
 
 static const struct key {
 	const char *name;
-	unsigned int scopes;
 	bool (*check)(struct parser *parser, const char *key, const char *value);
+	unsigned int scopes;
 	bool many; /* may stand there more than once: all count */
 } keys[] = {
-	{"mode", IN(PT_POLICY_DEFAULTS) | IN(PT_POLICY_GUEST), check_mode, false},
-	{"allow", IN(PT_POLICY_GUEST) | IN_DEVICE, check_allow, true},
-	{"return", IN(PT_POLICY_DEFAULTS) | IN(PT_POLICY_GUEST) | IN_DEVICE, check_return, false},
-	{"write-deadline", IN(PT_POLICY_DEFAULTS), check_seconds, false},
-	{"phase-deadline", IN(PT_POLICY_DEFAULTS), check_seconds, false},
-	{"group-deadline", IN(PT_POLICY_DEFAULTS), check_seconds, false},
+	{"mode", check_mode, IN(PT_POLICY_DEFAULTS) | IN(PT_POLICY_GUEST), false},
+	{"allow", check_allow, IN(PT_POLICY_GUEST) | IN_DEVICE, true},
+	{"return", check_return, IN(PT_POLICY_DEFAULTS) | IN(PT_POLICY_GUEST) | IN_DEVICE, false},
+	{"write-deadline", check_seconds, IN(PT_POLICY_DEFAULTS), false},
+	{"phase-deadline", check_seconds, IN(PT_POLICY_DEFAULTS), false},
+	{"group-deadline", check_seconds, IN(PT_POLICY_DEFAULTS), false},
 };
 
 static const struct key *find_key(const char *name)
