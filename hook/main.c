@@ -11,7 +11,7 @@
 /* at post-stop, for a dying QEMU to let go of its groups */
 #define RELEASE_MS 120000
 /* beyond the deadlines of a pre-start that waits, returns an old claim, takes, and undoes, all together */
-#define DEADLINE_MS 600000
+#define DEADLINE_MS 1800000
 /* a post-stop that takes longer goes on in the background: a start of the guest waits 10 s for the lock */
 #define LEAVE_MS 5000
 

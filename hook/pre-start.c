@@ -379,46 +379,6 @@ static void forget_homes(struct start *start)
 		pt_set_text(&function->home, NULL);
 }
 
-/* Where local policy sends a function in place of its origin. NULL: nowhere. */
-static const char *home_of(const struct start *start, const struct pt_claim_function *function)
-{
-	const char *home = pt_policy_return(&start->facts.policy, start->run->vmid, &function->bdf);
-
-	if (!home || pt_streq(home, "origin") || pt_streq(function->origin.driver, PT_VFIO_PCI))
-		return NULL;
-	if (pt_streq(home, "none"))
-		return "";
-	return pt_streq(home, "keep-vfio") ? PT_VFIO_PCI : home;
-}
-
-/* From here on, and not when the take is undone, local policy says where functions go. */
-static void note_homes(struct start *start)
-{
-	const struct pt_run *run = start->run;
-
-	pt_foreach (function, start->claim->function, start->claim->count) {
-		const char *home = function->spare ? NULL : home_of(start, function);
-
-		/* its VFs are to come back, which needs its own driver */
-		if (home && function->origin.vfs > 0) {
-			LOG(run, PT_LOG_WARNING,
-				"%s: %s has virtual functions that come back with it; the policy "
-				"for its return is passed over",
-				function->label, PT_BDF(&function->bdf));
-			home = NULL;
-		}
-		if (pt_set_text(&function->home, home) < 0)
-			LOG(run, PT_LOG_WARNING, "%s: out of memory: it goes to its origin",
-				PT_BDF(&function->bdf));
-		else if (home)
-			LOG(run, PT_LOG_INFO,
-				"%s: %s goes to %s when the guest has stopped, as " PT_POLICY_FILE
-				" says",
-				function->label, PT_BDF(&function->bdf),
-				*home ? home : "no driver");
-	}
-}
-
 /* Writes the claim, moves the functions, writes the claim. The exit code, or AGAIN. */
 static int take(struct start *start)
 {
@@ -443,7 +403,8 @@ static int take(struct start *start)
 	if (pt_handover_take(&handover, start->claim, &start->err) < 0)
 		return give_up(start);
 	start->claim->state = PT_CLAIM_TAKEN;
-	note_homes(start);
+	/* from here on, and not when the take is undone, local policy says where functions go */
+	pt_policy_set_homes(&start->facts.policy, run->vmid, start->claim, pt_host_log(run->host));
 	/* a claim that still says "taking" returns the same way: no reason to refuse */
 	if (pt_claims_save(start->claims, start->claim, &start->err) < 0)
 		LOG(run, PT_LOG_WARNING, "%s", start->err.text);
@@ -454,7 +415,7 @@ static int take(struct start *start)
 static int judge_and_take(struct start *start)
 {
 	const struct pt_run *run = start->run;
-	const struct pt_finding *refusing;
+	const struct pt_finding *refusing, *owner;
 	int r;
 
 	pt_rules_run(&start->facts, &start->findings);
@@ -465,12 +426,15 @@ static int judge_and_take(struct start *start)
 	}
 	if (start->facts.claims_err.code)
 		LOG(run, PT_LOG_WARNING, "%s", start->facts.claims_err.text);
+	owner = pt_findings_refusing(&start->findings, false);
 	refusing = pt_findings_refusing(&start->findings, pt_facts_moves(&start->facts));
-	if (refusing && run->advise && refusing->refusal != PT_REFUSE_OWNER) {
+	if (refusing && run->advise && !owner) {
 		LOG(run, PT_LOG_WARNING,
 			"%s: %s: the start would be refused, but for 'mode = advise'",
 			refusing->subject, refusing->message);
 	} else if (refusing) {
+		/* advice or not, what another guest has is not taken */
+		refusing = run->advise ? owner : refusing;
 		pt_err_set(&start->err, -EPERM, "%s: %s", refusing->subject, refusing->message);
 		return refuse(start);
 	}

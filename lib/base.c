@@ -27,6 +27,14 @@ char *pt_format(const char *fmt, ...)
 	return text;
 }
 
+void pt_make_plain(char *text)
+{
+	for (; text && *text; text++) {
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+	}
+}
+
 int pt_set_text(char **ret, const char *text)
 {
 	char *copy = text ? strdup(text) : NULL;

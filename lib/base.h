@@ -87,4 +87,7 @@ char *pt_format(const char *fmt, ...) PT_PRINTF(1, 2);
 /* Copies of text that may be NULL; NULL stays NULL. ret is replaced, its old text freed. 0 or -ENOMEM. */
 int pt_set_text(char **ret, const char *text);
 
+/* Puts "?" for each byte that is no printable ASCII: names and values may hold any. text may be NULL. */
+void pt_make_plain(char *text);
+
 #endif

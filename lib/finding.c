@@ -16,6 +16,10 @@ void pt_findings_add(struct pt_findings *findings, const char *tag, enum pt_seve
 		free(hint);
 		return;
 	}
+	/* what configs hold is shown to a terminal, and goes into JSON */
+	pt_make_plain(subject);
+	pt_make_plain(message);
+	pt_make_plain(hint);
 	*slot = (struct pt_finding){tag, severity, refusal, subject, message, hint};
 }
 

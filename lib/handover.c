@@ -100,6 +100,13 @@ static int find_what_to_take(
 }
 
 /* keep_failed: what bears an error already stays in the claim, at home or not. */
+/* A PF whose VFs could not be made has its switch for them put back all the same. */
+static void revive_for_autoprobe(struct pt_movers *movers)
+{
+	pt_foreach (mover, movers->mover, movers->count)
+		mover->active |= mover->result < 0 && mover->bind.kind == PT_BIND_VFS;
+}
+
 static int give_back(const struct pt_handover *handover, struct pt_claim *claim, enum pt_part part,
 	bool keep_failed, struct pt_err *err);
 
@@ -418,6 +425,7 @@ static int give_back(const struct pt_handover *handover, struct pt_claim *claim,
 	pt_movers_step(handover, &movers, plan_hold_autoprobe, false, deadline, false);
 	pt_movers_step(handover, &movers, plan_home_vfs, false, deadline, false);
 	return_functions(handover, &movers, true, keep_failed, deadline);
+	revive_for_autoprobe(&movers);
 	pt_movers_step(handover, &movers, plan_home_autoprobe, false, deadline, false);
 	return_console(handover, &movers, deadline);
 	tell_returned(handover, &movers);

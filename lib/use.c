@@ -38,22 +38,13 @@ static bool is_known(
 	return false;
 }
 
-/* Names of processes and mount points may hold any byte; what is not plain would not get through as JSON. */
-static void make_plain(char *text)
-{
-	for (; text && *text; text++) {
-		if (*text < ' ' || *text > '~')
-			*text = '?';
-	}
-}
-
 int pt_uses_add(struct pt_uses *uses, struct pt_use like, const char *what, char *how)
 {
 	struct pt_use *slot;
 
 	like.what = NULL;
 	like.how = how;
-	make_plain(how);
+	pt_make_plain(how);
 	if (how && is_known(uses, &like.bdf, what, how)) {
 		clear_use(&like);
 		return 0;
@@ -65,7 +56,7 @@ int pt_uses_add(struct pt_uses *uses, struct pt_use like, const char *what, char
 		clear_use(&like);
 		return -ENOMEM;
 	}
-	make_plain(like.what);
+	pt_make_plain(like.what);
 	*slot = like;
 	return 0;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "pve/choice.h"
+#include "pve/policy.h"
 
 static bool is_reserved(const struct pt_reservations *reservations, unsigned int vmid,
 	const struct pt_claim_function *function)
@@ -10,15 +11,25 @@ static bool is_reserved(const struct pt_reservations *reservations, unsigned int
 	return reservation && reservation->vmid == vmid;
 }
 
-/* Whether the guest has reserved anything for the entry: else there is nothing to compare with. */
-static bool entry_has_any(const struct pt_reservations *reservations, unsigned int vmid,
-	const struct pt_claim *claim, const char *label)
+/*
+ * Whether the guest has reserved anything: else there is nothing to compare with. A function is labelled with the
+ * first entry that may get it, so which entry it is for says nothing when several choose from one mapping.
+ */
+static bool has_reserved_any(
+	const struct pt_reservations *reservations, unsigned int vmid, const struct pt_claim *claim)
 {
 	pt_foreach (function, claim->function, claim->count) {
-		if (pt_streq(function->label, label) && is_reserved(reservations, vmid, function))
+		if (is_reserved(reservations, vmid, function))
 			return true;
 	}
 	return false;
+}
+
+/* What Proxmox VE reserves: not what it does not know of, devices in args. */
+static bool is_reservable(const struct pt_claim_function *function)
+{
+	return !function->companion && !function->has_pf &&
+	       !pt_streq(function->label, PT_ARGS_LABEL);
 }
 
 /* Whether an assigned, taken function is in the same IOMMU group. */
@@ -52,11 +63,10 @@ static bool set_spare(const struct pt_host *host, struct pt_claim_function *func
 bool pt_choice_correct(const struct pt_host *host, const struct pt_reservations *reservations,
 	unsigned int vmid, struct pt_claim *claim)
 {
-	bool changed = false;
+	bool any = has_reserved_any(reservations, vmid, claim), changed = false;
 
 	pt_foreach (function, claim->function, claim->count) {
-		if (!function->companion && !function->has_pf &&
-			entry_has_any(reservations, vmid, claim, function->label))
+		if (any && is_reservable(function))
 			changed |= set_spare(
 				host, function, !is_reserved(reservations, vmid, function));
 	}
@@ -88,6 +98,7 @@ int pt_choice_confirm(const struct pt_host *host, const struct pt_claims *claims
 	const struct pt_limits *limits, int lock_fd, struct pt_err *err)
 {
 	struct pt_reservations PT_RESERVATIONS reservations = {0};
+	struct pt_policy PT_POLICY policy = {0};
 	struct pt_claim PT_CLAIM *claim = NULL;
 	char owner[PT_OWNER_TEXT];
 	int r = pt_claims_load(claims, pt_owner_name(vmid, owner), &claim, err);
@@ -100,7 +111,11 @@ int pt_choice_confirm(const struct pt_host *host, const struct pt_claims *claims
 	if (r < 0)
 		return r;
 	/* on disk before anything moves: should we die now, the right functions are on record as taken */
-	if (pt_choice_correct(host, &reservations, vmid, claim))
+	if (pt_choice_correct(host, &reservations, vmid, claim)) {
+		/* a bad one was told before the start */
+		pt_policy_read(host, &policy, NULL);
+		pt_policy_set_homes(&policy, vmid, claim, pt_host_log(host));
 		r = pt_claims_save(claims, claim, err);
+	}
 	return r < 0 ? r : pt_release_spares(host, claims, claim, limits, lock_fd, err);
 }

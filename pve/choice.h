@@ -11,7 +11,7 @@
 
 /*
  * Makes taken what the guest has reserved, with what shares its IOMMU group, and spare what it has not;
- * each change is told. Entries of which nothing is reserved stay as they are. True: something changed.
+ * each change is told. When it has reserved nothing all stay as they are. True: something changed.
  */
 bool pt_choice_correct(const struct pt_host *host, const struct pt_reservations *reservations,
 	unsigned int vmid, struct pt_claim *claim);

@@ -136,8 +136,11 @@ static int find_moved(struct pt_gathering *gathering)
 {
 	struct pt_facts *facts = gathering->facts;
 	struct pt_inventory PT_INVENTORY all = {0};
-	int r = pt_inventory_read_all(gathering->host, &all, gathering->err);
+	/* a hint for the admin, and no reason to know nothing else */
+	int r = pt_inventory_read_all(gathering->host, &all, NULL);
 
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
 	for (size_t i = 0; r == 0 && i < all.count; i++) {
 		struct pt_identity now;
 		bool wanted = false;

@@ -9,7 +9,7 @@
 const char *pt_entry_label(int index, char text[static PT_LABEL_TEXT])
 {
 	if (index == PT_HOSTPCI_MAX)
-		snprintf(text, PT_LABEL_TEXT, "args");
+		snprintf(text, PT_LABEL_TEXT, PT_ARGS_LABEL);
 	else
 		snprintf(text, PT_LABEL_TEXT, "hostpci%d", index);
 	return text;
@@ -208,12 +208,13 @@ static int take_companions_of(struct pt_gathering *gathering, struct pt_taken of
 {
 	struct pt_facts *facts = gathering->facts;
 	struct pt_group PT_GROUP group = {0};
-	int r = pt_group_read(gathering->host, PT_BDF(&of.bdf), &group, gathering->err);
+	struct pt_err why = {0};
+	int r = pt_group_read(gathering->host, PT_BDF(&of.bdf), &group, &why);
 
 	if (r == -ENOENT)
 		return 0; /* no group: a finding of its own */
 	if (r < 0)
-		return r;
+		return pt_err_set(gathering->err, r, "%s", why.text);
 	pt_foreach (member, group.function, group.function_count) {
 		const struct pt_function *function;
 

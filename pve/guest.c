@@ -355,6 +355,8 @@ static int read_api(const struct pt_host *host, const struct pt_guest_query *que
 		r = compare_devices(reply, text, err);
 		if (r < 0)
 			return r;
+		pt_foreach (dropped, reply->dropped, reply->dropped_count)
+			clear_dropped(dropped);
 		free(reply->dropped);
 		reply->dropped = PT_STEAL(text->dropped);
 		reply->dropped_count = text->dropped_count;

@@ -10,7 +10,7 @@
 #include "pve/rules.h"
 
 #define POLICY_MAX  (64U * 1024)
-#define SECONDS_MAX 600
+#define SECONDS_MAX 180
 #define SPACE	    " \t"
 
 /* The text on its way through libinih: it asks line by line, so we know which one is at hand. */
@@ -462,6 +462,47 @@ void pt_policy_apply(
 			continue;
 		free(finding->message);
 		finding->message = longer;
+	}
+}
+
+/* Where the function goes in place of its origin. NULL: nowhere. */
+static const char *home_of(
+	const struct pt_policy *policy, unsigned int vmid, const struct pt_claim_function *function)
+{
+	const char *home = pt_policy_return(policy, vmid, &function->bdf);
+
+	if (!home || function->spare || pt_streq(home, "origin") ||
+		pt_streq(function->origin.driver, PT_VFIO_PCI))
+		return NULL;
+	if (pt_streq(home, "none"))
+		return "";
+	return pt_streq(home, "keep-vfio") ? PT_VFIO_PCI : home;
+}
+
+void pt_policy_set_homes(const struct pt_policy *policy, unsigned int vmid, struct pt_claim *claim,
+	const struct pt_log *log)
+{
+	pt_foreach (function, claim->function, claim->count) {
+		const char *home = home_of(policy, vmid, function);
+
+		if (home && function->origin.vfs > 0) {
+			pt_log(log, PT_LOG_WARNING,
+				"%s: %s has virtual functions that come back with it; the policy "
+				"for its return is passed over",
+				function->label, PT_BDF(&function->bdf));
+			home = NULL;
+		}
+		if (pt_streq(home, function->home) || (!home && !function->home))
+			continue;
+		if (pt_set_text(&function->home, home) < 0)
+			pt_log(log, PT_LOG_WARNING, "%s: out of memory: it goes to its origin",
+				PT_BDF(&function->bdf));
+		else if (home)
+			pt_log(log, PT_LOG_INFO,
+				"%s: %s goes to %s when the guest has stopped, as " PT_POLICY_FILE
+				" says",
+				function->label, PT_BDF(&function->bdf),
+				*home ? home : "no driver");
 	}
 }
 

@@ -66,6 +66,13 @@ const char *pt_policy_return(
 void pt_policy_apply(
 	const struct pt_policy *policy, unsigned int vmid, struct pt_findings *findings);
 
+/*
+ * Puts on record where each function of the claim goes that is not a spare; told to log where that is not its origin. One
+ * with VFs that come back with it goes to its origin.
+ */
+void pt_policy_set_homes(const struct pt_policy *policy, unsigned int vmid, struct pt_claim *claim,
+	const struct pt_log *log);
+
 /* Changes the limits that have a line. */
 void pt_policy_limits(const struct pt_policy *policy, struct pt_limits *limits);
 

@@ -67,6 +67,9 @@ bool pt_other_counts(void *data, const char *owner, bool spare);
 int pt_wait_for_last_run(const struct pt_host *host, unsigned int vmid,
 	const struct pt_claim *claim, long long deadline_ms, struct pt_err *err);
 
+/* The label of what args hand over; entries have their key, "hostpci0". */
+#define PT_ARGS_LABEL "args"
+
 /* The owner's name in a claim. */
 #define PT_OWNER_TEXT 16
 const char *pt_owner_name(unsigned int vmid, char text[static PT_OWNER_TEXT]);

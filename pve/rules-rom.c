@@ -13,7 +13,16 @@ PT_RULE(pt_rule_rom_missing)
 	pt_foreach (rom, facts->rom, facts->rom_count) {
 		const struct pt_assignment *assignment = assignment_of(facts, rom);
 
-		if (!rom->readable)
+		/* without a ROM BAR QEMU tells it and goes on */
+		if (!rom->readable && !assignment->entry.rombar)
+			pt_findings_add(findings, rule->tag, PT_WARNING, PT_TELL,
+				pt_subject_entry(assignment),
+				pt_format(
+					"its ROM file /usr/share/kvm/%s cannot be read; QEMU goes "
+					"on without it",
+					assignment->entry.romfile),
+				pt_format("copy it there, or take romfile out"));
+		else if (!rom->readable)
 			pt_rule_found(rule, findings, pt_subject_entry(assignment),
 				pt_format("its ROM file /usr/share/kvm/%s cannot be read, so QEMU "
 					  "will not start",
@@ -127,7 +136,8 @@ PT_RULE(pt_rule_rom_bar_off)
 		if (!assignment->entry.rombar)
 			pt_rule_found(rule, findings, pt_subject_entry(assignment),
 				pt_format(
-					"names the ROM file %s, but rombar=0 hides it from the guest",
+					"names the ROM file %s, but with rombar=0 it is no ROM of the "
+					"device: at best the guest's SeaBIOS runs it as another one",
 					assignment->entry.romfile),
 				pt_format("take one of the two out"));
 	}

@@ -54,8 +54,8 @@ $(BUILD)/lab/kvm-id.so: tests/lab/kvm-id.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -shared -fPIC -o $@ $<
 
-# a driver for the lab machine's kernel, the newest one installed here
-KERNEL = $(eval KERNEL := $(patsubst /boot/vmlinuz-%,%,$(lastword $(shell ls -v /boot/vmlinuz-* 2>/dev/null))))$(KERNEL)
+# a driver for the lab machine's kernel
+KERNEL = $(eval KERNEL := $(shell tests/lab/kernel))$(KERNEL)
 .PHONY: lab-module
 lab-module:
 	$(Q)$(MAKE) -s $(BUILD)/lab/$(KERNEL)/stubborn.ko
@@ -89,7 +89,7 @@ unit: $(UNIT) all ## run the unit tests; each finding must have been met and mis
 	$(Q)tests/tags $(BUILD)
 
 lint: ## format, static analysis, rules of the house
-	$(Q)tests/ensure-packages $(BUILD_LIST) $(LINT_LIST)
+	$(Q)tests/ensure-packages $(BUILD_LIST) $(LAB_LIST) $(LINT_LIST)
 	$(Q)tests/lint/run
 
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all

@@ -1,6 +1,54 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+
+#include "lib/json.h"
 #include "pve/identity.h"
 #include "pve/ptconf/ptconf.h"
+
+/* A record of less than all would pass over what is missing, once that is there again. */
+static int check_whole(const struct pt_facts *facts, struct pt_err *err)
+{
+	pt_foreach (assignment, facts->assignment, facts->count) {
+		if (assignment->problem.tag)
+			return pt_err_set(err, -ENODEV,
+				"%s: %s; nothing is accepted before that is mended",
+				PT_LABEL(assignment), assignment->problem.message);
+	}
+	return 0;
+}
+
+static int list_identities(struct pt_cli *cli, const struct pt_facts *facts,
+	struct pt_identities *ret, struct pt_err *err)
+{
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		const struct pt_function *function =
+			pt_inventory_find(&facts->inventory, &taken->bdf);
+		struct pt_identity *slot;
+
+		if (taken->companion || !function)
+			continue;
+		slot = pt_array_grow(&ret->identity, &ret->count, sizeof(*slot));
+		if (!slot)
+			return pt_err_nomem(err);
+		pt_identity_of(cli->host, function, slot);
+	}
+	return 0;
+}
+
+static int say(const struct pt_cli *cli, size_t accepted, struct pt_err *err)
+{
+	struct json_object PT_JSON *json = NULL;
+
+	if (cli->format == PT_OUTPUT_TEXT) {
+		printf("guest %u: %zu function%s accepted as they are\n", cli->vmid, accepted,
+			accepted == 1 ? "" : "s");
+		return 0;
+	}
+	json = json_object_new_object();
+	json_object_object_add(json, "vmid", json_object_new_int64(cli->vmid));
+	json_object_object_add(json, "accepted", json_object_new_uint64(accepted));
+	return pt_output_json(json, cli->format, err);
+}
 
 /* The functions that the guest's entries mean now become those that it is known to have. */
 enum pt_exit pt_cmd_accept(struct pt_cli *cli, struct pt_err *err)
@@ -11,23 +59,11 @@ enum pt_exit pt_cmd_accept(struct pt_cli *cli, struct pt_err *err)
 
 	if (pt_cli_read_guest(cli, &guest, err) < 0 || pt_cli_gather(cli, guest, &facts, err) < 0)
 		return PT_EXIT_UNKNOWN;
-	pt_foreach (taken, facts.taken, facts.taken_count) {
-		const struct pt_function *function =
-			pt_inventory_find(&facts.inventory, &taken->bdf);
-		struct pt_identity *slot;
-
-		if (taken->companion || !function)
-			continue;
-		slot = pt_array_grow(&identities.identity, &identities.count, sizeof(*slot));
-		if (!slot) {
-			pt_err_nomem(err);
-			return PT_EXIT_UNKNOWN;
-		}
-		pt_identity_of(cli->host, function, slot);
-	}
-	if (pt_identities_write(cli->host, cli->vmid, &identities, err) < 0)
+	if (check_whole(&facts, err) < 0)
+		return PT_EXIT_FINDINGS;
+	if (list_identities(cli, &facts, &identities, err) < 0 ||
+		pt_identities_write(cli->host, cli->vmid, &identities, err) < 0 ||
+		say(cli, identities.count, err) < 0)
 		return PT_EXIT_UNKNOWN;
-	printf("guest %u: %zu function%s accepted as they are\n", cli->vmid, identities.count,
-		identities.count == 1 ? "" : "s");
 	return PT_EXIT_OK;
 }

@@ -220,6 +220,55 @@ static void without_reservations_nothing_is_guessed(void **state)
 	assert_driver(fake, A, "vfio-pci");
 }
 
+/* Two entries that choose from one mapping: which of them a spare is labelled with says nothing. */
+static void entries_of_one_mapping(void **state)
+{
+	static const char text[] = A " 100 pid:4100\n0000:05:00.0 100 pid:4100\n";
+	static const char *const labels[] = {"hostpci0", "hostpci1", "hostpci0", "args"};
+	static const char *const names[] = {A, B, "0000:05:00.0", "0000:04:10.0"};
+	struct fake *fake = *state;
+	struct pt_reservations PT_RESERVATIONS reservations = {0};
+	struct pt_claim *claim = NULL;
+
+	fake_file(fake, PT_PVE_PCI_RESERVATIONS, text);
+	assert_int_equal(pt_reservations_read(fake->host, &reservations, NULL), 0);
+	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
+	for (size_t i = 0; i < PT_ARRAY_SIZE(names); i++)
+		assert_int_equal(
+			pt_set_text(&claim_function(fake, claim, names[i])->label, labels[i]), 0);
+	pt_claim_find(claim, &(struct pt_bdf){.bus = 5})->spare = true;
+	assert_true(pt_choice_correct(fake->host, &reservations, 100, claim));
+	/* in order of address */
+	assert_false(claim->function[0].spare);
+	assert_true(claim->function[1].spare);
+	/* Proxmox VE knows nothing of it */
+	assert_false(claim->function[2].spare);
+	assert_false(claim->function[3].spare);
+	assert_holds(fake->said, "hostpci1: " B " is not the one that Proxmox VE chose");
+	/* nothing reserved: nothing to compare with */
+	assert_false(pt_choice_correct(fake->host, &reservations, 101, claim));
+	pt_claim_free(claim);
+}
+
+/* What policy says of a device counts for the one that the guest got. */
+static void policy_follows_the_choice(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, PT_POLICY_FILE,
+		"[device " A "]\nreturn = none\n[device " B "]\nreturn = keep-vfio\n");
+	assert_int_equal(phase(fake, 100, "pre-start"), 0);
+	assert_driver(fake, A, "vfio-pci");
+	fake_link(fake, "/sys/bus/pci/devices/" B "/driver", "/sys/bus/pci/drivers/vfio-pci");
+	run_guest(fake, 100, B " 100 pid:4100\n");
+	assert_int_equal(phase(fake, 100, "post-start"), 0);
+	/* the guest never had it */
+	assert_driver(fake, A, "nvme");
+	assert_holds(fake->said, "hostpci0: " B " goes to vfio-pci when the guest has stopped");
+	stop_guest(fake, 100);
+	assert_driver(fake, B, "vfio-pci");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +279,8 @@ int main(void)
 		TEST(one_of_two_fails),
 		TEST(a_spare_in_use_is_left_alone),
 		TEST(without_reservations_nothing_is_guessed),
+		TEST(entries_of_one_mapping),
+		TEST(policy_follows_the_choice),
 	};
 
 	return cmocka_run_group_tests_name("choice", tests, NULL, NULL);

@@ -105,6 +105,21 @@ static void a_group_that_cannot_be_read_is_an_error(void **state)
 	pt_guest_free(guest);
 }
 
+/* It is a finding, and leaves no error behind that would be shown as one. */
+static void no_group_is_no_error(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_guest *guest = NULL;
+	struct pt_facts facts = {0};
+	struct pt_err err = {0};
+
+	fake_remove(fake, "/sys/bus/pci/devices/0000:02:00.0/iommu_group");
+	assert_int_equal(gather(fake, "hostpci0: 02:00.0\n", &guest, &facts, &err), 0);
+	assert_int_equal(err.code, 0);
+	pt_facts_clear(&facts);
+	pt_guest_free(guest);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -113,6 +128,7 @@ int main(void)
 		MACHINE_TEST(all_on_vfio_moves_nothing),
 		MACHINE_TEST(a_mapping_passes_over_what_is_reserved),
 		MACHINE_TEST(a_group_that_cannot_be_read_is_an_error),
+		MACHINE_TEST(no_group_is_no_error),
 	};
 
 	return cmocka_run_group_tests_name("facts", tests, NULL, NULL);

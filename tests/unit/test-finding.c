@@ -56,12 +56,26 @@ static void goes_to_json(void **state)
 	pt_findings_clear(&findings);
 }
 
+/* Configs hold what somebody typed: it reaches a terminal, and JSON. */
+static void texts_are_plain(void **state)
+{
+	struct pt_findings findings = {0};
+
+	(void)state;
+	pt_findings_add(&findings, "some-tag", PT_ERROR, PT_TELL, strdup("hostpci0"),
+		strdup("'z\xe9\x1b[2J'"), NULL);
+	assert_string_equal(findings.finding[0].message, "'z??[2J'");
+	assert_null(findings.finding[0].hint);
+	pt_findings_clear(&findings);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counts_and_refuses),
 		cmocka_unit_test(tells_when_the_list_is_not_whole),
 		cmocka_unit_test(goes_to_json),
+		cmocka_unit_test(texts_are_plain),
 	};
 
 	return cmocka_run_group_tests_name("finding", tests, NULL, NULL);

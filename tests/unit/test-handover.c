@@ -470,6 +470,28 @@ static void vfs_come_back_as_they_were(void **state)
 	pt_claim_free(claim);
 }
 
+static void the_switch_for_vfs_comes_back_in_any_case(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = NULL;
+	char *text;
+
+	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
+	claim_function(fake, claim, PF);
+	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
+	fake_fault(fake, "numvfs", PF, "5");
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), -EIO);
+	assert_int_equal(claim->count, 1);
+	text = fake_read(fake, "/sys/bus/pci/devices/" PF "/sriov_drivers_autoprobe");
+	assert_string_equal(text, "1\n");
+	free(text);
+	fake_remove(fake, "/fault");
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
+	assert_int_equal(claim->count, 0);
+	pt_claim_free(claim);
+}
+
 static void vfs_come_back_when_the_take_fails(void **state)
 {
 	struct fake *fake = *state;
@@ -559,6 +581,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(vfs_come_back_as_they_were),
+		MACHINE_TEST(the_switch_for_vfs_comes_back_in_any_case),
 		MACHINE_TEST(vfs_come_back_when_the_take_fails),
 		MACHINE_TEST(spares_stay),
 		MACHINE_TEST(the_console_lets_go_first),

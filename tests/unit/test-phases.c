@@ -467,7 +467,6 @@ static void a_return_under_way_is_waited_for(unsigned int returning, struct fake
 	assert_driver(fake, DISK, "nvme");
 }
 
-/* Another guest's return that does not end is waited for only so long. */
 /* Even when switched off: Proxmox VE would bind what is being returned. */
 static void break_glass_waits_for_a_return(void **state)
 {
@@ -511,6 +510,7 @@ static void a_return_that_begins_is_waited_for(void **state)
 	assert_driver(fake, DISK, "nvme");
 }
 
+/* Another guest's return that does not end is waited for only so long. */
 static void a_return_that_hangs_is_not_waited_for_ever(void **state)
 {
 	struct fake *fake = *state;
@@ -606,6 +606,15 @@ static void advice_refuses_nothing(void **state)
 	assert_holds(fake->said, "the start would be refused, but for 'mode = advise'");
 	assert_driver(fake, DISK, "vfio-pci");
 	assert_int_equal(phase(fake, "post-stop"), 0);
+	/* but nothing that another guest has is taken, whatever else is wrong */
+	fake_file(fake, PT_PVE_PCI_RESERVATIONS, DISK " 101 time:99999999999\n");
+	assert_int_equal(pt_phase_find("pre-start")(&run), 0);
+	assert_holds(fake->said,
+		"reserved by guest 101, which is starting; the start goes on, but no "
+		"device is moved");
+	assert_driver(fake, DISK, "nvme");
+	assert_false(has(fake, CLAIM));
+	fake_remove(fake, PT_PVE_PCI_RESERVATIONS);
 	/* what fails is told, and the start goes on */
 	fake_fault(fake, "bind-vfio-pci", DISK, "22");
 	assert_int_equal(pt_phase_find("pre-start")(&run), 0);

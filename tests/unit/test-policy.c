@@ -57,10 +57,10 @@ static void every_error_has_its_line(void **state)
 	expect_errors("[device 01:00]\nreturn = ../x\n[device 02:00.0]\nreturn = vfio-pci\n",
 		"2: return is origin, none, keep-vfio or a driver, not '../x'\n"
 		"4: return: to leave it there write keep-vfio\n");
-	expect_errors("[defaults]\nwrite-deadline = 0\nphase-deadline = 601\ngroup-deadline = 1s\n",
-		"2: write-deadline is a number of seconds from 1 to 600, not '0'\n"
-		"3: phase-deadline is a number of seconds from 1 to 600, not '601'\n"
-		"4: group-deadline is a number of seconds from 1 to 600, not '1s'\n");
+	expect_errors("[defaults]\nwrite-deadline = 0\nphase-deadline = 181\ngroup-deadline = 1s\n",
+		"2: write-deadline is a number of seconds from 1 to 180, not '0'\n"
+		"3: phase-deadline is a number of seconds from 1 to 180, not '181'\n"
+		"4: group-deadline is a number of seconds from 1 to 180, not '1s'\n");
 	expect_errors(
 		"[guest 100]\nmode = advise\n[defaults]\nmode = enforce\n[guest 100]\nmode = enforce\n",
 		"6: mode stands there already, in line 2\n");

@@ -43,16 +43,22 @@ static void make_rom(struct fake *fake, const char *ids, unsigned char code_type
 static void rom_files(void **state)
 {
 	struct fake *fake = *state;
+	struct judged judged;
 
 	triggers(fake, "romfile-missing", GPU "\n", "/usr/share/kvm/card.rom cannot be read");
 	passes(fake, "romfile-not-a-rom", GPU "\n");
+	judge(fake, GPU ",rombar=0\n", &judged);
+	assert_int_equal(find(&judged, "romfile-missing")->severity, PT_WARNING);
+	assert_null(pt_findings_refusing(&judged.findings, true));
+	clear(&judged);
 	make_rom(fake, "\xde\x10\x04\x22", 0);
 	passes(fake, "romfile-missing", GPU "\n");
 	passes(fake, "romfile-not-a-rom", GPU "\n");
 	passes(fake, "romfile-wrong-device", GPU "\n");
 	passes(fake, "romfile-outside-dir", GPU "\n");
 	passes(fake, "romfile-with-rombar-off", GPU "\n");
-	triggers(fake, "romfile-with-rombar-off", GPU ",rombar=0\n", "rombar=0 hides it");
+	triggers(fake, "romfile-with-rombar-off", GPU ",rombar=0\n",
+		"with rombar=0 it is no ROM of the device");
 	passes(fake, "romfile-no-efi-image", GPU "\n");
 	triggers(fake, "romfile-no-efi-image", GPU "\nbios: ovmf\n", "holds no EFI image");
 	make_rom(fake, "\xde\x10\x04\x22", PT_ROM_CODE_EFI);

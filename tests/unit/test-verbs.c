@@ -117,6 +117,16 @@ static void accept_writes_the_record(void **state)
 	/* the companion is not the guest's */
 	assert_lacks(record, "0000:05:01.0");
 	free(record);
+	assert_prints(fake, pt_cmd_accept, PT_OUTPUT_JSON, 0, "{\"vmid\":100,\"accepted\":2}\n");
+	/* less than all is not taken for all */
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/100.conf",
+		"hostpci0: 77:00.0\nhostpci1: 02:00.0\n");
+	assert_fails(fake, pt_cmd_accept, 1,
+		"hostpci0: there is no PCI device 77:00.0 on this host; nothing is accepted before "
+		"that is mended");
+	record = fake_read(fake, PT_IDENTITY_DIR "/100.json");
+	assert_holds(record, "0000:05:00.0");
+	free(record);
 }
 
 static void reconcile_counts(void **state)
