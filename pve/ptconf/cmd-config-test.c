@@ -56,6 +56,7 @@ enum pt_exit pt_cmd_config_test(struct pt_cli *cli, struct pt_err *err)
 		return PT_EXIT_UNKNOWN;
 	}
 	pt_policy_parse(text, length, add_error, errors, &policy);
+	pt_policy_clear(&policy);
 	if (say(cli, errors, err) < 0)
 		return PT_EXIT_UNKNOWN;
 	if (json_object_array_length(errors))

@@ -21,7 +21,8 @@ static char *nodes_of(struct fake *fake, const char *name)
 
 	assert_int_equal(pt_function_read(fake->host, &bdf, &function, NULL), 0);
 	assert_int_equal(pt_devnodes_add(fake->host, &function, &nodes), 0);
-	qsort(nodes.node, nodes.count, sizeof(*nodes.node), by_name);
+	if (nodes.count)
+		qsort(nodes.node, nodes.count, sizeof(*nodes.node), by_name);
 	pt_foreach (node, nodes.node, nodes.count) {
 		char *longer = pt_format(
 			"%s%s %s %s\n", list, kinds[node->kind], node->subsystem, node->name);
