@@ -6,8 +6,8 @@
 #include "pve/startup.h"
 
 #define API_MS 1000
-/* at pre-start, for a return that goes on in the background; longer than that one can take */
-#define WAIT_MS 200000
+/* at pre-start, for a return that goes on in the background: as long as that one can take, and this */
+#define WAIT_MORE_MS 20000
 /* at post-stop, for a dying QEMU to let go of its groups */
 #define RELEASE_MS 120000
 /* beyond the deadlines of a pre-start that waits, returns an old claim, takes, and undoes, all together */
@@ -64,8 +64,9 @@ static int prepare(struct pt_run *run, const struct pt_log *log, struct pt_err *
 	run->limits = pt_default_limits;
 	use_policy(run);
 	run->api_ms = API_MS;
-	run->wait_ms = WAIT_MS;
 	run->release_ms = RELEASE_MS;
+	run->wait_ms = WAIT_MORE_MS + run->limits.phase_ms +
+		       (run->limits.group_ms > RELEASE_MS ? run->limits.group_ms : RELEASE_MS);
 	return 0;
 }
 

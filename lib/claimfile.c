@@ -35,9 +35,9 @@ static int make_folders(const struct pt_host *host, const char *dir, struct pt_e
 	return 0;
 }
 
-/* Opens a folder that only its owner, who is us, may write to. */
-static int open_private(
-	const struct pt_host *host, const char *dir, const char *below, struct pt_err *err)
+/* Opens a folder; own: one that only its owner, who is us, may write to. */
+static int open_private(const struct pt_host *host, const char *dir, const char *below, bool own,
+	struct pt_err *err)
 {
 	PT_FREE char *path = pt_format("%s%s", dir, below);
 	PT_CLOSE int fd = -1;
@@ -50,7 +50,7 @@ static int open_private(
 		return pt_err_errno(err, fd, "%s", path);
 	if (fstat(fd, &st) < 0)
 		return pt_err_errno(err, -errno, "%s", path);
-	if (st.st_uid != geteuid() || st.st_mode & (S_IWGRP | S_IWOTH))
+	if (own && (st.st_uid != geteuid() || st.st_mode & (S_IWGRP | S_IWOTH)))
 		return pt_err_set(err, -EPERM,
 			"%s: others than root may write to it, so it is not trusted; chown it to root and chmod 700 it",
 			path);
@@ -61,6 +61,8 @@ int pt_claims_open(struct pt_claims **ret, const struct pt_host *host, const cha
 	struct pt_err *err)
 {
 	struct pt_claims PT_CLAIMS *claims = NULL;
+	/* a captured host is anybody's, and only looked at */
+	bool own = create || pt_host_is_live(host);
 	int r = create ? make_folders(host, dir, err) : 0;
 
 	if (r < 0)
@@ -72,9 +74,9 @@ int pt_claims_open(struct pt_claims **ret, const struct pt_host *host, const cha
 	claims->dir = strdup(dir);
 	if (!claims->dir)
 		return pt_err_nomem(err);
-	r = claims->claims = open_private(host, dir, "/claims", err);
+	r = claims->claims = open_private(host, dir, "/claims", own, err);
 	if (r >= 0)
-		r = claims->work = open_private(host, dir, "/work", err);
+		r = claims->work = open_private(host, dir, "/work", own, err);
 	if (r < 0)
 		return r;
 	{

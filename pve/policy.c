@@ -51,12 +51,24 @@ static bool refuse(struct parser *parser, char *message)
 	return false;
 }
 
+/* How many blanks the line begins with. */
+static size_t blanks_of(const char *line, size_t length)
+{
+	size_t at = 0;
+
+	while (at < length && strchr(SPACE, line[at]))
+		at++;
+	return at;
+}
+
 /* The next line for libinih, as fgets gives it. */
 static char *next_line(char *ret, int size, void *stream)
 {
 	struct parser *parser = stream;
 	const char *end = memchr(parser->at, '\n', (size_t)(parser->end - parser->at));
 	size_t length = (size_t)((end ? end + 1 : parser->end) - parser->at);
+
+	size_t blank;
 
 	if (parser->at == parser->end)
 		return NULL;
@@ -69,8 +81,10 @@ static char *next_line(char *ret, int size, void *stream)
 		refuse(parser, pt_format("is longer than %d characters", size - 2));
 		length = 0;
 	}
-	/* one that was refused counts as empty */
-	memcpy(ret, parser->at, length);
+	/* one that was refused counts as empty; libinih would take an indented one for more of the one before */
+	blank = blanks_of(parser->at, length);
+	length -= blank;
+	memcpy(ret, parser->at + blank, length);
 	ret[length] = '\0';
 	parser->at = end ? end + 1 : parser->end;
 	return ret;

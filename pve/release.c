@@ -5,6 +5,7 @@
 #include "lib/systemd.h"
 #include "lib/use-node.h"
 #include "pve/guest.h"
+#include "pve/policy.h"
 #include "pve/release.h"
 #include "pve/reservation.h"
 #include "pve/runstate.h"
@@ -251,6 +252,15 @@ int pt_release_spares(const struct pt_host *host, const struct pt_claims *claims
 	return r < 0 ? r : stored;
 }
 
+/* Policy as it is now: what it said at the start may have been a mistake. A take that is undone leads to the origin. */
+static void use_policy(const struct pt_host *host, unsigned int vmid, struct pt_claim *claim)
+{
+	struct pt_policy PT_POLICY policy = {0};
+
+	if (claim->state != PT_CLAIM_TAKING && pt_policy_read(host, &policy, NULL) == 0)
+		pt_policy_set_homes(&policy, vmid, claim, pt_host_log(host));
+}
+
 int pt_release_locked(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,
 	const struct pt_limits *limits, int lock_fd, struct pt_err *err)
 {
@@ -276,6 +286,7 @@ int pt_release_locked(const struct pt_host *host, const struct pt_claims *claims
 		r = drop_used_spares(host, vmid, claim, err);
 	if (r < 0)
 		return r;
+	use_policy(host, vmid, claim);
 	claim->state = PT_CLAIM_RETURNING;
 	/* the claim on disk holds the origins whatever its state: a full /run must not stop the return */
 	if (pt_claims_store(claims, claim, err) < 0)

@@ -37,6 +37,7 @@ enum pt_exit pt_cmd_release(struct pt_cli *cli, struct pt_err *err)
 	struct pt_claims PT_CLAIMS *claims = NULL;
 	struct pt_claim PT_CLAIM *claim = NULL;
 	struct pt_limits limits = pt_cli_limits(cli);
+	size_t held;
 	char owner[PT_OWNER_TEXT];
 	int r = pt_claims_open(&claims, cli->host, PT_CLAIMS_DIR, false, err);
 
@@ -52,5 +53,10 @@ enum pt_exit pt_cmd_release(struct pt_cli *cli, struct pt_err *err)
 	r = pt_release_stale(cli->host, claims, cli->vmid, &limits, err);
 	if (r < 0)
 		return PT_EXIT_FINDINGS;
-	return print(cli, claim ? count_taken(claim) : 0, err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
+	held = claim ? count_taken(claim) : 0;
+	pt_claim_free_p(&claim);
+	/* what is kept after all, as when the node goes down meanwhile */
+	if (pt_claims_load(claims, owner, &claim, NULL) == 0)
+		held -= count_taken(claim) < held ? count_taken(claim) : held;
+	return print(cli, held, err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
 }

@@ -66,6 +66,9 @@ static void every_error_has_its_line(void **state)
 		"6: mode stands there already, in line 2\n");
 	expect_errors("[defaults\nmode = advise\n",
 		"2: stands in no section: begin with [defaults]\n1: is neither '[section]' nor 'key = value'\n");
+	expect_errors("[defaults]\n  mode = advise\n\twrite-deadline = 90\n", "");
+	expect_errors("[guest 100]\nallow = no-reset\n  in-use-net\n",
+		"3: is neither '[section]' nor 'key = value'\n");
 	expect_errors("[defaults]\nnonsense\n", "2: is neither '[section]' nor 'key = value'\n");
 }
 
@@ -172,7 +175,7 @@ static void what_is_allowed_weighs_less(void **state)
 	struct pt_findings findings;
 
 	(void)state;
-	parse("[guest 100]\nallow = no-reset in-use-net@0000:02:00\n  in-use-net@0000:01:00.1\n"
+	parse("[guest 100]\nallow = no-reset in-use-net@0000:02:00\n  allow = in-use-net@0000:01:00.1\n"
 	      "[device 0000:01:00.0]\nallow = in-use-net\n[guest 102]\nallow = in-use-net\n",
 		&policy);
 	for (size_t i = 0; i < PT_ARRAY_SIZE(cases); i++) {
