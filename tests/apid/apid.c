@@ -161,7 +161,66 @@ static struct answer nodes(const struct server *server, bool with_guests)
 	return give(list);
 }
 
-static struct answer mappings(const struct server *server)
+/* The cluster itself comes first, then its nodes. */
+static struct answer cluster_status(const struct server *server)
+{
+	struct answer rest = nodes(server, false);
+	struct json_object *list = json_object_new_array(), *cluster = json_object_new_object();
+	size_t count = json_object_array_length(rest.data);
+
+	json_object_object_add(cluster, "type", json_object_new_string("cluster"));
+	json_object_object_add(cluster, "name", json_object_new_string("lab"));
+	json_object_object_add(cluster, "nodes", json_object_new_uint64(count));
+	json_object_object_add(cluster, "quorate", json_object_new_int(1));
+	json_object_array_add(list, cluster);
+	for (size_t i = 0; i < count; i++)
+		json_object_array_add(
+			list, json_object_get(json_object_array_get_idx(rest.data, i)));
+	json_object_put(rest.data);
+	return give(list);
+}
+
+/* The first function of a path "0000:01:00;0000:02:00.0", "0000:01:00.0". The caller's. */
+static char *first_function(const char *path)
+{
+	PT_FREE char *first = path ? strndup(path, strcspn(path, ";")) : NULL;
+
+	return first ? pt_format("%s%s", first, strchr(first, '.') ? "" : ".0") : NULL;
+}
+
+/* What does not fit on the node that is asked to be checked; of another node nothing is known here. */
+static struct json_object *mapping_checks(
+	const struct server *server, const struct pt_mapping *mapping, const char *node)
+{
+	struct json_object *checks = json_object_new_array();
+
+	pt_foreach (entry, mapping->entry, mapping->count) {
+		struct pt_function function = {0};
+		struct pt_err err = {0};
+		struct json_object *check;
+		PT_FREE char *path = first_function(entry->path);
+		struct pt_bdf bdf;
+		int r = -EINVAL;
+
+		if (!pt_streq(entry->node, node))
+			continue;
+		if (path && pt_bdf_parse(path, &bdf))
+			r = pt_function_read(server->host, &bdf, &function, &err);
+		if (r == 0)
+			r = pt_map_entry_check(mapping, entry, &function, true, &err);
+		pt_function_clear(&function);
+		if (r == 0)
+			continue;
+		check = json_object_new_object();
+		json_object_object_add(check, "severity", json_object_new_string("error"));
+		json_object_object_add(check, "message",
+			json_object_new_string(err.text[0] ? err.text : "no such device"));
+		json_object_array_add(checks, check);
+	}
+	return checks;
+}
+
+static struct answer mappings(const struct server *server, const char *check_node)
 {
 	struct json_object *list = json_object_new_array();
 	struct pt_mappings PT_MAPPINGS all = {0};
@@ -177,6 +236,9 @@ static struct answer mappings(const struct server *server)
 			json_object_array_add(map, json_object_new_string(entry->raw));
 		json_object_object_add(json, "id", json_object_new_string(mapping->id));
 		json_object_object_add(json, "map", map);
+		if (check_node)
+			json_object_object_add(
+				json, "checks", mapping_checks(server, mapping, check_node));
 		json_object_array_add(list, json);
 	}
 	return give(list);
@@ -234,12 +296,15 @@ static struct answer answer(
 		return guests(server, node);
 	if (sscanf(url, "/nodes/%63[^/]/hardware/pci%n", node, &end) == 1 && end && !url[end])
 		return hardware(server);
-	if (pt_streq(url, "/nodes") || pt_streq(url, "/cluster/status"))
+	if (pt_streq(url, "/nodes"))
 		return nodes(server, false);
+	if (pt_streq(url, "/cluster/status"))
+		return cluster_status(server);
 	if (pt_streq(url, "/cluster/resources"))
 		return nodes(server, true);
 	if (pt_streq(url, "/cluster/mapping/pci"))
-		return mappings(server);
+		return mappings(server, MHD_lookup_connection_value(
+						connection, MHD_GET_ARGUMENT_KIND, "check-node"));
 	return refuse(MHD_HTTP_NOT_IMPLEMENTED);
 }
 
