@@ -14,6 +14,7 @@
 
 static struct fake *supervised_fake;
 static int leave_ms;
+static bool no_undo;
 
 static int prepare(struct pt_run *run, const struct pt_log *log, struct pt_err *err)
 {
@@ -76,7 +77,7 @@ static int supervise(struct fake *fake, pt_phase *phase, int deadline_ms, char s
 		.clean_up = clean_up,
 		.vmid = 100,
 		.deadline_ms = deadline_ms,
-		.undo = true,
+		.undo = !no_undo,
 		.leave_ms = leave_ms};
 	int out[2];
 	ssize_t n;
@@ -117,6 +118,24 @@ static void a_worker_that_dies_is_undone(void **state)
 	assert_holds(said, "what had been taken is returned");
 	assert_driver(fake, DISK, "nvme");
 	assert_false(pt_host_exists(fake->host, CLAIM));
+}
+
+/* A post-stop that crashes has told nobody what became of the devices. */
+static void a_return_that_dies_is_told(void **state)
+{
+	struct fake *fake = *state;
+	char said[4096];
+	int code;
+
+	no_undo = true;
+	code = supervise(fake, takes_and_dies, 5000, said);
+	no_undo = false;
+	assert_int_equal(code, 1);
+	assert_holds(said,
+		"error: pve-pthook: the worker has crashed\n"
+		"error: guest 100: what it held may not be back; 'pve-ptconf release 100' "
+		"tries again\n");
+	assert_true(pt_host_exists(fake->host, CLAIM));
 }
 
 static void a_worker_that_hangs_is_undone(void **state)
@@ -177,6 +196,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(the_worker_answers),
 		MACHINE_TEST(a_worker_that_dies_is_undone),
+		MACHINE_TEST(a_return_that_dies_is_told),
 		MACHINE_TEST(a_worker_that_hangs_is_undone),
 		MACHINE_TEST(a_slow_return_goes_on_in_the_background),
 		MACHINE_TEST(what_cannot_be_undone_refuses_the_start),
