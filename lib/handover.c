@@ -104,7 +104,8 @@ static int find_what_to_take(
 static void revive_for_autoprobe(struct pt_movers *movers)
 {
 	pt_foreach (mover, movers->mover, movers->count)
-		mover->active |= mover->result < 0 && mover->bind.kind == PT_BIND_VFS;
+		mover->active |= mover->result < 0 && mover->result != -ETIME &&
+				 mover->bind.kind == PT_BIND_VFS;
 }
 
 static int give_back(const struct pt_handover *handover, struct pt_claim *claim, enum pt_part part,

@@ -42,7 +42,7 @@ $(BUILD)/lab/model: $(call objects,tests/model/model.c) $(FAKE) $(CORE)
 $(addprefix $(BUILD)/lab/,state hold kill-at): $(BUILD)/lab/%: tests/lab/%.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -static -o $@ $<
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra $(if $(WERROR),-Werror) -static -o $@ $<
 
 $(BUILD)/lab/pthook-fault: $(call objects,tests/lab/hook-fault.c hook/main.c $(HOOK)) $(CORE)
 	$(call say,LD,$@)
@@ -52,7 +52,7 @@ $(BUILD)/lab/pthook-fault: $(call objects,tests/lab/hook-fault.c hook/main.c $(H
 $(BUILD)/lab/kvm-id.so: tests/lab/kvm-id.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -shared -fPIC -o $@ $<
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra $(if $(WERROR),-Werror) -shared -fPIC -o $@ $<
 
 # a driver for the lab machine's kernel
 KERNEL = $(eval KERNEL := $(shell tests/lab/kernel))$(KERNEL)
@@ -110,7 +110,7 @@ coverage: ## lines of lib, pve and hook that the unit tests and conformance reac
 
 FUZZERS := $(patsubst tests/fuzz/%.c,build-fuzz/%,$(wildcard tests/fuzz/*.c))
 FUZZ_SECONDS ?= 10
-build-fuzz/%: tests/fuzz/%.c $(LIB) $(PVE)
+build-fuzz/%: tests/fuzz/%.c $(LIB) $(PVE) $(wildcard lib/*.h pve/*.h tests/fuzz/*.h)
 	$(call say,FUZZ,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)clang -std=gnu17 -D_GNU_SOURCE -I. $(PACKAGE_CFLAGS) -O1 -g \
