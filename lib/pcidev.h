@@ -90,7 +90,7 @@ bool pt_function_is_vf(const struct pt_function *function);
 
 /*
  * All names of functions in sysfs that belong to filter: a prefix of the address, with or without
- * "0000:" before it ("" is all), in order: what a whole device "01:00" means (pve-common, SysFSTools.pm, lspci). A listing
+ * "0000:" before it ("" is all), in order: what a whole device "01:00" means (SysFSTools.pm, lspci). A listing
  * of names only: nothing is read from the functions.
  */
 int pt_functions_matching(const struct pt_host *host, const char *filter, struct pt_bdf **ret,
