@@ -8,7 +8,7 @@
 #define API_MS 1000
 /* at pre-start, for a return that goes on in the background: as long as that one can take, and this */
 #define WAIT_MORE_MS 20000
-/* at post-stop, for a dying QEMU to let go of its groups */
+/* for a dying QEMU to let go of its groups, unless local policy gives it longer */
 #define RELEASE_MS 120000
 /* beyond the deadlines of a pre-start that waits, returns an old claim, takes, and undoes, all together */
 #define DEADLINE_MS 1800000
@@ -64,9 +64,8 @@ static int prepare(struct pt_run *run, const struct pt_log *log, struct pt_err *
 	run->limits = pt_default_limits;
 	use_policy(run);
 	run->api_ms = API_MS;
-	run->release_ms = RELEASE_MS;
-	run->wait_ms = WAIT_MORE_MS + run->limits.phase_ms +
-		       (run->limits.group_ms > RELEASE_MS ? run->limits.group_ms : RELEASE_MS);
+	run->release_ms = run->limits.group_ms > RELEASE_MS ? run->limits.group_ms : RELEASE_MS;
+	run->wait_ms = run->release_ms + run->limits.phase_ms + WAIT_MORE_MS;
 	return 0;
 }
 

@@ -78,8 +78,7 @@ static int release(const struct pt_run *run)
 	struct pt_limits limits = run->limits;
 	struct pt_err err = {0};
 
-	if (limits.group_ms < run->release_ms)
-		limits.group_ms = run->release_ms;
+	limits.group_ms = run->release_ms;
 	if (pt_claims_open(&claims, run->host, PT_CLAIMS_DIR, false, &err) < 0 ||
 		pt_release(run->host, claims, run->vmid, &limits, &err) < 0) {
 		LOG(run, PT_LOG_ERROR, "%s; 'pve-ptconf release %u' tries again", err.text,

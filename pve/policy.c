@@ -67,7 +67,6 @@ static char *next_line(char *ret, int size, void *stream)
 	struct parser *parser = stream;
 	const char *end = memchr(parser->at, '\n', (size_t)(parser->end - parser->at));
 	size_t length = (size_t)((end ? end + 1 : parser->end) - parser->at);
-
 	size_t blank;
 
 	if (parser->at == parser->end)
@@ -169,15 +168,6 @@ static bool check_seconds(struct parser *parser, const char *key, const char *va
 				      SECONDS_MAX, value));
 }
 
-static const struct pt_rule *find_rule(const char *tag)
-{
-	pt_foreach (rule, pt_rules, pt_rules_count) {
-		if (pt_streq(rule->tag, tag))
-			return rule;
-	}
-	return NULL;
-}
-
 /* "TAG" or "TAG@ADDRESS". */
 static bool check_allowed(struct parser *parser, char *word)
 {
@@ -188,7 +178,7 @@ static bool check_allowed(struct parser *parser, char *word)
 
 	if (at)
 		*at++ = '\0';
-	rule = find_rule(word);
+	rule = pt_rule_find(word);
 	if (!rule)
 		return refuse(parser,
 			pt_format("there is no finding '%s' ('pve-ptconf explain --list')", word));

@@ -89,6 +89,15 @@ const struct pt_rule pt_rules[] = {
 };
 const size_t pt_rules_count = PT_ARRAY_SIZE(pt_rules);
 
+const struct pt_rule *pt_rule_find(const char *tag)
+{
+	pt_foreach (rule, pt_rules, pt_rules_count) {
+		if (pt_streq(rule->tag, tag))
+			return rule;
+	}
+	return NULL;
+}
+
 void pt_rules_run(const struct pt_facts *facts, struct pt_findings *findings)
 {
 	pt_foreach (rule, pt_rules, pt_rules_count)

@@ -18,6 +18,9 @@ struct pt_rule {
 extern const struct pt_rule pt_rules[];
 extern const size_t pt_rules_count;
 
+/* NULL: there is no such tag. */
+const struct pt_rule *pt_rule_find(const char *tag);
+
 /* Runs them all; what local policy allows is lowered. Findings are appended. */
 void pt_rules_run(const struct pt_facts *facts, struct pt_findings *findings);
 

@@ -40,15 +40,6 @@ static void print_wrapped(const char *title, const char *text)
 	putchar('\n');
 }
 
-static const struct pt_rule *find_rule(const char *tag)
-{
-	pt_foreach (rule, pt_rules, pt_rules_count) {
-		if (pt_streq(rule->tag, tag))
-			return rule;
-	}
-	return NULL;
-}
-
 static void print_story(const struct pt_rule *rule, const struct pt_story *story)
 {
 	printf("%s (%s; at start: %s)\n", story->tag, pt_severity_name(rule->severity),
@@ -95,7 +86,7 @@ static int list(const struct pt_cli *cli, struct pt_err *err)
 enum pt_exit pt_cmd_explain(struct pt_cli *cli, struct pt_err *err)
 {
 	const struct pt_story *story = cli->tag ? pt_story_find(cli->tag) : NULL;
-	const struct pt_rule *rule = cli->tag ? find_rule(cli->tag) : NULL;
+	const struct pt_rule *rule = cli->tag ? pt_rule_find(cli->tag) : NULL;
 	struct json_object PT_JSON *json = NULL;
 
 	if (!cli->tag)

@@ -21,15 +21,6 @@ static struct pt_claim *claim_all(struct fake *fake)
 	return claim;
 }
 
-static struct pt_handover handover_of(struct fake *fake)
-{
-	return (struct pt_handover){.host = fake->host,
-		.log = &fake->log,
-		.lock_fd = -1,
-		.write_ms = 300,
-		.phase_ms = 3000};
-}
-
 static void assert_at_home(struct fake *fake)
 {
 	assert_driver(fake, GPU, "nouveau");

@@ -19,15 +19,6 @@ static struct pt_claim *claim_all(struct fake *fake)
 	return claim;
 }
 
-static struct pt_handover handover_of(struct fake *fake)
-{
-	return (struct pt_handover){.host = fake->host,
-		.log = &fake->log,
-		.lock_fd = -1,
-		.write_ms = 400,
-		.phase_ms = 3000};
-}
-
 static void make(struct pt_claim *claim, enum pt_part part, struct pt_movers *ret)
 {
 	assert_int_equal(pt_movers_make(claim, part, ret), 0);

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "lib/claim.h"
+#include "lib/handover.h"
 #include "tests/fake.h"
 
 /* The text holds the piece; both are shown when not. */
@@ -150,6 +150,16 @@ static inline struct pt_claim *claim_of(
 	if (second)
 		claim_function(fake, claim, second)->companion = true;
 	return claim;
+}
+
+/* A handover on a made host, with short deadlines. */
+static inline struct pt_handover handover_of(struct fake *fake)
+{
+	return (struct pt_handover){.host = fake->host,
+		.log = &fake->log,
+		.lock_fd = -1,
+		.write_ms = 300,
+		.phase_ms = 3000};
 }
 
 #define MACHINE_TEST(test) cmocka_unit_test_setup_teardown(test, machine_setup, machine_teardown)
