@@ -199,7 +199,8 @@ static int return_old_claim(struct start *start)
 
 /*
  * What nobody came back for goes home before anything is taken. Nothing is waited for: what a process still
- * holds may have nothing to do with this guest; if it has, it is returned with patience below.
+ * holds may have nothing to do with this guest; if it has, it is returned with patience below. Nor is what has
+ * failed before tried anew: a driver that takes its time to fail would keep every start of the node waiting.
  */
 static void reconcile(const struct start *start)
 {
@@ -208,7 +209,7 @@ static void reconcile(const struct start *start)
 	struct pt_err err = {0};
 
 	limits.group_ms = 0;
-	if (pt_reconcile(start->run->host, start->claims, &limits, &reconciled, &err) < 0)
+	if (pt_reconcile(start->run->host, start->claims, &limits, false, &reconciled, &err) < 0)
 		LOG(start->run, PT_LOG_WARNING, "%s", err.text);
 }
 
@@ -479,8 +480,10 @@ static int settle(struct start *start)
 		if (result < 0)
 			return cannot_look(start, result);
 	}
-	pt_err_wrap(&start->err, "another guest's claim could not be returned ('pve-ptconf claims' "
-				 "shows why)");
+	pt_err_wrap(&start->err,
+		"other guests claimed and left its devices meanwhile, %d times over; start it "
+		"again",
+		TRIES);
 	return refuse(start);
 }
 

@@ -12,6 +12,21 @@ static bool has_claim(const struct pt_claims *claims, unsigned int vmid)
 	return pt_claims_load(claims, pt_owner_name(vmid, owner), &claim, NULL) != -ENOENT;
 }
 
+/* Whether nothing is left in it but what could not be returned. */
+static bool has_failed(const struct pt_claims *claims, unsigned int vmid)
+{
+	struct pt_claim PT_CLAIM *claim = NULL;
+	char owner[PT_OWNER_TEXT];
+
+	if (pt_claims_load(claims, pt_owner_name(vmid, owner), &claim, NULL) < 0)
+		return false;
+	pt_foreach (function, claim->function, claim->count) {
+		if (!function->error && !function->spare)
+			return false;
+	}
+	return true;
+}
+
 static void reconcile_one(const struct pt_host *host, const struct pt_claims *claims,
 	unsigned int vmid, const struct pt_limits *limits, struct pt_reconciled *reconciled)
 {
@@ -35,7 +50,7 @@ static void reconcile_one(const struct pt_host *host, const struct pt_claims *cl
 }
 
 int pt_reconcile(const struct pt_host *host, const struct pt_claims *claims,
-	const struct pt_limits *limits, struct pt_reconciled *ret, struct pt_err *err)
+	const struct pt_limits *limits, bool again, struct pt_reconciled *ret, struct pt_err *err)
 {
 	struct pt_names PT_NAMES owners = {0};
 	int r = pt_claims_owners(claims, &owners, err);
@@ -46,7 +61,7 @@ int pt_reconcile(const struct pt_host *host, const struct pt_claims *claims,
 	pt_foreach (owner, owners.name, owners.count) {
 		unsigned int vmid;
 
-		if (pt_vmid_parse(*owner, &vmid))
+		if (pt_vmid_parse(*owner, &vmid) && (again || !has_failed(claims, vmid)))
 			reconcile_one(host, claims, vmid, limits, ret);
 	}
 	return 0;

@@ -32,7 +32,7 @@ enum pt_exit pt_cmd_reconcile(struct pt_cli *cli, struct pt_err *err)
 	if (r == -ENOENT)
 		*err = (struct pt_err){0};
 	else if (r == 0)
-		r = pt_reconcile(cli->host, claims, &limits, &reconciled, err);
+		r = pt_reconcile(cli->host, claims, &limits, true, &reconciled, err);
 	if (r < 0 && r != -ENOENT)
 		return PT_EXIT_UNKNOWN;
 	if (print(cli, &reconciled, err) < 0)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "lib/claimfile.h"
@@ -40,6 +41,22 @@ static void files_come_and_go(void **state)
 	again = NULL;
 	assert_int_equal(pt_claims_load(claims, "100", &again, NULL), -ENOENT);
 	pt_claim_free(claim);
+	pt_claims_close(claims);
+}
+
+static void a_folder_that_cannot_be_listed_is_told(void **state)
+{
+	struct pt_claims *claims = open_claims(*state);
+	struct pt_names owners = {0};
+	struct rlimit limit, none;
+	struct pt_err err = {0};
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = limit.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(pt_claims_owners(claims, &owners, &err), -EMFILE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_string_equal(err.text, "list the claims: Too many open files");
 	pt_claims_close(claims);
 }
 
@@ -236,6 +253,7 @@ int main(void)
 		MACHINE_TEST(origins_are_recorded_once),
 		MACHINE_TEST(of_two_that_let_go_one_keeps_it),
 		MACHINE_TEST(files_come_and_go),
+		MACHINE_TEST(a_folder_that_cannot_be_listed_is_told),
 		MACHINE_TEST(damaged_files_are_told),
 		MACHINE_TEST(two_cannot_hold_one_function),
 		MACHINE_TEST(one_works_at_a_time),

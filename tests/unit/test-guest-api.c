@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* A server of one canned reply: everything that a reply can be, and what the token's file can be. */
 #include <arpa/inet.h>
+#include <curl/curl.h>
+#include <dlfcn.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -15,6 +17,7 @@
 #include "tests/identity.h"
 #include "tests/unit/unit.h"
 
+#define BUDGET_MS 600
 #define TOKEN "ptconf@pve!node1=6d1f2a1e-0000-0000-0000-000000000000"
 
 struct server {
@@ -22,6 +25,24 @@ struct server {
 	uint16_t port;
 	int heard; /* what the client sent */
 };
+
+/* What libcurl's first call does in the child: nothing special, no handle, or the end of the process. */
+static enum { LIBCURL_STARTS, LIBCURL_IS_BROKEN, LIBCURL_CRASHES, LIBCURL_EXITS } libcurl;
+
+CURL *curl_easy_init(void)
+{
+	static CURL *(*real)(void);
+
+	if (libcurl == LIBCURL_IS_BROKEN)
+		return NULL;
+	if (libcurl == LIBCURL_CRASHES)
+		raise(SIGKILL);
+	if (libcurl == LIBCURL_EXITS)
+		_exit(0);
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "curl_easy_init");
+	return real();
+}
 
 static int listen_on_loopback(uint16_t *port)
 {
@@ -88,7 +109,7 @@ static int ask(struct fake *fake, struct pt_guest **guest, struct pt_err *err)
 {
 	struct pt_guest_query query = {.vmid = 100, .node = "node1", .view = PT_VIEW_CURRENT};
 
-	return pt_guest_from_api(fake->host, &query, 600, guest, err);
+	return pt_guest_from_api(fake->host, &query, BUDGET_MS, guest, err);
 }
 
 static int ask_server(struct fake *fake, const char *reply, size_t length, struct pt_guest **guest,
@@ -191,6 +212,36 @@ static void bad_replies_are_told(void **state)
 		assert_lacks(err.text, "6d1f2a1e");
 		assert_null(guest);
 	}
+}
+
+static void what_says_nothing_is_not_waited_for(void **state)
+{
+	struct pt_guest *guest = NULL;
+	long long start = pt_now_ms();
+
+	assert_true(ask_server(*state, NULL, 0, &guest, NULL) < 0);
+	assert_in_range(pt_now_ms() - start, BUDGET_MS - 100, BUDGET_MS + 700);
+}
+
+static void a_broken_libcurl_is_told(void **state)
+{
+	static const char *const why[] = {
+		[LIBCURL_IS_BROKEN] = "libcurl does not start",
+		[LIBCURL_CRASHES] = "the request ended early: ",
+		[LIBCURL_EXITS] = "the request ended without a word",
+	};
+	struct fake *fake = *state;
+	struct pt_guest *guest = NULL;
+
+	write_conf(fake, "token = " TOKEN "\n", 0600);
+	for (libcurl = LIBCURL_IS_BROKEN; libcurl <= LIBCURL_EXITS; libcurl++) {
+		struct pt_err err = {0};
+
+		assert_true(ask(fake, &guest, &err) < 0);
+		assert_holds(err.text, why[libcurl]);
+	}
+	libcurl = LIBCURL_STARTS;
+	assert_null(guest);
 }
 
 static void a_reply_without_end_is_cut(void **state)
@@ -421,6 +472,8 @@ int main(void)
 		MACHINE_TEST(reads_numbers_and_booleans),
 		MACHINE_TEST(asks_for_what_it_needs),
 		MACHINE_TEST(bad_replies_are_told),
+		MACHINE_TEST(what_says_nothing_is_not_waited_for),
+		MACHINE_TEST(a_broken_libcurl_is_told),
 		MACHINE_TEST(a_reply_without_end_is_cut),
 		MACHINE_TEST(a_bad_conf_is_told),
 		MACHINE_TEST(a_conf_of_somebody_else_is_not_used),

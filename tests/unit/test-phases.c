@@ -538,6 +538,55 @@ static void a_return_that_hangs_is_not_waited_for_ever(void **state)
 	pt_claims_close(claims);
 }
 
+/* Another guest whose claim on the disk comes just before ours, and goes when we wait for it. */
+struct flicker {
+	struct fake *fake;
+	struct pt_claims *claims;
+	void (*note)(void *data, enum pt_log_level level, const char *line);
+	int lock;
+	int times;
+};
+
+static void flicker(void *data, enum pt_log_level level, const char *line)
+{
+	struct flicker *other = data;
+	struct pt_claim *claim;
+
+	other->note(other->fake, level, line);
+	if (strstr(line, "waiting")) {
+		assert_int_equal(pt_claims_remove(other->claims, "101", NULL), 0);
+		pt_close_fd(&other->lock);
+	} else if (strstr(line, "[return-risky]")) {
+		claim = claim_of(other->fake, "101", DISK, NULL);
+		assert_int_equal(pt_claims_work_lock(
+					 other->claims, "101", pt_now_ms(), &other->lock, NULL),
+			0);
+		assert_int_equal(pt_claims_save(other->claims, claim, NULL), 0);
+		pt_claim_free(claim);
+		other->times++;
+	}
+}
+
+static void a_neighbour_that_flickers_is_told(void **state)
+{
+	struct fake *fake = *state;
+	struct flicker other = {.fake = fake, .note = fake->log.emit, .lock = -1};
+	struct pt_run run = run_of(fake);
+
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	assert_int_equal(pt_claims_open(&other.claims, fake->host, PT_CLAIMS_DIR, true, NULL), 0);
+	fake->log = (struct pt_log){.emit = flicker, .data = &other};
+	assert_int_equal(pt_phase_find("pre-start")(&run), 1);
+	fake->log = (struct pt_log){.emit = other.note, .data = fake};
+	assert_int_equal(other.times, 8);
+	assert_holds(fake->said, "start refused: other guests claimed and left its devices "
+				 "meanwhile, 8 times over; start it again: " DISK
+				 ": is claimed by 101 as well");
+	assert_driver(fake, DISK, "nvme");
+	pt_close_fd(&other.lock);
+	pt_claims_close(other.claims);
+}
+
 static void ones_own_return_is_waited_for(void **state)
 {
 	struct fake *fake = *state;
@@ -673,6 +722,7 @@ int main(void)
 		MACHINE_TEST(break_glass_waits_for_a_return),
 		MACHINE_TEST(a_return_that_begins_is_waited_for),
 		MACHINE_TEST(a_return_that_hangs_is_not_waited_for_ever),
+		MACHINE_TEST(a_neighbour_that_flickers_is_told),
 		MACHINE_TEST(ones_own_return_is_waited_for),
 		MACHINE_TEST(another_guests_return_is_waited_for),
 		cmocka_unit_test(phases_have_names),

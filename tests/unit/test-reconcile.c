@@ -33,7 +33,7 @@ static void reconcile(struct fake *fake, struct pt_claims *claims, size_t return
 {
 	struct pt_reconciled reconciled = {0};
 
-	assert_int_equal(pt_reconcile(fake->host, claims, &limits, &reconciled, NULL), 0);
+	assert_int_equal(pt_reconcile(fake->host, claims, &limits, true, &reconciled, NULL), 0);
 	assert_int_equal(reconciled.returned, returned);
 	assert_int_equal(reconciled.failed, failed);
 }
@@ -97,11 +97,35 @@ static void one_that_fails_does_not_stop_the_others(void **state)
 	pt_claims_close(claims);
 }
 
+/* What has failed is not tried at every start of every guest. */
+static void a_start_does_not_try_again(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims *claims = take(fake, "100", DISK);
+	struct pt_reconciled reconciled;
+
+	pt_claims_close(take(fake, "101", DISK2));
+	fake_fault(fake, "bind-nvme", DISK, "5");
+	assert_int_equal(pt_reconcile(fake->host, claims, &limits, false, &reconciled, NULL), 0);
+	assert_int_equal(reconciled.returned, 1);
+	assert_int_equal(reconciled.failed, 1);
+	assert_driver(fake, DISK2, "nvme");
+	fake_remove(fake, "/fault");
+	assert_int_equal(pt_reconcile(fake->host, claims, &limits, false, &reconciled, NULL), 0);
+	assert_int_equal(reconciled.returned, 0);
+	assert_int_equal(reconciled.failed, 0);
+	assert_driver(fake, DISK, "none");
+	reconcile(fake, claims, 1, 0);
+	assert_driver(fake, DISK, "nvme");
+	pt_claims_close(claims);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(what_lives_is_left_alone),
 		MACHINE_TEST(one_that_fails_does_not_stop_the_others),
+		MACHINE_TEST(a_start_does_not_try_again),
 	};
 
 	return cmocka_run_group_tests_name("reconcile", tests, NULL, NULL);
