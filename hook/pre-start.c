@@ -23,6 +23,7 @@ struct start {
 	struct pt_claims *claims;
 	struct pt_claim *claim;
 	int lock;
+	struct pt_node *node;
 	struct pt_facts facts;
 	struct pt_findings findings;
 	struct pt_err err;
@@ -32,6 +33,7 @@ static void clear_start(struct start *start)
 {
 	pt_findings_clear(&start->findings);
 	pt_facts_clear(&start->facts);
+	pt_node_close(start->node);
 	pt_claim_free(start->claim);
 	pt_claims_close(start->claims);
 	pt_guest_free(start->guest);
@@ -134,13 +136,18 @@ static int open_claims(struct start *start)
 	return r < 0 ? r : load_claim(start);
 }
 
+/* Everything anew: what was known of the node may have changed. */
 static int gather(struct start *start)
 {
 	const struct pt_run *run = start->run;
+	int r;
 
 	pt_facts_clear(&start->facts);
-	return pt_facts_gather(run->host, start->guest, run->node, start->claims, PT_DEPTH_START,
-		&start->facts, &start->err);
+	pt_node_close_p(&start->node);
+	r = pt_node_open(&start->node, run->host, run->node, start->claims, &start->err);
+	return r < 0 ? r
+		     : pt_facts_gather(start->node, start->guest, PT_DEPTH_START, &start->facts,
+			       &start->err);
 }
 
 static bool holds(const struct pt_taken *list, size_t count, const struct pt_bdf *bdf)
@@ -321,14 +328,13 @@ static bool goes_with_its_pf(const struct start *start, const struct pt_function
 
 	if (!pt_function_is_vf(function) || !is_taken(start, &function->physfn))
 		return false;
-	pf = pt_inventory_find(&start->facts.inventory, &function->physfn);
+	pf = pt_inventory_find(start->facts.inventory, &function->physfn);
 	return pf && !pt_streq(pf->driver, PT_VFIO_PCI);
 }
 
 static int claim_taken(const struct start *start, const struct pt_taken *taken, bool spare)
 {
-	const struct pt_function *function =
-		pt_inventory_find(&start->facts.inventory, &taken->bdf);
+	const struct pt_function *function = pt_inventory_find(start->facts.inventory, &taken->bdf);
 	struct pt_claim_function *claimed;
 
 	/* refused by device-missing; without refusal PVE decides */
@@ -405,7 +411,8 @@ static int take(struct start *start)
 		return give_up(start);
 	start->claim->state = PT_CLAIM_TAKEN;
 	/* from here on, and not when the take is undone, local policy says where functions go */
-	pt_policy_set_homes(&start->facts.policy, run->vmid, start->claim, pt_host_log(run->host));
+	pt_policy_set_homes(
+		&start->facts.host->policy, run->vmid, start->claim, pt_host_log(run->host));
 	/* a claim that still says "taking" returns the same way: no reason to refuse */
 	if (pt_claims_save(start->claims, start->claim, &start->err) < 0)
 		LOG(run, PT_LOG_WARNING, "%s", start->err.text);

@@ -68,3 +68,12 @@ bool pt_bdf_same_slot(const struct pt_bdf *a, const struct pt_bdf *b)
 {
 	return a->domain == b->domain && a->bus == b->bus && a->slot == b->slot;
 }
+
+bool pt_bdf_matches(const struct pt_bdf *bdf, const char *filter)
+{
+	char text[PT_BDF_TEXT];
+
+	pt_bdf_format(bdf, text);
+	return pt_starts_with(text, filter) ||
+	       (pt_starts_with(text, "0000:") && pt_starts_with(text + 5, filter));
+}

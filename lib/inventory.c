@@ -4,37 +4,36 @@
 #include "inventory.h"
 #include "json.h"
 
-const struct pt_function *pt_inventory_find(
-	const struct pt_inventory *inventory, const struct pt_bdf *bdf)
-{
-	pt_foreach (function, inventory->function, inventory->count) {
-		if (pt_bdf_compare(&function->bdf, bdf) == 0)
-			return function;
-	}
-	return NULL;
-}
-
-const struct pt_function *pt_inventory_slot(
-	const struct pt_inventory *inventory, const struct pt_bdf *bdf, size_t *ret_count)
-{
-	const struct pt_function *first = NULL;
-
-	*ret_count = 0;
-	pt_foreach (function, inventory->function, inventory->count) {
-		if (!pt_bdf_same_slot(&function->bdf, bdf))
-			continue;
-		if (!first)
-			first = function;
-		(*ret_count)++;
-	}
-	return first;
-}
-
 static int compare_functions(const void *a, const void *b)
 {
 	const struct pt_function *x = a, *y = b;
 
 	return pt_bdf_compare(&x->bdf, &y->bdf);
+}
+
+const struct pt_function *pt_inventory_find(
+	const struct pt_inventory *inventory, const struct pt_bdf *bdf)
+{
+	struct pt_function like = {.bdf = *bdf};
+
+	return inventory->count ? bsearch(&like, inventory->function, inventory->count,
+					  sizeof(like), compare_functions)
+				: NULL;
+}
+
+const struct pt_function *pt_inventory_slot(
+	const struct pt_inventory *inventory, const struct pt_bdf *bdf, size_t *ret_count)
+{
+	const struct pt_function *first = pt_inventory_find(inventory, bdf);
+	const struct pt_function *end = inventory->function + inventory->count;
+
+	*ret_count = 0;
+	while (first && first > inventory->function && pt_bdf_same_slot(&first[-1].bdf, bdf))
+		first--;
+	for (const struct pt_function *mate = first;
+		mate && mate < end && pt_bdf_same_slot(&mate->bdf, bdf); mate++)
+		(*ret_count)++;
+	return first;
 }
 
 static int append(struct pt_inventory *inventory, struct pt_function *function)
@@ -66,6 +65,8 @@ int pt_inventory_add(const struct pt_host *host, struct pt_inventory *inventory,
 
 	if (pt_inventory_find(inventory, bdf))
 		return 0;
+	if (inventory->whole)
+		return pt_err_set(err, -ENODEV, "%s: no such PCI function", PT_BDF(bdf));
 	r = pt_function_read(host, bdf, &function, err);
 	if (r < 0)
 		return r;
@@ -77,31 +78,70 @@ int pt_inventory_add(const struct pt_host *host, struct pt_inventory *inventory,
 
 int pt_inventory_read_all(const struct pt_host *host, struct pt_inventory *ret, struct pt_err *err)
 {
-	struct pt_inventory PT_INVENTORY inventory = {0};
+	struct pt_inventory inventory = {.whole = true};
 	struct pt_bdf *found = NULL;
 	size_t count = 0;
 	int r = pt_functions_matching(host, "", &found, &count, err);
 
-	pt_foreach (bdf, found, count) {
-		struct pt_function function;
-
-		r = pt_function_read(host, bdf, &function, err);
-		if (r == -ENODEV) { /* unplugged since the listing */
-			r = 0;
-			continue;
-		}
-		if (r == 0 && append(&inventory, &function) < 0)
-			r = pt_err_nomem(err);
-		if (r < 0)
-			break;
-	}
+	if (r == 0)
+		r = pt_functions_read(
+			host, found, count, &inventory.function, &inventory.count, err);
 	free(found);
-	if (r < 0)
+	if (r < 0) {
+		pt_inventory_clear(&inventory);
 		return r;
+	}
 	sort(&inventory);
 	inventory.iommu_active = pt_iommu_active(host);
 	*ret = inventory;
-	inventory = (struct pt_inventory){0};
+	return 0;
+}
+
+int pt_inventory_matching(const struct pt_host *host, const struct pt_inventory *inventory,
+	const char *filter, struct pt_bdf **ret, size_t *ret_count, struct pt_err *err)
+{
+	struct pt_bdf *found = NULL;
+	size_t count = 0;
+
+	if (!inventory->whole)
+		return pt_functions_matching(host, filter, ret, ret_count, err);
+	pt_foreach (function, inventory->function, inventory->count) {
+		struct pt_bdf *slot;
+
+		if (!pt_bdf_matches(&function->bdf, filter))
+			continue;
+		slot = pt_array_grow(&found, &count, sizeof(*slot));
+		if (!slot) {
+			free(found);
+			return pt_err_nomem(err);
+		}
+		*slot = function->bdf;
+	}
+	*ret = found;
+	*ret_count = count;
+	return 0;
+}
+
+int pt_inventory_group(const struct pt_host *host, const struct pt_inventory *inventory,
+	const struct pt_bdf *bdf, struct pt_group *ret, struct pt_err *err)
+{
+	const struct pt_function *of = pt_inventory_find(inventory, bdf);
+
+	if (!inventory->whole)
+		return pt_group_read(host, PT_BDF(bdf), ret, err);
+	*ret = (struct pt_group){.number = of ? of->group : PT_GROUP_NONE};
+	if (ret->number == PT_GROUP_NONE)
+		return pt_err_set(err, -ENOENT, "%s: has no IOMMU group", PT_BDF(bdf));
+	pt_foreach (function, inventory->function, inventory->count) {
+		struct pt_bdf *slot;
+
+		if (function->group != ret->number)
+			continue;
+		slot = pt_array_grow(&ret->function, &ret->function_count, sizeof(*slot));
+		if (!slot)
+			return pt_err_nomem(err);
+		*slot = function->bdf;
+	}
 	return 0;
 }
 
@@ -303,7 +343,7 @@ static int function_from_json(struct json_object *json, struct pt_function *ret,
 
 int pt_inventory_from_json(struct json_object *json, struct pt_inventory *ret, struct pt_err *err)
 {
-	struct pt_inventory PT_INVENTORY inventory = {0};
+	struct pt_inventory PT_INVENTORY inventory = {.whole = true};
 	struct pt_json_reader reader = {json, err, 0};
 	struct json_object *functions;
 
@@ -323,6 +363,11 @@ int pt_inventory_from_json(struct json_object *json, struct pt_inventory *ret, s
 			return pt_err_nomem(err);
 	}
 	sort(&inventory);
+	for (size_t i = 1; i < inventory.count; i++) {
+		if (compare_functions(&inventory.function[i - 1], &inventory.function[i]) == 0)
+			return pt_err_set(err, -EINVAL, "functions: %s is there twice",
+				PT_BDF(&inventory.function[i].bdf));
+	}
 	*ret = inventory;
 	inventory = (struct pt_inventory){0};
 	return 0;

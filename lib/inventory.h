@@ -11,6 +11,7 @@ struct pt_inventory {
 	struct pt_function *function; /* in order of address, each once */
 	size_t count;
 	bool iommu_active;
+	bool whole; /* every function is there: the host is not asked any more, and may be NULL */
 };
 
 /* Reads every function of the host. End with pt_inventory_clear. */
@@ -20,10 +21,16 @@ int pt_inventory_read_all(const struct pt_host *host, struct pt_inventory *ret, 
 int pt_inventory_add(const struct pt_host *host, struct pt_inventory *inventory,
 	const struct pt_bdf *bdf, struct pt_err *err);
 
+/* As pt_functions_matching and pt_group_read; a whole inventory knows the answer. */
+int pt_inventory_matching(const struct pt_host *host, const struct pt_inventory *inventory,
+	const char *filter, struct pt_bdf **ret, size_t *ret_count, struct pt_err *err);
+int pt_inventory_group(const struct pt_host *host, const struct pt_inventory *inventory,
+	const struct pt_bdf *bdf, struct pt_group *ret, struct pt_err *err);
+
 void pt_inventory_clear(struct pt_inventory *inventory);
 #define PT_INVENTORY PT_CLEANUP(pt_inventory_clear)
 
-/* NULL when it is not there. The pointer is good until the next add. */
+/* NULL when it is not there. The pointer is good until something is added. */
 const struct pt_function *pt_inventory_find(
 	const struct pt_inventory *inventory, const struct pt_bdf *bdf);
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <sys/mman.h>
 
 #include "pcidev.h"
 
@@ -10,6 +11,8 @@
 #define RESOURCE_MEM	  0x00000200U
 #define RESOURCE_PREFETCH 0x00002000U
 #define RESOURCE_MEM_64	  0x00100000U
+
+#define NO_OVERRIDE "(null)" /* what the kernel prints where none is set */
 
 const char *pt_pci_path(const struct pt_bdf *bdf, const char *name, char path[static PT_PCI_PATH])
 {
@@ -106,8 +109,7 @@ int pt_function_read_override(const struct pt_host *host, const struct pt_bdf *b
 		return -ENODEV;
 	if (r < 0 && r != -ENOENT)
 		return r;
-	/* the kernel prints (null) where none is set */
-	*ret = !text || !*text || pt_streq(text, "(null)") ? NULL : PT_STEAL(text);
+	*ret = !text || !*text || pt_streq(text, NO_OVERRIDE) ? NULL : PT_STEAL(text);
 	return 0;
 }
 
@@ -156,18 +158,8 @@ static void read_bars(const struct pt_host *host, struct pt_function *function)
 static int read_vfs(const struct pt_host *host, struct pt_function *function)
 {
 	PT_FREE char *target = NULL;
-	PT_FREE char *vfs = NULL;
 	char path[PT_PCI_PATH];
-	int r;
 
-	function->vfs = -1;
-	/* one that hangs is waited for once */
-	r = function->busy ? -ETIME : pt_function_read_vfs(host, &function->bdf, &vfs);
-	function->busy |= r == -ETIME;
-	if (r < 0 && r != -ENOENT && r != -ETIME)
-		return r;
-	if (vfs)
-		function->vfs = atoi(vfs);
 	function->vfs_max = read_number(host, &function->bdf, "sriov_totalvfs", -1);
 	if (pt_host_link_name(host, pt_pci_path(&function->bdf, "physfn", path), &target) == 0)
 		function->has_physfn = pt_bdf_parse(target, &function->physfn);
@@ -216,21 +208,107 @@ static void read_ids(const struct pt_host *host, struct pt_function *function)
 		function->class = (uint32_t)(strtoul(class, NULL, 16) & 0xffffff);
 }
 
-int pt_function_read(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_function *ret,
-	struct pt_err *err)
+/* What the kernel shows of a function under the device's lock; a child writes it into memory that it shares with us. */
+struct locked_attrs {
+	bool done;
+	int override_result, vfs_result; /* 0 or a negative errno */
+	char override[128];
+	char vfs[16];
+};
+
+struct locked_work {
+	const struct pt_host *host;
+	const struct pt_bdf *bdf;
+	struct locked_attrs *attrs;
+	size_t from, count;
+};
+
+static int copy_attr(const struct pt_host *host, const struct pt_bdf *bdf, const char *name,
+	char *ret, size_t size)
+{
+	PT_FREE char *text = NULL;
+	int r = read_attr(host, bdf, name, &text);
+
+	if (r == 0)
+		snprintf(ret, size, "%s", text);
+	return r;
+}
+
+static int read_locked_in_child(void *data, int out)
+{
+	const struct locked_work *work = data;
+
+	(void)out;
+	for (size_t i = work->from; i < work->count; i++) {
+		struct locked_attrs *attrs = &work->attrs[i];
+
+		attrs->override_result = copy_attr(work->host, &work->bdf[i], "driver_override",
+			attrs->override, sizeof(attrs->override));
+		attrs->vfs_result = copy_attr(
+			work->host, &work->bdf[i], "sriov_numvfs", attrs->vfs, sizeof(attrs->vfs));
+		__atomic_store_n(&attrs->done, true, __ATOMIC_RELEASE);
+	}
+	return 0;
+}
+
+/* One that hangs is left out, and the next child goes on behind it. */
+static int read_locked(const struct pt_host *host, const struct pt_bdf *bdf, size_t count,
+	struct locked_attrs *attrs)
+{
+	struct locked_work work = {host, bdf, attrs, 0, count};
+
+	while (work.from < count) {
+		PT_FREE char *text = NULL;
+		long long deadline = pt_now_ms() + PT_ATTR_MS + (long long)(count - work.from);
+		size_t length;
+		int r = pt_host_collect(
+			host, read_locked_in_child, &work, deadline, PT_BDF_TEXT, &text, &length);
+
+		if (r != -ETIME)
+			return r;
+		while (work.from < count &&
+			__atomic_load_n(&attrs[work.from].done, __ATOMIC_ACQUIRE))
+			work.from++;
+		if (work.from < count)
+			attrs[work.from++].override_result = -ETIME;
+	}
+	return 0;
+}
+
+static int take_locked(
+	const struct pt_host *host, struct pt_function *function, const struct locked_attrs *attrs)
+{
+	char path[PT_PCI_PATH];
+	int r = attrs->override_result;
+
+	function->vfs = -1;
+	function->busy = r == -ETIME;
+	if (function->busy)
+		return 0;
+	if (r == -ENOENT && !pt_host_exists(host, pt_pci_path(&function->bdf, "", path)))
+		return -ENODEV;
+	if (r == 0 && *attrs->override && !pt_streq(attrs->override, NO_OVERRIDE))
+		r = pt_set_text(&function->override, attrs->override);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (attrs->vfs_result == 0)
+		function->vfs = atoi(attrs->vfs);
+	return attrs->vfs_result == -ENOENT ? 0 : attrs->vfs_result;
+}
+
+static int read_function(const struct pt_host *host, const struct pt_bdf *bdf,
+	const struct locked_attrs *attrs, struct pt_function *ret)
 {
 	struct pt_function function = {.bdf = *bdf};
 	int r = pt_function_read_driver(host, bdf, &function.driver);
 
 	if (r == 0)
-		r = pt_function_read_override(host, bdf, &function.override);
-	function.busy = r == -ETIME;
-	if (r == 0 || r == -ETIME)
+		r = take_locked(host, &function, attrs);
+	if (r == 0)
 		r = read_vfs(host, &function);
 	if (r < 0) {
 		pt_function_clear(&function);
-		return r == -ENODEV ? pt_err_set(err, r, "%s: no such PCI function", PT_BDF(bdf))
-				    : pt_err_errno(err, r, "%s: read from sysfs", PT_BDF(bdf));
+		return r;
 	}
 	read_ids(host, &function);
 	read_bars(host, &function);
@@ -248,6 +326,63 @@ int pt_function_read(const struct pt_host *host, const struct pt_bdf *bdf, struc
 	function.has_vfio_dev = has_attr(host, bdf, "vfio-dev");
 	*ret = function;
 	return 0;
+}
+
+static int read_functions(const struct pt_host *host, const struct pt_bdf *bdf, size_t count,
+	struct locked_attrs *attrs, struct pt_function **ret, size_t *ret_count, struct pt_err *err)
+{
+	int r = read_locked(host, bdf, count, attrs);
+
+	if (r < 0)
+		return pt_err_errno(err, r, "read the functions of this host");
+	for (size_t i = 0; i < count; i++) {
+		struct pt_function function, *slot;
+
+		r = read_function(host, &bdf[i], &attrs[i], &function);
+		if (r == -ENODEV)
+			continue;
+		if (r < 0)
+			return pt_err_errno(err, r, "%s: read from sysfs", PT_BDF(&bdf[i]));
+		slot = pt_array_grow(ret, ret_count, sizeof(*slot));
+		if (!slot) {
+			pt_function_clear(&function);
+			return pt_err_nomem(err);
+		}
+		*slot = function;
+	}
+	return 0;
+}
+
+int pt_functions_read(const struct pt_host *host, const struct pt_bdf *bdf, size_t count,
+	struct pt_function **ret, size_t *ret_count, struct pt_err *err)
+{
+	size_t size = count * sizeof(struct locked_attrs);
+	struct locked_attrs *attrs;
+	int r;
+
+	if (!count)
+		return 0;
+	attrs = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (attrs == MAP_FAILED)
+		return pt_err_nomem(err);
+	r = read_functions(host, bdf, count, attrs, ret, ret_count, err);
+	munmap(attrs, size);
+	return r;
+}
+
+int pt_function_read(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_function *ret,
+	struct pt_err *err)
+{
+	struct pt_function *found = NULL;
+	size_t count = 0;
+	int r = pt_functions_read(host, bdf, 1, &found, &count, err);
+
+	if (r == 0 && !count)
+		r = pt_err_set(err, -ENODEV, "%s: no such PCI function", PT_BDF(bdf));
+	if (r == 0)
+		*ret = found[0];
+	free(found);
+	return r;
 }
 
 void pt_function_clear(struct pt_function *function)
@@ -294,15 +429,6 @@ static bool parse_name(const char *name, struct pt_bdf *ret)
 	return pt_bdf_parse(text, ret);
 }
 
-static bool matches(const struct pt_bdf *bdf, const char *filter)
-{
-	char text[PT_BDF_TEXT];
-
-	pt_bdf_format(bdf, text);
-	return pt_starts_with(text, filter) ||
-	       (pt_starts_with(text, "0000:") && pt_starts_with(text + 5, filter));
-}
-
 int pt_functions_matching(const struct pt_host *host, const char *filter, struct pt_bdf **ret,
 	size_t *ret_count, struct pt_err *err)
 {
@@ -316,7 +442,7 @@ int pt_functions_matching(const struct pt_host *host, const char *filter, struct
 	pt_foreach (name, names.name, names.count) {
 		struct pt_bdf bdf, *slot;
 
-		if (!parse_name(*name, &bdf) || !matches(&bdf, filter))
+		if (!parse_name(*name, &bdf) || !pt_bdf_matches(&bdf, filter))
 			continue;
 		slot = pt_array_grow(&found, &count, sizeof(*slot));
 		if (!slot) {

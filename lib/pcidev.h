@@ -65,6 +65,13 @@ int pt_function_read(const struct pt_host *host, const struct pt_bdf *bdf, struc
 	struct pt_err *err);
 void pt_function_clear(struct pt_function *function);
 
+/*
+ * Adds each that exists to an array that the caller owns. What waits for a device's lock is read by one child for all
+ * of them, where pt_function_read starts one for each. On failure, too, what was added is the caller's.
+ */
+int pt_functions_read(const struct pt_host *host, const struct pt_bdf *bdf, size_t count,
+	struct pt_function **ret, size_t *ret_count, struct pt_err *err);
+
 /* How long reading an attribute may take that waits for the device's lock. */
 #define PT_ATTR_MS 2000
 

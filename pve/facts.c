@@ -3,9 +3,6 @@
 
 #include "pve/gathering.h"
 
-#define FIRMWARE_TABLES	  "/sys/firmware/acpi/tables"
-#define UNSAFE_INTERRUPTS "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
-
 const char *pt_entry_label(int index, char text[static PT_LABEL_TEXT])
 {
 	if (index == PT_HOSTPCI_MAX)
@@ -19,7 +16,6 @@ void pt_facts_clear(struct pt_facts *facts)
 {
 	pt_foreach (assignment, facts->assignment, facts->count)
 		pt_assignment_clear(assignment);
-	pt_inventory_clear(&facts->inventory);
 	free(facts->taken);
 	free(facts->spare);
 	free(facts->owner);
@@ -33,12 +29,8 @@ void pt_facts_clear(struct pt_facts *facts)
 	pt_foreach (note, facts->note, facts->note_count)
 		free(note->error);
 	free(facts->note);
-	free(facts->vfio_options);
-	pt_identities_clear(&facts->recorded);
 	pt_identities_clear(&facts->current);
 	pt_identities_clear(&facts->moved);
-	free(facts->cmdline);
-	pt_policy_clear(&facts->policy);
 	*facts = (struct pt_facts){0};
 }
 
@@ -50,37 +42,12 @@ bool pt_facts_moves(const struct pt_facts *facts)
 	}
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		const struct pt_function *function =
-			pt_inventory_find(&facts->inventory, &taken->bdf);
+			pt_inventory_find(facts->inventory, &taken->bdf);
 
 		if (function && !pt_streq(function->driver, PT_VFIO_PCI))
 			return true;
 	}
 	return false;
-}
-
-static bool allows_unsafe_interrupts(const struct pt_host *host)
-{
-	PT_FREE char *text = NULL;
-
-	return pt_host_read_line(host, UNSAFE_INTERRUPTS, &text) == 0 && pt_streq(text, "Y");
-}
-
-static void gather_host(struct pt_gathering *gathering)
-{
-	const struct pt_host *host = gathering->host;
-	struct pt_facts *facts = gathering->facts;
-
-	facts->iommu_active = facts->inventory.iommu_active = pt_iommu_active(host);
-	facts->has_dmar = pt_host_exists(host, FIRMWARE_TABLES "/DMAR");
-	facts->has_ivrs = pt_host_exists(host, FIRMWARE_TABLES "/IVRS");
-	pt_host_read_line(host, "/proc/cmdline", &facts->cmdline);
-	pt_module_look(host, PT_VFIO_PCI, &facts->vfio);
-	facts->vfio_options = pt_module_options(host, PT_VFIO_PCI);
-	facts->iova_width = pt_iommu_width(host);
-	facts->remapping = pt_iommu_remapping(host);
-	facts->unsafe_interrupts = allows_unsafe_interrupts(host);
-	pt_memory_read(host, &facts->memory);
-	pt_policy_read(host, &facts->policy, &facts->policy_err);
 }
 
 /* Devices in args are an entry like any other, but that Proxmox VE knows nothing of it. */
@@ -134,23 +101,20 @@ static bool is_free(void *data, const struct pt_assignment *assignment,
 	return true;
 }
 
-static int resolve_entries(struct pt_gathering *gathering, const char *node)
+static int resolve_entries(struct pt_gathering *gathering)
 {
 	struct pt_facts *facts = gathering->facts;
-	struct pt_mappings PT_MAPPINGS mappings = {0};
-	int r = pt_mappings_read(gathering->host, &mappings, gathering->err);
+	struct pt_node *node = gathering->node;
+	const struct pt_mappings *mappings = NULL;
+	int r = pt_node_mappings(node, &mappings, gathering->err);
 
-	for (int i = 0; r >= 0 && i < PT_HOSTPCI_MAX; i++) {
-		r = parse_entry(gathering, i);
+	/* the last is that of args */
+	for (int i = 0; r >= 0 && i <= PT_HOSTPCI_MAX; i++) {
+		r = i < PT_HOSTPCI_MAX ? parse_entry(gathering, i) : parse_args(gathering);
 		if (r > 0)
-			r = pt_resolve(gathering->host, &mappings, node, &facts->inventory,
+			r = pt_resolve(node->host, mappings, node->name, &node->inventory,
 				&facts->assignment[facts->count - 1], gathering->err);
 	}
-	if (r >= 0)
-		r = parse_args(gathering);
-	if (r > 0)
-		r = pt_resolve(gathering->host, &mappings, node, &facts->inventory,
-			&facts->assignment[facts->count - 1], gathering->err);
 	if (r < 0)
 		return r;
 	pt_choose(facts->assignment, facts->count, is_free, gathering);
@@ -209,7 +173,7 @@ static int take_companions_of(struct pt_gathering *gathering, struct pt_taken of
 	struct pt_facts *facts = gathering->facts;
 	struct pt_group PT_GROUP group = {0};
 	struct pt_err why = {0};
-	int r = pt_group_read(gathering->host, PT_BDF(&of.bdf), &group, &why);
+	int r = pt_node_group(gathering->node, &of.bdf, &group, &why);
 
 	if (r == -ENOENT)
 		return 0; /* no group: a finding of its own */
@@ -218,12 +182,12 @@ static int take_companions_of(struct pt_gathering *gathering, struct pt_taken of
 	pt_foreach (member, group.function, group.function_count) {
 		const struct pt_function *function;
 
-		r = pt_inventory_add(gathering->host, &facts->inventory, member, gathering->err);
+		r = pt_node_learn(gathering->node, member, gathering->err);
 		if (r == -ENODEV)
 			continue; /* vanished; its name is left in the group */
 		if (r < 0)
 			return r;
-		function = pt_inventory_find(&facts->inventory, member);
+		function = pt_inventory_find(facts->inventory, member);
 		if (function->is_bridge || !function->info_ok)
 			continue;
 		if (take(facts, member, of.assignment, true, spare) < 0)
@@ -240,13 +204,13 @@ static int learn_pfs(struct pt_gathering *gathering)
 
 	for (size_t i = 0; r == 0 && i < facts->taken_count; i++) {
 		const struct pt_function *function =
-			pt_inventory_find(&facts->inventory, &facts->taken[i].bdf);
+			pt_inventory_find(facts->inventory, &facts->taken[i].bdf);
 		struct pt_bdf pf;
 
 		if (!function || !pt_function_is_vf(function))
 			continue;
 		pf = function->physfn;
-		r = pt_inventory_add(gathering->host, &facts->inventory, &pf, gathering->err);
+		r = pt_node_learn(gathering->node, &pf, gathering->err);
 		if (r == -ENODEV)
 			r = 0;
 	}
@@ -273,41 +237,29 @@ static int gather_taken(struct pt_gathering *gathering)
 	return r;
 }
 
-int pt_facts_gather(const struct pt_host *host, const struct pt_guest *guest, const char *node,
-	const struct pt_claims *claims, enum pt_depth depth, struct pt_facts *ret,
-	struct pt_err *err)
+int pt_facts_gather(struct pt_node *node, const struct pt_guest *guest, enum pt_depth depth,
+	struct pt_facts *ret, struct pt_err *err)
 {
-	struct pt_gathering gathering = {.host = host,
-		.guest = guest,
-		.node = node,
-		.claims = claims,
-		.depth = depth,
-		.facts = ret,
-		.err = err};
+	static int (*const steps[])(struct pt_gathering * gathering) = {
+		pt_gather_claims,
+		resolve_entries,
+		gather_taken,
+		learn_pfs,
+		pt_gather_owners,
+		pt_gather_uses,
+		pt_gather_details,
+		pt_gather_identities,
+		pt_gather_config,
+	};
+	struct pt_gathering gathering = {
+		.node = node, .guest = guest, .depth = depth, .facts = ret, .err = err};
 	int r;
 
-	*ret = (struct pt_facts){.guest = guest};
-	gather_host(&gathering);
-	r = pt_reservations_read(host, &gathering.reservations, err);
-	if (r == 0)
-		r = pt_gather_claims(&gathering);
-	if (r == 0)
-		r = resolve_entries(&gathering, node);
-	if (r == 0)
-		r = gather_taken(&gathering);
-	if (r == 0)
-		r = learn_pfs(&gathering);
-	if (r == 0)
-		r = pt_gather_owners(&gathering);
-	if (r == 0)
-		r = pt_gather_uses(&gathering);
-	if (r == 0)
-		r = pt_gather_details(&gathering);
-	if (r == 0)
-		r = pt_gather_identities(&gathering);
-	if (r == 0)
-		r = pt_gather_config(&gathering);
-	pt_reservations_clear(&gathering.reservations);
+	*ret = (struct pt_facts){
+		.guest = guest, .host = pt_node_traits(node), .inventory = &node->inventory};
+	r = pt_node_reservations(node, &gathering.reservations, err);
+	for (size_t i = 0; r == 0 && i < PT_ARRAY_SIZE(steps); i++)
+		r = steps[i](&gathering);
 	free(gathering.claimed);
 	return r;
 }

@@ -6,15 +6,7 @@
 #ifndef PT_FACTS_H
 #define PT_FACTS_H
 
-#include "lib/claimfile.h"
-#include "lib/memory.h"
-#include "lib/modules.h"
-#include "lib/rom.h"
-#include "lib/use-net.h"
-#include "lib/use.h"
-#include "pve/guest.h"
-#include "pve/identity.h"
-#include "pve/policy.h"
+#include "pve/node.h"
 #include "pve/resolve.h"
 
 /* A function that PVE binds to vfio-pci for this guest. */
@@ -87,16 +79,6 @@ struct pt_detail {
 	struct pt_bdf id_twin; /* another function of the same ids that is not taken */
 };
 
-/* What the guest's hookscript setting leads to. */
-enum pt_hook_state {
-	PT_HOOK_UNKNOWN, /* a storage that we do not know */
-	PT_HOOK_NONE,
-	PT_HOOK_OTHER, /* another script */
-	PT_HOOK_OURS,
-	PT_HOOK_MISSING,
-	PT_HOOK_NOT_EXECUTABLE,
-};
-
 /* A claim of which nothing is alive, or a function in one that could not be returned. */
 struct pt_claim_note {
 	unsigned int vmid;
@@ -108,8 +90,10 @@ struct pt_facts {
 	const struct pt_guest *guest;			     /* borrowed */
 	struct pt_assignment assignment[PT_HOSTPCI_MAX + 1]; /* the last may be that of args */
 	size_t count;
-	struct pt_inventory inventory; /* every function that the guest has to do with */
-	struct pt_taken *taken;	       /* in order of entries, companions behind */
+	const struct pt_traits *host; /* of the node, */
+	const struct pt_inventory
+		*inventory;	/* and every function that the guest has to do with; borrowed */
+	struct pt_taken *taken; /* in order of entries, companions behind */
 	size_t taken_count;
 	/* what Proxmox VE would bind if it chose another alternative after all; none that is in taken */
 	struct pt_taken *spare;
@@ -129,7 +113,7 @@ struct pt_facts {
 	size_t detail_count;
 	struct pt_elsewhere *elsewhere; /* for a check only */
 	size_t elsewhere_count;
-	struct pt_identities recorded; /* of the last successful start */
+	const struct pt_identities *recorded; /* of the last successful start; borrowed */
 	struct pt_identities
 		current; /* of the functions that entries mean now, in the order of taken */
 	struct pt_identities
@@ -137,18 +121,7 @@ struct pt_facts {
 	struct pt_claim_note *note;
 	size_t note_count;
 	enum pt_hook_state hook;
-	bool running; /* the guest, now */
-	struct pt_memory memory;
-	int iova_width; /* bits, 0: unknown */
-	enum pt_remapping remapping;
-	bool unsafe_interrupts; /* allowed */
-	char *vfio_options;	/* of the module vfio-pci; NULL: none are known */
-	bool iommu_active;
-	bool has_dmar, has_ivrs; /* the firmware's tables of Intel and AMD */
-	char *cmdline;		 /* of the kernel; NULL: unknown */
-	struct pt_module vfio;
-	struct pt_policy policy;  /* of this node; empty when it cannot be read, */
-	struct pt_err policy_err; /* and why not; code 0: it could */
+	bool running;		  /* the guest, now */
 	struct pt_err claims_err; /* why not all claims could be read; code 0: they could */
 };
 
@@ -159,12 +132,11 @@ enum pt_depth {
 };
 
 /*
- * Gathers them. node: whose mappings count (this one). claims may be NULL (there are none).
- * End with pt_facts_clear in every case.
+ * Gathers them of a guest on the node, which must outlive them and asks the host what it does not know yet. End with
+ * pt_facts_clear in every case.
  */
-int pt_facts_gather(const struct pt_host *host, const struct pt_guest *guest, const char *node,
-	const struct pt_claims *claims, enum pt_depth depth, struct pt_facts *ret,
-	struct pt_err *err);
+int pt_facts_gather(struct pt_node *node, const struct pt_guest *guest, enum pt_depth depth,
+	struct pt_facts *ret, struct pt_err *err);
 void pt_facts_clear(struct pt_facts *facts);
 #define PT_FACTS PT_CLEANUP(pt_facts_clear)
 

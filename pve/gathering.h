@@ -4,15 +4,12 @@
 #define PT_GATHERING_H
 
 #include "pve/facts.h"
-#include "pve/reservation.h"
 
 struct pt_gathering {
-	const struct pt_host *host;
+	struct pt_node *node;
 	const struct pt_guest *guest;
-	const char *node;
-	const struct pt_claims *claims;
 	enum pt_depth depth;
-	struct pt_reservations reservations;
+	const struct pt_reservations *reservations;
 	struct pt_owner *claimed; /* what other guests' claims have taken, whatever the function */
 	size_t claimed_count;
 	struct pt_facts *facts;
@@ -38,7 +35,7 @@ int pt_gather_owners(struct pt_gathering *gathering);
 int pt_gather_uses(struct pt_gathering *gathering);
 /* Whether the function at bdf is another one with the same ids. */
 bool pt_gather_same_model(
-	const struct pt_host *host, const struct pt_function *function, const struct pt_bdf *bdf);
+	struct pt_node *node, const struct pt_function *function, const struct pt_bdf *bdf);
 
 /* facts-device.c: what the functions are like, and whether they are those that the guest had. */
 int pt_gather_details(struct pt_gathering *gathering);

@@ -32,8 +32,8 @@ static bool read_word(int config, off_t at, uint32_t *ret)
 	return true;
 }
 
-/* The device serial number, word by word: some devices do not bear having all of config space read. */
-static void read_serial(
+/* Word by word: some devices do not bear having all of config space read. */
+void pt_identity_read_serial(
 	const struct pt_host *host, const struct pt_bdf *bdf, char ret[static PT_SERIAL_TEXT])
 {
 	char path[PT_PCI_PATH];
@@ -54,15 +54,14 @@ static void read_serial(
 	}
 }
 
-void pt_identity_of(
-	const struct pt_host *host, const struct pt_function *function, struct pt_identity *ret)
+void pt_identity_of(const struct pt_function *function, const char *serial, struct pt_identity *ret)
 {
 	*ret = (struct pt_identity){.bdf = function->bdf, .class = function->class};
 	memcpy(ret->vendor, function->vendor, sizeof(ret->vendor));
 	memcpy(ret->device, function->device, sizeof(ret->device));
 	memcpy(ret->subvendor, function->subvendor, sizeof(ret->subvendor));
 	memcpy(ret->subdevice, function->subdevice, sizeof(ret->subdevice));
-	read_serial(host, &function->bdf, ret->serial);
+	snprintf(ret->serial, sizeof(ret->serial), "%s", serial);
 }
 
 static struct json_object *to_json(const struct pt_identity *identity)
@@ -106,6 +105,30 @@ static int from_json(struct json_object *json, struct pt_identity *ret, struct p
 	return reader.result;
 }
 
+struct json_object *pt_identities_to_json(const struct pt_identities *identities)
+{
+	struct json_object *json = json_object_new_array();
+
+	pt_foreach (identity, identities->identity, identities->count)
+		json_object_array_add(json, to_json(identity));
+	return json;
+}
+
+int pt_identities_from_json(struct json_object *json, struct pt_identities *ret, struct pt_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < json_object_array_length(json); i++) {
+		struct pt_identity *slot =
+			pt_array_grow(&ret->identity, &ret->count, sizeof(*slot));
+
+		if (!slot)
+			return pt_err_nomem(err);
+		r = from_json(json_object_array_get_idx(json, i), slot, err);
+	}
+	return r;
+}
+
 static int read_record(struct json_object *json, struct pt_identities *ret, struct pt_err *err)
 {
 	struct pt_json_reader reader = {json, err, 0};
@@ -113,15 +136,7 @@ static int read_record(struct json_object *json, struct pt_identities *ret, stru
 
 	if (pt_json_int(&reader, "version") != VERSION)
 		pt_json_refuse(&reader, "version", "is none that this version knows");
-	for (size_t i = 0; reader.result == 0 && i < json_object_array_length(functions); i++) {
-		struct pt_identity *slot =
-			pt_array_grow(&ret->identity, &ret->count, sizeof(*slot));
-
-		if (!slot)
-			return pt_err_nomem(err);
-		reader.result = from_json(json_object_array_get_idx(functions, i), slot, err);
-	}
-	return reader.result;
+	return reader.result < 0 ? reader.result : pt_identities_from_json(functions, ret, err);
 }
 
 int pt_identities_read(const struct pt_host *host, unsigned int vmid, struct pt_identities *ret,
@@ -154,16 +169,13 @@ int pt_identities_write(const struct pt_host *host, unsigned int vmid,
 	const struct pt_identities *identities, struct pt_err *err)
 {
 	struct json_object PT_JSON *json = json_object_new_object();
-	struct json_object *functions = json_object_new_array();
 	PT_CLOSE int home = -1;
 	PT_CLOSE int work = -1;
 	char name[32];
 	int r = pt_host_make_dir(host, PT_STATE_DIR);
 
 	json_object_object_add(json, "version", json_object_new_int(VERSION));
-	pt_foreach (identity, identities->identity, identities->count)
-		json_object_array_add(functions, to_json(identity));
-	json_object_object_add(json, "functions", functions);
+	json_object_object_add(json, "functions", pt_identities_to_json(identities));
 	if (r == 0)
 		r = pt_host_make_dir(host, PT_IDENTITY_DIR);
 	if (r == 0)

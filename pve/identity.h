@@ -6,6 +6,8 @@
 #ifndef PT_IDENTITY_H
 #define PT_IDENTITY_H
 
+#include <json-c/json.h>
+
 #include "lib/pcidev.h"
 
 #define PT_SERIAL_TEXT 20
@@ -27,9 +29,18 @@ struct pt_identities {
 void pt_identities_clear(struct pt_identities *identities);
 #define PT_IDENTITIES PT_CLEANUP(pt_identities_clear)
 
+/* The device serial number of the capability of that name; "" when there is none. */
+void pt_identity_read_serial(
+	const struct pt_host *host, const struct pt_bdf *bdf, char ret[static PT_SERIAL_TEXT]);
+
 /* What the function is now. */
 void pt_identity_of(
-	const struct pt_host *host, const struct pt_function *function, struct pt_identity *ret);
+	const struct pt_function *function, const char *serial, struct pt_identity *ret);
+
+/* An array with an object for each, and what such an array (which it must be) holds, added to ret. */
+struct json_object *pt_identities_to_json(const struct pt_identities *identities);
+int pt_identities_from_json(
+	struct json_object *json, struct pt_identities *ret, struct pt_err *err);
 
 /* Reads a guest's record. No record is none, and no error. */
 int pt_identities_read(const struct pt_host *host, unsigned int vmid, struct pt_identities *ret,

@@ -54,7 +54,8 @@ static int add_functions(
 {
 	struct pt_bdf *found = NULL;
 	size_t count = 0;
-	int r = pt_functions_matching(context->host, filter, &found, &count, context->err);
+	int r = pt_inventory_matching(
+		context->host, context->inventory, filter, &found, &count, context->err);
 
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		struct pt_bdf *slot = pt_array_grow(

@@ -146,7 +146,7 @@ PT_RULE(pt_rule_legacy_igd)
 const struct pt_taken *pt_rule_function_0(
 	const struct pt_facts *facts, const struct pt_taken *companion)
 {
-	const struct pt_function *function = pt_inventory_find(&facts->inventory, &companion->bdf);
+	const struct pt_function *function = pt_inventory_find(facts->inventory, &companion->bdf);
 
 	if (!companion->companion || !function || pt_function_is_vf(function))
 		return NULL;

@@ -5,14 +5,14 @@
 static const struct pt_function *function_of(
 	const struct pt_facts *facts, const struct pt_taken *taken)
 {
-	return pt_inventory_find(&facts->inventory, &taken->bdf);
+	return pt_inventory_find(facts->inventory, &taken->bdf);
 }
 
 /* Recorded devices of an entry that are not where they were, and are found elsewhere. */
 static void say_moved(
 	const struct pt_rule *rule, const struct pt_facts *facts, struct pt_findings *findings)
 {
-	pt_foreach (recorded, facts->recorded.identity, facts->recorded.count) {
+	pt_foreach (recorded, facts->recorded->identity, facts->recorded->count) {
 		const struct pt_identity *again = NULL;
 
 		if (pt_identities_find(&facts->current, &recorded->bdf))
@@ -71,7 +71,7 @@ PT_RULE(pt_rule_bridge)
 
 PT_RULE(pt_rule_no_group)
 {
-	if (!facts->iommu_active)
+	if (!facts->host->iommu_active)
 		return; /* told once for the host */
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		const struct pt_function *function = function_of(facts, taken);
@@ -114,7 +114,7 @@ static const struct pt_function *caught_vf(
 	const struct pt_facts *facts, const struct pt_alternative *alternative)
 {
 	pt_foreach (id, alternative->id, alternative->count) {
-		const struct pt_function *function = pt_inventory_find(&facts->inventory, id);
+		const struct pt_function *function = pt_inventory_find(facts->inventory, id);
 
 		if (function && pt_function_is_vf(function) &&
 			pt_bdf_same_slot(&function->physfn, id) &&
@@ -223,7 +223,7 @@ PT_RULE(pt_rule_keep_without_vfio)
 		chosen = &assignment->alternative[assignment->chosen];
 		pt_foreach (id, chosen->id, chosen->count) {
 			const struct pt_function *function =
-				pt_inventory_find(&facts->inventory, id);
+				pt_inventory_find(facts->inventory, id);
 
 			if (!function || function->has_vfio_dev || function->has_nvidia ||
 				pt_streq(function->driver, PT_VFIO_PCI))
@@ -245,7 +245,7 @@ PT_RULE(pt_rule_vf_of_absent_pf)
 		const struct pt_function *function = function_of(facts, taken);
 		const struct pt_function *pf =
 			function && pt_function_is_vf(function)
-				? pt_inventory_find(&facts->inventory, &function->physfn)
+				? pt_inventory_find(facts->inventory, &function->physfn)
 				: NULL;
 
 		if (!pf || taken->companion || (pf->driver && !pt_streq(pf->driver, PT_VFIO_PCI)))
@@ -306,8 +306,7 @@ static char *where_hint(const struct pt_facts *facts, const struct pt_identity *
 PT_RULE(pt_rule_identity)
 {
 	pt_foreach (now, facts->current.identity, facts->current.count) {
-		const struct pt_identity *recorded =
-			pt_identities_find(&facts->recorded, &now->bdf);
+		const struct pt_identity *recorded = pt_identities_find(facts->recorded, &now->bdf);
 		char was[PT_IDENTITY_TEXT], is[PT_IDENTITY_TEXT];
 		const struct pt_taken *taken = NULL;
 		bool other_kind;

@@ -80,7 +80,7 @@ static bool is_bound(const struct pt_facts *facts, const struct pt_assignment *a
 		return false;
 	for (size_t i = 0; i < assignment->alternative[assignment->chosen].count; i++) {
 		const struct pt_function *function = pt_inventory_find(
-			&facts->inventory, &assignment->alternative[assignment->chosen].id[i]);
+			facts->inventory, &assignment->alternative[assignment->chosen].id[i]);
 
 		if (function && !function->has_vfio_dev && !pt_streq(function->driver, PT_VFIO_PCI))
 			return false;

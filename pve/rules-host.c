@@ -8,21 +8,21 @@ static char *iommu_remedy(const struct pt_facts *facts)
 {
 	char intel[32], amd[32], both[32];
 
-	pt_cmdline_get(facts->cmdline, "intel_iommu", intel, sizeof(intel));
-	pt_cmdline_get(facts->cmdline, "amd_iommu", amd, sizeof(amd));
-	pt_cmdline_get(facts->cmdline, "iommu", both, sizeof(both));
+	pt_cmdline_get(facts->host->cmdline, "intel_iommu", intel, sizeof(intel));
+	pt_cmdline_get(facts->host->cmdline, "amd_iommu", amd, sizeof(amd));
+	pt_cmdline_get(facts->host->cmdline, "iommu", both, sizeof(both));
 	if (pt_streq(intel, "off") || pt_streq(amd, "off") || pt_streq(both, "off"))
 		return pt_format("the kernel command line switches it off: take the =off out "
 				 "and reboot");
-	if (facts->has_dmar && !pt_starts_with(intel, "on"))
+	if (facts->host->has_dmar && !pt_starts_with(intel, "on"))
 		return pt_format(
 			"the firmware offers VT-d (ACPI table DMAR): add intel_iommu=on to "
 			"the kernel command line and reboot");
-	if (facts->has_dmar || facts->has_ivrs)
+	if (facts->host->has_dmar || facts->host->has_ivrs)
 		return pt_format(
 			"the firmware offers one (ACPI table %s) and the command line does "
 			"not hinder it: look for DMAR or AMD-Vi in the kernel log",
-			facts->has_dmar ? "DMAR" : "IVRS");
+			facts->host->has_dmar ? "DMAR" : "IVRS");
 	return pt_format(
 		"the firmware offers none: enable VT-d (Intel) or AMD-Vi/IOMMU (AMD) in its "
 		"set-up");
@@ -30,7 +30,7 @@ static char *iommu_remedy(const struct pt_facts *facts)
 
 PT_RULE(pt_rule_iommu_disabled)
 {
-	if (facts->iommu_active || !facts->taken_count)
+	if (facts->host->iommu_active || !facts->taken_count)
 		return;
 	pt_rule_found(rule, findings, pt_format("host"),
 		pt_format("no IOMMU is active, so no device can be passed through"),
@@ -41,23 +41,23 @@ PT_RULE(pt_rule_vfio_module)
 {
 	if (!facts->taken_count)
 		return;
-	if (facts->vfio.state == PT_MODULE_MISSING)
+	if (facts->host->vfio.state == PT_MODULE_MISSING)
 		pt_rule_found(rule, findings, pt_format("host"),
 			pt_format("the running kernel has no module vfio-pci"),
 			pt_format("after a kernel upgrade, reboot; else install the kernel's "
 				  "modules"));
-	if (facts->vfio.state == PT_MODULE_BLOCKED)
+	if (facts->host->vfio.state == PT_MODULE_BLOCKED)
 		pt_rule_found(rule, findings, pt_format("host"),
 			pt_format("vfio-pci is not loaded, and modprobe.d replaces its loading by "
 				  "'%s'",
-				facts->vfio.command),
+				facts->host->vfio.command),
 			pt_format("remove that install line from /etc/modprobe.d"));
 }
 
 PT_RULE(pt_rule_interrupt_remapping)
 {
-	if (!facts->taken_count || !facts->iommu_active || facts->unsafe_interrupts ||
-		facts->remapping != PT_REMAPPING_OFF)
+	if (!facts->taken_count || !facts->host->iommu_active || facts->host->unsafe_interrupts ||
+		facts->host->remapping != PT_REMAPPING_OFF)
 		return;
 	pt_rule_found(rule, findings, pt_format("host"),
 		pt_format("interrupts are not remapped, so the kernel gives no device to a guest"),
@@ -72,7 +72,7 @@ PT_RULE(pt_rule_acs_override)
 	char value[64];
 
 	if (facts->taken_count &&
-		pt_cmdline_get(facts->cmdline, "pcie_acs_override", value, sizeof(value)))
+		pt_cmdline_get(facts->host->cmdline, "pcie_acs_override", value, sizeof(value)))
 		pt_rule_found(rule, findings, pt_format("host"),
 			pt_format(
 				"pcie_acs_override=%s splits IOMMU groups that the hardware does not "
@@ -112,10 +112,10 @@ PT_RULE(pt_rule_ids_captured)
 {
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		const struct pt_function *function =
-			pt_inventory_find(&facts->inventory, &taken->bdf);
+			pt_inventory_find(facts->inventory, &taken->bdf);
 		const struct pt_detail *detail = detail_of(facts, &taken->bdf);
 
-		if (!function || !is_captured(facts->vfio_options, function))
+		if (!function || !is_captured(facts->host->vfio_options, function))
 			continue;
 		if (detail && detail->has_id_twin)
 			pt_findings_add(findings, rule->tag, PT_WARNING, PT_TELL,
@@ -153,8 +153,8 @@ PT_RULE(pt_rule_driver_blocked)
 
 PT_RULE(pt_rule_policy_invalid)
 {
-	if (facts->policy_err.code)
+	if (facts->host->policy_err.code)
 		pt_rule_found(rule, findings, pt_format("host"),
-			pt_format("%s; nothing of it counts", facts->policy_err.text),
+			pt_format("%s; nothing of it counts", facts->host->policy_err.text),
 			pt_format("mend it, and ask 'pve-ptconf config-test'"));
 }

@@ -9,7 +9,7 @@
 static const struct pt_function *function_of(
 	const struct pt_facts *facts, const struct pt_detail *detail)
 {
-	return pt_inventory_find(&facts->inventory, &detail->bdf);
+	return pt_inventory_find(facts->inventory, &detail->bdf);
 }
 
 /* The taken function that a detail is of, when the guest gets it; NULL: it only goes along. */
@@ -124,7 +124,7 @@ PT_RULE(pt_rule_return_risky)
 
 		if (!taken || !function || !function->driver ||
 			pt_streq(function->driver, PT_VFIO_PCI) ||
-			pt_policy_return(&facts->policy, facts->guest->vmid, &taken->bdf))
+			pt_policy_return(&facts->host->policy, facts->guest->vmid, &taken->bdf))
 			continue;
 		risk = risk_of(function, detail);
 		if (risk)

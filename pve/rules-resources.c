@@ -23,22 +23,23 @@ static uint64_t memory_of(const struct pt_guest *guest)
 PT_RULE(pt_rule_memory)
 {
 	uint64_t memory = memory_of(facts->guest);
-	uint64_t available = facts->memory.available + facts->memory.arc;
+	uint64_t available = facts->host->memory.available + facts->host->memory.arc;
 
 	if (!facts->taken_count || facts->running || pt_guest_get(facts->guest, "hugepages") ||
-		!facts->memory.total)
+		!facts->host->memory.total)
 		return;
-	if (memory > facts->memory.total)
+	if (memory > facts->host->memory.total)
 		pt_findings_add(findings, rule->tag, PT_ERROR, PT_TELL, pt_format("guest"),
 			pt_format("its %s of memory are pinned while it runs, but this host has %s "
 				  "in all",
-				PT_SIZE(memory), PT_SIZE(facts->memory.total)),
+				PT_SIZE(memory), PT_SIZE(facts->host->memory.total)),
 			pt_format("give it less memory"));
 	else if (memory > available)
 		pt_rule_found(rule, findings, pt_format("guest"),
 			pt_format("its %s of memory are pinned when it starts, but only %s are "
 				  "available now (%s of them in ZFS's cache)",
-				PT_SIZE(memory), PT_SIZE(available), PT_SIZE(facts->memory.arc)),
+				PT_SIZE(memory), PT_SIZE(available),
+				PT_SIZE(facts->host->memory.arc)),
 			pt_format("stop another guest, or give it less memory"));
 }
 
@@ -50,12 +51,12 @@ PT_RULE(pt_rule_hugepages)
 
 	if (!facts->taken_count || facts->running || !size)
 		return;
-	pt_foreach (huge, facts->memory.huge, facts->memory.huge_count) {
+	pt_foreach (huge, facts->host->memory.huge, facts->host->memory.huge_count) {
 		uint64_t need = (memory + size - 1) / size;
 		uint64_t missing = need > huge->free ? need - huge->free : 0;
 
 		if (huge->size != size || !missing ||
-			(size < GIB && missing * size <= facts->memory.available))
+			(size < GIB && missing * size <= facts->host->memory.available))
 			continue;
 		pt_rule_found(rule, findings, pt_format("guest"),
 			pt_format("needs %llu huge pages of %s, %llu are free, and the others have "
@@ -75,7 +76,7 @@ PT_RULE(pt_rule_iova)
 {
 	uint64_t memory = memory_of(facts->guest);
 	uint64_t top = memory > LOW_MEMORY ? 4 * GIB + memory - LOW_MEMORY : memory;
-	int width = facts->iova_width;
+	int width = facts->host->iova_width;
 
 	if (!facts->taken_count || width <= 0 || width >= 63 || top <= UINT64_C(1) << width)
 		return;
@@ -93,7 +94,7 @@ static uint64_t large_bars(const struct pt_facts *facts)
 
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		const struct pt_function *function =
-			pt_inventory_find(&facts->inventory, &taken->bdf);
+			pt_inventory_find(facts->inventory, &taken->bdf);
 
 		if (taken->companion || !function)
 			continue;

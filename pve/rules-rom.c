@@ -70,7 +70,7 @@ static const struct pt_function *first_of(
 	if (assignment->chosen < 0)
 		return NULL;
 	chosen = &assignment->alternative[assignment->chosen];
-	return chosen->count ? pt_inventory_find(&facts->inventory, &chosen->id[0]) : NULL;
+	return chosen->count ? pt_inventory_find(facts->inventory, &chosen->id[0]) : NULL;
 }
 
 static bool is_for(const struct pt_rom *rom, const struct pt_function *function)

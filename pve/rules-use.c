@@ -18,7 +18,7 @@ static const char *tag_of(const struct pt_facts *facts, const struct pt_use *use
 		[PT_USE_CONSOLE] = "console-on-device",
 		[PT_USE_MODULE] = "in-use-module",
 	};
-	const struct pt_function *function = pt_inventory_find(&facts->inventory, &use->bdf);
+	const struct pt_function *function = pt_inventory_find(facts->inventory, &use->bdf);
 
 	if (use->kind == PT_USE_BLOCK && function && function->class >> 8 == CLASS_USB)
 		return "in-use-usb";

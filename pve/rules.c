@@ -102,7 +102,7 @@ void pt_rules_run(const struct pt_facts *facts, struct pt_findings *findings)
 {
 	pt_foreach (rule, pt_rules, pt_rules_count)
 		rule->check(rule, facts, findings);
-	pt_policy_apply(&facts->policy, facts->guest->vmid, findings);
+	pt_policy_apply(&facts->host->policy, facts->guest->vmid, findings);
 }
 
 void pt_rule_found(const struct pt_rule *rule, struct pt_findings *findings, char *subject,

@@ -22,15 +22,14 @@ static int list_identities(struct pt_cli *cli, const struct pt_facts *facts,
 {
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		const struct pt_function *function =
-			pt_inventory_find(&facts->inventory, &taken->bdf);
+			pt_inventory_find(facts->inventory, &taken->bdf);
 		struct pt_identity *slot;
 
 		if (taken->companion || !function)
 			continue;
 		slot = pt_array_grow(&ret->identity, &ret->count, sizeof(*slot));
-		if (!slot)
+		if (!slot || pt_node_identity(cli->node, function, slot) < 0)
 			return pt_err_nomem(err);
-		pt_identity_of(cli->host, function, slot);
 	}
 	return 0;
 }

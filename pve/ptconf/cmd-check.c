@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include <errno.h>
-
 #include "lib/json.h"
-#include "pve/paths.h"
 #include "pve/ptconf/ptconf.h"
 #include "pve/rules.h"
 
@@ -87,27 +84,13 @@ static void check(struct pt_cli *cli, unsigned int vmid, struct sum *sum)
 
 static int check_all(struct pt_cli *cli, struct sum *sum, struct pt_err *err)
 {
-	struct pt_names PT_NAMES names = {0};
-	char path[128];
-	int r = pt_node_name(cli->host, cli->node, err);
+	const unsigned int *vmid = NULL;
+	size_t count = 0;
+	int r = pt_node_vmids(cli->node, &vmid, &count, err);
 
-	if (r < 0)
-		return r;
-	snprintf(path, sizeof(path), PT_PVE_NODES "/%s/qemu-server", cli->node);
-	r = pt_host_list(cli->host, path, &names);
-	if (r < 0)
-		return pt_err_errno(err, r, "%s", path);
-	pt_foreach (name, names.name, names.count) {
-		char *dot = strstr(*name, ".conf");
-		unsigned int vmid;
-
-		if (!dot || dot[strlen(".conf")])
-			continue;
-		*dot = '\0';
-		if (pt_vmid_parse(*name, &vmid))
-			check(cli, vmid, sum);
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && i < count; i++)
+		check(cli, vmid[i], sum);
+	return r;
 }
 
 static int print_sum(const struct pt_cli *cli, struct sum *sum, struct pt_err *err)
@@ -124,7 +107,7 @@ static int print_sum(const struct pt_cli *cli, struct sum *sum, struct pt_err *e
 	}
 	json = json_object_new_object();
 	json_object_object_add(json, "version", json_object_new_int(SCHEMA_VERSION));
-	pt_json_add_text(json, "node", cli->node);
+	pt_json_add_text(json, "node", cli->node->name);
 	json_object_object_add(json, "errors", json_object_new_uint64(sum->errors));
 	json_object_object_add(json, "warnings", json_object_new_uint64(sum->warnings));
 	json_object_object_add(json, "unknown", json_object_new_uint64(sum->unknown));
@@ -135,11 +118,14 @@ static int print_sum(const struct pt_cli *cli, struct sum *sum, struct pt_err *e
 enum pt_exit pt_cmd_check(struct pt_cli *cli, struct pt_err *err)
 {
 	struct sum sum = {.list = cli->format == PT_OUTPUT_TEXT ? NULL : json_object_new_array()};
-	int r = 0;
+	int r = pt_cli_open_node(cli, err);
 
-	if (cli->all)
+	/* many guests: what they all need is asked once */
+	if (r == 0 && (cli->all || cli->vmid_count > 1))
+		r = pt_node_learn_all(cli->node, err);
+	if (r == 0 && cli->all)
 		r = check_all(cli, &sum, err);
-	for (size_t i = 0; i < cli->vmid_count; i++)
+	for (size_t i = 0; r == 0 && i < cli->vmid_count; i++)
 		check(cli, cli->vmids[i], &sum);
 	if (r == 0)
 		r = print_sum(cli, &sum, err);

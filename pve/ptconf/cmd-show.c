@@ -25,7 +25,7 @@ static void show_text(
 	pt_table_row(table, header);
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		const struct pt_function *function =
-			pt_inventory_find(&facts->inventory, &taken->bdf);
+			pt_inventory_find(facts->inventory, &taken->bdf);
 		PT_FREE char *reason = function ? why(facts, taken, function) : NULL;
 		char name[256] = "";
 
@@ -44,7 +44,7 @@ static struct json_object *show_json(const struct pt_facts *facts, struct pt_pci
 
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		const struct pt_function *function =
-			pt_inventory_find(&facts->inventory, &taken->bdf);
+			pt_inventory_find(facts->inventory, &taken->bdf);
 		PT_FREE char *reason = function ? why(facts, taken, function) : NULL;
 		struct json_object *json = json_object_new_object();
 		char name[256] = "";

@@ -10,43 +10,77 @@
 #define API_MS	   5000
 #define CONFIG_MAX (512U * 1024)
 
-static int parse_config(const char *text, size_t length, const struct pt_guest_query *query,
-	struct pt_guest **ret, struct pt_err *err)
+/* The whole of a file of the caller's, not of the host that is looked at; "-" is standard input. what: "guest's config". */
+static int read_file(const char *name, const char *what, size_t cap, char **ret, size_t *ret_length,
+	struct pt_err *err)
 {
-	if (text[strspn(text, " \t\r\n")] == '{')
-		return pt_guest_parse_json(text, length, query, ret, err);
-	return pt_guest_parse(text, length, query, ret, err);
+	PT_FCLOSE FILE *file =
+		pt_streq(name, "-") ? fdopen(dup(STDIN_FILENO), "r") : fopen(name, "re");
+	PT_FREE char *text = NULL;
+	size_t length = 0, size = 0;
+
+	if (!file)
+		return pt_err_errno(err, -errno, "%s", name);
+	while (length == size && length <= cap) {
+		size_t more = size ? size * 2 : 65536;
+		char *grown = realloc(text, more + 1);
+
+		if (!grown)
+			return pt_err_nomem(err);
+		text = grown;
+		size = more;
+		length += fread(text + length, 1, size - length, file);
+	}
+	if (ferror(file))
+		return pt_err_errno(err, -EIO, "%s", name);
+	if (length > cap)
+		return pt_err_set(err, -EFBIG, "%s: larger than any %s", name, what);
+	text[length] = '\0';
+	*ret = PT_STEAL(text);
+	*ret_length = length;
+	return 0;
 }
 
-/* A file of the caller's, not of the host that is looked at; "-" is standard input. Proxmox VE's text, or JSON. */
+/* Proxmox VE's text, or JSON. */
 static int read_config(struct pt_cli *cli, const struct pt_guest_query *query,
 	struct pt_guest **ret, struct pt_err *err)
 {
-	PT_FCLOSE FILE *file = pt_streq(cli->config, "-") ? fdopen(dup(STDIN_FILENO), "r")
-							  : fopen(cli->config, "re");
-	PT_FREE char *text = malloc(CONFIG_MAX + 2);
-	size_t length;
+	PT_FREE char *text = NULL;
+	size_t length = 0;
+	int r = read_file(cli->config, "guest's config", CONFIG_MAX, &text, &length, err);
+
+	if (r < 0)
+		return r;
+	r = text[strspn(text, " \t\r\n")] == '{'
+		    ? pt_guest_parse_json(text, length, query, ret, err)
+		    : pt_guest_parse(text, length, query, ret, err);
+	return r < 0 ? pt_err_wrap(err, "%s", cli->config) : 0;
+}
+
+int pt_cli_open_node(struct pt_cli *cli, struct pt_err *err)
+{
+	char name[PT_NODE_TEXT];
 	int r;
 
-	if (!file)
-		return pt_err_errno(err, -errno, "%s", cli->config);
-	if (!text)
-		return pt_err_nomem(err);
-	length = fread(text, 1, CONFIG_MAX + 1, file);
-	if (ferror(file))
-		return pt_err_errno(err, -EIO, "%s", cli->config);
-	if (length > CONFIG_MAX)
-		return pt_err_set(err, -EFBIG, "%s: larger than any guest's config", cli->config);
-	text[length] = '\0';
-	r = parse_config(text, length, query, ret, err);
-	return r < 0 ? pt_err_wrap(err, "%s", cli->config) : 0;
+	if (cli->node)
+		return 0;
+	r = pt_node_name(cli->host, name, err);
+	if (r < 0)
+		return r;
+	r = pt_claims_open(&cli->claims, cli->host, PT_CLAIMS_DIR, false, err);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	*err = (struct pt_err){0};
+	return pt_node_open(&cli->node, cli->host, name, cli->claims, err);
 }
 
 int pt_cli_read_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *err)
 {
-	struct pt_guest_query query = {
-		.vmid = cli->vmid, .node = cli->node, .view = cli->view, .snapshot = cli->snapshot};
-	int r = pt_node_name(cli->host, cli->node, err);
+	int r = pt_cli_open_node(cli, err);
+	struct pt_guest_query query = {.vmid = cli->vmid,
+		.node = r < 0 ? "" : cli->node->name,
+		.view = cli->view,
+		.snapshot = cli->snapshot};
 
 	if (r < 0)
 		return r;
@@ -64,14 +98,7 @@ int pt_cli_read_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *
 int pt_cli_gather(struct pt_cli *cli, const struct pt_guest *guest, struct pt_facts *ret_facts,
 	struct pt_err *err)
 {
-	struct pt_claims PT_CLAIMS *claims = NULL;
-	int r = pt_claims_open(&claims, cli->host, PT_CLAIMS_DIR, false, err);
-
-	if (r < 0 && r != -ENOENT)
-		return r;
-	if (err)
-		*err = (struct pt_err){0};
-	return pt_facts_gather(cli->host, guest, cli->node, claims, PT_DEPTH_CHECK, ret_facts, err);
+	return pt_facts_gather(cli->node, guest, PT_DEPTH_CHECK, ret_facts, err);
 }
 
 struct pt_limits pt_cli_limits(const struct pt_cli *cli)

@@ -240,6 +240,8 @@ int main(int argc, char **argv)
 	result = PT_EXIT_UNKNOWN;
 	if (pt_host_open(&cli.host, cli.root, &log, &err) == 0)
 		result = (int)verb->run(&cli, &err);
+	pt_node_close(cli.node);
+	pt_claims_close(cli.claims);
 	pt_host_close_p(&cli.host);
 	free(cli.vmids);
 	if (err.code)

@@ -136,8 +136,7 @@ static bool parse_devices(struct vm *vm, const char *node, const char *reason)
 			0)
 			return false;
 		vm->facts.count++;
-		if (pt_resolve(vm->fake.host, &vm->mappings, node, &vm->facts.inventory, slot,
-			    NULL) < 0)
+		if (pt_resolve(vm->fake.host, &vm->mappings, node, &vm->inventory, slot, NULL) < 0)
 			return false;
 	}
 	pt_rules_run(&vm->facts, &findings);
@@ -180,6 +179,9 @@ static bool config_agrees(
 	if (pt_guest_parse(text, strlen(text), &query, &vm->guest, NULL) < 0)
 		return false;
 	vm->facts.guest = vm->guest;
+	vm->facts.host = &vm->traits;
+	vm->facts.inventory = &vm->inventory;
+	vm->facts.recorded = &vm->recorded;
 	*all_ok = !strict || !vm->guest->dropped_count;
 	if (*all_ok != json_object_get_boolean(member(member(result, "config"), "ok")))
 		return false;
@@ -257,6 +259,7 @@ bool vm_agrees(
 		 case_agrees(&vm, input, output);
 	pt_mappings_clear(&vm.mappings);
 	pt_facts_clear(&vm.facts);
+	pt_inventory_clear(&vm.inventory);
 	pt_guest_free(vm.guest);
 	pt_names_free(&vm.touched);
 	free(vm.reservations);

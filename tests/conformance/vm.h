@@ -13,7 +13,10 @@ struct vm {
 	int64_t now;
 	char *reservations; /* the file's text; NULL: there is none */
 	struct pt_guest *guest;
-	struct pt_facts facts; /* assignments and inventory only */
+	struct pt_facts facts; /* assignments, and what is below */
+	struct pt_inventory inventory;
+	struct pt_traits traits;
+	struct pt_identities recorded;
 	struct pt_mappings mappings;
 	struct pt_names touched; /* by the op at hand */
 	bool told;		 /* our findings tell PVE's reason */

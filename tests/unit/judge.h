@@ -12,6 +12,7 @@ struct judged {
 	struct pt_facts facts;
 	struct pt_findings findings;
 	struct pt_claims *claims;
+	struct pt_node *node;
 };
 
 static inline void judge(struct fake *fake, const char *config, struct judged *ret)
@@ -22,8 +23,8 @@ static inline void judge(struct fake *fake, const char *config, struct judged *r
 	*ret = (struct judged){0};
 	assert_int_equal(pt_guest_parse(config, strlen(config), &query, &ret->guest, NULL), 0);
 	pt_claims_open(&ret->claims, fake->host, "/run/pt", false, NULL);
-	if (pt_facts_gather(fake->host, ret->guest, "node1", ret->claims, PT_DEPTH_CHECK,
-		    &ret->facts, &err) < 0)
+	assert_int_equal(pt_node_open(&ret->node, fake->host, "node1", ret->claims, NULL), 0);
+	if (pt_facts_gather(ret->node, ret->guest, PT_DEPTH_CHECK, &ret->facts, &err) < 0)
 		fail_msg("gather: %s", err.text);
 	pt_rules_run(&ret->facts, &ret->findings);
 	assert_false(ret->findings.failed);
@@ -33,6 +34,7 @@ static inline void clear(struct judged *judged)
 {
 	pt_findings_clear(&judged->findings);
 	pt_facts_clear(&judged->facts);
+	pt_node_close(judged->node);
 	pt_claims_close(judged->claims);
 	pt_guest_free(judged->guest);
 }

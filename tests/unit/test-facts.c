@@ -4,13 +4,27 @@
 #include "pve/paths.h"
 #include "tests/unit/unit.h"
 
-static int gather(struct fake *fake, const char *config, struct pt_guest **guest,
-	struct pt_facts *facts, struct pt_err *err)
+struct gathered {
+	struct pt_guest *guest;
+	struct pt_node *node;
+	struct pt_facts facts;
+};
+
+static int gather(struct fake *fake, const char *config, struct gathered *ret, struct pt_err *err)
 {
 	struct pt_guest_query query = {.vmid = 100, .node = "node1", .view = PT_VIEW_CURRENT};
 
-	assert_int_equal(pt_guest_parse(config, strlen(config), &query, guest, NULL), 0);
-	return pt_facts_gather(fake->host, *guest, "node1", NULL, PT_DEPTH_CHECK, facts, err);
+	*ret = (struct gathered){0};
+	assert_int_equal(pt_guest_parse(config, strlen(config), &query, &ret->guest, NULL), 0);
+	assert_int_equal(pt_node_open(&ret->node, fake->host, "node1", NULL, NULL), 0);
+	return pt_facts_gather(ret->node, ret->guest, PT_DEPTH_CHECK, &ret->facts, err);
+}
+
+static void clear(struct gathered *gathered)
+{
+	pt_facts_clear(&gathered->facts);
+	pt_node_close(gathered->node);
+	pt_guest_free(gathered->guest);
 }
 
 static void assert_taken(
@@ -24,100 +38,83 @@ static void assert_taken(
 
 static void companions_come_behind_and_bridges_stay(void **state)
 {
-	struct pt_guest *guest = NULL;
-	struct pt_facts facts = {0};
+	struct gathered it;
 
-	assert_int_equal(
-		gather(*state, "hostpci0: 01:00.1\nhostpci1: 05:01.0\n", &guest, &facts, NULL), 0);
-	assert_int_equal(facts.taken_count, 4);
-	assert_taken(&facts, 0, "0000:01:00.1", 0, false);
-	assert_taken(&facts, 1, "0000:05:01.0", 1, false);
-	assert_taken(&facts, 2, "0000:01:00.0", 0, true);
-	assert_taken(&facts, 3, "0000:05:00.0", 1, true);
-	assert_true(pt_facts_moves(&facts));
-	pt_facts_clear(&facts);
-	pt_guest_free(guest);
+	assert_int_equal(gather(*state, "hostpci0: 01:00.1\nhostpci1: 05:01.0\n", &it, NULL), 0);
+	assert_int_equal(it.facts.taken_count, 4);
+	assert_taken(&it.facts, 0, "0000:01:00.1", 0, false);
+	assert_taken(&it.facts, 1, "0000:05:01.0", 1, false);
+	assert_taken(&it.facts, 2, "0000:01:00.0", 0, true);
+	assert_taken(&it.facts, 3, "0000:05:00.0", 1, true);
+	assert_true(pt_facts_moves(&it.facts));
+	clear(&it);
 }
 
 static void both_functions_named_are_no_companions(void **state)
 {
-	struct pt_guest *guest = NULL;
-	struct pt_facts facts = {0};
+	struct gathered it;
 
-	assert_int_equal(
-		gather(*state, "hostpci3: 01:00.1\nhostpci4: 01:00.0\n", &guest, &facts, NULL), 0);
-	assert_int_equal(facts.taken_count, 2);
-	assert_taken(&facts, 1, "0000:01:00.0", 1, false);
-	assert_string_equal(PT_LABEL(&facts.assignment[1]), "hostpci4");
-	pt_facts_clear(&facts);
-	pt_guest_free(guest);
+	assert_int_equal(gather(*state, "hostpci3: 01:00.1\nhostpci4: 01:00.0\n", &it, NULL), 0);
+	assert_int_equal(it.facts.taken_count, 2);
+	assert_taken(&it.facts, 1, "0000:01:00.0", 1, false);
+	assert_string_equal(PT_LABEL(&it.facts.assignment[1]), "hostpci4");
+	clear(&it);
 }
 
 static void all_on_vfio_moves_nothing(void **state)
 {
 	struct fake *fake = *state;
-	struct pt_guest *guest = NULL;
-	struct pt_facts facts = {0};
+	struct gathered it;
 
 	fake_link(
 		fake, "/sys/bus/pci/devices/0000:02:00.0/driver", "/sys/bus/pci/drivers/vfio-pci");
-	assert_int_equal(gather(fake, "hostpci0: 02:00.0\n", &guest, &facts, NULL), 0);
-	assert_int_equal(facts.taken_count, 1);
-	assert_false(pt_facts_moves(&facts));
-	pt_facts_clear(&facts);
-	pt_guest_free(guest);
+	assert_int_equal(gather(fake, "hostpci0: 02:00.0\n", &it, NULL), 0);
+	assert_int_equal(it.facts.taken_count, 1);
+	assert_false(pt_facts_moves(&it.facts));
+	clear(&it);
 	/* an entry that cannot be resolved may mean any device */
-	guest = NULL;
-	assert_int_equal(
-		gather(fake, "hostpci0: 02:00.0\nhostpci1: 77:00.0\n", &guest, &facts, NULL), 0);
-	assert_true(pt_facts_moves(&facts));
-	pt_facts_clear(&facts);
-	pt_guest_free(guest);
+	assert_int_equal(gather(fake, "hostpci0: 02:00.0\nhostpci1: 77:00.0\n", &it, NULL), 0);
+	assert_true(pt_facts_moves(&it.facts));
+	clear(&it);
 }
 
 static void a_mapping_passes_over_what_is_reserved(void **state)
 {
 	struct fake *fake = *state;
-	struct pt_guest *guest = NULL;
-	struct pt_facts facts = {0};
+	struct gathered it;
 
 	fake_file(fake, PT_PVE_PCI_MAPPINGS, TWO_DISKS);
 	fake_file(fake, PT_PVE_PCI_RESERVATIONS, "0000:02:00.0 101 time:99999999999\n");
-	assert_int_equal(gather(fake, "hostpci0: mapping=disks\n", &guest, &facts, NULL), 0);
-	assert_int_equal(facts.taken_count, 1);
-	assert_taken(&facts, 0, "0000:03:00.0", 0, false);
-	assert_int_equal(facts.owner_count, 0);
-	pt_facts_clear(&facts);
-	pt_guest_free(guest);
+	assert_int_equal(gather(fake, "hostpci0: mapping=disks\n", &it, NULL), 0);
+	assert_int_equal(it.facts.taken_count, 1);
+	assert_taken(&it.facts, 0, "0000:03:00.0", 0, false);
+	assert_int_equal(it.facts.owner_count, 0);
+	clear(&it);
 }
 
 static void a_group_that_cannot_be_read_is_an_error(void **state)
 {
 	struct fake *fake = *state;
-	struct pt_guest *guest = NULL;
-	struct pt_facts facts = {0};
+	struct gathered it;
 	struct pt_err err = {0};
 
 	fake_link(fake, "/sys/kernel/iommu_groups/2/devices/abcd:foo", "/gone");
-	assert_int_equal(gather(fake, "hostpci0: 02:00.0\n", &guest, &facts, &err), -EINVAL);
+	assert_int_equal(gather(fake, "hostpci0: 02:00.0\n", &it, &err), -EINVAL);
 	assert_holds(err.text, "is no PCI address");
-	pt_facts_clear(&facts);
-	pt_guest_free(guest);
+	clear(&it);
 }
 
 /* It is a finding, and leaves no error behind that would be shown as one. */
 static void no_group_is_no_error(void **state)
 {
 	struct fake *fake = *state;
-	struct pt_guest *guest = NULL;
-	struct pt_facts facts = {0};
+	struct gathered it;
 	struct pt_err err = {0};
 
 	fake_remove(fake, "/sys/bus/pci/devices/0000:02:00.0/iommu_group");
-	assert_int_equal(gather(fake, "hostpci0: 02:00.0\n", &guest, &facts, &err), 0);
+	assert_int_equal(gather(fake, "hostpci0: 02:00.0\n", &it, &err), 0);
 	assert_int_equal(err.code, 0);
-	pt_facts_clear(&facts);
-	pt_guest_free(guest);
+	clear(&it);
 }
 
 int main(void)

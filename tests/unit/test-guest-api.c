@@ -18,7 +18,7 @@
 #include "tests/unit/unit.h"
 
 #define BUDGET_MS 600
-#define TOKEN "ptconf@pve!node1=6d1f2a1e-0000-0000-0000-000000000000"
+#define TOKEN	  "ptconf@pve!node1=6d1f2a1e-0000-0000-0000-000000000000"
 
 struct server {
 	pid_t pid;

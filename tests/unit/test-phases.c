@@ -558,8 +558,8 @@ static void flicker(void *data, enum pt_log_level level, const char *line)
 		pt_close_fd(&other->lock);
 	} else if (strstr(line, "[return-risky]")) {
 		claim = claim_of(other->fake, "101", DISK, NULL);
-		assert_int_equal(pt_claims_work_lock(
-					 other->claims, "101", pt_now_ms(), &other->lock, NULL),
+		assert_int_equal(
+			pt_claims_work_lock(other->claims, "101", pt_now_ms(), &other->lock, NULL),
 			0);
 		assert_int_equal(pt_claims_save(other->claims, claim, NULL), 0);
 		pt_claim_free(claim);
@@ -579,9 +579,9 @@ static void a_neighbour_that_flickers_is_told(void **state)
 	assert_int_equal(pt_phase_find("pre-start")(&run), 1);
 	fake->log = (struct pt_log){.emit = other.note, .data = fake};
 	assert_int_equal(other.times, 8);
-	assert_holds(fake->said, "start refused: other guests claimed and left its devices "
-				 "meanwhile, 8 times over; start it again: " DISK
-				 ": is claimed by 101 as well");
+	assert_holds(fake->said,
+		"start refused: other guests claimed and left its devices "
+		"meanwhile, 8 times over; start it again: " DISK ": is claimed by 101 as well");
 	assert_driver(fake, DISK, "nvme");
 	pt_close_fd(&other.lock);
 	pt_claims_close(other.claims);

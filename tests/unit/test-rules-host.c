@@ -52,7 +52,7 @@ static void ids_captured(void **state)
 	passes(fake, "vfio-ids-captured", CONFIG);
 	judge(fake, CONFIG, &judged);
 	pt_findings_clear(&judged.findings);
-	judged.facts.vfio_options = strdup("ids=10de:2204,144D:A808 disable_vga=1");
+	judged.node->traits.vfio_options = strdup("ids=10de:2204,144D:A808 disable_vga=1");
 	pt_rules_run(&judged.facts, &judged.findings);
 	assert_int_equal(find(&judged, "vfio-ids-captured")->severity, PT_INFO);
 	judged.facts.detail[0].has_id_twin = true;
@@ -62,8 +62,8 @@ static void ids_captured(void **state)
 	assert_int_equal(find(&judged, "vfio-ids-captured")->severity, PT_WARNING);
 	assert_holds(find(&judged, "vfio-ids-captured")->message, "0000:03:00.0 as well");
 	pt_findings_clear(&judged.findings);
-	free(judged.facts.vfio_options);
-	judged.facts.vfio_options = strdup("ids=10de:2204,144d:a80");
+	free(judged.node->traits.vfio_options);
+	judged.node->traits.vfio_options = strdup("ids=10de:2204,144d:a80");
 	pt_rules_run(&judged.facts, &judged.findings);
 	assert_null(find(&judged, "vfio-ids-captured"));
 	clear(&judged);

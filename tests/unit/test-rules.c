@@ -45,12 +45,13 @@ static void vfio_module(void **state)
 
 	judge(fake, "hostpci0: 02:00.0\n", &judged);
 	assert_null(find(&judged, "vfio-module-missing"));
-	judged.facts.vfio.state = PT_MODULE_MISSING;
+	judged.node->traits.vfio.state = PT_MODULE_MISSING;
 	pt_rules_run(&judged.facts, &judged.findings);
 	assert_holds(find(&judged, "vfio-module-missing")->message, "has no module vfio-pci");
 	pt_findings_clear(&judged.findings);
-	judged.facts.vfio.state = PT_MODULE_BLOCKED;
-	snprintf(judged.facts.vfio.command, sizeof(judged.facts.vfio.command), "/bin/false");
+	judged.node->traits.vfio.state = PT_MODULE_BLOCKED;
+	snprintf(judged.node->traits.vfio.command, sizeof(judged.node->traits.vfio.command),
+		"/bin/false");
 	pt_rules_run(&judged.facts, &judged.findings);
 	assert_holds(find(&judged, "vfio-module-missing")->message, "by '/bin/false'");
 	clear(&judged);

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* What single devices are like, and the files that entries name. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "pve/node.h"
+#include "pve/paths.h"
+
+#define ROM_MAX	    (32U * 1024 * 1024)
+#define STORAGE_MAX (1024U * 1024)
+#define OUR_HOOK    "pve-pthook"
+#define INSTANCES   "/sys/bus/mdev/devices"
+
+/* Whether the function answers: reading its ids from config space wakes it, and a dead one reads all ones. */
+static bool is_dead(const struct pt_host *host, const struct pt_function *function)
+{
+	unsigned char ids[4] = {0};
+	char path[PT_PCI_PATH];
+	PT_CLOSE int fd = -1;
+
+	/* a VF's ids read so by design */
+	if (pt_function_is_vf(function))
+		return false;
+	fd = pt_host_openat(host, pt_pci_path(&function->bdf, "config", path), O_RDONLY);
+	if (fd < 0 || pread(fd, ids, sizeof(ids), 0) != (ssize_t)sizeof(ids))
+		return false;
+	return ids[0] == 0xff && ids[1] == 0xff && ids[2] == 0xff && ids[3] == 0xff;
+}
+
+/* Whether a bridge leads to the function: only then can its bus be reset. */
+static bool is_behind_bridge(const struct pt_host *host, const struct pt_bdf *bdf)
+{
+	PT_FREE char *target = NULL;
+	char path[PT_PCI_PATH];
+	const char *above;
+	char *slash;
+
+	if (pt_host_link(host, pt_pci_path(bdf, "", path), &target) < 0)
+		return false;
+	slash = strrchr(target, '/');
+	if (!slash)
+		return false;
+	*slash = '\0';
+	above = strrchr(target, '/');
+	return pt_bdf_parse(above ? above + 1 : target, &(struct pt_bdf){0});
+}
+
+static int read_mdev_types(const struct pt_host *host, struct pt_device *device)
+{
+	struct pt_names PT_NAMES types = {0};
+	char path[PT_PCI_PATH];
+
+	if (pt_host_list(host, pt_pci_path(&device->bdf, "mdev_supported_types", path), &types) < 0)
+		return 0;
+	pt_foreach (type, types.name, types.count) {
+		struct pt_mdev_type *slot;
+		PT_FREE char *file =
+			pt_format("mdev_supported_types/%.60s/available_instances", *type);
+		PT_FREE char *text = NULL;
+
+		if (!file)
+			return -ENOMEM;
+		if (pt_host_read_line(host, pt_pci_path(&device->bdf, file, path), &text) < 0)
+			continue;
+		slot = pt_array_grow(&device->mdev, &device->mdev_count, sizeof(*slot));
+		if (!slot || pt_set_text(&slot->name, *type) < 0)
+			return -ENOMEM;
+		slot->available = atoi(text);
+	}
+	return 0;
+}
+
+static int look(
+	const struct pt_host *host, const struct pt_function *function, struct pt_device *device)
+{
+	device->dead = is_dead(host, function);
+	device->behind_bridge = is_behind_bridge(host, &function->bdf);
+	if (!function->driver && function->modalias)
+		pt_module_alias_blocked(host, function->modalias, device->blocked);
+	pt_identity_read_serial(host, &function->bdf, device->serial);
+	pt_net_up(host, &function->bdf, device->net);
+	return function->has_mdev ? read_mdev_types(host, device) : 0;
+}
+
+const struct pt_device *pt_node_device(struct pt_node *node, const struct pt_bdf *bdf)
+{
+	const struct pt_function *function = pt_inventory_find(&node->inventory, bdf);
+	struct pt_device *slot;
+
+	pt_foreach (device, node->device, node->device_count) {
+		if (pt_bdf_compare(&device->bdf, bdf) == 0)
+			return device;
+	}
+	slot = pt_array_grow(&node->device, &node->device_count, sizeof(*slot));
+	if (!slot)
+		return NULL;
+	slot->bdf = *bdf;
+	return node->host && function && look(node->host, function, slot) < 0 ? NULL : slot;
+}
+
+int pt_node_identity(
+	struct pt_node *node, const struct pt_function *function, struct pt_identity *ret)
+{
+	const struct pt_device *device = pt_node_device(node, &function->bdf);
+
+	if (!device)
+		return -ENOMEM;
+	pt_identity_of(function, device->serial, ret);
+	return 0;
+}
+
+const struct pt_identities *pt_node_record(struct pt_node *node, unsigned int vmid)
+{
+	struct pt_record *slot;
+	struct pt_err err = {0};
+
+	pt_foreach (record, node->record, node->record_count) {
+		if (record->vmid == vmid)
+			return &record->identities;
+	}
+	slot = pt_array_grow(&node->record, &node->record_count, sizeof(*slot));
+	if (!slot)
+		return NULL;
+	slot->vmid = vmid;
+	/* a damaged record is told, and no reason to refuse */
+	if (node->host && pt_identities_read(node->host, vmid, &slot->identities, &err) < 0)
+		pt_log(pt_host_log(node->host), PT_LOG_WARNING, "%s", err.text);
+	return &slot->identities;
+}
+
+const struct pt_rom_file *pt_node_rom(struct pt_node *node, const char *name)
+{
+	PT_FREE char *path = pt_format(PT_PVE_ROMS "/%s", name);
+	PT_FREE char *bytes = NULL;
+	struct pt_rom_file *slot;
+	size_t length;
+
+	pt_foreach (rom, node->rom, node->rom_count) {
+		if (pt_streq(rom->name, name))
+			return rom;
+	}
+	slot = path ? pt_array_grow(&node->rom, &node->rom_count, sizeof(*slot)) : NULL;
+	if (!slot || pt_set_text(&slot->name, name) < 0)
+		return NULL;
+	slot->readable =
+		node->host && pt_host_read(node->host, path, ROM_MAX, &bytes, &length) == 0;
+	if (slot->readable)
+		pt_rom_parse((const unsigned char *)bytes, length, &slot->rom);
+	return slot;
+}
+
+/* The folder of a storage of type dir, "local" where it always was. NULL: another type. The caller's. */
+static char *storage_path(const struct pt_host *host, const char *storage, size_t length)
+{
+	PT_FREE char *text = NULL;
+	char *line, *rest;
+	bool here = false;
+
+	if (pt_host_read(host, PT_PVE_STORAGE_CFG, STORAGE_MAX, &text, NULL) < 0)
+		text = NULL;
+	for (line = text ? strtok_r(text, "\n", &rest) : NULL; line;
+		line = strtok_r(NULL, "\n", &rest)) {
+		char path[512];
+
+		if (*line != ' ' && *line != '\t')
+			here = pt_starts_with(line, "dir: ") &&
+			       strncmp(line + 5, storage, length) == 0 && !line[5 + length];
+		else if (here && sscanf(line, " path %511s", path) == 1)
+			return strdup(path);
+	}
+	return length == 5 && strncmp(storage, "local", 5) == 0 ? strdup(PT_PVE_LOCAL) : NULL;
+}
+
+static enum pt_hook_state look_at_hook(const struct pt_host *host, const char *volume)
+{
+	const char *colon = strchr(volume, ':');
+	const char *name = strrchr(volume, '/');
+	PT_FREE char *folder = NULL;
+	PT_FREE char *path = NULL;
+	PT_CLOSE int fd = -1;
+	struct stat st;
+
+	if (!colon || !name || !pt_streq(name + 1, OUR_HOOK))
+		return PT_HOOK_OTHER;
+	if (!host)
+		return PT_HOOK_UNKNOWN;
+	folder = storage_path(host, volume, (size_t)(colon - volume));
+	if (!folder)
+		return PT_HOOK_UNKNOWN;
+	path = pt_format("%s/%s", folder, colon + 1);
+	if (!path)
+		return PT_HOOK_UNKNOWN;
+	fd = pt_host_openat(host, path, O_PATH);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return PT_HOOK_MISSING;
+	return st.st_mode & S_IXUSR ? PT_HOOK_OURS : PT_HOOK_NOT_EXECUTABLE;
+}
+
+enum pt_hook_state pt_node_hook(struct pt_node *node, const char *volume)
+{
+	struct pt_hook_volume *slot;
+
+	if (!volume)
+		return PT_HOOK_NONE;
+	pt_foreach (hook, node->hook, node->hook_count) {
+		if (pt_streq(hook->volume, volume))
+			return hook->state;
+	}
+	slot = pt_array_grow(&node->hook, &node->hook_count, sizeof(*slot));
+	if (!slot || pt_set_text(&slot->volume, volume) < 0)
+		return PT_HOOK_UNKNOWN;
+	slot->state = look_at_hook(node->host, volume);
+	return slot->state;
+}
+
+bool pt_node_has_instance(struct pt_node *node, const char *uuid)
+{
+	if (!node->has_instances && node->host)
+		pt_host_list(node->host, INSTANCES, &node->instances);
+	node->has_instances = true;
+	pt_foreach (name, node->instances.name, node->instances.count) {
+		if (pt_streq(*name, uuid))
+			return true;
+	}
+	return false;
+}

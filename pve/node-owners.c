@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* Who has functions of a node: guests by their claims, processes, the host itself. */
+#include <errno.h>
+#include <time.h>
+
+#include "pve/node.h"
+#include "pve/release.h"
+#include "pve/runstate.h"
+
+/* how long a driver may keep us waiting */
+#define USES_MS 20000
+
+/* Whether the claim is being given back: by its state, or somebody moves it who is neither guest nor Proxmox VE. */
+static bool is_returning(
+	const struct pt_node *node, unsigned int vmid, const struct pt_claim *claim)
+{
+	PT_CLOSE int lock = -1;
+
+	return claim->state == PT_CLAIM_RETURNING ||
+	       (pt_claims_work_locked(node->claim_files, claim->owner) &&
+		       !pt_guest_pid(node->host, vmid) &&
+		       pt_guest_try_lock(node->host, vmid, &lock) == 0);
+}
+
+static int read_claim(struct pt_node *node, unsigned int vmid, const char *owner)
+{
+	struct pt_claim PT_CLAIM *claim = NULL;
+	bool alive = pt_claim_alive(node->host, node->claim_files, vmid);
+	struct pt_node_claim *slot;
+
+	if (pt_claims_load(node->claim_files, owner, &claim, &node->claims_err) < 0)
+		return 0;
+	slot = pt_array_grow(&node->claim, &node->claim_count, sizeof(*slot));
+	if (!slot)
+		return -ENOMEM;
+	slot->vmid = vmid;
+	slot->alive = alive;
+	slot->returning = alive && is_returning(node, vmid, claim);
+	pt_foreach (function, claim->function, claim->count) {
+		struct pt_claimed *claimed =
+			pt_array_grow(&slot->claimed, &slot->count, sizeof(*claimed));
+
+		if (!claimed || pt_set_text(&claimed->error, function->error) < 0)
+			return -ENOMEM;
+		claimed->bdf = function->bdf;
+		claimed->spare = function->spare;
+	}
+	return 0;
+}
+
+int pt_node_claims(struct pt_node *node, const struct pt_node_claim **ret, size_t *ret_count)
+{
+	struct pt_names PT_NAMES owners = {0};
+
+	if (!node->has_claims &&
+		pt_claims_owners(node->claim_files, &owners, &node->claims_err) == 0) {
+		pt_foreach (owner, owners.name, owners.count) {
+			unsigned int vmid;
+
+			if (pt_vmid_parse(*owner, &vmid) && read_claim(node, vmid, *owner) < 0)
+				return -ENOMEM;
+		}
+	}
+	node->has_claims = true;
+	*ret = node->claim;
+	*ret_count = node->claim_count;
+	return 0;
+}
+
+int pt_node_pid(struct pt_node *node, unsigned int vmid)
+{
+	if (!node->whole)
+		return pt_guest_pid(node->host, vmid);
+	pt_foreach (guest, node->running, node->running_count) {
+		if (guest->vmid == vmid)
+			return guest->pid;
+	}
+	return 0;
+}
+
+static int add_user(const struct pt_group_user *user, struct pt_group_user **ret, size_t *ret_count)
+{
+	struct pt_group_user *slot = pt_array_grow(ret, ret_count, sizeof(*slot));
+
+	if (!slot)
+		return -ENOMEM;
+	*slot = *user;
+	return 0;
+}
+
+static int ask_group_users(const struct pt_node *node, const struct pt_function *const *function,
+	size_t count, struct pt_group_user **ret, size_t *ret_count, struct pt_err *err)
+{
+	struct pt_vfio_user *found = NULL;
+	size_t users = 0;
+	int r = pt_vfio_users(node->host, function, count, &found, &users, err);
+
+	for (size_t i = 0; r == 0 && i < users; i++) {
+		struct pt_group_user user = {.group = found[i].group,
+			.pid = found[i].pid,
+			.vmid = pt_pid_guest(node->host, found[i].pid)};
+
+		memcpy(user.name, found[i].name, sizeof(user.name));
+		r = add_user(&user, ret, ret_count);
+	}
+	free(found);
+	return r == -ENOMEM ? pt_err_nomem(err) : r;
+}
+
+int pt_node_group_users(struct pt_node *node, const struct pt_function *const *function,
+	size_t count, struct pt_group_user **ret, size_t *ret_count, struct pt_err *err)
+{
+	if (!node->whole)
+		return ask_group_users(node, function, count, ret, ret_count, err);
+	pt_foreach (user, node->user, node->user_count) {
+		bool asked = false;
+
+		for (size_t i = 0; i < count; i++)
+			asked |= function[i]->group == user->group;
+		if (asked && add_user(user, ret, ret_count) < 0)
+			return pt_err_nomem(err);
+	}
+	return 0;
+}
+
+/* A process that is a guest's QEMU is called so. */
+static int name_guests(const struct pt_host *host, struct pt_uses *uses)
+{
+	pt_foreach (use, uses->use, uses->count) {
+		PT_FREE char *process = pt_format("process %d (", use->pid);
+		unsigned int vmid = use->pid ? pt_pid_guest(host, use->pid) : 0;
+		char *found = vmid && process ? strstr(use->how, process) : NULL;
+		char *named;
+
+		if (!process)
+			return -ENOMEM;
+		if (!found)
+			continue;
+		named = pt_format("%.*sguest %u (process %d)%s", (int)(found - use->how), use->how,
+			vmid, use->pid, strchr(found, ')') + 1);
+		if (!named)
+			return -ENOMEM;
+		free(use->how);
+		use->how = named;
+	}
+	return 0;
+}
+
+static int ask_uses(const struct pt_node *node, const struct pt_function *const *function,
+	size_t count, struct pt_uses *ret, struct pt_err *err)
+{
+	int r = pt_uses_gather(node->host, function, count, pt_now_ms() + USES_MS, ret, err);
+
+	return r < 0 ? r : name_guests(node->host, ret) < 0 ? pt_err_nomem(err) : 0;
+}
+
+static int copy_uses(const struct pt_node *node, const struct pt_function *const *function,
+	size_t count, struct pt_uses *ret)
+{
+	pt_foreach (use, node->uses.use, node->uses.count) {
+		bool asked = false;
+
+		for (size_t i = 0; i < count; i++)
+			asked |= pt_bdf_compare(&function[i]->bdf, &use->bdf) == 0;
+		if (asked && pt_uses_add(ret, *use, use->what, strdup(use->how)) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* The functions of which uses are told; the caller's. NULL: memory is out. */
+static const struct pt_function **list_askable(const struct pt_inventory *inventory,
+	const struct pt_bdf *bdf, size_t count, size_t *ret_count)
+{
+	const struct pt_function **list = calloc(count ? count : 1, sizeof(*list));
+
+	*ret_count = 0;
+	for (size_t i = 0; list && i < count; i++) {
+		const struct pt_function *function = pt_inventory_find(inventory, &bdf[i]);
+
+		if (function && !function->is_bridge && !pt_streq(function->driver, PT_VFIO_PCI))
+			list[(*ret_count)++] = function;
+	}
+	return list;
+}
+
+int pt_node_uses(struct pt_node *node, const struct pt_bdf *bdf, size_t count, struct pt_uses *ret,
+	struct pt_err *err)
+{
+	size_t functions;
+	const struct pt_function **function =
+		list_askable(&node->inventory, bdf, count, &functions);
+	int r;
+
+	if (!function)
+		return pt_err_nomem(err);
+	if (node->whole)
+		r = copy_uses(node, function, functions, ret) < 0 ? pt_err_nomem(err) : 0;
+	else
+		r = ask_uses(node, function, functions, ret, err);
+	free(function);
+	return r;
+}

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+#include <time.h>
+
+#include "pve/node.h"
+#include "pve/paths.h"
+
+#define FIRMWARE_TABLES	  "/sys/firmware/acpi/tables"
+#define UNSAFE_INTERRUPTS "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
+#define MAPPINGS_MAX	  (1024U * 1024)
+
+int pt_node_open(struct pt_node **ret, const struct pt_host *host, const char *name,
+	const struct pt_claims *claims, struct pt_err *err)
+{
+	struct pt_node *node = calloc(1, sizeof(*node));
+
+	if (!node)
+		return pt_err_nomem(err);
+	node->host = host;
+	node->claim_files = claims;
+	node->time = time(NULL);
+	snprintf(node->name, sizeof(node->name), "%s", name);
+	*ret = node;
+	return 0;
+}
+
+static void clear_traits(struct pt_traits *traits)
+{
+	free(traits->vfio_options);
+	free(traits->cmdline);
+	pt_policy_clear(&traits->policy);
+}
+
+static void clear_device(struct pt_device *device)
+{
+	pt_foreach (type, device->mdev, device->mdev_count)
+		free(type->name);
+	free(device->mdev);
+}
+
+static void clear_claim(struct pt_node_claim *claim)
+{
+	pt_foreach (claimed, claim->claimed, claim->count)
+		free(claimed->error);
+	free(claim->claimed);
+}
+
+void pt_node_close(struct pt_node *node)
+{
+	if (!node)
+		return;
+	clear_traits(&node->traits);
+	pt_inventory_clear(&node->inventory);
+	pt_foreach (device, node->device, node->device_count)
+		clear_device(device);
+	free(node->device);
+	pt_mappings_clear(&node->mappings);
+	free(node->mappings_text);
+	pt_reservations_clear(&node->reservations);
+	pt_foreach (claim, node->claim, node->claim_count)
+		clear_claim(claim);
+	free(node->claim);
+	free(node->user);
+	pt_uses_clear(&node->uses);
+	pt_foreach (record, node->record, node->record_count)
+		pt_identities_clear(&record->identities);
+	free(node->record);
+	pt_foreach (rom, node->rom, node->rom_count)
+		free(rom->name);
+	free(node->rom);
+	pt_foreach (hook, node->hook, node->hook_count)
+		free(hook->volume);
+	free(node->hook);
+	pt_names_free(&node->instances);
+	pt_foreach (guest, node->guest, node->guest_count)
+		pt_guest_free(*guest);
+	free(node->guest);
+	free(node->vmid);
+	free(node->running);
+	free(node);
+}
+
+void pt_node_close_p(struct pt_node **node)
+{
+	pt_node_close(PT_STEAL(*node));
+}
+
+static bool allows_unsafe_interrupts(const struct pt_host *host)
+{
+	PT_FREE char *text = NULL;
+
+	return pt_host_read_line(host, UNSAFE_INTERRUPTS, &text) == 0 && pt_streq(text, "Y");
+}
+
+const struct pt_traits *pt_node_traits(struct pt_node *node)
+{
+	const struct pt_host *host = node->host;
+	struct pt_traits *traits = &node->traits;
+
+	if (node->has_traits)
+		return traits;
+	node->has_traits = true;
+	traits->iommu_active = node->inventory.iommu_active = pt_iommu_active(host);
+	traits->has_dmar = pt_host_exists(host, FIRMWARE_TABLES "/DMAR");
+	traits->has_ivrs = pt_host_exists(host, FIRMWARE_TABLES "/IVRS");
+	pt_host_read_line(host, "/proc/cmdline", &traits->cmdline);
+	pt_module_look(host, PT_VFIO_PCI, &traits->vfio);
+	traits->vfio_options = pt_module_options(host, PT_VFIO_PCI);
+	traits->iova_width = pt_iommu_width(host);
+	traits->remapping = pt_iommu_remapping(host);
+	traits->unsafe_interrupts = allows_unsafe_interrupts(host);
+	pt_memory_read(host, &traits->memory);
+	pt_policy_read(host, &traits->policy, &traits->policy_err);
+	return traits;
+}
+
+int pt_node_learn(struct pt_node *node, const struct pt_bdf *bdf, struct pt_err *err)
+{
+	return pt_inventory_add(node->host, &node->inventory, bdf, err);
+}
+
+int pt_node_matching(struct pt_node *node, const char *filter, struct pt_bdf **ret,
+	size_t *ret_count, struct pt_err *err)
+{
+	return pt_inventory_matching(node->host, &node->inventory, filter, ret, ret_count, err);
+}
+
+int pt_node_group(
+	struct pt_node *node, const struct pt_bdf *bdf, struct pt_group *ret, struct pt_err *err)
+{
+	return pt_inventory_group(node->host, &node->inventory, bdf, ret, err);
+}
+
+int pt_node_mappings(struct pt_node *node, const struct pt_mappings **ret, struct pt_err *err)
+{
+	int r = 0;
+
+	if (!node->has_mappings) {
+		r = pt_host_read(
+			node->host, PT_PVE_PCI_MAPPINGS, MAPPINGS_MAX, &node->mappings_text, NULL);
+		if (r < 0 && r != -ENOENT)
+			return pt_err_errno(err, r, PT_PVE_PCI_MAPPINGS);
+		r = r == 0 ? pt_mappings_parse(node->mappings_text, &node->mappings) : 0;
+	}
+	if (r < 0)
+		return pt_err_nomem(err);
+	node->has_mappings = true;
+	*ret = &node->mappings;
+	return 0;
+}
+
+int pt_node_reservations(
+	struct pt_node *node, const struct pt_reservations **ret, struct pt_err *err)
+{
+	if (!node->has_reservations) {
+		int r = pt_reservations_read(node->host, &node->reservations, err);
+
+		if (r < 0)
+			return r;
+	}
+	node->has_reservations = true;
+	*ret = &node->reservations;
+	return 0;
+}
+
+static int compare_vmids(const void *a, const void *b)
+{
+	const unsigned int *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static int list_vmids(struct pt_node *node, struct pt_err *err)
+{
+	struct pt_names PT_NAMES names = {0};
+	char path[128];
+	int r;
+
+	snprintf(path, sizeof(path), PT_PVE_NODES "/%s/qemu-server", node->name);
+	r = pt_host_list(node->host, path, &names);
+	if (r < 0)
+		return pt_err_errno(err, r, "%s", path);
+	pt_foreach (name, names.name, names.count) {
+		char *dot = strstr(*name, ".conf");
+		unsigned int vmid, *slot;
+
+		if (!dot || dot[strlen(".conf")])
+			continue;
+		*dot = '\0';
+		if (!pt_vmid_parse(*name, &vmid))
+			continue;
+		slot = pt_array_grow(&node->vmid, &node->vmid_count, sizeof(*slot));
+		if (!slot)
+			return pt_err_nomem(err);
+		*slot = vmid;
+	}
+	if (node->vmid_count)
+		qsort(node->vmid, node->vmid_count, sizeof(*node->vmid), compare_vmids);
+	return 0;
+}
+
+int pt_node_vmids(
+	struct pt_node *node, const unsigned int **ret, size_t *ret_count, struct pt_err *err)
+{
+	int r = node->has_vmids ? 0 : list_vmids(node, err);
+
+	if (r < 0)
+		return r;
+	node->has_vmids = true;
+	*ret = node->vmid;
+	*ret_count = node->vmid_count;
+	return 0;
+}
+
+static int add_guest(struct pt_node *node, unsigned int vmid)
+{
+	struct pt_guest_query query = {.vmid = vmid, .node = node->name, .view = PT_VIEW_NEXT};
+	struct pt_guest PT_GUEST *guest = NULL;
+	struct pt_guest **slot;
+
+	/* gone since, or broken: its own check tells */
+	if (pt_guest_from_file(node->host, &query, &guest, NULL) < 0)
+		return 0;
+	slot = pt_array_grow(&node->guest, &node->guest_count, sizeof(struct pt_guest *));
+	if (!slot)
+		return -ENOMEM;
+	*slot = PT_STEAL(guest);
+	return 0;
+}
+
+int pt_node_guests(
+	struct pt_node *node, struct pt_guest *const **ret, size_t *ret_count, struct pt_err *err)
+{
+	const unsigned int *vmid = NULL;
+	size_t count = 0;
+	int r = 0;
+
+	if (!node->has_guests)
+		r = pt_node_vmids(node, &vmid, &count, err);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		if (add_guest(node, vmid[i]) < 0)
+			r = pt_err_nomem(err);
+	}
+	if (r < 0)
+		return r;
+	node->has_guests = true;
+	*ret = node->guest;
+	*ret_count = node->guest_count;
+	return 0;
+}
+
+/* Every process that has a group open, and what the host does with every function. */
+static int learn_owners(struct pt_node *node, struct pt_err *err)
+{
+	const struct pt_inventory *inventory = &node->inventory;
+	size_t count = inventory->count ? inventory->count : 1;
+	const struct pt_function **function = calloc(count, sizeof(*function));
+	struct pt_bdf *bdf = calloc(count, sizeof(*bdf));
+	int r = function && bdf ? 0 : pt_err_nomem(err);
+
+	for (size_t i = 0; r == 0 && i < inventory->count; i++) {
+		function[i] = &inventory->function[i];
+		bdf[i] = function[i]->bdf;
+	}
+	if (r == 0)
+		r = pt_node_group_users(
+			node, function, inventory->count, &node->user, &node->user_count, err);
+	if (r == 0)
+		r = pt_node_uses(node, bdf, inventory->count, &node->uses, err);
+	free(function);
+	free(bdf);
+	return r;
+}
+
+static int learn_running(struct pt_node *node, unsigned int vmid)
+{
+	int pid = pt_node_pid(node, vmid);
+	struct pt_run_guest *slot;
+
+	if (!pid)
+		return 0;
+	slot = pt_array_grow(&node->running, &node->running_count, sizeof(*slot));
+	if (!slot)
+		return -ENOMEM;
+	*slot = (struct pt_run_guest){vmid, pid};
+	return 0;
+}
+
+/* Guests that are here, and those that reservations name: one that comes in has no config here yet. */
+static int learn_running_guests(struct pt_node *node)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < node->vmid_count; i++)
+		r = learn_running(node, node->vmid[i]);
+	for (size_t i = 0; r == 0 && i < node->reservations.count; i++) {
+		unsigned long long vmid = node->reservations.reservation[i].vmid;
+
+		if (vmid <= PT_VMID_MAX)
+			r = learn_running(node, (unsigned int)vmid);
+	}
+	return r;
+}
+
+int pt_node_learn_all(struct pt_node *node, struct pt_err *err)
+{
+	const struct pt_reservations *reservations;
+	struct pt_guest *const *guests;
+	const struct pt_node_claim *claims;
+	const struct pt_mappings *mappings;
+	size_t count;
+	int r;
+
+	if (node->whole)
+		return 0;
+	pt_node_traits(node);
+	pt_inventory_clear(&node->inventory);
+	r = pt_inventory_read_all(node->host, &node->inventory, err);
+	if (r == 0)
+		r = pt_node_mappings(node, &mappings, err);
+	if (r == 0)
+		r = pt_node_reservations(node, &reservations, err);
+	if (r == 0)
+		r = pt_node_guests(node, &guests, &count, err);
+	if (r == 0 && (pt_node_claims(node, &claims, &count) < 0 || learn_running_guests(node) < 0))
+		r = pt_err_nomem(err);
+	if (r == 0)
+		r = learn_owners(node, err);
+	node->whole = r == 0;
+	return r;
+}

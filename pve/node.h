@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/*
+ * What is known of a node: its functions, its guests, who holds what. Each thing is asked of the host once, when
+ * somebody wants it; or all at once, for many guests.
+ */
+#ifndef PT_NODE_H
+#define PT_NODE_H
+
+#include "lib/claimfile.h"
+#include "lib/inventory.h"
+#include "lib/memory.h"
+#include "lib/modules.h"
+#include "lib/rom.h"
+#include "lib/use-net.h"
+#include "lib/use-node.h"
+#include "lib/use.h"
+#include "pve/guest.h"
+#include "pve/identity.h"
+#include "pve/mapping.h"
+#include "pve/policy.h"
+#include "pve/reservation.h"
+
+/* The host itself. */
+struct pt_traits {
+	struct pt_memory memory;
+	int iova_width; /* bits, 0: unknown */
+	enum pt_remapping remapping;
+	bool unsafe_interrupts; /* allowed */
+	char *vfio_options;	/* of the module vfio-pci; NULL: none are known */
+	bool iommu_active;
+	bool has_dmar, has_ivrs; /* the firmware's tables of Intel and AMD */
+	char *cmdline;		 /* of the kernel; NULL: unknown */
+	struct pt_module vfio;
+	struct pt_policy policy;  /* of this node; empty when it cannot be read, */
+	struct pt_err policy_err; /* and why not; code 0: it could */
+};
+
+/* A type of mediated devices that a function offers. */
+struct pt_mdev_type {
+	char *name;
+	int available; /* instances left */
+};
+
+/* What the inventory does not say of a function. */
+struct pt_device {
+	struct pt_bdf bdf;
+	bool dead;	    /* its config space reads all ones */
+	bool behind_bridge; /* only then can its bus be reset */
+	char blocked[64];   /* module that would drive it, but is blacklisted; "" for none */
+	char serial[PT_SERIAL_TEXT]; /* as in struct pt_identity */
+	char net[PT_NETDEV_TEXT];    /* an interface of it that is up; "" for none */
+	struct pt_mdev_type *mdev;
+	size_t mdev_count;
+};
+
+/* A process that has a vfio group open. */
+struct pt_group_user {
+	int group;
+	int pid;
+	char name[PT_PROCESS_TEXT];
+	unsigned int vmid; /* of the guest that it runs, 0: none */
+};
+
+struct pt_claimed {
+	struct pt_bdf bdf;
+	bool spare;  /* recorded, not taken */
+	char *error; /* why it could not be returned; NULL: all is well */
+};
+
+/* A guest's claim. */
+struct pt_node_claim {
+	unsigned int vmid;
+	bool alive;	/* the guest runs, or somebody works on it or on the claim, or it is kept */
+	bool returning; /* what it holds is on its way back */
+	struct pt_claimed *claimed;
+	size_t count;
+};
+
+/* Which devices a guest started with last. */
+struct pt_record {
+	unsigned int vmid;
+	struct pt_identities identities;
+};
+
+/* A ROM file, by the name that entries give. */
+struct pt_rom_file {
+	char *name;
+	bool readable;
+	struct pt_rom rom;
+};
+
+/* What a hookscript setting leads to. */
+enum pt_hook_state {
+	PT_HOOK_UNKNOWN, /* a storage that we do not know */
+	PT_HOOK_NONE,
+	PT_HOOK_OTHER, /* another script */
+	PT_HOOK_OURS,
+	PT_HOOK_MISSING,
+	PT_HOOK_NOT_EXECUTABLE,
+};
+
+struct pt_hook_volume {
+	char *volume;
+	enum pt_hook_state state;
+};
+
+/* A guest that runs. */
+struct pt_run_guest {
+	unsigned int vmid;
+	int pid;
+};
+
+/* For the files node*.c; others ask by the functions below. */
+struct pt_node {
+	const struct pt_host *host;	     /* borrowed; NULL: nobody can be asked */
+	const struct pt_claims *claim_files; /* borrowed; NULL: there are none */
+	char name[PT_NODE_TEXT];
+	int64_t time; /* when it was looked at, seconds since 1970 */
+	bool whole;   /* everything was asked */
+	bool has_traits, has_mappings, has_reservations, has_claims, has_vmids, has_guests;
+	struct pt_traits traits;
+	struct pt_inventory inventory;
+	struct pt_device *device;
+	size_t device_count;
+	struct pt_mappings mappings;
+	char *mappings_text;
+	struct pt_reservations reservations;
+	struct pt_node_claim *claim;
+	size_t claim_count;
+	struct pt_err claims_err;   /* why not all claims could be read; code 0: they could */
+	struct pt_group_user *user; /* when whole */
+	size_t user_count;
+	struct pt_uses uses; /* when whole */
+	struct pt_record *record;
+	size_t record_count;
+	struct pt_rom_file *rom;
+	size_t rom_count;
+	struct pt_hook_volume *hook;
+	size_t hook_count;
+	struct pt_names instances; /* of mediated devices, by UUID */
+	bool has_instances;
+	unsigned int *vmid; /* of the guests whose config lies here */
+	size_t vmid_count;
+	struct pt_guest **guest; /* those that could be read */
+	size_t guest_count;
+	struct pt_run_guest *running; /* when whole */
+	size_t running_count;
+};
+
+/* Nothing is asked yet. host and claims (NULL: there are none) must outlive it. End with pt_node_close. */
+int pt_node_open(struct pt_node **ret, const struct pt_host *host, const char *name,
+	const struct pt_claims *claims, struct pt_err *err);
+void pt_node_close(struct pt_node *node);
+void pt_node_close_p(struct pt_node **node);
+#define PT_NODE PT_CLEANUP(pt_node_close_p)
+
+/* Asks everything. */
+int pt_node_learn_all(struct pt_node *node, struct pt_err *err);
+
+const struct pt_traits *pt_node_traits(struct pt_node *node);
+
+/* As pt_inventory_add and kin, of this node. */
+int pt_node_learn(struct pt_node *node, const struct pt_bdf *bdf, struct pt_err *err);
+int pt_node_matching(struct pt_node *node, const char *filter, struct pt_bdf **ret,
+	size_t *ret_count, struct pt_err *err);
+int pt_node_group(
+	struct pt_node *node, const struct pt_bdf *bdf, struct pt_group *ret, struct pt_err *err);
+
+/* Of a function in the inventory. NULL: memory is out. The pointer is good until the next call. */
+const struct pt_device *pt_node_device(struct pt_node *node, const struct pt_bdf *bdf);
+
+/* What the function is now, for comparing with a record. -ENOMEM. */
+int pt_node_identity(
+	struct pt_node *node, const struct pt_function *function, struct pt_identity *ret);
+
+int pt_node_mappings(struct pt_node *node, const struct pt_mappings **ret, struct pt_err *err);
+int pt_node_reservations(
+	struct pt_node *node, const struct pt_reservations **ret, struct pt_err *err);
+
+/* Every guest's claim. Those that cannot be read are missing, and node->claims_err says why. -ENOMEM. */
+int pt_node_claims(struct pt_node *node, const struct pt_node_claim **ret, size_t *ret_count);
+
+/* Of the guest's QEMU; 0: it does not run. */
+int pt_node_pid(struct pt_node *node, unsigned int vmid);
+
+/* Processes that have the group of one of the functions open. The caller frees ret. */
+int pt_node_group_users(struct pt_node *node, const struct pt_function *const *function,
+	size_t count, struct pt_group_user **ret, size_t *ret_count, struct pt_err *err);
+
+/*
+ * Adds what the host does with the functions that are no bridges and not on vfio-pci: those have left it. Asks anew each
+ * time unless the node is whole.
+ */
+int pt_node_uses(struct pt_node *node, const struct pt_bdf *bdf, size_t count, struct pt_uses *ret,
+	struct pt_err *err);
+
+/* What the guest started with last, empty when nothing is on record. NULL: memory is out. */
+const struct pt_identities *pt_node_record(struct pt_node *node, unsigned int vmid);
+
+/* NULL: memory is out. */
+const struct pt_rom_file *pt_node_rom(struct pt_node *node, const char *name);
+
+/* volume: "local:snippets/pve-pthook", or NULL. */
+enum pt_hook_state pt_node_hook(struct pt_node *node, const char *volume);
+
+/* Whether a mediated device of that UUID exists. */
+bool pt_node_has_instance(struct pt_node *node, const char *uuid);
+
+/* The numbers of the guests whose config lies on this node, ascending. */
+int pt_node_vmids(
+	struct pt_node *node, const unsigned int **ret, size_t *ret_count, struct pt_err *err);
+/* Their configs, as their next starts would use them; what cannot be read is left out. */
+int pt_node_guests(
+	struct pt_node *node, struct pt_guest *const **ret, size_t *ret_count, struct pt_err *err);
+
+#endif
