@@ -373,9 +373,20 @@ static int give_up(struct start *start)
 {
 	const struct pt_run *run = start->run;
 
+	size_t left = 0;
+
 	start->claim->state = PT_CLAIM_RETURNING;
 	pt_release_spares(run->host, start->claims, start->claim, &run->limits, start->lock, NULL);
-	pt_err_wrap(&start->err, "devices cannot be taken, and those that were are returned");
+	pt_foreach (function, start->claim->function, start->claim->count)
+		left += function->error != NULL;
+	if (left)
+		pt_err_wrap(&start->err,
+			"devices cannot be taken, and %zu of those that were cannot be returned "
+			"('pve-ptconf claims' shows why, 'pve-ptconf release %u' tries again)",
+			left, run->vmid);
+	else
+		pt_err_wrap(
+			&start->err, "devices cannot be taken, and those that were are returned");
 	return refuse(start);
 }
 

@@ -99,7 +99,6 @@ static int find_what_to_take(
 	return 0;
 }
 
-/* keep_failed: what bears an error already stays in the claim, at home or not. */
 /* A PF whose VFs could not be made has its switch for them put back all the same. */
 static void revive_for_autoprobe(struct pt_movers *movers)
 {
@@ -108,6 +107,7 @@ static void revive_for_autoprobe(struct pt_movers *movers)
 				 mover->bind.kind == PT_BIND_VFS;
 }
 
+/* keep_failed: what bears an error already stays in the claim, at home or not. */
 static int give_back(const struct pt_handover *handover, struct pt_claim *claim, enum pt_part part,
 	bool keep_failed, struct pt_err *err);
 

@@ -13,8 +13,10 @@ struct context {
 void pt_assignment_clear(struct pt_assignment *assignment)
 {
 	pt_hostpci_clear(&assignment->entry);
-	pt_foreach (alternative, assignment->alternative, assignment->count)
+	pt_foreach (alternative, assignment->alternative, assignment->count) {
+		free(alternative->path);
 		free(alternative->id);
+	}
 	free(assignment->alternative);
 	free(assignment->vgpu);
 	free(assignment->problem.message);
@@ -88,7 +90,7 @@ static int add_alternative(struct context *context, const char *list)
 	char *name, *rest;
 	int r = 0;
 
-	if (!slot || !copy)
+	if (!slot || !copy || pt_set_text(&slot->path, list) < 0)
 		return -ENOMEM;
 	for (name = strtok_r(copy, ";", &rest); name && r == 0 && !assignment->problem.tag;
 		name = strtok_r(NULL, ";", &rest))

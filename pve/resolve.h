@@ -12,6 +12,7 @@
 
 /* One candidate set of functions for an entry. */
 struct pt_alternative {
+	char *path;	   /* as it is written: "01:00.0;01:00.1" */
 	struct pt_bdf *id; /* in the order in which they are named */
 	size_t count;
 };

@@ -37,21 +37,37 @@ static bool any_missing(const struct pt_facts *facts, const char *tag)
 	return false;
 }
 
+static void say_unreadable(const struct pt_rule *rule, const struct pt_function *function,
+	struct pt_findings *findings, char *subject)
+{
+	if (function && function->info_ok)
+		free(subject);
+	else
+		pt_rule_found(rule, findings, subject,
+			pt_format("is listed on the bus, but its vendor, device or interrupt "
+				  "cannot be read"),
+			pt_format("look in the kernel log; the device may have died or be going "
+				  "away"));
+}
+
 PT_RULE(pt_rule_unreadable)
 {
 	pt_rule_problem(rule, facts, findings);
 	if (any_missing(facts, rule->tag))
 		say_moved(rule, facts, findings);
-	pt_foreach (taken, facts->taken, facts->taken_count) {
-		const struct pt_function *function = function_of(facts, taken);
+	pt_foreach (taken, facts->taken, facts->taken_count)
+		say_unreadable(rule, function_of(facts, taken), findings,
+			pt_subject_function(facts, taken));
+	/* Proxmox VE looks at those, too, that stay with their drivers */
+	pt_foreach (assignment, facts->assignment, facts->count) {
+		const struct pt_alternative *chosen;
 
-		if (function && function->info_ok)
+		if (assignment->chosen < 0 || pt_assignment_is_bound(assignment))
 			continue;
-		pt_rule_found(rule, findings, pt_subject_function(facts, taken),
-			pt_format("is listed on the bus, but its vendor, device or interrupt "
-				  "cannot be read"),
-			pt_format("look in the kernel log; the device may have died or be going "
-				  "away"));
+		chosen = &assignment->alternative[assignment->chosen];
+		pt_foreach (id, chosen->id, chosen->count)
+			say_unreadable(rule, pt_inventory_find(facts->inventory, id), findings,
+				pt_format("%s: %s", PT_LABEL(assignment), PT_BDF(id)));
 	}
 }
 
@@ -124,11 +140,9 @@ static const struct pt_function *caught_vf(
 	return NULL;
 }
 
-/* Whether a value without function stands in the entry; what a mapping's path says is not kept. */
-static bool names_whole_slot(const struct pt_assignment *assignment)
+/* Whether a name without function stands in the list. */
+static bool names_whole_slot(const char *name)
 {
-	const char *name = assignment->entry.host;
-
 	while (name && *name) {
 		size_t length = strcspn(name, ";");
 
@@ -136,18 +150,19 @@ static bool names_whole_slot(const struct pt_assignment *assignment)
 			return true;
 		name += length + (name[length] == ';');
 	}
-	return !assignment->entry.host;
+	return false;
 }
 
 PT_RULE(pt_rule_slot_vfs)
 {
 	pt_foreach (assignment, facts->assignment, facts->count) {
+		const struct pt_alternative *chosen;
 		const struct pt_function *vf;
 
-		if (assignment->chosen < 0 || !pt_assignment_is_bound(assignment) ||
-			!names_whole_slot(assignment))
+		if (assignment->chosen < 0 || !pt_assignment_is_bound(assignment))
 			continue;
-		vf = caught_vf(facts, &assignment->alternative[assignment->chosen]);
+		chosen = &assignment->alternative[assignment->chosen];
+		vf = names_whole_slot(chosen->path) ? caught_vf(facts, chosen) : NULL;
 		if (vf)
 			pt_rule_found(rule, findings, pt_subject_entry(assignment),
 				pt_format("the whole device holds %s, a virtual function of %s: it "

@@ -28,9 +28,19 @@ static char *iommu_remedy(const struct pt_facts *facts)
 		"set-up");
 }
 
+/* Whether Proxmox VE gets as far as preparing a device: it asks for an IOMMU whoever drives that, or shares it. */
+static bool prepares_any(const struct pt_facts *facts)
+{
+	pt_foreach (assignment, facts->assignment, facts->count) {
+		if (assignment->chosen >= 0)
+			return true;
+	}
+	return false;
+}
+
 PT_RULE(pt_rule_iommu_disabled)
 {
-	if (facts->host->iommu_active || !facts->taken_count)
+	if (facts->host->iommu_active || !prepares_any(facts))
 		return;
 	pt_rule_found(rule, findings, pt_format("host"),
 		pt_format("no IOMMU is active, so no device can be passed through"),

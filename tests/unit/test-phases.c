@@ -141,6 +141,9 @@ static void a_move_that_fails_is_undone(void **state)
 	/* one that hangs stays on record */
 	fake_fault(fake, "unbind", DISK, "hang");
 	assert_int_equal(phase(fake, "pre-start"), 1);
+	assert_holds(fake->said,
+		"start refused: devices cannot be taken, and 1 of those that were cannot be "
+		"returned ('pve-ptconf claims' shows why, 'pve-ptconf release 100' tries again): ");
 	assert_true(has(fake, CLAIM));
 	fake_remove(fake, "/fault");
 	assert_int_equal(phase(fake, "pre-start"), 0);

@@ -16,7 +16,11 @@ static void iommu_disabled(void **state)
 	passes(fake, "iommu-disabled", "hostpci0: 02:00.0\n");
 	fake_remove(fake, "/sys/class/iommu/dmar0");
 	passes(fake, "iommu-disabled", "memory: 64\n");
+	passes(fake, "iommu-disabled", "hostpci0: 66:00.0\n");
 	passes(fake, "no-iommu-group", "hostpci0: 02:00.0\n");
+	/* Proxmox VE asks before it looks at who drives the device */
+	triggers(fake, "iommu-disabled", "hostpci0: 02:00.0,driver=keep\n", "no IOMMU is active");
+	triggers(fake, "iommu-disabled", "hostpci0: 02:00.0,mdev=x\n", "no IOMMU is active");
 	fake_file(fake, "/proc/cmdline", "quiet\n");
 	judge(fake, "hostpci0: 02:00.0\n", &judged);
 	assert_holds(find(&judged, "iommu-disabled")->hint, "enable VT-d (Intel) or AMD-Vi");
@@ -170,6 +174,7 @@ static void device(void **state)
 	passes(fake, "device-missing", "hostpci0: 02:00.0\n");
 	fake_remove(fake, "/sys/bus/pci/devices/0000:02:00.0/irq");
 	triggers(fake, "device-missing", "hostpci0: 02:00.0\n", "cannot be read");
+	triggers(fake, "device-missing", "hostpci0: 02:00.0,driver=keep\n", "cannot be read");
 	triggers(fake, "bridge-assigned", "hostpci0: 00:01.0\n", "is a PCI bridge");
 	passes(fake, "bridge-assigned", "hostpci0: 01:00\n");
 	passes(fake, "no-iommu-group", "hostpci0: 03:00.0\n");
@@ -219,6 +224,8 @@ static void mapping(void **state)
 	passes(fake, "mapping-nothing-free", "hostpci0: mapping=one\n");
 }
 
+#define SOME_FUNCTIONS(path) "nic\n\tmap node=node1,path=" path ",id=8086:1521,iommugroup=4\n"
+
 static void virtual_functions(void **state)
 {
 	struct fake *fake = *state;
@@ -228,6 +235,11 @@ static void virtual_functions(void **state)
 		"holds 0000:04:00.1, a virtual function of 0000:04:00.0");
 	passes(fake, "slot-includes-vfs", "hostpci0: 04:00.1\n");
 	passes(fake, "slot-includes-vfs", "hostpci0: 04:10\n");
+	/* in a mapping it is the path that counts */
+	fake_file(fake, PT_PVE_PCI_MAPPINGS, SOME_FUNCTIONS("0000:04:00"));
+	triggers(fake, "slot-includes-vfs", "hostpci0: mapping=nic\n", "the whole device holds");
+	fake_file(fake, PT_PVE_PCI_MAPPINGS, SOME_FUNCTIONS("0000:04:00.0;0000:04:00.1"));
+	passes(fake, "slot-includes-vfs", "hostpci0: mapping=nic\n");
 	triggers(fake, "pf-with-vfs", "hostpci0: 04:00\n",
 		"0000:04:00.1 is to go into the same guest");
 	judge(fake, "hostpci0: 04:00.0\n", &judged);
