@@ -91,6 +91,16 @@ static int release(const struct pt_run *run)
 	return 0;
 }
 
+/* Between the stop of a restart and its start nothing of the guest is alive. */
+static void keep_for_restart(const struct pt_run *run)
+{
+	struct pt_claims PT_CLAIMS *claims = NULL;
+	char owner[PT_OWNER_TEXT];
+
+	if (pt_claims_open(&claims, run->host, PT_CLAIMS_DIR, false, NULL) == 0)
+		pt_claims_keep(claims, pt_owner_name(run->vmid, owner));
+}
+
 static int post_stop(const struct pt_run *run)
 {
 	const char *kept;
@@ -104,8 +114,10 @@ static int post_stop(const struct pt_run *run)
 			run->vmid, pid);
 		return 0;
 	}
-	kept = pt_release_kept(run->host, run->vmid);
+	kept = pt_release_kept(run->host, run->vmid, true);
 	if (kept) {
+		if (pt_guest_restarts(run->host, run->vmid, true))
+			keep_for_restart(run);
 		LOG(run, PT_LOG_INFO, "guest %u: %s; its devices stay on vfio-pci", run->vmid,
 			kept);
 		return 0;

@@ -12,6 +12,7 @@
 #define WAIT_POLL_NS 100000000L
 #define TRIES	     8
 #define LOOK_MS	     100
+#define OFF_WAIT_MS  30000	    /* for a return that is under way, when switched off */
 #define AGAIN	     (-EWOULDBLOCK) /* not an exit code: the facts have changed meanwhile */
 
 #define LOG(run, level, ...) pt_log(pt_host_log((run)->host), level, __VA_ARGS__)
@@ -101,7 +102,7 @@ static void tell_findings(const struct start *start)
 }
 
 /* The work lock of one's own claim; a return that still goes on in the background is waited for. */
-static int lock_claim(struct start *start)
+static int lock_claim(struct start *start, int wait_ms)
 {
 	char owner[PT_OWNER_TEXT];
 	const struct pt_run *run = start->run;
@@ -114,7 +115,7 @@ static int lock_claim(struct start *start)
 	start->err = (struct pt_err){0};
 	LOG(run, PT_LOG_INFO, "devices of guest %u are still being returned; waiting", run->vmid);
 	return pt_claims_work_lock(
-		start->claims, owner, pt_now_ms() + run->wait_ms, &start->lock, &start->err);
+		start->claims, owner, pt_now_ms() + wait_ms, &start->lock, &start->err);
 }
 
 /* The claim of an earlier start, if there is one. */
@@ -127,12 +128,15 @@ static int load_claim(struct start *start)
 	return r == -ENOENT ? 0 : r;
 }
 
-static int open_claims(struct start *start)
+static int open_claims(struct start *start, int wait_ms)
 {
+	char owner[PT_OWNER_TEXT];
 	int r = pt_claims_open(&start->claims, start->run->host, PT_CLAIMS_DIR, true, &start->err);
 
 	if (r == 0)
-		r = lock_claim(start);
+		r = lock_claim(start, wait_ms);
+	if (r == 0)
+		pt_claims_forget_kept(start->claims, pt_owner_name(start->run->vmid, owner));
 	return r < 0 ? r : load_claim(start);
 }
 
@@ -162,6 +166,18 @@ static bool holds(const struct pt_taken *list, size_t count, const struct pt_bdf
 static bool is_taken(const struct start *start, const struct pt_bdf *bdf)
 {
 	return holds(start->facts.taken, start->facts.taken_count, bdf);
+}
+
+/* Whether the start takes something that the claim at hand holds. */
+static bool takes_again(const struct start *start)
+{
+	for (size_t i = 0; start->claim && i < start->claim->count; i++) {
+		const struct pt_claim_function *function = &start->claim->function[i];
+
+		if (!function->spare && is_taken(start, &function->bdf))
+			return true;
+	}
+	return false;
 }
 
 /* Whether all that the claim at hand has taken may be taken again: its origins then stay as recorded. */
@@ -505,6 +521,68 @@ static int settle(struct start *start)
 	return refuse(start);
 }
 
+/*
+ * What the guest held is still on its way home, and maybe for ever: a driver hangs. A start that needs it is refused, for
+ * Proxmox VE would hang as well; any other goes on, but not under that claim.
+ */
+static int start_beside_return(struct start *start)
+{
+	const struct pt_run *run = start->run;
+	const struct pt_err locked = start->err;
+	const struct pt_finding *refusing;
+	int r;
+
+	start->err = (struct pt_err){0};
+	r = load_claim(start);
+	if (r == 0)
+		r = gather(start);
+	if (r < 0)
+		return cannot_look(start, r);
+	if (takes_again(start)) {
+		start->err = locked;
+		return refuse(start);
+	}
+	pt_rules_run(&start->facts, &start->findings);
+	tell_findings(start);
+	refusing = pt_findings_refusing(&start->findings, pt_facts_moves(&start->facts));
+	if (refusing && !run->advise) {
+		pt_err_set(&start->err, -EPERM, "%s: %s", refusing->subject, refusing->message);
+		return refuse(start);
+	}
+	start->err = locked;
+	return go_on_without_us(start);
+}
+
+/* QEMU could not open what the guest's last one still holds; what it does not need any more is not waited for. */
+static int wait_for_last_run(struct start *start)
+{
+	const struct pt_run *run = start->run;
+	long long deadline = pt_now_ms() + run->release_ms;
+	bool waited = false;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && start->claim && i < start->claim->count; i++) {
+		const struct pt_claim_function *function = &start->claim->function[i];
+
+		if (!function->spare && is_taken(start, &function->bdf))
+			r = pt_wait_for_last_run(run->host, run->vmid, &function->bdf, deadline,
+				&waited, &start->err);
+	}
+	return r < 0 || !waited ? r : gather(start);
+}
+
+/* Switched off: only a return that goes on in the background is given some time, not to meet Proxmox VE's own binding. */
+static int stay_out(struct start *start)
+{
+	const struct pt_run *run = start->run;
+	int wait_ms = run->wait_ms < OFF_WAIT_MS ? run->wait_ms : OFF_WAIT_MS;
+
+	LOG(run, PT_LOG_WARNING, "pve-pthook is switched off by " PT_OFF_FILE);
+	if (pt_run_has_claim(run) && open_claims(start, wait_ms) == -EWOULDBLOCK)
+		LOG(run, PT_LOG_WARNING, "%s", start->err.text);
+	return 0;
+}
+
 int pt_phase_pre_start(const struct pt_run *run)
 {
 	struct start start PT_CLEANUP(clear_start) = {.run = run, .lock = -1};
@@ -513,13 +591,8 @@ int pt_phase_pre_start(const struct pt_run *run)
 
 	if (nothing_to_do(run))
 		return 0;
-	if (pt_host_exists(run->host, PT_OFF_FILE)) {
-		LOG(run, PT_LOG_WARNING, "pve-pthook is switched off by " PT_OFF_FILE);
-		/* a return that goes on in the background must not meet Proxmox VE's own binding */
-		if (pt_run_has_claim(run) && open_claims(&start) == -EWOULDBLOCK)
-			return refuse(&start);
-		return 0;
-	}
+	if (pt_host_exists(run->host, PT_OFF_FILE))
+		return stay_out(&start);
 	if (pt_guest_read(
 		    run->host, &query, PT_SOURCE_AUTO, run->api_ms, &start.guest, &start.err) < 0)
 		return go_on_without_us(&start);
@@ -529,18 +602,17 @@ int pt_phase_pre_start(const struct pt_run *run)
 			run->vmid, pid);
 		return 0;
 	}
-	r = open_claims(&start);
+	r = open_claims(&start, pt_guest_has_hostpci(start.guest) ? run->wait_ms : LOOK_MS);
 	if (r == -EWOULDBLOCK)
-		return refuse(
-			&start); /* its devices are on their way: Proxmox VE must not meet them */
-	if (r == 0 && start.claim &&
-		pt_wait_for_last_run(run->host, run->vmid, start.claim,
-			pt_now_ms() + run->release_ms, &start.err) < 0)
-		return refuse(&start); /* QEMU could not open it either */
+		return start_beside_return(&start);
 	if (r == 0) {
 		reconcile(&start);
 		r = gather(&start);
 	}
+	if (r == 0)
+		r = wait_for_last_run(&start);
+	if (r == -EBUSY)
+		return refuse(&start);
 	if (r < 0)
 		return cannot_look(&start, r);
 	if (start.claim && !claim_fits(&start)) {

@@ -181,12 +181,47 @@ int pt_claims_save(const struct pt_claims *claims, const struct pt_claim *claim,
 	return r < 0 ? pt_err_errno(err, r, "write the claim of %s", claim->owner) : 0;
 }
 
+/* The file whose age says since when the claim is kept. */
+static char *kept_file_of(const char *owner)
+{
+	return pt_claim_owner_valid(owner) ? pt_format("%s.kept", owner) : NULL;
+}
+
+int pt_claims_keep(const struct pt_claims *claims, const char *owner)
+{
+	PT_FREE char *name = kept_file_of(owner);
+	PT_CLOSE int fd = -1;
+
+	if (!name)
+		return -EINVAL;
+	fd = openat(claims->work, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return fd < 0 || futimens(fd, NULL) < 0 ? -errno : 0;
+}
+
+bool pt_claims_kept(const struct pt_claims *claims, const char *owner, int seconds)
+{
+	PT_FREE char *name = kept_file_of(owner);
+	struct stat st;
+
+	return claims && name && fstatat(claims->work, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       llabs(time(NULL) - st.st_mtime) < seconds;
+}
+
+void pt_claims_forget_kept(const struct pt_claims *claims, const char *owner)
+{
+	PT_FREE char *name = kept_file_of(owner);
+
+	if (name)
+		unlinkat(claims->work, name, 0);
+}
+
 int pt_claims_remove(const struct pt_claims *claims, const char *owner, struct pt_err *err)
 {
 	PT_FREE char *file = file_of(owner);
 
 	if (!file)
 		return pt_err_set(err, -EINVAL, "'%s' cannot own a claim", owner);
+	pt_claims_forget_kept(claims, owner);
 	if (unlinkat(claims->claims, file, 0) < 0 && errno != ENOENT)
 		return pt_err_errno(err, -errno, "remove the claim of %s", owner);
 	if (fsync(claims->claims) < 0)

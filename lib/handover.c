@@ -292,7 +292,7 @@ static bool pf_failed(const struct pt_movers *movers, const struct pt_mover *vf)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
 		if (pt_bdf_compare(&mover->function->bdf, &vf->function->pf) == 0)
-			return mover->result < 0;
+			return mover->result < 0 && !mover->gone;
 	}
 	return false;
 }

@@ -320,25 +320,40 @@ bool pt_guest_is_template(const struct pt_guest *guest)
 	return pt_streq(pt_guest_get(guest, "template"), "1");
 }
 
+static int compare_key(const char *key, const struct pt_guest *reply, const struct pt_guest *text,
+	struct pt_err *err)
+{
+	const char *theirs = pt_guest_get(reply, key), *ours = pt_guest_get(text, key);
+
+	if (pt_streq(theirs, ours))
+		return 0;
+	/* which may hold what is nobody's business */
+	if (pt_streq(key, "args"))
+		return pt_err_set(err, -EPROTO,
+			"the API's reply has other 'args' than the config file of guest %u; were "
+			"they just changed, or is it another guest's?",
+			text->vmid);
+	return pt_err_set(err, -EPROTO,
+		"the API's reply has %s '%s', but the config file of guest %u has '%s'; was it "
+		"just changed, or is it another guest's?",
+		key, theirs ? theirs : "", text->vmid, ours ? ours : "");
+}
+
 /* The API's reply must say of the devices what the file says: else it is another guest's, or an old one. */
 static int compare_devices(
 	const struct pt_guest *reply, const struct pt_guest *text, struct pt_err *err)
 {
-	char key[16];
+	int r = compare_key("template", reply, text, err);
 
-	for (int i = 0; i < PT_HOSTPCI_MAX; i++) {
-		const char *theirs, *ours;
+	if (r == 0)
+		r = compare_key("args", reply, text, err);
+	for (int i = 0; r == 0 && i < PT_HOSTPCI_MAX; i++) {
+		char key[16];
 
 		snprintf(key, sizeof(key), "hostpci%d", i);
-		theirs = pt_guest_get(reply, key);
-		ours = pt_guest_get(text, key);
-		if (!pt_streq(theirs, ours))
-			return pt_err_set(err, -EPROTO,
-				"the API's reply has %s '%s', but the config file of guest %u has "
-				"'%s'; was it just changed, or is it another guest's?",
-				key, theirs ? theirs : "", text->vmid, ours ? ours : "");
+		r = compare_key(key, reply, text, err);
 	}
-	return 0;
+	return r;
 }
 
 /* From the API, held against the text of the file where there is one: only that shows dropped lines. */

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
+#include "pve/choice.h"
 #include "pve/guest.h"
 #include "pve/reconcile.h"
+#include "pve/runstate.h"
 
 static bool has_claim(const struct pt_claims *claims, unsigned int vmid)
 {
@@ -27,12 +29,49 @@ static bool has_failed(const struct pt_claims *claims, unsigned int vmid)
 	return true;
 }
 
+static bool has_spares(const struct pt_claims *claims, const char *owner)
+{
+	struct pt_claim PT_CLAIM *claim = NULL;
+
+	if (pt_claims_load(claims, owner, &claim, NULL) < 0 || claim->state != PT_CLAIM_TAKEN)
+		return false;
+	pt_foreach (function, claim->function, claim->count) {
+		if (function->spare)
+			return true;
+	}
+	return false;
+}
+
+/* A guest that runs need not keep what its post-start could not give back: somebody else had it just then. */
+static void return_spares(const struct pt_host *host, const struct pt_claims *claims,
+	unsigned int vmid, const struct pt_limits *limits)
+{
+	PT_CLOSE int guest_lock = -1;
+	PT_CLOSE int lock = -1;
+	struct pt_err err = {0};
+	char owner[PT_OWNER_TEXT];
+
+	/* who holds one of the locks starts or stops it, and looks after its claim */
+	if (!has_spares(claims, pt_owner_name(vmid, owner)) ||
+		pt_guest_try_lock(host, vmid, &guest_lock) < 0 ||
+		pt_claims_work_lock(claims, owner, pt_now_ms(), &lock, NULL) < 0)
+		return;
+	pt_close_fd(&guest_lock);
+	if (pt_guest_pid(host, vmid) &&
+		pt_choice_confirm(host, claims, vmid, limits, lock, &err) < 0)
+		pt_log(pt_host_log(host), PT_LOG_ERROR, "guest %u: %s", vmid, err.text);
+}
+
 static void reconcile_one(const struct pt_host *host, const struct pt_claims *claims,
 	unsigned int vmid, const struct pt_limits *limits, struct pt_reconciled *reconciled)
 {
 	struct pt_err err = {0};
 	int r;
 
+	if (pt_guest_pid(host, vmid)) {
+		return_spares(host, claims, vmid, limits);
+		return;
+	}
 	if (pt_claim_alive(host, claims, vmid))
 		return;
 	pt_log(pt_host_log(host), PT_LOG_INFO,

@@ -12,6 +12,7 @@
 
 #define GROUP_POLL_NS 100000000L
 #define LOOK_MS	      500
+#define RESTART_S     60  /* from the stop of a restart to its start */
 #define SHORT_MS      500 /* a wait in which nothing happens that matters */
 
 const struct pt_limits pt_default_limits = {
@@ -136,25 +137,22 @@ static bool is_ending(const struct pt_host *host, unsigned int vmid, const struc
 	return ending;
 }
 
-int pt_wait_for_last_run(const struct pt_host *host, unsigned int vmid,
-	const struct pt_claim *claim, long long deadline_ms, struct pt_err *err)
+int pt_wait_for_last_run(const struct pt_host *host, unsigned int vmid, const struct pt_bdf *bdf,
+	long long deadline_ms, bool *waited, struct pt_err *err)
 {
 	struct timespec pause = {.tv_nsec = GROUP_POLL_NS};
-	bool told = false;
 
-	pt_foreach (function, claim->function, claim->count) {
-		while (!function->spare && is_ending(host, vmid, &function->bdf)) {
-			if (pt_now_ms() >= deadline_ms)
-				return pt_err_set(err, -EBUSY,
-					"%s: the last QEMU of guest %u has not ended and still "
-					"holds it; start again when it is gone",
-					PT_BDF(&function->bdf), vmid);
-			if (!told)
-				pt_log(pt_host_log(host), PT_LOG_INFO,
-					"guest %u: its last QEMU is still ending; waiting", vmid);
-			told = true;
-			nanosleep(&pause, NULL);
-		}
+	while (is_ending(host, vmid, bdf)) {
+		if (pt_now_ms() >= deadline_ms)
+			return pt_err_set(err, -EBUSY,
+				"%s: the last QEMU of guest %u has not ended and still holds it; "
+				"start again when it is gone",
+				PT_BDF(bdf), vmid);
+		if (!*waited)
+			pt_log(pt_host_log(host), PT_LOG_INFO,
+				"guest %u: its last QEMU is still ending; waiting", vmid);
+		*waited = true;
+		nanosleep(&pause, NULL);
 	}
 	return 0;
 }
@@ -169,7 +167,7 @@ static struct pt_handover handover_of(
 		.phase_ms = limits->phase_ms};
 }
 
-/* Whether a spare is with somebody else: reserved by another guest, or open in any process. */
+/* Whether a spare is with somebody else: reserved by another guest, or held by any process, seen or not. */
 static bool spare_is_used(const struct pt_host *host, unsigned int vmid,
 	const struct pt_reservations *reservations, const struct pt_bdf *bdf)
 {
@@ -182,7 +180,8 @@ static bool spare_is_used(const struct pt_host *host, unsigned int vmid,
 
 	if (reservation && reservation->vmid <= PT_VMID_MAX)
 		pid = pt_guest_pid(host, (unsigned int)reservation->vmid);
-	if (pt_reservation_judge(reservation, vmid, time(NULL), pid) != PT_RESERVATION_FREE)
+	if (pt_reservation_judge(reservation, vmid, time(NULL), pid) != PT_RESERVATION_FREE ||
+		!pt_vfio_group_free(host, function.group))
 		return true;
 	/* what cannot be found out is taken for yes: the function stays as it is */
 	if (pt_vfio_users(host, &asked, 1, &user, &users, NULL) < 0)
@@ -212,10 +211,14 @@ static int drop_used_spares(
 			return r;
 		if (!spare_is_used(host, vmid, &reservations, &function->bdf))
 			continue;
-		if (function->moved)
-			function->parked = true;
-		else
+		if (!function->moved) {
 			pt_claim_remove(claim, &function->bdf);
+			continue;
+		}
+		function->parked = true;
+		pt_log(pt_host_log(host), PT_LOG_INFO,
+			"%s: %s is with somebody else for now; reconcile returns it when it is free",
+			function->label, PT_BDF(&function->bdf));
 	}
 	park_vfs(claim);
 	return 0;
@@ -305,13 +308,13 @@ int pt_release_locked(const struct pt_host *host, const struct pt_claims *claims
 	return held < 0 ? held : r < 0 ? r : stored;
 }
 
-const char *pt_release_kept(const struct pt_host *host, unsigned int vmid)
+const char *pt_release_kept(const struct pt_host *host, unsigned int vmid, bool stopping)
 {
 	struct pt_guest PT_GUEST *guest = NULL;
 	struct pt_guest_query query = {.vmid = vmid, .view = PT_VIEW_CURRENT};
 	char node[PT_NODE_TEXT];
 
-	if (pt_guest_restarts(host, vmid))
+	if (pt_guest_restarts(host, vmid, stopping))
 		return "it is being restarted";
 	if (pt_system_stopping(host))
 		return "the node is shutting down";
@@ -331,7 +334,8 @@ bool pt_claim_alive(const struct pt_host *host, const struct pt_claims *claims, 
 
 	return pt_guest_pid(host, vmid) ||
 	       pt_claims_work_locked(claims, pt_owner_name(vmid, owner)) ||
-	       pt_guest_try_lock(host, vmid, &lock) < 0 || pt_release_kept(host, vmid);
+	       pt_guest_try_lock(host, vmid, &lock) < 0 ||
+	       pt_claims_kept(claims, owner, RESTART_S) || pt_release_kept(host, vmid, false);
 }
 
 int pt_release(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,

@@ -46,9 +46,10 @@ int pt_release_spares(const struct pt_host *host, const struct pt_claims *claims
 
 /*
  * Why the claim of a guest that does not run is kept for now, as part of a sentence: it starts again at
- * once, or the node goes down and takes the claims with it. NULL: it is not.
+ * once, or the node goes down and takes the claims with it. stopping: asked by its own post-stop, when the mark of
+ * a restart counts however old it is: it was set when the restart was asked for. NULL: it is not.
  */
-const char *pt_release_kept(const struct pt_host *host, unsigned int vmid);
+const char *pt_release_kept(const struct pt_host *host, unsigned int vmid, bool stopping);
 
 /* Whether a claim's guest is alive: it runs, somebody works on it or on the claim, or the claim is kept. */
 bool pt_claim_alive(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid);
@@ -61,11 +62,11 @@ struct pt_others {
 bool pt_other_counts(void *data, const char *owner, bool spare);
 
 /*
- * At a start: waits until the QEMU that the guest had before lets go of what the claim holds. Who else holds it is not
- * waited for. -EBUSY: it has not by the deadline.
+ * At a start: waits until the QEMU that the guest had before lets go of the function, and sets *waited. Who else holds it is
+ * not waited for. -EBUSY: it has not by the deadline.
  */
-int pt_wait_for_last_run(const struct pt_host *host, unsigned int vmid,
-	const struct pt_claim *claim, long long deadline_ms, struct pt_err *err);
+int pt_wait_for_last_run(const struct pt_host *host, unsigned int vmid, const struct pt_bdf *bdf,
+	long long deadline_ms, bool *waited, struct pt_err *err);
 
 /* The label of what args hand over; entries have their key, "hostpci0". */
 #define PT_ARGS_LABEL "args"

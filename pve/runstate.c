@@ -130,7 +130,7 @@ int pt_guest_try_lock(const struct pt_host *host, unsigned int vmid, int *ret_fd
 	return 0;
 }
 
-bool pt_guest_restarts(const struct pt_host *host, unsigned int vmid)
+bool pt_guest_restarts(const struct pt_host *host, unsigned int vmid, bool any_age)
 {
 	PT_CLOSE int fd = -1;
 	struct stat st;
@@ -138,7 +138,8 @@ bool pt_guest_restarts(const struct pt_host *host, unsigned int vmid)
 
 	snprintf(path, sizeof(path), PT_PVE_REBOOT, vmid);
 	fd = pt_host_openat(host, path, O_PATH | O_NOFOLLOW);
-	return fd >= 0 && fstat(fd, &st) == 0 && llabs(time(NULL) - st.st_mtime) < RESTART_S;
+	return fd >= 0 && fstat(fd, &st) == 0 &&
+	       (any_age || llabs(time(NULL) - st.st_mtime) < RESTART_S);
 }
 
 unsigned int pt_pid_guest(const struct pt_host *host, int pid)

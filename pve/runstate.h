@@ -19,10 +19,10 @@ int pt_guest_pid(const struct pt_host *host, unsigned int vmid);
 int pt_guest_try_lock(const struct pt_host *host, unsigned int vmid, int *ret_fd);
 
 /*
- * Whether a restart of the guest is under way: it stops now and starts again at once. A mark that nobody
+ * Whether a restart of the guest is under way: it stops now and starts again at once. Unless any_age a mark that nobody
  * took away for five minutes is none.
  */
-bool pt_guest_restarts(const struct pt_host *host, unsigned int vmid);
+bool pt_guest_restarts(const struct pt_host *host, unsigned int vmid, bool any_age);
 
 /* Whether a process is ending, or gone: it has no memory any more. */
 bool pt_pid_ends(const struct pt_host *host, int pid);

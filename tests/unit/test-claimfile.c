@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -57,6 +58,29 @@ static void a_folder_that_cannot_be_listed_is_told(void **state)
 	assert_int_equal(pt_claims_owners(claims, &owners, &err), -EMFILE);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	assert_string_equal(err.text, "list the claims: Too many open files");
+	pt_claims_close(claims);
+}
+
+static void a_claim_is_kept_for_a_while(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims *claims = open_claims(fake);
+	struct timespec old[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+	char path[128];
+
+	assert_false(pt_claims_kept(NULL, "100", 60));
+	assert_false(pt_claims_kept(claims, "100", 60));
+	assert_int_equal(pt_claims_keep(claims, "100"), 0);
+	assert_int_equal(pt_claims_keep(claims, "../100"), -EINVAL);
+	assert_true(pt_claims_kept(claims, "100", 60));
+	assert_false(pt_claims_kept(claims, "101", 60));
+	snprintf(path, sizeof(path), "%s/run/pt/work/100.kept", fake->root);
+	assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+	assert_false(pt_claims_kept(claims, "100", 60));
+	assert_int_equal(pt_claims_keep(claims, "100"), 0);
+	assert_true(pt_claims_kept(claims, "100", 60));
+	assert_int_equal(pt_claims_remove(claims, "100", NULL), 0);
+	assert_false(pt_host_exists(fake->host, "/run/pt/work/100.kept"));
 	pt_claims_close(claims);
 }
 
@@ -254,6 +278,7 @@ int main(void)
 		MACHINE_TEST(of_two_that_let_go_one_keeps_it),
 		MACHINE_TEST(files_come_and_go),
 		MACHINE_TEST(a_folder_that_cannot_be_listed_is_told),
+		MACHINE_TEST(a_claim_is_kept_for_a_while),
 		MACHINE_TEST(damaged_files_are_told),
 		MACHINE_TEST(two_cannot_hold_one_function),
 		MACHINE_TEST(one_works_at_a_time),

@@ -466,6 +466,28 @@ static void another_guests_config_does_not_count(void **state)
 	}
 }
 
+static void other_args_do_not_count(void **state)
+{
+	static const char reply[] = OK_HEAD "{\"data\":{\"digest\":\"x\",\"args\":\"-S\"}}";
+	struct pt_guest_query query = {.vmid = 100, .node = "node1", .view = PT_VIEW_CURRENT};
+	struct fake *fake = *state;
+	struct pt_guest *guest = NULL;
+	struct pt_err err = {0};
+	struct server server;
+	char conf[256];
+
+	serve(&server, reply, sizeof(reply) - 1);
+	snprintf(conf, sizeof(conf), "token=" TOKEN "\nurl=http://127.0.0.1:%u\n", server.port);
+	write_conf(fake, conf, 0600);
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/100.conf", "args: -secret\n");
+	assert_int_equal(
+		pt_guest_read(fake->host, &query, PT_SOURCE_API, 600, &guest, &err), -EPROTO);
+	end(&server);
+	assert_holds(err.text,
+		"the API's reply has other 'args' than the config file of guest 100; were");
+	assert_lacks(err.text, "-secret");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -480,6 +502,7 @@ int main(void)
 		MACHINE_TEST(https_is_verified),
 		MACHINE_TEST(dropped_lines_come_from_the_text),
 		MACHINE_TEST(another_guests_config_does_not_count),
+		MACHINE_TEST(other_args_do_not_count),
 	};
 
 	return cmocka_run_group_tests_name("guest-api", tests, NULL, NULL);

@@ -461,6 +461,27 @@ static void vfs_come_back_as_they_were(void **state)
 	pt_claim_free(claim);
 }
 
+/* With a PF that goes from the bus its VFs are gone, too, and nobody waits for them. */
+static void vfs_end_with_a_pf_that_is_gone(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = NULL;
+
+	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
+	claim_function(fake, claim, PF);
+	claim_vf(fake, claim, VF1);
+	claim_function(fake, claim, DISK);
+	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
+	fake_remove(fake, "/sys/bus/pci/devices/" PF);
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
+	assert_int_equal(claim->count, 0);
+	assert_holds(fake->said, PF ": is gone from the bus; nothing to return");
+	assert_holds(fake->said, VF1 ": is gone from the bus; nothing to return");
+	assert_driver(fake, DISK, "nvme");
+	pt_claim_free(claim);
+}
+
 static void the_switch_for_vfs_comes_back_in_any_case(void **state)
 {
 	struct fake *fake = *state;
@@ -572,6 +593,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(vfs_come_back_as_they_were),
+		MACHINE_TEST(vfs_end_with_a_pf_that_is_gone),
 		MACHINE_TEST(the_switch_for_vfs_comes_back_in_any_case),
 		MACHINE_TEST(vfs_come_back_when_the_take_fails),
 		MACHINE_TEST(spares_stay),

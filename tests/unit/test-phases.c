@@ -15,6 +15,15 @@
 #define CONFIG "/etc/pve/nodes/node1/qemu-server/100.conf"
 #define CLAIM  PT_CLAIMS_DIR "/claims/100.json"
 
+/* The group that somebody holds who cannot be seen. */
+static int held_group = PT_GROUP_NONE;
+bool __real_pt_vfio_group_free(const struct pt_host *host, int group);
+bool __wrap_pt_vfio_group_free(const struct pt_host *host, int group);
+bool __wrap_pt_vfio_group_free(const struct pt_host *host, int group)
+{
+	return group != held_group && __real_pt_vfio_group_free(host, group);
+}
+
 static struct pt_run run_of(struct fake *fake)
 {
 	return (struct pt_run){.host = fake->host,
@@ -257,6 +266,8 @@ static void the_dead_get_nothing(void **state)
 {
 	struct fake *fake = *state;
 	struct pt_run other = run_of(fake);
+	char path[160];
+	int lock;
 
 	other.vmid = 101;
 	fake_file(fake, PT_PVE_PCI_MAPPINGS, TWO_DISKS);
@@ -265,8 +276,14 @@ static void the_dead_get_nothing(void **state)
 	assert_int_equal(phase(fake, "pre-start"), 0);
 	run_guest(fake);
 	fake_file(fake, PT_PVE_PCI_RESERVATIONS, DISK " 100 pid:4242\n");
+	/* its start is not through yet */
+	fake_file(fake, PT_PVE_LOCKS "/lock-100.conf", "");
+	snprintf(path, sizeof(path), "%s" PT_PVE_LOCKS "/lock-100.conf", fake->root);
+	lock = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
 	assert_int_equal(pt_phase_find("pre-start")(&other), 0);
 	assert_driver(fake, "0000:03:00.0", "vfio-pci");
+	close(lock);
 	/* guest 101 has failed, guest 100 stops */
 	fake_remove(fake, PT_PVE_RUN "/100.pid");
 	fake_remove(fake, PT_PVE_PCI_RESERVATIONS);
@@ -470,7 +487,7 @@ static void a_return_under_way_is_waited_for(unsigned int returning, struct fake
 	assert_driver(fake, DISK, "nvme");
 }
 
-/* Even when switched off: Proxmox VE would bind what is being returned. */
+/* Even when switched off a return is given some time: Proxmox VE would bind what is being returned. */
 static void break_glass_waits_for_a_return(void **state)
 {
 	struct fake *fake = *state;
@@ -482,12 +499,71 @@ static void break_glass_waits_for_a_return(void **state)
 	fake_file(fake, PT_OFF_FILE, "");
 	assert_int_equal(pt_claims_open(&claims, fake->host, PT_CLAIMS_DIR, false, NULL), 0);
 	assert_int_equal(pt_claims_work_lock(claims, "100", pt_now_ms(), &lock, NULL), 0);
-	assert_int_equal(phase(fake, "pre-start"), 1);
+	assert_int_equal(phase(fake, "pre-start"), 0);
 	assert_holds(fake->said, "devices of guest 100 are still being returned; waiting");
+	assert_holds(fake->said, "warning: functions of 100 are being moved right now");
 	close(lock);
 	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_lacks(fake->said, "being moved");
 	pt_claims_close(claims);
 	assert_int_equal(phase(fake, "post-stop"), 0);
+}
+
+/* A return that never ends stands in the way of those starts alone that need what it returns. */
+static void a_hanging_return_does_not_stop_the_guest(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims *claims = NULL;
+	int lock;
+
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_int_equal(pt_claims_open(&claims, fake->host, PT_CLAIMS_DIR, false, NULL), 0);
+	assert_int_equal(pt_claims_work_lock(claims, "100", pt_now_ms(), &lock, NULL), 0);
+	assert_int_equal(phase(fake, "pre-start"), 1);
+	assert_holds(fake->said, "start refused: functions of 100 are being moved right now");
+	/* without it, */
+	fake_file(fake, CONFIG, "memory: 64\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_holds(fake->said, "functions of 100 are being moved right now");
+	assert_holds(fake->said, "the start goes on, but no device is moved");
+	/* or with another device: Proxmox VE takes that itself */
+	fake_file(fake, CONFIG, "hostpci0: 03:00.0\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_holds(fake->said, "the start goes on, but no device is moved");
+	assert_driver(fake, "0000:03:00.0", "nvme");
+	/* unless it cannot */
+	fake_file(fake, CONFIG, "hostpci0: 03:00.0\nhostpci1: 66:00.0\n");
+	assert_int_equal(phase(fake, "pre-start"), 1);
+	assert_holds(fake->said, "start refused: hostpci1: there is no PCI device 66:00.0");
+	close(lock);
+	pt_claims_close(claims);
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_driver(fake, DISK, "nvme");
+}
+
+/* The QEMU before is ending and holds the group, seen or unseen: who needs it waits, nobody else does. */
+static void the_last_qemu_is_waited_for(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	held_group = 2;
+	assert_int_equal(phase(fake, "pre-start"), 1);
+	assert_holds(fake->said, "guest 100: its last QEMU is still ending; waiting");
+	assert_holds(fake->said,
+		"start refused: " DISK ": the last QEMU of guest 100 has not ended "
+		"and still holds it; start again when it is gone");
+	fake_file(fake, CONFIG, "hostpci0: 03:00.0\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_lacks(fake->said, "its last QEMU");
+	assert_driver(fake, "0000:03:00.0", "vfio-pci");
+	assert_driver(fake, DISK, "vfio-pci");
+	held_group = PT_GROUP_NONE;
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_driver(fake, DISK, "nvme");
+	assert_driver(fake, "0000:03:00.0", "nvme");
 }
 
 /* Another guest's return is on its way before its claim says so. */
@@ -725,6 +801,8 @@ int main(void)
 		MACHINE_TEST(break_glass_waits_for_a_return),
 		MACHINE_TEST(a_return_that_begins_is_waited_for),
 		MACHINE_TEST(a_return_that_hangs_is_not_waited_for_ever),
+		MACHINE_TEST(a_hanging_return_does_not_stop_the_guest),
+		MACHINE_TEST(the_last_qemu_is_waited_for),
 		MACHINE_TEST(a_neighbour_that_flickers_is_told),
 		MACHINE_TEST(ones_own_return_is_waited_for),
 		MACHINE_TEST(another_guests_return_is_waited_for),

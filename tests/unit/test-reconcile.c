@@ -120,12 +120,57 @@ static void a_start_does_not_try_again(void **state)
 	pt_claims_close(claims);
 }
 
+/* What Proxmox VE did not choose need not wait until the guest stops. */
+static void a_guest_that_runs_keeps_no_spares(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = claim_of(fake, "100", DISK, NULL);
+	struct pt_claims *claims = NULL;
+	int lock;
+
+	claim_function(fake, claim, DISK2);
+	assert_int_equal(pt_claims_open(&claims, fake->host, PT_CLAIMS_DIR, true, NULL), 0);
+	claim->function[0].moved = claim->function[1].moved = true;
+	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
+	claim->function[1].spare = true;
+	claim->state = PT_CLAIM_TAKEN;
+	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
+	pt_claim_free(claim);
+	fake_file(fake, PT_PVE_RUN "/100.pid", "4242\n");
+	process_4242(fake, KVM_OF("100"));
+	/* somebody has it reserved for a moment */
+	fake_file(fake, PT_PVE_PCI_RESERVATIONS,
+		DISK " 100 pid:4242\n" DISK2 " 101 time:99999999999\n");
+	reconcile(fake, claims, 0, 0);
+	assert_holds(fake->said, "hostpci0: " DISK2 " is with somebody else for now; reconcile");
+	assert_driver(fake, DISK2, "vfio-pci");
+	fake_file(fake, PT_PVE_PCI_RESERVATIONS, DISK " 100 pid:4242\n");
+	/* its post-start may still be at work */
+	assert_int_equal(pt_claims_work_lock(claims, "100", pt_now_ms(), &lock, NULL), 0);
+	reconcile(fake, claims, 0, 0);
+	assert_driver(fake, DISK2, "vfio-pci");
+	close(lock);
+	fake_fault(fake, "bind-nvme", DISK2, "5");
+	reconcile(fake, claims, 0, 0);
+	assert_holds(fake->said, "error: guest 100: 1 function not returned: " DISK2);
+	fake_remove(fake, "/fault");
+	reconcile(fake, claims, 0, 0);
+	assert_driver(fake, DISK2, "nvme");
+	assert_driver(fake, DISK, "vfio-pci");
+	fake_remove(fake, PT_PVE_RUN "/100.pid");
+	reconcile(fake, claims, 1, 0);
+	assert_driver(fake, DISK, "nvme");
+	pt_claims_close(claims);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(what_lives_is_left_alone),
 		MACHINE_TEST(one_that_fails_does_not_stop_the_others),
 		MACHINE_TEST(a_start_does_not_try_again),
+		MACHINE_TEST(a_guest_that_runs_keeps_no_spares),
 	};
 
 	return cmocka_run_group_tests_name("reconcile", tests, NULL, NULL);
