@@ -239,6 +239,28 @@ int pt_guest_set(struct pt_guest *guest, const char *key, const char *value, siz
 	return 0;
 }
 
+int pt_guest_copy(const struct pt_guest *guest, struct pt_guest **ret)
+{
+	struct pt_guest_query query = {.vmid = guest->vmid, .node = guest->node};
+	struct pt_guest PT_GUEST *copy = NULL;
+	int r = pt_guest_new(&copy, &query, guest->encoding);
+
+	for (size_t i = 0; r == 0 && i < guest->count; i++)
+		r = pt_guest_set(
+			copy, guest->key[i].key, guest->key[i].value, guest->key[i].length);
+	/* judged anew, and dropped again */
+	for (size_t i = 0; r == 0 && i < guest->dropped_count; i++) {
+		char key[16];
+
+		snprintf(key, sizeof(key), "hostpci%d", guest->dropped[i].index);
+		r = pt_guest_set(copy, key, guest->dropped[i].value,
+			strlen(guest->dropped[i].value));
+	}
+	if (r == 0)
+		*ret = PT_STEAL(copy);
+	return r;
+}
+
 int pt_guest_set_json(
 	struct pt_guest *guest, const char *key, struct json_object *value, struct pt_err *err)
 {

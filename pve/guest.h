@@ -74,6 +74,9 @@ bool pt_guest_has_hostpci(const struct pt_guest *guest);
 bool pt_guest_is_q35(const struct pt_guest *guest);
 bool pt_guest_is_template(const struct pt_guest *guest);
 
+/* A guest like that one, with the same lines dropped. -ENOMEM. */
+int pt_guest_copy(const struct pt_guest *guest, struct pt_guest **ret);
+
 /* Building one, for the sources: a key counts from its last setting; hostpci values are judged. */
 int pt_guest_new(struct pt_guest **ret, const struct pt_guest_query *query, enum pt_text encoding);
 int pt_guest_set(struct pt_guest *guest, const char *key, const char *value, size_t length);

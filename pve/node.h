@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
  * What is known of a node: its functions, its guests, who holds what. Each thing is asked of the host once, when
- * somebody wants it; or all at once, for many guests.
+ * somebody wants it; or all at once, for many guests or for a facts file (node-json.h). A node from a facts file has no
+ * host that could be asked.
  */
 #ifndef PT_NODE_H
 #define PT_NODE_H

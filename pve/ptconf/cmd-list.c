@@ -52,10 +52,23 @@ static int print_text(
 	return pt_table_print(&table, err);
 }
 
+/* Every function; of a host nothing else is asked. */
+static int read_inventory(struct pt_cli *cli, struct pt_inventory *own,
+	const struct pt_inventory **ret, struct pt_err *err)
+{
+	int r = cli->facts ? pt_cli_open_node(cli, err)
+			   : pt_inventory_read_all(cli->host, own, err);
+
+	if (r == 0)
+		*ret = cli->facts ? &cli->node->inventory : own;
+	return r;
+}
+
 enum pt_exit pt_cmd_list(struct pt_cli *cli, struct pt_err *err)
 {
 	struct pt_pcinames PT_PCINAMES *names = pt_pcinames_open();
-	struct pt_inventory PT_INVENTORY inventory = {0};
+	struct pt_inventory PT_INVENTORY own = {0};
+	const struct pt_inventory *inventory = &own;
 	struct json_object PT_JSON *json = NULL;
 	int r;
 
@@ -63,12 +76,12 @@ enum pt_exit pt_cmd_list(struct pt_cli *cli, struct pt_err *err)
 		pt_err_nomem(err);
 		return PT_EXIT_UNKNOWN;
 	}
-	if (pt_inventory_read_all(cli->host, &inventory, err) < 0)
+	if (read_inventory(cli, &own, &inventory, err) < 0)
 		return PT_EXIT_UNKNOWN;
 	if (cli->format == PT_OUTPUT_TEXT) {
-		r = print_text(&inventory, names, err);
+		r = print_text(inventory, names, err);
 	} else {
-		json = pt_inventory_to_json(&inventory);
+		json = pt_inventory_to_json(inventory);
 		r = pt_output_json(json, cli->format, err);
 	}
 	return r < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;

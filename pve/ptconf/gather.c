@@ -3,12 +3,15 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "lib/json.h"
+#include "pve/node-json.h"
 #include "pve/paths.h"
 #include "pve/ptconf/ptconf.h"
 
 /* Proxmox VE answers a token that it does not accept only after 3 s */
 #define API_MS	   5000
 #define CONFIG_MAX (512U * 1024)
+#define FACTS_MAX  (64U * 1024 * 1024)
 
 /* The whole of a file of the caller's, not of the host that is looked at; "-" is standard input. what: "guest's config". */
 static int read_file(const char *name, const char *what, size_t cap, char **ret, size_t *ret_length,
@@ -57,6 +60,20 @@ static int read_config(struct pt_cli *cli, const struct pt_guest_query *query,
 	return r < 0 ? pt_err_wrap(err, "%s", cli->config) : 0;
 }
 
+static int open_facts(struct pt_cli *cli, struct pt_err *err)
+{
+	struct json_object PT_JSON *json = NULL;
+	PT_FREE char *text = NULL;
+	size_t length = 0;
+	int r = read_file(cli->facts, "node's facts", FACTS_MAX, &text, &length, err);
+
+	if (r < 0)
+		return r;
+	json = pt_json_parse(text, length, err);
+	r = json ? pt_node_from_json(json, &cli->node, err) : -EINVAL;
+	return r < 0 ? pt_err_wrap(err, "%s", cli->facts) : 0;
+}
+
 int pt_cli_open_node(struct pt_cli *cli, struct pt_err *err)
 {
 	char name[PT_NODE_TEXT];
@@ -64,6 +81,8 @@ int pt_cli_open_node(struct pt_cli *cli, struct pt_err *err)
 
 	if (cli->node)
 		return 0;
+	if (cli->facts)
+		return open_facts(cli, err);
 	r = pt_node_name(cli->host, name, err);
 	if (r < 0)
 		return r;
@@ -72,6 +91,20 @@ int pt_cli_open_node(struct pt_cli *cli, struct pt_err *err)
 		return r;
 	*err = (struct pt_err){0};
 	return pt_node_open(&cli->node, cli->host, name, cli->claims, err);
+}
+
+static int find_in_facts(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *err)
+{
+	struct pt_guest *const *guest = NULL;
+	size_t count = 0;
+	int r = pt_node_guests(cli->node, &guest, &count, err);
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		if (guest[i]->vmid == cli->vmid)
+			return pt_guest_copy(guest[i], ret) < 0 ? pt_err_nomem(err) : 0;
+	}
+	return pt_err_set(err, -ENOENT, "guest %u is not in the facts of node %s", cli->vmid,
+		cli->node->name);
 }
 
 int pt_cli_read_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *err)
@@ -86,6 +119,8 @@ int pt_cli_read_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *
 		return r;
 	if (cli->config)
 		return read_config(cli, &query, ret, err);
+	if (cli->facts)
+		return find_in_facts(cli, ret, err);
 	/* a captured host has no API to ask */
 	if (!pt_host_is_live(cli->host)) {
 		if (cli->source == PT_SOURCE_API)

@@ -16,8 +16,10 @@ enum cli_option {
 	OPTION_VERSION = 1 << 7,
 	OPTION_LIST = 1 << 8,
 	OPTION_ALL = 1 << 9,
+	OPTION_FACTS = 1 << 10,
 };
-#define GUEST_OPTIONS (OPTION_ROOT | OPTION_VIEW | OPTION_SOURCE | OPTION_CONFIG | OPTION_SNAPSHOT)
+#define GUEST_OPTIONS                                                                              \
+	(OPTION_ROOT | OPTION_VIEW | OPTION_SOURCE | OPTION_CONFIG | OPTION_SNAPSHOT | OPTION_FACTS)
 
 /* What stands behind the verb. */
 enum argument {
@@ -35,17 +37,16 @@ static const struct verb {
 	pt_verb *run;
 	const char *help;
 } verbs[] = {
-	{"check",
-		"VMID... | --all [--current] [--snapshot NAME] [--source auto|api|file] [--config FILE|-]",
-		ARGUMENT_VMIDS, GUEST_OPTIONS | OPTION_ALL, pt_cmd_check,
-		"tell what would go wrong at the guest's start"},
-	{"show", "VMID [--current] [--snapshot NAME] [--source auto|api|file] [--config FILE|-]",
-		ARGUMENT_VMID, GUEST_OPTIONS, pt_cmd_show,
+	{"check", "VMID... | --all [GUEST OPTIONS]", ARGUMENT_VMIDS, GUEST_OPTIONS | OPTION_ALL,
+		pt_cmd_check, "tell what would go wrong at the guest's start"},
+	{"show", "VMID [GUEST OPTIONS]", ARGUMENT_VMID, GUEST_OPTIONS, pt_cmd_show,
 		"show which functions a start would take, and why"},
 	{"explain", "TAG | --list", ARGUMENT_TAG, OPTION_LIST, pt_cmd_explain,
 		"tell what a finding means, why it matters and how to mend it"},
-	{"list", "", ARGUMENT_NONE, OPTION_ROOT, pt_cmd_list,
+	{"list", "[--facts FILE|-]", ARGUMENT_NONE, OPTION_ROOT | OPTION_FACTS, pt_cmd_list,
 		"list the host's functions by IOMMU group"},
+	{"facts", "", ARGUMENT_NONE, OPTION_ROOT, pt_cmd_facts,
+		"write what is known of this node as JSON, to be judged elsewhere with --facts"},
 	{"claims", "", ARGUMENT_NONE, OPTION_ROOT, pt_cmd_claims,
 		"list what guests hold, and its origin"},
 	{"release", "VMID", ARGUMENT_VMID, 0, pt_cmd_release,
@@ -66,6 +67,7 @@ static const struct option long_options[] = {
 	{"config", required_argument, NULL, OPTION_CONFIG},
 	{"list", no_argument, NULL, OPTION_LIST},
 	{"all", no_argument, NULL, OPTION_ALL},
+	{"facts", required_argument, NULL, OPTION_FACTS},
 	{"output-format", required_argument, NULL, OPTION_FORMAT},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{"version", no_argument, NULL, OPTION_VERSION},
@@ -80,7 +82,13 @@ static int print_help(FILE *out)
 		out);
 	pt_foreach (verb, verbs, PT_ARRAY_SIZE(verbs))
 		fprintf(out, "  %s %s\n      %s\n", verb->name, verb->arguments, verb->help);
-	fputs("\nEvery verb takes --output-format text|json|json-pretty; the reading ones take\n"
+	fputs("\nGuest options:\n"
+	      "  --current              the config without pending changes\n"
+	      "  --snapshot NAME        that of a snapshot\n"
+	      "  --source auto|api|file where the config comes from\n"
+	      "  --config FILE|-        a config that is not a guest's yet, Proxmox VE's text or JSON\n"
+	      "  --facts FILE|-         another node, as its 'pve-ptconf facts' wrote it\n"
+	      "\nEvery verb takes --output-format text|json|json-pretty; the reading ones take\n"
 	      "--root DIR, to look at a copy of a host's files instead of the running host.\n"
 	      "Exit: 0 no error was found, 1 some, 2 wrong usage, 3 could not find out.\n",
 		out);
@@ -125,6 +133,9 @@ static bool take_option(struct pt_cli *cli, int option, const char *value)
 		return parse_source(value, &cli->source);
 	case OPTION_CONFIG:
 		cli->config = value;
+		return true;
+	case OPTION_FACTS:
+		cli->facts = value;
 		return true;
 	case OPTION_LIST:
 		return true;
@@ -217,6 +228,11 @@ static int parse(int argc, char **argv, struct pt_cli *cli, const struct verb **
 		return wrong("options that exclude each other: ",
 			"--current and --snapshot, --source "
 			"and --config");
+	if (given & OPTION_FACTS &&
+		given & (OPTION_ROOT | OPTION_SOURCE | OPTION_VIEW | OPTION_SNAPSHOT))
+		return wrong("--facts goes with --config alone", "");
+	if (given & OPTION_FACTS && pt_streq(cli->facts, "-") && pt_streq(cli->config, "-"))
+		return wrong("only one of --facts and --config can be standard input", "");
 	return take_argument(argc - optind - 1, argv + optind + 1, *ret_verb, given, cli);
 }
 

@@ -27,6 +27,7 @@ struct pt_cli {
 	size_t vmid_count;
 	bool all;	 /* check: every guest of this node */
 	const char *tag; /* of explain; NULL: all */
+	const char *facts; /* a facts file to look at instead of a host; "-": standard input */
 	struct pt_host *host;
 	struct pt_claims *claims;
 	struct pt_node *node; /* NULL before pt_cli_open_node */
@@ -35,9 +36,9 @@ struct pt_cli {
 /* Runs a verb; err tells why the result is PT_EXIT_UNKNOWN, and is shown by main. */
 typedef enum pt_exit pt_verb(struct pt_cli *cli, struct pt_err *err);
 pt_verb pt_cmd_accept, pt_cmd_check, pt_cmd_show, pt_cmd_explain, pt_cmd_list, pt_cmd_claims,
-	pt_cmd_release, pt_cmd_reconcile, pt_cmd_config_test;
+	pt_cmd_release, pt_cmd_reconcile, pt_cmd_config_test, pt_cmd_facts;
 
-/* Makes cli->node unless it is there; main closes it. */
+/* Makes cli->node, of the host or of the facts file, unless it is there; main closes it. */
 int pt_cli_open_node(struct pt_cli *cli, struct pt_err *err);
 
 /* The guest cli->vmid, as the options say. End with pt_guest_free. */

@@ -7,19 +7,6 @@
 
 #define DISK_BLOCK "/sys/bus/pci/devices/0000:02:00.0/nvme/nvme0/nvme0n1"
 
-static void add_node(struct fake *fake, const char *folder, const char *subsystem,
-	const char *numbers, const char *name)
-{
-	PT_FREE char *dev = pt_format("%s/dev", folder), *uevent = pt_format("%s/uevent", folder);
-	PT_FREE char *link = pt_format("%s/subsystem", folder);
-	PT_FREE char *target = pt_format("/sys/class/%s", subsystem);
-	PT_FREE char *text = pt_format("DEVNAME=%s\n", name);
-
-	fake_file(fake, dev, numbers);
-	fake_file(fake, uevent, text);
-	fake_link(fake, link, target);
-}
-
 static void in_use_block(void **state)
 {
 	struct fake *fake = *state;

@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/*
+ * Facts files, writing: everything that is known of a node, as JSON that may be handed to others. Of guests' configs, the
+ * kernel's command line and args only what rules look at goes in.
+ */
+#include <errno.h>
+
+#include "lib/json.h"
+#include "pve/hostpci.h"
+#include "pve/node-json.h"
+
+static struct json_object *add_array(struct json_object *json, const char *key)
+{
+	struct json_object *array = json_object_new_array();
+
+	json_object_object_add(json, key, array);
+	return array;
+}
+
+static struct json_object *append_object(struct json_object *array)
+{
+	struct json_object *json = json_object_new_object();
+
+	json_object_array_add(array, json);
+	return json;
+}
+
+static void add_flag(struct json_object *json, const char *key, bool value)
+{
+	json_object_object_add(json, key, json_object_new_boolean(value));
+}
+
+static void add_number(struct json_object *json, const char *key, int64_t value)
+{
+	json_object_object_add(json, key, json_object_new_int64(value));
+}
+
+/* Text of unknown making: JSON takes UTF-8 alone, and readers nothing that steers a terminal. Lines stay lines. */
+static void add_plain(struct json_object *json, const char *key, const char *text)
+{
+	PT_FREE char *copy = text ? strdup(text) : NULL;
+
+	for (char *at = copy; at && *at; at++) {
+		if ((unsigned char)*at >= 0x7f || ((unsigned char)*at < ' ' && !strchr("\n\t", *at)))
+			*at = '?';
+	}
+	pt_json_add_text(json, key, copy);
+}
+
+static void add_function(struct json_object *json, const struct pt_bdf *bdf)
+{
+	pt_json_add_text(json, "function", PT_BDF(bdf));
+}
+
+/* The words of the kernel's command line that rules look at; others may be secret. The caller's. */
+static char *keep_words(const char *cmdline)
+{
+	static const char *const kept[] = {"iommu", "vfio", "acs", "hugepages", "blacklist"};
+	PT_FREE char *copy = cmdline ? strdup(cmdline) : NULL;
+	char *list = copy ? strdup("") : NULL;
+	char *word, *rest;
+
+	for (word = copy ? strtok_r(copy, " \t", &rest) : NULL; word && list;
+		word = strtok_r(NULL, " \t", &rest)) {
+		bool wanted = false;
+		char *longer;
+
+		for (size_t i = 0; i < PT_ARRAY_SIZE(kept); i++)
+			wanted |= strstr(word, kept[i]) != NULL;
+		if (!wanted)
+			continue;
+		longer = pt_format("%s%s%s", list, *list ? " " : "", word);
+		free(list);
+		list = longer;
+	}
+	return list;
+}
+
+static void add_memory(struct json_object *json, const struct pt_memory *memory)
+{
+	struct json_object *object = json_object_new_object();
+	struct json_object *huge = add_array(object, "hugepages");
+
+	json_object_object_add(object, "total", json_object_new_uint64(memory->total));
+	json_object_object_add(object, "available", json_object_new_uint64(memory->available));
+	json_object_object_add(object, "arc", json_object_new_uint64(memory->arc));
+	for (size_t i = 0; i < memory->huge_count; i++) {
+		struct json_object *size = append_object(huge);
+
+		json_object_object_add(
+			size, "size", json_object_new_uint64(memory->huge[i].size));
+		json_object_object_add(
+			size, "free", json_object_new_uint64(memory->huge[i].free));
+	}
+	json_object_object_add(json, "memory", object);
+}
+
+const char *const pt_module_state_names[PT_MODULE_STATES] = {
+	[PT_MODULE_PRESENT] = "present",
+	[PT_MODULE_LOADABLE] = "loadable",
+	[PT_MODULE_MISSING] = "missing",
+	[PT_MODULE_BLOCKED] = "blocked",
+	[PT_MODULE_CUSTOM] = "custom",
+	[PT_MODULE_UNKNOWN] = "unknown",
+};
+
+const char *const pt_remapping_names[PT_REMAPPINGS] = {
+	[PT_REMAPPING_UNKNOWN] = "unknown",
+	[PT_REMAPPING_ON] = "on",
+	[PT_REMAPPING_OFF] = "off",
+};
+
+const char *const pt_hook_state_names[PT_HOOK_STATES] = {
+	[PT_HOOK_UNKNOWN] = "unknown",
+	[PT_HOOK_NONE] = "none",
+	[PT_HOOK_OTHER] = "other",
+	[PT_HOOK_OURS] = "ours",
+	[PT_HOOK_MISSING] = "missing",
+	[PT_HOOK_NOT_EXECUTABLE] = "not-executable",
+};
+
+static struct json_object *traits_to_json(const struct pt_traits *traits)
+{
+	struct json_object *json = json_object_new_object();
+	struct json_object *module = json_object_new_object();
+	PT_FREE char *cmdline = keep_words(traits->cmdline);
+
+	add_flag(json, "dmar", traits->has_dmar);
+	add_flag(json, "ivrs", traits->has_ivrs);
+	add_plain(json, "cmdline", cmdline);
+	add_number(json, "iova_width", traits->iova_width);
+	pt_json_add_text(json, "interrupt_remapping", pt_remapping_names[traits->remapping]);
+	add_flag(json, "unsafe_interrupts", traits->unsafe_interrupts);
+	add_plain(json, "vfio_options", traits->vfio_options);
+	pt_json_add_text(module, "state", pt_module_state_names[traits->vfio.state]);
+	add_flag(module, "blacklisted", traits->vfio.blacklisted);
+	add_plain(module, "command", traits->vfio.command);
+	json_object_object_add(json, "vfio_pci", module);
+	add_memory(json, &traits->memory);
+	return json;
+}
+
+static void add_section(struct json_object *json, const struct pt_setting *setting)
+{
+	char text[64] = "defaults";
+
+	if (setting->scope == PT_POLICY_GUEST)
+		snprintf(text, sizeof(text), "guest %u", setting->vmid);
+	else if (setting->scope != PT_POLICY_DEFAULTS)
+		snprintf(text, sizeof(text), "device %s", PT_BDF(&setting->bdf));
+	if (setting->scope == PT_POLICY_SLOT)
+		text[strlen(text) - strlen(".0")] = '\0';
+	pt_json_add_text(json, "section", text);
+}
+
+static struct json_object *policy_to_json(const struct pt_policy *policy)
+{
+	struct json_object *json = json_object_new_array();
+
+	pt_foreach (setting, policy->setting, policy->count) {
+		struct json_object *one = append_object(json);
+
+		add_number(one, "line", setting->line);
+		add_section(one, setting);
+		add_plain(one, "key", setting->key);
+		add_plain(one, "value", setting->value);
+	}
+	return json;
+}
+
+static struct json_object *devices_to_json(const struct pt_node *node)
+{
+	struct json_object *json = json_object_new_array();
+
+	pt_foreach (device, node->device, node->device_count) {
+		struct json_object *one = append_object(json);
+		struct json_object *types = add_array(one, "mdev_types");
+
+		add_function(one, &device->bdf);
+		add_flag(one, "dead", device->dead);
+		add_flag(one, "behind_bridge", device->behind_bridge);
+		add_plain(one, "blocked", device->blocked);
+		pt_json_add_text(one, "serial", device->serial);
+		add_plain(one, "net", device->net);
+		pt_foreach (type, device->mdev, device->mdev_count) {
+			struct json_object *offered = append_object(types);
+
+			add_plain(offered, "type", type->name);
+			add_number(offered, "available", type->available);
+		}
+	}
+	return json;
+}
+
+static struct json_object *reservations_to_json(const struct pt_reservations *reservations)
+{
+	struct json_object *json = json_object_new_array();
+
+	pt_foreach (reservation, reservations->reservation, reservations->count) {
+		struct json_object *one = append_object(json);
+
+		add_plain(one, "id", reservation->id);
+		json_object_object_add(one, "vmid", json_object_new_uint64(reservation->vmid));
+		if (reservation->has_pid)
+			add_number(one, "pid", reservation->pid);
+		if (reservation->has_time)
+			add_number(one, "time", reservation->time);
+	}
+	return json;
+}
+
+static struct json_object *claims_to_json(const struct pt_node *node)
+{
+	struct json_object *json = json_object_new_array();
+
+	pt_foreach (claim, node->claim, node->claim_count) {
+		struct json_object *one = append_object(json);
+		struct json_object *functions = add_array(one, "functions");
+
+		add_number(one, "vmid", claim->vmid);
+		add_flag(one, "alive", claim->alive);
+		add_flag(one, "returning", claim->returning);
+		pt_foreach (claimed, claim->claimed, claim->count) {
+			struct json_object *function = append_object(functions);
+
+			add_function(function, &claimed->bdf);
+			add_flag(function, "spare", claimed->spare);
+			add_plain(function, "error", claimed->error);
+		}
+	}
+	return json;
+}
+
+static struct json_object *users_to_json(const struct pt_node *node)
+{
+	struct json_object *json = json_object_new_array();
+
+	pt_foreach (user, node->user, node->user_count) {
+		struct json_object *one = append_object(json);
+
+		add_number(one, "group", user->group);
+		add_number(one, "pid", user->pid);
+		add_plain(one, "name", user->name);
+		add_number(one, "vmid", user->vmid);
+	}
+	return json;
+}
+
+static struct json_object *records_to_json(const struct pt_node *node)
+{
+	struct json_object *json = json_object_new_array();
+
+	pt_foreach (record, node->record, node->record_count) {
+		struct json_object *one;
+
+		if (!record->identities.count)
+			continue;
+		one = append_object(json);
+		add_number(one, "vmid", record->vmid);
+		json_object_object_add(
+			one, "functions", pt_identities_to_json(&record->identities));
+	}
+	return json;
+}
+
+static struct json_object *roms_to_json(const struct pt_node *node)
+{
+	struct json_object *json = json_object_new_array();
+
+	pt_foreach (rom, node->rom, node->rom_count) {
+		struct json_object *one = append_object(json);
+		struct json_object *images = add_array(one, "images");
+
+		add_plain(one, "name", rom->name);
+		add_flag(one, "readable", rom->readable);
+		for (size_t i = 0; i < rom->rom.count; i++) {
+			struct json_object *image = append_object(images);
+
+			add_number(image, "vendor", rom->rom.image[i].vendor);
+			add_number(image, "device", rom->rom.image[i].device);
+			add_number(image, "code_type", rom->rom.image[i].code_type);
+		}
+	}
+	return json;
+}
+
+static struct json_object *hooks_to_json(const struct pt_node *node)
+{
+	struct json_object *json = json_object_new_array();
+
+	pt_foreach (hook, node->hook, node->hook_count) {
+		struct json_object *one = append_object(json);
+
+		add_plain(one, "volume", hook->volume);
+		pt_json_add_text(one, "state", pt_hook_state_names[hook->state]);
+	}
+	return json;
+}
+
+/* Of args what hands over devices, and what speaks of the room for BARs. The caller's. */
+static char *keep_args(const char *args)
+{
+	PT_FREE char *devices = pt_args_devices(args);
+	char *list = strdup(strstr(args, "X-PciMmio64Mb") ? "X-PciMmio64Mb" : "");
+	char *name, *rest;
+
+	for (name = devices ? strtok_r(devices, ";", &rest) : NULL; name && list;
+		name = strtok_r(NULL, ";", &rest)) {
+		char *longer = pt_format(
+			"%s%s-device vfio-pci,host=%s", list, *list ? " " : "", name);
+
+		free(list);
+		list = longer;
+	}
+	return list;
+}
+
+/* Whether rules look at the key. */
+static bool is_of_use(const char *key)
+{
+	static const char *const keys[] = {"balloon", "bios", "cpu", "hookscript", "hugepages",
+		"lock", "machine", "memory", "name", "onboot", "template", "vga"};
+
+	for (size_t i = 0; i < PT_ARRAY_SIZE(keys); i++) {
+		if (pt_streq(key, keys[i]))
+			return true;
+	}
+	return pt_hostpci_key(key) >= 0;
+}
+
+static void add_config(struct json_object *json, const struct pt_guest *guest)
+{
+	struct json_object *config = json_object_new_object();
+
+	pt_foreach (key, guest->key, guest->count) {
+		PT_FREE char *args = pt_streq(key->key, "args") ? keep_args(key->value) : NULL;
+
+		if (args && *args)
+			add_plain(config, key->key, args);
+		else if (is_of_use(key->key))
+			add_plain(config, key->key, key->value);
+	}
+	json_object_object_add(json, "config", config);
+}
+
+static struct json_object *guests_to_json(const struct pt_node *node)
+{
+	struct json_object *json = json_object_new_array();
+
+	pt_foreach (guest, node->guest, node->guest_count) {
+		struct json_object *one = append_object(json);
+		struct json_object *dropped = add_array(one, "dropped");
+
+		add_number(one, "vmid", (*guest)->vmid);
+		add_config(one, *guest);
+		/* lines that Proxmox VE passes over */
+		for (size_t i = 0; i < (*guest)->dropped_count; i++) {
+			struct json_object *line = append_object(dropped);
+
+			add_number(line, "index", (*guest)->dropped[i].index);
+			add_plain(line, "value", (*guest)->dropped[i].value);
+		}
+	}
+	return json;
+}
+
+static struct json_object *running_to_json(const struct pt_node *node)
+{
+	struct json_object *json = json_object_new_array();
+
+	pt_foreach (guest, node->running, node->running_count) {
+		struct json_object *one = append_object(json);
+
+		add_number(one, "vmid", guest->vmid);
+		add_number(one, "pid", guest->pid);
+	}
+	return json;
+}
+
+static struct json_object *instances_to_json(const struct pt_node *node)
+{
+	struct json_object *json = json_object_new_array();
+
+	pt_foreach (uuid, node->instances.name, node->instances.count)
+		json_object_array_add(json, json_object_new_string(*uuid));
+	return json;
+}
+
+/* What is otherwise asked when a guest's config leads to it. */
+static int ask_the_rest(struct pt_node *node)
+{
+	bool ok = true;
+
+	pt_foreach (function, node->inventory.function, node->inventory.count)
+		ok &= pt_node_device(node, &function->bdf) != NULL;
+	pt_foreach (guest, node->guest, node->guest_count) {
+		const struct pt_guest *one = *guest;
+
+		ok &= pt_node_record(node, one->vmid) != NULL;
+		pt_node_hook(node, pt_guest_get(one, "hookscript"));
+		pt_foreach (key, one->key, one->count) {
+			struct pt_hostpci entry;
+			int index = pt_hostpci_key(key->key);
+
+			if (index < 0 || pt_hostpci_parse(index, key->value, key->length,
+						 one->encoding, &entry, NULL) < 0)
+				continue;
+			ok &= !entry.romfile || pt_node_rom(node, entry.romfile);
+			pt_hostpci_clear(&entry);
+		}
+	}
+	pt_node_has_instance(node, "");
+	return ok ? 0 : -ENOMEM;
+}
+
+int pt_node_to_json(struct pt_node *node, struct json_object **ret, struct pt_err *err)
+{
+	struct json_object *json;
+
+	if (ask_the_rest(node) < 0)
+		return pt_err_nomem(err);
+	json = json_object_new_object();
+	pt_json_add_text(json, "format", PT_FACTS_FORMAT);
+	add_number(json, "version", PT_FACTS_VERSION);
+	pt_json_add_text(json, "node", node->name);
+	add_number(json, "time", node->time);
+	json_object_object_add(json, "host", traits_to_json(&node->traits));
+	json_object_object_add(json, "policy", policy_to_json(&node->traits.policy));
+	add_plain(json, "policy_error",
+		node->traits.policy_err.code ? node->traits.policy_err.text : NULL);
+	json_object_object_add(json, "inventory", pt_inventory_to_json(&node->inventory));
+	json_object_object_add(json, "devices", devices_to_json(node));
+	add_plain(json, "mappings", node->mappings_text);
+	json_object_object_add(json, "reservations", reservations_to_json(&node->reservations));
+	json_object_object_add(json, "claims", claims_to_json(node));
+	add_plain(json, "claims_error", node->claims_err.code ? node->claims_err.text : NULL);
+	json_object_object_add(json, "group_users", users_to_json(node));
+	json_object_object_add(json, "uses", pt_uses_to_json(&node->uses));
+	json_object_object_add(json, "records", records_to_json(node));
+	json_object_object_add(json, "roms", roms_to_json(node));
+	json_object_object_add(json, "hooks", hooks_to_json(node));
+	json_object_object_add(json, "mdev_instances", instances_to_json(node));
+	json_object_object_add(json, "guests", guests_to_json(node));
+	json_object_object_add(json, "running", running_to_json(node));
+	*ret = json;
+	return 0;
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* A facts file leads to the findings of the node that it was taken from, holds nothing secret, and is hostile. */
+#include "lib/json.h"
+#include "pve/node-json.h"
+#include "tests/unit/busy.h"
+
+static void make_secretive(struct fake *fake)
+{
+	struct pt_claim *claim = claim_of(fake, "103", "0000:03:00.0", NULL);
+	struct pt_claims *claims = NULL;
+
+	make_busy(fake);
+	fake_file(fake, "/proc/cmdline", "root=/dev/sda1 iscsi.password=SECRET1 intel_iommu=on\n");
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/104.conf",
+		"name: four\nhostpci0: 01:00,romfile=gpu.rom\nhostpci1: zz\nhostpci2: 02:00.0,mdev=t1\n"
+		"cipassword: SECRET2\nsshkeys: SECRET3\ndescription: SECRET4\n"
+		"args: -object secret,data=SECRET5 -device vfio-pci,host=05:00.0 -fw_cfg "
+		"name=opt/ovmf/X-PciMmio64Mb,string=65536\n"
+		"hookscript: local:snippets/pve-pthook\n");
+	fake_file(fake, PT_POLICY_FILE,
+		"# SECRET6\n[defaults]\nmode = advise\n\n\n[guest 104]\nallow = no-reset\n"
+		"[device 0000:01:00]\nreturn = none\n[device 0000:02:00.0]\nreturn = keep-vfio\n");
+	fake_file(fake, PT_IDENTITY_DIR "/104.json",
+		"{\"version\":1,\"functions\":[{\"function\":\"0000:01:00.0\",\"vendor\":\"10de\","
+		"\"device\":\"2204\",\"subsystem_vendor\":\"\",\"subsystem_device\":\"\",\"class\":1,"
+		"\"serial\":\"\"}]}");
+	assert_int_equal(pt_claims_open(&claims, fake->host, "/run/pt", true, NULL), 0);
+	assert_int_equal(pt_claim_set_error(&claim->function[0], "it hangs"), 0);
+	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
+	pt_claim_free(claim);
+	pt_claims_close(claims);
+	fake_dir(fake, "/sys/bus/pci/devices/0000:02:00.0/mdev_supported_types/t1");
+	fake_file(fake,
+		"/sys/bus/pci/devices/0000:02:00.0/mdev_supported_types/t1/available_instances",
+		"1\n");
+	fake_dir(fake, "/sys/bus/mdev/devices/00000002-0000-0000-0000-000000000104");
+	fake_file(fake, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "7\n");
+	fake_file(fake, "/sys/bus/pci/devices/0000:04:10.0/net/eth9/flags", "0x1003\n");
+}
+
+/* The machine's facts as text; the caller's. */
+static char *facts_of(struct fake *fake, struct pt_node **ret)
+{
+	struct json_object *json = NULL;
+	struct pt_claims *claims = NULL;
+	char *text;
+
+	make_secretive(fake);
+	pt_claims_open(&claims, fake->host, "/run/pt", false, NULL);
+	assert_int_equal(pt_node_open(ret, fake->host, "node1", claims, NULL), 0);
+	assert_int_equal(pt_node_learn_all(*ret, NULL), 0);
+	assert_int_equal(pt_node_to_json(*ret, &json, NULL), 0);
+	text = strdup(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY));
+	json_object_put(json);
+	pt_claims_close(claims);
+	return text;
+}
+
+static struct pt_node *read_back(const char *text, struct pt_err *err)
+{
+	struct json_object *json = pt_json_parse(text, strlen(text), NULL);
+	struct pt_node *node = NULL;
+
+	assert_non_null(json);
+	if (pt_node_from_json(json, &node, err) < 0)
+		node = NULL;
+	json_object_put(json);
+	return node;
+}
+
+static void findings_are_the_same(void **state)
+{
+	struct pt_node PT_NODE *live = NULL;
+	PT_FREE char *text = facts_of(*state, &live);
+	struct pt_err err = {0};
+	struct pt_node PT_NODE *node = read_back(text, &err);
+	struct pt_guest *const *guest = NULL, *const *theirs = NULL;
+	struct json_object *json = NULL;
+	size_t count = 0, other = 0;
+
+	assert_string_equal(err.text, "");
+	assert_non_null(node);
+	/* nothing is lost on the way */
+	assert_int_equal(pt_node_to_json(node, &json, NULL), 0);
+	assert_string_equal(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY), text);
+	json_object_put(json);
+	for (size_t i = 0; i < PT_ARRAY_SIZE(busy_configs); i++) {
+		PT_FREE char *here = findings_of(live, busy_configs[i], PT_DEPTH_CHECK);
+		PT_FREE char *there = findings_of(node, busy_configs[i], PT_DEPTH_CHECK);
+
+		assert_string_equal(here, there);
+	}
+	assert_int_equal(pt_node_guests(live, &guest, &count, NULL), 0);
+	assert_int_equal(pt_node_guests(node, &theirs, &other, NULL), 0);
+	assert_int_equal(count, other);
+	for (size_t i = 0; i < count; i++) {
+		struct pt_findings PT_FINDINGS here = {0}, there = {0};
+		struct pt_facts PT_FACTS one = {0}, two = {0};
+		struct json_object *a, *b;
+
+		assert_int_equal(pt_facts_gather(live, guest[i], PT_DEPTH_CHECK, &one, NULL), 0);
+		assert_int_equal(pt_facts_gather(node, theirs[i], PT_DEPTH_CHECK, &two, NULL), 0);
+		pt_rules_run(&one, &here);
+		pt_rules_run(&two, &there);
+		a = pt_findings_to_json(&here);
+		b = pt_findings_to_json(&there);
+		assert_string_equal(json_object_to_json_string(a), json_object_to_json_string(b));
+		json_object_put(a);
+		json_object_put(b);
+	}
+}
+
+static void nothing_secret_is_in_it(void **state)
+{
+	struct pt_node PT_NODE *live = NULL;
+	PT_FREE char *text = facts_of(*state, &live);
+
+	assert_lacks(text, "SECRET");
+	assert_holds(text, "intel_iommu=on");
+	assert_holds(text, "X-PciMmio64Mb -device vfio-pci,host=05:00.0");
+	assert_holds(text, "\"name\":\"four\"");
+	assert_holds(text, "it hangs");
+	assert_holds(text, "guest 104");
+	assert_holds(text, "device 0000:01:00\"");
+	assert_holds(text, "eth9");
+}
+
+/* Each key is asked for: without it, or with something else in its place, the file is refused and the key named. */
+static void each_key_counts(void **state)
+{
+	struct pt_node PT_NODE *live = NULL;
+	PT_FREE char *text = facts_of(*state, &live);
+	struct json_object *json = pt_json_parse(text, strlen(text), NULL);
+	size_t keys = 0;
+
+	assert_non_null(json);
+	json_object_object_foreach(json, key, value)
+	{
+		struct json_object *copy = NULL;
+		struct pt_err err = {0};
+		struct pt_node *node = NULL;
+
+		(void)value;
+		/* what is null may be text as well */
+		assert_int_equal(json_object_deep_copy(json, &copy, NULL), 0);
+		json_object_object_add(copy, key, json_object_new_double(1.5));
+		assert_int_equal(pt_node_from_json(copy, &node, &err), -EINVAL);
+		assert_true(strstr(err.text, key) || strstr(err.text, "uses") ||
+			    strstr(err.text, "inventory"));
+		assert_null(node);
+		json_object_put(copy);
+		keys++;
+	}
+	assert_in_range(keys, 15, 30);
+	json_object_put(json);
+}
+
+static void what_is_wrong_is_told_with_its_place(void **state)
+{
+	static const struct {
+		const char *from, *to, *why;
+	} cases[] = {
+		{"\"pve-ptconf facts\"", "\"something\"", "\"format\" is not 'pve-ptconf facts'"},
+		{"\"version\":1,", "\"version\":2,", "\"version\" is none that this version knows"},
+		{"\"node\":\"node1\"", "\"node\":\"../x\"", "\"node\" cannot be a node's name"},
+		{"\"state\":\"present\"", "\"state\":\"x\"", "host: \"state\" is a word that is not"},
+		{"\"vmid\":103", "\"vmid\":3", "claims[0]: \"vmid\" is no VMID"},
+		{"\"key\":\"mode\"", "\"key\":\"mood\"", "policy: line 3: "},
+		{"\"line\":3,", "\"line\":999999,", "policy: \"line\" is not behind the one before"},
+		{"\"index\":1,", "\"index\":16,", "guests[2]: \"index\" is none of an entry"},
+		{"\"net\":\"eth9\"", "\"net\":\"a-name-that-is-far-too-long\"", "\"net\" is too long"},
+		{"\"kind\":\"gpu\"", "\"kind\":\"x\"", "uses[1]: \"kind\" is none"},
+		{"\"bdf\":\"0000:01:00.1\"", "\"bdf\":\"0000:01:00.0\"", "is there twice"},
+	};
+	struct pt_node PT_NODE *live = NULL;
+	PT_FREE char *text = facts_of(*state, &live);
+
+	for (size_t i = 0; i < PT_ARRAY_SIZE(cases); i++) {
+		char *at = strstr(text, cases[i].from);
+		PT_FREE char *changed = NULL;
+		struct pt_err err = {0};
+
+		if (!at)
+			fail_msg("the facts do not hold %s", cases[i].from);
+		changed = pt_format("%.*s%s%s", (int)(at - text), text, cases[i].to,
+			at + strlen(cases[i].from));
+		assert_null(read_back(changed, &err));
+		assert_holds(err.text, cases[i].why);
+	}
+	assert_null(read_back("[]", NULL));
+	assert_null(read_back("7", NULL));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(findings_are_the_same),
+		MACHINE_TEST(nothing_secret_is_in_it),
+		MACHINE_TEST(each_key_counts),
+		MACHINE_TEST(what_is_wrong_is_told_with_its_place),
+	};
+
+	return cmocka_run_group_tests_name("node-json", tests, NULL, NULL);
+}
