@@ -207,6 +207,7 @@ static struct json_object *function_to_json(
 	pt_json_add_text(json, "subsystem_device", function->subdevice);
 	add_number(json, "class", (int)function->class);
 	add_flag(json, "bridge", function->is_bridge);
+	pt_json_add_text(json, "parent", function->has_parent ? PT_BDF(&function->parent) : NULL);
 	pt_json_add_text(json, "driver", function->driver);
 	pt_json_add_text(json, "driver_override", function->override);
 	pt_json_add_text(json, "modalias", function->modalias);
@@ -320,6 +321,7 @@ static int function_from_json(struct json_object *json, struct pt_function *ret,
 	read_id(&reader, "subsystem_device", ret->subdevice);
 	ret->class = (uint32_t)pt_json_int(&reader, "class") & 0xffffff;
 	ret->is_bridge = pt_json_flag(&reader, "bridge");
+	ret->has_parent = read_bdf(&reader, "parent", &ret->parent) == 1;
 	copy_text(&reader, "driver", &ret->driver);
 	copy_text(&reader, "driver_override", &ret->override);
 	copy_text(&reader, "modalias", &ret->modalias);

@@ -296,6 +296,24 @@ static int take_locked(
 	return attrs->vfs_result == -ENOENT ? 0 : attrs->vfs_result;
 }
 
+/* The bridge above, from the link to where the device lies: ".../0000:00:01.0/0000:01:00.0". */
+static bool read_parent(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_bdf *ret)
+{
+	PT_FREE char *target = NULL;
+	char path[PT_PCI_PATH];
+	const char *above;
+	char *slash;
+
+	if (pt_host_link(host, pt_pci_path(bdf, "", path), &target) < 0)
+		return false;
+	slash = strrchr(target, '/');
+	if (!slash)
+		return false;
+	*slash = '\0';
+	above = strrchr(target, '/');
+	return pt_bdf_parse(above ? above + 1 : target, ret);
+}
+
 static int read_function(const struct pt_host *host, const struct pt_bdf *bdf,
 	const struct locked_attrs *attrs, struct pt_function *ret)
 {
@@ -316,6 +334,7 @@ static int read_function(const struct pt_host *host, const struct pt_bdf *bdf,
 	read_attr(host, bdf, "reset_method", &function.reset_methods);
 	read_attr(host, bdf, "power_state", &function.power_state);
 	function.is_bridge = has_attr(host, bdf, "pci_bus");
+	function.has_parent = read_parent(host, bdf, &function.parent);
 	function.group = pt_function_read_group(host, bdf);
 	function.numa_node = read_number(host, bdf, "numa_node", -1);
 	function.boot_vga = read_number(host, bdf, "boot_vga", -1);

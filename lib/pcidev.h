@@ -35,6 +35,8 @@ struct pt_function {
 	char subvendor[PT_PCI_ID_TEXT], subdevice[PT_PCI_ID_TEXT];
 	uint32_t class; /* 24 bits: class, subclass, interface */
 	bool is_bridge; /* has a pci_bus directory: never bound to vfio-pci */
+	bool has_parent;
+	struct pt_bdf parent; /* the bridge above */
 	char *driver;	/* NULL: no driver */
 	char *override; /* NULL: none set */
 	char *modalias; /* NULL: unknown */

@@ -28,24 +28,6 @@ static bool is_dead(const struct pt_host *host, const struct pt_function *functi
 	return ids[0] == 0xff && ids[1] == 0xff && ids[2] == 0xff && ids[3] == 0xff;
 }
 
-/* Whether a bridge leads to the function: only then can its bus be reset. */
-static bool is_behind_bridge(const struct pt_host *host, const struct pt_bdf *bdf)
-{
-	PT_FREE char *target = NULL;
-	char path[PT_PCI_PATH];
-	const char *above;
-	char *slash;
-
-	if (pt_host_link(host, pt_pci_path(bdf, "", path), &target) < 0)
-		return false;
-	slash = strrchr(target, '/');
-	if (!slash)
-		return false;
-	*slash = '\0';
-	above = strrchr(target, '/');
-	return pt_bdf_parse(above ? above + 1 : target, &(struct pt_bdf){0});
-}
-
 static int read_mdev_types(const struct pt_host *host, struct pt_device *device)
 {
 	struct pt_names PT_NAMES types = {0};
@@ -75,7 +57,6 @@ static int look(
 	const struct pt_host *host, const struct pt_function *function, struct pt_device *device)
 {
 	device->dead = is_dead(host, function);
-	device->behind_bridge = is_behind_bridge(host, &function->bdf);
 	if (!function->driver && function->modalias)
 		pt_module_alias_blocked(host, function->modalias, device->blocked);
 	pt_identity_read_serial(host, &function->bdf, device->serial);

@@ -178,7 +178,6 @@ static struct json_object *devices_to_json(const struct pt_node *node)
 
 		add_function(one, &device->bdf);
 		add_flag(one, "dead", device->dead);
-		add_flag(one, "behind_bridge", device->behind_bridge);
 		add_plain(one, "blocked", device->blocked);
 		pt_json_add_text(one, "serial", device->serial);
 		add_plain(one, "net", device->net);

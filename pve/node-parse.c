@@ -248,7 +248,6 @@ static int read_device(struct pt_node *node, struct pt_json_reader *reader)
 		return -ENOMEM;
 	read_bdf(reader, &slot->bdf);
 	slot->dead = pt_json_flag(reader, "dead");
-	slot->behind_bridge = pt_json_flag(reader, "behind_bridge");
 	copy_short(reader, "blocked", slot->blocked, sizeof(slot->blocked));
 	copy_short(reader, "serial", slot->serial, sizeof(slot->serial));
 	copy_short(reader, "net", slot->net, sizeof(slot->net));

@@ -277,6 +277,8 @@ static int learn_running(struct pt_node *node, unsigned int vmid)
 	int pid = pt_node_pid(node, vmid);
 	struct pt_run_guest *slot;
 
+	pt_foreach (known, node->running, node->running_count)
+		pid = known->vmid == vmid ? 0 : pid;
 	if (!pid)
 		return 0;
 	slot = pt_array_grow(&node->running, &node->running_count, sizeof(*slot));

@@ -46,7 +46,6 @@ struct pt_mdev_type {
 struct pt_device {
 	struct pt_bdf bdf;
 	bool dead;	    /* its config space reads all ones */
-	bool behind_bridge; /* only then can its bus be reset */
 	char blocked[64];   /* module that would drive it, but is blacklisted; "" for none */
 	char serial[PT_SERIAL_TEXT]; /* as in struct pt_identity */
 	char net[PT_NETDEV_TEXT];    /* an interface of it that is up; "" for none */

@@ -75,6 +75,8 @@ static void every_field_survives(void **state)
 		.subdevice = "8157",
 		.class = 0x020001,
 		.is_bridge = true,
+		.has_parent = true,
+		.parent = bdf_of("0000:00:1c.0"),
 		.driver = driver,
 		.override = override,
 		.modalias = alias,
