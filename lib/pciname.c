@@ -75,6 +75,6 @@ const char *pt_pciname(
 			PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE, vendor, device);
 	}
 	failure = NULL;
-	snprintf(text, size, "%s (%s)", class_name, device_name);
+	snprintf(text, size, "%s (%s)", device_name, class_name);
 	return text;
 }

@@ -56,8 +56,7 @@ static void look(struct pt_gathering *gathering, const struct pt_function *funct
 	/* only behind a bridge can a bus be reset */
 	if (!function->has_reset && function->has_parent)
 		detail->has_bus_mate = find_bus_mate(gathering, &function->bdf, &detail->bus_mate);
-	detail->resettable =
-		function->has_reset || (function->has_parent && !detail->has_bus_mate);
+	detail->resettable = function->has_reset || (function->has_parent && !detail->has_bus_mate);
 	if (gathering->depth == PT_DEPTH_CHECK && gathering->facts->host->vfio_options)
 		detail->has_id_twin = find_id_twin(gathering, function, &detail->id_twin);
 }

@@ -253,8 +253,8 @@ int pt_guest_copy(const struct pt_guest *guest, struct pt_guest **ret)
 		char key[16];
 
 		snprintf(key, sizeof(key), "hostpci%d", guest->dropped[i].index);
-		r = pt_guest_set(copy, key, guest->dropped[i].value,
-			strlen(guest->dropped[i].value));
+		r = pt_guest_set(
+			copy, key, guest->dropped[i].value, strlen(guest->dropped[i].value));
 	}
 	if (r == 0)
 		*ret = PT_STEAL(copy);

@@ -41,7 +41,8 @@ static void add_plain(struct json_object *json, const char *key, const char *tex
 	PT_FREE char *copy = text ? strdup(text) : NULL;
 
 	for (char *at = copy; at && *at; at++) {
-		if ((unsigned char)*at >= 0x7f || ((unsigned char)*at < ' ' && !strchr("\n\t", *at)))
+		if ((unsigned char)*at >= 0x7f ||
+			((unsigned char)*at < ' ' && !strchr("\n\t", *at)))
 			*at = '?';
 	}
 	pt_json_add_text(json, key, copy);
@@ -87,10 +88,8 @@ static void add_memory(struct json_object *json, const struct pt_memory *memory)
 	for (size_t i = 0; i < memory->huge_count; i++) {
 		struct json_object *size = append_object(huge);
 
-		json_object_object_add(
-			size, "size", json_object_new_uint64(memory->huge[i].size));
-		json_object_object_add(
-			size, "free", json_object_new_uint64(memory->huge[i].free));
+		json_object_object_add(size, "size", json_object_new_uint64(memory->huge[i].size));
+		json_object_object_add(size, "free", json_object_new_uint64(memory->huge[i].free));
 	}
 	json_object_object_add(json, "memory", object);
 }
@@ -305,8 +304,8 @@ static char *keep_args(const char *args)
 
 	for (name = devices ? strtok_r(devices, ";", &rest) : NULL; name && list;
 		name = strtok_r(NULL, ";", &rest)) {
-		char *longer = pt_format(
-			"%s%s-device vfio-pci,host=%s", list, *list ? " " : "", name);
+		char *longer =
+			pt_format("%s%s-device vfio-pci,host=%s", list, *list ? " " : "", name);
 
 		free(list);
 		list = longer;

@@ -11,8 +11,8 @@
 /* Calls read for each object of the array. What is wrong is told with its place. */
 typedef int read_object(struct pt_node *node, struct pt_json_reader *reader);
 
-static int for_each(struct pt_node *node, struct pt_json_reader *reader, const char *key,
-	read_object *read)
+static int for_each(
+	struct pt_node *node, struct pt_json_reader *reader, const char *key, read_object *read)
 {
 	struct json_object *array = pt_json_array(reader, key);
 	int r = reader->result;
@@ -56,8 +56,8 @@ static unsigned int read_vmid(struct pt_json_reader *reader, bool may_be_none)
 	return (unsigned int)vmid;
 }
 
-static void copy_text(struct pt_json_reader *reader, const char *key, enum pt_json_need need,
-	char **ret)
+static void copy_text(
+	struct pt_json_reader *reader, const char *key, enum pt_json_need need, char **ret)
 {
 	if (pt_set_text(ret, pt_json_text(reader, key, need)) < 0)
 		pt_json_refuse(reader, key, "does not fit in memory");
@@ -99,8 +99,7 @@ static void read_error(struct pt_json_reader *reader, const char *key, struct pt
 static int read_hugepages(struct pt_node *node, struct pt_json_reader *reader)
 {
 	struct pt_memory *memory = &node->traits.memory;
-	struct pt_hugepages size = {
-		pt_json_uint64(reader, "size"), pt_json_uint64(reader, "free")};
+	struct pt_hugepages size = {pt_json_uint64(reader, "size"), pt_json_uint64(reader, "free")};
 
 	if (memory->huge_count < PT_ARRAY_SIZE(memory->huge))
 		memory->huge[memory->huge_count++] = size;
@@ -241,8 +240,7 @@ static int read_mdev_types(struct pt_json_reader *reader, struct pt_device *devi
 
 static int read_device(struct pt_node *node, struct pt_json_reader *reader)
 {
-	struct pt_device *slot =
-		pt_array_grow(&node->device, &node->device_count, sizeof(*slot));
+	struct pt_device *slot = pt_array_grow(&node->device, &node->device_count, sizeof(*slot));
 
 	if (!slot)
 		return -ENOMEM;
@@ -257,8 +255,7 @@ static int read_device(struct pt_node *node, struct pt_json_reader *reader)
 static int read_reservation(struct pt_node *node, struct pt_json_reader *reader)
 {
 	struct pt_reservations *all = &node->reservations;
-	struct pt_reservation *slot =
-		pt_array_grow(&all->reservation, &all->count, sizeof(*slot));
+	struct pt_reservation *slot = pt_array_grow(&all->reservation, &all->count, sizeof(*slot));
 
 	if (!slot)
 		return -ENOMEM;
@@ -293,8 +290,7 @@ static int read_claimed(struct pt_json_reader *reader, struct pt_node_claim *cla
 
 static int read_claim(struct pt_node *node, struct pt_json_reader *reader)
 {
-	struct pt_node_claim *slot =
-		pt_array_grow(&node->claim, &node->claim_count, sizeof(*slot));
+	struct pt_node_claim *slot = pt_array_grow(&node->claim, &node->claim_count, sizeof(*slot));
 
 	if (!slot)
 		return -ENOMEM;
@@ -368,8 +364,8 @@ static int read_hook(struct pt_node *node, struct pt_json_reader *reader)
 	if (!slot)
 		return -ENOMEM;
 	copy_text(reader, "volume", PT_JSON_NEEDED, &slot->volume);
-	slot->state = (enum pt_hook_state)read_word(
-		reader, "state", pt_hook_state_names, PT_HOOK_STATES);
+	slot->state =
+		(enum pt_hook_state)read_word(reader, "state", pt_hook_state_names, PT_HOOK_STATES);
 	return reader->result;
 }
 
@@ -458,8 +454,7 @@ static int read_mappings(struct pt_node *node, struct pt_json_reader *reader)
 	copy_text(reader, "mappings", PT_JSON_MAY_BE_NULL, &node->mappings_text);
 	if (reader->result < 0)
 		return reader->result;
-	if (node->mappings_text &&
-		pt_mappings_parse(node->mappings_text, &node->mappings) < 0)
+	if (node->mappings_text && pt_mappings_parse(node->mappings_text, &node->mappings) < 0)
 		return pt_err_nomem(reader->err);
 	return 0;
 }
@@ -495,7 +490,7 @@ static void list_vmids(struct pt_node *node)
 
 int pt_node_from_json(struct json_object *json, struct pt_node **ret, struct pt_err *err)
 {
-	static int (*const steps[])(struct pt_node *node, struct pt_json_reader *reader) = {
+	static int (*const steps[])(struct pt_node * node, struct pt_json_reader * reader) = {
 		read_head, read_traits, read_policy, read_inventory, read_mappings, read_instances};
 	static const struct {
 		const char *key;

@@ -310,11 +310,13 @@ int pt_node_learn_all(struct pt_node *node, struct pt_err *err)
 	struct pt_guest *const *guests;
 	const struct pt_node_claim *claims;
 	const struct pt_mappings *mappings;
+	struct pt_err none;
 	size_t count;
 	int r;
 
 	if (node->whole)
 		return 0;
+	err = err ? err : &none;
 	pt_node_traits(node);
 	pt_inventory_clear(&node->inventory);
 	r = pt_inventory_read_all(node->host, &node->inventory, err);
@@ -324,6 +326,12 @@ int pt_node_learn_all(struct pt_node *node, struct pt_err *err)
 		r = pt_node_reservations(node, &reservations, err);
 	if (r == 0)
 		r = pt_node_guests(node, &guests, &count, err);
+	/* a host that is no node has none; who asks for the guests themselves is told */
+	if (r == -ENOENT) {
+		r = 0;
+		node->has_guests = true;
+		*err = (struct pt_err){0};
+	}
 	if (r == 0 && (pt_node_claims(node, &claims, &count) < 0 || learn_running_guests(node) < 0))
 		r = pt_err_nomem(err);
 	if (r == 0)

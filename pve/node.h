@@ -45,8 +45,8 @@ struct pt_mdev_type {
 /* What the inventory does not say of a function. */
 struct pt_device {
 	struct pt_bdf bdf;
-	bool dead;	    /* its config space reads all ones */
-	char blocked[64];   /* module that would drive it, but is blacklisted; "" for none */
+	bool dead;	  /* its config space reads all ones */
+	char blocked[64]; /* module that would drive it, but is blacklisted; "" for none */
 	char serial[PT_SERIAL_TEXT]; /* as in struct pt_identity */
 	char net[PT_NETDEV_TEXT];    /* an interface of it that is up; "" for none */
 	struct pt_mdev_type *mdev;

@@ -91,6 +91,10 @@ unit: $(UNIT) all ## run the unit tests; each finding must have been met and mis
 	$(Q)tests/unit/run $(UNIT)
 	$(Q)tests/tags $(BUILD)
 
+report: all ## look at the page of 'pve-ptconf report' in headless Chromium; screenshots go to build/report
+	$(Q)tests/ensure-packages tests/report/packages
+	$(Q)tests/report/check $(BUILD)/pve-ptconf tests/fuzz/seeds/facts/node.json $(BUILD)/report
+
 lint: ## format, static analysis, rules of the house
 	$(Q)tests/ensure-packages $(BUILD_LIST) $(LAB_LIST) $(LINT_LIST)
 	$(Q)tests/lint/run

@@ -1,88 +1,199 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+
 #include "lib/json.h"
 #include "lib/pciname.h"
+#include "pve/overview.h"
 #include "pve/ptconf/ptconf.h"
+
+#define DEEPEST 32 /* bridges above a function; what comes from a file may have no end */
+#define PREFIX	(4 * DEEPEST + 1)
 
 static int compare_groups(const void *a, const void *b)
 {
-	const struct pt_function *const *x = a, *const *y = b;
+	const struct pt_seen_function *const *x = a, *const *y = b;
+	const struct pt_function *one = (*x)->function, *other = (*y)->function;
 
-	if ((*x)->group != (*y)->group)
-		return (*x)->group < (*y)->group ? -1 : 1;
-	return pt_bdf_compare(&(*x)->bdf, &(*y)->bdf);
+	if (one->group != other->group)
+		return one->group < other->group ? -1 : 1;
+	return pt_bdf_compare(&one->bdf, &other->bdf);
+}
+
+/* "100, 101": whose start would take it, in brackets those that would take it along with its group. The caller's. */
+static char *list_guests(const struct pt_seen_function *function)
+{
+	char *list = NULL;
+
+	pt_foreach (wanting, function->wanting, function->wanting_count) {
+		char *longer = pt_format("%s%s%s%u%s", list ? list : "", list ? ", " : "",
+			wanting->companion ? "(" : "", wanting->vmid,
+			wanting->companion ? ")" : "");
+
+		free(list);
+		list = longer;
+	}
+	return list;
+}
+
+/* Why it cannot be had, who has it, what is odd with it: the line below. NULL: nothing. The caller's. */
+static char *remark(const struct pt_seen_function *seen)
+{
+	const struct pt_function *function = seen->function;
+
+	if (seen->why_not && !function->is_bridge)
+		return strdup(seen->why_not);
+	if (seen->holder)
+		return pt_format("guest %u has it", seen->holder);
+	if (function->busy)
+		return strdup("a driver hangs on it");
+	if (function->override)
+		return pt_format("driver_override is %s", function->override);
+	return NULL;
+}
+
+static const char *pass_word(const struct pt_seen_function *seen)
+{
+	return seen->function->is_bridge ? NULL : seen->why_not ? "no" : "yes";
 }
 
 static void add_row(
-	struct pt_table *table, struct pt_pcinames *names, const struct pt_function *function)
+	struct pt_table *table, struct pt_pcinames *names, const struct pt_seen_function *seen)
 {
+	const struct pt_function *function = seen->function;
 	char group[16] = "-", id[PT_PCI_PAIR_TEXT], name[256];
-	const char *reset = !function->has_reset      ? "none"
-			    : function->reset_methods ? function->reset_methods
-						      : "yes";
+	PT_FREE char *guests = list_guests(seen);
+	PT_FREE char *below = remark(seen);
 
 	if (function->group != PT_GROUP_NONE)
 		snprintf(group, sizeof(group), "%d", function->group);
-	pt_table_row(table,
-		(const char *const[]){group, PT_BDF(&function->bdf), pt_function_id(function, id),
-			function->driver, function->busy ? "(a driver hangs)" : function->override,
-			function->is_bridge ? NULL : reset,
-			pt_pciname(names, function, name, sizeof(name))});
+	pt_table_row(
+		table, (const char *const[]){group, PT_BDF(&function->bdf),
+			       pt_function_id(function, id), function->driver, guests,
+			       pass_word(seen), pt_pciname(names, function, name, sizeof(name))});
+	if (below)
+		pt_table_note(table, below);
 }
 
-static int print_text(
-	const struct pt_inventory *inventory, struct pt_pcinames *names, struct pt_err *err)
+static int print_groups(
+	const struct pt_overview *overview, struct pt_pcinames *names, struct pt_err *err)
 {
 	static const char *const header[] = {
-		"GROUP", "FUNCTION", "ID", "DRIVER", "OVERRIDE", "RESET", "NAME"};
+		"GROUP", "FUNCTION", "ID", "DRIVER", "GUESTS", "PASS", "NAME"};
 	struct pt_table PT_TABLE table = {.columns = PT_ARRAY_SIZE(header)};
-	const struct pt_function **order =
-		calloc(inventory->count ? inventory->count : 1, sizeof(*order));
+	const struct pt_seen_function **order =
+		calloc(overview->count ? overview->count : 1, sizeof(*order));
 
 	if (!order)
 		return pt_err_nomem(err);
-	for (size_t i = 0; i < inventory->count; i++)
-		order[i] = &inventory->function[i];
-	qsort(order, inventory->count, sizeof(*order), compare_groups);
+	for (size_t i = 0; i < overview->count; i++)
+		order[i] = &overview->function[i];
+	qsort(order, overview->count, sizeof(*order), compare_groups);
 	pt_table_row(&table, header);
-	for (size_t i = 0; i < inventory->count; i++)
+	for (size_t i = 0; i < overview->count; i++)
 		add_row(&table, names, order[i]);
 	free(order);
-	if (!inventory->iommu_active)
-		puts("no IOMMU is active: nothing can be passed through");
 	return pt_table_print(&table, err);
 }
 
-/* Every function; of a host nothing else is asked. */
-static int read_inventory(struct pt_cli *cli, struct pt_inventory *own,
-	const struct pt_inventory **ret, struct pt_err *err)
-{
-	int r = cli->facts ? pt_cli_open_node(cli, err)
-			   : pt_inventory_read_all(cli->host, own, err);
+struct tree {
+	const struct pt_overview *overview;
+	struct pt_pcinames *names;
+	struct pt_table table;
+	char prefix[PREFIX];
+};
 
-	if (r == 0)
-		*ret = cli->facts ? &cli->node->inventory : own;
+static bool is_below(const struct pt_overview *overview, const struct pt_function *function,
+	const struct pt_bdf *above)
+{
+	if (!above)
+		return !function->has_parent || !pt_overview_find(overview, &function->parent);
+	return function->has_parent && pt_bdf_compare(&function->parent, above) == 0;
+}
+
+static void add_branch(struct tree *tree, const struct pt_seen_function *seen, const char *twig)
+{
+	const struct pt_function *function = seen->function;
+	char group[16] = "-", name[256];
+	PT_FREE char *guests = list_guests(seen);
+	PT_FREE char *below = remark(seen);
+	PT_FREE char *where = pt_format("%s%s%s", tree->prefix, twig, PT_BDF(&function->bdf));
+
+	if (function->group != PT_GROUP_NONE)
+		snprintf(group, sizeof(group), "%d", function->group);
+	pt_table_row(&tree->table,
+		(const char *const[]){where, group, function->driver, guests, pass_word(seen),
+			pt_pciname(tree->names, function, name, sizeof(name))});
+	if (below)
+		pt_table_note(&tree->table, below);
+}
+
+/* Everything below a bridge, or, above is NULL, what is below none. */
+static void add_branches(struct tree *tree, const struct pt_bdf *above, int depth)
+{
+	const struct pt_overview *overview = tree->overview;
+	size_t left = 0, length = strlen(tree->prefix);
+
+	for (size_t i = 0; i < overview->count; i++)
+		left += is_below(overview, overview->function[i].function, above);
+	for (size_t i = 0; i < overview->count && depth < DEEPEST; i++) {
+		const struct pt_seen_function *seen = &overview->function[i];
+
+		if (!is_below(overview, seen->function, above))
+			continue;
+		left--;
+		add_branch(tree, seen, !above ? "" : left ? "|-- " : "`-- ");
+		if (!seen->function->is_bridge)
+			continue;
+		snprintf(tree->prefix + length, PREFIX - length, "%s",
+			!above ? ""
+			: left ? "|   "
+			       : "    ");
+		add_branches(tree, &seen->function->bdf, depth + 1);
+		tree->prefix[length] = '\0';
+	}
+}
+
+static int print_tree(
+	const struct pt_overview *overview, struct pt_pcinames *names, struct pt_err *err)
+{
+	static const char *const header[] = {
+		"FUNCTION", "GROUP", "DRIVER", "GUESTS", "PASS", "NAME"};
+	struct tree tree = {overview, names, {.columns = PT_ARRAY_SIZE(header)}, ""};
+	int r;
+
+	pt_table_row(&tree.table, header);
+	add_branches(&tree, NULL, 0);
+	r = pt_table_print(&tree.table, err);
+	pt_table_clear(&tree.table);
 	return r;
+}
+
+static int print(const struct pt_cli *cli, const struct pt_overview *overview,
+	struct pt_pcinames *names, struct pt_err *err)
+{
+	struct json_object PT_JSON *json = NULL;
+
+	if (cli->format != PT_OUTPUT_TEXT) {
+		json = pt_overview_to_json(overview);
+		return pt_output_json(json, cli->format, err);
+	}
+	if (!overview->node->inventory.iommu_active)
+		puts("no IOMMU is active: nothing can be passed through");
+	return cli->tree ? print_tree(overview, names, err) : print_groups(overview, names, err);
 }
 
 enum pt_exit pt_cmd_list(struct pt_cli *cli, struct pt_err *err)
 {
 	struct pt_pcinames PT_PCINAMES *names = pt_pcinames_open();
-	struct pt_inventory PT_INVENTORY own = {0};
-	const struct pt_inventory *inventory = &own;
-	struct json_object PT_JSON *json = NULL;
-	int r;
+	struct pt_overview PT_OVERVIEW overview = {0};
 
 	if (!names) {
 		pt_err_nomem(err);
 		return PT_EXIT_UNKNOWN;
 	}
-	if (read_inventory(cli, &own, &inventory, err) < 0)
+	if (pt_cli_open_node(cli, err) < 0 || pt_node_learn_all(cli->node, err) < 0 ||
+		pt_overview_make(cli->node, &overview, err) < 0 ||
+		print(cli, &overview, names, err) < 0)
 		return PT_EXIT_UNKNOWN;
-	if (cli->format == PT_OUTPUT_TEXT) {
-		r = print_text(inventory, names, err);
-	} else {
-		json = pt_inventory_to_json(inventory);
-		r = pt_output_json(json, cli->format, err);
-	}
-	return r < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
+	return PT_EXIT_OK;
 }

@@ -17,6 +17,8 @@ enum cli_option {
 	OPTION_LIST = 1 << 8,
 	OPTION_ALL = 1 << 9,
 	OPTION_FACTS = 1 << 10,
+	OPTION_TREE = 1 << 11,
+	OPTION_HTML = 1 << 12,
 };
 #define GUEST_OPTIONS                                                                              \
 	(OPTION_ROOT | OPTION_VIEW | OPTION_SOURCE | OPTION_CONFIG | OPTION_SNAPSHOT | OPTION_FACTS)
@@ -43,8 +45,12 @@ static const struct verb {
 		"show which functions a start would take, and why"},
 	{"explain", "TAG | --list", ARGUMENT_TAG, OPTION_LIST, pt_cmd_explain,
 		"tell what a finding means, why it matters and how to mend it"},
-	{"list", "[--facts FILE|-]", ARGUMENT_NONE, OPTION_ROOT | OPTION_FACTS, pt_cmd_list,
-		"list the host's functions by IOMMU group"},
+	{"list", "[--tree] [--facts FILE|-]", ARGUMENT_NONE,
+		OPTION_ROOT | OPTION_FACTS | OPTION_TREE, pt_cmd_list,
+		"list the host's functions by IOMMU group, or as a tree: who uses them, which guests name them"},
+	{"report", "--html FILE|- [--facts FILE|-]", ARGUMENT_NONE,
+		OPTION_ROOT | OPTION_FACTS | OPTION_HTML, pt_cmd_report,
+		"write a page that shows groups, guests and what was found"},
 	{"facts", "", ARGUMENT_NONE, OPTION_ROOT, pt_cmd_facts,
 		"write what is known of this node as JSON, to be judged elsewhere with --facts"},
 	{"claims", "", ARGUMENT_NONE, OPTION_ROOT, pt_cmd_claims,
@@ -68,6 +74,8 @@ static const struct option long_options[] = {
 	{"list", no_argument, NULL, OPTION_LIST},
 	{"all", no_argument, NULL, OPTION_ALL},
 	{"facts", required_argument, NULL, OPTION_FACTS},
+	{"tree", no_argument, NULL, OPTION_TREE},
+	{"html", required_argument, NULL, OPTION_HTML},
 	{"output-format", required_argument, NULL, OPTION_FORMAT},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{"version", no_argument, NULL, OPTION_VERSION},
@@ -136,6 +144,12 @@ static bool take_option(struct pt_cli *cli, int option, const char *value)
 		return true;
 	case OPTION_FACTS:
 		cli->facts = value;
+		return true;
+	case OPTION_HTML:
+		cli->html = value;
+		return true;
+	case OPTION_TREE:
+		cli->tree = true;
 		return true;
 	case OPTION_LIST:
 		return true;
@@ -228,6 +242,8 @@ static int parse(int argc, char **argv, struct pt_cli *cli, const struct verb **
 		return wrong("options that exclude each other: ",
 			"--current and --snapshot, --source "
 			"and --config");
+	if ((*ret_verb)->options & OPTION_HTML && !cli->html)
+		return wrong("usage: pve-ptconf report --html FILE", "");
 	if (given & OPTION_FACTS &&
 		given & (OPTION_ROOT | OPTION_SOURCE | OPTION_VIEW | OPTION_SNAPSHOT))
 		return wrong("--facts goes with --config alone", "");

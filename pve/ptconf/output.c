@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
+#include <limits.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 
 #include "pve/ptconf/output.h"
 
@@ -48,6 +50,14 @@ void pt_table_row(struct pt_table *table, const char *const *cell)
 		if (!slot || pt_set_text(slot, cell[i] ? cell[i] : "-") < 0)
 			table->failed = true;
 	}
+	if (!pt_array_grow(&table->note, &table->rows, sizeof(*table->note)))
+		table->failed = true;
+}
+
+void pt_table_note(struct pt_table *table, const char *text)
+{
+	if (!table->rows || pt_set_text(&table->note[table->rows - 1], text) < 0)
+		table->failed = true;
 }
 
 static int width_of(const struct pt_table *table, size_t column)
@@ -61,27 +71,56 @@ static int width_of(const struct pt_table *table, size_t column)
 	return (int)width;
 }
 
-/* Text from outside may hold control characters, which must not reach a terminal. */
-static void print_cell(const char *text, int width)
+/* Columns of the terminal; INT_MAX when stdout is none. */
+static int terminal_width(void)
+{
+	struct winsize size;
+
+	return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col
+		       ? size.ws_col
+		       : INT_MAX;
+}
+
+/* At most so many characters. Text from outside may hold control characters, which must not reach a terminal. */
+static int print_plain(const char *text, int most)
 {
 	int printed = 0;
 
-	for (; *text; text++, printed++)
+	for (; *text && printed < most; text++, printed++)
 		putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
-	for (; printed < width; printed++)
+	return printed;
+}
+
+static void print_cell(const char *text, int width)
+{
+	for (int printed = print_plain(text, INT_MAX); printed < width; printed++)
 		putchar(' ');
 }
 
 int pt_table_print(const struct pt_table *table, struct pt_err *err)
 {
+	int room = terminal_width(), used = 0;
+
 	if (table->failed)
 		return pt_err_nomem(err);
 	for (size_t i = 0; i < table->count; i++) {
-		bool last = (i + 1) % table->columns == 0;
+		size_t column = i % table->columns;
+		int width = width_of(table, column) + 2;
 
-		print_cell(table->cell[i], last ? 0 : width_of(table, i % table->columns) + 2);
-		if (last)
-			putchar('\n');
+		if (column + 1 < table->columns) {
+			print_cell(table->cell[i], width);
+			used += width;
+			continue;
+		}
+		/* the last one is cut, and so is the line below: names and reasons are long */
+		print_plain(table->cell[i], room > used ? room - used : 0);
+		putchar('\n');
+		used = 0;
+		if (!table->note[i / table->columns])
+			continue;
+		printf("       ");
+		print_plain(table->note[i / table->columns], room > 8 ? room - 8 : room);
+		putchar('\n');
 	}
 	return flush(err);
 }
@@ -91,6 +130,9 @@ void pt_table_clear(struct pt_table *table)
 	pt_foreach (cell, table->cell, table->count)
 		free(*cell);
 	free(table->cell);
+	pt_foreach (note, table->note, table->rows)
+		free(*note);
+	free(table->note);
 	*table = (struct pt_table){0};
 }
 

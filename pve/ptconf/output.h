@@ -23,12 +23,16 @@ struct pt_table {
 	size_t columns;
 	char **cell;
 	size_t count;
+	char **note; /* one for each row: a line below it, or NULL */
+	size_t rows;
 	bool failed; /* memory ran out */
 };
 
 /* Adds cells up to the column count; each is a copy, NULL stands for "-". */
 void pt_table_row(struct pt_table *table, const char *const *cell);
-/* Writes it to stdout. 0, -ENOMEM when rows are missing, -EIO. */
+/* Sets the line below the last row; a copy. */
+void pt_table_note(struct pt_table *table, const char *text);
+/* Writes it to stdout; on a terminal lines end where that ends. 0, -ENOMEM when rows are missing, -EIO. */
 int pt_table_print(const struct pt_table *table, struct pt_err *err);
 void pt_table_clear(struct pt_table *table);
 #define PT_TABLE PT_CLEANUP(pt_table_clear)

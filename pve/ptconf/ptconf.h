@@ -25,8 +25,10 @@ struct pt_cli {
 	unsigned int vmid;   /* of the verbs that take one, and of check the one at hand */
 	unsigned int *vmids; /* of check */
 	size_t vmid_count;
-	bool all;	 /* check: every guest of this node */
-	const char *tag; /* of explain; NULL: all */
+	bool all;	   /* check: every guest of this node */
+	bool tree;	   /* list: by bridges, not by groups */
+	const char *tag;   /* of explain; NULL: all */
+	const char *html;  /* report: the file to write, "-" for standard output */
 	const char *facts; /* a facts file to look at instead of a host; "-": standard input */
 	struct pt_host *host;
 	struct pt_claims *claims;
@@ -36,7 +38,7 @@ struct pt_cli {
 /* Runs a verb; err tells why the result is PT_EXIT_UNKNOWN, and is shown by main. */
 typedef enum pt_exit pt_verb(struct pt_cli *cli, struct pt_err *err);
 pt_verb pt_cmd_accept, pt_cmd_check, pt_cmd_show, pt_cmd_explain, pt_cmd_list, pt_cmd_claims,
-	pt_cmd_release, pt_cmd_reconcile, pt_cmd_config_test, pt_cmd_facts;
+	pt_cmd_release, pt_cmd_reconcile, pt_cmd_config_test, pt_cmd_facts, pt_cmd_report;
 
 /* Makes cli->node, of the host or of the facts file, unless it is there; main closes it. */
 int pt_cli_open_node(struct pt_cli *cli, struct pt_err *err);

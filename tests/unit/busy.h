@@ -26,8 +26,8 @@ static inline void make_busy(struct fake *fake)
 	fake_link(fake, "/proc/4242/fd/3", "/dev/vfio/3");
 	fake_file(fake, "/proc/4243/comm", "Xorg\n");
 	fake_file(fake, "/proc/4243/cmdline", "");
-	add_node(fake, "/sys/bus/pci/devices/0000:01:00.0/drm/card0", "drm", "226:0\n",
-		"dri/card0");
+	add_node(
+		fake, "/sys/bus/pci/devices/0000:01:00.0/drm/card0", "drm", "226:0\n", "dri/card0");
 	add_node(fake, "/sys/bus/pci/devices/0000:03:00.0/nvme/nvme1/nvme1n1", "block", "259:7\n",
 		"nvme1n1");
 	fake_file(fake, "/proc/1/mountinfo", "22 1 259:7 / / rw - ext4 /dev/nvme1n1 rw\n");

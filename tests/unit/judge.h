@@ -77,6 +77,20 @@ static inline void passes(struct fake *fake, const char *tag, const char *config
 	clear(&judged);
 }
 
+/* Moves a function below a bridge, which need not be there; the made machine has plain folders. */
+static inline void put_below(struct fake *fake, const char *bridge, const char *bdf)
+{
+	PT_FREE char *folder = pt_format("/sys/devices/pci0000:00/%s", bridge);
+	PT_FREE char *from = pt_format("%s/sys/bus/pci/devices/%s", fake->root, bdf);
+	PT_FREE char *to = pt_format("%s%s/%s", fake->root, folder, bdf);
+	PT_FREE char *link = pt_format("/sys/bus/pci/devices/%s", bdf);
+	PT_FREE char *target = pt_format("../../..%s/%s", folder + strlen("/sys"), bdf);
+
+	fake_dir(fake, folder);
+	assert_int_equal(rename(from, to), 0);
+	fake_link(fake, link, target);
+}
+
 /* A device node in a function's part of sysfs. */
 static inline void add_node(struct fake *fake, const char *folder, const char *subsystem,
 	const char *numbers, const char *name)

@@ -6,8 +6,7 @@
 #include <pty.h>
 #include <sys/wait.h>
 
-#include "pve/paths.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/judge.h"
 
 #define CONFIG	      "/etc/pve/nodes/node1/qemu-server/100.conf"
 #define MAX_ARGUMENTS 12
@@ -369,9 +368,123 @@ static void list_goes_by_group(void **state)
 	assert_lacks(ran.said, "\033");
 	PTCONF(&ran, "list", "--root", fake->root, "--output-format", "json");
 	assert_holds(ran.said, "{\"iommu_active\":true,\"functions\":[{\"bdf\":\"0000:00:01.0\"");
+	/* who names it, and who is in the way */
+	fake_file(fake, CONFIG, "hostpci0: 05:00.0\nhostpci1: 02:00.0\n");
+	fake_file(fake, "/proc/1/mountinfo", "22 1 259:0 / / rw - ext4 /dev/nvme0n1 rw\n");
+	add_node(fake, "/sys/bus/pci/devices/0000:02:00.0/nvme/nvme0/nvme0n1", "block", "259:0\n",
+		"nvme0n1");
+	PTCONF(&ran, "list", "--root", fake->root);
+	assert_holds(ran.said, "7      0000:05:00.0  1234:11e8  -              100     yes");
+	assert_holds(ran.said, "7      0000:05:01.0  1102:0002  snd_emu10k1    (100)   yes");
+	assert_holds(ran.said, "2      0000:02:00.0  144d:a808  nvme           100     no ");
+	assert_holds(ran.said, "\n       is in use: nvme0n1 is mounted at /\n");
+	PTCONF(&ran, "list", "--root", fake->root, "--output-format", "json");
+	assert_holds(
+		ran.said, "\"guests\":[{\"vmid\":100,\"entry\":\"hostpci1\",\"companion\":false,");
+	assert_holds(ran.said, "\"uses\":[\"nvme0n1 is mounted at /\"],\"why_not\":\"is in use: ");
 	fake_remove(fake, "/sys/class/iommu/dmar0");
 	PTCONF(&ran, "list", "--root", fake->root);
 	assert_holds(ran.said, "no IOMMU is active: nothing can be passed through");
+}
+
+/* Bridges lead to what is below them; what says it is below itself has no end, and is not followed. */
+static void list_draws_a_tree(void **state)
+{
+	struct fake *fake = *state;
+	struct ran ran;
+
+	put_below(fake, "0000:00:01.0", "0000:01:00.0");
+	put_below(fake, "0000:00:01.0", "0000:01:00.1");
+	PTCONF(&ran, "list", "--tree", "--root", fake->root);
+	assert_int_equal(ran.code, 0);
+	assert_holds(ran.said, "\n0000:00:01.0      1      pcieport       -       -     ");
+	assert_holds(ran.said, "\n|-- 0000:01:00.0  1      nouveau        -       yes   ");
+	assert_holds(ran.said, "\n`-- 0000:01:00.1  1      snd_hda_intel  -       yes   ");
+	assert_holds(ran.said, "\n0000:02:00.0      2      nvme ");
+	put_below(fake, "0000:00:01.0", "0000:00:01.0");
+	PTCONF(&ran, "list", "--tree", "--root", fake->root);
+	assert_int_equal(ran.code, 0);
+	assert_lacks(ran.said, "0000:01:00.0");
+	assert_holds(ran.said, "0000:02:00.0");
+}
+
+static void a_page_is_written(void **state)
+{
+	struct fake *fake = *state;
+	struct ran ran;
+	char path[128];
+	char *page;
+
+	fake_file(fake, CONFIG,
+		"name: <script>alert(1)</script>\nhostpci0: 02:00.0,romfile=<b>&\"\nhostpci1: 66:00.0\n");
+	snprintf(path, sizeof(path), "%s/page.html", fake->root);
+	PTCONF(&ran, "report", "--html", path, "--root", fake->root);
+	assert_int_equal(ran.code, 0);
+	assert_string_equal(ran.said, "");
+	page = fake_read(fake, "/page.html");
+	assert_lacks(page, "<script>alert");
+	assert_lacks(page, "<b>&\"");
+	assert_holds(page, "&lt;script&gt;alert(1)");
+	assert_holds(page, "&lt;b&gt;&amp;&quot;");
+	assert_holds(page, "default-src 'none'");
+	assert_holds(page, "IOMMU group 2");
+	assert_holds(page, "there is no PCI device 66:00.0");
+	free(page);
+	PTCONF(&ran, "report", "--html", "-", "--root", fake->root);
+	assert_holds(ran.said, "</html>");
+	/* whoever laid a link there does not choose what root writes to */
+	fake_link(fake, "/link.html", "/etc/hostname");
+	snprintf(path, sizeof(path), "%s/link.html", fake->root);
+	PTCONF(&ran, "report", "--html", path, "--root", fake->root);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "link.html: Too many levels of symbolic links");
+	PTCONF(&ran, "report", "--html", "/dev/full", "--root", fake->root);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "/dev/full cannot be written");
+	PTCONF(&ran, "report");
+	assert_int_equal(ran.code, 2);
+	assert_holds(ran.said, "usage: pve-ptconf report --html FILE");
+	fake_remove(fake, "/sys/class/iommu/dmar0");
+	PTCONF(&ran, "report", "--html", "-", "--root", fake->root);
+	assert_holds(ran.said, "No IOMMU is active");
+}
+
+/* Another node's facts, with the programs as they ship. */
+static void facts_are_written_and_read(void **state)
+{
+	struct fake *fake = *state;
+	struct ran ran;
+	char path[128];
+
+	fake_file(fake, CONFIG, "hostpci0: 05:00.0\nhostpci1: zz\n");
+	PTCONF(&ran, "facts", "--root", fake->root, "--output-format", "json");
+	assert_int_equal(ran.code, 0);
+	fake_file(fake, "/node.json", ran.said);
+	snprintf(path, sizeof(path), "%s/node.json", fake->root);
+	PTCONF(&ran, "check", "100", "--facts", path);
+	assert_int_equal(ran.code, 1);
+	assert_holds(ran.said, "0000:05:01.0: is not assigned, but shares IOMMU group 7");
+	assert_holds(ran.said, "hostpci1: 'zz'");
+	PTCONF(&ran, "check", "--all", "--facts", path);
+	assert_holds(ran.said, " in 1 guest\n");
+	PTCONF(&ran, "check", "555", "--facts", path);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "guest 555 is not in the facts of node node1");
+	PTCONF(&ran, "show", "100", "--facts", path);
+	assert_holds(ran.said, "hostpci0  0000:05:01.0  snd_emu10k1  shares IOMMU group 7");
+	PTCONF(&ran, "check", "100", "--facts", path, "--source", "api");
+	assert_int_equal(ran.code, 2);
+	assert_holds(ran.said, "--facts goes with --config alone");
+	PTCONF(&ran, "check", "100", "--facts", "-", "--config", "-");
+	assert_int_equal(ran.code, 2);
+	fake_file(fake, "/node.json", "{\"format\":\"x\"}");
+	PTCONF(&ran, "list", "--facts", path);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "node.json: \"format\" is not 'pve-ptconf facts'");
+	fake_file(fake, "/node.json", "x");
+	PTCONF(&ran, "list", "--facts", path);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "node.json: not JSON");
 }
 
 static void claims_are_listed(void **state)
@@ -515,6 +628,9 @@ int main(void)
 		cmocka_unit_test(explain_tells_the_story),
 		MACHINE_TEST(show_says_why),
 		MACHINE_TEST(list_goes_by_group),
+		MACHINE_TEST(list_draws_a_tree),
+		MACHINE_TEST(a_page_is_written),
+		MACHINE_TEST(facts_are_written_and_read),
 		MACHINE_TEST(claims_are_listed),
 		cmocka_unit_test(bad_usage_changes_nothing),
 		MACHINE_TEST(colour_is_for_terminals),

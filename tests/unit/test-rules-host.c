@@ -5,19 +5,6 @@
 #define DISK   "0000:02:00.0"
 #define CONFIG "hostpci0: 02:00.0\n"
 
-/* As the kernel has it below a bridge, so that the bus can be reset; the made machine has plain folders. */
-static void put_behind_bridge(struct fake *fake, const char *bdf)
-{
-	PT_FREE char *from = pt_format("%s/sys/bus/pci/devices/%s", fake->root, bdf);
-	PT_FREE char *to = pt_format("%s/sys/devices/pci0000:00/0000:00:03.0/%s", fake->root, bdf);
-	PT_FREE char *link = pt_format("/sys/bus/pci/devices/%s", bdf);
-	PT_FREE char *target = pt_format("../../../devices/pci0000:00/0000:00:03.0/%s", bdf);
-
-	fake_dir(fake, "/sys/devices/pci0000:00/0000:00:03.0");
-	assert_int_equal(rename(from, to), 0);
-	fake_link(fake, link, target);
-}
-
 static void interrupt_remapping(void **state)
 {
 	struct fake *fake = *state;
@@ -127,11 +114,11 @@ static void resets(void **state)
 	passes(fake, "no-reset", CONFIG);
 	fake_remove(fake, "/sys/bus/pci/devices/" DISK "/reset");
 	/* its bus can be reset, and it is alone on it */
-	put_behind_bridge(fake, DISK);
+	put_below(fake, "0000:00:03.0", DISK);
 	passes(fake, "no-reset", CONFIG);
 	passes(fake, "bus-reset-shared", CONFIG);
 	/* the GPU resets by itself, its audio function with the bus, which goes along as a whole */
-	put_behind_bridge(fake, "0000:01:00.1");
+	put_below(fake, "0000:00:03.0", "0000:01:00.1");
 	passes(fake, "bus-reset-shared", "hostpci0: 01:00\n");
 	passes(fake, "bus-reset-shared", "hostpci0: 01:00.1\n");
 	/* in groups of their own, one function leaves the other behind */

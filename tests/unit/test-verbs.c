@@ -22,6 +22,8 @@ static char *run(struct fake *fake, pt_verb *verb, enum pt_output_format format,
 	fflush(stdout);
 	dup2(out, STDOUT_FILENO);
 	*ret = (int)verb(&cli, err);
+	pt_node_close(cli.node);
+	pt_claims_close(cli.claims);
 	fflush(stdout);
 	dup2(kept, STDOUT_FILENO);
 	close(kept);

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+
+#include "lib/json.h"
+#include "pve/overview.h"
+#include "pve/rules.h"
+
+void pt_overview_clear(struct pt_overview *overview)
+{
+	pt_foreach (function, overview->function, overview->count) {
+		free(function->wanting);
+		free(function->why_not);
+	}
+	free(overview->function);
+	pt_foreach (guest, overview->guest, overview->guest_count)
+		pt_findings_clear(&guest->findings);
+	free(overview->guest);
+	*overview = (struct pt_overview){0};
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct pt_seen_function *x = a, *y = b;
+
+	return pt_bdf_compare(&x->function->bdf, &y->function->bdf);
+}
+
+static struct pt_seen_function *find(const struct pt_overview *overview, const struct pt_bdf *bdf)
+{
+	const struct pt_function like = {.bdf = *bdf};
+	const struct pt_seen_function key = {.function = &like};
+
+	return overview->count
+		       ? bsearch(&key, overview->function, overview->count, sizeof(key), compare)
+		       : NULL;
+}
+
+const struct pt_seen_function *pt_overview_find(
+	const struct pt_overview *overview, const struct pt_bdf *bdf)
+{
+	return find(overview, bdf);
+}
+
+static int note_wanting(struct pt_overview *overview, const struct pt_facts *facts,
+	const struct pt_taken *taken, bool spare)
+{
+	struct pt_seen_function *function = find(overview, &taken->bdf);
+	struct pt_wanting *slot;
+
+	if (!function)
+		return 0;
+	slot = pt_array_grow(&function->wanting, &function->wanting_count, sizeof(*slot));
+	if (!slot)
+		return -ENOMEM;
+	slot->vmid = facts->guest->vmid;
+	slot->companion = taken->companion;
+	slot->spare = spare;
+	pt_entry_label(facts->assignment[taken->assignment].entry.index, slot->label);
+	return 0;
+}
+
+static int add_guest(struct pt_overview *overview, struct pt_node *node,
+	const struct pt_guest *guest, struct pt_err *err)
+{
+	struct pt_facts PT_FACTS facts = {0};
+	struct pt_seen_guest *slot;
+	int r = pt_facts_gather(node, guest, PT_DEPTH_CHECK, &facts, err);
+
+	if (r < 0)
+		return pt_err_wrap(err, "guest %u", guest->vmid);
+	slot = pt_array_grow(&overview->guest, &overview->guest_count, sizeof(*slot));
+	if (!slot)
+		return pt_err_nomem(err);
+	slot->guest = guest;
+	slot->running = facts.running;
+	pt_rules_run(&facts, &slot->findings);
+	for (size_t i = 0; r == 0 && i < facts.taken_count; i++)
+		r = note_wanting(overview, &facts, &facts.taken[i], false);
+	for (size_t i = 0; r == 0 && i < facts.spare_count; i++)
+		r = note_wanting(overview, &facts, &facts.spare[i], true);
+	return r < 0 || slot->findings.failed ? pt_err_nomem(err) : 0;
+}
+
+static const struct pt_use *strong_use(const struct pt_uses *uses, const struct pt_bdf *bdf)
+{
+	pt_foreach (use, uses->use, uses->count) {
+		if (!use->weak && pt_bdf_compare(&use->bdf, bdf) == 0)
+			return use;
+	}
+	return NULL;
+}
+
+/* Somebody in the function's group that the host needs; the function itself first. NULL: nobody. */
+static const struct pt_use *use_in_group(
+	const struct pt_node *node, const struct pt_function *function)
+{
+	const struct pt_use *use = strong_use(&node->uses, &function->bdf);
+
+	if (use || function->group == PT_GROUP_NONE)
+		return use;
+	pt_foreach (other, node->uses.use, node->uses.count) {
+		const struct pt_function *user = pt_inventory_find(&node->inventory, &other->bdf);
+
+		if (!other->weak && user && user->group == function->group)
+			return other;
+	}
+	return NULL;
+}
+
+/* Why nobody can have it; NULL in *ret: somebody can. -ENOMEM. */
+static int judge(const struct pt_node *node, const struct pt_function *function, char **ret)
+{
+	const struct pt_use *use = function->is_bridge ? NULL : use_in_group(node, function);
+
+	if (function->is_bridge)
+		*ret = strdup("is a bridge");
+	else if (!node->inventory.iommu_active)
+		*ret = strdup("no IOMMU is active");
+	else if (function->group == PT_GROUP_NONE)
+		*ret = strdup("is in no IOMMU group");
+	else if (!function->info_ok)
+		*ret = strdup("does not answer");
+	else if (use && pt_bdf_compare(&use->bdf, &function->bdf) == 0)
+		*ret = pt_format("is in use: %s %s", use->what, use->how);
+	else if (use)
+		*ret = pt_format("shares its group with %s, which is in use: %s %s",
+			PT_BDF(&use->bdf), use->what, use->how);
+	else
+		return 0;
+	return *ret ? 0 : -ENOMEM;
+}
+
+static void note_holders(struct pt_overview *overview)
+{
+	const struct pt_node *node = overview->node;
+
+	pt_foreach (claim, node->claim, node->claim_count) {
+		pt_foreach (claimed, claim->claimed, claim->count) {
+			struct pt_seen_function *function = find(overview, &claimed->bdf);
+
+			if (function && !claimed->spare)
+				function->holder = claim->vmid;
+		}
+	}
+	pt_foreach (function, overview->function, overview->count) {
+		pt_foreach (user, node->user, node->user_count) {
+			if (user->group == function->function->group && user->vmid)
+				function->holder = user->vmid;
+		}
+	}
+}
+
+int pt_overview_make(struct pt_node *node, struct pt_overview *ret, struct pt_err *err)
+{
+	const struct pt_inventory *inventory = &node->inventory;
+	struct pt_guest *const *guest = NULL;
+	size_t count = 0;
+	int r;
+
+	*ret = (struct pt_overview){.node = node, .count = inventory->count};
+	ret->function = calloc(inventory->count ? inventory->count : 1, sizeof(*ret->function));
+	if (!ret->function)
+		return pt_err_nomem(err);
+	for (size_t i = 0; i < inventory->count; i++) {
+		ret->function[i].function = &inventory->function[i];
+		if (judge(node, &inventory->function[i], &ret->function[i].why_not) < 0)
+			return pt_err_nomem(err);
+	}
+	r = pt_node_guests(node, &guest, &count, err);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		if (pt_guest_has_hostpci(guest[i]) && !pt_guest_is_template(guest[i]))
+			r = add_guest(ret, node, guest[i], err);
+	}
+	note_holders(ret);
+	return r;
+}
+
+static struct json_object *wanting_to_json(const struct pt_seen_function *function)
+{
+	struct json_object *json = json_object_new_array();
+
+	pt_foreach (wanting, function->wanting, function->wanting_count) {
+		struct json_object *one = json_object_new_object();
+
+		json_object_object_add(one, "vmid", json_object_new_int64(wanting->vmid));
+		pt_json_add_text(one, "entry", wanting->label);
+		json_object_object_add(
+			one, "companion", json_object_new_boolean(wanting->companion));
+		json_object_object_add(one, "spare", json_object_new_boolean(wanting->spare));
+		json_object_array_add(json, one);
+	}
+	return json;
+}
+
+static struct json_object *uses_to_json(const struct pt_uses *uses, const struct pt_bdf *bdf)
+{
+	struct json_object *json = json_object_new_array();
+
+	pt_foreach (use, uses->use, uses->count) {
+		PT_FREE char *text = pt_format("%s %s", use->what, use->how);
+
+		if (text && pt_bdf_compare(&use->bdf, bdf) == 0)
+			json_object_array_add(json, json_object_new_string(text));
+	}
+	return json;
+}
+
+struct json_object *pt_overview_to_json(const struct pt_overview *overview)
+{
+	struct json_object *json = pt_inventory_to_json(&overview->node->inventory);
+	struct json_object *functions = NULL;
+
+	json_object_object_get_ex(json, "functions", &functions);
+	for (size_t i = 0; functions && i < overview->count; i++) {
+		const struct pt_seen_function *function = &overview->function[i];
+		struct json_object *one = json_object_array_get_idx(functions, i);
+
+		json_object_object_add(one, "guests", wanting_to_json(function));
+		json_object_object_add(one, "held_by",
+			function->holder ? json_object_new_int64(function->holder) : NULL);
+		json_object_object_add(
+			one, "uses", uses_to_json(&overview->node->uses, &function->function->bdf));
+		pt_json_add_text(one, "why_not", function->why_not);
+	}
+	return json;
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* A node at a glance: of each function who has to do with it, of each guest what was found. */
+#ifndef PT_OVERVIEW_H
+#define PT_OVERVIEW_H
+
+#include "lib/finding.h"
+#include "pve/facts.h"
+
+/* A guest whose start would take a function. */
+struct pt_wanting {
+	unsigned int vmid;
+	char label[PT_LABEL_TEXT];
+	bool companion; /* because of the IOMMU group only */
+	bool spare;	/* of an alternative that is not chosen now */
+};
+
+struct pt_seen_function {
+	const struct pt_function *function;
+	struct pt_wanting *wanting;
+	size_t wanting_count;
+	unsigned int holder; /* the guest that has it taken now, 0: none */
+	char *why_not;	     /* it cannot be passed through; NULL: it can */
+};
+
+struct pt_seen_guest {
+	const struct pt_guest *guest;
+	bool running;
+	struct pt_findings findings;
+};
+
+struct pt_overview {
+	const struct pt_node *node;
+	struct pt_seen_function *function; /* one for each of the inventory, in its order */
+	size_t count;
+	struct pt_seen_guest *guest; /* those that have passthrough, templates left out */
+	size_t guest_count;
+};
+
+/* The node must be whole, and outlive it. End with pt_overview_clear in every case. */
+int pt_overview_make(struct pt_node *node, struct pt_overview *ret, struct pt_err *err);
+void pt_overview_clear(struct pt_overview *overview);
+#define PT_OVERVIEW PT_CLEANUP(pt_overview_clear)
+
+/* NULL: there is no such function. */
+const struct pt_seen_function *pt_overview_find(
+	const struct pt_overview *overview, const struct pt_bdf *bdf);
+
+/* The inventory's object, each function with "guests", "held_by", "uses" and "why_not" besides. */
+struct json_object *pt_overview_to_json(const struct pt_overview *overview);
+
+#endif

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* A node at a glance: who names a function, who has it, and why nobody can have it. */
+#include "lib/json.h"
+#include "pve/overview.h"
+#include "tests/unit/busy.h"
+
+struct glance {
+	struct pt_node *node;
+	struct pt_overview overview;
+};
+
+static void look(struct fake *fake, struct glance *ret)
+{
+	struct pt_err err = {0};
+
+	*ret = (struct glance){0};
+	assert_int_equal(pt_node_open(&ret->node, fake->host, "node1", NULL, NULL), 0);
+	assert_int_equal(pt_node_learn_all(ret->node, NULL), 0);
+	if (pt_overview_make(ret->node, &ret->overview, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static void clear_glance(struct glance *glance)
+{
+	pt_overview_clear(&glance->overview);
+	pt_node_close(glance->node);
+}
+
+static const struct pt_seen_function *at(const struct glance *glance, const char *bdf)
+{
+	struct pt_bdf address = bdf_of(bdf);
+	const struct pt_seen_function *seen = pt_overview_find(&glance->overview, &address);
+
+	assert_non_null(seen);
+	return seen;
+}
+
+static void says_who_names_and_who_has_it(void **state)
+{
+	struct glance glance;
+	const struct pt_seen_function *seen;
+	struct json_object *json;
+
+	make_busy(*state);
+	fake_file(*state, "/etc/pve/nodes/node1/qemu-server/105.conf",
+		"hostpci0: mapping=disks\nhostpci1: 05:00.0\n");
+	fake_file(*state, "/etc/pve/nodes/node1/qemu-server/106.conf", "memory: 64\n");
+	fake_file(*state, "/etc/pve/nodes/node1/qemu-server/107.conf",
+		"template: 1\nhostpci0: 05:00.0\n");
+	look(*state, &glance);
+	/* 101 and 102 name something, as 105 does; 106 and the template 107 do not count */
+	assert_int_equal(glance.overview.guest_count, 3);
+	assert_true(glance.overview.guest[0].running);
+	seen = at(&glance, "0000:02:00.0");
+	assert_int_equal(seen->wanting[0].vmid, 101);
+	assert_string_equal(seen->wanting[0].label, "hostpci0");
+	/* it is reserved by 101, so the mapping's other device is what 105 would get */
+	assert_int_equal(seen->wanting[1].vmid, 105);
+	assert_true(seen->wanting[1].spare);
+	assert_false(at(&glance, "0000:03:00.0")->wanting[0].spare);
+	assert_int_equal(at(&glance, "0000:03:00.0")->holder, 101);
+	seen = at(&glance, "0000:05:01.0");
+	assert_int_equal(seen->wanting_count, 1);
+	assert_true(seen->wanting[0].companion);
+	json = pt_overview_to_json(&glance.overview);
+	assert_holds(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN),
+		"\"guests\":[{\"vmid\":105,\"entry\":\"hostpci1\",\"companion\":true,\"spare\":false}]");
+	json_object_put(json);
+	clear_glance(&glance);
+}
+
+static void says_why_it_cannot_be_had(void **state)
+{
+	struct fake *fake = *state;
+	struct glance glance;
+
+	make_busy(fake);
+	fake_remove(fake, "/sys/bus/pci/devices/0000:04:10.0/iommu_group");
+	fake_remove(fake, "/sys/bus/pci/devices/0000:05:00.0/vendor");
+	look(fake, &glance);
+	assert_string_equal(at(&glance, "0000:00:01.0")->why_not, "is a bridge");
+	assert_holds(at(&glance, "0000:01:00.0")->why_not,
+		"is in use: /dev/dri/card0 is open in process 4243");
+	assert_holds(at(&glance, "0000:01:00.1")->why_not,
+		"shares its group with 0000:01:00.0, which is in use: /dev/dri/card0");
+	assert_null(at(&glance, "0000:02:00.0")->why_not);
+	assert_string_equal(
+		at(&glance, "0000:03:00.0")->why_not, "is in use: nvme1n1 is mounted at /");
+	assert_string_equal(at(&glance, "0000:04:10.0")->why_not, "is in no IOMMU group");
+	assert_string_equal(at(&glance, "0000:05:00.0")->why_not, "does not answer");
+	clear_glance(&glance);
+	fake_remove(fake, "/sys/class/iommu/dmar0");
+	look(fake, &glance);
+	assert_string_equal(at(&glance, "0000:02:00.0")->why_not, "no IOMMU is active");
+	clear_glance(&glance);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(says_who_names_and_who_has_it),
+		MACHINE_TEST(says_why_it_cannot_be_had),
+	};
+
+	return cmocka_run_group_tests_name("overview", tests, NULL, NULL);
+}
