@@ -1,10 +1,29 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "bdf.h"
 
+static char *put_hex(char *at, uint32_t value, int digits)
+{
+	for (int digit = digits; digit-- > 0;)
+		*at++ = "0123456789abcdef"[value >> (4 * digit) & 0xf];
+	return at;
+}
+
+/* By hand: a listing of a large host compares each address many times over. */
 const char *pt_bdf_format(const struct pt_bdf *bdf, char text[static PT_BDF_TEXT])
 {
-	snprintf(text, PT_BDF_TEXT, "%04x:%02x:%02x.%x", bdf->domain, bdf->bus, bdf->slot,
-		bdf->function & 0xfU);
+	char *at = text;
+	int digits = 4;
+
+	while (digits < 8 && bdf->domain >> (4 * digits))
+		digits++;
+	at = put_hex(at, bdf->domain, digits);
+	*at++ = ':';
+	at = put_hex(at, bdf->bus, 2);
+	*at++ = ':';
+	at = put_hex(at, bdf->slot, 2);
+	*at++ = '.';
+	at = put_hex(at, bdf->function, 1);
+	*at = '\0';
 	return text;
 }
 

@@ -68,87 +68,42 @@ static int gather_mdev(struct pt_gathering *gathering, size_t at)
 	return 0;
 }
 
-/* Whether one name of a host value, "01:00" or "0000:01:00.0", means the function: PVE compares prefixes. */
-static bool means(const char *name, size_t length, const struct pt_bdf *bdf)
-{
-	char text[PT_BDF_TEXT];
-
-	pt_bdf_format(bdf, text);
-	return strncmp(text, name, length) == 0 ||
-	       (pt_starts_with(text, "0000:") && strncmp(text + 5, name, length) == 0);
-}
-
-static bool entry_means(
-	const struct pt_facts *facts, const struct pt_hostpci *entry, const struct pt_taken *taken)
+/* Whether what another guest names is a function that is taken. */
+static bool means(
+	const struct pt_facts *facts, const struct pt_naming *naming, const struct pt_taken *taken)
 {
 	const struct pt_assignment *ours = &facts->assignment[taken->assignment];
 
-	if (entry->mdev)
-		return false;
 	/* a mapping of one device here; of several there may be enough */
-	if (entry->mapping)
-		return pt_streq(entry->mapping, ours->entry.mapping) && ours->count == 1;
-	for (const char *name = entry->host; name && *name;) {
-		size_t length = strcspn(name, ";");
-
-		if (means(name, length, &taken->bdf))
-			return true;
-		name += length + (name[length] == ';');
-	}
-	return false;
-}
-
-static int note_elsewhere(
-	struct pt_facts *facts, const struct pt_guest *other, const struct pt_hostpci *entry)
-{
-	const char *onboot = pt_guest_get(other, "onboot");
-
-	pt_foreach (taken, facts->taken, facts->taken_count) {
-		struct pt_elsewhere *slot;
-
-		if (taken->companion || !entry_means(facts, entry, taken))
-			continue;
-		slot = pt_array_grow(&facts->elsewhere, &facts->elsewhere_count, sizeof(*slot));
-		if (!slot)
-			return -ENOMEM;
-		*slot = (struct pt_elsewhere){taken->bdf, other->vmid, pt_streq(onboot, "1")};
-	}
-	return 0;
-}
-
-static int read_other(struct pt_facts *facts, const struct pt_guest *other)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < other->count; i++) {
-		const struct pt_guest_key *key = &other->key[i];
-		struct pt_hostpci entry;
-		int index = pt_hostpci_key(key->key);
-
-		if (index < 0 || pt_hostpci_parse(index, key->value, key->length, other->encoding,
-					 &entry, NULL) < 0)
-			continue;
-		r = note_elsewhere(facts, other, &entry);
-		pt_hostpci_clear(&entry);
-	}
-	return r;
+	if (naming->mapping)
+		return pt_streq(naming->mapping, ours->entry.mapping) && ours->count == 1;
+	return pt_bdf_matches(&taken->bdf, naming->name);
 }
 
 /* What other guests of this node name. */
 static int read_others(struct pt_gathering *gathering)
 {
-	struct pt_guest *const *guest = NULL;
+	struct pt_facts *facts = gathering->facts;
+	const struct pt_naming *naming = NULL;
 	size_t count = 0;
-	int r = 0;
 
 	/* what their configs are is no reason to know nothing of this one */
-	if (pt_node_guests(gathering->node, &guest, &count, NULL) < 0)
+	if (pt_node_namings(gathering->node, &naming, &count, NULL) < 0)
 		return 0;
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		if (guest[i]->vmid != gathering->guest->vmid && !pt_guest_is_template(guest[i]))
-			r = read_other(gathering->facts, guest[i]);
+	for (size_t i = 0; i < count * facts->taken_count; i++) {
+		const struct pt_naming *other = &naming[i / facts->taken_count];
+		const struct pt_taken *taken = &facts->taken[i % facts->taken_count];
+		struct pt_elsewhere *slot;
+
+		if (other->vmid == gathering->guest->vmid || taken->companion ||
+			!means(facts, other, taken))
+			continue;
+		slot = pt_array_grow(&facts->elsewhere, &facts->elsewhere_count, sizeof(*slot));
+		if (!slot)
+			return -ENOMEM;
+		*slot = (struct pt_elsewhere){taken->bdf, other->vmid, other->onboot};
 	}
-	return r;
+	return 0;
 }
 
 int pt_gather_config(struct pt_gathering *gathering)

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "pve/hostpci.h"
 #include "pve/node.h"
 #include "pve/paths.h"
 
@@ -76,6 +77,11 @@ void pt_node_close(struct pt_node *node)
 		pt_guest_free(*guest);
 	free(node->guest);
 	free(node->vmid);
+	pt_foreach (naming, node->naming, node->naming_count) {
+		free(naming->mapping);
+		free(naming->name);
+	}
+	free(node->naming);
 	free(node->running);
 	free(node);
 }
@@ -219,7 +225,8 @@ static int add_guest(struct pt_node *node, unsigned int vmid)
 	struct pt_guest **slot;
 
 	/* gone since, or broken: its own check tells */
-	if (pt_guest_from_file(node->host, &query, &guest, NULL) < 0)
+	if (pt_guest_from_file(node->host, &query, &guest, NULL) < 0 ||
+		!pt_guest_has_hostpci(guest))
 		return 0;
 	slot = pt_array_grow(&node->guest, &node->guest_count, sizeof(struct pt_guest *));
 	if (!slot)
@@ -246,6 +253,74 @@ int pt_node_guests(
 	node->has_guests = true;
 	*ret = node->guest;
 	*ret_count = node->guest_count;
+	return 0;
+}
+
+static int add_naming(struct pt_node *node, const struct pt_guest *guest, const char *mapping,
+	const char *name, size_t length)
+{
+	struct pt_naming *slot = pt_array_grow(&node->naming, &node->naming_count, sizeof(*slot));
+
+	if (!slot || pt_set_text(&slot->mapping, mapping) < 0)
+		return -ENOMEM;
+	slot->vmid = guest->vmid;
+	slot->onboot = pt_streq(pt_guest_get(guest, "onboot"), "1");
+	slot->name = mapping ? NULL : strndup(name, length);
+	return mapping || slot->name ? 0 : -ENOMEM;
+}
+
+static int add_entry(
+	struct pt_node *node, const struct pt_guest *guest, const struct pt_hostpci *entry)
+{
+	int r = 0;
+
+	if (entry->mdev)
+		return 0;
+	if (entry->mapping)
+		return add_naming(node, guest, entry->mapping, NULL, 0);
+	for (const char *name = entry->host; r == 0 && name && *name;) {
+		size_t length = strcspn(name, ";");
+
+		r = add_naming(node, guest, NULL, name, length);
+		name += length + (name[length] == ';');
+	}
+	return r;
+}
+
+static int read_namings(struct pt_node *node, const struct pt_guest *guest)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < guest->count; i++) {
+		const struct pt_guest_key *key = &guest->key[i];
+		struct pt_hostpci entry;
+		int index = pt_hostpci_key(key->key);
+
+		if (index < 0 || pt_hostpci_parse(index, key->value, key->length, guest->encoding,
+					 &entry, NULL) < 0)
+			continue;
+		r = add_entry(node, guest, &entry);
+		pt_hostpci_clear(&entry);
+	}
+	return r;
+}
+
+int pt_node_namings(struct pt_node *node, const struct pt_naming **ret, size_t *ret_count,
+	struct pt_err *err)
+{
+	struct pt_guest *const *guest = NULL;
+	size_t count = 0;
+	int r = node->has_namings ? 0 : pt_node_guests(node, &guest, &count, err);
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		if (!pt_guest_is_template(guest[i]) && read_namings(node, guest[i]) < 0)
+			r = pt_err_nomem(err);
+	}
+	if (r < 0)
+		return r;
+	node->has_namings = true;
+	*ret = node->naming;
+	*ret_count = node->naming_count;
 	return 0;
 }
 

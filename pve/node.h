@@ -104,6 +104,14 @@ struct pt_hook_volume {
 	enum pt_hook_state state;
 };
 
+/* A device that a guest's config names: a mapping, or the beginning of an address. */
+struct pt_naming {
+	unsigned int vmid;
+	bool onboot;
+	char *mapping; /* NULL: name counts */
+	char *name;
+};
+
 /* A guest that runs. */
 struct pt_run_guest {
 	unsigned int vmid;
@@ -117,7 +125,8 @@ struct pt_node {
 	char name[PT_NODE_TEXT];
 	int64_t time; /* when it was looked at, seconds since 1970 */
 	bool whole;   /* everything was asked */
-	bool has_traits, has_mappings, has_reservations, has_claims, has_vmids, has_guests;
+	bool has_traits, has_mappings, has_reservations, has_claims, has_vmids, has_guests,
+		has_namings;
 	struct pt_traits traits;
 	struct pt_inventory inventory;
 	struct pt_device *device;
@@ -141,8 +150,10 @@ struct pt_node {
 	bool has_instances;
 	unsigned int *vmid; /* of the guests whose config lies here */
 	size_t vmid_count;
-	struct pt_guest **guest; /* those that could be read */
+	struct pt_guest **guest; /* those that could be read, and have passthrough */
 	size_t guest_count;
+	struct pt_naming *naming; /* what the guests but templates name, mediated devices left out */
+	size_t naming_count;
 	struct pt_run_guest *running; /* when whole */
 	size_t running_count;
 };
@@ -209,8 +220,14 @@ bool pt_node_has_instance(struct pt_node *node, const char *uuid);
 /* The numbers of the guests whose config lies on this node, ascending. */
 int pt_node_vmids(
 	struct pt_node *node, const unsigned int **ret, size_t *ret_count, struct pt_err *err);
-/* Their configs, as their next starts would use them; what cannot be read is left out. */
+/*
+ * The configs of those that have passthrough, as their next starts would use them; what cannot be read is left out. A
+ * node may have a thousand others.
+ */
 int pt_node_guests(
 	struct pt_node *node, struct pt_guest *const **ret, size_t *ret_count, struct pt_err *err);
+/* What they name. */
+int pt_node_namings(struct pt_node *node, const struct pt_naming **ret, size_t *ret_count,
+	struct pt_err *err);
 
 #endif

@@ -103,8 +103,9 @@ static int find_in_facts(struct pt_cli *cli, struct pt_guest **ret, struct pt_er
 		if (guest[i]->vmid == cli->vmid)
 			return pt_guest_copy(guest[i], ret) < 0 ? pt_err_nomem(err) : 0;
 	}
-	return pt_err_set(err, -ENOENT, "guest %u is not in the facts of node %s", cli->vmid,
-		cli->node->name);
+	return pt_err_set(err, -ENOENT,
+		"guest %u is not in the facts of node %s: it is not there, or has no passthrough",
+		cli->vmid, cli->node->name);
 }
 
 int pt_cli_read_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *err)
