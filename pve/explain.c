@@ -278,6 +278,19 @@ const struct pt_story pt_stories[] = {
 		"Its devices are not with their host drivers.",
 		"'pve-ptconf release VMID'; any next start and a timer do the same.",
 		"this project's claims, /run/pve-ptconf"},
+	{"start-timeout-risk",
+		"All memory is pinned at the start, which may take longer than Proxmox VE waits.",
+		"The kernel makes and pins every page of the guest before QEMU answers. Proxmox VE waits 30 s, of a guest with more "
+		"than 30 GiB a second for each GiB, and four times as long when the config has a hostpci entry. A start that takes "
+		"longer is told as failed, while QEMU may still come up.",
+		"Use hostpci entries in place of args, or huge pages; or give --timeout to 'qm start'.",
+		"qemu-server, QemuServer/Helpers.pm, config_aware_timeout"},
+	{"left-on-vfio", "A device is on vfio-pci, and nobody has anything to do with it.",
+		"Proxmox VE never gives a device back to its host driver: after a run without pve-pthook, or when its entry was "
+		"deleted, it stays where it was. The host cannot use it.",
+		"Give it back by hand (unbind it from vfio-pci, empty its driver_override, write its address to drivers_probe), or "
+		"reboot. To keep it there on purpose, name it in a guest, or in the module's ids=.",
+		"qemu-server, QemuServer/PCI.pm; Documentation/ABI/testing/sysfs-bus-pci"},
 	{"claim-incomplete", "A function could not be given back.",
 		"It is not with its host driver.",
 		"Mend what the error says, then 'pve-ptconf release VMID'.",

@@ -228,6 +228,9 @@ int pt_gather_owners(struct pt_gathering *gathering)
 		r = gather_open(gathering, bdf, count);
 	if (r == 0)
 		r = gather_busy_vfs(gathering, bdf, count);
+	if (r == 0 && gathering->depth == PT_DEPTH_CHECK && gathering->facts->count)
+		r = pt_node_left_on_vfio(gathering->node, &gathering->facts->left,
+			&gathering->facts->left_count, gathering->err);
 	free(bdf);
 	return r == -ENOMEM ? pt_err_nomem(gathering->err) : r;
 }

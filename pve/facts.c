@@ -26,6 +26,7 @@ void pt_facts_clear(struct pt_facts *facts)
 	free(facts->mdev);
 	free(facts->detail);
 	free(facts->elsewhere);
+	free(facts->left);
 	pt_foreach (note, facts->note, facts->note_count)
 		free(note->error);
 	free(facts->note);

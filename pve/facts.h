@@ -118,6 +118,8 @@ struct pt_facts {
 		current; /* of the functions that entries mean now, in the order of taken */
 	struct pt_identities
 		moved; /* of all others that are on record, where they are now; for a check only */
+	struct pt_bdf *left; /* on vfio-pci, and nobody has to do with them; for a check only */
+	size_t left_count;
 	struct pt_claim_note *note;
 	size_t note_count;
 	enum pt_hook_state hook;

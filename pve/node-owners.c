@@ -201,3 +201,128 @@ int pt_node_uses(struct pt_node *node, const struct pt_bdf *bdf, size_t count, s
 	free(function);
 	return r;
 }
+
+static int add_bdf(const struct pt_bdf *bdf, struct pt_bdf **ret, size_t *ret_count)
+{
+	struct pt_bdf *slot = pt_array_grow(ret, ret_count, sizeof(*slot));
+
+	if (!slot)
+		return -ENOMEM;
+	*slot = *bdf;
+	return 0;
+}
+
+/* What is on vfio-pci, as the driver's own folder lists it: no other function is looked at. */
+static int ask_on_vfio(struct pt_node *node, struct pt_bdf **ret, size_t *ret_count)
+{
+	struct pt_names PT_NAMES names = {0};
+	int r = 0;
+
+	if (pt_host_list(node->host, PT_PCI_DRIVERS "/" PT_VFIO_PCI, &names) < 0)
+		return 0;
+	for (size_t i = 0; r == 0 && i < names.count; i++) {
+		struct pt_bdf bdf;
+
+		if (pt_bdf_parse(names.name[i], &bdf) && pt_node_learn(node, &bdf, NULL) == 0)
+			r = add_bdf(&bdf, ret, ret_count);
+	}
+	return r;
+}
+
+static int list_on_vfio(struct pt_node *node, struct pt_bdf **ret, size_t *ret_count)
+{
+	int r = 0;
+
+	if (!node->whole)
+		return ask_on_vfio(node, ret, ret_count);
+	for (size_t i = 0; r == 0 && i < node->inventory.count; i++) {
+		const struct pt_function *function = &node->inventory.function[i];
+
+		if (pt_streq(function->driver, PT_VFIO_PCI))
+			r = add_bdf(&function->bdf, ret, ret_count);
+	}
+	return r;
+}
+
+/* Whether what a guest names is the function; a mapping is all that it has on this node. */
+static bool names(struct pt_node *node, const struct pt_naming *naming, const struct pt_bdf *bdf)
+{
+	const struct pt_mappings *mappings = NULL;
+	const struct pt_mapping *mapping;
+	bool found = false;
+
+	if (!naming->mapping)
+		return pt_bdf_matches(bdf, naming->name);
+	if (pt_node_mappings(node, &mappings, NULL) < 0)
+		return true; /* it may be */
+	mapping = pt_mapping_find(mappings, naming->mapping);
+	for (size_t i = 0; mapping && i < mapping->count; i++) {
+		const struct pt_map_entry *entry = &mapping->entry[i];
+
+		for (const char *path = pt_streq(entry->node, node->name) ? entry->path : NULL;
+			path && *path;) {
+			size_t length = strcspn(path, ";");
+			PT_FREE char *one = strndup(path, length);
+
+			found |= one && pt_bdf_matches(bdf, one);
+			path += length + (path[length] == ';');
+		}
+	}
+	return found;
+}
+
+/* Whether a guest or a process has to do with the function itself. */
+static bool concerns_anybody(struct pt_node *node, const struct pt_bdf *bdf)
+{
+	const struct pt_naming *naming = NULL;
+	const struct pt_node_claim *claims = NULL;
+	size_t count = 0;
+
+	if (pt_node_claims(node, &claims, &count) < 0)
+		return true;
+	pt_foreach (claim, claims, count) {
+		pt_foreach (claimed, claim->claimed, claim->count) {
+			if (pt_bdf_compare(&claimed->bdf, bdf) == 0)
+				return true;
+		}
+	}
+	if (pt_node_namings(node, &naming, &count, NULL) < 0)
+		return true;
+	pt_foreach (one, naming, count) {
+		if (names(node, one, bdf))
+			return true;
+	}
+	return false;
+}
+
+/* Whether somebody has to do with the function or with one that goes where it goes. */
+static bool group_concerns_anybody(struct pt_node *node, const struct pt_bdf *bdf)
+{
+	const struct pt_function *function = pt_inventory_find(&node->inventory, bdf);
+	struct pt_group PT_GROUP group = {0};
+	struct pt_group_user *user = NULL;
+	size_t users = 0;
+	bool used = pt_node_group_users(node, &function, 1, &user, &users, NULL) < 0 || users;
+
+	free(user);
+	if (used || pt_node_group(node, bdf, &group, NULL) < 0)
+		return used || concerns_anybody(node, bdf);
+	for (size_t i = 0; !used && i < group.function_count; i++)
+		used = concerns_anybody(node, &group.function[i]);
+	return used;
+}
+
+int pt_node_left_on_vfio(
+	struct pt_node *node, struct pt_bdf **ret, size_t *ret_count, struct pt_err *err)
+{
+	struct pt_bdf *bound = NULL;
+	size_t count = 0;
+	int r = list_on_vfio(node, &bound, &count);
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		if (!group_concerns_anybody(node, &bound[i]))
+			r = add_bdf(&bound[i], ret, ret_count);
+	}
+	free(bound);
+	return r < 0 ? pt_err_nomem(err) : 0;
+}

@@ -305,8 +305,8 @@ static int read_namings(struct pt_node *node, const struct pt_guest *guest)
 	return r;
 }
 
-int pt_node_namings(struct pt_node *node, const struct pt_naming **ret, size_t *ret_count,
-	struct pt_err *err)
+int pt_node_namings(
+	struct pt_node *node, const struct pt_naming **ret, size_t *ret_count, struct pt_err *err)
 {
 	struct pt_guest *const *guest = NULL;
 	size_t count = 0;

@@ -152,7 +152,8 @@ struct pt_node {
 	size_t vmid_count;
 	struct pt_guest **guest; /* those that could be read, and have passthrough */
 	size_t guest_count;
-	struct pt_naming *naming; /* what the guests but templates name, mediated devices left out */
+	struct pt_naming
+		*naming; /* what the guests but templates name, mediated devices left out */
 	size_t naming_count;
 	struct pt_run_guest *running; /* when whole */
 	size_t running_count;
@@ -194,6 +195,13 @@ int pt_node_claims(struct pt_node *node, const struct pt_node_claim **ret, size_
 /* Of the guest's QEMU; 0: it does not run. */
 int pt_node_pid(struct pt_node *node, unsigned int vmid);
 
+/*
+ * Functions on vfio-pci that nobody has anything to do with: no claim, no open group, and no guest of this node names them
+ * or somebody in their group. The caller frees ret.
+ */
+int pt_node_left_on_vfio(
+	struct pt_node *node, struct pt_bdf **ret, size_t *ret_count, struct pt_err *err);
+
 /* Processes that have the group of one of the functions open. The caller frees ret. */
 int pt_node_group_users(struct pt_node *node, const struct pt_function *const *function,
 	size_t count, struct pt_group_user **ret, size_t *ret_count, struct pt_err *err);
@@ -227,7 +235,7 @@ int pt_node_vmids(
 int pt_node_guests(
 	struct pt_node *node, struct pt_guest *const **ret, size_t *ret_count, struct pt_err *err);
 /* What they name. */
-int pt_node_namings(struct pt_node *node, const struct pt_naming **ret, size_t *ret_count,
-	struct pt_err *err);
+int pt_node_namings(
+	struct pt_node *node, const struct pt_naming **ret, size_t *ret_count, struct pt_err *err);
 
 #endif

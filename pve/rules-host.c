@@ -3,6 +3,8 @@
 #include "lib/cmdline.h"
 #include "pve/rules.h"
 
+#define MOST_LEFT 4 /* devices that are told one by one */
+
 /* What keeps the IOMMU off decides what helps. */
 static char *iommu_remedy(const struct pt_facts *facts)
 {
@@ -143,6 +145,53 @@ PT_RULE(pt_rule_ids_captured)
 					"guest has stopped"),
 				NULL);
 	}
+}
+
+/* What the guest at hand is about to take is told by its own rules. */
+static bool is_at_hand(const struct pt_facts *facts, const struct pt_bdf *bdf)
+{
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		if (pt_bdf_compare(&taken->bdf, bdf) == 0)
+			return true;
+	}
+	pt_foreach (spare, facts->spare, facts->spare_count) {
+		if (pt_bdf_compare(&spare->bdf, bdf) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* One finding for all of them: a host may have many. */
+PT_RULE(pt_rule_left_on_vfio)
+{
+	PT_FREE char *list = NULL;
+	size_t count = 0;
+
+	pt_foreach (bdf, facts->left, facts->left_count) {
+		const struct pt_function *function = pt_inventory_find(facts->inventory, bdf);
+		char *longer;
+
+		if (!function || is_at_hand(facts, bdf) ||
+			is_captured(facts->host->vfio_options, function) || count++ >= MOST_LEFT)
+			continue;
+		longer = pt_format("%s%s%s", list ? list : "", list ? ", " : "", PT_BDF(bdf));
+		free(list);
+		list = longer;
+	}
+	if (!count)
+		return;
+	pt_rule_found(rule, findings, pt_format("host"),
+		pt_format("%s%s on vfio-pci, but no guest of this node names %s, and vfio-pci does "
+			  "not take %s at boot: somebody left %s there",
+			list ? list : "",
+			count > MOST_LEFT ? " and others are"
+			: count > 1	  ? " are"
+					  : " is",
+			count > 1 ? "them" : "it", count > 1 ? "them" : "it",
+			count > 1 ? "them" : "it"),
+		pt_format("if the host shall have %s: unbind from vfio-pci, empty driver_override, "
+			  "write the address to /sys/bus/pci/drivers_probe; or reboot",
+			count > 1 ? "them" : "it"));
 }
 
 PT_RULE(pt_rule_driver_blocked)

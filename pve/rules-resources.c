@@ -5,6 +5,8 @@
 #define MIB	    (UINT64_C(1) << 20)
 #define GIB	    (UINT64_C(1) << 30)
 #define DEFAULT_MIB 512
+/* with so much, a second for each GiB is all that Proxmox VE waits */
+#define PATIENT_MEMORY (30 * GIB)
 /* below 4 GiB a guest has that much memory at the most; the rest lies above */
 #define LOW_MEMORY (2 * GIB)
 /* what OVMF opens above 4 GiB for BARs unless told otherwise: OvmfPkg, PcdPciMmio64Size */
@@ -70,6 +72,35 @@ PT_RULE(pt_rule_hugepages)
 					  (unsigned long long)need)
 				: pt_format("free memory first, or reserve them at boot"));
 	}
+}
+
+/*
+ * Proxmox VE waits 30 s for a start, and a second for each GiB of a guest with more than that; four times as long when it
+ * sees a hostpci entry. Source: qemu-server, QemuServer/Helpers.pm, config_aware_timeout.
+ */
+PT_RULE(pt_rule_start_timeout)
+{
+	uint64_t memory = memory_of(facts->guest);
+	bool by_args = false;
+
+	pt_foreach (assignment, facts->assignment, facts->count) {
+		if (assignment->entry.index < PT_HOSTPCI_MAX)
+			return;
+		by_args = true;
+	}
+	if (!by_args || !facts->taken_count || facts->running || memory <= PATIENT_MEMORY ||
+		pt_guest_get(facts->guest, "hugepages"))
+		return;
+	pt_rule_found(rule, findings, pt_format("guest"),
+		pt_format(
+			"its %s of memory are pinned when it starts, and as its devices stand in args "
+			"alone Proxmox VE waits only %llu s for that; with hostpci entries it waits "
+			"four times as long",
+			PT_SIZE(memory), (unsigned long long)(memory / GIB)),
+		pt_format(
+			"use hostpci entries, or huge pages, which are pinned faster; 'qm start %u "
+			"--timeout SECONDS' waits longer once",
+			facts->guest->vmid));
 }
 
 PT_RULE(pt_rule_iova)

@@ -62,6 +62,7 @@ const struct pt_rule pt_rules[] = {
 	{"return-risky", PT_WARNING, PT_TELL, pt_rule_return_risky},
 	{"device-dead", PT_ERROR, PT_REFUSE, pt_rule_device_dead},
 	{"foreign-override", PT_INFO, PT_SILENT, pt_rule_foreign_override},
+	{"left-on-vfio", PT_INFO, PT_SILENT, pt_rule_left_on_vfio},
 	{"keep-without-vfio", PT_ERROR, PT_TELL, pt_rule_keep_without_vfio},
 	{"console-on-device", PT_WARNING, PT_TELL, pt_rule_in_use},
 	/* in use by the host */
@@ -80,6 +81,7 @@ const struct pt_rule pt_rules[] = {
 	/* resources */
 	{"memory-not-pinnable", PT_WARNING, PT_TELL, pt_rule_memory},
 	{"hugepages-short", PT_WARNING, PT_TELL, pt_rule_hugepages},
+	{"start-timeout-risk", PT_WARNING, PT_TELL, pt_rule_start_timeout},
 	{"iova-too-narrow", PT_ERROR, PT_REFUSE, pt_rule_iova},
 	{"bar-window-small", PT_WARNING, PT_TELL, pt_rule_bar_window},
 	/* life cycle */

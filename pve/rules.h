@@ -46,6 +46,7 @@ PT_RULE(pt_rule_interrupt_remapping);
 PT_RULE(pt_rule_acs_override);
 PT_RULE(pt_rule_ids_captured);
 PT_RULE(pt_rule_driver_blocked);
+PT_RULE(pt_rule_left_on_vfio);
 PT_RULE(pt_rule_policy_invalid);
 /* rules-config.c */
 PT_RULE(pt_rule_problem);
@@ -102,6 +103,7 @@ PT_RULE(pt_rule_claim_incomplete);
 /* rules-resources.c */
 PT_RULE(pt_rule_memory);
 PT_RULE(pt_rule_hugepages);
+PT_RULE(pt_rule_start_timeout);
 PT_RULE(pt_rule_iova);
 PT_RULE(pt_rule_bar_window);
 

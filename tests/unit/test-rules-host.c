@@ -228,9 +228,68 @@ static void bar_window(void **state)
 		CONFIG "bios: ovmf\nargs: -fw_cfg opt/ovmf/X-PciMmio64Mb,string=65536\n");
 }
 
+/* What a run without the hook, or an entry that was deleted, has left behind. */
+static void left_on_vfio(void **state)
+{
+	struct fake *fake = *state;
+	struct judged judged;
+
+	passes(fake, "left-on-vfio", CONFIG);
+	fake_dir(fake, "/etc/pve/nodes/node1/qemu-server");
+	fake_dir(fake, "/sys/bus/pci/drivers/vfio-pci/0000:03:00.0");
+	fake_remove(fake, "/sys/bus/pci/devices/0000:03:00.0/driver");
+	fake_link(
+		fake, "/sys/bus/pci/devices/0000:03:00.0/driver", "/sys/bus/pci/drivers/vfio-pci");
+	triggers(fake, "left-on-vfio", CONFIG,
+		"0000:03:00.0 is on vfio-pci, but no guest of this node names it");
+	/* the guest at hand names it, or another one, if only by a mapping or by its group */
+	passes(fake, "left-on-vfio", "hostpci0: 03:00.0\n");
+	fake_file(fake, PT_PVE_PCI_MAPPINGS, TWO_DISKS);
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/101.conf", "hostpci0: mapping=disks\n");
+	passes(fake, "left-on-vfio", CONFIG);
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/101.conf", "hostpci0: 04:00.0\n");
+	triggers(fake, "left-on-vfio", CONFIG, "somebody left it there");
+	/* QEMU has it, whatever the configs say */
+	fake_link(fake, "/proc/4242/fd/3", "/dev/vfio/3");
+	passes(fake, "left-on-vfio", CONFIG);
+	fake_remove(fake, "/proc/4242/fd/3");
+	/* on purpose, from boot */
+	judge(fake, CONFIG, &judged);
+	assert_non_null(find(&judged, "left-on-vfio"));
+	pt_findings_clear(&judged.findings);
+	judged.node->traits.vfio_options = strdup("ids=144d:a808");
+	pt_rules_run(&judged.facts, &judged.findings);
+	assert_null(find(&judged, "left-on-vfio"));
+	clear(&judged);
+	/* one of two in a group */
+	fake_dir(fake, "/sys/bus/pci/drivers/vfio-pci/0000:05:01.0");
+	fake_remove(fake, "/sys/bus/pci/devices/0000:05:01.0/driver");
+	fake_link(
+		fake, "/sys/bus/pci/devices/0000:05:01.0/driver", "/sys/bus/pci/drivers/vfio-pci");
+	triggers(fake, "left-on-vfio", CONFIG, "0000:03:00.0, 0000:05:01.0 are on vfio-pci");
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/101.conf", "hostpci0: 05:00.0\n");
+	triggers(fake, "left-on-vfio", CONFIG, "0000:03:00.0 is on vfio-pci");
+}
+
+static void start_timeout(void **state)
+{
+	struct fake *fake = *state;
+
+	triggers(fake, "start-timeout-risk", "memory: 65536\nargs: -device vfio-pci,host=02:00.0\n",
+		"its 64.0 GiB of memory are pinned when it starts, and as its devices stand in args "
+		"alone Proxmox VE waits only 64 s");
+	passes(fake, "start-timeout-risk", "memory: 30720\nargs: -device vfio-pci,host=02:00.0\n");
+	passes(fake, "start-timeout-risk", "memory: 65536\nhostpci0: 02:00.0\n");
+	passes(fake, "start-timeout-risk",
+		"memory: 65536\nhugepages: 1024\nargs: -device vfio-pci,host=02:00.0\n");
+	passes(fake, "start-timeout-risk", "memory: 65536\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(left_on_vfio),
+		MACHINE_TEST(start_timeout),
 		MACHINE_TEST(interrupt_remapping),
 		MACHINE_TEST(acs_override),
 		MACHINE_TEST(ids_captured),
