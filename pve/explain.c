@@ -291,6 +291,11 @@ const struct pt_story pt_stories[] = {
 		"Give it back by hand (unbind it from vfio-pci, empty its driver_override, write its address to drivers_probe), or "
 		"reboot. To keep it there on purpose, name it in a guest, or in the module's ids=.",
 		"qemu-server, QemuServer/PCI.pm; Documentation/ABI/testing/sysfs-bus-pci"},
+	{"node-unfit", "A node that the guest may run on lacks a device of it.",
+		"HA, or whoever migrates it, finds out when the guest does not start there.",
+		"Give the mapping a device on that node (Datacenter, Resource Mappings), or bind the guest to nodes that have one: a "
+		"restricted HA group on PVE 8, a strict node affinity rule on PVE 9.",
+		"pve-ha-manager, resources.cfg, groups.cfg and rules.cfg; pve-guest-common, Mapping/PCI.pm"},
 	{"claim-incomplete", "A function could not be given back.",
 		"It is not with its host driver.",
 		"Mend what the error says, then 'pve-ptconf release VMID'.",

@@ -106,6 +106,69 @@ static int read_others(struct pt_gathering *gathering)
 	return 0;
 }
 
+static bool has_device_on(const struct pt_mapping *mapping, const char *node)
+{
+	for (size_t i = 0; mapping && i < mapping->count; i++) {
+		if (pt_streq(mapping->entry[i].node, node))
+			return true;
+	}
+	return false;
+}
+
+/* Whether another node may come to run the guest: HA may start it there, or one of its mappings has a device there. */
+static bool may_run_on(const struct pt_facts *facts, const struct pt_mappings *mappings,
+	const struct pt_ha_guest *ha, const char *node)
+{
+	bool named = ha && !ha->node.count;
+
+	for (size_t i = 0; ha && i < ha->node.count; i++)
+		named |= pt_streq(ha->node.name[i], node);
+	for (size_t i = 0; i < facts->count; i++) {
+		const char *mapping = facts->assignment[i].entry.mapping;
+
+		named |= mapping && has_device_on(pt_mapping_find(mappings, mapping), node);
+	}
+	return named;
+}
+
+/* The entries that lead to nothing on the node; an address means a device of this one. */
+static int note_unfit(
+	struct pt_facts *facts, const struct pt_mappings *mappings, const char *node)
+{
+	for (size_t i = 0; i < facts->count; i++) {
+		const struct pt_hostpci *entry = &facts->assignment[i].entry;
+		struct pt_unfit *slot;
+
+		if (entry->index == PT_HOSTPCI_MAX ||
+			(entry->mapping &&
+				has_device_on(pt_mapping_find(mappings, entry->mapping), node)))
+			continue;
+		slot = pt_array_grow(&facts->unfit, &facts->unfit_count, sizeof(*slot));
+		if (!slot)
+			return -ENOMEM;
+		slot->assignment = i;
+		snprintf(slot->node, sizeof(slot->node), "%s", node);
+	}
+	return 0;
+}
+
+static int look_at_other_nodes(struct pt_gathering *gathering)
+{
+	struct pt_facts *facts = gathering->facts;
+	const struct pt_mappings *mappings = NULL;
+	const struct pt_ha *ha = NULL;
+	const struct pt_names *nodes = pt_node_cluster(gathering->node, &ha);
+	const struct pt_ha_guest *managed = pt_ha_find(ha, gathering->guest->vmid);
+	int r = pt_node_mappings(gathering->node, &mappings, NULL);
+
+	for (size_t i = 0; r == 0 && i < nodes->count; i++) {
+		if (!pt_streq(nodes->name[i], gathering->node->name) &&
+			may_run_on(facts, mappings, managed, nodes->name[i]))
+			r = note_unfit(facts, mappings, nodes->name[i]);
+	}
+	return r;
+}
+
 int pt_gather_config(struct pt_gathering *gathering)
 {
 	struct pt_facts *facts = gathering->facts;
@@ -120,5 +183,7 @@ int pt_gather_config(struct pt_gathering *gathering)
 	facts->hook = pt_node_hook(gathering->node, pt_guest_get(gathering->guest, "hookscript"));
 	if (r == 0 && gathering->depth == PT_DEPTH_CHECK && facts->taken_count)
 		r = read_others(gathering);
+	if (r == 0 && gathering->depth == PT_DEPTH_CHECK)
+		r = look_at_other_nodes(gathering);
 	return r < 0 ? pt_err_nomem(gathering->err) : 0;
 }

@@ -67,6 +67,12 @@ struct pt_elsewhere {
 	bool onboot;
 };
 
+/* A node on which the guest may run, and which lacks the device of an entry. */
+struct pt_unfit {
+	char node[PT_NODE_TEXT];
+	size_t assignment;
+};
+
 /* What else is to be said of a function that is taken. */
 struct pt_detail {
 	struct pt_bdf bdf;
@@ -118,6 +124,8 @@ struct pt_facts {
 		current; /* of the functions that entries mean now, in the order of taken */
 	struct pt_identities
 		moved; /* of all others that are on record, where they are now; for a check only */
+	struct pt_unfit *unfit; /* for a check only */
+	size_t unfit_count;
 	struct pt_bdf *left; /* on vfio-pci, and nobody has to do with them; for a check only */
 	size_t left_count;
 	struct pt_claim_note *note;

@@ -375,12 +375,25 @@ static struct json_object *running_to_json(const struct pt_node *node)
 	return json;
 }
 
-static struct json_object *instances_to_json(const struct pt_node *node)
+static struct json_object *names_to_json(const struct pt_names *names)
 {
 	struct json_object *json = json_object_new_array();
 
-	pt_foreach (uuid, node->instances.name, node->instances.count)
-		json_object_array_add(json, json_object_new_string(*uuid));
+	pt_foreach (name, names->name, names->count)
+		json_object_array_add(json, json_object_new_string(*name));
+	return json;
+}
+
+static struct json_object *ha_to_json(const struct pt_ha *ha)
+{
+	struct json_object *json = json_object_new_array();
+
+	pt_foreach (guest, ha->guest, ha->count) {
+		struct json_object *one = append_object(json);
+
+		add_number(one, "vmid", guest->vmid);
+		json_object_object_add(one, "nodes", names_to_json(&guest->node));
+	}
 	return json;
 }
 
@@ -437,7 +450,9 @@ int pt_node_to_json(struct pt_node *node, struct json_object **ret, struct pt_er
 	json_object_object_add(json, "records", records_to_json(node));
 	json_object_object_add(json, "roms", roms_to_json(node));
 	json_object_object_add(json, "hooks", hooks_to_json(node));
-	json_object_object_add(json, "mdev_instances", instances_to_json(node));
+	json_object_object_add(json, "mdev_instances", names_to_json(&node->instances));
+	json_object_object_add(json, "nodes", names_to_json(&node->cluster));
+	json_object_object_add(json, "ha", ha_to_json(&node->ha));
 	json_object_object_add(json, "guests", guests_to_json(node));
 	json_object_object_add(json, "running", running_to_json(node));
 	*ret = json;

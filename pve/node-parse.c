@@ -369,27 +369,40 @@ static int read_hook(struct pt_node *node, struct pt_json_reader *reader)
 	return reader->result;
 }
 
-static int read_instances(struct pt_node *node, struct pt_json_reader *reader)
+static int read_names(struct pt_json_reader *reader, const char *key, struct pt_names *names)
 {
-	struct json_object *array = pt_json_array(reader, "mdev_instances");
-	struct pt_names *names = &node->instances;
+	struct json_object *array = pt_json_array(reader, key);
 
 	for (size_t i = 0; array && i < json_object_array_length(array); i++) {
-		struct json_object *uuid = json_object_array_get_idx(array, i);
+		struct json_object *name = json_object_array_get_idx(array, i);
 		char **slot;
 
-		if (!json_object_is_type(uuid, json_type_string))
-			pt_json_refuse(reader, "mdev_instances", "holds something that is no text");
+		if (!json_object_is_type(name, json_type_string)) {
+			pt_json_refuse(reader, key, "holds something that is no text");
+			break;
+		}
 		slot = pt_array_grow(&names->name, &names->count, sizeof(*slot));
-		if (!slot)
-			return pt_err_nomem(reader->err);
-		*slot = strdup(json_object_is_type(uuid, json_type_string)
-				       ? json_object_get_string(uuid)
-				       : "");
-		if (!*slot)
+		if (!slot || pt_set_text(slot, json_object_get_string(name)) < 0)
 			return pt_err_nomem(reader->err);
 	}
 	return reader->result;
+}
+
+static int read_lists(struct pt_node *node, struct pt_json_reader *reader)
+{
+	int r = read_names(reader, "mdev_instances", &node->instances);
+
+	return r < 0 ? r : read_names(reader, "nodes", &node->cluster);
+}
+
+static int read_ha(struct pt_node *node, struct pt_json_reader *reader)
+{
+	struct pt_ha_guest *slot = pt_array_grow(&node->ha.guest, &node->ha.count, sizeof(*slot));
+
+	if (!slot)
+		return -ENOMEM;
+	slot->vmid = read_vmid(reader, false);
+	return reader->result < 0 ? reader->result : read_names(reader, "nodes", &slot->node);
 }
 
 static int read_dropped(struct pt_json_reader *reader, struct pt_guest *guest)
@@ -491,7 +504,7 @@ static void list_vmids(struct pt_node *node)
 int pt_node_from_json(struct json_object *json, struct pt_node **ret, struct pt_err *err)
 {
 	static int (*const steps[])(struct pt_node * node, struct pt_json_reader * reader) = {
-		read_head, read_traits, read_policy, read_inventory, read_mappings, read_instances};
+		read_head, read_traits, read_policy, read_inventory, read_mappings, read_lists};
 	static const struct {
 		const char *key;
 		read_object *read;
@@ -503,6 +516,7 @@ int pt_node_from_json(struct json_object *json, struct pt_node **ret, struct pt_
 		{"records", read_record},
 		{"roms", read_rom},
 		{"hooks", read_hook},
+		{"ha", read_ha},
 		{"guests", read_guest},
 		{"running", read_running},
 	};
@@ -523,6 +537,7 @@ int pt_node_from_json(struct json_object *json, struct pt_node **ret, struct pt_
 	list_vmids(node);
 	node->whole = node->has_traits = node->has_mappings = node->has_reservations = true;
 	node->has_claims = node->has_vmids = node->has_guests = node->has_instances = true;
+	node->has_cluster = true;
 	*ret = PT_STEAL(node);
 	return 0;
 }

@@ -82,6 +82,8 @@ void pt_node_close(struct pt_node *node)
 		free(naming->name);
 	}
 	free(node->naming);
+	pt_names_free(&node->cluster);
+	pt_ha_clear(&node->ha);
 	free(node->running);
 	free(node);
 }
@@ -167,6 +169,20 @@ int pt_node_reservations(
 	node->has_reservations = true;
 	*ret = &node->reservations;
 	return 0;
+}
+
+const struct pt_names *pt_node_cluster(struct pt_node *node, const struct pt_ha **ret_ha)
+{
+	struct pt_err err = {0};
+
+	if (!node->has_cluster) {
+		pt_host_list(node->host, PT_PVE_NODES, &node->cluster);
+		if (pt_ha_read(node->host, &node->ha, &err) < 0)
+			pt_log(pt_host_log(node->host), PT_LOG_WARNING, "%s", err.text);
+	}
+	node->has_cluster = true;
+	*ret_ha = &node->ha;
+	return &node->cluster;
 }
 
 static int compare_vmids(const void *a, const void *b)
@@ -385,6 +401,7 @@ int pt_node_learn_all(struct pt_node *node, struct pt_err *err)
 	struct pt_guest *const *guests;
 	const struct pt_node_claim *claims;
 	const struct pt_mappings *mappings;
+	const struct pt_ha *ha;
 	struct pt_err none;
 	size_t count;
 	int r;
@@ -393,6 +410,7 @@ int pt_node_learn_all(struct pt_node *node, struct pt_err *err)
 		return 0;
 	err = err ? err : &none;
 	pt_node_traits(node);
+	pt_node_cluster(node, &ha);
 	pt_inventory_clear(&node->inventory);
 	r = pt_inventory_read_all(node->host, &node->inventory, err);
 	if (r == 0)

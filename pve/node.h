@@ -16,6 +16,7 @@
 #include "lib/use-node.h"
 #include "lib/use.h"
 #include "pve/guest.h"
+#include "pve/ha.h"
 #include "pve/identity.h"
 #include "pve/mapping.h"
 #include "pve/policy.h"
@@ -126,7 +127,7 @@ struct pt_node {
 	int64_t time; /* when it was looked at, seconds since 1970 */
 	bool whole;   /* everything was asked */
 	bool has_traits, has_mappings, has_reservations, has_claims, has_vmids, has_guests,
-		has_namings;
+		has_namings, has_cluster;
 	struct pt_traits traits;
 	struct pt_inventory inventory;
 	struct pt_device *device;
@@ -155,6 +156,8 @@ struct pt_node {
 	struct pt_naming
 		*naming; /* what the guests but templates name, mediated devices left out */
 	size_t naming_count;
+	struct pt_names cluster; /* every node's name */
+	struct pt_ha ha;
 	struct pt_run_guest *running; /* when whole */
 	size_t running_count;
 };
@@ -224,6 +227,9 @@ enum pt_hook_state pt_node_hook(struct pt_node *node, const char *volume);
 
 /* Whether a mediated device of that UUID exists. */
 bool pt_node_has_instance(struct pt_node *node, const char *uuid);
+
+/* The nodes of the cluster, and what HA may do with guests; empty when they cannot be read. */
+const struct pt_names *pt_node_cluster(struct pt_node *node, const struct pt_ha **ret_ha);
 
 /* The numbers of the guests whose config lies on this node, ascending. */
 int pt_node_vmids(

@@ -181,3 +181,36 @@ PT_RULE(pt_rule_backup)
 				  "lasts"),
 			pt_format("leave it out of the backup job, or back it up while it runs"));
 }
+
+/* One finding for each entry, with all nodes that it does not fit. */
+PT_RULE(pt_rule_node_unfit)
+{
+	for (size_t i = 0; i < facts->count; i++) {
+		const struct pt_assignment *assignment = &facts->assignment[i];
+		const char *mapping = assignment->entry.mapping;
+		PT_FREE char *nodes = NULL;
+
+		pt_foreach (unfit, facts->unfit, facts->unfit_count) {
+			char *longer;
+
+			if (unfit->assignment != i)
+				continue;
+			longer = pt_format(
+				"%s%s%s", nodes ? nodes : "", nodes ? ", " : "", unfit->node);
+			free(nodes);
+			nodes = longer;
+		}
+		if (!nodes)
+			continue;
+		pt_rule_found(rule, findings, pt_subject_entry(assignment),
+			mapping ? pt_format("mapping %s has no device on %s, where the guest may "
+					    "come to run",
+					  mapping, nodes)
+				: pt_format("names a device of this node by its address, but the "
+					    "guest may come to run on %s",
+					  nodes),
+			mapping ? pt_format("add one there (Datacenter, Resource Mappings), or keep "
+					    "the guest from that node (Datacenter, HA)")
+				: pt_format("use a mapping, which has a device for each node"));
+	}
+}

@@ -85,6 +85,7 @@ const struct pt_rule pt_rules[] = {
 	{"iova-too-narrow", PT_ERROR, PT_REFUSE, pt_rule_iova},
 	{"bar-window-small", PT_WARNING, PT_TELL, pt_rule_bar_window},
 	/* life cycle */
+	{"node-unfit", PT_WARNING, PT_SILENT, pt_rule_node_unfit},
 	{"stale-claim", PT_WARNING, PT_TELL, pt_rule_stale_claim},
 	{"claim-incomplete", PT_WARNING, PT_TELL, pt_rule_claim_incomplete},
 	{"policy-invalid", PT_ERROR, PT_TELL, pt_rule_policy_invalid},

@@ -67,6 +67,7 @@ PT_RULE(pt_rule_hook_not_attached);
 PT_RULE(pt_rule_hook_missing);
 PT_RULE(pt_rule_hook_not_executable);
 PT_RULE(pt_rule_backup);
+PT_RULE(pt_rule_node_unfit);
 /* rules-rom.c */
 PT_RULE(pt_rule_rom_missing);
 PT_RULE(pt_rule_rom_outside);

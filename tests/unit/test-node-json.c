@@ -29,6 +29,9 @@ static void make_secretive(struct fake *fake)
 	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
 	pt_claim_free(claim);
 	pt_claims_close(claims);
+	fake_file(fake, "/etc/pve/ha/resources.cfg", "vm: 104\n\tgroup a\nvm: 102\n");
+	fake_file(fake, "/etc/pve/ha/groups.cfg", "group: a\n\tnodes node1\n\trestricted 1\n");
+	fake_dir(fake, "/etc/pve/nodes/node2");
 	fake_dir(fake, "/sys/bus/pci/devices/0000:02:00.0/mdev_supported_types/t1");
 	fake_file(fake,
 		"/sys/bus/pci/devices/0000:02:00.0/mdev_supported_types/t1/available_instances",

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+
+#include "pve/guest.h"
+#include "pve/ha.h"
+#include "pve/paths.h"
+
+#define FILE_MAX (1024U * 1024)
+#define SPACE	 " \t"
+
+/* One section, "TYPE: ID" and the lines below it. */
+struct section {
+	char *type, *id;
+	/* of the keys that count, NULL where there is none */
+	char *group, *nodes, *resources;
+	bool binding; /* "restricted 1", "strict 1" */
+	bool disabled;
+};
+
+/* Called for each section; what it points to is the parser's. */
+typedef int take_section(void *data, const struct section *section);
+
+static void take_key(struct section *section, char *line)
+{
+	char *rest, *key = strtok_r(line, SPACE, &rest);
+	char *value = key ? rest + strspn(rest, SPACE) : NULL;
+
+	if (!key || !value || !*value)
+		return;
+	if (pt_streq(key, "group"))
+		section->group = value;
+	else if (pt_streq(key, "nodes"))
+		section->nodes = value;
+	else if (pt_streq(key, "resources"))
+		section->resources = value;
+	else if (pt_streq(key, "restricted") || pt_streq(key, "strict"))
+		section->binding = pt_streq(value, "1");
+	else if (pt_streq(key, "disable"))
+		section->disabled = pt_streq(value, "1");
+}
+
+/* "vm: 100"; false: it begins no section. */
+static bool begin_section(struct section *section, char *line)
+{
+	char *colon = strchr(line, ':');
+
+	if (!colon || strchr(SPACE, *line))
+		return false;
+	*colon = '\0';
+	*section = (struct section){
+		.type = line, .id = colon + 1 + strspn(colon + 1, SPACE)};
+	section->id[strcspn(section->id, SPACE)] = '\0';
+	return true;
+}
+
+static int for_each_section(const char *text, take_section *take, void *data)
+{
+	PT_FREE char *copy = text ? strdup(text) : NULL;
+	struct section section = {0};
+	char *line, *rest;
+	int r = text && !copy ? -ENOMEM : 0;
+
+	for (line = copy ? strtok_r(copy, "\n", &rest) : NULL; r == 0 && line;
+		line = strtok_r(NULL, "\n", &rest)) {
+		if (*line == '#' || !line[strspn(line, SPACE)])
+			continue;
+		if (strchr(SPACE, *line)) {
+			take_key(&section, line);
+			continue;
+		}
+		if (section.type)
+			r = take(data, &section);
+		section = (struct section){0};
+		begin_section(&section, line);
+	}
+	return r == 0 && section.type ? take(data, &section) : r;
+}
+
+/* "node1:2,node2": adds the names without their priorities, each once. */
+static int add_nodes(const char *list, struct pt_names *names)
+{
+	for (const char *at = list; at && *at;) {
+		size_t length = strcspn(at, ",;" SPACE);
+		PT_FREE char *name = strndup(at, strcspn(at, ":,;" SPACE));
+		char **slot;
+
+		at += length + strspn(at + length, ",;" SPACE);
+		if (!name)
+			return -ENOMEM;
+		if (!pt_node_name_valid(name))
+			continue;
+		slot = pt_array_grow(&names->name, &names->count, sizeof(*slot));
+		if (!slot)
+			return -ENOMEM;
+		*slot = PT_STEAL(name);
+	}
+	return 0;
+}
+
+struct parsing {
+	struct pt_ha *ha;
+	const char *groups;
+	const char *group;   /* the one that is looked for, */
+	struct pt_names *to; /* and where its nodes go */
+};
+
+static int take_group(void *data, const struct section *section)
+{
+	const struct parsing *parsing = data;
+
+	if (!pt_streq(section->type, "group") || !pt_streq(section->id, parsing->group) ||
+		!section->binding)
+		return 0;
+	return add_nodes(section->nodes, parsing->to);
+}
+
+static int take_resource(void *data, const struct section *section)
+{
+	const struct parsing *parsing = data;
+	struct parsing inner = *parsing;
+	struct pt_ha_guest *slot;
+	unsigned int vmid;
+
+	if (!pt_streq(section->type, "vm") || !pt_vmid_parse(section->id, &vmid))
+		return 0;
+	slot = pt_array_grow(&parsing->ha->guest, &parsing->ha->count, sizeof(*slot));
+	if (!slot)
+		return -ENOMEM;
+	slot->vmid = vmid;
+	inner.group = section->group;
+	inner.to = &slot->node;
+	return section->group ? for_each_section(parsing->groups, take_group, &inner) : 0;
+}
+
+/* "vm:100,ct:101" */
+static bool names_guest(const char *resources, unsigned int vmid)
+{
+	char wanted[24];
+	size_t length;
+
+	snprintf(wanted, sizeof(wanted), "vm:%u", vmid);
+	for (const char *at = resources; at && *at; at += length + strspn(at + length, ",;" SPACE)) {
+		length = strcspn(at, ",;" SPACE);
+		if (length == strlen(wanted) && strncmp(at, wanted, length) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int take_rule(void *data, const struct section *section)
+{
+	const struct parsing *parsing = data;
+
+	if (!pt_streq(section->type, "node-affinity") || !section->binding || section->disabled)
+		return 0;
+	pt_foreach (guest, parsing->ha->guest, parsing->ha->count) {
+		if (names_guest(section->resources, guest->vmid) &&
+			add_nodes(section->nodes, &guest->node) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int pt_ha_parse(const char *resources, const char *groups, const char *rules, struct pt_ha *ret)
+{
+	struct pt_ha PT_HA ha = {0};
+	struct parsing parsing = {.ha = &ha, .groups = groups};
+	int r = for_each_section(resources, take_resource, &parsing);
+
+	if (r == 0)
+		r = for_each_section(rules, take_rule, &parsing);
+	if (r < 0)
+		return r;
+	*ret = ha;
+	ha = (struct pt_ha){0};
+	return 0;
+}
+
+int pt_ha_read(const struct pt_host *host, struct pt_ha *ret, struct pt_err *err)
+{
+	static const char *const path[] = {
+		PT_PVE_HA "/resources.cfg", PT_PVE_HA "/groups.cfg", PT_PVE_HA "/rules.cfg"};
+	char *text[PT_ARRAY_SIZE(path)] = {0};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < PT_ARRAY_SIZE(path); i++) {
+		r = pt_host_read(host, path[i], FILE_MAX, &text[i], NULL);
+		if (r == -ENOENT)
+			r = 0;
+		if (r < 0)
+			pt_err_errno(err, r, "%s", path[i]);
+	}
+	if (r == 0 && pt_ha_parse(text[0], text[1], text[2], ret) < 0)
+		r = pt_err_nomem(err);
+	for (size_t i = 0; i < PT_ARRAY_SIZE(path); i++)
+		free(text[i]);
+	return r;
+}
+
+void pt_ha_clear(struct pt_ha *ha)
+{
+	pt_foreach (guest, ha->guest, ha->count)
+		pt_names_free(&guest->node);
+	free(ha->guest);
+	*ha = (struct pt_ha){0};
+}
+
+const struct pt_ha_guest *pt_ha_find(const struct pt_ha *ha, unsigned int vmid)
+{
+	pt_foreach (guest, ha->guest, ha->count) {
+		if (guest->vmid == vmid)
+			return guest;
+	}
+	return NULL;
+}
