@@ -69,6 +69,10 @@ $(BUILD)/lab/%/stubborn.ko: tests/lab/stubborn.c
 lab: all lab-programs ## run every scenario on a real kernel under QEMU
 	$(Q)tests/lab/run
 
+lab-matrix: all lab-programs lab-module ## for each finding that refuses a start: what happens without us
+	$(Q)tests/lab/run --release here --show tests/lab/matrix
+	$(Q)tests/lab/refusals
+
 # SEEDS="1 2 3" repeats what another run printed
 lab-model: all lab-programs ## the unit tests' made kernel against the real one, 200 steps each from three seeds
 	$(Q)LAB_SEEDS="$(SEEDS)" tests/lab/run --show tests/model/scenario
