@@ -57,6 +57,24 @@ static void sort(struct pt_inventory *inventory)
 			compare_functions);
 }
 
+int pt_inventory_put(struct pt_inventory *inventory, struct pt_function *function)
+{
+	pt_foreach (there, inventory->function, inventory->count) {
+		if (pt_bdf_compare(&there->bdf, &function->bdf) != 0)
+			continue;
+		pt_function_clear(there);
+		*there = *function;
+		return 0;
+	}
+	if (append(inventory, function) < 0)
+		return -ENOMEM;
+	/* who adds many adds them in order */
+	if (inventory->count > 1 && compare_functions(&inventory->function[inventory->count - 2],
+					    &inventory->function[inventory->count - 1]) > 0)
+		sort(inventory);
+	return 0;
+}
+
 int pt_inventory_add(const struct pt_host *host, struct pt_inventory *inventory,
 	const struct pt_bdf *bdf, struct pt_err *err)
 {

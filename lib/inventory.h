@@ -27,6 +27,9 @@ int pt_inventory_matching(const struct pt_host *host, const struct pt_inventory 
 int pt_inventory_group(const struct pt_host *host, const struct pt_inventory *inventory,
 	const struct pt_bdf *bdf, struct pt_group *ret, struct pt_err *err);
 
+/* Adds one that was made elsewhere, in place of one at the same address. It takes over what function points to. -ENOMEM. */
+int pt_inventory_put(struct pt_inventory *inventory, struct pt_function *function);
+
 void pt_inventory_clear(struct pt_inventory *inventory);
 #define PT_INVENTORY PT_CLEANUP(pt_inventory_clear)
 

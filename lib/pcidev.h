@@ -37,12 +37,12 @@ struct pt_function {
 	bool is_bridge; /* has a pci_bus directory: never bound to vfio-pci */
 	bool has_parent;
 	struct pt_bdf parent; /* the bridge above */
-	char *driver;	/* NULL: no driver */
-	char *override; /* NULL: none set */
-	char *modalias; /* NULL: unknown */
-	int group;	/* PT_GROUP_NONE: not behind an IOMMU */
-	int numa_node;	/* -1: none */
-	int boot_vga;	/* -1: no such file */
+	char *driver;	      /* NULL: no driver */
+	char *override;	      /* NULL: none set */
+	char *modalias;	      /* NULL: unknown */
+	int group;	      /* PT_GROUP_NONE: not behind an IOMMU */
+	int numa_node;	      /* -1: none */
+	int boot_vga;	      /* -1: no such file */
 	bool has_physfn;
 	struct pt_bdf physfn; /* of a VF */
 	int vfs, vfs_max;     /* of a PF; -1 when it is none */

@@ -58,6 +58,8 @@ static int gather_mdev(struct pt_gathering *gathering, size_t at)
 	if (!slot)
 		return -ENOMEM;
 	slot->assignment = at;
+	/* of another node nobody knows which types there are: none is called wrong */
+	slot->known = slot->free = gathering->node->partial;
 	slot->exists = instance_exists(gathering, assignment);
 	pt_foreach (alternative, assignment->alternative, assignment->count) {
 		pt_foreach (id, alternative->id, alternative->count) {
@@ -132,8 +134,7 @@ static bool may_run_on(const struct pt_facts *facts, const struct pt_mappings *m
 }
 
 /* The entries that lead to nothing on the node; an address means a device of this one. */
-static int note_unfit(
-	struct pt_facts *facts, const struct pt_mappings *mappings, const char *node)
+static int note_unfit(struct pt_facts *facts, const struct pt_mappings *mappings, const char *node)
 {
 	for (size_t i = 0; i < facts->count; i++) {
 		const struct pt_hostpci *entry = &facts->assignment[i].entry;

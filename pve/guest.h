@@ -105,6 +105,10 @@ int pt_guest_from_file(const struct pt_host *host, const struct pt_guest_query *
 int pt_guest_from_api(const struct pt_host *host, const struct pt_guest_query *query, int budget_ms,
 	struct pt_guest **ret, struct pt_err *err);
 
+/* What the API answers for a config: an object "data". -EPROTO. */
+int pt_guest_parse_reply(const char *text, size_t length, const struct pt_guest_query *query,
+	struct pt_guest **ret, struct pt_err *err);
+
 /*
  * Reads it from the source. With PT_SOURCE_AUTO the API comes first; when it fails, one line says why
  * and the file counts. The dropped lines of the file's text are added in every case but PT_SOURCE_API

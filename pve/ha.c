@@ -47,8 +47,7 @@ static bool begin_section(struct section *section, char *line)
 	if (!colon || strchr(SPACE, *line))
 		return false;
 	*colon = '\0';
-	*section = (struct section){
-		.type = line, .id = colon + 1 + strspn(colon + 1, SPACE)};
+	*section = (struct section){.type = line, .id = colon + 1 + strspn(colon + 1, SPACE)};
 	section->id[strcspn(section->id, SPACE)] = '\0';
 	return true;
 }
@@ -139,7 +138,8 @@ static bool names_guest(const char *resources, unsigned int vmid)
 	size_t length;
 
 	snprintf(wanted, sizeof(wanted), "vm:%u", vmid);
-	for (const char *at = resources; at && *at; at += length + strspn(at + length, ",;" SPACE)) {
+	for (const char *at = resources; at && *at;
+		at += length + strspn(at + length, ",;" SPACE)) {
 		length = strcspn(at, ",;" SPACE);
 		if (length == strlen(wanted) && strncmp(at, wanted, length) == 0)
 			return true;

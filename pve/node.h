@@ -126,6 +126,7 @@ struct pt_node {
 	char name[PT_NODE_TEXT];
 	int64_t time; /* when it was looked at, seconds since 1970 */
 	bool whole;   /* everything was asked */
+	bool partial; /* of another node, by the API: what that does not say is as if nothing were wrong */
 	bool has_traits, has_mappings, has_reservations, has_claims, has_vmids, has_guests,
 		has_namings, has_cluster;
 	struct pt_traits traits;

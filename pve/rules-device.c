@@ -110,8 +110,10 @@ PT_RULE(pt_rule_companions)
 		pt_rule_found(rule, findings, pt_subject_function(facts, taken),
 			pt_format(
 				"is not assigned, but shares IOMMU group %d with a device that is, "
-				"so it leaves the host (%s) while the guest runs",
-				function->group, function->driver ? function->driver : "no driver"),
+				"so it leaves the host%s%s%s while the guest runs",
+				function->group, function->driver ? " (" : "",
+				function->driver ? function->driver : "",
+				function->driver ? ")" : ""),
 			pt_format("move one of the cards to another slot if the host needs it"));
 	}
 }

@@ -209,8 +209,9 @@ PT_RULE(pt_rule_node_unfit)
 				: pt_format("names a device of this node by its address, but the "
 					    "guest may come to run on %s",
 					  nodes),
-			mapping ? pt_format("add one there (Datacenter, Resource Mappings), or keep "
-					    "the guest from that node (Datacenter, HA)")
+			mapping ? pt_format(
+					  "add one there (Datacenter, Resource Mappings), or keep "
+					  "the guest from that node (Datacenter, HA)")
 				: pt_format("use a mapping, which has a device for each node"));
 	}
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "lib/json.h"
+#include "pve/node-api.h"
 #include "pve/ptconf/ptconf.h"
 #include "pve/rules.h"
 
@@ -93,36 +94,144 @@ static int check_all(struct pt_cli *cli, struct sum *sum, struct pt_err *err)
 	return r;
 }
 
+static void say_unknown(const struct pt_cli *cli)
+{
+	if (cli->node->partial && cli->format == PT_OUTPUT_TEXT)
+		printf("node %s: not known by the API: " PT_NODE_UNKNOWN "\n", cli->node->name);
+}
+
+static void add_counts(struct json_object *json, const struct sum *sum)
+{
+	json_object_object_add(json, "errors", json_object_new_uint64(sum->errors));
+	json_object_object_add(json, "warnings", json_object_new_uint64(sum->warnings));
+	json_object_object_add(json, "unknown", json_object_new_uint64(sum->unknown));
+}
+
+static int print_text_sum(const struct pt_cli *cli, const struct sum *sum)
+{
+	if (cli->all || cli->vmid_count > 1)
+		printf("%zu error%s, %zu warning%s in %zu guest%s\n", sum->errors,
+			sum->errors == 1 ? "" : "s", sum->warnings, sum->warnings == 1 ? "" : "s",
+			sum->guests, sum->guests == 1 ? "" : "s");
+	return 0;
+}
+
+/* One node's part of the JSON; takes the list of guests over. */
+static struct json_object *node_to_json(const struct pt_cli *cli, struct sum *sum)
+{
+	struct json_object *json = json_object_new_object();
+
+	pt_json_add_text(json, "node", cli->node->name);
+	if (cli->node->partial)
+		pt_json_add_text(json, "not_known", PT_NODE_UNKNOWN);
+	add_counts(json, sum);
+	json_object_object_add(json, "guests", PT_STEAL(sum->list));
+	return json;
+}
+
 static int print_sum(const struct pt_cli *cli, struct sum *sum, struct pt_err *err)
 {
 	struct json_object PT_JSON *json = NULL;
 
-	if (!sum->list) {
-		if (cli->all || cli->vmid_count > 1)
-			printf("%zu error%s, %zu warning%s in %zu guest%s\n", sum->errors,
-				sum->errors == 1 ? "" : "s", sum->warnings,
-				sum->warnings == 1 ? "" : "s", sum->guests,
-				sum->guests == 1 ? "" : "s");
-		return 0;
-	}
-	json = json_object_new_object();
+	if (!sum->list)
+		return print_text_sum(cli, sum);
+	json = node_to_json(cli, sum);
 	json_object_object_add(json, "version", json_object_new_int(SCHEMA_VERSION));
-	pt_json_add_text(json, "node", cli->node->name);
-	json_object_object_add(json, "errors", json_object_new_uint64(sum->errors));
-	json_object_object_add(json, "warnings", json_object_new_uint64(sum->warnings));
-	json_object_object_add(json, "unknown", json_object_new_uint64(sum->unknown));
-	json_object_object_add(json, "guests", PT_STEAL(sum->list));
 	return pt_output_json(json, cli->format, err);
+}
+
+static enum pt_exit exit_of(int r, const struct sum *sum)
+{
+	if (r < 0 || sum->unknown)
+		return PT_EXIT_UNKNOWN;
+	return sum->errors ? PT_EXIT_FINDINGS : PT_EXIT_OK;
+}
+
+/* All guests of one node of the cluster, added to the sum of all; the node is closed. */
+static int check_node(struct pt_cli *cli, struct pt_node *node, struct sum *all,
+	struct json_object *nodes, struct pt_err *err)
+{
+	struct sum sum = {.list = nodes ? json_object_new_array() : NULL};
+	int r;
+
+	cli->node = node;
+	say_unknown(cli);
+	r = check_all(cli, &sum, err);
+	if (nodes)
+		json_object_array_add(nodes, node_to_json(cli, &sum));
+	all->guests += sum.guests;
+	all->errors += sum.errors;
+	all->warnings += sum.warnings;
+	all->unknown += sum.unknown;
+	pt_node_close(node);
+	cli->node = NULL;
+	return r;
+}
+
+static int check_nodes(struct pt_cli *cli, const struct pt_names *names, struct sum *all,
+	struct json_object *nodes, struct pt_err *err)
+{
+	size_t count = names->count ? names->count : 1;
+	struct pt_node **node = calloc(count, sizeof(struct pt_node *));
+	struct pt_err *why = calloc(count, sizeof(*why));
+	int r = node && why ? 0 : pt_err_nomem(err);
+
+	if (r == 0)
+		r = pt_cli_ask_nodes(
+			cli, (const char *const *)names->name, names->count, node, why, err);
+	for (size_t i = 0; node && why && i < names->count; i++) {
+		if (r < 0) {
+			pt_node_close(node[i]);
+		} else if (node[i]) {
+			r = check_node(cli, node[i], all, nodes, err);
+		} else {
+			fprintf(stderr, "pve-ptconf: node %s: %s\n", names->name[i], why[i].text);
+			all->unknown++;
+		}
+	}
+	free(node);
+	free(why);
+	return r;
+}
+
+static enum pt_exit check_cluster(struct pt_cli *cli, struct pt_err *err)
+{
+	struct json_object PT_JSON *json = json_object_new_object();
+	struct json_object *nodes = cli->format == PT_OUTPUT_TEXT ? NULL : json_object_new_array();
+	struct pt_names PT_NAMES names = {0}, offline = {0};
+	struct sum sum = {0};
+	int r = pt_cli_list_nodes(cli, &names, &offline, err);
+
+	if (r == 0)
+		r = check_nodes(cli, &names, &sum, nodes, err);
+	pt_foreach (name, offline.name, offline.count) {
+		fprintf(stderr, "pve-ptconf: node %s: is offline\n", *name);
+		sum.unknown++;
+	}
+	if (r == 0 && !nodes)
+		r = print_text_sum(cli, &sum);
+	json_object_object_add(json, "version", json_object_new_int(SCHEMA_VERSION));
+	add_counts(json, &sum);
+	json_object_object_add(json, "nodes", nodes);
+	if (r == 0 && nodes)
+		r = pt_output_json(json, cli->format, err);
+	return exit_of(r, &sum);
 }
 
 enum pt_exit pt_cmd_check(struct pt_cli *cli, struct pt_err *err)
 {
-	struct sum sum = {.list = cli->format == PT_OUTPUT_TEXT ? NULL : json_object_new_array()};
-	int r = pt_cli_open_node(cli, err);
+	struct sum sum = {0};
+	int r;
 
+	if (cli->cluster)
+		return check_cluster(cli, err);
+	sum.list = cli->format == PT_OUTPUT_TEXT ? NULL : json_object_new_array();
+	r = pt_cli_open_node(cli, err);
 	/* many guests: what they all need is asked once */
 	if (r == 0 && (cli->all || cli->vmid_count > 1))
 		r = pt_node_learn_all(cli->node, err);
+	if (r == 0)
+		say_unknown(cli);
 	if (r == 0 && cli->all)
 		r = check_all(cli, &sum, err);
 	for (size_t i = 0; r == 0 && i < cli->vmid_count; i++)
@@ -130,7 +239,5 @@ enum pt_exit pt_cmd_check(struct pt_cli *cli, struct pt_err *err)
 	if (r == 0)
 		r = print_sum(cli, &sum, err);
 	json_object_put(sum.list);
-	if (r < 0 || sum.unknown)
-		return PT_EXIT_UNKNOWN;
-	return sum.errors ? PT_EXIT_FINDINGS : PT_EXIT_OK;
+	return exit_of(r, &sum);
 }

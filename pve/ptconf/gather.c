@@ -4,12 +4,14 @@
 #include <fcntl.h>
 
 #include "lib/json.h"
+#include "pve/node-api.h"
 #include "pve/node-json.h"
 #include "pve/paths.h"
 #include "pve/ptconf/ptconf.h"
 
 /* Proxmox VE answers a token that it does not accept only after 3 s */
 #define API_MS	   5000
+#define CLUSTER_MS 20000
 #define CONFIG_MAX (512U * 1024)
 #define FACTS_MAX  (64U * 1024 * 1024)
 
@@ -74,6 +76,49 @@ static int open_facts(struct pt_cli *cli, struct pt_err *err)
 	return r < 0 ? pt_err_wrap(err, "%s", cli->facts) : 0;
 }
 
+int pt_cli_list_nodes(
+	struct pt_cli *cli, struct pt_names *ret, struct pt_names *ret_offline, struct pt_err *err)
+{
+	struct pt_api PT_API *api = NULL;
+	int r = pt_api_open(cli->host, &api, err);
+
+	if (r == 0) {
+		r = pt_api_nodes(api, API_MS, ret, ret_offline, err);
+		if (r < 0)
+			pt_err_wrap(err, "API %s", pt_api_url(api));
+	}
+	return r;
+}
+
+int pt_cli_ask_nodes(struct pt_cli *cli, const char *const *name, size_t count,
+	struct pt_node **ret, struct pt_err *why, struct pt_err *err)
+{
+	struct pt_api PT_API *api = NULL;
+	int r = pt_api_open(cli->host, &api, err);
+
+	if (r == 0) {
+		r = pt_api_read_nodes(
+			api, name, count, CLUSTER_MS, pt_host_log(cli->host), ret, why, err);
+		if (r < 0)
+			pt_err_wrap(err, "API %s", pt_api_url(api));
+	}
+	return r;
+}
+
+static int open_other(struct pt_cli *cli, struct pt_err *err)
+{
+	struct pt_err why = {0};
+	int r = pt_node_name_valid(cli->other)
+			? pt_cli_ask_nodes(cli, &cli->other, 1, &cli->node, &why, err)
+			: pt_err_set(err, -EINVAL, "'%s' cannot be a node's name", cli->other);
+
+	if (r == 0 && !cli->node) {
+		*err = why;
+		r = pt_err_wrap(err, "node %s", cli->other);
+	}
+	return r;
+}
+
 int pt_cli_open_node(struct pt_cli *cli, struct pt_err *err)
 {
 	char name[PT_NODE_TEXT];
@@ -83,6 +128,8 @@ int pt_cli_open_node(struct pt_cli *cli, struct pt_err *err)
 		return 0;
 	if (cli->facts)
 		return open_facts(cli, err);
+	if (cli->other)
+		return open_other(cli, err);
 	r = pt_node_name(cli->host, name, err);
 	if (r < 0)
 		return r;
@@ -93,7 +140,7 @@ int pt_cli_open_node(struct pt_cli *cli, struct pt_err *err)
 	return pt_node_open(&cli->node, cli->host, name, cli->claims, err);
 }
 
-static int find_in_facts(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *err)
+static int find_in_node(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *err)
 {
 	struct pt_guest *const *guest = NULL;
 	size_t count = 0;
@@ -104,7 +151,7 @@ static int find_in_facts(struct pt_cli *cli, struct pt_guest **ret, struct pt_er
 			return pt_guest_copy(guest[i], ret) < 0 ? pt_err_nomem(err) : 0;
 	}
 	return pt_err_set(err, -ENOENT,
-		"guest %u is not in the facts of node %s: it is not there, or has no passthrough",
+		"guest %u is not known of node %s: it is not there, or has no passthrough",
 		cli->vmid, cli->node->name);
 }
 
@@ -120,8 +167,8 @@ int pt_cli_read_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *
 		return r;
 	if (cli->config)
 		return read_config(cli, &query, ret, err);
-	if (cli->facts)
-		return find_in_facts(cli, ret, err);
+	if (cli->facts || cli->other || cli->cluster)
+		return find_in_node(cli, ret, err);
 	/* a captured host has no API to ask */
 	if (!pt_host_is_live(cli->host)) {
 		if (cli->source == PT_SOURCE_API)

@@ -19,6 +19,8 @@ enum cli_option {
 	OPTION_FACTS = 1 << 10,
 	OPTION_TREE = 1 << 11,
 	OPTION_HTML = 1 << 12,
+	OPTION_NODE = 1 << 13,
+	OPTION_CLUSTER = 1 << 14,
 };
 #define GUEST_OPTIONS                                                                              \
 	(OPTION_ROOT | OPTION_VIEW | OPTION_SOURCE | OPTION_CONFIG | OPTION_SNAPSHOT | OPTION_FACTS)
@@ -39,8 +41,9 @@ static const struct verb {
 	pt_verb *run;
 	const char *help;
 } verbs[] = {
-	{"check", "VMID... | --all [GUEST OPTIONS]", ARGUMENT_VMIDS, GUEST_OPTIONS | OPTION_ALL,
-		pt_cmd_check, "tell what would go wrong at the guest's start"},
+	{"check", "VMID... | --all | --cluster [--node NAME] [GUEST OPTIONS]", ARGUMENT_VMIDS,
+		GUEST_OPTIONS | OPTION_ALL | OPTION_NODE | OPTION_CLUSTER, pt_cmd_check,
+		"tell what would go wrong at the guest's start"},
 	{"show", "VMID [GUEST OPTIONS]", ARGUMENT_VMID, GUEST_OPTIONS, pt_cmd_show,
 		"show which functions a start would take, and why"},
 	{"explain", "TAG | --list", ARGUMENT_TAG, OPTION_LIST, pt_cmd_explain,
@@ -76,6 +79,8 @@ static const struct option long_options[] = {
 	{"facts", required_argument, NULL, OPTION_FACTS},
 	{"tree", no_argument, NULL, OPTION_TREE},
 	{"html", required_argument, NULL, OPTION_HTML},
+	{"node", required_argument, NULL, OPTION_NODE},
+	{"cluster", no_argument, NULL, OPTION_CLUSTER},
 	{"output-format", required_argument, NULL, OPTION_FORMAT},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{"version", no_argument, NULL, OPTION_VERSION},
@@ -96,6 +101,7 @@ static int print_help(FILE *out)
 	      "  --source auto|api|file where the config comes from\n"
 	      "  --config FILE|-        a config that is not a guest's yet, Proxmox VE's text or JSON\n"
 	      "  --facts FILE|-         another node, as its 'pve-ptconf facts' wrote it\n"
+	      "  --node NAME            (check) another node, as far as the API knows it\n"
 	      "\nEvery verb takes --output-format text|json|json-pretty; the reading ones take\n"
 	      "--root DIR, to look at a copy of a host's files instead of the running host.\n"
 	      "Exit: 0 no error was found, 1 some, 2 wrong usage, 3 could not find out.\n",
@@ -145,6 +151,12 @@ static bool take_option(struct pt_cli *cli, int option, const char *value)
 	case OPTION_FACTS:
 		cli->facts = value;
 		return true;
+	case OPTION_NODE:
+		cli->other = value;
+		return true;
+	case OPTION_CLUSTER:
+		cli->cluster = cli->all = true;
+		return true;
 	case OPTION_HTML:
 		cli->html = value;
 		return true;
@@ -173,7 +185,7 @@ static const struct verb *find_verb(const char *name)
 static int take_vmids(int count, char **argument, int given, struct pt_cli *cli)
 {
 	if ((count == 0) != cli->all)
-		return wrong("usage: pve-ptconf check VMID... | --all", "");
+		return wrong("usage: pve-ptconf check VMID... | --all | --cluster", "");
 	if (given & OPTION_CONFIG && count != 1)
 		return wrong("--config goes with one VMID", "");
 	cli->vmids = calloc(count ? (size_t)count : 1, sizeof(*cli->vmids));
@@ -247,6 +259,12 @@ static int parse(int argc, char **argv, struct pt_cli *cli, const struct verb **
 	if (given & OPTION_FACTS &&
 		given & (OPTION_ROOT | OPTION_SOURCE | OPTION_VIEW | OPTION_SNAPSHOT))
 		return wrong("--facts goes with --config alone", "");
+	if (given & (OPTION_NODE | OPTION_CLUSTER) &&
+		given & (OPTION_FACTS | OPTION_ROOT | OPTION_SOURCE | OPTION_VIEW |
+				OPTION_SNAPSHOT))
+		return wrong("--node and --cluster ask the API: they go with --config alone", "");
+	if (given & OPTION_CLUSTER && given & (OPTION_NODE | OPTION_CONFIG | OPTION_ALL))
+		return wrong("--cluster is all nodes and all guests already", "");
 	if (given & OPTION_FACTS && pt_streq(cli->facts, "-") && pt_streq(cli->config, "-"))
 		return wrong("only one of --facts and --config can be standard input", "");
 	return take_argument(argc - optind - 1, argv + optind + 1, *ret_verb, given, cli);

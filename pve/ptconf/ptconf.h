@@ -27,6 +27,8 @@ struct pt_cli {
 	size_t vmid_count;
 	bool all;	   /* check: every guest of this node */
 	bool tree;	   /* list: by bridges, not by groups */
+	const char *other; /* check: the node to judge by, as the API knows it; NULL: this one */
+	bool cluster;	   /* check: every node of the cluster, by the API */
 	const char *tag;   /* of explain; NULL: all */
 	const char *html;  /* report: the file to write, "-" for standard output */
 	const char *facts; /* a facts file to look at instead of a host; "-": standard input */
@@ -42,6 +44,13 @@ pt_verb pt_cmd_accept, pt_cmd_check, pt_cmd_show, pt_cmd_explain, pt_cmd_list, p
 
 /* Makes cli->node, of the host or of the facts file, unless it is there; main closes it. */
 int pt_cli_open_node(struct pt_cli *cli, struct pt_err *err);
+
+/* Makes nodes of what the API says of them: ret[i] as pt_api_read_nodes has it. */
+int pt_cli_ask_nodes(struct pt_cli *cli, const char *const *name, size_t count,
+	struct pt_node **ret, struct pt_err *why, struct pt_err *err);
+/* The names of the cluster's nodes, by the API. */
+int pt_cli_list_nodes(
+	struct pt_cli *cli, struct pt_names *ret, struct pt_names *ret_offline, struct pt_err *err);
 
 /* The guest cli->vmid, as the options say. End with pt_guest_free. */
 int pt_cli_read_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *err);

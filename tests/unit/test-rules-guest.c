@@ -375,8 +375,9 @@ static void node_unfit(void **state)
 	struct fake *fake = *state;
 
 	fake_file(fake, PT_PVE_PCI_MAPPINGS,
-		TWO_DISKS "\tmap node=node2,path=0000:09:00.0,id=144d:a808\n\n"
-			  "gpu\n\tmap node=node1,path=0000:01:00,id=10de:2204,iommugroup=1,subsystem-id=1043:87d5\n");
+		TWO_DISKS
+		"\tmap node=node2,path=0000:09:00.0,id=144d:a808\n\n"
+		"gpu\n\tmap node=node1,path=0000:01:00,id=10de:2204,iommugroup=1,subsystem-id=1043:87d5\n");
 	for (int i = 1; i <= 3; i++) {
 		PT_FREE char *folder = pt_format("/etc/pve/nodes/node%d/qemu-server", i);
 
@@ -392,7 +393,8 @@ static void node_unfit(void **state)
 	fake_file(fake, PT_PVE_HA "/resources.cfg", "vm: 100\n\tgroup some\n");
 	triggers(fake, "node-unfit", "hostpci0: mapping=gpu\n", "no device on node2, node3, where");
 	triggers(fake, "node-unfit", "hostpci0: mapping=disks\n", "no device on node3, where");
-	fake_file(fake, PT_PVE_HA "/groups.cfg", "group: some\n\tnodes node1,node2\n\trestricted 1\n");
+	fake_file(fake, PT_PVE_HA "/groups.cfg",
+		"group: some\n\tnodes node1,node2\n\trestricted 1\n");
 	passes(fake, "node-unfit", "hostpci0: mapping=disks\n");
 	triggers(fake, "node-unfit", "hostpci0: 02:00.0\n", "may come to run on node2");
 	passes(fake, "node-unfit", "memory: 64\n");

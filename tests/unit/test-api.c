@@ -505,5 +505,5 @@ int main(void)
 		MACHINE_TEST(other_args_do_not_count),
 	};
 
-	return cmocka_run_group_tests_name("guest-api", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("api", tests, NULL, NULL);
 }

@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/*
+ * Asking Proxmox VE's API. The sole user of libcurl, which runs in a child: it may resolve names, start threads and hang as
+ * it likes; its bytes come over a pipe, capped, within the budget. Requests run side by side.
+ */
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "pve/api.h"
+#include "pve/paths.h"
+
+#define CONF_MAX    4096
+#define REPLY_MAX   (1024U * 1024)
+#define HEAD_MAX    (CURL_ERROR_SIZE + 64)
+#define CONNECTIONS 8L
+
+struct pt_api {
+	char *url;   /* "http://127.0.0.1:85" or "https://node:8006" */
+	char *ca;    /* CA file for https; NULL: the system's */
+	char *token; /* USER@REALM!TOKENID=UUID */
+};
+
+void pt_api_close(struct pt_api *api)
+{
+	if (!api)
+		return;
+	free(api->url);
+	free(api->ca);
+	if (api->token)
+		explicit_bzero(api->token, strlen(api->token));
+	free(api->token);
+	free(api);
+}
+
+void pt_api_close_p(struct pt_api **api)
+{
+	pt_api_close(PT_STEAL(*api));
+}
+
+static int set_conf(struct pt_api *api, const char *key, const char *value, struct pt_err *err)
+{
+	char **slot = pt_streq(key, "token") ? &api->token
+		      : pt_streq(key, "url") ? &api->url
+		      : pt_streq(key, "ca")  ? &api->ca
+					     : NULL;
+
+	if (!slot)
+		return pt_err_set(err, -EINVAL,
+			PT_API_CONF ": there is no key '%s'; token, url and ca are known", key);
+	return pt_set_text(slot, value) < 0 ? pt_err_nomem(err) : 0;
+}
+
+/* Lines "key = value"; "#" begins a comment. */
+static int parse_conf(char *text, struct pt_api *ret, struct pt_err *err)
+{
+	char *line, *rest;
+
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		char key[16], value[512];
+		int end = 0;
+		int r;
+
+		line += strspn(line, " \t");
+		if (!*line || *line == '#')
+			continue;
+		if (sscanf(line, "%15[a-z] = %511s %n", key, value, &end) != 2 || line[end])
+			return pt_err_set(err, -EINVAL,
+				PT_API_CONF ": a line is not of the form 'key = value'");
+		r = set_conf(ret, key, value, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static bool token_valid(const char *token)
+{
+	const char *at = strchr(token, '@'), *bang = at ? strchr(at, '!') : NULL;
+	const char *equals = bang ? strchr(bang, '=') : NULL;
+
+	return equals && at > token && bang > at + 1 && equals > bang + 1 && equals[1];
+}
+
+/* http carries the token in the clear: only ever to this machine itself. */
+static bool url_trusted(const char *url)
+{
+	static const char *const loopback[] = {"127.0.0.1", "localhost", "[::1]"};
+	const char *host = url + strlen("http://");
+
+	if (pt_starts_with(url, "https://"))
+		return true;
+	if (!pt_starts_with(url, "http://"))
+		return false;
+	for (size_t i = 0; i < PT_ARRAY_SIZE(loopback); i++) {
+		size_t length = strlen(loopback[i]);
+
+		if (pt_starts_with(host, loopback[i]) &&
+			(host[length] == ':' || host[length] == '\0' || host[length] == '/'))
+			return !strchr(host, '@');
+	}
+	return false;
+}
+
+static int read_conf(const struct pt_host *host, char text[static CONF_MAX], struct pt_err *err)
+{
+	PT_CLOSE int fd = pt_host_openat(host, PT_API_CONF, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
+	ssize_t n;
+
+	if (fd == -ENOENT)
+		return pt_err_set(err, fd, "no API token: there is no " PT_API_CONF);
+	if (fd == -ELOOP)
+		return pt_err_set(err, fd, PT_API_CONF ": is a symbolic link; not trusted");
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return pt_err_errno(err, fd < 0 ? fd : -errno, PT_API_CONF);
+	if (!S_ISREG(st.st_mode))
+		return pt_err_set(err, -EINVAL, PT_API_CONF ": is no regular file");
+	if (st.st_uid != geteuid() || st.st_mode & 077)
+		return pt_err_set(err, -EPERM,
+			PT_API_CONF ": holds a secret, but others than root may read or own it; "
+				    "chown root and chmod 600 it, and make a new token");
+	n = read(fd, text, CONF_MAX - 1);
+	if (n < 0)
+		return pt_err_errno(err, -errno, PT_API_CONF);
+	if (n == CONF_MAX - 1)
+		return pt_err_set(err, -EFBIG, PT_API_CONF ": is too large");
+	text[n] = '\0';
+	return 0;
+}
+
+static int load_api(const struct pt_host *host, struct pt_api *ret, struct pt_err *err)
+{
+	char text[CONF_MAX];
+	int r = read_conf(host, text, err);
+
+	if (r == 0)
+		r = parse_conf(text, ret, err);
+	explicit_bzero(text, sizeof(text));
+	if (r < 0)
+		return r;
+	if (!ret->token)
+		return pt_err_set(err, -ENOENT, PT_API_CONF ": has no line 'token = ...'");
+	if (!token_valid(ret->token))
+		return pt_err_set(err, -EINVAL,
+			PT_API_CONF ": the token is not of the form USER@REALM!TOKENID=SECRET");
+	if (!ret->url && pt_set_text(&ret->url, PT_PVE_API_URL) < 0)
+		return pt_err_nomem(err);
+	if (!url_trusted(ret->url))
+		return pt_err_set(err, -EINVAL,
+			PT_API_CONF ": url %s: must be https, or http to this machine itself",
+			ret->url);
+	return 0;
+}
+
+int pt_api_open(const struct pt_host *host, struct pt_api **ret, struct pt_err *err)
+{
+	struct pt_api PT_API *api = calloc(1, sizeof(*api));
+	int r = api ? load_api(host, api, err) : pt_err_nomem(err);
+
+	if (r == 0)
+		*ret = PT_STEAL(api);
+	return r;
+}
+
+const char *pt_api_url(const struct pt_api *api)
+{
+	return api->url;
+}
+
+/* One request in the child. */
+struct transfer {
+	CURL *curl;
+	char *url;
+	char error[CURL_ERROR_SIZE];
+	char *body;
+	size_t length;
+	bool too_long, done;
+	CURLcode code;
+};
+
+struct request {
+	const struct pt_api *api;
+	const char *const *path;
+	size_t count;
+	int budget_ms;
+};
+
+/*
+ * What the child says of each request: one byte, its number, a number of bytes and a line, then so many bytes. 'S': the
+ * line is the HTTP status, the body follows. 'E': the line says why not.
+ */
+static int say(int out, char kind, size_t which, const char *line, const char *body, size_t length)
+{
+	if (dprintf(out, "%c%zu %zu %s\n", kind, which, length, line) < 0)
+		return -EIO;
+	for (size_t at = 0; at < length;) {
+		ssize_t n = write(out, body + at, length - at);
+
+		if (n <= 0)
+			return -EIO;
+		at += (size_t)n;
+	}
+	return 0;
+}
+
+static size_t take_body(char *bytes, size_t size, size_t count, void *data)
+{
+	struct transfer *transfer = data;
+	size_t length = size * count;
+	char *grown;
+
+	transfer->too_long = length > REPLY_MAX - transfer->length;
+	if (transfer->too_long)
+		return 0;
+	grown = realloc(transfer->body, transfer->length + length + 1);
+	if (!grown)
+		return 0;
+	transfer->body = grown;
+	memcpy(grown + transfer->length, bytes, length);
+	transfer->length += length;
+	return length;
+}
+
+static bool make_handle(const struct request *request, struct curl_slist *headers, size_t which,
+	struct transfer *transfer)
+{
+	CURL *curl = curl_easy_init();
+
+	transfer->curl = curl;
+	transfer->url = pt_format("%s/api2/json%s", request->api->url, request->path[which]);
+	if (!curl || !transfer->url)
+		return false;
+	curl_easy_setopt(curl, CURLOPT_URL, transfer->url);
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)request->budget_ms);
+	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)request->budget_ms);
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(curl, CURLOPT_PROXY, "");
+	curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
+	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
+	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, transfer->error);
+	curl_easy_setopt(curl, CURLOPT_PRIVATE, transfer);
+	if (request->api->ca)
+		curl_easy_setopt(curl, CURLOPT_CAINFO, request->api->ca);
+	return true;
+}
+
+static int tell_outcome(int out, size_t which, const struct transfer *transfer)
+{
+	long status = 0;
+	char line[16];
+
+	if (transfer->too_long)
+		return say(out, 'E', which, "the reply is larger than 1 MiB", NULL, 0);
+	if (!transfer->done || transfer->code != CURLE_OK)
+		return say(out, 'E', which,
+			*transfer->error ? transfer->error : curl_easy_strerror(transfer->code),
+			NULL, 0);
+	curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &status);
+	snprintf(line, sizeof(line), "%ld", status);
+	return say(out, 'S', which, line, transfer->body, transfer->length);
+}
+
+/* Lets all run until none does. */
+static void run_all(CURLM *multi)
+{
+	int running = 1;
+
+	while (running) {
+		CURLMsg *message;
+		int left;
+
+		if (curl_multi_perform(multi, &running) != CURLM_OK)
+			return;
+		while ((message = curl_multi_info_read(multi, &left))) {
+			struct transfer *transfer = NULL;
+
+			curl_easy_getinfo(
+				message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
+			transfer->done = true;
+			transfer->code = message->data.result;
+		}
+		if (running)
+			curl_multi_poll(multi, NULL, 0, 1000, NULL);
+	}
+}
+
+static int fetch(const struct request *request, struct transfer *transfer, int out)
+{
+	PT_FREE char *header = pt_format("Authorization: PVEAPIToken=%s", request->api->token);
+	struct curl_slist *headers = header ? curl_slist_append(NULL, header) : NULL;
+	CURLM *multi = NULL;
+	bool ok = headers && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+	int r = 0;
+
+	if (ok)
+		multi = curl_multi_init();
+	ok = ok && multi;
+	for (size_t i = 0; ok && i < request->count; i++) {
+		ok = make_handle(request, headers, i, &transfer[i]) &&
+		     curl_multi_add_handle(multi, transfer[i].curl) == CURLM_OK;
+	}
+	if (ok) {
+		curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, CONNECTIONS);
+		run_all(multi);
+	}
+	for (size_t i = 0; r == 0 && i < request->count; i++)
+		r = ok ? tell_outcome(out, i, &transfer[i])
+		       : say(out, 'E', i, "libcurl does not start", NULL, 0);
+	for (size_t i = 0; i < request->count; i++) {
+		if (ok)
+			curl_multi_remove_handle(multi, transfer[i].curl);
+		curl_easy_cleanup(transfer[i].curl);
+		free(transfer[i].url);
+		free(transfer[i].body);
+	}
+	curl_multi_cleanup(multi);
+	curl_slist_free_all(headers);
+	return r;
+}
+
+static int fetch_in_child(void *data, int out)
+{
+	const struct request *request = data;
+	struct transfer *transfer = calloc(request->count, sizeof(*transfer));
+	int r = transfer ? fetch(request, transfer, out) : -ENOMEM;
+
+	free(transfer);
+	return r;
+}
+
+static int explain_status(const char *status, const char *what, struct pt_err *err)
+{
+	if (pt_streq(status, "200"))
+		return 0;
+	if (pt_streq(status, "401"))
+		return pt_err_set(err, -EACCES,
+			"401: the token is not accepted; was it deleted, or did it expire?");
+	if (pt_streq(status, "403"))
+		return pt_err_set(err, -EACCES,
+			"403: the token may not read %s; give it the role PVEAuditor", what);
+	return pt_err_set(err, -EPROTO, "it answered with HTTP status %s", status);
+}
+
+/* Takes one outcome off the text; false: there is no whole one left. */
+static bool take_outcome(
+	char **at, size_t *left, const char *what, struct pt_api_reply *reply, size_t count)
+{
+	char *line = *at, *end = memchr(line, '\n', *left);
+	size_t which, length;
+	int skip = 0;
+
+	if (!end)
+		return false;
+	*end = '\0';
+	if (sscanf(line + 1, "%zu %zu %n", &which, &length, &skip) != 2 || !skip ||
+		which >= count || length > *left - (size_t)(end + 1 - line))
+		return false;
+	reply += which;
+	reply->err = (struct pt_err){0};
+	if (line[0] != 'S')
+		pt_err_set(&reply->err, -EIO, "%s", line + 1 + skip);
+	else if (explain_status(line + 1 + skip, what, &reply->err) == 0) {
+		reply->text = strndup(end + 1, length);
+		reply->length = length;
+		if (!reply->text)
+			pt_err_nomem(&reply->err);
+	}
+	*left -= (size_t)(end + 1 - line) + length;
+	*at = end + 1 + length;
+	return true;
+}
+
+void pt_api_replies_clear(struct pt_api_reply *reply, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(reply[i].text);
+		reply[i] = (struct pt_api_reply){0};
+	}
+}
+
+int pt_api_get(const struct pt_api *api, const char *const *path, size_t count, const char *what,
+	int budget_ms, struct pt_api_reply *ret, struct pt_err *err)
+{
+	struct request request = {api, path, count, budget_ms};
+	long long deadline = pt_now_ms() + budget_ms;
+	PT_FREE char *text = NULL;
+	struct pt_child child;
+	size_t length = 0;
+	char *at;
+	int r = pt_child_start(&child, fetch_in_child, &request, NULL, 0, true, err);
+
+	if (r < 0)
+		return r;
+	r = pt_child_collect(
+		&child, deadline + 100, count * (REPLY_MAX + HEAD_MAX), &text, &length);
+	if (r == -ETIME)
+		return pt_err_set(err, r, "no answer within %d ms", budget_ms);
+	if (r < 0)
+		return pt_err_errno(err, r, "the request ended early");
+	for (size_t i = 0; i < count; i++)
+		pt_err_set(&ret[i].err, -EPROTO, "the request ended without a word");
+	at = text;
+	while (length && take_outcome(&at, &length, what, ret, count))
+		;
+	return 0;
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/*
+ * Proxmox VE's API, asked with the token of PT_API_CONF: a file of root's alone, with the lines "token = ", "url = "
+ * (http://127.0.0.1:85 without) and "ca = ". Over plain http the token goes to this machine only, and never after a
+ * redirect. Source: pve-http-server, AnyEvent.pm; the API viewer.
+ */
+#ifndef PT_API_H
+#define PT_API_H
+
+#include "lib/host.h"
+
+struct pt_api;
+
+/* Reads the file. err says exactly what is wrong with it, and nothing of the secret. */
+int pt_api_open(const struct pt_host *host, struct pt_api **ret, struct pt_err *err);
+void pt_api_close(struct pt_api *api);
+void pt_api_close_p(struct pt_api **api);
+#define PT_API PT_CLEANUP(pt_api_close_p)
+
+/* For messages; borrowed. */
+const char *pt_api_url(const struct pt_api *api);
+
+struct pt_api_reply {
+	struct pt_err err; /* code 0: text is the body of an answer with status 200 */
+	char *text;	   /* with a NUL behind its length */
+	size_t length;
+};
+void pt_api_replies_clear(struct pt_api_reply *reply, size_t count);
+
+/*
+ * Asks for every path ("/nodes") side by side, within budget_ms for all of them, at most 1 MiB each. ret has room for
+ * count replies, all zero. what is asked, for messages: "guest 100". An error: nothing was answered at all; else each
+ * reply has its own.
+ */
+int pt_api_get(const struct pt_api *api, const char *const *path, size_t count, const char *what,
+	int budget_ms, struct pt_api_reply *ret, struct pt_err *err);
+
+#endif

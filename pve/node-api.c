@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+#include <time.h>
+
+#include "lib/json.h"
+#include "pve/node-api.h"
+
+#define CLASS_BRIDGE 0x0604U
+#define MOST_GUESTS  512 /* configs that are asked for at once */
+
+/* The questions that are about all nodes; those about single ones come behind. */
+enum question {
+	ASK_MAPPINGS,
+	ASK_GUESTS,
+	ASK_HA,
+	ASK_HA_GROUPS, /* Proxmox VE 8 */
+	ASK_HA_RULES,  /* and 9 */
+	QUESTIONS,
+};
+
+static const char *const question_path[QUESTIONS] = {
+	[ASK_MAPPINGS] = "/cluster/mapping/pci",
+	[ASK_GUESTS] = "/cluster/resources?type=vm",
+	[ASK_HA] = "/cluster/ha/resources",
+	[ASK_HA_GROUPS] = "/cluster/ha/groups",
+	[ASK_HA_RULES] = "/cluster/ha/rules",
+};
+
+/* The list "data" of a reply; the caller puts back what it lies in. NULL, with err filled. */
+static struct json_object *data_of(
+	const struct pt_api_reply *reply, struct json_object **ret_whole, struct pt_err *err)
+{
+	struct json_object *data = NULL;
+
+	if (reply->err.code) {
+		*err = reply->err;
+		return NULL;
+	}
+	*ret_whole = pt_json_parse(reply->text, reply->length, err);
+	if (!*ret_whole)
+		return NULL;
+	if (!json_object_is_type(*ret_whole, json_type_object) ||
+		!json_object_object_get_ex(*ret_whole, "data", &data) ||
+		!json_object_is_type(data, json_type_array)) {
+		pt_err_set(err, -EPROTO, "the reply holds no list \"data\"");
+		return NULL;
+	}
+	return data;
+}
+
+/* A member as text, whatever its type is; NULL when it is missing. Borrowed. */
+static const char *text_of(struct json_object *object, const char *key)
+{
+	struct json_object *value = NULL;
+
+	if (!json_object_is_type(object, json_type_object) ||
+		!json_object_object_get_ex(object, key, &value) || !value)
+		return NULL;
+	return json_object_is_type(value, json_type_boolean)
+		       ? (json_object_get_boolean(value) ? "1" : "0")
+		       : json_object_get_string(value);
+}
+
+int pt_api_nodes(const struct pt_api *api, int budget_ms, struct pt_names *ret,
+	struct pt_names *ret_offline, struct pt_err *err)
+{
+	struct json_object PT_JSON *whole = NULL;
+	struct pt_api_reply reply = {0};
+	struct json_object *list = NULL;
+	int r = pt_api_get(
+		api, (const char *const[]){"/nodes"}, 1, "the nodes", budget_ms, &reply, err);
+
+	if (r == 0) {
+		list = data_of(&reply, &whole, err);
+		r = list ? 0 : -EPROTO;
+	}
+	for (size_t i = 0; r == 0 && i < json_object_array_length(list); i++) {
+		struct json_object *one = json_object_array_get_idx(list, i);
+		const char *name = text_of(one, "node");
+		struct pt_names *names =
+			pt_streq(text_of(one, "status"), "offline") ? ret_offline : ret;
+		char **slot;
+
+		if (!name || !pt_node_name_valid(name))
+			continue;
+		slot = pt_array_grow(&names->name, &names->count, sizeof(*slot));
+		if (!slot || pt_set_text(slot, name) < 0)
+			r = pt_err_nomem(err);
+	}
+	pt_api_replies_clear(&reply, 1);
+	return r;
+}
+
+/* "0x10de" without its 0x. */
+static void take_id(struct json_object *object, const char *key, char ret[static PT_PCI_ID_TEXT])
+{
+	const char *text = text_of(object, key);
+
+	if (text && pt_starts_with(text, "0x") && strlen(text) < PT_PCI_ID_TEXT + 2)
+		snprintf(ret, PT_PCI_ID_TEXT, "%s", text + 2);
+}
+
+/* What is not known is such that no rule speaks of it. */
+static bool take_function(struct json_object *object, struct pt_function *ret)
+{
+	const char *id = text_of(object, "id"), *class = text_of(object, "class");
+	const char *group = text_of(object, "iommugroup");
+
+	*ret = (struct pt_function){.info_ok = true,
+		.group = group ? atoi(group) : PT_GROUP_NONE,
+		.numa_node = -1,
+		.boot_vga = -1,
+		.vfs = -1,
+		.vfs_max = -1,
+		.has_reset = true,
+		.has_vfio_dev = true,
+		.has_mdev = pt_streq(text_of(object, "mdev"), "1")};
+	if (!id || !pt_bdf_parse(id, &ret->bdf))
+		return false;
+	ret->class = class ? (uint32_t)(strtoul(class, NULL, 16) & 0xffffff) : 0;
+	ret->is_bridge = ret->class >> 8 == CLASS_BRIDGE;
+	take_id(object, "vendor", ret->vendor);
+	take_id(object, "device", ret->device);
+	take_id(object, "subsystem_vendor", ret->subvendor);
+	take_id(object, "subsystem_device", ret->subdevice);
+	return true;
+}
+
+static int read_hardware(struct pt_node *node, const struct pt_api_reply *reply, struct pt_err *err)
+{
+	struct json_object PT_JSON *whole = NULL;
+	struct json_object *list = data_of(reply, &whole, err);
+	struct pt_inventory *inventory = &node->inventory;
+
+	if (!list)
+		return -EPROTO;
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct pt_function function;
+
+		if (!take_function(json_object_array_get_idx(list, i), &function))
+			continue;
+		if (pt_inventory_put(inventory, &function) < 0)
+			return pt_err_nomem(err);
+		inventory->iommu_active |= function.group != PT_GROUP_NONE;
+	}
+	inventory->whole = true;
+	node->traits.iommu_active = inventory->iommu_active;
+	return 0;
+}
+
+/* Texts as the files of the cluster have them, whose parsers then judge. */
+struct files {
+	char *mappings, *ha, *groups, *rules;
+};
+
+static void clear_files(struct files *files)
+{
+	free(files->mappings);
+	free(files->ha);
+	free(files->groups);
+	free(files->rules);
+}
+
+/* A value must not begin a line of its own. */
+static void put_line(FILE *out, const char *key, const char *value)
+{
+	PT_FREE char *copy = value ? strdup(value) : NULL;
+
+	pt_make_plain(copy);
+	if (copy)
+		fprintf(out, "\t%s %s\n", key, copy);
+}
+
+static void put_section(FILE *out, const char *type, const char *id)
+{
+	PT_FREE char *copy = id ? strdup(id) : NULL;
+
+	pt_make_plain(copy);
+	fprintf(out, "%s%s%s\n", type ? type : "", type ? ": " : "", copy ? copy : "");
+}
+
+static void put_mapping(FILE *out, struct json_object *one)
+{
+	struct json_object *map = NULL;
+
+	put_section(out, NULL, text_of(one, "id"));
+	if (json_object_object_get_ex(one, "map", &map) &&
+		json_object_is_type(map, json_type_array)) {
+		for (size_t i = 0; i < json_object_array_length(map); i++)
+			put_line(out, "map",
+				json_object_get_string(json_object_array_get_idx(map, i)));
+	}
+	put_line(out, "mdev", text_of(one, "mdev"));
+	put_line(out, "live-migration-capable", text_of(one, "live-migration-capable"));
+	fputc('\n', out);
+}
+
+static void put_resource(FILE *out, struct json_object *one)
+{
+	const char *sid = text_of(one, "sid"), *colon = sid ? strchr(sid, ':') : NULL;
+
+	if (!colon || strncmp(sid, "vm:", 3) != 0)
+		return;
+	put_section(out, "vm", colon + 1);
+	put_line(out, "group", text_of(one, "group"));
+}
+
+static void put_group(FILE *out, struct json_object *one)
+{
+	put_section(out, "group", text_of(one, "group"));
+	put_line(out, "nodes", text_of(one, "nodes"));
+	put_line(out, "restricted", text_of(one, "restricted"));
+}
+
+static void put_rule(FILE *out, struct json_object *one)
+{
+	if (!pt_streq(text_of(one, "type"), "node-affinity"))
+		return;
+	put_section(out, "node-affinity", text_of(one, "rule"));
+	put_line(out, "resources", text_of(one, "resources"));
+	put_line(out, "nodes", text_of(one, "nodes"));
+	put_line(out, "strict", text_of(one, "strict"));
+	put_line(out, "disable", text_of(one, "disable"));
+}
+
+/* A reply as a file. NULL: it could not be had, or memory is out, and err says so. The caller's. */
+static char *file_of(const struct pt_api_reply *reply,
+	void (*put)(FILE *out, struct json_object *one), struct pt_err *err)
+{
+	struct json_object PT_JSON *whole = NULL;
+	struct json_object *list = data_of(reply, &whole, err);
+	char *text = NULL;
+	size_t size;
+	FILE *out = list ? open_memstream(&text, &size) : NULL;
+
+	for (size_t i = 0; out && i < json_object_array_length(list); i++) {
+		struct json_object *one = json_object_array_get_idx(list, i);
+
+		if (json_object_is_type(one, json_type_object))
+			put(out, one);
+	}
+	if (out && fclose(out) != 0)
+		pt_free_char(&text);
+	return text;
+}
+
+static int read_files(
+	const struct pt_api_reply reply[static QUESTIONS], struct files *ret, struct pt_err *err)
+{
+	struct pt_err none;
+
+	ret->mappings = file_of(&reply[ASK_MAPPINGS], put_mapping, err);
+	if (!ret->mappings)
+		return pt_err_wrap(err, "mappings");
+	/* a node without HA has none; groups are gone with Proxmox VE 9, which has rules */
+	ret->ha = file_of(&reply[ASK_HA], put_resource, &none);
+	ret->groups = file_of(&reply[ASK_HA_GROUPS], put_group, &none);
+	ret->rules = file_of(&reply[ASK_HA_RULES], put_rule, &none);
+	return 0;
+}
+
+static int use_files(struct pt_node *node, const struct files *files)
+{
+	if (pt_set_text(&node->mappings_text, files->mappings) < 0 ||
+		pt_mappings_parse(files->mappings, &node->mappings) < 0)
+		return -ENOMEM;
+	return pt_ha_parse(files->ha, files->groups, files->rules, &node->ha);
+}
+
+struct asking {
+	const struct pt_api *api;
+	const char *const *name;
+	size_t count;
+	int budget_ms;
+	struct pt_node **node;
+	struct pt_err *why;
+};
+
+/* Notes the numbers of the guests at their nodes. */
+static int read_vmids(
+	const struct asking *asking, const struct pt_api_reply *reply, struct pt_err *err)
+{
+	struct json_object PT_JSON *whole = NULL;
+	struct json_object *list = data_of(reply, &whole, err);
+
+	if (!list)
+		return pt_err_wrap(err, "guests");
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *one = json_object_array_get_idx(list, i);
+		const char *number = text_of(one, "vmid");
+		unsigned int vmid, *slot;
+
+		if (!pt_streq(text_of(one, "type"), "qemu") || !number ||
+			!pt_vmid_parse(number, &vmid))
+			continue;
+		for (size_t n = 0; n < asking->count; n++) {
+			struct pt_node *node = asking->node[n];
+
+			if (!node || !pt_streq(text_of(one, "node"), node->name))
+				continue;
+			slot = pt_array_grow(&node->vmid, &node->vmid_count, sizeof(*slot));
+			if (!slot)
+				return pt_err_nomem(err);
+			*slot = vmid;
+		}
+	}
+	return 0;
+}
+
+/* Those that have no passthrough are left out, as of any node; one that cannot be read is told and left out. */
+static int take_config(struct pt_node *node, unsigned int vmid, const struct pt_api_reply *reply,
+	const struct pt_log *log)
+{
+	struct pt_guest_query query = {.vmid = vmid, .node = node->name, .view = PT_VIEW_NEXT};
+	struct pt_guest PT_GUEST *guest = NULL;
+	struct pt_err err = reply->err;
+	struct pt_guest **slot;
+
+	if (err.code ||
+		pt_guest_parse_reply(reply->text, reply->length, &query, &guest, &err) < 0) {
+		pt_log(log, PT_LOG_WARNING, "guest %u of node %s: %s", vmid, node->name, err.text);
+		return 0;
+	}
+	if (!pt_guest_has_hostpci(guest))
+		return 0;
+	slot = pt_array_grow(&node->guest, &node->guest_count, sizeof(struct pt_guest *));
+	if (!slot)
+		return -ENOMEM;
+	*slot = PT_STEAL(guest);
+	return 0;
+}
+
+/* The configs of one node's guests, side by side. */
+static int read_configs(const struct asking *asking, struct pt_node *node, const struct pt_log *log,
+	struct pt_err *err)
+{
+	size_t count = node->vmid_count < MOST_GUESTS ? node->vmid_count : MOST_GUESTS;
+	struct pt_api_reply *reply = calloc(count ? count : 1, sizeof(*reply));
+	char **path = calloc(count ? count : 1, sizeof(*path));
+	int r = reply && path ? 0 : pt_err_nomem(err);
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		path[i] = pt_format("/nodes/%s/qemu/%u/config", node->name, node->vmid[i]);
+		r = path[i] ? 0 : pt_err_nomem(err);
+	}
+	if (r == 0 && count)
+		r = pt_api_get(asking->api, (const char *const *)path, count,
+			"the configs of guests", asking->budget_ms, reply, err);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		if (take_config(node, node->vmid[i], &reply[i], log) < 0)
+			r = pt_err_nomem(err);
+	}
+	for (size_t i = 0; path && i < count; i++)
+		free(path[i]);
+	free(path);
+	if (reply)
+		pt_api_replies_clear(reply, count);
+	free(reply);
+	return r;
+}
+
+static int open_node(const struct asking *asking, size_t which, const struct files *files,
+	const struct pt_api_reply *hardware)
+{
+	struct pt_node PT_NODE *node = NULL;
+	struct pt_err *why = &asking->why[which];
+	int r = pt_node_open(&node, NULL, asking->name[which], NULL, why);
+
+	if (r == 0)
+		r = read_hardware(node, hardware, why);
+	if (r == 0 && use_files(node, files) < 0)
+		r = pt_err_nomem(why);
+	for (size_t i = 0; r == 0 && i < asking->count; i++) {
+		char **slot =
+			pt_array_grow(&node->cluster.name, &node->cluster.count, sizeof(*slot));
+
+		if (!slot || pt_set_text(slot, asking->name[i]) < 0)
+			r = pt_err_nomem(why);
+	}
+	if (r < 0)
+		return r;
+	node->traits.vfio.state = PT_MODULE_UNKNOWN;
+	node->whole = node->partial = node->has_traits = node->has_mappings = true;
+	node->has_reservations = node->has_claims = node->has_vmids = node->has_guests = true;
+	node->has_instances = node->has_cluster = true;
+	asking->node[which] = PT_STEAL(node);
+	return 0;
+}
+
+/* From the first round's replies to nodes; then their guests are asked for. */
+static int make_nodes(const struct asking *asking, const struct pt_api_reply *reply,
+	const struct pt_log *log, struct pt_err *err)
+{
+	struct files files PT_CLEANUP(clear_files) = {0};
+	int r = read_files(reply, &files, err);
+
+	for (size_t i = 0; r == 0 && i < asking->count; i++)
+		open_node(asking, i, &files, &reply[QUESTIONS + i]);
+	if (r == 0)
+		r = read_vmids(asking, &reply[ASK_GUESTS], err);
+	for (size_t i = 0; r == 0 && i < asking->count; i++) {
+		struct pt_node *node = asking->node[i];
+
+		if (!node)
+			continue;
+		r = read_configs(asking, node, log, err);
+		/* as of a facts file: those with passthrough */
+		node->vmid_count = 0;
+		for (size_t g = 0; r == 0 && g < node->guest_count; g++)
+			node->vmid[node->vmid_count++] = node->guest[g]->vmid;
+	}
+	return r;
+}
+
+int pt_api_read_nodes(const struct pt_api *api, const char *const *name, size_t count,
+	int budget_ms, const struct pt_log *log, struct pt_node **ret, struct pt_err *why,
+	struct pt_err *err)
+{
+	struct asking asking = {api, name, count, budget_ms, ret, why};
+	size_t questions = QUESTIONS + count;
+	struct pt_api_reply *reply = calloc(questions, sizeof(*reply));
+	char **path = calloc(questions, sizeof(*path));
+	int r = reply && path ? 0 : pt_err_nomem(err);
+
+	for (size_t i = 0; r == 0 && i < questions; i++) {
+		path[i] =
+			i < QUESTIONS
+				? strdup(question_path[i])
+				: pt_format("/nodes/%s/hardware/pci?pci-class-blacklist=&verbose=1",
+					  name[i - QUESTIONS]);
+		r = path[i] ? 0 : pt_err_nomem(err);
+	}
+	if (r == 0)
+		r = pt_api_get(
+			api, (const char *const *)path, questions, "that", budget_ms, reply, err);
+	if (r == 0)
+		r = make_nodes(&asking, reply, log, err);
+	for (size_t i = 0; path && i < questions; i++)
+		free(path[i]);
+	free(path);
+	if (reply)
+		pt_api_replies_clear(reply, questions);
+	free(reply);
+	return r;
+}

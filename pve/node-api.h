@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* What the API says of other nodes: their functions and guests, the mappings, HA. The rest of a node is unknown then. */
+#ifndef PT_NODE_API_H
+#define PT_NODE_API_H
+
+#include "pve/api.h"
+#include "pve/node.h"
+
+/* What is not known of a node that was asked by the API, as a part of a sentence. */
+#define PT_NODE_UNKNOWN                                                                            \
+	"drivers, who uses a device, resets, claims and reservations, memory, mediated devices left"
+
+/* The names of the cluster's nodes that are online, and of those that are not. */
+int pt_api_nodes(const struct pt_api *api, int budget_ms, struct pt_names *ret,
+	struct pt_names *ret_offline, struct pt_err *err);
+
+/*
+ * Asks for all of these nodes side by side. ret[i], NULL before, is the node, or why[i] says why there is none. A guest
+ * whose config cannot be read is told to log. An error: nothing could be asked at all; then, too, what is in ret is the
+ * caller's.
+ */
+int pt_api_read_nodes(const struct pt_api *api, const char *const *name, size_t count,
+	int budget_ms, const struct pt_log *log, struct pt_node **ret, struct pt_err *why,
+	struct pt_err *err);
+
+#endif
