@@ -168,13 +168,14 @@ static bool is_taken(const struct start *start, const struct pt_bdf *bdf)
 	return holds(start->facts.taken, start->facts.taken_count, bdf);
 }
 
-/* Whether the start takes something that the claim at hand holds. */
+/* Whether the start takes something that the claim at hand holds, or could not give back. */
 static bool takes_again(const struct start *start)
 {
 	for (size_t i = 0; start->claim && i < start->claim->count; i++) {
 		const struct pt_claim_function *function = &start->claim->function[i];
+		bool held = !function->spare || function->moved || function->error;
 
-		if (!function->spare && is_taken(start, &function->bdf))
+		if (held && is_taken(start, &function->bdf))
 			return true;
 	}
 	return false;

@@ -13,6 +13,7 @@ void pt_err_fill(struct pt_err *err, int code, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(err->text, sizeof(err->text), fmt, args);
 	va_end(args);
+	pt_make_plain(err->text);
 }
 
 void pt_err_fill_errno(struct pt_err *err, int code, const char *fmt, ...)
@@ -28,6 +29,7 @@ void pt_err_fill_errno(struct pt_err *err, int code, const char *fmt, ...)
 	va_end(args);
 	used = strlen(err->text);
 	snprintf(err->text + used, sizeof(err->text) - used, ": %s", strerrordesc_np(-code));
+	pt_make_plain(err->text);
 }
 
 int pt_err_wrap(struct pt_err *err, const char *fmt, ...)
@@ -44,5 +46,6 @@ int pt_err_wrap(struct pt_err *err, const char *fmt, ...)
 	va_end(args);
 	used = strlen(err->text);
 	snprintf(err->text + used, sizeof(err->text) - used, ": %s", said);
+	pt_make_plain(err->text);
 	return err->code;
 }

@@ -94,6 +94,32 @@ int pt_inventory_add(const struct pt_host *host, struct pt_inventory *inventory,
 	return 0;
 }
 
+int pt_inventory_add_all(const struct pt_host *host, struct pt_inventory *inventory,
+	const struct pt_bdf *bdf, size_t count, struct pt_err *err)
+{
+	struct pt_bdf *missing = NULL;
+	size_t missing_count = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < count && !inventory->whole; i++) {
+		struct pt_bdf *slot;
+
+		if (pt_inventory_find(inventory, &bdf[i]))
+			continue;
+		slot = pt_array_grow(&missing, &missing_count, sizeof(*slot));
+		if (slot)
+			*slot = bdf[i];
+		else
+			r = pt_err_nomem(err);
+	}
+	if (r == 0)
+		r = pt_functions_read(
+			host, missing, missing_count, &inventory->function, &inventory->count, err);
+	sort(inventory);
+	free(missing);
+	return r;
+}
+
 int pt_inventory_read_all(const struct pt_host *host, struct pt_inventory *ret, struct pt_err *err)
 {
 	struct pt_inventory inventory = {.whole = true};
@@ -280,8 +306,9 @@ static void read_id(struct pt_json_reader *reader, const char *key, char ret[sta
 {
 	const char *text = pt_json_text(reader, key, PT_JSON_NEEDED);
 
-	if (text && strlen(text) >= PT_PCI_ID_TEXT)
-		pt_json_refuse(reader, key, "is too long");
+	if (text && (strlen(text) >= PT_PCI_ID_TEXT ||
+			    strspn(text, "0123456789abcdefABCDEF") != strlen(text)))
+		pt_json_refuse(reader, key, "is no hexadecimal number of that size");
 	else if (text)
 		snprintf(ret, PT_PCI_ID_TEXT, "%s", text);
 }

@@ -27,6 +27,10 @@ int pt_inventory_matching(const struct pt_host *host, const struct pt_inventory 
 int pt_inventory_group(const struct pt_host *host, const struct pt_inventory *inventory,
 	const struct pt_bdf *bdf, struct pt_group *ret, struct pt_err *err);
 
+/* Adds all that are not there yet, read at once; those that the host has not are passed over. */
+int pt_inventory_add_all(const struct pt_host *host, struct pt_inventory *inventory,
+	const struct pt_bdf *bdf, size_t count, struct pt_err *err);
+
 /* Adds one that was made elsewhere, in place of one at the same address. It takes over what function points to. -ENOMEM. */
 int pt_inventory_put(struct pt_inventory *inventory, struct pt_function *function);
 

@@ -7,8 +7,9 @@
 #include "use-net.h"
 #include "use-node.h"
 
-#define CLASS_NETWORK 0x02U
-#define USES_MAX      (4U * 1024 * 1024)
+#define CLASS_NETWORK  0x02U
+#define USES_MAX       (4U * 1024 * 1024)
+#define USES_COUNT_MAX 20000
 
 static const char *const kind_name[] = {
 	[PT_USE_BLOCK] = "block",
@@ -193,6 +194,8 @@ int pt_uses_from_json(struct json_object *json, struct pt_uses *ret, struct pt_e
 {
 	if (!json_object_is_type(json, json_type_array))
 		return pt_err_set(err, -EINVAL, "uses are no list");
+	if (json_object_array_length(json) > USES_COUNT_MAX)
+		return pt_err_set(err, -EINVAL, "uses are more than any host has");
 	for (size_t i = 0; i < json_object_array_length(json); i++) {
 		int r = use_from_json(json_object_array_get_idx(json, i), ret, err);
 

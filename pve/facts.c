@@ -26,7 +26,6 @@ void pt_facts_clear(struct pt_facts *facts)
 	free(facts->mdev);
 	free(facts->detail);
 	free(facts->elsewhere);
-	free(facts->left);
 	free(facts->unfit);
 	pt_foreach (note, facts->note, facts->note_count)
 		free(note->error);

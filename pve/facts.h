@@ -126,7 +126,7 @@ struct pt_facts {
 		moved; /* of all others that are on record, where they are now; for a check only */
 	struct pt_unfit *unfit; /* for a check only */
 	size_t unfit_count;
-	struct pt_bdf *left; /* on vfio-pci, and nobody has to do with them; for a check only */
+	const struct pt_bdf *left; /* on vfio-pci for nobody; for a check only; borrowed */
 	size_t left_count;
 	struct pt_claim_note *note;
 	size_t note_count;

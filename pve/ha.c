@@ -15,6 +15,7 @@ struct section {
 	char *group, *nodes, *resources;
 	bool binding; /* "restricted 1", "strict 1" */
 	bool disabled;
+	bool ignored; /* "state ignored" */
 };
 
 /* Called for each section; what it points to is the parser's. */
@@ -35,6 +36,8 @@ static void take_key(struct section *section, char *line)
 		section->resources = value;
 	else if (pt_streq(key, "restricted") || pt_streq(key, "strict"))
 		section->binding = pt_streq(value, "1");
+	else if (pt_streq(key, "state"))
+		section->ignored = pt_streq(value, "ignored");
 	else if (pt_streq(key, "disable"))
 		section->disabled = pt_streq(value, "1");
 }
@@ -75,7 +78,7 @@ static int for_each_section(const char *text, take_section *take, void *data)
 	return r == 0 && section.type ? take(data, &section) : r;
 }
 
-/* "node1:2,node2": adds the names without their priorities, each once. */
+/* "node1:2,node2": adds the names without their priorities. */
 static int add_nodes(const char *list, struct pt_names *names)
 {
 	for (const char *at = list; at && *at;) {
@@ -120,7 +123,8 @@ static int take_resource(void *data, const struct section *section)
 	struct pt_ha_guest *slot;
 	unsigned int vmid;
 
-	if (!pt_streq(section->type, "vm") || !pt_vmid_parse(section->id, &vmid))
+	if (!pt_streq(section->type, "vm") || section->ignored ||
+		!pt_vmid_parse(section->id, &vmid))
 		return 0;
 	slot = pt_array_grow(&parsing->ha->guest, &parsing->ha->count, sizeof(*slot));
 	if (!slot)

@@ -203,6 +203,7 @@ static void put_resource(FILE *out, struct json_object *one)
 		return;
 	put_section(out, "vm", colon + 1);
 	put_line(out, "group", text_of(one, "group"));
+	put_line(out, "state", text_of(one, "state"));
 }
 
 static void put_group(FILE *out, struct json_object *one)
@@ -261,8 +262,7 @@ static int read_files(
 
 static int use_files(struct pt_node *node, const struct files *files)
 {
-	if (pt_set_text(&node->mappings_text, files->mappings) < 0 ||
-		pt_mappings_parse(files->mappings, &node->mappings) < 0)
+	if (pt_mappings_parse(files->mappings, &node->mappings) < 0)
 		return -ENOMEM;
 	return pt_ha_parse(files->ha, files->groups, files->rules, &node->ha);
 }
@@ -382,7 +382,7 @@ static int open_node(const struct asking *asking, size_t which, const struct fil
 	node->traits.vfio.state = PT_MODULE_UNKNOWN;
 	node->whole = node->partial = node->has_traits = node->has_mappings = true;
 	node->has_reservations = node->has_claims = node->has_vmids = node->has_guests = true;
-	node->has_instances = node->has_cluster = true;
+	node->has_instances = node->has_cluster = node->has_uses = true;
 	asking->node[which] = PT_STEAL(node);
 	return 0;
 }

@@ -66,8 +66,12 @@ static char *keep_words(const char *cmdline)
 		bool wanted = false;
 		char *longer;
 
-		for (size_t i = 0; i < PT_ARRAY_SIZE(kept); i++)
-			wanted |= strstr(word, kept[i]) != NULL;
+		/* the parameter's name counts, whatever its value is */
+		for (size_t i = 0; i < PT_ARRAY_SIZE(kept); i++) {
+			const char *found = strstr(word, kept[i]);
+
+			wanted |= found && found < word + strcspn(word, "=");
+		}
 		if (!wanted)
 			continue;
 		longer = pt_format("%s%s%s", list, *list ? " " : "", word);
@@ -295,6 +299,41 @@ static struct json_object *hooks_to_json(const struct pt_node *node)
 	return json;
 }
 
+static void put_part(FILE *out, const char *key, const char *value)
+{
+	if (value)
+		fprintf(out, ",%s=%s", key, value);
+}
+
+/* The mappings as their file has them, without what people wrote about them. The caller's. */
+static char *mappings_text(const struct pt_mappings *mappings)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	for (size_t i = 0; out && i < mappings->count; i++) {
+		const struct pt_mapping *mapping = &mappings->mapping[i];
+
+		fprintf(out, "%s\n", mapping->id);
+		pt_foreach (entry, mapping->entry, mapping->count) {
+			fprintf(out, "\tmap id=%s,node=%s,path=%s", entry->id, entry->node,
+				entry->path);
+			put_part(out, "iommugroup", entry->iommugroup);
+			put_part(out, "subsystem-id", entry->subsystem);
+			fputc('\n', out);
+		}
+		if (mapping->has_mdev)
+			fprintf(out, "\tmdev %d\n", mapping->mdev);
+		if (mapping->has_live)
+			fprintf(out, "\tlive-migration-capable %d\n", mapping->live);
+		fputc('\n', out);
+	}
+	if (out && fclose(out) != 0)
+		pt_free_char(&text);
+	return text;
+}
+
 /* Of args what hands over devices, and what speaks of the room for BARs. The caller's. */
 static char *keep_args(const char *args)
 {
@@ -426,8 +465,12 @@ static int ask_the_rest(struct pt_node *node)
 
 int pt_node_to_json(struct pt_node *node, struct json_object **ret, struct pt_err *err)
 {
+	PT_FREE char *mappings = NULL;
 	struct json_object *json;
 
+	if (!node->has_uses)
+		return pt_err_set(err, -ETIME,
+			"who uses the devices cannot be found out: a driver hangs (see the kernel log)");
 	if (ask_the_rest(node) < 0)
 		return pt_err_nomem(err);
 	json = json_object_new_object();
@@ -441,7 +484,8 @@ int pt_node_to_json(struct pt_node *node, struct json_object **ret, struct pt_er
 		node->traits.policy_err.code ? node->traits.policy_err.text : NULL);
 	json_object_object_add(json, "inventory", pt_inventory_to_json(&node->inventory));
 	json_object_object_add(json, "devices", devices_to_json(node));
-	add_plain(json, "mappings", node->mappings_text);
+	mappings = mappings_text(&node->mappings);
+	add_plain(json, "mappings", mappings);
 	json_object_object_add(json, "reservations", reservations_to_json(&node->reservations));
 	json_object_object_add(json, "claims", claims_to_json(node));
 	add_plain(json, "claims_error", node->claims_err.code ? node->claims_err.text : NULL);

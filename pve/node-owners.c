@@ -194,7 +194,7 @@ int pt_node_uses(struct pt_node *node, const struct pt_bdf *bdf, size_t count, s
 
 	if (!function)
 		return pt_err_nomem(err);
-	if (node->whole)
+	if (node->has_uses)
 		r = copy_uses(node, function, functions, ret) < 0 ? pt_err_nomem(err) : 0;
 	else
 		r = ask_uses(node, function, functions, ret, err);
@@ -223,10 +223,11 @@ static int ask_on_vfio(struct pt_node *node, struct pt_bdf **ret, size_t *ret_co
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
 		struct pt_bdf bdf;
 
-		if (pt_bdf_parse(names.name[i], &bdf) && pt_node_learn(node, &bdf, NULL) == 0)
+		if (pt_bdf_parse(names.name[i], &bdf))
 			r = add_bdf(&bdf, ret, ret_count);
 	}
-	return r;
+	return r < 0 ? r
+		     : pt_inventory_add_all(node->host, &node->inventory, *ret, *ret_count, NULL);
 }
 
 static int list_on_vfio(struct pt_node *node, struct pt_bdf **ret, size_t *ret_count)
@@ -313,16 +314,22 @@ static bool group_concerns_anybody(struct pt_node *node, const struct pt_bdf *bd
 }
 
 int pt_node_left_on_vfio(
-	struct pt_node *node, struct pt_bdf **ret, size_t *ret_count, struct pt_err *err)
+	struct pt_node *node, const struct pt_bdf **ret, size_t *ret_count, struct pt_err *err)
 {
 	struct pt_bdf *bound = NULL;
 	size_t count = 0;
-	int r = list_on_vfio(node, &bound, &count);
+	int r = node->has_left ? 0 : list_on_vfio(node, &bound, &count);
 
 	for (size_t i = 0; r == 0 && i < count; i++) {
-		if (!group_concerns_anybody(node, &bound[i]))
-			r = add_bdf(&bound[i], ret, ret_count);
+		if (pt_inventory_find(&node->inventory, &bound[i]) &&
+			!group_concerns_anybody(node, &bound[i]))
+			r = add_bdf(&bound[i], &node->left, &node->left_count);
 	}
 	free(bound);
-	return r < 0 ? pt_err_nomem(err) : 0;
+	if (r < 0)
+		return r == -ENOMEM ? pt_err_nomem(err) : 0;
+	node->has_left = true;
+	*ret = node->left;
+	*ret_count = node->left_count;
+	return 0;
 }

@@ -435,6 +435,8 @@ static int read_guest(struct pt_node *node, struct pt_json_reader *reader)
 	struct pt_guest *guest = NULL;
 
 	query.vmid = read_vmid(reader, false);
+	if (node->guest_count && query.vmid <= node->guest[node->guest_count - 1]->vmid)
+		pt_json_refuse(reader, "vmid", "is not behind the one before");
 	if (reader->result < 0 || config.result < 0)
 		return -EINVAL;
 	slot = pt_array_grow(&node->guest, &node->guest_count, sizeof(struct pt_guest *));
@@ -464,12 +466,11 @@ static int read_running(struct pt_node *node, struct pt_json_reader *reader)
 
 static int read_mappings(struct pt_node *node, struct pt_json_reader *reader)
 {
-	copy_text(reader, "mappings", PT_JSON_MAY_BE_NULL, &node->mappings_text);
-	if (reader->result < 0)
+	const char *text = pt_json_text(reader, "mappings", PT_JSON_MAY_BE_NULL);
+
+	if (reader->result < 0 || !text)
 		return reader->result;
-	if (node->mappings_text && pt_mappings_parse(node->mappings_text, &node->mappings) < 0)
-		return pt_err_nomem(reader->err);
-	return 0;
+	return pt_mappings_parse(text, &node->mappings) < 0 ? pt_err_nomem(reader->err) : 0;
 }
 
 static int read_head(struct pt_node *node, struct pt_json_reader *reader)
@@ -537,7 +538,7 @@ int pt_node_from_json(struct json_object *json, struct pt_node **ret, struct pt_
 	list_vmids(node);
 	node->whole = node->has_traits = node->has_mappings = node->has_reservations = true;
 	node->has_claims = node->has_vmids = node->has_guests = node->has_instances = true;
-	node->has_cluster = true;
+	node->has_cluster = node->has_uses = true;
 	*ret = PT_STEAL(node);
 	return 0;
 }

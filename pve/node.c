@@ -2,13 +2,14 @@
 #include <errno.h>
 #include <time.h>
 
+#include "lib/json.h"
 #include "pve/hostpci.h"
 #include "pve/node.h"
 #include "pve/paths.h"
 
 #define FIRMWARE_TABLES	  "/sys/firmware/acpi/tables"
+#define MEMBERS_MAX	  (1024U * 1024)
 #define UNSAFE_INTERRUPTS "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
-#define MAPPINGS_MAX	  (1024U * 1024)
 
 int pt_node_open(struct pt_node **ret, const struct pt_host *host, const char *name,
 	const struct pt_claims *claims, struct pt_err *err)
@@ -56,11 +57,11 @@ void pt_node_close(struct pt_node *node)
 		clear_device(device);
 	free(node->device);
 	pt_mappings_clear(&node->mappings);
-	free(node->mappings_text);
 	pt_reservations_clear(&node->reservations);
 	pt_foreach (claim, node->claim, node->claim_count)
 		clear_claim(claim);
 	free(node->claim);
+	free(node->left);
 	free(node->user);
 	pt_uses_clear(&node->uses);
 	pt_foreach (record, node->record, node->record_count)
@@ -141,17 +142,10 @@ int pt_node_group(
 
 int pt_node_mappings(struct pt_node *node, const struct pt_mappings **ret, struct pt_err *err)
 {
-	int r = 0;
+	int r = node->has_mappings ? 0 : pt_mappings_read(node->host, &node->mappings, err);
 
-	if (!node->has_mappings) {
-		r = pt_host_read(
-			node->host, PT_PVE_PCI_MAPPINGS, MAPPINGS_MAX, &node->mappings_text, NULL);
-		if (r < 0 && r != -ENOENT)
-			return pt_err_errno(err, r, PT_PVE_PCI_MAPPINGS);
-		r = r == 0 ? pt_mappings_parse(node->mappings_text, &node->mappings) : 0;
-	}
 	if (r < 0)
-		return pt_err_nomem(err);
+		return r;
 	node->has_mappings = true;
 	*ret = &node->mappings;
 	return 0;
@@ -171,12 +165,39 @@ int pt_node_reservations(
 	return 0;
 }
 
+/*
+ * Drops the folders of nodes that have left the cluster: pmxcfs says which are in it. Source: pve-cluster, status.c (the file
+ * .members); a node alone has no list there.
+ */
+static void keep_members(const struct pt_host *host, struct pt_names *names)
+{
+	struct json_object PT_JSON *json = NULL;
+	struct json_object *list = NULL;
+	PT_FREE char *text = NULL;
+	size_t length = 0, kept = 0;
+
+	if (pt_host_read(host, PT_PVE_MEMBERS, MEMBERS_MAX, &text, &length) == 0)
+		json = pt_json_parse(text, length, NULL);
+	if (!json_object_is_type(json, json_type_object) ||
+		!json_object_object_get_ex(json, "nodelist", &list) ||
+		!json_object_is_type(list, json_type_object))
+		return;
+	for (size_t i = 0; i < names->count; i++) {
+		if (json_object_object_get_ex(list, names->name[i], NULL))
+			names->name[kept++] = names->name[i];
+		else
+			free(names->name[i]);
+	}
+	names->count = kept;
+}
+
 const struct pt_names *pt_node_cluster(struct pt_node *node, const struct pt_ha **ret_ha)
 {
 	struct pt_err err = {0};
 
 	if (!node->has_cluster) {
 		pt_host_list(node->host, PT_PVE_NODES, &node->cluster);
+		keep_members(node->host, &node->cluster);
 		if (pt_ha_read(node->host, &node->ha, &err) < 0)
 			pt_log(pt_host_log(node->host), PT_LOG_WARNING, "%s", err.text);
 	}
@@ -305,7 +326,10 @@ static int add_entry(
 
 static int read_namings(struct pt_node *node, const struct pt_guest *guest)
 {
-	int r = 0;
+	struct pt_hostpci by_args = {.host = pt_args_devices(pt_guest_get(guest, "args"))};
+	int r = add_entry(node, guest, &by_args);
+
+	free(by_args.host);
 
 	for (size_t i = 0; r == 0 && i < guest->count; i++) {
 		const struct pt_guest_key *key = &guest->key[i];
@@ -358,6 +382,13 @@ static int learn_owners(struct pt_node *node, struct pt_err *err)
 			node, function, inventory->count, &node->user, &node->user_count, err);
 	if (r == 0)
 		r = pt_node_uses(node, bdf, inventory->count, &node->uses, err);
+	node->has_uses = r == 0;
+	/* one driver hangs: whom it does not concern is asked about alone */
+	if (r == -ETIME) {
+		pt_log(pt_host_log(node->host), PT_LOG_WARNING, "%s", err->text);
+		*err = (struct pt_err){0};
+		r = 0;
+	}
 	free(function);
 	free(bdf);
 	return r;

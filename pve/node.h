@@ -128,20 +128,21 @@ struct pt_node {
 	bool whole;   /* everything was asked */
 	bool partial; /* of another node, by the API: what that does not say is as if nothing were wrong */
 	bool has_traits, has_mappings, has_reservations, has_claims, has_vmids, has_guests,
-		has_namings, has_cluster;
+		has_namings, has_cluster, has_left, has_uses;
 	struct pt_traits traits;
 	struct pt_inventory inventory;
 	struct pt_device *device;
 	size_t device_count;
 	struct pt_mappings mappings;
-	char *mappings_text;
 	struct pt_reservations reservations;
 	struct pt_node_claim *claim;
 	size_t claim_count;
-	struct pt_err claims_err;   /* why not all claims could be read; code 0: they could */
+	struct pt_err claims_err; /* why not all claims could be read; code 0: they could */
+	struct pt_bdf *left;	  /* on vfio-pci for nobody */
+	size_t left_count;
 	struct pt_group_user *user; /* when whole */
 	size_t user_count;
-	struct pt_uses uses; /* when whole */
+	struct pt_uses uses; /* when has_uses */
 	struct pt_record *record;
 	size_t record_count;
 	struct pt_rom_file *rom;
@@ -201,10 +202,10 @@ int pt_node_pid(struct pt_node *node, unsigned int vmid);
 
 /*
  * Functions on vfio-pci that nobody has anything to do with: no claim, no open group, and no guest of this node names them
- * or somebody in their group. The caller frees ret.
+ * or somebody in their group. Borrowed.
  */
 int pt_node_left_on_vfio(
-	struct pt_node *node, struct pt_bdf **ret, size_t *ret_count, struct pt_err *err);
+	struct pt_node *node, const struct pt_bdf **ret, size_t *ret_count, struct pt_err *err);
 
 /* Processes that have the group of one of the functions open. The caller frees ret. */
 int pt_node_group_users(struct pt_node *node, const struct pt_function *const *function,
@@ -212,7 +213,7 @@ int pt_node_group_users(struct pt_node *node, const struct pt_function *const *f
 
 /*
  * Adds what the host does with the functions that are no bridges and not on vfio-pci: those have left it. Asks anew each
- * time unless the node is whole.
+ * time unless all were asked about at once, which a driver that hangs keeps from happening.
  */
 int pt_node_uses(struct pt_node *node, const struct pt_bdf *bdf, size_t count, struct pt_uses *ret,
 	struct pt_err *err);

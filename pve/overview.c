@@ -118,6 +118,10 @@ static int judge(const struct pt_node *node, const struct pt_function *function,
 		*ret = strdup("no IOMMU is active");
 	else if (function->group == PT_GROUP_NONE)
 		*ret = strdup("is in no IOMMU group");
+	else if (function->busy)
+		*ret = strdup("a driver hangs on it");
+	else if (!node->has_uses)
+		*ret = strdup("who uses it cannot be found out: a driver hangs");
 	else if (!function->info_ok)
 		*ret = strdup("does not answer");
 	else if (use && pt_bdf_compare(&use->bdf, &function->bdf) == 0)
@@ -197,9 +201,11 @@ static struct json_object *uses_to_json(const struct pt_uses *uses, const struct
 	struct json_object *json = json_object_new_array();
 
 	pt_foreach (use, uses->use, uses->count) {
-		PT_FREE char *text = pt_format("%s %s", use->what, use->how);
+		PT_FREE char *text = pt_bdf_compare(&use->bdf, bdf) == 0
+					     ? pt_format("%s %s", use->what, use->how)
+					     : NULL;
 
-		if (text && pt_bdf_compare(&use->bdf, bdf) == 0)
+		if (text)
 			json_object_array_add(json, json_object_new_string(text));
 	}
 	return json;

@@ -29,14 +29,15 @@ static bool has_failed(const struct pt_claims *claims, unsigned int vmid)
 	return true;
 }
 
-static bool has_spares(const struct pt_claims *claims, const char *owner)
+/* Without again one that failed before does not count. */
+static bool has_spares(const struct pt_claims *claims, const char *owner, bool again)
 {
 	struct pt_claim PT_CLAIM *claim = NULL;
 
 	if (pt_claims_load(claims, owner, &claim, NULL) < 0 || claim->state != PT_CLAIM_TAKEN)
 		return false;
 	pt_foreach (function, claim->function, claim->count) {
-		if (function->spare)
+		if (function->spare && (again || !function->error))
 			return true;
 	}
 	return false;
@@ -44,7 +45,7 @@ static bool has_spares(const struct pt_claims *claims, const char *owner)
 
 /* A guest that runs need not keep what its post-start could not give back: somebody else had it just then. */
 static void return_spares(const struct pt_host *host, const struct pt_claims *claims,
-	unsigned int vmid, const struct pt_limits *limits)
+	unsigned int vmid, const struct pt_limits *limits, bool again)
 {
 	PT_CLOSE int guest_lock = -1;
 	PT_CLOSE int lock = -1;
@@ -52,7 +53,7 @@ static void return_spares(const struct pt_host *host, const struct pt_claims *cl
 	char owner[PT_OWNER_TEXT];
 
 	/* who holds one of the locks starts or stops it, and looks after its claim */
-	if (!has_spares(claims, pt_owner_name(vmid, owner)) ||
+	if (!has_spares(claims, pt_owner_name(vmid, owner), again) ||
 		pt_guest_try_lock(host, vmid, &guest_lock) < 0 ||
 		pt_claims_work_lock(claims, owner, pt_now_ms(), &lock, NULL) < 0)
 		return;
@@ -63,13 +64,14 @@ static void return_spares(const struct pt_host *host, const struct pt_claims *cl
 }
 
 static void reconcile_one(const struct pt_host *host, const struct pt_claims *claims,
-	unsigned int vmid, const struct pt_limits *limits, struct pt_reconciled *reconciled)
+	unsigned int vmid, const struct pt_limits *limits, bool again,
+	struct pt_reconciled *reconciled)
 {
 	struct pt_err err = {0};
 	int r;
 
 	if (pt_guest_pid(host, vmid)) {
-		return_spares(host, claims, vmid, limits);
+		return_spares(host, claims, vmid, limits, again);
 		return;
 	}
 	if (pt_claim_alive(host, claims, vmid))
@@ -101,7 +103,7 @@ int pt_reconcile(const struct pt_host *host, const struct pt_claims *claims,
 		unsigned int vmid;
 
 		if (pt_vmid_parse(*owner, &vmid) && (again || !has_failed(claims, vmid)))
-			reconcile_one(host, claims, vmid, limits, ret);
+			reconcile_one(host, claims, vmid, limits, again, ret);
 	}
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "pve/reservation.h"
 #include "pve/runstate.h"
 
+#define WITH_OTHERS   "is with somebody else for now; reconcile returns it when it is free"
 #define GROUP_POLL_NS 100000000L
 #define LOOK_MS	      500
 #define RESTART_S     60  /* from the stop of a restart to its start */
@@ -216,9 +217,13 @@ static int drop_used_spares(
 			continue;
 		}
 		function->parked = true;
-		pt_log(pt_host_log(host), PT_LOG_INFO,
-			"%s: %s is with somebody else for now; reconcile returns it when it is free",
-			function->label, PT_BDF(&function->bdf));
+		/* told once; a reconcile comes by every few minutes */
+		if (function->error && pt_streq(function->error, WITH_OTHERS))
+			continue;
+		pt_log(pt_host_log(host), PT_LOG_INFO, "%s: %s %s", function->label,
+			PT_BDF(&function->bdf), WITH_OTHERS);
+		if (pt_claim_set_error(function, WITH_OTHERS) < 0)
+			return pt_err_nomem(err);
 	}
 	park_vfs(claim);
 	return 0;

@@ -181,14 +181,14 @@ PT_RULE(pt_rule_left_on_vfio)
 	if (!count)
 		return;
 	pt_rule_found(rule, findings, pt_format("host"),
-		pt_format("%s%s on vfio-pci, but no guest of this node names %s, and vfio-pci does "
-			  "not take %s at boot: somebody left %s there",
+		pt_format(
+			"%s%s on vfio-pci, but no guest of this node names %s, nor do the module's "
+			"ids=: somebody left %s there",
 			list ? list : "",
 			count > MOST_LEFT ? " and others are"
 			: count > 1	  ? " are"
 					  : " is",
-			count > 1 ? "them" : "it", count > 1 ? "them" : "it",
-			count > 1 ? "them" : "it"),
+			count > 1 ? "them" : "it", count > 1 ? "them" : "it"),
 		pt_format("if the host shall have %s: unbind from vfio-pci, empty driver_override, "
 			  "write the address to /sys/bus/pci/drivers_probe; or reboot",
 			count > 1 ? "them" : "it"));

@@ -117,16 +117,13 @@ static int print_text_sum(const struct pt_cli *cli, const struct sum *sum)
 }
 
 /* One node's part of the JSON; takes the list of guests over. */
-static struct json_object *node_to_json(const struct pt_cli *cli, struct sum *sum)
+static void add_node(const struct pt_cli *cli, struct sum *sum, struct json_object *json)
 {
-	struct json_object *json = json_object_new_object();
-
 	pt_json_add_text(json, "node", cli->node->name);
 	if (cli->node->partial)
 		pt_json_add_text(json, "not_known", PT_NODE_UNKNOWN);
 	add_counts(json, sum);
 	json_object_object_add(json, "guests", PT_STEAL(sum->list));
-	return json;
 }
 
 static int print_sum(const struct pt_cli *cli, struct sum *sum, struct pt_err *err)
@@ -135,8 +132,9 @@ static int print_sum(const struct pt_cli *cli, struct sum *sum, struct pt_err *e
 
 	if (!sum->list)
 		return print_text_sum(cli, sum);
-	json = node_to_json(cli, sum);
+	json = json_object_new_object();
 	json_object_object_add(json, "version", json_object_new_int(SCHEMA_VERSION));
+	add_node(cli, sum, json);
 	return pt_output_json(json, cli->format, err);
 }
 
@@ -157,8 +155,12 @@ static int check_node(struct pt_cli *cli, struct pt_node *node, struct sum *all,
 	cli->node = node;
 	say_unknown(cli);
 	r = check_all(cli, &sum, err);
-	if (nodes)
-		json_object_array_add(nodes, node_to_json(cli, &sum));
+	if (nodes) {
+		struct json_object *json = json_object_new_object();
+
+		add_node(cli, &sum, json);
+		json_object_array_add(nodes, json);
+	}
 	all->guests += sum.guests;
 	all->errors += sum.errors;
 	all->warnings += sum.warnings;

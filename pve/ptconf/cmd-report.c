@@ -60,7 +60,18 @@ static void put_finding(
 /* Whether the finding is about the function: subjects end with its address. */
 static bool concerns(const struct pt_finding *finding, const struct pt_bdf *bdf)
 {
-	return finding->subject && strstr(finding->subject, PT_BDF(bdf));
+	char address[PT_BDF_TEXT];
+	const char *at = finding->subject;
+	size_t length;
+
+	pt_bdf_format(bdf, address);
+	length = strlen(address);
+	/* not the end of a longer address: 10000:e1:00.0 */
+	for (at = at ? strstr(at, address) : NULL; at; at = strstr(at + 1, address)) {
+		if ((at == finding->subject || at[-1] == ' ') && !at[length])
+			return true;
+	}
+	return false;
 }
 
 static bool concerns_any(const struct page *page, const struct pt_finding *finding)
@@ -91,8 +102,10 @@ static void put_function(const struct page *page, const struct pt_seen_function 
 
 	fprintf(page->out,
 		"<div class=\"function\"><div class=\"head\"><h3 class=\"bdf\">%s</h3>"
-		"<span class=\"soft\">%s, ",
-		PT_BDF(&function->bdf), pt_function_id(function, id));
+		"<span class=\"soft\">",
+		PT_BDF(&function->bdf));
+	put(page, pt_function_id(function, id));
+	fputs(", ", page->out);
 	put(page, function->driver ? function->driver : "no driver");
 	fputs("</span></div><p class=\"name\">", page->out);
 	put(page, pt_pciname(page->names, function, name, sizeof(name)));

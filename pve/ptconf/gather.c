@@ -13,7 +13,7 @@
 #define API_MS	   5000
 #define CLUSTER_MS 20000
 #define CONFIG_MAX (512U * 1024)
-#define FACTS_MAX  (64U * 1024 * 1024)
+#define FACTS_MAX  (32U * 1024 * 1024)
 
 /* The whole of a file of the caller's, not of the host that is looked at; "-" is standard input. what: "guest's config". */
 static int read_file(const char *name, const char *what, size_t cap, char **ret, size_t *ret_length,
@@ -146,7 +146,9 @@ static int find_in_node(struct pt_cli *cli, struct pt_guest **ret, struct pt_err
 	size_t count = 0;
 	int r = pt_node_guests(cli->node, &guest, &count, err);
 
-	for (size_t i = 0; r == 0 && i < count; i++) {
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++) {
 		if (guest[i]->vmid == cli->vmid)
 			return pt_guest_copy(guest[i], ret) < 0 ? pt_err_nomem(err) : 0;
 	}
@@ -169,6 +171,11 @@ int pt_cli_read_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *
 		return read_config(cli, &query, ret, err);
 	if (cli->facts || cli->other || cli->cluster)
 		return find_in_node(cli, ret, err);
+	/* of all of them the texts were read already: to ask the API for each would take its time a thousand times over */
+	if (cli->all && cli->source == PT_SOURCE_AUTO && find_in_node(cli, ret, NULL) == 0)
+		return 0;
+	if (cli->all && cli->source == PT_SOURCE_AUTO)
+		return pt_guest_read(cli->host, &query, PT_SOURCE_FILE, 0, ret, err);
 	/* a captured host has no API to ask */
 	if (!pt_host_is_live(cli->host)) {
 		if (cli->source == PT_SOURCE_API)

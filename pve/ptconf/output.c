@@ -87,7 +87,7 @@ static int print_plain(const char *text, int most)
 	int printed = 0;
 
 	for (; *text && printed < most; text++, printed++)
-		putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+		putchar((unsigned char)*text < 0x20 || (unsigned char)*text >= 0x7f ? '?' : *text);
 	return printed;
 }
 
@@ -100,12 +100,17 @@ static void print_cell(const char *text, int width)
 int pt_table_print(const struct pt_table *table, struct pt_err *err)
 {
 	int room = terminal_width(), used = 0;
+	int *widths = calloc(table->columns, sizeof(*widths));
 
-	if (table->failed)
+	if (table->failed || !widths) {
+		free(widths);
 		return pt_err_nomem(err);
+	}
+	for (size_t column = 0; column < table->columns; column++)
+		widths[column] = width_of(table, column) + 2;
 	for (size_t i = 0; i < table->count; i++) {
 		size_t column = i % table->columns;
-		int width = width_of(table, column) + 2;
+		int width = widths[column];
 
 		if (column + 1 < table->columns) {
 			print_cell(table->cell[i], width);
@@ -122,6 +127,7 @@ int pt_table_print(const struct pt_table *table, struct pt_err *err)
 		print_plain(table->note[i / table->columns], room > 8 ? room - 8 : room);
 		putchar('\n');
 	}
+	free(widths);
 	return flush(err);
 }
 

@@ -5,7 +5,8 @@
 
 static const char resources[] =
 	"vm: 100\n\tgroup big\n\tstate started\n\nct: 101\n\tstate started\n"
-	"# a comment\nvm: 102\n\tgroup any\nvm: 103\n\tstate started\nvm: x\n";
+	"# a comment\nvm: 102\n\tgroup any\nvm: 103\n\tstate started\nvm: x\n"
+	"vm: 104\n\tstate ignored\n";
 
 static void groups_bind_when_restricted(void **state)
 {

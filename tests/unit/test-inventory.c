@@ -194,7 +194,7 @@ static void refuses_what_is_no_inventory(void **state)
 	refuses(good, "bdf", "\"nonsense\"", "is no PCI address");
 	refuses(good, "bdf", NULL, "is missing");
 	refuses(good, "vendor", "7", "is no string");
-	refuses(good, "vendor", "\"123456789\"", "is too long");
+	refuses(good, "vendor", "\"123456789\"", "is no hexadecimal number of that size");
 	refuses(good, "iommu_group", "\"1\"", "is no whole number");
 	refuses(good, "iommu_group", "99999999999", "out of range");
 	refuses(good, "bridge", "1", "is no boolean");

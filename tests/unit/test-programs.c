@@ -455,6 +455,7 @@ static void facts_are_written_and_read(void **state)
 	struct fake *fake = *state;
 	struct ran ran;
 	char path[128];
+	char *at;
 
 	fake_file(fake, CONFIG, "hostpci0: 05:00.0\nhostpci1: zz\n");
 	PTCONF(&ran, "facts", "--root", fake->root, "--output-format", "json");
@@ -469,7 +470,8 @@ static void facts_are_written_and_read(void **state)
 	assert_holds(ran.said, " in 1 guest\n");
 	PTCONF(&ran, "check", "555", "--facts", path);
 	assert_int_equal(ran.code, 3);
-	assert_holds(ran.said, "guest 555 is not in the facts of node node1");
+	assert_holds(ran.said,
+		"guest 555 is not known of node node1: it is not there, or has no passthrough");
 	PTCONF(&ran, "show", "100", "--facts", path);
 	assert_holds(ran.said, "hostpci0  0000:05:01.0  snd_emu10k1  shares IOMMU group 7");
 	PTCONF(&ran, "check", "100", "--facts", path, "--source", "api");
@@ -477,6 +479,15 @@ static void facts_are_written_and_read(void **state)
 	assert_holds(ran.said, "--facts goes with --config alone");
 	PTCONF(&ran, "check", "100", "--facts", "-", "--config", "-");
 	assert_int_equal(ran.code, 2);
+	/* an id is a number, and no markup */
+	PTCONF(&ran, "facts", "--root", fake->root, "--output-format", "json");
+	at = strstr(ran.said, "\"vendor\":\"1234\"");
+	assert_non_null(at);
+	memcpy(at, "\"vendor\":\"<b x\"", strlen("\"vendor\":\"1234\""));
+	fake_file(fake, "/node.json", ran.said);
+	PTCONF(&ran, "report", "--html", "-", "--facts", path);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "\"vendor\" is no hexadecimal number of that size");
 	fake_file(fake, "/node.json", "{\"format\":\"x\"}");
 	PTCONF(&ran, "list", "--facts", path);
 	assert_int_equal(ran.code, 3);

@@ -398,6 +398,9 @@ static void node_unfit(void **state)
 	passes(fake, "node-unfit", "hostpci0: mapping=disks\n");
 	triggers(fake, "node-unfit", "hostpci0: 02:00.0\n", "may come to run on node2");
 	passes(fake, "node-unfit", "memory: 64\n");
+	/* node2 has left the cluster, and its folder is still there */
+	fake_file(fake, PT_PVE_MEMBERS, "{\"nodelist\":{\"node1\":{},\"node3\":{}}}");
+	passes(fake, "node-unfit", "hostpci0: 02:00.0\n");
 }
 
 int main(void)
