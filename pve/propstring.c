@@ -76,19 +76,38 @@ static char *fold(const char *text, enum pt_text encoding)
 	return copy;
 }
 
+/*
+ * The patterns are few and constant, and a node may have thousands of values: each is compiled once, and kept. NULL: it cannot
+ * be.
+ */
+static const regex_t *compiled(const char *pattern, int flags)
+{
+	static struct {
+		const char *pattern;
+		int flags;
+		regex_t regex;
+	} kept[32];
+	static size_t count;
+
+	for (size_t i = 0; i < count; i++) {
+		if (kept[i].pattern == pattern && kept[i].flags == flags)
+			return &kept[i].regex;
+	}
+	if (count == PT_ARRAY_SIZE(kept))
+		regfree(&kept[--count].regex);
+	if (regcomp(&kept[count].regex, pattern, flags) != 0)
+		return NULL;
+	kept[count].pattern = pattern;
+	kept[count].flags = flags;
+	return &kept[count++].regex;
+}
+
 static bool matches(const struct pt_prop_key *key, const char *value)
 {
-	int flags = REG_EXTENDED | REG_NOSUB;
-	regex_t regex;
-	bool found;
+	const regex_t *regex = compiled(key->pattern,
+		REG_EXTENDED | REG_NOSUB | (key->type == PT_PROP_PATTERN_NOCASE ? REG_ICASE : 0));
 
-	if (key->type == PT_PROP_PATTERN_NOCASE)
-		flags |= REG_ICASE;
-	if (regcomp(&regex, key->pattern, flags) != 0)
-		return false;
-	found = regexec(&regex, value, 0, NULL, 0) == 0;
-	regfree(&regex);
-	return found;
+	return regex && regexec(regex, value, 0, NULL, 0) == 0;
 }
 
 static int parse_boolean(const char *text)

@@ -137,6 +137,14 @@ static struct answer guests(const struct server *server, const char *node)
 	return give(list);
 }
 
+/* A file in its folder says so. */
+static bool is_offline(const struct server *server, const char *node)
+{
+	PT_FREE char *path = pt_format("/nodes/%s/offline", node);
+
+	return path && pt_host_exists(server->root, path);
+}
+
 /* One object a node; with_guests: the guests of all nodes instead. */
 static struct answer nodes(const struct server *server, bool with_guests)
 {
@@ -155,7 +163,8 @@ static struct answer nodes(const struct server *server, bool with_guests)
 		json_object_object_add(node, "node", json_object_new_string(*name));
 		json_object_object_add(node, "name", json_object_new_string(*name));
 		json_object_object_add(node, "type", json_object_new_string("node"));
-		json_object_object_add(node, "status", json_object_new_string("online"));
+		json_object_object_add(node, "status",
+			json_object_new_string(is_offline(server, *name) ? "offline" : "online"));
 		json_object_array_add(list, node);
 	}
 	return give(list);
@@ -252,10 +261,27 @@ static void add_hex(struct json_object *json, const char *key, const char *value
 		json_object_object_add(json, key, json_object_new_string(text));
 }
 
-static struct answer hardware(const struct server *server)
+/* Another node's devices: what a file in its folder says. NULL: there is none. */
+static struct json_object *canned_hardware(const struct server *server, const char *node)
+{
+	PT_FREE char *path = pt_format("/nodes/%s/hardware.json", node);
+	PT_FREE char *text = NULL;
+	size_t length;
+
+	if (!path || pt_host_read(server->root, path, 1 << 20, &text, &length) < 0)
+		return NULL;
+	return pt_json_parse(text, length, NULL);
+}
+
+static struct answer hardware(const struct server *server, const char *node)
 {
 	struct pt_inventory PT_INVENTORY inventory = {0};
-	struct json_object *list = json_object_new_array();
+	struct json_object *canned = canned_hardware(server, node);
+	struct json_object *list;
+
+	if (canned)
+		return give(canned);
+	list = json_object_new_array();
 
 	if (pt_inventory_read_all(server->host, &inventory, NULL) < 0) {
 		json_object_put(list);
@@ -280,6 +306,35 @@ static struct answer hardware(const struct server *server)
 	return give(list);
 }
 
+/* Sections "TYPE: ID" with lines "KEY VALUE" below, as objects; HA's resources are known by "TYPE:ID". */
+static struct answer sections(const struct server *server, const char *path, const char *id_key)
+{
+	struct json_object *list = json_object_new_array(), *section = NULL;
+	PT_FREE char *text = NULL;
+	char *line, *rest;
+
+	if (pt_host_read(server->root, path, 1 << 20, &text, NULL) < 0)
+		text = NULL;
+	for (line = text ? strtok_r(text, "\n", &rest) : NULL; line;
+		line = strtok_r(NULL, "\n", &rest)) {
+		char first[64], second[256], sid[400];
+
+		if (sscanf(line, " %63[^: \t]%*[: \t]%255[^\n]", first, second) != 2)
+			continue;
+		if (*line == '\t') {
+			json_object_object_add(section, first, json_object_new_string(second));
+			continue;
+		}
+		snprintf(sid, sizeof(sid), "%s:%s", first, second);
+		section = json_object_new_object();
+		json_object_object_add(section, "type", json_object_new_string(first));
+		json_object_object_add(section, id_key,
+			json_object_new_string(pt_streq(id_key, "sid") ? sid : second));
+		json_object_array_add(list, section);
+	}
+	return give(list);
+}
+
 static struct answer answer(
 	const struct server *server, struct MHD_Connection *connection, const char *url)
 {
@@ -295,13 +350,19 @@ static struct answer answer(
 	if (sscanf(url, "/nodes/%63[^/]/qemu%n", node, &end) == 1 && end && !url[end])
 		return guests(server, node);
 	if (sscanf(url, "/nodes/%63[^/]/hardware/pci%n", node, &end) == 1 && end && !url[end])
-		return hardware(server);
+		return hardware(server, node);
 	if (pt_streq(url, "/nodes"))
 		return nodes(server, false);
 	if (pt_streq(url, "/cluster/status"))
 		return cluster_status(server);
 	if (pt_streq(url, "/cluster/resources"))
 		return nodes(server, true);
+	if (pt_streq(url, "/cluster/ha/resources"))
+		return sections(server, "/ha/resources.cfg", "sid");
+	if (pt_streq(url, "/cluster/ha/groups"))
+		return sections(server, "/ha/groups.cfg", "group");
+	if (pt_streq(url, "/cluster/ha/rules"))
+		return sections(server, "/ha/rules.cfg", "rule");
 	if (pt_streq(url, "/cluster/mapping/pci"))
 		return mappings(server, MHD_lookup_connection_value(
 						connection, MHD_GET_ARGUMENT_KIND, "check-node"));
