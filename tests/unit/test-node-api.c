@@ -51,6 +51,8 @@ static const struct canned cluster[] = {
 	{"/nodes/node2/qemu/102/config", "{\"data\":{\"digest\":\"x\",\"memory\":64}}"},
 };
 
+static bool odd_mappings; /* the server answers with an object */
+
 struct server {
 	pid_t pid;
 	uint16_t port;
@@ -69,6 +71,8 @@ static void answer(int client)
 			continue;
 		status = one->body ? "200 OK" : "501 not here";
 		body = one->body ? one->body : "";
+		if (odd_mappings && pt_streq(path, "/cluster/mapping/pci"))
+			body = "{\"data\":{}}";
 	}
 	dprintf(client, "HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s", status,
 		strlen(body), body);
@@ -144,6 +148,25 @@ static void nodes_are_listed(void **state)
 	assert_true(pt_api_nodes(api, 500, &online, &offline, &err) < 0);
 }
 
+/* A reply of another form is none. */
+static void a_reply_must_be_a_list(void **state)
+{
+	static const char *const names[] = {"node1"};
+	struct pt_node *node = NULL;
+	struct pt_err why = {0}, err = {0};
+	struct pt_api PT_API *api = NULL;
+	struct server server;
+
+	odd_mappings = true;
+	serve(*state, &server);
+	assert_int_equal(pt_api_open(((struct fake *)*state)->host, &api, &err), 0);
+	assert_true(pt_api_read_nodes(api, names, 1, 3000, NULL, &node, &why, &err) < 0);
+	end(&server);
+	odd_mappings = false;
+	assert_string_equal(err.text, "mappings: the reply holds no list \"data\"");
+	assert_null(node);
+}
+
 static void nodes_are_judged(void **state)
 {
 	static const char *const names[] = {"node1", "node2", "node9"};
@@ -188,6 +211,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(nodes_are_listed),
 		MACHINE_TEST(nodes_are_judged),
+		MACHINE_TEST(a_reply_must_be_a_list),
 	};
 
 	return cmocka_run_group_tests_name("node-api", tests, NULL, NULL);

@@ -175,24 +175,41 @@ static void what_is_wrong_is_told_with_its_place(void **state)
 		{"\"index\":1,", "\"index\":16,", "guests[2]: \"index\" is none of an entry"},
 		{"\"net\":\"eth9\"", "\"net\":\"a-name-that-is-far-too-long\"",
 			"\"net\" is too long"},
+		{"\"memory\":{", "\"memory\":7,\"x\":{", "\"memory\" is no object"},
+		{"\"images\":[", "\"images\":[{\"vendor\":70000,\"device\":1,\"code_type\":0}",
+			"roms[0]: \"code_type\" and its ids are of no image that can be"},
+		{"\"mdev_instances\":[", "\"mdev_instances\":[7,",
+			"\"mdev_instances\" holds something that is no text"},
+		{"\"hugepages\":[",
+			"\"hugepages\":[{\"size\":1,\"free\":1},{\"size\":1,\"free\":1},"
+			"{\"size\":1,\"free\":1},{\"size\":1,\"free\":1},",
+			"hugepages[4]: \"size\" is one more than there can be"},
+		{"\"vmid\":102,\n      \"config\"", "\"vmid\":101,\"config\"",
+			"guests[1]: \"vmid\" is not behind the one before"},
 		{"\"kind\":\"gpu\"", "\"kind\":\"x\"", "uses[1]: \"kind\" is none"},
 		{"\"bdf\":\"0000:01:00.1\"", "\"bdf\":\"0000:01:00.0\"", "is there twice"},
 	};
+	struct json_object *json = NULL;
+	struct pt_err err = {0};
 	struct pt_node PT_NODE *live = NULL;
 	PT_FREE char *text = facts_of(*state, &live);
 
 	for (size_t i = 0; i < PT_ARRAY_SIZE(cases); i++) {
 		char *at = strstr(text, cases[i].from);
 		PT_FREE char *changed = NULL;
-		struct pt_err err = {0};
+		struct pt_err why = {0};
 
 		if (!at)
 			fail_msg("the facts do not hold %s", cases[i].from);
 		changed = pt_format("%.*s%s%s", (int)(at - text), text, cases[i].to,
 			at + strlen(cases[i].from));
-		assert_null(read_back(changed, &err));
-		assert_holds(err.text, cases[i].why);
+		assert_null(read_back(changed, &why));
+		assert_holds(why.text, cases[i].why);
 	}
+	live->has_uses = false;
+	assert_int_equal(pt_node_to_json(live, &json, &err), -ETIME);
+	assert_string_equal(err.text, "who uses the devices cannot be found out: a driver hangs "
+				      "(see the kernel log)");
 	assert_null(read_back("[]", NULL));
 	assert_null(read_back("7", NULL));
 }

@@ -526,24 +526,50 @@ static void claims_are_listed(void **state)
 
 static void bad_usage_changes_nothing(void **state)
 {
-	static const char *const bad[][4] = {{"check"}, {"check", "abc"}, {"check", "99"},
-		{"frobnicate"}, {"list", "100"}, {"list", "--current"},
-		{"check", "100", "--nonsense"}, {"check", "100", "--source=smoke"},
-		{"check", "100", "--output-format=xml"}, {"check", "100", "--snapshot=1a"},
-		{"release", "100", "--root=/tmp"}, {"check", "100", "--root"},
-		{"check", "100", "--current", "--snapshot=ab"},
-		{"show", "100", "--source=file", "--config=/x"}};
+	static const struct {
+		const char *arguments[4];
+		const char *why;
+	} bad[] = {
+		{{"check"}, "usage: pve-ptconf check VMID... | --all | --cluster"},
+		{{"check", "abc"}, "not a VMID: abc"},
+		{{"check", "99"}, "not a VMID: 99"},
+		{{"show"}, "usage: pve-ptconf VERB VMID"},
+		{{"frobnicate"}, "there is no verb frobnicate"},
+		{{"list", "100"}, "usage: pve-ptconf VERB, without arguments"},
+		{{"list", "--current"}, "an option that is not for the verb list"},
+		{{"check", "100", "--nonsense"},
+			"unknown option, or one without its value: --nonsense"},
+		{{"check", "100", "--source=smoke"}, "not a value for this option: smoke"},
+		{{"check", "100", "--output-format=xml"}, "not a value for this option: xml"},
+		{{"check", "100", "--snapshot=1a"}, "not a value for this option: 1a"},
+		{{"release", "100", "--root=/tmp"}, "an option that is not for the verb release"},
+		{{"check", "100", "--root"}, "unknown option, or one without its value: --root"},
+		{{"check", "100", "--current", "--snapshot=ab"},
+			"exclude each other: --current and --snapshot"},
+		{{"show", "100", "--source=file", "--config=/x"}, "exclude each other: --current"},
+		{{"check", "--all", "--config=/x"}, "--config goes with one VMID"},
+		{{"check", "100", "--node=a", "--facts=/x"},
+			"--node and --cluster ask the API: they go with --config alone"},
+		{{"check", "--cluster", "--node=a"},
+			"--cluster is all nodes and all guests already"},
+		{{"check", "100", "--facts=-", "--config=-"},
+			"only one of --facts and --config can be standard input"},
+	};
 	struct ran ran;
 
 	(void)state;
 	for (size_t i = 0; i < PT_ARRAY_SIZE(bad); i++) {
-		PTCONF(&ran, bad[i][0], bad[i][1], bad[i][2], bad[i][3]);
+		const char *const *one = bad[i].arguments;
+
+		PTCONF(&ran, one[0], one[1], one[2], one[3]);
 		if (ran.code != 2)
-			fail_msg("%s %s: exit %d", bad[i][0], bad[i][1] ? bad[i][1] : "", ran.code);
-		assert_holds(ran.said, "see pve-ptconf --help");
+			fail_msg("%s %s: exit %d", one[0], one[1] ? one[1] : "", ran.code);
+		assert_holds(ran.said, bad[i].why);
+		assert_holds(ran.said, "; see pve-ptconf --help");
 	}
 	PTCONF(&ran, NULL);
 	assert_int_equal(ran.code, 2);
+	assert_holds(ran.said, "which verb?");
 	PTCONF(&ran, "list", "--root", "/nonexistent");
 	assert_int_equal(ran.code, 3);
 	assert_holds(ran.said, "/nonexistent: No such file");

@@ -143,9 +143,24 @@ static void a_driver_in_use(void **state)
 	pt_function_clear(&disk);
 }
 
+static void more_uses_than_any_host_has_are_refused(void **state)
+{
+	struct json_object *json = json_object_new_array();
+	struct pt_uses PT_USES uses = {0};
+	struct pt_err err = {0};
+
+	(void)state;
+	for (int i = 0; i <= 20000; i++)
+		json_object_array_add(json, NULL);
+	assert_int_equal(pt_uses_from_json(json, &uses, &err), -EINVAL);
+	assert_string_equal(err.text, "uses are more than any host has");
+	json_object_put(json);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(more_uses_than_any_host_has_are_refused),
 		cmocka_unit_test(to_json_and_back),
 		cmocka_unit_test(names_are_made_plain),
 		MACHINE_TEST(gathers_of_every_kind),
