@@ -422,13 +422,12 @@ int pt_api_read_nodes(const struct pt_api *api, const char *const *name, size_t 
 	char **path = calloc(questions, sizeof(*path));
 	int r = reply && path ? 0 : pt_err_nomem(err);
 
-	for (size_t i = 0; r == 0 && i < questions; i++) {
-		path[i] =
-			i < QUESTIONS
-				? strdup(question_path[i])
-				: pt_format("/nodes/%s/hardware/pci?pci-class-blacklist=&verbose=1",
-					  name[i - QUESTIONS]);
-		r = path[i] ? 0 : pt_err_nomem(err);
+	for (size_t i = 0; r == 0 && i < QUESTIONS; i++)
+		r = pt_set_text(&path[i], question_path[i]) < 0 ? pt_err_nomem(err) : 0;
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		path[QUESTIONS + i] =
+			pt_format("/nodes/%s/hardware/pci?pci-class-blacklist=&verbose=1", name[i]);
+		r = path[QUESTIONS + i] ? 0 : pt_err_nomem(err);
 	}
 	if (r == 0)
 		r = pt_api_get(

@@ -296,14 +296,18 @@ int pt_node_guests(
 static int add_naming(struct pt_node *node, const struct pt_guest *guest, const char *mapping,
 	const char *name, size_t length)
 {
-	struct pt_naming *slot = pt_array_grow(&node->naming, &node->naming_count, sizeof(*slot));
+	PT_FREE char *copy = mapping ? NULL : strndup(name, length);
+	struct pt_naming *slot;
 
+	if (!mapping && !copy)
+		return -ENOMEM;
+	slot = pt_array_grow(&node->naming, &node->naming_count, sizeof(*slot));
 	if (!slot || pt_set_text(&slot->mapping, mapping) < 0)
 		return -ENOMEM;
 	slot->vmid = guest->vmid;
 	slot->onboot = pt_streq(pt_guest_get(guest, "onboot"), "1");
-	slot->name = mapping ? NULL : strndup(name, length);
-	return mapping || slot->name ? 0 : -ENOMEM;
+	slot->name = PT_STEAL(copy);
+	return 0;
 }
 
 static int add_entry(
@@ -433,7 +437,7 @@ int pt_node_learn_all(struct pt_node *node, struct pt_err *err)
 	const struct pt_node_claim *claims;
 	const struct pt_mappings *mappings;
 	const struct pt_ha *ha;
-	struct pt_err none;
+	struct pt_err none = {0};
 	size_t count;
 	int r;
 

@@ -107,30 +107,35 @@ static const struct pt_use *use_in_group(
 	return NULL;
 }
 
-/* Why nobody can have it; NULL in *ret: somebody can. -ENOMEM. */
+/* Why nobody can have it, as far as no use has to be named; NULL: nothing of that kind. */
+static const char *plain_reason(const struct pt_node *node, const struct pt_function *function)
+{
+	if (function->is_bridge)
+		return "is a bridge";
+	if (!node->inventory.iommu_active)
+		return "no IOMMU is active";
+	if (function->group == PT_GROUP_NONE)
+		return "is in no IOMMU group";
+	if (function->busy)
+		return "a driver hangs on it";
+	if (!node->has_uses)
+		return "who uses it cannot be found out: a driver hangs";
+	return function->info_ok ? NULL : "does not answer";
+}
+
+/* NULL in *ret: somebody can have it. -ENOMEM. */
 static int judge(const struct pt_node *node, const struct pt_function *function, char **ret)
 {
-	const struct pt_use *use = function->is_bridge ? NULL : use_in_group(node, function);
+	const char *reason = plain_reason(node, function);
+	const struct pt_use *use = reason ? NULL : use_in_group(node, function);
 
-	if (function->is_bridge)
-		*ret = strdup("is a bridge");
-	else if (!node->inventory.iommu_active)
-		*ret = strdup("no IOMMU is active");
-	else if (function->group == PT_GROUP_NONE)
-		*ret = strdup("is in no IOMMU group");
-	else if (function->busy)
-		*ret = strdup("a driver hangs on it");
-	else if (!node->has_uses)
-		*ret = strdup("who uses it cannot be found out: a driver hangs");
-	else if (!function->info_ok)
-		*ret = strdup("does not answer");
-	else if (use && pt_bdf_compare(&use->bdf, &function->bdf) == 0)
+	if (!use)
+		return pt_set_text(ret, reason);
+	if (pt_bdf_compare(&use->bdf, &function->bdf) == 0)
 		*ret = pt_format("is in use: %s %s", use->what, use->how);
-	else if (use)
+	else
 		*ret = pt_format("shares its group with %s, which is in use: %s %s",
 			PT_BDF(&use->bdf), use->what, use->how);
-	else
-		return 0;
 	return *ret ? 0 : -ENOMEM;
 }
 
@@ -146,10 +151,11 @@ static void note_holders(struct pt_overview *overview)
 				function->holder = claim->vmid;
 		}
 	}
-	pt_foreach (function, overview->function, overview->count) {
+	/* one for each of the inventory, in its order */
+	for (size_t i = 0; i < overview->count; i++) {
 		pt_foreach (user, node->user, node->user_count) {
-			if (user->group == function->function->group && user->vmid)
-				function->holder = user->vmid;
+			if (user->group == node->inventory.function[i].group && user->vmid)
+				overview->function[i].holder = user->vmid;
 		}
 	}
 }

@@ -54,7 +54,7 @@ static int read_config(struct pt_cli *cli, const struct pt_guest_query *query,
 	size_t length = 0;
 	int r = read_file(cli->config, "guest's config", CONFIG_MAX, &text, &length, err);
 
-	if (r < 0)
+	if (r < 0 || !text)
 		return r;
 	r = text[strspn(text, " \t\r\n")] == '{'
 		    ? pt_guest_parse_json(text, length, query, ret, err)
