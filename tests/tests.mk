@@ -78,6 +78,9 @@ lab-model: all lab-programs ## the unit tests' made kernel against the real one,
 	$(Q)LAB_SEEDS="$(SEEDS)" tests/lab/run --show tests/model/scenario
 
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test-*.c))
+# those that wait begin first
+SLOW_UNIT := $(filter %/test-rules-use %/test-phases %/test-handover,$(UNIT))
+UNIT := $(SLOW_UNIT) $(filter-out $(SLOW_UNIT),$(UNIT))
 
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(FAKE) $(IDENTITY) $(call objects,$(HOOK)) \
 		$(filter-out %/main.o,$(call objects,$(PTCONF))) $(CORE)
