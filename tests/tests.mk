@@ -95,7 +95,7 @@ $(BUILD)/unit/test-phases: private WRAP := -Wl,--wrap=pt_vfio_group_free
 test-programs: $(UNIT) $(BUILD)/conformance lab-programs
 
 unit: $(UNIT) all ## run the unit tests; each finding must have been met and missed
-	$(Q)tests/unit/run $(UNIT)
+	$(Q)tests/unit/run $(BUILD)/unit/printed $(UNIT)
 	$(Q)tests/tags $(BUILD)
 
 machines: all ## check the facts of machines that people have against the findings that are expected
