@@ -154,18 +154,9 @@ static int gather(struct start *start)
 			       &start->err);
 }
 
-static bool holds(const struct pt_taken *list, size_t count, const struct pt_bdf *bdf)
-{
-	pt_foreach (taken, list, count) {
-		if (pt_bdf_compare(&taken->bdf, bdf) == 0)
-			return true;
-	}
-	return false;
-}
-
 static bool is_taken(const struct start *start, const struct pt_bdf *bdf)
 {
-	return holds(start->facts.taken, start->facts.taken_count, bdf);
+	return pt_taken_holds(start->facts.taken, start->facts.taken_count, bdf);
 }
 
 /* Whether the start takes something that the claim at hand holds, or could not give back. */
@@ -186,7 +177,8 @@ static bool claim_fits(const struct start *start)
 {
 	pt_foreach (function, start->claim->function, start->claim->count) {
 		if (!function->spare && !function->has_pf && !is_taken(start, &function->bdf) &&
-			!holds(start->facts.spare, start->facts.spare_count, &function->bdf))
+			!pt_taken_holds(
+				start->facts.spare, start->facts.spare_count, &function->bdf))
 			return false;
 	}
 	return true;

@@ -47,20 +47,6 @@ static int work(void *data, int out)
 	return -run_phase(supervised, supervised->phase, out);
 }
 
-static void pass_on(const char *text, size_t length, int out)
-{
-	while (length) {
-		ssize_t n = write(out, text, length);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return; /* the reader is gone: the work goes on */
-		text += n;
-		length -= (size_t)n;
-	}
-}
-
 /* Passes the worker's words on. True: it closed its side; false: the time has passed. */
 static bool relay(const struct pt_child *child, long long deadline_ms, int out)
 {
@@ -80,7 +66,8 @@ static bool relay(const struct pt_child *child, long long deadline_ms, int out)
 			continue;
 		if (n <= 0)
 			return true;
-		pass_on(text, (size_t)n, out);
+		/* when the reader is gone, the work goes on */
+		pt_write_all(out, text, (size_t)n);
 	}
 }
 

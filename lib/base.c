@@ -27,6 +27,15 @@ char *pt_format(const char *fmt, ...)
 	return text;
 }
 
+char *pt_list_add(char *list, const char *separator, const char *word)
+{
+	bool begun = list && *list;
+	char *longer = pt_format("%s%s%s", begun ? list : "", begun ? separator : "", word);
+
+	free(list);
+	return longer;
+}
+
 void pt_make_plain(char *text)
 {
 	for (; text && *text; text++) {
@@ -43,5 +52,20 @@ int pt_set_text(char **ret, const char *text)
 		return -ENOMEM;
 	free(*ret);
 	*ret = copy;
+	return 0;
+}
+
+int pt_write_all(int fd, const char *text, size_t length)
+{
+	while (length) {
+		ssize_t n = write(fd, text, length);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		text += n;
+		length -= (size_t)n;
+	}
 	return 0;
 }

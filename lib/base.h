@@ -84,10 +84,19 @@ void *pt_array_grow(void *array_pointer, size_t *count, size_t element_size);
 /* As asprintf, but NULL when memory is out. The caller frees. */
 char *pt_format(const char *fmt, ...) PT_PRINTF(1, 2);
 
+/*
+ * list with word behind it, the separator between them unless list is NULL or empty. Takes list over. The caller's; NULL when
+ * memory is out.
+ */
+char *pt_list_add(char *list, const char *separator, const char *word);
+
 /* Copies of text that may be NULL; NULL stays NULL. ret is replaced, its old text freed. 0 or -ENOMEM. */
 int pt_set_text(char **ret, const char *text);
 
 /* Puts "?" for each byte that is no printable ASCII: names and values may hold any. text may be NULL. */
 void pt_make_plain(char *text);
+
+/* Writes all of it, whatever signals come. 0 or a negative errno. */
+int pt_write_all(int fd, const char *text, size_t length);
 
 #endif

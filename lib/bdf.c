@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+
 #include "bdf.h"
 
 static char *put_hex(char *at, uint32_t value, int digits)
@@ -95,4 +97,14 @@ bool pt_bdf_matches(const struct pt_bdf *bdf, const char *filter)
 	pt_bdf_format(bdf, text);
 	return pt_starts_with(text, filter) ||
 	       (pt_starts_with(text, "0000:") && pt_starts_with(text + 5, filter));
+}
+
+int pt_bdfs_add(struct pt_bdf **list, size_t *count, const struct pt_bdf *bdf)
+{
+	struct pt_bdf *slot = pt_array_grow(list, count, sizeof(*slot));
+
+	if (!slot)
+		return -ENOMEM;
+	*slot = *bdf;
+	return 0;
 }

@@ -4,23 +4,6 @@
 
 #include "durable.h"
 
-static int write_whole(int fd, const char *text)
-{
-	size_t left = strlen(text);
-
-	while (left) {
-		ssize_t n = write(fd, text, left);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		text += n;
-		left -= (size_t)n;
-	}
-	return fsync(fd) < 0 ? -errno : 0;
-}
-
 int pt_durable_write(int work, int home, const char *name, const char *text)
 {
 	PT_CLOSE int fd =
@@ -29,10 +12,11 @@ int pt_durable_write(int work, int home, const char *name, const char *text)
 
 	if (fd < 0)
 		return -errno;
-	r = write_whole(fd, text);
+	r = pt_write_all(fd, text, strlen(text));
 	if (r < 0)
 		return r;
-	if (renameat(work, name, home, name) < 0 || fsync(home) < 0 || fsync(work) < 0)
+	if (fsync(fd) < 0 || renameat(work, name, home, name) < 0 || fsync(home) < 0 ||
+		fsync(work) < 0)
 		return -errno;
 	return 0;
 }

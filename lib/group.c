@@ -30,7 +30,7 @@ int pt_group_read(
 	if (r < 0)
 		return pt_err_errno(err, r, "%s: members of IOMMU group %s", device, number);
 	pt_foreach (name, ret->member.name, ret->member.count) {
-		struct pt_bdf bdf, *slot;
+		struct pt_bdf bdf;
 
 		if (!looks_like_pci(*name))
 			continue;
@@ -38,10 +38,8 @@ int pt_group_read(
 			return pt_err_set(err, -EINVAL,
 				"%s: member %s of its IOMMU group %s is no PCI address", device,
 				*name, number);
-		slot = pt_array_grow(&ret->function, &ret->function_count, sizeof(*slot));
-		if (!slot)
+		if (pt_bdfs_add(&ret->function, &ret->function_count, &bdf) < 0)
 			return pt_err_nomem(err);
-		*slot = bdf;
 	}
 	return 0;
 }

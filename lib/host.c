@@ -255,6 +255,13 @@ void pt_names_free(struct pt_names *names)
 	*names = (struct pt_names){0};
 }
 
+int pt_names_add(struct pt_names *names, const char *name)
+{
+	char **slot = pt_array_grow(&names->name, &names->count, sizeof(*slot));
+
+	return slot ? pt_set_text(slot, name) : -ENOMEM;
+}
+
 static int compare_names(const void *a, const void *b)
 {
 	const char *const *x = a, *const *y = b;
@@ -277,7 +284,6 @@ int pt_host_list(const struct pt_host *host, const char *path, struct pt_names *
 	}
 	for (;;) {
 		struct dirent *entry;
-		char **name;
 
 		errno = 0;
 		entry = readdir(dir);
@@ -288,8 +294,7 @@ int pt_host_list(const struct pt_host *host, const char *path, struct pt_names *
 		}
 		if (entry->d_name[0] == '.')
 			continue;
-		name = pt_array_grow(&names.name, &names.count, sizeof(*name));
-		if (!name || !(*name = strdup(entry->d_name)))
+		if (pt_names_add(&names, entry->d_name) < 0)
 			return -ENOMEM;
 	}
 	if (names.count)

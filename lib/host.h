@@ -67,7 +67,7 @@ int pt_host_link(const struct pt_host *host, const char *path, char **ret);
 /* Whether path exists, links followed. */
 bool pt_host_exists(const struct pt_host *host, const char *path);
 
-/* A list of names, sorted by byte value. */
+/* A list of names. */
 struct pt_names {
 	char **name;
 	size_t count;
@@ -75,7 +75,10 @@ struct pt_names {
 void pt_names_free(struct pt_names *names);
 #define PT_NAMES PT_CLEANUP(pt_names_free)
 
-/* The entries of a directory without those that begin with a dot. */
+/* Adds a copy at the end. 0 or -ENOMEM. */
+int pt_names_add(struct pt_names *names, const char *name);
+
+/* The entries of a directory without those that begin with a dot, sorted by byte value. */
 int pt_host_list(const struct pt_host *host, const char *path, struct pt_names *ret);
 
 /* Makes one directory, mode 0700, unless it is there; its parent must be. */

@@ -102,14 +102,8 @@ int pt_inventory_add_all(const struct pt_host *host, struct pt_inventory *invent
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < count && !inventory->whole; i++) {
-		struct pt_bdf *slot;
-
-		if (pt_inventory_find(inventory, &bdf[i]))
-			continue;
-		slot = pt_array_grow(&missing, &missing_count, sizeof(*slot));
-		if (slot)
-			*slot = bdf[i];
-		else
+		if (!pt_inventory_find(inventory, &bdf[i]) &&
+			pt_bdfs_add(&missing, &missing_count, &bdf[i]) < 0)
 			r = pt_err_nomem(err);
 	}
 	if (r == 0)
@@ -150,16 +144,11 @@ int pt_inventory_matching(const struct pt_host *host, const struct pt_inventory 
 	if (!inventory->whole)
 		return pt_functions_matching(host, filter, ret, ret_count, err);
 	pt_foreach (function, inventory->function, inventory->count) {
-		struct pt_bdf *slot;
-
-		if (!pt_bdf_matches(&function->bdf, filter))
-			continue;
-		slot = pt_array_grow(&found, &count, sizeof(*slot));
-		if (!slot) {
+		if (pt_bdf_matches(&function->bdf, filter) &&
+			pt_bdfs_add(&found, &count, &function->bdf) < 0) {
 			free(found);
 			return pt_err_nomem(err);
 		}
-		*slot = function->bdf;
 	}
 	*ret = found;
 	*ret_count = count;
@@ -177,14 +166,9 @@ int pt_inventory_group(const struct pt_host *host, const struct pt_inventory *in
 	if (ret->number == PT_GROUP_NONE)
 		return pt_err_set(err, -ENOENT, "%s: has no IOMMU group", PT_BDF(bdf));
 	pt_foreach (function, inventory->function, inventory->count) {
-		struct pt_bdf *slot;
-
-		if (function->group != ret->number)
-			continue;
-		slot = pt_array_grow(&ret->function, &ret->function_count, sizeof(*slot));
-		if (!slot)
+		if (function->group == ret->number &&
+			pt_bdfs_add(&ret->function, &ret->function_count, &function->bdf) < 0)
 			return pt_err_nomem(err);
-		*slot = function->bdf;
 	}
 	return 0;
 }

@@ -166,16 +166,14 @@ static int read_vfs(const struct pt_host *host, struct pt_function *function)
 	for (unsigned int i = 0;; i++) {
 		PT_FREE char *name = NULL;
 		char file[32];
-		struct pt_bdf vf, *slot;
+		struct pt_bdf vf;
 
 		snprintf(file, sizeof(file), "virtfn%u", i);
 		if (pt_host_link_name(host, pt_pci_path(&function->bdf, file, path), &name) < 0 ||
 			!pt_bdf_parse(name, &vf))
 			return 0;
-		slot = pt_array_grow(&function->vf, &function->vf_count, sizeof(*slot));
-		if (!slot)
+		if (pt_bdfs_add(&function->vf, &function->vf_count, &vf) < 0)
 			return -ENOMEM;
-		*slot = vf;
 	}
 }
 
@@ -459,16 +457,13 @@ int pt_functions_matching(const struct pt_host *host, const char *filter, struct
 	if (r < 0 && r != -ENOENT)
 		return pt_err_errno(err, r, PT_PCI_DEVICES);
 	pt_foreach (name, names.name, names.count) {
-		struct pt_bdf bdf, *slot;
+		struct pt_bdf bdf;
 
-		if (!parse_name(*name, &bdf) || !pt_bdf_matches(&bdf, filter))
-			continue;
-		slot = pt_array_grow(&found, &count, sizeof(*slot));
-		if (!slot) {
+		if (parse_name(*name, &bdf) && pt_bdf_matches(&bdf, filter) &&
+			pt_bdfs_add(&found, &count, &bdf) < 0) {
 			free(found);
 			return pt_err_nomem(err);
 		}
-		*slot = bdf;
 	}
 	*ret = found;
 	*ret_count = count;

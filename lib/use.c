@@ -70,13 +70,13 @@ void pt_uses_clear(struct pt_uses *uses)
 	*uses = (struct pt_uses){0};
 }
 
-bool pt_uses_strong(const struct pt_uses *uses, const struct pt_bdf *bdf)
+const struct pt_use *pt_uses_strong(const struct pt_uses *uses, const struct pt_bdf *bdf)
 {
 	pt_foreach (use, uses->use, uses->count) {
 		if (!use->weak && pt_bdf_compare(&use->bdf, bdf) == 0)
-			return true;
+			return use;
 	}
-	return false;
+	return NULL;
 }
 
 /*

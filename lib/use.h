@@ -36,8 +36,8 @@ int pt_uses_add(struct pt_uses *uses, struct pt_use like, const char *what, char
 void pt_uses_clear(struct pt_uses *uses);
 #define PT_USES PT_CLEANUP(pt_uses_clear)
 
-/* Whether something would be lost when the function goes. */
-bool pt_uses_strong(const struct pt_uses *uses, const struct pt_bdf *bdf);
+/* The first use that would be lost when the function goes; NULL: none. */
+const struct pt_use *pt_uses_strong(const struct pt_uses *uses, const struct pt_bdf *bdf);
 
 /*
  * Adds every use of the functions, of all kinds. In a child: -ETIME, a driver hangs beyond the deadline. Errors of

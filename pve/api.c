@@ -196,14 +196,7 @@ static int say(int out, char kind, size_t which, const char *line, const char *b
 {
 	if (dprintf(out, "%c%zu %zu %s\n", kind, which, length, line) < 0)
 		return -EIO;
-	for (size_t at = 0; at < length;) {
-		ssize_t n = write(out, body + at, length - at);
-
-		if (n <= 0)
-			return -EIO;
-		at += (size_t)n;
-	}
-	return 0;
+	return pt_write_all(out, body, length);
 }
 
 static size_t take_body(char *bytes, size_t size, size_t count, void *data)

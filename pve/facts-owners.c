@@ -99,19 +99,8 @@ static int list_owned(struct pt_gathering *gathering, struct pt_bdf **ret, size_
 	int r = 0;
 
 	pt_foreach (taken, facts->taken, facts->taken_count) {
-		const struct pt_function *function =
-			pt_inventory_find(facts->inventory, &taken->bdf);
-		struct pt_bdf *slot = pt_array_grow(ret, ret_count, sizeof(*slot));
-
-		if (!slot)
+		if (pt_taken_add_with_vfs(facts, taken, ret, ret_count) < 0)
 			return -ENOMEM;
-		*slot = taken->bdf;
-		for (size_t i = 0; function && i < function->vf_count; i++) {
-			slot = pt_array_grow(ret, ret_count, sizeof(*slot));
-			if (!slot)
-				return -ENOMEM;
-			*slot = function->vf[i];
-		}
 	}
 	for (size_t i = 0; r == 0 && i < *ret_count; i++) {
 		r = pt_node_learn(gathering->node, &(*ret)[i], gathering->err);

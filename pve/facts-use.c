@@ -60,16 +60,9 @@ static int list_asked(const struct pt_facts *facts, struct pt_bdf **ret, size_t 
 		const struct pt_taken *taken = i < facts->taken_count
 						       ? &facts->taken[i]
 						       : &facts->spare[i - facts->taken_count];
-		const struct pt_function *function =
-			pt_inventory_find(facts->inventory, &taken->bdf);
 
-		for (size_t j = 0; j <= (function ? function->vf_count : 0); j++) {
-			struct pt_bdf *slot = pt_array_grow(ret, ret_count, sizeof(*slot));
-
-			if (!slot)
-				return -ENOMEM;
-			*slot = j ? function->vf[j - 1] : taken->bdf;
-		}
+		if (pt_taken_add_with_vfs(facts, taken, ret, ret_count) < 0)
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -102,7 +95,6 @@ static int list_candidates(struct pt_gathering *gathering, const struct pt_bdf *
 
 	for (size_t i = 0; r == 0 && i < count && *ret_count < MOST_CANDIDATES; i++) {
 		const struct pt_function *function = pt_inventory_find(facts->inventory, used);
-		struct pt_bdf *slot;
 
 		if (!pt_gather_same_model(gathering->node, function, &all[i]) ||
 			pt_taken_holds(facts->taken, facts->taken_count, &all[i]) ||
@@ -113,11 +105,8 @@ static int list_candidates(struct pt_gathering *gathering, const struct pt_bdf *
 			r = 0;
 			continue;
 		}
-		slot = r == 0 ? pt_array_grow(ret, ret_count, sizeof(*slot)) : NULL;
-		if (slot)
-			*slot = all[i];
-		else if (r == 0)
-			r = -ENOMEM;
+		if (r == 0)
+			r = pt_bdfs_add(ret, ret_count, &all[i]);
 	}
 	free(all);
 	return r;

@@ -131,6 +131,17 @@ bool pt_taken_holds(const struct pt_taken *list, size_t count, const struct pt_b
 	return false;
 }
 
+int pt_taken_add_with_vfs(const struct pt_facts *facts, const struct pt_taken *taken,
+	struct pt_bdf **ret, size_t *ret_count)
+{
+	const struct pt_function *function = pt_inventory_find(facts->inventory, &taken->bdf);
+	int r = pt_bdfs_add(ret, ret_count, &taken->bdf);
+
+	for (size_t i = 0; r == 0 && function && i < function->vf_count; i++)
+		r = pt_bdfs_add(ret, ret_count, &function->vf[i]);
+	return r;
+}
+
 /* Notes a function, once: as taken, or as spare. */
 static int take(struct pt_facts *facts, const struct pt_bdf *bdf, size_t assignment, bool companion,
 	bool spare)

@@ -150,6 +150,9 @@ int pt_facts_gather(struct pt_node *node, const struct pt_guest *guest, enum pt_
 void pt_facts_clear(struct pt_facts *facts);
 #define PT_FACTS PT_CLEANUP(pt_facts_clear)
 
+/* Whether the function is in the list. */
+bool pt_taken_holds(const struct pt_taken *list, size_t count, const struct pt_bdf *bdf);
+
 /*
  * Whether a function would have to be moved, or it is not known which: all on vfio-pci already is the
  * commonest set-up, and nothing but another live owner may keep such a guest from starting.

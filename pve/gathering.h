@@ -16,8 +16,9 @@ struct pt_gathering {
 	struct pt_err *err;
 };
 
-/* Whether the function is in the list. */
-bool pt_taken_holds(const struct pt_taken *list, size_t count, const struct pt_bdf *bdf);
+/* Adds the function, and of a PF its VFs, which would vanish with it. -ENOMEM. */
+int pt_taken_add_with_vfs(const struct pt_facts *facts, const struct pt_taken *taken,
+	struct pt_bdf **ret, size_t *ret_count);
 
 /* facts-owners.c */
 

@@ -84,17 +84,12 @@ static int add_nodes(const char *list, struct pt_names *names)
 	for (const char *at = list; at && *at;) {
 		size_t length = strcspn(at, ",;" SPACE);
 		PT_FREE char *name = strndup(at, strcspn(at, ":,;" SPACE));
-		char **slot;
 
 		at += length + strspn(at + length, ",;" SPACE);
 		if (!name)
 			return -ENOMEM;
-		if (!pt_node_name_valid(name))
-			continue;
-		slot = pt_array_grow(&names->name, &names->count, sizeof(*slot));
-		if (!slot)
+		if (pt_node_name_valid(name) && pt_names_add(names, name) < 0)
 			return -ENOMEM;
-		*slot = PT_STEAL(name);
 	}
 	return 0;
 }

@@ -79,12 +79,8 @@ int pt_api_nodes(const struct pt_api *api, int budget_ms, struct pt_names *ret,
 		const char *name = text_of(one, "node");
 		struct pt_names *names =
 			pt_streq(text_of(one, "status"), "offline") ? ret_offline : ret;
-		char **slot;
 
-		if (!name || !pt_node_name_valid(name))
-			continue;
-		slot = pt_array_grow(&names->name, &names->count, sizeof(*slot));
-		if (!slot || pt_set_text(slot, name) < 0)
+		if (name && pt_node_name_valid(name) && pt_names_add(names, name) < 0)
 			r = pt_err_nomem(err);
 	}
 	pt_api_replies_clear(&reply, 1);
@@ -371,10 +367,7 @@ static int open_node(const struct asking *asking, size_t which, const struct fil
 	if (r == 0 && use_files(node, files) < 0)
 		r = pt_err_nomem(why);
 	for (size_t i = 0; r == 0 && i < asking->count; i++) {
-		char **slot =
-			pt_array_grow(&node->cluster.name, &node->cluster.count, sizeof(*slot));
-
-		if (!slot || pt_set_text(slot, asking->name[i]) < 0)
+		if (pt_names_add(&node->cluster, asking->name[i]) < 0)
 			r = pt_err_nomem(why);
 	}
 	if (r < 0)

@@ -64,7 +64,6 @@ static char *keep_words(const char *cmdline)
 	for (word = copy ? strtok_r(copy, " \t", &rest) : NULL; word && list;
 		word = strtok_r(NULL, " \t", &rest)) {
 		bool wanted = false;
-		char *longer;
 
 		/* the parameter's name counts, whatever its value is */
 		for (size_t i = 0; i < PT_ARRAY_SIZE(kept); i++) {
@@ -72,11 +71,8 @@ static char *keep_words(const char *cmdline)
 
 			wanted |= found && found < word + strcspn(word, "=");
 		}
-		if (!wanted)
-			continue;
-		longer = pt_format("%s%s%s", list, *list ? " " : "", word);
-		free(list);
-		list = longer;
+		if (wanted)
+			list = pt_list_add(list, " ", word);
 	}
 	return list;
 }
@@ -343,11 +339,9 @@ static char *keep_args(const char *args)
 
 	for (name = devices ? strtok_r(devices, ";", &rest) : NULL; name && list;
 		name = strtok_r(NULL, ";", &rest)) {
-		char *longer =
-			pt_format("%s%s-device vfio-pci,host=%s", list, *list ? " " : "", name);
+		PT_FREE char *device = pt_format("-device vfio-pci,host=%s", name);
 
-		free(list);
-		list = longer;
+		list = pt_list_add(list, " ", device ? device : "");
 	}
 	return list;
 }

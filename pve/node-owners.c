@@ -202,16 +202,6 @@ int pt_node_uses(struct pt_node *node, const struct pt_bdf *bdf, size_t count, s
 	return r;
 }
 
-static int add_bdf(const struct pt_bdf *bdf, struct pt_bdf **ret, size_t *ret_count)
-{
-	struct pt_bdf *slot = pt_array_grow(ret, ret_count, sizeof(*slot));
-
-	if (!slot)
-		return -ENOMEM;
-	*slot = *bdf;
-	return 0;
-}
-
 /* What is on vfio-pci, as the driver's own folder lists it: no other function is looked at. */
 static int ask_on_vfio(struct pt_node *node, struct pt_bdf **ret, size_t *ret_count)
 {
@@ -224,7 +214,7 @@ static int ask_on_vfio(struct pt_node *node, struct pt_bdf **ret, size_t *ret_co
 		struct pt_bdf bdf;
 
 		if (pt_bdf_parse(names.name[i], &bdf))
-			r = add_bdf(&bdf, ret, ret_count);
+			r = pt_bdfs_add(ret, ret_count, &bdf);
 	}
 	return r < 0 ? r
 		     : pt_inventory_add_all(node->host, &node->inventory, *ret, *ret_count, NULL);
@@ -240,7 +230,7 @@ static int list_on_vfio(struct pt_node *node, struct pt_bdf **ret, size_t *ret_c
 		const struct pt_function *function = &node->inventory.function[i];
 
 		if (pt_streq(function->driver, PT_VFIO_PCI))
-			r = add_bdf(&function->bdf, ret, ret_count);
+			r = pt_bdfs_add(ret, ret_count, &function->bdf);
 	}
 	return r;
 }
@@ -323,7 +313,7 @@ int pt_node_left_on_vfio(
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		if (pt_inventory_find(&node->inventory, &bound[i]) &&
 			!group_concerns_anybody(node, &bound[i]))
-			r = add_bdf(&bound[i], &node->left, &node->left_count);
+			r = pt_bdfs_add(&node->left, &node->left_count, &bound[i]);
 	}
 	free(bound);
 	if (r < 0)

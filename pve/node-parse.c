@@ -375,14 +375,12 @@ static int read_names(struct pt_json_reader *reader, const char *key, struct pt_
 
 	for (size_t i = 0; array && i < json_object_array_length(array); i++) {
 		struct json_object *name = json_object_array_get_idx(array, i);
-		char **slot;
 
 		if (!json_object_is_type(name, json_type_string)) {
 			pt_json_refuse(reader, key, "holds something that is no text");
 			break;
 		}
-		slot = pt_array_grow(&names->name, &names->count, sizeof(*slot));
-		if (!slot || pt_set_text(slot, json_object_get_string(name)) < 0)
+		if (pt_names_add(names, json_object_get_string(name)) < 0)
 			return pt_err_nomem(reader->err);
 	}
 	return reader->result;

@@ -81,20 +81,11 @@ static int add_guest(struct pt_overview *overview, struct pt_node *node,
 	return r < 0 || slot->findings.failed ? pt_err_nomem(err) : 0;
 }
 
-static const struct pt_use *strong_use(const struct pt_uses *uses, const struct pt_bdf *bdf)
-{
-	pt_foreach (use, uses->use, uses->count) {
-		if (!use->weak && pt_bdf_compare(&use->bdf, bdf) == 0)
-			return use;
-	}
-	return NULL;
-}
-
 /* Somebody in the function's group that the host needs; the function itself first. NULL: nobody. */
 static const struct pt_use *use_in_group(
 	const struct pt_node *node, const struct pt_function *function)
 {
-	const struct pt_use *use = strong_use(&node->uses, &function->bdf);
+	const struct pt_use *use = pt_uses_strong(&node->uses, &function->bdf);
 
 	if (use || function->group == PT_GROUP_NONE)
 		return use;

@@ -60,15 +60,9 @@ static int add_functions(
 		context->host, context->inventory, filter, &found, &count, context->err);
 
 	for (size_t i = 0; r == 0 && i < count; i++) {
-		struct pt_bdf *slot = pt_array_grow(
-			&alternative->id, &alternative->count, sizeof(*alternative->id));
-
-		if (!slot) {
-			r = -ENOMEM;
-			break;
-		}
-		*slot = found[i];
-		r = learn(context, slot);
+		r = pt_bdfs_add(&alternative->id, &alternative->count, &found[i]);
+		if (r == 0)
+			r = learn(context, &found[i]);
 	}
 	free(found);
 	if (r == 0 && count == 0)

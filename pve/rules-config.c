@@ -164,14 +164,8 @@ static char *list_siblings(const struct pt_facts *facts, const struct pt_taken *
 	char *list = NULL;
 
 	pt_foreach (taken, facts->taken, facts->taken_count) {
-		char *longer;
-
-		if (pt_rule_function_0(facts, taken) != zero)
-			continue;
-		longer = pt_format(
-			"%s%s%s", list ? list : "", list ? ", " : "", PT_BDF(&taken->bdf));
-		free(list);
-		list = longer;
+		if (pt_rule_function_0(facts, taken) == zero)
+			list = pt_list_add(list, ", ", PT_BDF(&taken->bdf));
 	}
 	return list;
 }

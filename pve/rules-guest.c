@@ -191,14 +191,8 @@ PT_RULE(pt_rule_node_unfit)
 		PT_FREE char *nodes = NULL;
 
 		pt_foreach (unfit, facts->unfit, facts->unfit_count) {
-			char *longer;
-
-			if (unfit->assignment != i)
-				continue;
-			longer = pt_format(
-				"%s%s%s", nodes ? nodes : "", nodes ? ", " : "", unfit->node);
-			free(nodes);
-			nodes = longer;
+			if (unfit->assignment == i)
+				nodes = pt_list_add(nodes, ", ", unfit->node);
 		}
 		if (!nodes)
 			continue;

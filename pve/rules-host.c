@@ -169,14 +169,11 @@ PT_RULE(pt_rule_left_on_vfio)
 
 	pt_foreach (bdf, facts->left, facts->left_count) {
 		const struct pt_function *function = pt_inventory_find(facts->inventory, bdf);
-		char *longer;
 
 		if (!function || is_at_hand(facts, bdf) ||
 			is_captured(facts->host->vfio_options, function) || count++ >= MOST_LEFT)
 			continue;
-		longer = pt_format("%s%s%s", list ? list : "", list ? ", " : "", PT_BDF(bdf));
-		free(list);
-		list = longer;
+		list = pt_list_add(list, ", ", PT_BDF(bdf));
 	}
 	if (!count)
 		return;

@@ -25,12 +25,10 @@ static char *list_guests(const struct pt_seen_function *function)
 	char *list = NULL;
 
 	pt_foreach (wanting, function->wanting, function->wanting_count) {
-		char *longer = pt_format("%s%s%s%u%s", list ? list : "", list ? ", " : "",
-			wanting->companion ? "(" : "", wanting->vmid,
-			wanting->companion ? ")" : "");
+		char guest[16];
 
-		free(list);
-		list = longer;
+		snprintf(guest, sizeof(guest), wanting->companion ? "(%u)" : "%u", wanting->vmid);
+		list = pt_list_add(list, ", ", guest);
 	}
 	return list;
 }
