@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <pthread.h>
+
 #include "lib/use.h"
 #include "tests/unit/unit.h"
 
@@ -90,6 +92,15 @@ static void gathers_of_every_kind(void **state)
 	pt_function_clear(&nic);
 }
 
+/* Whether children hang, as in a driver, before they have looked at anything. */
+static bool children_hang;
+
+static void hang(void)
+{
+	while (children_hang)
+		pause();
+}
+
 static void what_cannot_be_found_out_is_told(void **state)
 {
 	struct fake *fake = *state;
@@ -101,12 +112,15 @@ static void what_cannot_be_found_out_is_told(void **state)
 
 	fake_file(fake, "/sys/bus/pci/devices/" DISK "/nvme/nvme0/dev", "259:0\n");
 	assert_int_equal(pt_function_read(fake->host, &bdf, &disk, NULL), 0);
+	assert_int_equal(pthread_atfork(NULL, NULL, hang), 0);
+	children_hang = true;
 	assert_int_equal(
 		pt_uses_gather(fake->host, functions, 1, pt_now_ms() - 1, &uses, &err), -ETIME);
 	assert_string_equal(err.text, "who uses " DISK " cannot be found out: a driver hangs");
 	assert_int_equal(
 		pt_uses_gather(fake->host, functions, 2, pt_now_ms() - 1, &uses, &err), -ETIME);
 	assert_holds(err.text, DISK " and others cannot be found out");
+	children_hang = false;
 	/* the child's own reason gets through */
 	fake_remove(fake, "/proc");
 	fake_file(fake, "/proc", "no folder");
