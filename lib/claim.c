@@ -138,14 +138,14 @@ static struct json_object *function_to_json(const struct pt_claim_function *func
 
 	pt_json_add_text(json, "function", PT_BDF(&function->bdf));
 	pt_json_add_text(json, "label", function->label);
-	json_object_object_add(json, "companion", json_object_new_boolean(function->companion));
-	json_object_object_add(json, "spare", json_object_new_boolean(function->spare));
-	json_object_object_add(json, "moved", json_object_new_boolean(function->moved));
+	pt_json_add_flag(json, "companion", function->companion);
+	pt_json_add_flag(json, "spare", function->spare);
+	pt_json_add_flag(json, "moved", function->moved);
 	pt_json_add_text(json, "pf", function->has_pf ? PT_BDF(&function->pf) : NULL);
 	json_object_object_add(json, "origin", pt_origin_to_json(&function->origin));
 	pt_json_add_text(json, "home", function->home);
 	pt_json_add_text(json, "error", function->error);
-	json_object_object_add(json, "error_since", json_object_new_int64(function->error_since));
+	pt_json_add_number(json, "error_since", function->error_since);
 	return json;
 }
 
@@ -154,26 +154,20 @@ struct json_object *pt_claim_to_json(const struct pt_claim *claim)
 	struct json_object *json = json_object_new_object();
 	struct json_object *functions = json_object_new_array();
 
-	json_object_object_add(json, "version", json_object_new_int(VERSION));
+	pt_json_add_number(json, "version", VERSION);
 	pt_json_add_text(json, "owner", claim->owner);
 	pt_json_add_text(json, "state", state_name[claim->state]);
-	json_object_object_add(json, "since", json_object_new_int64(claim->since));
+	pt_json_add_number(json, "since", claim->since);
 	pt_foreach (function, claim->function, claim->count)
 		json_object_array_add(functions, function_to_json(function));
 	json_object_object_add(json, "functions", functions);
 	return json;
 }
 
-static void read_text(struct pt_json_reader *reader, const char *key, char **ret)
-{
-	if (pt_set_text(ret, pt_json_text(reader, key, PT_JSON_MAY_BE_NULL)) < 0)
-		pt_json_refuse(reader, key, "does not fit in memory");
-}
-
 /* A driver's name becomes part of a path. */
 static void read_home(struct pt_json_reader *reader, char **ret)
 {
-	read_text(reader, "home", ret);
+	pt_json_copy_text(reader, "home", PT_JSON_MAY_BE_NULL, ret);
 	if (*ret && **ret && !pt_driver_name_valid(*ret))
 		pt_json_refuse(reader, "home", "is no driver name");
 }
@@ -183,16 +177,11 @@ static int function_from_json(
 {
 	struct pt_json_reader reader = {json, err, 0};
 	struct pt_json_reader origin = {NULL, err, 0};
-	const char *bdf = pt_json_text(&reader, "function", PT_JSON_NEEDED);
-	const char *pf = pt_json_text(&reader, "pf", PT_JSON_MAY_BE_NULL);
 
-	if (bdf && !pt_bdf_parse(bdf, &ret->bdf))
-		pt_json_refuse(&reader, "function", "is no PCI address");
-	ret->has_pf = pf;
-	if (pf && !pt_bdf_parse(pf, &ret->pf))
-		pt_json_refuse(&reader, "pf", "is no PCI address");
-	read_text(&reader, "label", &ret->label);
-	read_text(&reader, "error", &ret->error);
+	pt_json_bdf(&reader, "function", PT_JSON_NEEDED, &ret->bdf);
+	ret->has_pf = pt_json_bdf(&reader, "pf", PT_JSON_MAY_BE_NULL, &ret->pf);
+	pt_json_copy_text(&reader, "label", PT_JSON_MAY_BE_NULL, &ret->label);
+	pt_json_copy_text(&reader, "error", PT_JSON_MAY_BE_NULL, &ret->error);
 	read_home(&reader, &ret->home);
 	ret->companion = pt_json_flag(&reader, "companion");
 	ret->spare = pt_json_flag(&reader, "spare");
@@ -205,20 +194,6 @@ static int function_from_json(
 	pt_origin_from_json(&origin, &ret->origin);
 	ret->has_origin = true;
 	return origin.result;
-}
-
-static int read_state(struct pt_json_reader *reader, enum pt_claim_state *ret)
-{
-	const char *text = pt_json_text(reader, "state", PT_JSON_NEEDED);
-
-	for (size_t i = 0; text && i < PT_ARRAY_SIZE(state_name); i++) {
-		if (pt_streq(text, state_name[i])) {
-			*ret = (enum pt_claim_state)i;
-			return 0;
-		}
-	}
-	pt_json_refuse(reader, "state", "is none that this version knows");
-	return reader->result;
 }
 
 int pt_claim_from_json(struct json_object *json, struct pt_claim **ret, struct pt_err *err)
@@ -237,7 +212,9 @@ int pt_claim_from_json(struct json_object *json, struct pt_claim **ret, struct p
 	if (r < 0)
 		return r;
 	claim->since = (int64_t)pt_json_uint64(&reader, "since");
-	r = read_state(&reader, &claim->state);
+	claim->state = (enum pt_claim_state)pt_json_word(&reader, "state", state_name,
+		PT_ARRAY_SIZE(state_name), "is none that this version knows");
+	r = reader.result;
 	for (size_t i = 0; r == 0 && i < json_object_array_length(functions); i++) {
 		struct pt_claim_function *slot =
 			pt_array_grow(&claim->function, &claim->count, sizeof(*slot));

@@ -187,20 +187,10 @@ static struct json_object *bar_to_json(const struct pt_bar *bar)
 
 	json_object_object_add(json, "start", json_object_new_uint64(bar->start));
 	json_object_object_add(json, "size", json_object_new_uint64(bar->size));
-	json_object_object_add(json, "memory", json_object_new_boolean(bar->memory));
-	json_object_object_add(json, "64bit", json_object_new_boolean(bar->is_64bit));
-	json_object_object_add(json, "prefetchable", json_object_new_boolean(bar->prefetchable));
+	pt_json_add_flag(json, "memory", bar->memory);
+	pt_json_add_flag(json, "64bit", bar->is_64bit);
+	pt_json_add_flag(json, "prefetchable", bar->prefetchable);
 	return json;
-}
-
-static void add_flag(struct json_object *json, const char *key, bool value)
-{
-	json_object_object_add(json, key, json_object_new_boolean(value));
-}
-
-static void add_number(struct json_object *json, const char *key, int value)
-{
-	json_object_object_add(json, key, json_object_new_int(value));
 }
 
 /* For readers: the other functions of the slot. Reading back derives them from the addresses. */
@@ -227,37 +217,37 @@ static struct json_object *function_to_json(
 
 	pt_json_add_text(json, "bdf", PT_BDF(&function->bdf));
 	json_object_object_add(json, "slot_mates", slot_mates_to_json(inventory, function));
-	add_flag(json, "busy", function->busy);
-	add_flag(json, "info_ok", function->info_ok);
+	pt_json_add_flag(json, "busy", function->busy);
+	pt_json_add_flag(json, "info_ok", function->info_ok);
 	pt_json_add_text(json, "vendor", function->vendor);
 	pt_json_add_text(json, "device", function->device);
 	pt_json_add_text(json, "subsystem_vendor", function->subvendor);
 	pt_json_add_text(json, "subsystem_device", function->subdevice);
-	add_number(json, "class", (int)function->class);
-	add_flag(json, "bridge", function->is_bridge);
+	pt_json_add_number(json, "class", (int)function->class);
+	pt_json_add_flag(json, "bridge", function->is_bridge);
 	pt_json_add_text(json, "parent", function->has_parent ? PT_BDF(&function->parent) : NULL);
 	pt_json_add_text(json, "driver", function->driver);
 	pt_json_add_text(json, "driver_override", function->override);
 	pt_json_add_text(json, "modalias", function->modalias);
-	add_number(json, "iommu_group", function->group);
-	add_number(json, "numa_node", function->numa_node);
-	add_number(json, "boot_vga", function->boot_vga);
+	pt_json_add_number(json, "iommu_group", function->group);
+	pt_json_add_number(json, "numa_node", function->numa_node);
+	pt_json_add_number(json, "boot_vga", function->boot_vga);
 	pt_json_add_text(json, "physfn", function->has_physfn ? PT_BDF(&function->physfn) : NULL);
-	add_number(json, "sriov_numvfs", function->vfs);
-	add_number(json, "sriov_totalvfs", function->vfs_max);
+	pt_json_add_number(json, "sriov_numvfs", function->vfs);
+	pt_json_add_number(json, "sriov_totalvfs", function->vfs_max);
 	pt_foreach (vf, function->vf, function->vf_count)
 		json_object_array_add(vfs, json_object_new_string(PT_BDF(vf)));
 	json_object_object_add(json, "virtfns", vfs);
-	add_flag(json, "reset", function->has_reset);
+	pt_json_add_flag(json, "reset", function->has_reset);
 	pt_json_add_text(json, "reset_method", function->reset_methods);
 	pt_json_add_text(json, "power_state", function->power_state);
-	add_flag(json, "d3cold_allowed", function->d3cold_allowed);
+	pt_json_add_flag(json, "d3cold_allowed", function->d3cold_allowed);
 	pt_foreach (bar, function->bar, PT_PCI_BARS)
 		json_object_array_add(bars, bar_to_json(bar));
 	json_object_object_add(json, "bars", bars);
-	add_flag(json, "mdev", function->has_mdev);
-	add_flag(json, "nvidia", function->has_nvidia);
-	add_flag(json, "vfio_dev", function->has_vfio_dev);
+	pt_json_add_flag(json, "mdev", function->has_mdev);
+	pt_json_add_flag(json, "nvidia", function->has_nvidia);
+	pt_json_add_flag(json, "vfio_dev", function->has_vfio_dev);
 	return json;
 }
 
@@ -266,24 +256,11 @@ struct json_object *pt_inventory_to_json(const struct pt_inventory *inventory)
 	struct json_object *json = json_object_new_object();
 	struct json_object *functions = json_object_new_array();
 
-	add_flag(json, "iommu_active", inventory->iommu_active);
+	pt_json_add_flag(json, "iommu_active", inventory->iommu_active);
 	pt_foreach (function, inventory->function, inventory->count)
 		json_object_array_add(functions, function_to_json(inventory, function));
 	json_object_object_add(json, "functions", functions);
 	return json;
-}
-
-static int read_bdf(struct pt_json_reader *reader, const char *key, struct pt_bdf *ret)
-{
-	const char *text = pt_json_text(reader, key, PT_JSON_MAY_BE_NULL);
-
-	if (!text)
-		return 0;
-	if (!pt_bdf_parse(text, ret)) {
-		pt_json_refuse(reader, key, "is no PCI address");
-		return 0;
-	}
-	return 1;
 }
 
 static void read_id(struct pt_json_reader *reader, const char *key, char ret[static PT_PCI_ID_TEXT])
@@ -295,12 +272,6 @@ static void read_id(struct pt_json_reader *reader, const char *key, char ret[sta
 		pt_json_refuse(reader, key, "is no hexadecimal number of that size");
 	else if (text)
 		snprintf(ret, PT_PCI_ID_TEXT, "%s", text);
-}
-
-static void copy_text(struct pt_json_reader *reader, const char *key, char **ret)
-{
-	if (pt_set_text(ret, pt_json_text(reader, key, PT_JSON_MAY_BE_NULL)) < 0)
-		pt_json_refuse(reader, key, "does not fit in memory");
 }
 
 static void read_vfs(struct pt_json_reader *reader, struct pt_function *function)
@@ -340,7 +311,7 @@ static int function_from_json(struct json_object *json, struct pt_function *ret,
 {
 	struct pt_json_reader reader = {json, err, 0};
 
-	if (read_bdf(&reader, "bdf", &ret->bdf) == 0)
+	if (!pt_json_bdf(&reader, "bdf", PT_JSON_MAY_BE_NULL, &ret->bdf))
 		pt_json_refuse(&reader, "bdf", "is missing");
 	ret->busy = pt_json_flag(&reader, "busy");
 	ret->info_ok = pt_json_flag(&reader, "info_ok");
@@ -350,20 +321,20 @@ static int function_from_json(struct json_object *json, struct pt_function *ret,
 	read_id(&reader, "subsystem_device", ret->subdevice);
 	ret->class = (uint32_t)pt_json_int(&reader, "class") & 0xffffff;
 	ret->is_bridge = pt_json_flag(&reader, "bridge");
-	ret->has_parent = read_bdf(&reader, "parent", &ret->parent) == 1;
-	copy_text(&reader, "driver", &ret->driver);
-	copy_text(&reader, "driver_override", &ret->override);
-	copy_text(&reader, "modalias", &ret->modalias);
+	ret->has_parent = pt_json_bdf(&reader, "parent", PT_JSON_MAY_BE_NULL, &ret->parent);
+	pt_json_copy_text(&reader, "driver", PT_JSON_MAY_BE_NULL, &ret->driver);
+	pt_json_copy_text(&reader, "driver_override", PT_JSON_MAY_BE_NULL, &ret->override);
+	pt_json_copy_text(&reader, "modalias", PT_JSON_MAY_BE_NULL, &ret->modalias);
 	ret->group = pt_json_int(&reader, "iommu_group");
 	ret->numa_node = pt_json_int(&reader, "numa_node");
 	ret->boot_vga = pt_json_int(&reader, "boot_vga");
-	ret->has_physfn = read_bdf(&reader, "physfn", &ret->physfn) == 1;
+	ret->has_physfn = pt_json_bdf(&reader, "physfn", PT_JSON_MAY_BE_NULL, &ret->physfn);
 	ret->vfs = pt_json_int(&reader, "sriov_numvfs");
 	ret->vfs_max = pt_json_int(&reader, "sriov_totalvfs");
 	read_vfs(&reader, ret);
 	ret->has_reset = pt_json_flag(&reader, "reset");
-	copy_text(&reader, "reset_method", &ret->reset_methods);
-	copy_text(&reader, "power_state", &ret->power_state);
+	pt_json_copy_text(&reader, "reset_method", PT_JSON_MAY_BE_NULL, &ret->reset_methods);
+	pt_json_copy_text(&reader, "power_state", PT_JSON_MAY_BE_NULL, &ret->power_state);
 	ret->d3cold_allowed = pt_json_flag(&reader, "d3cold_allowed");
 	read_bars(&reader, ret);
 	ret->has_mdev = pt_json_flag(&reader, "mdev");

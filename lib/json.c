@@ -75,9 +75,50 @@ struct json_object *pt_json_array(struct pt_json_reader *reader, const char *key
 	return get(reader, key, json_type_array, "is no array");
 }
 
+void pt_json_copy_text(
+	struct pt_json_reader *reader, const char *key, enum pt_json_need need, char **ret)
+{
+	if (pt_set_text(ret, pt_json_text(reader, key, need)) < 0)
+		pt_json_refuse(reader, key, "does not fit in memory");
+}
+
+bool pt_json_bdf(
+	struct pt_json_reader *reader, const char *key, enum pt_json_need need, struct pt_bdf *ret)
+{
+	const char *text = pt_json_text(reader, key, need);
+
+	if (!text || pt_bdf_parse(text, ret))
+		return text;
+	pt_json_refuse(reader, key, "is no PCI address");
+	return false;
+}
+
+size_t pt_json_word(struct pt_json_reader *reader, const char *key, const char *const *name,
+	size_t count, const char *why)
+{
+	const char *text = pt_json_text(reader, key, PT_JSON_NEEDED);
+
+	for (size_t i = 0; text && i < count; i++) {
+		if (pt_streq(text, name[i]))
+			return i;
+	}
+	pt_json_refuse(reader, key, why);
+	return 0;
+}
+
 void pt_json_add_text(struct json_object *object, const char *key, const char *text)
 {
 	json_object_object_add(object, key, text ? json_object_new_string(text) : NULL);
+}
+
+void pt_json_add_flag(struct json_object *object, const char *key, bool value)
+{
+	json_object_object_add(object, key, json_object_new_boolean(value));
+}
+
+void pt_json_add_number(struct json_object *object, const char *key, int64_t value)
+{
+	json_object_object_add(object, key, json_object_new_int64(value));
 }
 
 struct json_object *pt_json_parse(const char *text, size_t length, struct pt_err *err)

@@ -9,6 +9,7 @@
 #include <json-c/json.h>
 #include <stdint.h>
 
+#include "bdf.h"
 #include "err.h"
 
 enum pt_json_need {
@@ -32,9 +33,20 @@ uint64_t pt_json_uint64(struct pt_json_reader *reader, const char *key);
 bool pt_json_flag(struct pt_json_reader *reader, const char *key);
 /* Borrowed; NULL when it is wrong. */
 struct json_object *pt_json_array(struct pt_json_reader *reader, const char *key);
+/* As pt_json_text, but ret is replaced by a copy, its old text freed. */
+void pt_json_copy_text(
+	struct pt_json_reader *reader, const char *key, enum pt_json_need need, char **ret);
+/* Whether an address is there. */
+bool pt_json_bdf(
+	struct pt_json_reader *reader, const char *key, enum pt_json_need need, struct pt_bdf *ret);
+/* Which of the names it is; 0 when it is none, which is refused with why. */
+size_t pt_json_word(struct pt_json_reader *reader, const char *key, const char *const *name,
+	size_t count, const char *why);
 
 /* Adds a text, or null for NULL. */
 void pt_json_add_text(struct json_object *object, const char *key, const char *text);
+void pt_json_add_flag(struct json_object *object, const char *key, bool value);
+void pt_json_add_number(struct json_object *object, const char *key, int64_t value);
 
 /*
  * Parses a whole text of length bytes, with a NUL behind them: one value and nothing else. The caller puts it back with

@@ -82,9 +82,8 @@ struct json_object *pt_origin_to_json(const struct pt_origin *origin)
 
 	pt_json_add_text(json, "driver", origin->driver);
 	pt_json_add_text(json, "driver_override", origin->override);
-	json_object_object_add(json, "sriov_numvfs", json_object_new_int(origin->vfs));
-	json_object_object_add(
-		json, "sriov_drivers_autoprobe", json_object_new_int(origin->autoprobe));
+	pt_json_add_number(json, "sriov_numvfs", origin->vfs);
+	pt_json_add_number(json, "sriov_drivers_autoprobe", origin->autoprobe);
 	pt_json_add_text(json, "console", origin->console);
 	return json;
 }

@@ -150,41 +150,26 @@ struct json_object *pt_uses_to_json(const struct pt_uses *uses)
 
 		pt_json_add_text(one, "function", PT_BDF(&use->bdf));
 		pt_json_add_text(one, "kind", kind_name[use->kind]);
-		json_object_object_add(one, "weak", json_object_new_boolean(use->weak));
+		pt_json_add_flag(one, "weak", use->weak);
 		pt_json_add_text(one, "what", use->what);
 		pt_json_add_text(one, "how", use->how);
-		json_object_object_add(one, "pid", json_object_new_int(use->pid));
+		pt_json_add_number(one, "pid", use->pid);
 		json_object_array_add(json, one);
 	}
 	return json;
 }
 
-static int read_kind(struct pt_json_reader *reader, enum pt_use_kind *ret)
-{
-	const char *text = pt_json_text(reader, "kind", PT_JSON_NEEDED);
-
-	for (size_t i = 0; text && i < PT_ARRAY_SIZE(kind_name); i++) {
-		if (pt_streq(text, kind_name[i])) {
-			*ret = (enum pt_use_kind)i;
-			return 0;
-		}
-	}
-	pt_json_refuse(reader, "kind", "is none that this version knows");
-	return reader->result;
-}
-
 static int use_from_json(struct json_object *json, struct pt_uses *uses, struct pt_err *err)
 {
 	struct pt_json_reader reader = {json, err, 0};
-	const char *bdf_text = pt_json_text(&reader, "function", PT_JSON_NEEDED);
 	const char *what = pt_json_text(&reader, "what", PT_JSON_NEEDED);
 	const char *how = pt_json_text(&reader, "how", PT_JSON_NEEDED);
 	struct pt_use use = {
 		.weak = pt_json_flag(&reader, "weak"), .pid = pt_json_int(&reader, "pid")};
 
-	read_kind(&reader, &use.kind);
-	if (bdf_text && !pt_bdf_parse(bdf_text, &use.bdf))
-		pt_json_refuse(&reader, "function", "is no PCI address");
+	use.kind = (enum pt_use_kind)pt_json_word(&reader, "kind", kind_name,
+		PT_ARRAY_SIZE(kind_name), "is none that this version knows");
+	pt_json_bdf(&reader, "function", PT_JSON_NEEDED, &use.bdf);
 	if (reader.result < 0)
 		return reader.result;
 	return pt_uses_add(uses, use, what, strdup(how)) < 0 ? pt_err_nomem(err) : 0;

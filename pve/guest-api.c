@@ -12,6 +12,7 @@ int pt_guest_parse_reply(const char *text, size_t length, const struct pt_guest_
 	struct json_object PT_JSON *json = pt_json_parse(text, length, err);
 	struct pt_guest PT_GUEST *guest = NULL;
 	struct json_object *data;
+	int r;
 
 	if (!json)
 		return pt_err_wrap(err, "its reply");
@@ -23,15 +24,10 @@ int pt_guest_parse_reply(const char *text, size_t length, const struct pt_guest_
 		return pt_err_set(err, -EPROTO, "its reply is no guest's config: no \"digest\"");
 	if (pt_guest_new(&guest, query, PT_TEXT_CHARS) < 0)
 		return pt_err_nomem(err);
-	json_object_object_foreach(data, key, value)
-	{
-		int r = pt_guest_set_json(guest, key, value, err);
-
-		if (r < 0)
-			return r;
-	}
-	*ret = PT_STEAL(guest);
-	return 0;
+	r = pt_guest_set_all(guest, data, err);
+	if (r == 0)
+		*ret = PT_STEAL(guest);
+	return r;
 }
 
 static char *path_of(const struct pt_guest_query *query)

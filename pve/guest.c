@@ -261,7 +261,7 @@ int pt_guest_copy(const struct pt_guest *guest, struct pt_guest **ret)
 	return r;
 }
 
-int pt_guest_set_json(
+static int set_json(
 	struct pt_guest *guest, const char *key, struct json_object *value, struct pt_err *err)
 {
 	const char *text;
@@ -290,11 +290,24 @@ int pt_guest_set_json(
 	return pt_guest_set(guest, key, text, length) < 0 ? pt_err_nomem(err) : 0;
 }
 
+int pt_guest_set_all(struct pt_guest *guest, struct json_object *json, struct pt_err *err)
+{
+	json_object_object_foreach(json, key, value)
+	{
+		int r = set_json(guest, key, value, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 int pt_guest_parse_json(const char *text, size_t length, const struct pt_guest_query *query,
 	struct pt_guest **ret, struct pt_err *err)
 {
 	struct json_object PT_JSON *json = pt_json_parse(text, length, err);
 	struct pt_guest PT_GUEST *guest = NULL;
+	int r;
 
 	if (!json)
 		return -EINVAL;
@@ -302,15 +315,10 @@ int pt_guest_parse_json(const char *text, size_t length, const struct pt_guest_q
 		return pt_err_set(err, -EINVAL, "no object with the config's keys");
 	if (pt_guest_new(&guest, query, PT_TEXT_CHARS) < 0)
 		return pt_err_nomem(err);
-	json_object_object_foreach(json, key, value)
-	{
-		int r = pt_guest_set_json(guest, key, value, err);
-
-		if (r < 0)
-			return r;
-	}
-	*ret = PT_STEAL(guest);
-	return 0;
+	r = pt_guest_set_all(guest, json, err);
+	if (r == 0)
+		*ret = PT_STEAL(guest);
+	return r;
 }
 
 bool pt_guest_has_hostpci(const struct pt_guest *guest)

@@ -82,9 +82,8 @@ int pt_guest_new(struct pt_guest **ret, const struct pt_guest_query *query, enum
 int pt_guest_set(struct pt_guest *guest, const char *key, const char *value, size_t length);
 void pt_guest_unset(struct pt_guest *guest, const char *key);
 
-/* The same from JSON: text, numbers and booleans. -EPROTO: a hostpci value is something else. */
-int pt_guest_set_json(
-	struct pt_guest *guest, const char *key, struct json_object *value, struct pt_err *err);
+/* All keys of an object of JSON: text, numbers and booleans. -EPROTO: a hostpci value is something else. */
+int pt_guest_set_all(struct pt_guest *guest, struct json_object *json, struct pt_err *err);
 
 /* Parses a config that is an object of JSON, {"hostpci0": "01:00", "memory": 4096}. -EINVAL, -EPROTO. */
 int pt_guest_parse_json(const char *text, size_t length, const struct pt_guest_query *query,

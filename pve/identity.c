@@ -73,7 +73,7 @@ static struct json_object *to_json(const struct pt_identity *identity)
 	pt_json_add_text(json, "device", identity->device);
 	pt_json_add_text(json, "subsystem_vendor", identity->subvendor);
 	pt_json_add_text(json, "subsystem_device", identity->subdevice);
-	json_object_object_add(json, "class", json_object_new_int((int)identity->class));
+	pt_json_add_number(json, "class", identity->class);
 	pt_json_add_text(json, "serial", identity->serial);
 	return json;
 }
@@ -92,10 +92,8 @@ static void copy(struct pt_json_reader *reader, const char *key, char *to, size_
 static int from_json(struct json_object *json, struct pt_identity *ret, struct pt_err *err)
 {
 	struct pt_json_reader reader = {json, err, 0};
-	const char *bdf = pt_json_text(&reader, "function", PT_JSON_NEEDED);
 
-	if (bdf && !pt_bdf_parse(bdf, &ret->bdf))
-		pt_json_refuse(&reader, "function", "is no PCI address");
+	pt_json_bdf(&reader, "function", PT_JSON_NEEDED, &ret->bdf);
 	copy(&reader, "vendor", ret->vendor, sizeof(ret->vendor));
 	copy(&reader, "device", ret->device, sizeof(ret->device));
 	copy(&reader, "subsystem_vendor", ret->subvendor, sizeof(ret->subvendor));
@@ -174,7 +172,7 @@ int pt_identities_write(const struct pt_host *host, unsigned int vmid,
 	char name[32];
 	int r = pt_host_make_dir(host, PT_STATE_DIR);
 
-	json_object_object_add(json, "version", json_object_new_int(VERSION));
+	pt_json_add_number(json, "version", VERSION);
 	json_object_object_add(json, "functions", pt_identities_to_json(identities));
 	if (r == 0)
 		r = pt_host_make_dir(host, PT_IDENTITY_DIR);

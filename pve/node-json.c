@@ -25,16 +25,6 @@ static struct json_object *append_object(struct json_object *array)
 	return json;
 }
 
-static void add_flag(struct json_object *json, const char *key, bool value)
-{
-	json_object_object_add(json, key, json_object_new_boolean(value));
-}
-
-static void add_number(struct json_object *json, const char *key, int64_t value)
-{
-	json_object_object_add(json, key, json_object_new_int64(value));
-}
-
 /* Text of unknown making: JSON takes UTF-8 alone, and readers nothing that steers a terminal. Lines stay lines. */
 static void add_plain(struct json_object *json, const char *key, const char *text)
 {
@@ -124,15 +114,15 @@ static struct json_object *traits_to_json(const struct pt_traits *traits)
 	struct json_object *module = json_object_new_object();
 	PT_FREE char *cmdline = keep_words(traits->cmdline);
 
-	add_flag(json, "dmar", traits->has_dmar);
-	add_flag(json, "ivrs", traits->has_ivrs);
+	pt_json_add_flag(json, "dmar", traits->has_dmar);
+	pt_json_add_flag(json, "ivrs", traits->has_ivrs);
 	add_plain(json, "cmdline", cmdline);
-	add_number(json, "iova_width", traits->iova_width);
+	pt_json_add_number(json, "iova_width", traits->iova_width);
 	pt_json_add_text(json, "interrupt_remapping", pt_remapping_names[traits->remapping]);
-	add_flag(json, "unsafe_interrupts", traits->unsafe_interrupts);
+	pt_json_add_flag(json, "unsafe_interrupts", traits->unsafe_interrupts);
 	add_plain(json, "vfio_options", traits->vfio_options);
 	pt_json_add_text(module, "state", pt_module_state_names[traits->vfio.state]);
-	add_flag(module, "blacklisted", traits->vfio.blacklisted);
+	pt_json_add_flag(module, "blacklisted", traits->vfio.blacklisted);
 	add_plain(module, "command", traits->vfio.command);
 	json_object_object_add(json, "vfio_pci", module);
 	add_memory(json, &traits->memory);
@@ -159,7 +149,7 @@ static struct json_object *policy_to_json(const struct pt_policy *policy)
 	pt_foreach (setting, policy->setting, policy->count) {
 		struct json_object *one = append_object(json);
 
-		add_number(one, "line", setting->line);
+		pt_json_add_number(one, "line", setting->line);
 		add_section(one, setting);
 		add_plain(one, "key", setting->key);
 		add_plain(one, "value", setting->value);
@@ -176,7 +166,7 @@ static struct json_object *devices_to_json(const struct pt_node *node)
 		struct json_object *types = add_array(one, "mdev_types");
 
 		add_function(one, &device->bdf);
-		add_flag(one, "dead", device->dead);
+		pt_json_add_flag(one, "dead", device->dead);
 		add_plain(one, "blocked", device->blocked);
 		pt_json_add_text(one, "serial", device->serial);
 		add_plain(one, "net", device->net);
@@ -184,7 +174,7 @@ static struct json_object *devices_to_json(const struct pt_node *node)
 			struct json_object *offered = append_object(types);
 
 			add_plain(offered, "type", type->name);
-			add_number(offered, "available", type->available);
+			pt_json_add_number(offered, "available", type->available);
 		}
 	}
 	return json;
@@ -200,9 +190,9 @@ static struct json_object *reservations_to_json(const struct pt_reservations *re
 		add_plain(one, "id", reservation->id);
 		json_object_object_add(one, "vmid", json_object_new_uint64(reservation->vmid));
 		if (reservation->has_pid)
-			add_number(one, "pid", reservation->pid);
+			pt_json_add_number(one, "pid", reservation->pid);
 		if (reservation->has_time)
-			add_number(one, "time", reservation->time);
+			pt_json_add_number(one, "time", reservation->time);
 	}
 	return json;
 }
@@ -215,14 +205,14 @@ static struct json_object *claims_to_json(const struct pt_node *node)
 		struct json_object *one = append_object(json);
 		struct json_object *functions = add_array(one, "functions");
 
-		add_number(one, "vmid", claim->vmid);
-		add_flag(one, "alive", claim->alive);
-		add_flag(one, "returning", claim->returning);
+		pt_json_add_number(one, "vmid", claim->vmid);
+		pt_json_add_flag(one, "alive", claim->alive);
+		pt_json_add_flag(one, "returning", claim->returning);
 		pt_foreach (claimed, claim->claimed, claim->count) {
 			struct json_object *function = append_object(functions);
 
 			add_function(function, &claimed->bdf);
-			add_flag(function, "spare", claimed->spare);
+			pt_json_add_flag(function, "spare", claimed->spare);
 			add_plain(function, "error", claimed->error);
 		}
 	}
@@ -236,10 +226,10 @@ static struct json_object *users_to_json(const struct pt_node *node)
 	pt_foreach (user, node->user, node->user_count) {
 		struct json_object *one = append_object(json);
 
-		add_number(one, "group", user->group);
-		add_number(one, "pid", user->pid);
+		pt_json_add_number(one, "group", user->group);
+		pt_json_add_number(one, "pid", user->pid);
 		add_plain(one, "name", user->name);
-		add_number(one, "vmid", user->vmid);
+		pt_json_add_number(one, "vmid", user->vmid);
 	}
 	return json;
 }
@@ -254,7 +244,7 @@ static struct json_object *records_to_json(const struct pt_node *node)
 		if (!record->identities.count)
 			continue;
 		one = append_object(json);
-		add_number(one, "vmid", record->vmid);
+		pt_json_add_number(one, "vmid", record->vmid);
 		json_object_object_add(
 			one, "functions", pt_identities_to_json(&record->identities));
 	}
@@ -270,13 +260,13 @@ static struct json_object *roms_to_json(const struct pt_node *node)
 		struct json_object *images = add_array(one, "images");
 
 		add_plain(one, "name", rom->name);
-		add_flag(one, "readable", rom->readable);
+		pt_json_add_flag(one, "readable", rom->readable);
 		for (size_t i = 0; i < rom->rom.count; i++) {
 			struct json_object *image = append_object(images);
 
-			add_number(image, "vendor", rom->rom.image[i].vendor);
-			add_number(image, "device", rom->rom.image[i].device);
-			add_number(image, "code_type", rom->rom.image[i].code_type);
+			pt_json_add_number(image, "vendor", rom->rom.image[i].vendor);
+			pt_json_add_number(image, "device", rom->rom.image[i].device);
+			pt_json_add_number(image, "code_type", rom->rom.image[i].code_type);
 		}
 	}
 	return json;
@@ -382,13 +372,13 @@ static struct json_object *guests_to_json(const struct pt_node *node)
 		struct json_object *one = append_object(json);
 		struct json_object *dropped = add_array(one, "dropped");
 
-		add_number(one, "vmid", (*guest)->vmid);
+		pt_json_add_number(one, "vmid", (*guest)->vmid);
 		add_config(one, *guest);
 		/* lines that Proxmox VE passes over */
 		for (size_t i = 0; i < (*guest)->dropped_count; i++) {
 			struct json_object *line = append_object(dropped);
 
-			add_number(line, "index", (*guest)->dropped[i].index);
+			pt_json_add_number(line, "index", (*guest)->dropped[i].index);
 			add_plain(line, "value", (*guest)->dropped[i].value);
 		}
 	}
@@ -402,8 +392,8 @@ static struct json_object *running_to_json(const struct pt_node *node)
 	pt_foreach (guest, node->running, node->running_count) {
 		struct json_object *one = append_object(json);
 
-		add_number(one, "vmid", guest->vmid);
-		add_number(one, "pid", guest->pid);
+		pt_json_add_number(one, "vmid", guest->vmid);
+		pt_json_add_number(one, "pid", guest->pid);
 	}
 	return json;
 }
@@ -424,7 +414,7 @@ static struct json_object *ha_to_json(const struct pt_ha *ha)
 	pt_foreach (guest, ha->guest, ha->count) {
 		struct json_object *one = append_object(json);
 
-		add_number(one, "vmid", guest->vmid);
+		pt_json_add_number(one, "vmid", guest->vmid);
 		json_object_object_add(one, "nodes", names_to_json(&guest->node));
 	}
 	return json;
@@ -469,9 +459,9 @@ int pt_node_to_json(struct pt_node *node, struct json_object **ret, struct pt_er
 		return pt_err_nomem(err);
 	json = json_object_new_object();
 	pt_json_add_text(json, "format", PT_FACTS_FORMAT);
-	add_number(json, "version", PT_FACTS_VERSION);
+	pt_json_add_number(json, "version", PT_FACTS_VERSION);
 	pt_json_add_text(json, "node", node->name);
-	add_number(json, "time", node->time);
+	pt_json_add_number(json, "time", node->time);
 	json_object_object_add(json, "host", traits_to_json(&node->traits));
 	json_object_object_add(json, "policy", policy_to_json(&node->traits.policy));
 	add_plain(json, "policy_error",

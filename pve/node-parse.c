@@ -6,13 +6,21 @@
 #include "pve/hostpci.h"
 #include "pve/node-json.h"
 
-#define LINES_MAX 10000 /* of a policy */
+#define UNKNOWN_WORD "is a word that is not known"
+#define LINES_MAX    10000 /* of a policy */
 
-/* Calls read for each object of the array. What is wrong is told with its place. */
+/* Reads one object of a list. */
 typedef int read_object(struct pt_node *node, struct pt_json_reader *reader);
 
-static int for_each(
-	struct pt_node *node, struct pt_json_reader *reader, const char *key, read_object *read)
+/* Whether what is wrong with one of a list is told with its place, or with that of what the list is part of. */
+enum place {
+	PLACE_OF_ITS_OWN,
+	PLACE_OF_THE_WHOLE,
+};
+
+/* Calls read for each object of the array. */
+static int for_each(struct pt_node *node, struct pt_json_reader *reader, const char *key,
+	read_object *read, enum place place)
 {
 	struct json_object *array = pt_json_array(reader, key);
 	int r = reader->result;
@@ -23,7 +31,7 @@ static int for_each(
 		r = read(node, &one);
 		if (r == -ENOMEM)
 			return pt_err_nomem(reader->err);
-		if (r < 0)
+		if (r < 0 && place == PLACE_OF_ITS_OWN)
 			return pt_err_wrap(reader->err, "%s[%zu]", key, i);
 	}
 	return r;
@@ -39,14 +47,6 @@ static struct pt_json_reader object_of(struct pt_json_reader *reader, const char
 	return (struct pt_json_reader){object, reader->err, reader->result};
 }
 
-static void read_bdf(struct pt_json_reader *reader, struct pt_bdf *ret)
-{
-	const char *text = pt_json_text(reader, "function", PT_JSON_NEEDED);
-
-	if (text && !pt_bdf_parse(text, ret))
-		pt_json_refuse(reader, "function", "is no PCI address");
-}
-
 static unsigned int read_vmid(struct pt_json_reader *reader, bool may_be_none)
 {
 	int vmid = pt_json_int(reader, "vmid");
@@ -54,13 +54,6 @@ static unsigned int read_vmid(struct pt_json_reader *reader, bool may_be_none)
 	if (vmid < (may_be_none ? 0 : 100) || (unsigned int)vmid > PT_VMID_MAX)
 		pt_json_refuse(reader, "vmid", "is no VMID");
 	return (unsigned int)vmid;
-}
-
-static void copy_text(
-	struct pt_json_reader *reader, const char *key, enum pt_json_need need, char **ret)
-{
-	if (pt_set_text(ret, pt_json_text(reader, key, need)) < 0)
-		pt_json_refuse(reader, key, "does not fit in memory");
 }
 
 /* A text for a buffer of that size. */
@@ -72,20 +65,6 @@ static void copy_short(struct pt_json_reader *reader, const char *key, char *ret
 		pt_json_refuse(reader, key, "is too long");
 	else if (text)
 		snprintf(ret, size, "%s", text);
-}
-
-/* Which of the names it is. */
-static int read_word(
-	struct pt_json_reader *reader, const char *key, const char *const *name, size_t count)
-{
-	const char *text = pt_json_text(reader, key, PT_JSON_NEEDED);
-
-	for (size_t i = 0; text && i < count; i++) {
-		if (pt_streq(text, name[i]))
-			return (int)i;
-	}
-	pt_json_refuse(reader, key, "is a word that is not known");
-	return 0;
 }
 
 static void read_error(struct pt_json_reader *reader, const char *key, struct pt_err *ret)
@@ -116,15 +95,15 @@ static int read_traits(struct pt_node *node, struct pt_json_reader *file)
 
 	traits->has_dmar = pt_json_flag(&reader, "dmar");
 	traits->has_ivrs = pt_json_flag(&reader, "ivrs");
-	copy_text(&reader, "cmdline", PT_JSON_MAY_BE_NULL, &traits->cmdline);
+	pt_json_copy_text(&reader, "cmdline", PT_JSON_MAY_BE_NULL, &traits->cmdline);
 	traits->iova_width = pt_json_int(&reader, "iova_width");
-	traits->remapping = (enum pt_remapping)read_word(
-		&reader, "interrupt_remapping", pt_remapping_names, PT_REMAPPINGS);
+	traits->remapping = (enum pt_remapping)pt_json_word(
+		&reader, "interrupt_remapping", pt_remapping_names, PT_REMAPPINGS, UNKNOWN_WORD);
 	traits->unsafe_interrupts = pt_json_flag(&reader, "unsafe_interrupts");
-	copy_text(&reader, "vfio_options", PT_JSON_MAY_BE_NULL, &traits->vfio_options);
+	pt_json_copy_text(&reader, "vfio_options", PT_JSON_MAY_BE_NULL, &traits->vfio_options);
 	module = object_of(&reader, "vfio_pci");
-	traits->vfio.state = (enum pt_module_state)read_word(
-		&module, "state", pt_module_state_names, PT_MODULE_STATES);
+	traits->vfio.state = (enum pt_module_state)pt_json_word(
+		&module, "state", pt_module_state_names, PT_MODULE_STATES, UNKNOWN_WORD);
 	traits->vfio.blacklisted = pt_json_flag(&module, "blacklisted");
 	copy_short(&module, "command", traits->vfio.command, sizeof(traits->vfio.command));
 	memory = object_of(&reader, "memory");
@@ -133,7 +112,7 @@ static int read_traits(struct pt_node *node, struct pt_json_reader *file)
 	traits->memory.arc = pt_json_uint64(&memory, "arc");
 	if (reader.result < 0 || module.result < 0 || memory.result < 0)
 		return pt_err_wrap(file->err, "host");
-	return for_each(node, &memory, "hugepages", read_hugepages);
+	return for_each(node, &memory, "hugepages", read_hugepages, PLACE_OF_ITS_OWN);
 }
 
 /*
@@ -219,22 +198,16 @@ static int read_inventory(struct pt_node *node, struct pt_json_reader *reader)
 	return r < 0 ? pt_err_wrap(reader->err, "inventory") : 0;
 }
 
-static int read_mdev_types(struct pt_json_reader *reader, struct pt_device *device)
+static int read_mdev_type(struct pt_node *node, struct pt_json_reader *reader)
 {
-	struct json_object *array = pt_json_array(reader, "mdev_types");
+	struct pt_device *device = &node->device[node->device_count - 1];
+	struct pt_mdev_type *slot =
+		pt_array_grow(&device->mdev, &device->mdev_count, sizeof(*slot));
 
-	for (size_t i = 0; array && i < json_object_array_length(array); i++) {
-		struct pt_json_reader one = {json_object_array_get_idx(array, i), reader->err, 0};
-		struct pt_mdev_type *slot =
-			pt_array_grow(&device->mdev, &device->mdev_count, sizeof(*slot));
-
-		if (!slot)
-			return -ENOMEM;
-		copy_text(&one, "type", PT_JSON_NEEDED, &slot->name);
-		slot->available = pt_json_int(&one, "available");
-		if (one.result < 0)
-			return one.result;
-	}
+	if (!slot)
+		return -ENOMEM;
+	pt_json_copy_text(reader, "type", PT_JSON_NEEDED, &slot->name);
+	slot->available = pt_json_int(reader, "available");
 	return reader->result;
 }
 
@@ -244,12 +217,12 @@ static int read_device(struct pt_node *node, struct pt_json_reader *reader)
 
 	if (!slot)
 		return -ENOMEM;
-	read_bdf(reader, &slot->bdf);
+	pt_json_bdf(reader, "function", PT_JSON_NEEDED, &slot->bdf);
 	slot->dead = pt_json_flag(reader, "dead");
 	copy_short(reader, "blocked", slot->blocked, sizeof(slot->blocked));
 	copy_short(reader, "serial", slot->serial, sizeof(slot->serial));
 	copy_short(reader, "net", slot->net, sizeof(slot->net));
-	return read_mdev_types(reader, slot);
+	return for_each(node, reader, "mdev_types", read_mdev_type, PLACE_OF_THE_WHOLE);
 }
 
 static int read_reservation(struct pt_node *node, struct pt_json_reader *reader)
@@ -259,7 +232,7 @@ static int read_reservation(struct pt_node *node, struct pt_json_reader *reader)
 
 	if (!slot)
 		return -ENOMEM;
-	copy_text(reader, "id", PT_JSON_NEEDED, &slot->id);
+	pt_json_copy_text(reader, "id", PT_JSON_NEEDED, &slot->id);
 	slot->vmid = pt_json_uint64(reader, "vmid");
 	slot->has_pid = json_object_object_get_ex(reader->object, "pid", NULL);
 	slot->pid = slot->has_pid ? pt_json_int(reader, "pid") : 0;
@@ -268,23 +241,16 @@ static int read_reservation(struct pt_node *node, struct pt_json_reader *reader)
 	return reader->result;
 }
 
-static int read_claimed(struct pt_json_reader *reader, struct pt_node_claim *claim)
+static int read_claimed(struct pt_node *node, struct pt_json_reader *reader)
 {
-	struct json_object *array = pt_json_array(reader, "functions");
+	struct pt_node_claim *claim = &node->claim[node->claim_count - 1];
+	struct pt_claimed *slot = pt_array_grow(&claim->claimed, &claim->count, sizeof(*slot));
 
-	for (size_t i = 0; array && i < json_object_array_length(array); i++) {
-		struct pt_json_reader one = {json_object_array_get_idx(array, i), reader->err, 0};
-		struct pt_claimed *slot =
-			pt_array_grow(&claim->claimed, &claim->count, sizeof(*slot));
-
-		if (!slot)
-			return -ENOMEM;
-		read_bdf(&one, &slot->bdf);
-		slot->spare = pt_json_flag(&one, "spare");
-		copy_text(&one, "error", PT_JSON_MAY_BE_NULL, &slot->error);
-		if (one.result < 0)
-			return one.result;
-	}
+	if (!slot)
+		return -ENOMEM;
+	pt_json_bdf(reader, "function", PT_JSON_NEEDED, &slot->bdf);
+	slot->spare = pt_json_flag(reader, "spare");
+	pt_json_copy_text(reader, "error", PT_JSON_MAY_BE_NULL, &slot->error);
 	return reader->result;
 }
 
@@ -297,7 +263,7 @@ static int read_claim(struct pt_node *node, struct pt_json_reader *reader)
 	slot->vmid = read_vmid(reader, false);
 	slot->alive = pt_json_flag(reader, "alive");
 	slot->returning = pt_json_flag(reader, "returning");
-	return read_claimed(reader, slot);
+	return for_each(node, reader, "functions", read_claimed, PLACE_OF_THE_WHOLE);
 }
 
 static int read_user(struct pt_node *node, struct pt_json_reader *reader)
@@ -326,8 +292,9 @@ static int read_record(struct pt_node *node, struct pt_json_reader *reader)
 		       : pt_identities_from_json(functions, &slot->identities, reader->err);
 }
 
-static int read_image(struct pt_json_reader *reader, struct pt_rom *rom)
+static int read_image(struct pt_node *node, struct pt_json_reader *reader)
 {
+	struct pt_rom *rom = &node->rom[node->rom_count - 1].rom;
 	int vendor = pt_json_int(reader, "vendor"), device = pt_json_int(reader, "device");
 	int code_type = pt_json_int(reader, "code_type");
 
@@ -343,18 +310,12 @@ static int read_image(struct pt_json_reader *reader, struct pt_rom *rom)
 static int read_rom(struct pt_node *node, struct pt_json_reader *reader)
 {
 	struct pt_rom_file *slot = pt_array_grow(&node->rom, &node->rom_count, sizeof(*slot));
-	struct json_object *images = pt_json_array(reader, "images");
 
 	if (!slot)
 		return -ENOMEM;
-	copy_text(reader, "name", PT_JSON_NEEDED, &slot->name);
+	pt_json_copy_text(reader, "name", PT_JSON_NEEDED, &slot->name);
 	slot->readable = pt_json_flag(reader, "readable");
-	for (size_t i = 0; reader->result == 0 && i < json_object_array_length(images); i++) {
-		struct pt_json_reader one = {json_object_array_get_idx(images, i), reader->err, 0};
-
-		reader->result = read_image(&one, &slot->rom);
-	}
-	return reader->result;
+	return for_each(node, reader, "images", read_image, PLACE_OF_THE_WHOLE);
 }
 
 static int read_hook(struct pt_node *node, struct pt_json_reader *reader)
@@ -363,9 +324,9 @@ static int read_hook(struct pt_node *node, struct pt_json_reader *reader)
 
 	if (!slot)
 		return -ENOMEM;
-	copy_text(reader, "volume", PT_JSON_NEEDED, &slot->volume);
-	slot->state =
-		(enum pt_hook_state)read_word(reader, "state", pt_hook_state_names, PT_HOOK_STATES);
+	pt_json_copy_text(reader, "volume", PT_JSON_NEEDED, &slot->volume);
+	slot->state = (enum pt_hook_state)pt_json_word(
+		reader, "state", pt_hook_state_names, PT_HOOK_STATES, UNKNOWN_WORD);
 	return reader->result;
 }
 
@@ -403,26 +364,20 @@ static int read_ha(struct pt_node *node, struct pt_json_reader *reader)
 	return reader->result < 0 ? reader->result : read_names(reader, "nodes", &slot->node);
 }
 
-static int read_dropped(struct pt_json_reader *reader, struct pt_guest *guest)
+static int read_dropped(struct pt_node *node, struct pt_json_reader *reader)
 {
-	struct json_object *array = pt_json_array(reader, "dropped");
+	struct pt_guest *guest = node->guest[node->guest_count - 1];
+	const char *value = pt_json_text(reader, "value", PT_JSON_NEEDED);
+	int index = pt_json_int(reader, "index");
+	char key[16];
 
-	for (size_t i = 0; array && i < json_object_array_length(array); i++) {
-		struct pt_json_reader one = {json_object_array_get_idx(array, i), reader->err, 0};
-		const char *value = pt_json_text(&one, "value", PT_JSON_NEEDED);
-		int index = pt_json_int(&one, "index");
-		char key[16];
-
-		if (index < 0 || index >= PT_HOSTPCI_MAX)
-			pt_json_refuse(&one, "index", "is none of an entry");
-		if (one.result < 0)
-			return one.result;
-		/* judged anew, and dropped again */
-		snprintf(key, sizeof(key), "hostpci%d", index);
-		if (pt_guest_set(guest, key, value, strlen(value)) < 0)
-			return -ENOMEM;
-	}
-	return reader->result;
+	if (index < 0 || index >= PT_HOSTPCI_MAX)
+		pt_json_refuse(reader, "index", "is none of an entry");
+	if (reader->result < 0)
+		return reader->result;
+	/* judged anew, and dropped again */
+	snprintf(key, sizeof(key), "hostpci%d", index);
+	return pt_guest_set(guest, key, value, strlen(value));
 }
 
 static int read_guest(struct pt_node *node, struct pt_json_reader *reader)
@@ -431,6 +386,7 @@ static int read_guest(struct pt_node *node, struct pt_json_reader *reader)
 	struct pt_json_reader config = object_of(reader, "config");
 	struct pt_guest **slot;
 	struct pt_guest *guest = NULL;
+	int r;
 
 	query.vmid = read_vmid(reader, false);
 	if (node->guest_count && query.vmid <= node->guest[node->guest_count - 1]->vmid)
@@ -441,14 +397,8 @@ static int read_guest(struct pt_node *node, struct pt_json_reader *reader)
 	if (!slot || pt_guest_new(&guest, &query, PT_TEXT_BYTES) < 0)
 		return -ENOMEM;
 	*slot = guest;
-	json_object_object_foreach(config.object, key, value)
-	{
-		int r = pt_guest_set_json(guest, key, value, reader->err);
-
-		if (r < 0)
-			return r;
-	}
-	return read_dropped(reader, guest);
+	r = pt_guest_set_all(guest, config.object, reader->err);
+	return r < 0 ? r : for_each(node, reader, "dropped", read_dropped, PLACE_OF_THE_WHOLE);
 }
 
 static int read_running(struct pt_node *node, struct pt_json_reader *reader)
@@ -527,7 +477,7 @@ int pt_node_from_json(struct json_object *json, struct pt_node **ret, struct pt_
 	for (size_t i = 0; r == 0 && i < PT_ARRAY_SIZE(steps); i++)
 		r = steps[i](node, &reader);
 	for (size_t i = 0; r == 0 && i < PT_ARRAY_SIZE(lists); i++)
-		r = for_each(node, &reader, lists[i].key, lists[i].read);
+		r = for_each(node, &reader, lists[i].key, lists[i].read, PLACE_OF_ITS_OWN);
 	json_object_object_get_ex(json, "uses", &uses);
 	if (r == 0)
 		r = pt_uses_from_json(uses, &node->uses, err);

@@ -183,11 +183,10 @@ static struct json_object *wanting_to_json(const struct pt_seen_function *functi
 	pt_foreach (wanting, function->wanting, function->wanting_count) {
 		struct json_object *one = json_object_new_object();
 
-		json_object_object_add(one, "vmid", json_object_new_int64(wanting->vmid));
+		pt_json_add_number(one, "vmid", wanting->vmid);
 		pt_json_add_text(one, "entry", wanting->label);
-		json_object_object_add(
-			one, "companion", json_object_new_boolean(wanting->companion));
-		json_object_object_add(one, "spare", json_object_new_boolean(wanting->spare));
+		pt_json_add_flag(one, "companion", wanting->companion);
+		pt_json_add_flag(one, "spare", wanting->spare);
 		json_object_array_add(json, one);
 	}
 	return json;

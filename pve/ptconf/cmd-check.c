@@ -17,7 +17,7 @@ static struct json_object *guest_to_json(unsigned int vmid, const struct pt_find
 {
 	struct json_object *json = json_object_new_object();
 
-	json_object_object_add(json, "vmid", json_object_new_int64(vmid));
+	pt_json_add_number(json, "vmid", vmid);
 	json_object_object_add(
 		json, "errors", json_object_new_uint64(pt_findings_count(findings, PT_ERROR)));
 	json_object_object_add(
@@ -133,7 +133,7 @@ static int print_sum(const struct pt_cli *cli, struct sum *sum, struct pt_err *e
 	if (!sum->list)
 		return print_text_sum(cli, sum);
 	json = json_object_new_object();
-	json_object_object_add(json, "version", json_object_new_int(SCHEMA_VERSION));
+	pt_json_add_number(json, "version", SCHEMA_VERSION);
 	add_node(cli, sum, json);
 	return pt_output_json(json, cli->format, err);
 }
@@ -212,7 +212,7 @@ static enum pt_exit check_cluster(struct pt_cli *cli, struct pt_err *err)
 	}
 	if (r == 0 && !nodes)
 		r = print_text_sum(cli, &sum);
-	json_object_object_add(json, "version", json_object_new_int(SCHEMA_VERSION));
+	pt_json_add_number(json, "version", SCHEMA_VERSION);
 	add_counts(json, &sum);
 	json_object_object_add(json, "nodes", nodes);
 	if (r == 0 && nodes)

@@ -13,7 +13,7 @@ static void add_error(void *data, unsigned int line, const char *message)
 {
 	struct json_object *json = json_object_new_object();
 
-	json_object_object_add(json, "line", json_object_new_int64(line));
+	pt_json_add_number(json, "line", line);
 	pt_json_add_text(json, "message", message);
 	json_object_array_add(data, json);
 }

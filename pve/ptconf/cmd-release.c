@@ -18,7 +18,7 @@ static int print(const struct pt_cli *cli, size_t held, struct pt_err *err)
 		return 0;
 	}
 	json = json_object_new_object();
-	json_object_object_add(json, "vmid", json_object_new_int64(cli->vmid));
+	pt_json_add_number(json, "vmid", cli->vmid);
 	json_object_object_add(json, "returned", json_object_new_uint64(held));
 	return pt_output_json(json, cli->format, err);
 }

@@ -55,8 +55,7 @@ static struct json_object *show_json(const struct pt_facts *facts, struct pt_pci
 		pt_json_add_text(json, "function", PT_BDF(&taken->bdf));
 		pt_json_add_text(json, "driver", function ? function->driver : NULL);
 		pt_json_add_text(json, "driver_override", function ? function->override : NULL);
-		json_object_object_add(
-			json, "companion", json_object_new_boolean(taken->companion));
+		pt_json_add_flag(json, "companion", taken->companion);
 		pt_json_add_text(json, "why", reason);
 		pt_json_add_text(json, "name", name);
 		json_object_array_add(array, json);
