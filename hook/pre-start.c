@@ -381,7 +381,6 @@ static int make_claim(struct start *start)
 static int give_up(struct start *start)
 {
 	const struct pt_run *run = start->run;
-
 	size_t left = 0;
 
 	start->claim->state = PT_CLAIM_RETURNING;

@@ -26,6 +26,45 @@ static const char *const question_path[QUESTIONS] = {
 	[ASK_HA_RULES] = "/cluster/ha/rules",
 };
 
+/* Questions that are asked side by side, and their replies, in the same order. */
+struct round {
+	char **path;
+	struct pt_api_reply *reply;
+	size_t count;
+};
+
+static void clear_round(struct round *round)
+{
+	for (size_t i = 0; round->path && i < round->count; i++)
+		free(round->path[i]);
+	free(round->path);
+	if (round->reply)
+		pt_api_replies_clear(round->reply, round->count);
+	free(round->reply);
+}
+#define ROUND PT_CLEANUP(clear_round)
+
+static int make_round(struct round *round, size_t count)
+{
+	round->count = count;
+	round->path = calloc(count ? count : 1, sizeof(*round->path));
+	round->reply = calloc(count ? count : 1, sizeof(*round->reply));
+	return round->path && round->reply ? 0 : -ENOMEM;
+}
+
+/* what: in words, for errors. A path that memory was out for fails all. */
+static int ask(const struct pt_api *api, struct round *round, const char *what, int budget_ms,
+	struct pt_err *err)
+{
+	for (size_t i = 0; i < round->count; i++) {
+		if (!round->path[i])
+			return pt_err_nomem(err);
+	}
+	return !round->count ? 0
+			     : pt_api_get(api, (const char *const *)round->path, round->count, what,
+				       budget_ms, round->reply, err);
+}
+
 /* The list "data" of a reply; the caller puts back what it lies in. NULL, with err filled. */
 static struct json_object *data_of(
 	const struct pt_api_reply *reply, struct json_object **ret_whole, struct pt_err *err)
@@ -331,27 +370,18 @@ static int read_configs(const struct asking *asking, struct pt_node *node, const
 	struct pt_err *err)
 {
 	size_t count = node->vmid_count < MOST_GUESTS ? node->vmid_count : MOST_GUESTS;
-	struct pt_api_reply *reply = calloc(count ? count : 1, sizeof(*reply));
-	char **path = calloc(count ? count : 1, sizeof(*path));
-	int r = reply && path ? 0 : pt_err_nomem(err);
+	struct round ROUND round = {0};
+	int r;
 
+	if (make_round(&round, count) < 0)
+		return pt_err_nomem(err);
+	for (size_t i = 0; i < count; i++)
+		round.path[i] = pt_format("/nodes/%s/qemu/%u/config", node->name, node->vmid[i]);
+	r = ask(asking->api, &round, "the configs of guests", asking->budget_ms, err);
 	for (size_t i = 0; r == 0 && i < count; i++) {
-		path[i] = pt_format("/nodes/%s/qemu/%u/config", node->name, node->vmid[i]);
-		r = path[i] ? 0 : pt_err_nomem(err);
-	}
-	if (r == 0 && count)
-		r = pt_api_get(asking->api, (const char *const *)path, count,
-			"the configs of guests", asking->budget_ms, reply, err);
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		if (take_config(node, node->vmid[i], &reply[i], log) < 0)
+		if (take_config(node, node->vmid[i], &round.reply[i], log) < 0)
 			r = pt_err_nomem(err);
 	}
-	for (size_t i = 0; path && i < count; i++)
-		free(path[i]);
-	free(path);
-	if (reply)
-		pt_api_replies_clear(reply, count);
-	free(reply);
 	return r;
 }
 
@@ -373,9 +403,7 @@ static int open_node(const struct asking *asking, size_t which, const struct fil
 	if (r < 0)
 		return r;
 	node->traits.vfio.state = PT_MODULE_UNKNOWN;
-	node->whole = node->partial = node->has_traits = node->has_mappings = true;
-	node->has_reservations = node->has_claims = node->has_vmids = node->has_guests = true;
-	node->has_instances = node->has_cluster = node->has_uses = true;
+	node->partial = true;
 	asking->node[which] = PT_STEAL(node);
 	return 0;
 }
@@ -397,10 +425,8 @@ static int make_nodes(const struct asking *asking, const struct pt_api_reply *re
 		if (!node)
 			continue;
 		r = read_configs(asking, node, log, err);
-		/* as of a facts file: those with passthrough */
-		node->vmid_count = 0;
-		for (size_t g = 0; r == 0 && g < node->guest_count; g++)
-			node->vmid[node->vmid_count++] = node->guest[g]->vmid;
+		if (r == 0 && pt_node_complete(node) < 0)
+			r = pt_err_nomem(err);
 	}
 	return r;
 }
@@ -410,28 +436,16 @@ int pt_api_read_nodes(const struct pt_api *api, const char *const *name, size_t 
 	struct pt_err *err)
 {
 	struct asking asking = {api, name, count, budget_ms, ret, why};
-	size_t questions = QUESTIONS + count;
-	struct pt_api_reply *reply = calloc(questions, sizeof(*reply));
-	char **path = calloc(questions, sizeof(*path));
-	int r = reply && path ? 0 : pt_err_nomem(err);
+	struct round ROUND round = {0};
+	int r;
 
-	for (size_t i = 0; r == 0 && i < QUESTIONS; i++)
-		r = pt_set_text(&path[i], question_path[i]) < 0 ? pt_err_nomem(err) : 0;
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		path[QUESTIONS + i] =
+	if (make_round(&round, QUESTIONS + count) < 0)
+		return pt_err_nomem(err);
+	for (size_t i = 0; i < QUESTIONS; i++)
+		round.path[i] = strdup(question_path[i]);
+	for (size_t i = 0; i < count; i++)
+		round.path[QUESTIONS + i] =
 			pt_format("/nodes/%s/hardware/pci?pci-class-blacklist=&verbose=1", name[i]);
-		r = path[QUESTIONS + i] ? 0 : pt_err_nomem(err);
-	}
-	if (r == 0)
-		r = pt_api_get(
-			api, (const char *const *)path, questions, "that", budget_ms, reply, err);
-	if (r == 0)
-		r = make_nodes(&asking, reply, log, err);
-	for (size_t i = 0; path && i < questions; i++)
-		free(path[i]);
-	free(path);
-	if (reply)
-		pt_api_replies_clear(reply, questions);
-	free(reply);
-	return r;
+	r = ask(api, &round, "that", budget_ms, err);
+	return r < 0 ? r : make_nodes(&asking, round.reply, log, err);
 }

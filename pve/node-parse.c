@@ -440,16 +440,6 @@ static int read_head(struct pt_node *node, struct pt_json_reader *reader)
 	return reader->result;
 }
 
-static void list_vmids(struct pt_node *node)
-{
-	pt_foreach (guest, node->guest, node->guest_count) {
-		unsigned int *slot = pt_array_grow(&node->vmid, &node->vmid_count, sizeof(*slot));
-
-		if (slot)
-			*slot = (*guest)->vmid;
-	}
-}
-
 int pt_node_from_json(struct json_object *json, struct pt_node **ret, struct pt_err *err)
 {
 	static int (*const steps[])(struct pt_node * node, struct pt_json_reader * reader) = {
@@ -481,12 +471,9 @@ int pt_node_from_json(struct json_object *json, struct pt_node **ret, struct pt_
 	json_object_object_get_ex(json, "uses", &uses);
 	if (r == 0)
 		r = pt_uses_from_json(uses, &node->uses, err);
-	if (r < 0)
-		return r;
-	list_vmids(node);
-	node->whole = node->has_traits = node->has_mappings = node->has_reservations = true;
-	node->has_claims = node->has_vmids = node->has_guests = node->has_instances = true;
-	node->has_cluster = node->has_uses = true;
-	*ret = PT_STEAL(node);
-	return 0;
+	if (r == 0 && pt_node_complete(node) < 0)
+		r = pt_err_nomem(err);
+	if (r == 0)
+		*ret = PT_STEAL(node);
+	return r;
 }

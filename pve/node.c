@@ -467,3 +467,19 @@ int pt_node_learn_all(struct pt_node *node, struct pt_err *err)
 	node->whole = r == 0;
 	return r;
 }
+
+int pt_node_complete(struct pt_node *node)
+{
+	node->vmid_count = 0;
+	pt_foreach (guest, node->guest, node->guest_count) {
+		unsigned int *slot = pt_array_grow(&node->vmid, &node->vmid_count, sizeof(*slot));
+
+		if (!slot)
+			return -ENOMEM;
+		*slot = (*guest)->vmid;
+	}
+	node->whole = node->has_traits = node->has_mappings = node->has_reservations = true;
+	node->has_claims = node->has_vmids = node->has_guests = node->has_instances = true;
+	node->has_cluster = node->has_uses = true;
+	return 0;
+}

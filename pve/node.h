@@ -174,6 +174,9 @@ void pt_node_close_p(struct pt_node **node);
 /* Asks everything. */
 int pt_node_learn_all(struct pt_node *node, struct pt_err *err);
 
+/* For a node that has no host: what was put in is all that there is, and its guests are those of the node. -ENOMEM. */
+int pt_node_complete(struct pt_node *node);
+
 const struct pt_traits *pt_node_traits(struct pt_node *node);
 
 /* As pt_inventory_add and kin, of this node. */

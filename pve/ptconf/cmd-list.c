@@ -54,20 +54,23 @@ static const char *pass_word(const struct pt_seen_function *seen)
 	return seen->function->is_bridge ? NULL : seen->why_not ? "no" : "yes";
 }
 
-static void add_row(
-	struct pt_table *table, struct pt_pcinames *names, const struct pt_seen_function *seen)
+/* A row by group, or, twig is not NULL, one of the tree. */
+static void add_row(struct pt_table *table, struct pt_pcinames *names,
+	const struct pt_seen_function *seen, const char *prefix, const char *twig)
 {
 	const struct pt_function *function = seen->function;
-	char group[16] = "-", id[PT_PCI_PAIR_TEXT], name[256];
+	char group[16] = "-", id[PT_PCI_PAIR_TEXT], text[256];
+	PT_FREE char *where = pt_format("%s%s%s", prefix, twig ? twig : "", PT_BDF(&function->bdf));
 	PT_FREE char *guests = list_guests(seen);
 	PT_FREE char *below = remark(seen);
+	const char *name = pt_pciname(names, function, text, sizeof(text));
 
 	if (function->group != PT_GROUP_NONE)
 		snprintf(group, sizeof(group), "%d", function->group);
-	pt_table_row(
-		table, (const char *const[]){group, PT_BDF(&function->bdf),
-			       pt_function_id(function, id), function->driver, guests,
-			       pass_word(seen), pt_pciname(names, function, name, sizeof(name))});
+	pt_table_row(table, twig ? (const char *const[]){where, group, function->driver, guests,
+					   pass_word(seen), name}
+				 : (const char *const[]){group, where, pt_function_id(function, id),
+					   function->driver, guests, pass_word(seen), name});
 	if (below)
 		pt_table_note(table, below);
 }
@@ -88,7 +91,7 @@ static int print_groups(
 	qsort(order, overview->count, sizeof(*order), compare_groups);
 	pt_table_row(&table, header);
 	for (size_t i = 0; i < overview->count; i++)
-		add_row(&table, names, order[i]);
+		add_row(&table, names, order[i], "", NULL);
 	free(order);
 	return pt_table_print(&table, err);
 }
@@ -108,23 +111,6 @@ static bool is_below(const struct pt_overview *overview, const struct pt_functio
 	return function->has_parent && pt_bdf_compare(&function->parent, above) == 0;
 }
 
-static void add_branch(struct tree *tree, const struct pt_seen_function *seen, const char *twig)
-{
-	const struct pt_function *function = seen->function;
-	char group[16] = "-", name[256];
-	PT_FREE char *guests = list_guests(seen);
-	PT_FREE char *below = remark(seen);
-	PT_FREE char *where = pt_format("%s%s%s", tree->prefix, twig, PT_BDF(&function->bdf));
-
-	if (function->group != PT_GROUP_NONE)
-		snprintf(group, sizeof(group), "%d", function->group);
-	pt_table_row(&tree->table,
-		(const char *const[]){where, group, function->driver, guests, pass_word(seen),
-			pt_pciname(tree->names, function, name, sizeof(name))});
-	if (below)
-		pt_table_note(&tree->table, below);
-}
-
 /* Everything below a bridge, or, above is NULL, what is below none. */
 static void add_branches(struct tree *tree, const struct pt_bdf *above, int depth)
 {
@@ -139,7 +125,10 @@ static void add_branches(struct tree *tree, const struct pt_bdf *above, int dept
 		if (!is_below(overview, seen->function, above))
 			continue;
 		left--;
-		add_branch(tree, seen, !above ? "" : left ? "|-- " : "`-- ");
+		add_row(&tree->table, tree->names, seen, tree->prefix,
+			!above ? ""
+			: left ? "|-- "
+			       : "`-- ");
 		if (!seen->function->is_bridge)
 			continue;
 		snprintf(tree->prefix + length, PREFIX - length, "%s",

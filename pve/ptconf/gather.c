@@ -172,10 +172,10 @@ int pt_cli_read_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *
 	if (cli->facts || cli->other || cli->cluster)
 		return find_in_node(cli, ret, err);
 	/* of all of them the texts were read already: to ask the API for each would take its time a thousand times over */
-	if (cli->all && cli->source == PT_SOURCE_AUTO && find_in_node(cli, ret, NULL) == 0)
-		return 0;
 	if (cli->all && cli->source == PT_SOURCE_AUTO)
-		return pt_guest_read(cli->host, &query, PT_SOURCE_FILE, 0, ret, err);
+		return find_in_node(cli, ret, NULL) == 0
+			       ? 0
+			       : pt_guest_read(cli->host, &query, PT_SOURCE_FILE, 0, ret, err);
 	/* a captured host has no API to ask */
 	if (!pt_host_is_live(cli->host)) {
 		if (cli->source == PT_SOURCE_API)
