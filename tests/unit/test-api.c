@@ -105,6 +105,16 @@ static void write_conf(struct fake *fake, const char *text, mode_t mode)
 	assert_int_equal(chmod(path, mode), 0);
 }
 
+/* A server that is the API as the conf file names it. */
+static void serve_api(struct fake *fake, struct server *server, const char *reply, size_t length)
+{
+	char conf[256];
+
+	serve(server, reply, length);
+	snprintf(conf, sizeof(conf), "token=" TOKEN "\nurl=http://127.0.0.1:%u\n", server->port);
+	write_conf(fake, conf, 0600);
+}
+
 static int ask(struct fake *fake, struct pt_guest **guest, struct pt_err *err)
 {
 	struct pt_guest_query query = {.vmid = 100, .node = "node1", .view = PT_VIEW_CURRENT};
@@ -154,13 +164,11 @@ static void asks_for_what_it_needs(void **state)
 	struct pt_guest_query query = {
 		.vmid = 100, .node = "node1", .view = PT_VIEW_SNAPSHOT, .snapshot = "before"};
 	struct pt_guest *guest = NULL;
-	char conf[256], request[4096] = "";
+	char request[4096] = "";
 	struct server server;
 	struct pt_err err = {0};
 
-	serve(&server, "", 0);
-	snprintf(conf, sizeof(conf), "token=" TOKEN "\nurl=http://127.0.0.1:%u\n", server.port);
-	write_conf(fake, conf, 0600);
+	serve_api(fake, &server, "", 0);
 	assert_true(pt_guest_from_api(fake->host, &query, 600, &guest, NULL) < 0);
 	assert_true(read(server.heard, request, sizeof(request) - 1) > 0);
 	end(&server);
@@ -414,11 +422,8 @@ static void dropped_lines_come_from_the_text(void **state)
 	struct fake *fake = *state;
 	struct pt_guest *guest = NULL;
 	struct server server;
-	char conf[256];
 
-	serve(&server, reply, sizeof(reply) - 1);
-	snprintf(conf, sizeof(conf), "token=" TOKEN "\nurl=http://127.0.0.1:%u\n", server.port);
-	write_conf(fake, conf, 0600);
+	serve_api(fake, &server, reply, sizeof(reply) - 1);
 	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/100.conf", "hostpci0: zz\n");
 	assert_int_equal(pt_guest_read(fake->host, &query, PT_SOURCE_AUTO, 600, &guest, NULL), 0);
 	end(&server);
@@ -440,12 +445,8 @@ static void another_guests_config_does_not_count(void **state)
 		struct pt_guest *guest = NULL;
 		struct pt_err err = {0};
 		struct server server;
-		char conf[256];
 
-		serve(&server, reply, sizeof(reply) - 1);
-		snprintf(conf, sizeof(conf), "token=" TOKEN "\nurl=http://127.0.0.1:%u\n",
-			server.port);
-		write_conf(fake, conf, 0600);
+		serve_api(fake, &server, reply, sizeof(reply) - 1);
 		fake_file(fake, "/etc/pve/nodes/node1/qemu-server/100.conf", "hostpci0: 02:00.0\n");
 		if (i == 0) {
 			assert_int_equal(pt_guest_read(fake->host, &query, PT_SOURCE_AUTO, 600,
@@ -474,11 +475,8 @@ static void other_args_do_not_count(void **state)
 	struct pt_guest *guest = NULL;
 	struct pt_err err = {0};
 	struct server server;
-	char conf[256];
 
-	serve(&server, reply, sizeof(reply) - 1);
-	snprintf(conf, sizeof(conf), "token=" TOKEN "\nurl=http://127.0.0.1:%u\n", server.port);
-	write_conf(fake, conf, 0600);
+	serve_api(fake, &server, reply, sizeof(reply) - 1);
 	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/100.conf", "args: -secret\n");
 	assert_int_equal(
 		pt_guest_read(fake->host, &query, PT_SOURCE_API, 600, &guest, &err), -EPROTO);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <sys/wait.h>
+
 #include "tests/unit/unit.h"
 
 static void array_grows_and_zeroes(void **state)
@@ -53,6 +55,48 @@ static void steal_leaves_null(void **state)
 	free(mine);
 }
 
+static void lists_have_separators_between(void **state)
+{
+	char *list = pt_list_add(NULL, ", ", "a");
+
+	(void)state;
+	assert_string_equal(list, "a");
+	list = pt_list_add(list, ", ", "b");
+	assert_string_equal(list, "a, b");
+	free(list);
+	list = pt_list_add(strdup(""), " ", "c");
+	assert_string_equal(list, "c");
+	free(list);
+}
+
+/* More than a pipe takes at once. */
+static void writes_all(void **state)
+{
+	static char sent[200000], got[sizeof(sent)];
+	size_t length = 0;
+	int ends[2], status;
+	pid_t child;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sent); i++)
+		sent[i] = (char)('a' + i % 23);
+	assert_int_equal(pipe(ends), 0);
+	child = fork();
+	if (child == 0) {
+		close(ends[0]);
+		_exit(pt_write_all(ends[1], sent, sizeof(sent)) == 0 ? 0 : 1);
+	}
+	close(ends[1]);
+	for (ssize_t n; (n = read(ends[0], got + length, sizeof(got) - length)) > 0;)
+		length += (size_t)n;
+	close(ends[0]);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(length, sizeof(sent));
+	assert_memory_equal(sent, got, sizeof(sent));
+	assert_int_equal(pt_write_all(-1, "x", 1), -EBADF);
+}
+
 static void foreach_takes_null(void **state)
 {
 	int *none = NULL;
@@ -71,6 +115,8 @@ int main(void)
 		cmocka_unit_test(set_text_replaces_and_clears),
 		cmocka_unit_test(streq_knows_null),
 		cmocka_unit_test(steal_leaves_null),
+		cmocka_unit_test(lists_have_separators_between),
+		cmocka_unit_test(writes_all),
 		cmocka_unit_test(foreach_takes_null),
 	};
 

@@ -48,12 +48,27 @@ static void orders(void **state)
 	}
 }
 
+static void lists_of_addresses_grow(void **state)
+{
+	struct pt_bdf one = bdf_of("0000:01:00.1"), other = bdf_of("10000:e1:00.0"), *list = NULL;
+	size_t count = 0;
+
+	(void)state;
+	assert_int_equal(pt_bdfs_add(&list, &count, &one), 0);
+	assert_int_equal(pt_bdfs_add(&list, &count, &other), 0);
+	assert_int_equal(count, 2);
+	assert_int_equal(pt_bdf_compare(&list[0], &one), 0);
+	assert_int_equal(pt_bdf_compare(&list[1], &other), 0);
+	free(list);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_what_the_kernel_writes),
 		cmocka_unit_test(refuses_the_rest),
 		cmocka_unit_test(orders),
+		cmocka_unit_test(lists_of_addresses_grow),
 	};
 
 	return cmocka_run_group_tests_name("bdf", tests, NULL, NULL);

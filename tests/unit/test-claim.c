@@ -78,6 +78,7 @@ static void refuses_what_is_no_claim(void **state)
 
 	refuses(good, "version", "1", "none that this version knows");
 	refuses(good, "state", "\"lost\"", "none that this version knows");
+	refuses(good, "since", "\"x\"", "\"since\" is no whole number");
 	refuses(good, "owner", "\"../x\"", "cannot own a claim");
 	refuses(good, "functions", "3", "is no array");
 	refuses(good, "functions", "[3]", "functions[0]");

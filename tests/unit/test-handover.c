@@ -425,13 +425,21 @@ static void claim_vf(struct fake *fake, struct pt_claim *claim, const char *name
 #define VF1 "0000:04:00.1"
 #define VF2 "0000:04:10.0"
 
+/* The switch is on again: VFs that are made get drivers. */
+static void assert_probes_vfs(struct fake *fake)
+{
+	char *text = fake_read(fake, "/sys/bus/pci/devices/" PF "/sriov_drivers_autoprobe");
+
+	assert_string_equal(text, "1\n");
+	free(text);
+}
+
 /* VFs go with their PF and come back each to the driver and override that it had. */
 static void vfs_come_back_as_they_were(void **state)
 {
 	struct fake *fake = *state;
 	struct pt_handover handover = handover_of(fake);
 	struct pt_claim *claim = NULL;
-	char *text;
 
 	fake_remove(fake, "/sys/bus/pci/devices/" VF2 "/driver");
 	fake_file(fake, "/sys/bus/pci/devices/" VF2 "/driver_override", "pci-stub\n");
@@ -455,9 +463,7 @@ static void vfs_come_back_as_they_were(void **state)
 	assert_driver(fake, VF2, "none");
 	assert_override(fake, VF1, "(null)");
 	assert_override(fake, VF2, "pci-stub");
-	text = fake_read(fake, "/sys/bus/pci/devices/" PF "/sriov_drivers_autoprobe");
-	assert_string_equal(text, "1\n");
-	free(text);
+	assert_probes_vfs(fake);
 	pt_claim_free(claim);
 }
 
@@ -487,7 +493,6 @@ static void the_switch_for_vfs_comes_back_in_any_case(void **state)
 	struct fake *fake = *state;
 	struct pt_handover handover = handover_of(fake);
 	struct pt_claim *claim = NULL;
-	char *text;
 
 	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
 	claim_function(fake, claim, PF);
@@ -495,9 +500,7 @@ static void the_switch_for_vfs_comes_back_in_any_case(void **state)
 	fake_fault(fake, "numvfs", PF, "5");
 	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), -EIO);
 	assert_int_equal(claim->count, 1);
-	text = fake_read(fake, "/sys/bus/pci/devices/" PF "/sriov_drivers_autoprobe");
-	assert_string_equal(text, "1\n");
-	free(text);
+	assert_probes_vfs(fake);
 	fake_remove(fake, "/fault");
 	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
 	assert_int_equal(claim->count, 0);
