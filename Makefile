@@ -21,11 +21,12 @@ HARDENING := -O2 -g -ffile-prefix-map=$(CURDIR)=. -Wformat -Werror=format-securi
 	-fstack-protector-strong -fstack-clash-protection -fcf-protection \
 	-Wdate-time -D_FORTIFY_SOURCE=2 -fPIE
 CFLAGS ?= $(HARDENING)
-LDFLAGS ?= -Wl,-z,relro -Wl,-z,now -pie
+LDFLAGS ?= -Wl,-z,relro -Wl,-z,now -Wl,--as-needed -pie
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -I. -MMD -MP $(WARNINGS) $(PACKAGE_CFLAGS) $(CFLAGS) $(CPPFLAGS)
 # asked for when something is built: on a fresh machine pkg-config comes with the first target
 PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PACKAGE_CFLAGS)
-LIBS = $(eval LIBS := $(shell pkg-config --libs $(PACKAGES)))$(LIBS)
+# libcurl is loaded when the API is asked
+LIBS = $(eval LIBS := $(shell pkg-config --libs $(filter-out libcurl,$(PACKAGES))))$(LIBS)
 
 LIB := $(wildcard lib/*.c)
 PVE := $(wildcard pve/*.c)
@@ -33,6 +34,8 @@ HOOK := $(filter-out hook/main.c,$(wildcard hook/*.c))
 PTCONF := $(wildcard pve/ptconf/*.c)
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 CORE := $(call objects,$(LIB) $(PVE))
+# for what runs many commands by itself
+PARALLEL = -j $(shell nproc)
 
 PROGRAMS := $(BUILD)/pve-pthook $(BUILD)/pve-ptconf
 Q := $(if $(V),,@)

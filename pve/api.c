@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * Asking Proxmox VE's API. The sole user of libcurl, which runs in a child: it may resolve names, start threads and hang as
- * it likes; its bytes come over a pipe, capped, within the budget. Requests run side by side.
+ * Asking Proxmox VE's API. The sole user of libcurl, which is loaded and runs in a child: it may resolve names, start threads
+ * and hang as it likes; its bytes come over a pipe, capped, within the budget. Requests run side by side. Who asks
+ * nothing never has libcurl and the thirty libraries below it in memory.
  */
 #include <arpa/inet.h>
 #include <curl/curl.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -170,9 +172,50 @@ const char *pt_api_url(const struct pt_api *api)
 	return api->url;
 }
 
+/* What is called of libcurl. */
+#define CURL_CALLS(X)                                                                              \
+	X(easy_cleanup)                                                                            \
+	X(easy_getinfo)                                                                            \
+	X(easy_init)                                                                               \
+	X(easy_setopt)                                                                             \
+	X(easy_strerror)                                                                           \
+	X(global_init)                                                                             \
+	X(multi_add_handle)                                                                        \
+	X(multi_cleanup)                                                                           \
+	X(multi_info_read)                                                                         \
+	X(multi_init)                                                                              \
+	X(multi_perform)                                                                           \
+	X(multi_poll)                                                                              \
+	X(multi_remove_handle)                                                                     \
+	X(multi_setopt)                                                                            \
+	X(slist_append)                                                                            \
+	X(slist_free_all)
+
+static struct {
+#define CALL(name) typeof(curl_##name) *name;
+	CURL_CALLS(CALL)
+#undef CALL
+} curl;
+
+/* NULL, or why not. In the child: it has ended before anything could be unloaded. */
+static const char *load_curl(void)
+{
+	void *library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+
+	if (!library)
+		return dlerror();
+#define CALL(name)                                                                                 \
+	*(void **)&curl.name = dlsym(library, "curl_" #name);                                      \
+	if (!curl.name)                                                                            \
+		return dlerror();
+	CURL_CALLS(CALL)
+#undef CALL
+	return NULL;
+}
+
 /* One request in the child. */
 struct transfer {
-	CURL *curl;
+	CURL *easy;
 	char *url;
 	char error[CURL_ERROR_SIZE];
 	char *body;
@@ -220,29 +263,29 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *data)
 static bool make_handle(const struct request *request, struct curl_slist *headers, size_t which,
 	struct transfer *transfer)
 {
-	CURL *curl = curl_easy_init();
+	CURL *easy = curl.easy_init();
 
-	transfer->curl = curl;
+	transfer->easy = easy;
 	transfer->url = pt_format("%s/api2/json%s", request->api->url, request->path[which]);
-	if (!curl || !transfer->url)
+	if (!easy || !transfer->url)
 		return false;
-	curl_easy_setopt(curl, CURLOPT_URL, transfer->url);
-	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)request->budget_ms);
-	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)request->budget_ms);
-	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(curl, CURLOPT_PROXY, "");
-	curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
-	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
-	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
-	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, transfer->error);
-	curl_easy_setopt(curl, CURLOPT_PRIVATE, transfer);
+	curl.easy_setopt(easy, CURLOPT_URL, transfer->url);
+	curl.easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+	curl.easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->budget_ms);
+	curl.easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->budget_ms);
+	curl.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl.easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl.easy_setopt(easy, CURLOPT_PROXY, "");
+	curl.easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	curl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl.easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+	curl.easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+	curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
+	curl.easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+	curl.easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
+	curl.easy_setopt(easy, CURLOPT_PRIVATE, transfer);
 	if (request->api->ca)
-		curl_easy_setopt(curl, CURLOPT_CAINFO, request->api->ca);
+		curl.easy_setopt(easy, CURLOPT_CAINFO, request->api->ca);
 	return true;
 }
 
@@ -255,9 +298,9 @@ static int tell_outcome(int out, size_t which, const struct transfer *transfer)
 		return say(out, 'E', which, "the reply is larger than 1 MiB", NULL, 0);
 	if (!transfer->done || transfer->code != CURLE_OK)
 		return say(out, 'E', which,
-			*transfer->error ? transfer->error : curl_easy_strerror(transfer->code),
+			*transfer->error ? transfer->error : curl.easy_strerror(transfer->code),
 			NULL, 0);
-	curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &status);
+	curl.easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
 	snprintf(line, sizeof(line), "%ld", status);
 	return say(out, 'S', which, line, transfer->body, transfer->length);
 }
@@ -271,38 +314,38 @@ static void run_all(CURLM *multi)
 		CURLMsg *message;
 		int left;
 
-		if (curl_multi_perform(multi, &running) != CURLM_OK)
+		if (curl.multi_perform(multi, &running) != CURLM_OK)
 			return;
-		while ((message = curl_multi_info_read(multi, &left))) {
+		while ((message = curl.multi_info_read(multi, &left))) {
 			struct transfer *transfer = NULL;
 
-			curl_easy_getinfo(
+			curl.easy_getinfo(
 				message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
 			transfer->done = true;
 			transfer->code = message->data.result;
 		}
 		if (running)
-			curl_multi_poll(multi, NULL, 0, 1000, NULL);
+			curl.multi_poll(multi, NULL, 0, 1000, NULL);
 	}
 }
 
 static int fetch(const struct request *request, struct transfer *transfer, int out)
 {
 	PT_FREE char *header = pt_format("Authorization: PVEAPIToken=%s", request->api->token);
-	struct curl_slist *headers = header ? curl_slist_append(NULL, header) : NULL;
+	struct curl_slist *headers = header ? curl.slist_append(NULL, header) : NULL;
 	CURLM *multi = NULL;
-	bool ok = headers && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+	bool ok = headers && curl.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 	int r = 0;
 
 	if (ok)
-		multi = curl_multi_init();
+		multi = curl.multi_init();
 	ok = ok && multi;
 	for (size_t i = 0; ok && i < request->count; i++) {
 		ok = make_handle(request, headers, i, &transfer[i]) &&
-		     curl_multi_add_handle(multi, transfer[i].curl) == CURLM_OK;
+		     curl.multi_add_handle(multi, transfer[i].easy) == CURLM_OK;
 	}
 	if (ok) {
-		curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, CONNECTIONS);
+		curl.multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, CONNECTIONS);
 		run_all(multi);
 	}
 	for (size_t i = 0; r == 0 && i < request->count; i++)
@@ -310,22 +353,29 @@ static int fetch(const struct request *request, struct transfer *transfer, int o
 		       : say(out, 'E', i, "libcurl does not start", NULL, 0);
 	for (size_t i = 0; i < request->count; i++) {
 		if (ok)
-			curl_multi_remove_handle(multi, transfer[i].curl);
-		curl_easy_cleanup(transfer[i].curl);
+			curl.multi_remove_handle(multi, transfer[i].easy);
+		curl.easy_cleanup(transfer[i].easy);
 		free(transfer[i].url);
 		free(transfer[i].body);
 	}
-	curl_multi_cleanup(multi);
-	curl_slist_free_all(headers);
+	curl.multi_cleanup(multi);
+	curl.slist_free_all(headers);
 	return r;
 }
 
 static int fetch_in_child(void *data, int out)
 {
 	const struct request *request = data;
-	struct transfer *transfer = calloc(request->count, sizeof(*transfer));
-	int r = transfer ? fetch(request, transfer, out) : -ENOMEM;
+	const char *unloaded = load_curl();
+	struct transfer *transfer;
+	int r = 0;
 
+	for (size_t i = 0; unloaded && r == 0 && i < request->count; i++)
+		r = say(out, 'E', i, unloaded, NULL, 0);
+	if (unloaded)
+		return r;
+	transfer = calloc(request->count, sizeof(*transfer));
+	r = transfer ? fetch(request, transfer, out) : -ENOMEM;
 	free(transfer);
 	return r;
 }

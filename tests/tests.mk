@@ -9,12 +9,12 @@ LINT_LIST := tests/lint/packages
 
 demo: ## install what is missing, build, and watch a guest take a card and give it back
 	$(Q)tests/ensure-packages $(BUILD_LIST) $(LAB_LIST)
-	$(Q)$(MAKE) -s -j $$(nproc) all lab-programs lab-module
+	$(Q)$(MAKE) -s $(PARALLEL) all lab-programs lab-module
 	$(Q)tests/lab/run --release here --show tests/lab/demo
 
 check: ## install what is missing, build, and run every test
 	$(Q)tests/ensure-packages $(BUILD_LIST) $(LAB_LIST)
-	$(Q)$(MAKE) -s -j $$(nproc) all lab-programs lab-module $(BUILD)/conformance
+	$(Q)$(MAKE) -s $(PARALLEL) all lab-programs lab-module $(BUILD)/conformance
 	$(Q)tests/check $(BUILD)
 
 $(BUILD)/conformance: $(call objects,$(wildcard tests/conformance/*.c)) $(FAKE) $(CORE)
@@ -82,14 +82,21 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test-*.c
 SLOW_UNIT := $(filter %/test-rules-use %/test-phases %/test-handover,$(UNIT))
 UNIT := $(SLOW_UNIT) $(filter-out $(SLOW_UNIT),$(UNIT))
 
-$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(FAKE) $(IDENTITY) $(call objects,$(HOOK)) \
-		$(filter-out %/main.o,$(call objects,$(PTCONF))) $(CORE)
+# a test program takes from here what it calls
+$(BUILD)/everything.a: $(FAKE) $(IDENTITY) $(call objects,$(HOOK)) $(filter-out %/main.o,$(call objects,$(PTCONF))) $(CORE)
+	$(call say,AR,$@)
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/everything.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $^ $(LIBS) -lcmocka -lssl -lcrypto
 
 # whom a group is held by who shows no descriptor is nothing that a made host can have
 $(BUILD)/unit/test-phases: private WRAP := -Wl,--wrap=pt_vfio_group_free
+# nor is a libcurl that is not there
+$(BUILD)/unit/test-api: private WRAP := -Wl,--wrap=dlopen,--wrap=dlsym
 
 .PHONY: test-programs
 test-programs: $(UNIT) $(BUILD)/conformance lab-programs
@@ -116,16 +123,18 @@ lint: ## format, static analysis, rules of the house
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 asan: ## unit tests, conformance and short fuzzing under the sanitizers
 	$(Q)tests/ensure-packages $(BUILD_LIST) $(LINT_LIST)
+	$(Q)$(MAKE) -s $(PARALLEL) BUILD=build-asan CFLAGS="$(SANITIZE)" LDFLAGS="$(SANITIZE)" test-programs
 	$(Q)$(MAKE) -s BUILD=build-asan CFLAGS="$(SANITIZE)" LDFLAGS="$(SANITIZE)" unit conformance
 	$(Q)$(MAKE) -s fuzz
 
+COVERAGE := BUILD=build-coverage CFLAGS="-O0 -g --coverage -D_exit=pt_covered_exit" \
+	LDFLAGS="--coverage build-coverage/tests/coverage.o"
 coverage: ## lines of lib, pve and hook that the unit tests and conformance reach; 90 % at least
 	$(Q)tests/ensure-packages $(BUILD_LIST) $(LINT_LIST)
 	$(Q)find build-coverage -name '*.gcda' -delete 2>/dev/null || :
-	$(Q)$(MAKE) -s BUILD=build-coverage CFLAGS="-O0 -g --coverage -D_exit=pt_covered_exit" \
-		LDFLAGS="--coverage build-coverage/tests/coverage.o" build-coverage/tests/coverage.o
-	$(Q)$(MAKE) -s BUILD=build-coverage CFLAGS="-O0 -g --coverage -D_exit=pt_covered_exit" \
-		LDFLAGS="--coverage build-coverage/tests/coverage.o" unit conformance
+	$(Q)$(MAKE) -s $(COVERAGE) build-coverage/tests/coverage.o
+	$(Q)$(MAKE) -s $(PARALLEL) $(COVERAGE) test-programs
+	$(Q)$(MAKE) -s $(COVERAGE) unit conformance
 	$(Q)gcovr --root . --object-directory build-coverage --exclude-throw-branches \
 		--filter 'lib/' --filter 'pve/' --filter 'hook/' --json build-coverage/lines.json
 	$(Q)for folder in lib pve hook; do \
@@ -133,20 +142,18 @@ coverage: ## lines of lib, pve and hook that the unit tests and conformance reac
 		gcovr --root . --add-tracefile build-coverage/lines.json --filter "$$folder/" --fail-under-line 90 || exit 1; \
 	done
 
-FUZZERS := $(patsubst tests/fuzz/%.c,build-fuzz/%,$(wildcard tests/fuzz/*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
 FUZZ_SECONDS ?= 10
-build-fuzz/%: tests/fuzz/%.c $(LIB) $(PVE) $(wildcard lib/*.h pve/*.h tests/fuzz/*.h)
-	$(call say,FUZZ,$@)
+FUZZED := -O1 -g -fno-sanitize=pointer-overflow
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/everything.a
+	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)clang -std=gnu17 -D_GNU_SOURCE -I. $(PACKAGE_CFLAGS) -O1 -g \
-		-fsanitize=fuzzer,address,undefined -fno-sanitize=pointer-overflow -o $@ $(filter %.c,$^) $(LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-fuzz: $(FUZZERS) ## fuzz every parser for FUZZ_SECONDS each
-	$(Q)for fuzzer in $(FUZZERS); do \
-		mkdir -p $$fuzzer.corpus; \
-		$$fuzzer -max_total_time=$(FUZZ_SECONDS) -timeout=5 -verbosity=0 -print_final_stats=0 \
-			-artifact_prefix=$$fuzzer- $$fuzzer.corpus tests/fuzz/seeds/$$(basename $$fuzzer) \
-			>$$fuzzer.log 2>&1 || { tail -n 40 $$fuzzer.log; exit 1; }; \
-		echo "  $$(basename $$fuzzer): nothing found in $(FUZZ_SECONDS) s"; \
-	done
+fuzz: ## fuzz every parser for FUZZ_SECONDS each
+	$(Q)$(MAKE) -s $(PARALLEL) BUILD=build-fuzz CC=clang CFLAGS="$(FUZZED) -fsanitize=fuzzer-no-link,address,undefined" \
+		LDFLAGS="-fsanitize=fuzzer,address,undefined" fuzzers
+	$(Q)tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS:$(BUILD)/%=build-fuzz/%)
 .SECONDARY:

@@ -2,7 +2,6 @@
 /* A server of one canned reply: everything that a reply can be, and what the token's file can be. */
 #include <arpa/inet.h>
 #include <curl/curl.h>
-#include <dlfcn.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -26,22 +25,43 @@ struct server {
 	int heard; /* what the client sent */
 };
 
-/* What libcurl's first call does in the child: nothing special, no handle, or the end of the process. */
-static enum { LIBCURL_STARTS, LIBCURL_IS_BROKEN, LIBCURL_CRASHES, LIBCURL_EXITS } libcurl;
+/* What libcurl does in the child: nothing special, is not there, is too old, gives no handle, or ends the process. */
+static enum {
+	LIBCURL_STARTS,
+	LIBCURL_IS_MISSING,
+	LIBCURL_IS_OLD,
+	LIBCURL_IS_BROKEN,
+	LIBCURL_CRASHES,
+	LIBCURL_EXITS
+} libcurl;
 
-CURL *curl_easy_init(void)
+static CURL *no_handle(void)
 {
-	static CURL *(*real)(void);
-
-	if (libcurl == LIBCURL_IS_BROKEN)
-		return NULL;
 	if (libcurl == LIBCURL_CRASHES)
 		raise(SIGKILL);
 	if (libcurl == LIBCURL_EXITS)
 		_exit(0);
-	if (!real)
-		*(void **)&real = dlsym(RTLD_NEXT, "curl_easy_init");
-	return real();
+	return NULL;
+}
+
+/* The linker lets the calls in pve/api.c come here. */
+void *__real_dlopen(const char *name, int flags);
+void *__wrap_dlopen(const char *name, int flags);
+void *__wrap_dlopen(const char *name, int flags)
+{
+	assert_string_equal(name, "libcurl.so.4");
+	return __real_dlopen(libcurl == LIBCURL_IS_MISSING ? "libcurl-is-missing.so" : name, flags);
+}
+
+void *__real_dlsym(void *library, const char *name);
+void *__wrap_dlsym(void *library, const char *name);
+void *__wrap_dlsym(void *library, const char *name)
+{
+	if (libcurl >= LIBCURL_IS_BROKEN && pt_streq(name, "curl_easy_init"))
+		return (void *)no_handle;
+	if (libcurl == LIBCURL_IS_OLD && pt_streq(name, "curl_multi_poll"))
+		return __real_dlsym(library, "curl_of_another_year");
+	return __real_dlsym(library, name);
 }
 
 static int listen_on_loopback(uint16_t *port)
@@ -234,6 +254,8 @@ static void what_says_nothing_is_not_waited_for(void **state)
 static void a_broken_libcurl_is_told(void **state)
 {
 	static const char *const why[] = {
+		[LIBCURL_IS_MISSING] = "libcurl-is-missing.so: cannot open shared object file",
+		[LIBCURL_IS_OLD] = "undefined symbol: curl_of_another_year",
 		[LIBCURL_IS_BROKEN] = "libcurl does not start",
 		[LIBCURL_CRASHES] = "the request ended early: ",
 		[LIBCURL_EXITS] = "the request ended without a word",
@@ -242,7 +264,7 @@ static void a_broken_libcurl_is_told(void **state)
 	struct pt_guest *guest = NULL;
 
 	write_conf(fake, "token = " TOKEN "\n", 0600);
-	for (libcurl = LIBCURL_IS_BROKEN; libcurl <= LIBCURL_EXITS; libcurl++) {
+	for (libcurl = LIBCURL_IS_MISSING; libcurl <= LIBCURL_EXITS; libcurl++) {
 		struct pt_err err = {0};
 
 		assert_true(ask(fake, &guest, &err) < 0);
