@@ -12,6 +12,8 @@
 #define RELEASE_MS 120000
 /* beyond the deadlines of a pre-start that waits, returns an old claim, takes, and undoes, all together */
 #define DEADLINE_MS 1800000
+/* the phases between return a few functions at most */
+#define SHORT_DEADLINE_MS 300000
 /* a post-stop that takes longer goes on in the background: a start of the guest waits 10 s for the lock */
 #define LEAVE_MS 5000
 
@@ -21,7 +23,7 @@
  */
 static const char *migrated_from;
 
-static void find_config(struct pt_run *run, const struct pt_log *log)
+static void find_config(struct pt_run *run)
 {
 	const char *source = migrated_from;
 	char path[128];
@@ -30,12 +32,9 @@ static void find_config(struct pt_run *run, const struct pt_log *log)
 	if (!source)
 		return;
 	snprintf(path, sizeof(path), PT_PVE_NODES "/%s", pt_node_name_valid(source) ? source : "");
-	if (!pt_node_name_valid(source) || !pt_host_exists(run->host, path)) {
-		pt_log(log, PT_LOG_WARNING,
-			"PVE_MIGRATED_FROM names no node of this cluster and is passed over");
-		return;
-	}
-	snprintf(run->config_node, sizeof(run->config_node), "%s", source);
+	run->source_unknown = !pt_node_name_valid(source) || !pt_host_exists(run->host, path);
+	if (!run->source_unknown)
+		snprintf(run->config_node, sizeof(run->config_node), "%s", source);
 }
 
 /* A bad one is told by pre-start, among its findings. */
@@ -60,7 +59,7 @@ static int prepare(struct pt_run *run, const struct pt_log *log, struct pt_err *
 		pt_host_close_p(&run->host);
 		return r;
 	}
-	find_config(run, log);
+	find_config(run);
 	run->limits = pt_default_limits;
 	use_policy(run);
 	run->api_ms = API_MS;
@@ -89,8 +88,7 @@ static int usage(FILE *out)
 
 int main(int argc, char **argv)
 {
-	struct pt_supervised supervised = {
-		.prepare = prepare, .clean_up = clean_up, .deadline_ms = DEADLINE_MS};
+	struct pt_supervised supervised = {.prepare = prepare, .clean_up = clean_up};
 	struct pt_err err = {0};
 
 	/* the start-up routine empties the environment */
@@ -117,6 +115,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	supervised.undo = pt_streq(argv[2], "pre-start");
+	supervised.deadline_ms = supervised.undo ? DEADLINE_MS : SHORT_DEADLINE_MS;
 	supervised.leave_ms = pt_streq(argv[2], "post-stop") ? LEAVE_MS : 0;
 	return pt_supervise(&supervised, STDOUT_FILENO);
 }

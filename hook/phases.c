@@ -26,6 +26,9 @@ static int record_identities(
 	char owner[PT_OWNER_TEXT];
 	int r = pt_claims_load(claims, pt_owner_name(run->vmid, owner), &claim, err);
 
+	/* a start that went on without us took nothing that we know of */
+	if (r == 0 && !claim->count)
+		return 0;
 	for (size_t i = 0; claim && r == 0 && i < claim->count; i++) {
 		const struct pt_claim_function *claimed = &claim->function[i];
 		struct pt_function function = {0};

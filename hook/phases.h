@@ -15,6 +15,7 @@ struct pt_run {
 	char node[PT_NODE_TEXT];
 	char config_node
 		[PT_NODE_TEXT]; /* where the config lies: the source of an incoming migration */
+	bool source_unknown;	/* PVE_MIGRATED_FROM names no node */
 	unsigned int vmid;
 	struct pt_limits limits;
 	bool advise;	/* local policy: no start is refused */

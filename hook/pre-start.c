@@ -8,6 +8,7 @@
 #include "pve/reconcile.h"
 #include "pve/rules.h"
 #include "pve/runstate.h"
+#include "pve/units.h"
 
 #define WAIT_POLL_NS 100000000L
 #define TRIES	     8
@@ -46,8 +47,8 @@ static int go_on_without_us(const struct start *start)
 {
 	LOG(start->run, PT_LOG_ERROR,
 		"pve-pthook: %s; the start goes on, but no device is moved or will be returned by "
-		"pve-pthook",
-		start->err.text);
+		"pve-pthook%s",
+		start->err.text, start->claim ? ", beyond those that its claim holds already" : "");
 	return 0;
 }
 
@@ -469,7 +470,7 @@ static int judge_and_take(struct start *start)
 		return 0;
 	r = pt_module_ensure(
 		run->host, PT_VFIO_PCI, NULL, pt_now_ms() + run->limits.write_ms, &start->err);
-	if (r == -ENOTSUP)
+	if (r == -ENOTSUP || r == -EAGAIN)
 		return go_on_without_us(start);
 	if (r < 0)
 		return refuse(start); /* Proxmox VE could not go on either */
@@ -545,6 +546,65 @@ static int start_beside_return(struct start *start)
 	return go_on_without_us(start);
 }
 
+/* Whether the start would be refused though the host used nothing of what it takes. */
+static bool refused_anyway(struct start *start)
+{
+	bool refused = false;
+
+	pt_rules_run(&start->facts, &start->findings);
+	pt_foreach (finding, start->findings.finding, start->findings.count)
+		refused |= (finding->refusal == PT_REFUSE || finding->refusal == PT_REFUSE_OWNER) &&
+			   !pt_starts_with(finding->tag, "in-use-");
+	pt_findings_clear(&start->findings);
+	return refused;
+}
+
+static int units_to_stop(const struct start *start, struct pt_names *ret)
+{
+	const struct pt_policy *policy = &start->facts.host->policy;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < start->facts.taken_count; i++)
+		r = pt_policy_units(policy, start->run->vmid, &start->facts.taken[i].bdf, ret);
+	return r;
+}
+
+/* What local policy has stopped before the host's devices are looked at; then they are looked at anew. */
+static int stop_units(struct start *start)
+{
+	const struct pt_run *run = start->run;
+	struct pt_names PT_NAMES units = {0};
+	char owner[PT_OWNER_TEXT];
+	bool any = false;
+	int r;
+
+	if (!pt_facts_moves(&start->facts))
+		return 0;
+	r = units_to_stop(start, &units);
+	if (r < 0)
+		return pt_err_nomem(&start->err);
+	if (!units.count || refused_anyway(start))
+		return 0;
+	if (!start->claim)
+		r = pt_claim_new(&start->claim, pt_owner_name(run->vmid, owner), &start->err);
+	if (r == 0)
+		r = pt_units_stop(run->host, start->claims, start->claim, &units,
+			run->limits.phase_ms, &any, &start->err);
+	return r == 0 && any ? gather(start) : r;
+}
+
+/* A start that is refused, and took nothing, has its units started again; one that goes on without us when its guest stops. */
+static void start_units(struct start *start)
+{
+	const struct pt_run *run = start->run;
+	struct pt_err err = {0};
+
+	if (start->claim && !start->claim->count && start->claim->unit.count &&
+		pt_release_spares(run->host, start->claims, start->claim, &run->limits, start->lock,
+			&err) < 0)
+		LOG(run, PT_LOG_ERROR, "%s", err.text);
+}
+
 /* QEMU could not open what the guest's last one still holds; what it does not need any more is not waited for. */
 static int wait_for_last_run(struct start *start)
 {
@@ -563,16 +623,30 @@ static int wait_for_last_run(struct start *start)
 	return r < 0 || !waited ? r : gather(start);
 }
 
-/* Switched off: only a return that goes on in the background is given some time, not to meet Proxmox VE's own binding. */
+/* Who moves nothing still waits for a return that goes on in the background: Proxmox VE's own binding would meet it. */
+static void wait_for_own_return(struct start *start, int wait_ms)
+{
+	if (pt_run_has_claim(start->run) && open_claims(start, wait_ms) == -EWOULDBLOCK)
+		LOG(start->run, PT_LOG_WARNING, "%s", start->err.text);
+}
+
+/* Switched off. */
 static int stay_out(struct start *start)
 {
 	const struct pt_run *run = start->run;
-	int wait_ms = run->wait_ms < OFF_WAIT_MS ? run->wait_ms : OFF_WAIT_MS;
 
 	LOG(run, PT_LOG_WARNING, "pve-pthook is switched off by " PT_OFF_FILE);
-	if (pt_run_has_claim(run) && open_claims(start, wait_ms) == -EWOULDBLOCK)
-		LOG(run, PT_LOG_WARNING, "%s", start->err.text);
+	wait_for_own_return(start, run->wait_ms < OFF_WAIT_MS ? run->wait_ms : OFF_WAIT_MS);
 	return 0;
+}
+
+/* Nothing is moved; a claim of an earlier start is returned by post-stop all the same. */
+static int start_unread(struct start *start)
+{
+	const int result = go_on_without_us(start);
+
+	wait_for_own_return(start, start->run->wait_ms);
+	return result;
 }
 
 int pt_phase_pre_start(const struct pt_run *run)
@@ -583,11 +657,14 @@ int pt_phase_pre_start(const struct pt_run *run)
 
 	if (nothing_to_do(run))
 		return 0;
+	if (run->source_unknown)
+		LOG(run, PT_LOG_WARNING,
+			"PVE_MIGRATED_FROM names no node of this cluster and is passed over");
 	if (pt_host_exists(run->host, PT_OFF_FILE))
 		return stay_out(&start);
 	if (pt_guest_read(
 		    run->host, &query, PT_SOURCE_AUTO, run->api_ms, &start.guest, &start.err) < 0)
-		return go_on_without_us(&start);
+		return start_unread(&start);
 	pid = pt_guest_pid(run->host, run->vmid);
 	if (pid) {
 		LOG(run, PT_LOG_WARNING, "guest %u already runs as process %d; nothing is moved",
@@ -616,5 +693,9 @@ int pt_phase_pre_start(const struct pt_run *run)
 	}
 	if (pt_guest_is_template(start.guest))
 		return 0;
-	return settle(&start);
+	r = stop_units(&start);
+	r = r < 0 ? cannot_look(&start, r) : settle(&start);
+	if (r == 1)
+		start_units(&start);
+	return r;
 }

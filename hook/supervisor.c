@@ -6,6 +6,11 @@
 
 #include "hook/supervisor.h"
 
+/* Takes the VMID. */
+#define UNDONE                                                                                     \
+	"nothing is moved or returned; 'pve-ptconf release %u' returns what it held once it has "  \
+	"stopped"
+
 /* The worker may be alone: then nobody reads any more, and the system log gets the line. */
 static void emit(void *data, enum pt_log_level level, const char *line)
 {
@@ -29,8 +34,8 @@ static int run_phase(const struct pt_supervised *supervised, pt_phase *phase, in
 	int result;
 
 	if (supervised->prepare(&run, &log, &err) < 0) {
-		pt_log(&log, PT_LOG_ERROR, "pve-pthook: %s; nothing is moved or returned",
-			err.text);
+		pt_log(&log, PT_LOG_ERROR, "pve-pthook: guest %u: %s; " UNDONE, run.vmid, err.text,
+			run.vmid);
 		return 0;
 	}
 	result = phase(&run);
@@ -92,7 +97,8 @@ int pt_supervise(const struct pt_supervised *supervised, int out)
 	int r = pt_child_start(&child, work, &copy, NULL, 0, true, &err);
 
 	if (r < 0) {
-		dprintf(out, "error: pve-pthook: %s; nothing is moved or returned\n", err.text);
+		dprintf(out, "error: pve-pthook: guest %u: %s; " UNDONE "\n", supervised->vmid,
+			err.text, supervised->vmid);
 		return 0;
 	}
 	if (!relay(&child, deadline, out) && supervised->leave_ms)

@@ -5,6 +5,7 @@
 #include "bind.h"
 #include "claim.h"
 #include "json.h"
+#include "systemd.h"
 
 #define VERSION 4
 
@@ -63,6 +64,7 @@ void pt_claim_free(struct pt_claim *claim)
 	pt_foreach (function, claim->function, claim->count)
 		clear_function(function);
 	free(claim->function);
+	pt_names_free(&claim->unit);
 	free(claim->owner);
 	free(claim);
 }
@@ -153,6 +155,7 @@ struct json_object *pt_claim_to_json(const struct pt_claim *claim)
 {
 	struct json_object *json = json_object_new_object();
 	struct json_object *functions = json_object_new_array();
+	struct json_object *units = json_object_new_array();
 
 	pt_json_add_number(json, "version", VERSION);
 	pt_json_add_text(json, "owner", claim->owner);
@@ -161,6 +164,9 @@ struct json_object *pt_claim_to_json(const struct pt_claim *claim)
 	pt_foreach (function, claim->function, claim->count)
 		json_object_array_add(functions, function_to_json(function));
 	json_object_object_add(json, "functions", functions);
+	pt_foreach (unit, claim->unit.name, claim->unit.count)
+		json_object_array_add(units, json_object_new_string(*unit));
+	json_object_object_add(json, "units", units);
 	return json;
 }
 
@@ -196,6 +202,27 @@ static int function_from_json(
 	return origin.result;
 }
 
+/* Their names go to systemd. A claim of before there were any has no such list. */
+static int units_from_json(struct json_object *json, struct pt_names *ret, struct pt_err *err)
+{
+	struct pt_json_reader reader = {json, err, 0};
+	struct json_object *units;
+
+	if (!json_object_object_get_ex(json, "units", NULL))
+		return 0;
+	units = pt_json_array(&reader, "units");
+	for (size_t i = 0; units && i < json_object_array_length(units); i++) {
+		struct json_object *unit = json_object_array_get_idx(units, i);
+
+		if (!json_object_is_type(unit, json_type_string) ||
+			!pt_unit_name_valid(json_object_get_string(unit)))
+			return pt_err_set(err, -EINVAL, "units[%zu]: is no unit's name", i);
+		if (pt_names_add(ret, json_object_get_string(unit)) < 0)
+			return pt_err_nomem(err);
+	}
+	return reader.result;
+}
+
 int pt_claim_from_json(struct json_object *json, struct pt_claim **ret, struct pt_err *err)
 {
 	struct pt_claim PT_CLAIM *claim = NULL;
@@ -227,6 +254,8 @@ int pt_claim_from_json(struct json_object *json, struct pt_claim **ret, struct p
 	}
 	if (r == 0)
 		r = reader.result;
+	if (r == 0)
+		r = units_from_json(json, &claim->unit, err);
 	if (r < 0)
 		return r;
 	sort(claim);

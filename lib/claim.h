@@ -9,6 +9,7 @@
 #include <json-c/json.h>
 #include <stdint.h>
 
+#include "host.h"
 #include "origin.h"
 
 enum pt_claim_state {
@@ -40,6 +41,8 @@ struct pt_claim {
 	int64_t since;			    /* seconds since 1970 */
 	struct pt_claim_function *function; /* in order of address, each once */
 	size_t count;
+	struct pt_names
+		unit; /* of systemd, that ran: stopped for it, in this order, to be started again */
 };
 
 /* Which functions of a claim are meant. */

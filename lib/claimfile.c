@@ -296,8 +296,8 @@ bool pt_claims_work_locked(const struct pt_claims *claims, const char *owner)
 int pt_claims_store(
 	const struct pt_claims *claims, const struct pt_claim *claim, struct pt_err *err)
 {
-	return claim->count ? pt_claims_save(claims, claim, err)
-			    : pt_claims_remove(claims, claim->owner, err);
+	return claim->count || claim->unit.count ? pt_claims_save(claims, claim, err)
+						 : pt_claims_remove(claims, claim->owner, err);
 }
 
 struct sharing {

@@ -255,6 +255,15 @@ void pt_names_free(struct pt_names *names)
 	*names = (struct pt_names){0};
 }
 
+bool pt_names_hold(const struct pt_names *names, const char *name)
+{
+	pt_foreach (one, names->name, names->count) {
+		if (pt_streq(*one, name))
+			return true;
+	}
+	return false;
+}
+
 int pt_names_add(struct pt_names *names, const char *name)
 {
 	char **slot = pt_array_grow(&names->name, &names->count, sizeof(*slot));

@@ -78,6 +78,8 @@ void pt_names_free(struct pt_names *names);
 /* Adds a copy at the end. 0 or -ENOMEM. */
 int pt_names_add(struct pt_names *names, const char *name);
 
+bool pt_names_hold(const struct pt_names *names, const char *name);
+
 /* The entries of a directory without those that begin with a dot, sorted by byte value. */
 int pt_host_list(const struct pt_host *host, const char *path, struct pt_names *ret);
 

@@ -181,7 +181,8 @@ int pt_module_ensure(const struct pt_host *host, const char *name, const char *a
 	case PT_MODULE_PRESENT:
 		return 0;
 	case PT_MODULE_UNKNOWN:
-		return explain_missing(name, err);
+		return pt_err_set(err, -EAGAIN,
+			"driver %s is not there, and modules cannot be looked for", name);
 	case PT_MODULE_MISSING:
 		if (!alias)
 			return explain_missing(name, err);
@@ -199,9 +200,8 @@ int pt_module_ensure(const struct pt_host *host, const char *name, const char *a
 		break;
 	}
 	for (size_t i = 0; i < PT_ARRAY_SIZE(lookup) && lookup[i]; i++) {
-		r = pt_child_start(&child, load_in_child, &lookup[i], NULL, 0, false, err);
-		if (r < 0)
-			return r;
+		if (pt_child_start(&child, load_in_child, &lookup[i], NULL, 0, false, err) < 0)
+			return -EAGAIN;
 		r = pt_child_wait(&child, deadline_ms);
 		if (driver_registered(host, name))
 			return 0;

@@ -39,7 +39,8 @@ bool pt_module_alias_blocked(const struct pt_host *host, const char *modalias, c
  * Makes sure that the PCI driver name is registered, by loading the module of that name if need be, or, when
  * that does not bring it, those that alias (a modalias, or NULL) finds.
  * Works in a child until deadline_ms and reads back that the driver is there.
- * -ENOENT: no such module. -EPERM: blocked or refused by the kernel. -ENOTSUP: PT_MODULE_CUSTOM. -ETIME.
+ * -ENOENT: no such module. -EPERM: blocked or refused by the kernel. -ENOTSUP: PT_MODULE_CUSTOM. -ETIME. -EAGAIN: our
+ * own trouble, which says nothing of the module.
  * Others from init_module.
  */
 int pt_module_ensure(const struct pt_host *host, const char *name, const char *alias,

@@ -4,15 +4,28 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <systemd/sd-bus.h>
+#include <time.h>
 
 #include "systemd.h"
 
 /* The manager itself answers here, with or without a bus daemon: late in a shutdown there is none. */
 #define MANAGER_SOCKET "/run/systemd/private"
+#define MANAGER_PATH   "/org/freedesktop/systemd1"
+#define MANAGER	       "org.freedesktop.systemd1.Manager"
+#define UNIT	       "org.freedesktop.systemd1.Unit"
 #define ASK_MS	       2000
-#define REPLY_MAX      64
+#define JOB_POLL_NS    100000000L
+#define REPLY_MAX      512
+#define UNIT_NAME_MAX  255
 
-/* The connected socket, or a negative errno. where is the socket's file, opened as a path. */
+/* One question to the manager, in a child. What is printed is the answer, behind "!" an error of the manager. */
+struct question {
+	int where; /* the socket's file, opened as a path */
+	const char *unit;
+	enum pt_unit_order order;
+};
+
+/* The connected socket, or a negative errno. */
 static int connect_to(int where)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -26,52 +39,161 @@ static int connect_to(int where)
 	return PT_STEAL_FD(fd);
 }
 
-static int ask(sd_bus *bus, int fd, char **ret)
+/* In the child; what it opens ends with it. */
+static int open_bus(int where, sd_bus **ret)
 {
-	int r = sd_bus_set_fd(bus, fd, fd);
+	int fd = connect_to(where);
+	int r = fd < 0 ? fd : sd_bus_new(ret);
 
-	if (r < 0) {
-		close(fd);
-		return r;
-	}
-	r = sd_bus_start(bus);
-	return r < 0 ? r
-		     : sd_bus_get_property_string(bus, "org.freedesktop.systemd1",
-			       "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager",
-			       "SystemState", NULL, ret);
+	if (r >= 0)
+		r = sd_bus_set_fd(*ret, fd, fd);
+	return r < 0 ? r : sd_bus_start(*ret);
 }
 
-static int ask_in_child(void *data, int out)
+static int answer(int out, const char *text)
 {
-	const int *where = data;
-	PT_FREE char *state = NULL;
-	sd_bus *bus = NULL;
-	int fd = connect_to(*where);
-	int r;
+	return dprintf(out, "%s", text) < 0 ? -EIO : 0;
+}
 
-	if (fd < 0)
-		return fd;
-	r = sd_bus_new(&bus);
-	if (r < 0) {
-		close(fd);
-		return r;
-	}
-	r = ask(bus, fd, &state);
-	sd_bus_close_unref(bus);
-	if (r < 0)
-		return r;
-	return dprintf(out, "%s", state) < 0 ? -EIO : 0;
+static int ask_state(void *data, int out)
+{
+	const struct question *question = data;
+	char *state = NULL;
+	sd_bus *bus = NULL;
+	int r = open_bus(question->where, &bus);
+
+	if (r >= 0)
+		r = sd_bus_get_property_string(
+			bus, NULL, MANAGER_PATH, MANAGER, "SystemState", NULL, &state);
+	return r < 0 ? r : answer(out, state);
 }
 
 bool pt_system_stopping(const struct pt_host *host)
 {
 	PT_CLOSE int where = pt_host_openat(host, MANAGER_SOCKET, O_PATH);
+	struct question question = {.where = where};
 	PT_FREE char *state = NULL;
 	struct pt_child child;
 	size_t length;
 
-	if (where < 0 || pt_child_start(&child, ask_in_child, &where, &where, 1, true, NULL) < 0)
+	if (where < 0 || pt_child_start(&child, ask_state, &question, &where, 1, true, NULL) < 0)
 		return false;
 	return pt_child_collect(&child, pt_now_ms() + ASK_MS, REPLY_MAX, &state, &length) == 0 &&
 	       pt_streq(state, "stopping");
+}
+
+bool pt_unit_name_valid(const char *name)
+{
+	static const char *const type[] = {".automount", ".mount", ".path", ".service", ".socket",
+		".swap", ".target", ".timer"};
+	static const char known[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789:-_.\\@";
+	const char *dot = strrchr(name, '.');
+
+	if (!dot || dot == name || *name == '@' || strlen(name) > UNIT_NAME_MAX ||
+		strspn(name, known) != strlen(name))
+		return false;
+	for (size_t i = 0; i < PT_ARRAY_SIZE(type); i++) {
+		if (pt_streq(dot, type[i]))
+			return true;
+	}
+	return false;
+}
+
+/* The unit's object. LoadUnit knows those as well that are not in memory; one without a file is not-found. */
+static int find_unit(
+	sd_bus *bus, const char *unit, char **ret_path, char **ret_state, sd_bus_error *error)
+{
+	sd_bus_message *reply = NULL;
+	const char *path = NULL;
+	int r = sd_bus_call_method(
+		bus, NULL, MANAGER_PATH, MANAGER, "LoadUnit", error, &reply, "s", unit);
+
+	if (r >= 0)
+		r = sd_bus_message_read(reply, "o", &path);
+	if (r >= 0)
+		r = pt_set_text(ret_path, path);
+	sd_bus_message_unref(reply);
+	return r < 0 ? r
+		     : sd_bus_get_property_string(
+			       bus, NULL, *ret_path, UNIT, "LoadState", error, ret_state);
+}
+
+static int has_job(sd_bus *bus, const char *path, sd_bus_error *error)
+{
+	sd_bus_message *reply = NULL;
+	uint32_t id = 0;
+	int r = sd_bus_get_property(bus, NULL, path, UNIT, "Job", error, &reply, "(uo)");
+
+	if (r >= 0)
+		r = sd_bus_message_read(reply, "(uo)", &id, NULL);
+	sd_bus_message_unref(reply);
+	return r < 0 ? r : id != 0;
+}
+
+static int order(const struct question *question, sd_bus *bus, char **ret, sd_bus_error *error)
+{
+	static const char *const method[] = {
+		[PT_UNIT_STOP] = "StopUnit", [PT_UNIT_START] = "StartUnit"};
+	struct timespec pause = {.tv_nsec = JOB_POLL_NS};
+	PT_FREE char *path = NULL;
+	PT_FREE char *loaded = NULL;
+	int r = find_unit(bus, question->unit, &path, &loaded, error);
+
+	if (r >= 0 && pt_streq(loaded, "not-found"))
+		return -ENOENT;
+	if (r >= 0 && question->order != PT_UNIT_LOOK) {
+		r = sd_bus_call_method(bus, NULL, MANAGER_PATH, MANAGER, method[question->order],
+			error, NULL, "ss", question->unit, "replace");
+		/* until the deadline of those who wait for us */
+		while (r >= 0 && (r = has_job(bus, path, error)) > 0)
+			nanosleep(&pause, NULL);
+	}
+	return r < 0 ? r
+		     : sd_bus_get_property_string(bus, NULL, path, UNIT, "ActiveState", error, ret);
+}
+
+static int order_in_child(void *data, int out)
+{
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	const struct question *question = data;
+	PT_FREE char *state = NULL;
+	sd_bus *bus = NULL;
+	int r = open_bus(question->where, &bus);
+
+	if (r >= 0)
+		r = order(question, bus, &state, &error);
+	if (r < 0 && error.message)
+		return dprintf(out, "!%.400s", error.message) < 0 ? -EIO : 0;
+	return r < 0 ? r : answer(out, state);
+}
+
+int pt_unit_order(const struct pt_host *host, const char *unit, enum pt_unit_order order,
+	long long deadline_ms, bool *ret_active, struct pt_err *err)
+{
+	PT_CLOSE int where = pt_host_openat(host, MANAGER_SOCKET, O_PATH);
+	struct question question = {.where = where, .unit = unit, .order = order};
+	PT_FREE char *state = NULL;
+	struct pt_child child;
+	size_t length;
+	int r;
+
+	if (where < 0)
+		return pt_err_errno(err, where, "%s: systemd cannot be asked", unit);
+	r = pt_child_start(&child, order_in_child, &question, &where, 1, true, err);
+	if (r < 0)
+		return r;
+	r = pt_child_collect(&child, deadline_ms, REPLY_MAX, &state, &length);
+	if (r == -ENOENT)
+		return pt_err_set(err, r, "there is no unit %s", unit);
+	if (r == -ETIME)
+		return pt_err_set(
+			err, r, "%s: systemd is not through with it by the deadline", unit);
+	if (r < 0)
+		return pt_err_errno(err, r, "%s: systemd cannot be asked", unit);
+	if (state[0] == '!')
+		return pt_err_set(err, -EIO, "%s: systemd says: %s", unit, state + 1);
+	*ret_active = pt_streq(state, "active") || pt_streq(state, "activating") ||
+		      pt_streq(state, "reloading");
+	return 0;
 }

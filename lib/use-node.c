@@ -28,18 +28,40 @@ static int compare_watches(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-/* "container 101" for a process below lxc/101 or lxc.payload.101; "" when it is in none. */
-static void find_container(
-	const struct pt_host *host, const char *pid, char ret[static PT_PROCESS_TEXT])
+/*
+ * The unit is the last part of a control group's path that is a unit's name: "/system.slice/jellyfin.service/worker".
+ * Source: systemd's CGROUP_DELEGATION.md.
+ */
+static void find_unit(const char *text, char ret[static PT_UNIT_TEXT])
+{
+	static const char mark[] = ".service";
+
+	for (const char *at = text; (at = strstr(at, mark)); at++) {
+		const char *end = at + strlen(mark), *begin = at;
+		size_t length;
+
+		while (begin > text && begin[-1] != '/')
+			begin--;
+		length = (size_t)(end - begin);
+		if ((*end == '/' || *end == '\n' || !*end) && length < PT_UNIT_TEXT)
+			snprintf(ret, PT_UNIT_TEXT, "%.*s", (int)length, begin);
+	}
+}
+
+/*
+ * "container 101" for a process below lxc/101 or lxc.payload.101; "" when it is in none. Its control group lies beside that
+ * of the service that started it, which is told from its number.
+ */
+static void find_home(const struct pt_host *host, const char *pid, struct pt_opener *opener)
 {
 	static const char *const mark[] = {"/lxc/", "/lxc.payload.", "/docker-", "/docker/"};
 	PT_FREE char *text = NULL;
 	char path[64];
 
-	ret[0] = '\0';
 	snprintf(path, sizeof(path), "/proc/%s/cgroup", pid);
 	if (pt_host_read(host, path, CGROUP_MAX, &text, NULL) < 0)
 		return;
+	find_unit(text, opener->unit);
 	for (size_t i = 0; i < PT_ARRAY_SIZE(mark); i++) {
 		const char *found = strstr(text, mark[i]);
 		int length;
@@ -48,7 +70,8 @@ static void find_container(
 			continue;
 		found += strlen(mark[i]);
 		length = (int)strcspn(found, "/.\n");
-		snprintf(ret, PT_PROCESS_TEXT, "container %.*s", length > 12 ? 12 : length, found);
+		snprintf(opener->container, sizeof(opener->container), "container %.*s",
+			length > 12 ? 12 : length, found);
 		return;
 	}
 }
@@ -72,7 +95,7 @@ static int note(struct search *search, const char *pid, size_t node)
 	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
 	if (pt_host_read_line(search->host, path, &name) == 0)
 		snprintf(slot->name, sizeof(slot->name), "%s", name);
-	find_container(search->host, pid, slot->container);
+	find_home(search->host, pid, slot);
 	return 0;
 }
 
@@ -183,6 +206,7 @@ static int use_node(
 	struct pt_use use = {.bdf = node->bdf, .pid = opener->pid};
 
 	use.kind = kind_of(node, &use.weak);
+	memcpy(use.unit, opener->unit, sizeof(use.unit));
 	if (!what)
 		return -ENOMEM;
 	return pt_uses_add(uses, use, what,

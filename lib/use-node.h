@@ -17,6 +17,7 @@ struct pt_opener {
 	int pid;
 	char name[PT_PROCESS_TEXT];	 /* of the process, as the kernel has it */
 	char container[PT_PROCESS_TEXT]; /* that it runs in, "" for none */
+	char unit[PT_UNIT_TEXT];	 /* of systemd, that it belongs to; "" when none is known */
 };
 
 /*

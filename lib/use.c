@@ -154,6 +154,7 @@ struct json_object *pt_uses_to_json(const struct pt_uses *uses)
 		pt_json_add_text(one, "what", use->what);
 		pt_json_add_text(one, "how", use->how);
 		pt_json_add_number(one, "pid", use->pid);
+		pt_json_add_text(one, "unit", use->unit[0] ? use->unit : NULL);
 		json_object_array_add(json, one);
 	}
 	return json;
@@ -164,14 +165,20 @@ static int use_from_json(struct json_object *json, struct pt_uses *uses, struct 
 	struct pt_json_reader reader = {json, err, 0};
 	const char *what = pt_json_text(&reader, "what", PT_JSON_NEEDED);
 	const char *how = pt_json_text(&reader, "how", PT_JSON_NEEDED);
+	const char *unit = json_object_object_get_ex(json, "unit", NULL)
+				   ? pt_json_text(&reader, "unit", PT_JSON_MAY_BE_NULL)
+				   : NULL;
 	struct pt_use use = {
 		.weak = pt_json_flag(&reader, "weak"), .pid = pt_json_int(&reader, "pid")};
 
 	use.kind = (enum pt_use_kind)pt_json_word(&reader, "kind", kind_name,
 		PT_ARRAY_SIZE(kind_name), "is none that this version knows");
 	pt_json_bdf(&reader, "function", PT_JSON_NEEDED, &use.bdf);
+	if (unit && strlen(unit) >= sizeof(use.unit))
+		pt_json_refuse(&reader, "unit", "is too long");
 	if (reader.result < 0)
 		return reader.result;
+	snprintf(use.unit, sizeof(use.unit), "%s", unit ? unit : "");
 	return pt_uses_add(uses, use, what, strdup(how)) < 0 ? pt_err_nomem(err) : 0;
 }
 

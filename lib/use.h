@@ -6,6 +6,8 @@
 #include "json.h"
 #include "pcidev.h"
 
+#define PT_UNIT_TEXT 128
+
 enum pt_use_kind {
 	PT_USE_BLOCK, /* a disk is mounted, part of a volume, or open */
 	PT_USE_NET,   /* an interface carries traffic of the host */
@@ -24,6 +26,8 @@ struct pt_use {
 	char *what; /* "nvme0n1p2", "enp5s0", "/dev/dri/card0" */
 	char *how;  /* the rest of the sentence: "is mounted at /" */
 	int pid;    /* of the process that has it, 0: none */
+	char unit
+		[PT_UNIT_TEXT]; /* of systemd, that the process belongs to; "" when none is known */
 };
 
 struct pt_uses {

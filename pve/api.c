@@ -16,8 +16,10 @@
 
 #define CONF_MAX    4096
 #define REPLY_MAX   (1024U * 1024)
-#define HEAD_MAX    (CURL_ERROR_SIZE + 64)
+#define HEAD_MAX    (CURL_ERROR_SIZE + 256)
 #define CONNECTIONS 8L
+/* how long a refusal takes; source: pve-http-server, AnyEvent.pm */
+#define REFUSAL_MS 3000
 
 struct pt_api {
 	char *url;   /* "http://127.0.0.1:85" or "https://node:8006" */
@@ -289,7 +291,27 @@ static bool make_handle(const struct request *request, struct curl_slist *header
 	return true;
 }
 
-static int tell_outcome(int out, size_t which, const struct transfer *transfer)
+/* Proxmox VE keeps who comes with a bad token waiting: a short budget sees a timeout and no reason. */
+static const char *late_hint(int budget_ms)
+{
+	return budget_ms > REFUSAL_MS
+		       ? ""
+		       : "; a token that is not accepted is answered after 3 s only: "
+			 "'pve-ptconf check VMID --source api' waits for it";
+}
+
+static int tell_failure(
+	const struct request *request, int out, size_t which, const struct transfer *transfer)
+{
+	PT_FREE char *why = pt_format("%s%s",
+		*transfer->error ? transfer->error : curl.easy_strerror(transfer->code),
+		transfer->code == CURLE_OPERATION_TIMEDOUT ? late_hint(request->budget_ms) : "");
+
+	return say(out, 'E', which, why ? why : "out of memory", NULL, 0);
+}
+
+static int tell_outcome(
+	const struct request *request, int out, size_t which, const struct transfer *transfer)
 {
 	long status = 0;
 	char line[16];
@@ -297,9 +319,7 @@ static int tell_outcome(int out, size_t which, const struct transfer *transfer)
 	if (transfer->too_long)
 		return say(out, 'E', which, "the reply is larger than 1 MiB", NULL, 0);
 	if (!transfer->done || transfer->code != CURLE_OK)
-		return say(out, 'E', which,
-			*transfer->error ? transfer->error : curl.easy_strerror(transfer->code),
-			NULL, 0);
+		return tell_failure(request, out, which, transfer);
 	curl.easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
 	snprintf(line, sizeof(line), "%ld", status);
 	return say(out, 'S', which, line, transfer->body, transfer->length);
@@ -349,7 +369,7 @@ static int fetch(const struct request *request, struct transfer *transfer, int o
 		run_all(multi);
 	}
 	for (size_t i = 0; r == 0 && i < request->count; i++)
-		r = ok ? tell_outcome(out, i, &transfer[i])
+		r = ok ? tell_outcome(request, out, i, &transfer[i])
 		       : say(out, 'E', i, "libcurl does not start", NULL, 0);
 	for (size_t i = 0; i < request->count; i++) {
 		if (ok)
@@ -446,7 +466,8 @@ int pt_api_get(const struct pt_api *api, const char *const *path, size_t count, 
 	r = pt_child_collect(
 		&child, deadline + 100, count * (REPLY_MAX + HEAD_MAX), &text, &length);
 	if (r == -ETIME)
-		return pt_err_set(err, r, "no answer within %d ms", budget_ms);
+		return pt_err_set(
+			err, r, "no answer within %d ms%s", budget_ms, late_hint(budget_ms));
 	if (r < 0)
 		return pt_err_errno(err, r, "the request ended early");
 	for (size_t i = 0; i < count; i++)

@@ -10,16 +10,19 @@
 /* how long a driver may keep us waiting */
 #define USES_MS 20000
 
-/* Whether the claim is being given back: by its state, or somebody moves it who is neither guest nor Proxmox VE. */
+/*
+ * Whether the claim is being given back: somebody works on it, and its state says so, or neither the guest nor Proxmox VE is
+ * alive. One that nobody works on is not on its way: its return has failed, or it is kept.
+ */
 static bool is_returning(
 	const struct pt_node *node, unsigned int vmid, const struct pt_claim *claim)
 {
 	PT_CLOSE int lock = -1;
 
-	return claim->state == PT_CLAIM_RETURNING ||
-	       (pt_claims_work_locked(node->claim_files, claim->owner) &&
-		       !pt_guest_pid(node->host, vmid) &&
-		       pt_guest_try_lock(node->host, vmid, &lock) == 0);
+	return pt_claims_work_locked(node->claim_files, claim->owner) &&
+	       (claim->state == PT_CLAIM_RETURNING ||
+		       (!pt_guest_pid(node->host, vmid) &&
+			       pt_guest_try_lock(node->host, vmid, &lock) == 0));
 }
 
 static int read_claim(struct pt_node *node, unsigned int vmid, const char *owner)

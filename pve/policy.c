@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "lib/bind.h"
+#include "lib/systemd.h"
 #include "pve/paths.h"
 #include "pve/policy.h"
 #include "pve/rules.h"
@@ -209,6 +210,23 @@ static bool check_allow(struct parser *parser, const char *key, const char *valu
 	return good;
 }
 
+static bool check_units(struct parser *parser, const char *key, const char *value)
+{
+	PT_FREE char *copy = strdup(value);
+	bool good = true;
+	char *word, *rest;
+
+	if (!copy)
+		return refuse(parser, NULL);
+	for (word = strtok_r(copy, SPACE, &rest); word; word = strtok_r(NULL, SPACE, &rest))
+		good = (pt_unit_name_valid(word) ||
+			       refuse(parser,
+				       pt_format("%s: '%s' is no name of a unit (name.service)",
+					       key, word))) &&
+		       good;
+	return good;
+}
+
 #define IN(scope) (1U << (scope))
 #define IN_DEVICE (IN(PT_POLICY_SLOT) | IN(PT_POLICY_FUNCTION))
 
@@ -221,6 +239,7 @@ static const struct key {
 	{"mode", check_mode, IN(PT_POLICY_DEFAULTS) | IN(PT_POLICY_GUEST), false},
 	{"allow", check_allow, IN(PT_POLICY_GUEST) | IN_DEVICE, true},
 	{"return", check_return, IN(PT_POLICY_DEFAULTS) | IN(PT_POLICY_GUEST) | IN_DEVICE, false},
+	{"stop-units", check_units, IN(PT_POLICY_GUEST) | IN_DEVICE, true},
 	{"write-deadline", check_seconds, IN(PT_POLICY_DEFAULTS), false},
 	{"phase-deadline", check_seconds, IN(PT_POLICY_DEFAULTS), false},
 	{"group-deadline", check_seconds, IN(PT_POLICY_DEFAULTS), false},
@@ -508,6 +527,27 @@ void pt_policy_set_homes(const struct pt_policy *policy, unsigned int vmid, stru
 				function->label, PT_BDF(&function->bdf),
 				*home ? home : "no driver");
 	}
+}
+
+int pt_policy_units(const struct pt_policy *policy, unsigned int vmid, const struct pt_bdf *bdf,
+	struct pt_names *ret)
+{
+	pt_foreach (setting, policy->setting, policy->count) {
+		PT_FREE char *copy = NULL;
+		char *word, *rest;
+
+		if (!pt_streq(setting->key, "stop-units") || !covers(setting, vmid, bdf))
+			continue;
+		copy = strdup(setting->value);
+		if (!copy)
+			return -ENOMEM;
+		for (word = strtok_r(copy, SPACE, &rest); word;
+			word = strtok_r(NULL, SPACE, &rest)) {
+			if (!pt_names_hold(ret, word) && pt_names_add(ret, word) < 0)
+				return -ENOMEM;
+		}
+	}
+	return 0;
 }
 
 void pt_policy_limits(const struct pt_policy *policy, struct pt_limits *limits)

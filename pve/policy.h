@@ -5,6 +5,7 @@
  *   mode = enforce|advise                    defaults, guest: advise refuses no start
  *   allow = TAG...                           guest, device: such findings weigh less; TAG@ADDRESS for one device only
  *   return = origin|none|keep-vfio|DRIVER    all: where functions go when the guest has stopped
+ *   stop-units = UNIT...                     guest, device: of systemd, stopped before the take, started again afterwards
  *   write-deadline, phase-deadline, group-deadline = SECONDS    defaults: see struct pt_limits
  * What stands closer to the function counts: its own section, its slot's, the guest's, the defaults.
  */
@@ -72,6 +73,10 @@ void pt_policy_apply(
  */
 void pt_policy_set_homes(const struct pt_policy *policy, unsigned int vmid, struct pt_claim *claim,
 	const struct pt_log *log);
+
+/* Adds the units to stop when the guest takes the function, each once; NULL: those of the guest alone. 0 or -ENOMEM. */
+int pt_policy_units(const struct pt_policy *policy, unsigned int vmid, const struct pt_bdf *bdf,
+	struct pt_names *ret);
 
 /* Changes the limits that have a line. */
 void pt_policy_limits(const struct pt_policy *policy, struct pt_limits *limits);

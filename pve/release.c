@@ -9,9 +9,11 @@
 #include "pve/release.h"
 #include "pve/reservation.h"
 #include "pve/runstate.h"
+#include "pve/units.h"
 
 #define WITH_OTHERS   "is with somebody else for now; reconcile returns it when it is free"
-#define GROUP_POLL_NS 100000000L
+#define POLL_MS	      100
+#define GROUP_POLL_NS (POLL_MS * 1000000L)
 #define LOOK_MS	      500
 #define RESTART_S     60  /* from the stop of a restart to its start */
 #define SHORT_MS      500 /* a wait in which nothing happens that matters */
@@ -27,6 +29,11 @@ const char *pt_owner_name(unsigned int vmid, char text[static PT_OWNER_TEXT])
 {
 	snprintf(text, PT_OWNER_TEXT, "%u", vmid);
 	return text;
+}
+
+static unsigned int vmid_of(const struct pt_claim *claim)
+{
+	return (unsigned int)strtoul(claim->owner, NULL, 10);
 }
 
 /* Who holds the function's group, for the message. */
@@ -95,15 +102,15 @@ static int set_aside(struct pt_claim_function *function, const struct pt_err *wh
 }
 
 /* -EBUSY: some groups are held for longer, and err is about the first; what lies in them is set aside. */
-static int wait_for_groups(const struct pt_host *host, struct pt_claim *claim,
-	const struct pt_limits *limits, bool *ret_waited, struct pt_err *err)
+static int wait_until(
+	const struct pt_host *host, struct pt_claim *claim, long long deadline, struct pt_err *err)
 {
-	long long begin = pt_now_ms(), deadline = begin + limits->group_ms;
 	int result = 0;
 
 	pt_foreach (function, claim->function, claim->count) {
+		bool asked = !function->spare && !function->parked;
 		struct pt_err why = {0};
-		int r = function->spare ? 0 : wait_for_group(host, &function->bdf, deadline, &why);
+		int r = asked ? wait_for_group(host, &function->bdf, deadline, &why) : 0;
 
 		if (r < 0 && result == 0 && err)
 			*err = why;
@@ -113,9 +120,24 @@ static int wait_for_groups(const struct pt_host *host, struct pt_claim *claim,
 			return r;
 		result = r < 0 ? r : result;
 	}
-	park_vfs(claim);
-	*ret_waited = pt_now_ms() - begin >= SHORT_MS;
 	return result;
+}
+
+/*
+ * As wait_until, by the limit of groups. Somebody else may have opened the group of one while another's was waited for: they
+ * are looked at once more, right before anything moves.
+ */
+static int wait_for_groups(const struct pt_host *host, struct pt_claim *claim,
+	const struct pt_limits *limits, bool *ret_waited, struct pt_err *err)
+{
+	long long begin = pt_now_ms();
+	int result = wait_until(host, claim, begin + limits->group_ms, err), again = 0;
+
+	*ret_waited = pt_now_ms() - begin >= SHORT_MS;
+	if (pt_now_ms() - begin >= POLL_MS && (result == 0 || result == -EBUSY))
+		again = wait_until(host, claim, begin, result < 0 ? NULL : err);
+	park_vfs(claim);
+	return again < 0 ? again : result;
 }
 
 /* Whether a group is held by nobody who lives: its QEMU ends, and its memory or descriptors are still going. */
@@ -168,27 +190,71 @@ static struct pt_handover handover_of(
 		.phase_ms = limits->phase_ms};
 }
 
-/* Whether a spare is with somebody else: reserved by another guest, or held by any process, seen or not. */
-static bool spare_is_used(const struct pt_host *host, unsigned int vmid,
+/* Whether another guest starts or runs with it, as Proxmox VE has it. */
+static bool is_reserved(const struct pt_host *host, unsigned int vmid,
 	const struct pt_reservations *reservations, const struct pt_bdf *bdf)
 {
 	const struct pt_reservation *reservation = pt_reservation_find(reservations, PT_BDF(bdf));
-	struct pt_function function = {.bdf = *bdf, .group = pt_function_read_group(host, bdf)};
-	const struct pt_function *const asked = &function;
-	struct pt_vfio_user *user = NULL;
-	size_t users = 0;
 	int pid = 0;
 
 	if (reservation && reservation->vmid <= PT_VMID_MAX)
 		pid = pt_guest_pid(host, (unsigned int)reservation->vmid);
-	if (pt_reservation_judge(reservation, vmid, time(NULL), pid) != PT_RESERVATION_FREE ||
-		!pt_vfio_group_free(host, function.group))
+	return pt_reservation_judge(reservation, vmid, time(NULL), pid) != PT_RESERVATION_FREE;
+}
+
+/* Whether a spare is with somebody else: reserved by another guest, or held by any process, seen or not. */
+static bool spare_is_used(const struct pt_host *host, unsigned int vmid,
+	const struct pt_reservations *reservations, const struct pt_bdf *bdf)
+{
+	struct pt_function function = {.bdf = *bdf, .group = pt_function_read_group(host, bdf)};
+	const struct pt_function *const asked = &function;
+	struct pt_vfio_user *user = NULL;
+	size_t users = 0;
+
+	if (is_reserved(host, vmid, reservations, bdf) || !pt_vfio_group_free(host, function.group))
 		return true;
 	/* what cannot be found out is taken for yes: the function stays as it is */
 	if (pt_vfio_users(host, &asked, 1, &user, &users, NULL) < 0)
 		return true;
 	free(user);
 	return users > 0;
+}
+
+/* Stays on record, untouched for now. Told once; a reconcile comes by every few minutes. */
+static int leave_with_others(
+	const struct pt_host *host, struct pt_claim_function *function, struct pt_err *err)
+{
+	function->parked = true;
+	if (function->error && pt_streq(function->error, WITH_OTHERS))
+		return 0;
+	pt_log(pt_host_log(host), PT_LOG_INFO, "%s: %s %s", function->label, PT_BDF(&function->bdf),
+		WITH_OTHERS);
+	return pt_claim_set_error(function, WITH_OTHERS) < 0 ? pt_err_nomem(err) : 0;
+}
+
+/*
+ * What Proxmox VE has promised to another guest meanwhile is not pulled from under it: its QEMU may not have opened it yet. That
+ * happens to who dies between his start and post-start, when the choices of two guests have swapped.
+ */
+static int leave_reserved(
+	const struct pt_host *host, unsigned int vmid, struct pt_claim *claim, struct pt_err *err)
+{
+	struct pt_reservations PT_RESERVATIONS reservations = {0};
+	struct pt_err unread = {0};
+	int r = 0;
+
+	/* no reason to keep everything: the groups are free */
+	if (pt_reservations_read(host, &reservations, &unread) < 0)
+		pt_log(pt_host_log(host), PT_LOG_WARNING, "%s", unread.text);
+	for (size_t i = 0; r == 0 && i < claim->count; i++) {
+		struct pt_claim_function *function = &claim->function[i];
+
+		if (!function->spare && !function->parked &&
+			is_reserved(host, vmid, &reservations, &function->bdf))
+			r = leave_with_others(host, function, err);
+	}
+	park_vfs(claim);
+	return r;
 }
 
 /*
@@ -216,14 +282,9 @@ static int drop_used_spares(
 			pt_claim_remove(claim, &function->bdf);
 			continue;
 		}
-		function->parked = true;
-		/* told once; a reconcile comes by every few minutes */
-		if (function->error && pt_streq(function->error, WITH_OTHERS))
-			continue;
-		pt_log(pt_host_log(host), PT_LOG_INFO, "%s: %s %s", function->label,
-			PT_BDF(&function->bdf), WITH_OTHERS);
-		if (pt_claim_set_error(function, WITH_OTHERS) < 0)
-			return pt_err_nomem(err);
+		r = leave_with_others(host, function, err);
+		if (r < 0)
+			return r;
 	}
 	park_vfs(claim);
 	return 0;
@@ -241,13 +302,25 @@ bool pt_other_counts(void *data, const char *owner, bool spare)
 	       !(spare && pt_guest_pid(others->host, vmid));
 }
 
+/*
+ * Writes the claim. When no function is left its units are started again, and it ends; but not while the guest runs: it has
+ * devices that we know nothing of.
+ */
+static int store(const struct pt_host *host, const struct pt_claims *claims, struct pt_claim *claim,
+	const struct pt_limits *limits, struct pt_err *err)
+{
+	if (!claim->count && !pt_guest_pid(host, vmid_of(claim)))
+		pt_units_start(host, claim, limits->phase_ms);
+	return pt_claims_store(claims, claim, err);
+}
+
 int pt_release_spares(const struct pt_host *host, const struct pt_claims *claims,
 	struct pt_claim *claim, const struct pt_limits *limits, int lock_fd, struct pt_err *err)
 {
 	struct pt_handover handover = handover_of(host, limits, lock_fd);
 	struct pt_others others = {host, claims};
 	struct pt_claims_alive alive = {pt_other_counts, &others};
-	unsigned int vmid = (unsigned int)strtoul(claim->owner, NULL, 10);
+	unsigned int vmid = vmid_of(claim);
 	int r = pt_claims_yield(claims, claim, PT_PART_SPARE, &alive, pt_host_log(host), err);
 	int stored;
 
@@ -256,7 +329,7 @@ int pt_release_spares(const struct pt_host *host, const struct pt_claims *claims
 	if (r < 0)
 		return r;
 	r = pt_handover_give_back(&handover, claim, PT_PART_SPARE, err);
-	stored = pt_claims_store(claims, claim, r < 0 ? NULL : err);
+	stored = store(host, claims, claim, limits, r < 0 ? NULL : err);
 	return r < 0 ? r : stored;
 }
 
@@ -308,8 +381,16 @@ int pt_release_locked(const struct pt_host *host, const struct pt_claims *claims
 			"guest %u: the node is shutting down; its devices stay on vfio-pci", vmid);
 		return 0;
 	}
+	pid = waited ? pt_guest_pid(host, vmid) : 0;
+	if (pid)
+		return pt_err_set(err, -EBUSY,
+			"guest %u was started again meanwhile, as process %d; its devices stay with it",
+			vmid, pid);
+	r = leave_reserved(host, vmid, claim, err);
+	if (r < 0)
+		return r;
 	r = pt_handover_give_back(&handover, claim, PT_PART_ALL, held < 0 ? NULL : err);
-	stored = pt_claims_store(claims, claim, r < 0 || held < 0 ? NULL : err);
+	stored = store(host, claims, claim, limits, r < 0 || held < 0 ? NULL : err);
 	return held < 0 ? held : r < 0 ? r : stored;
 }
 
@@ -356,6 +437,23 @@ int pt_release(const struct pt_host *host, const struct pt_claims *claims, unsig
 	return pt_release_locked(host, claims, vmid, limits, lock, err);
 }
 
+/* A claim that still says "taking" is undone to its origins, and stays what it is. */
+static int mark_returning(const struct pt_host *host, const struct pt_claims *claims,
+	unsigned int vmid, struct pt_err *err)
+{
+	struct pt_claim PT_CLAIM *claim = NULL;
+	char owner[PT_OWNER_TEXT];
+	int r = pt_claims_load(claims, pt_owner_name(vmid, owner), &claim, err);
+
+	if (r < 0 || claim->state != PT_CLAIM_TAKEN || pt_guest_pid(host, vmid))
+		return r == -ENOENT ? 0 : r;
+	claim->state = PT_CLAIM_RETURNING;
+	if (pt_claims_save(claims, claim, err) < 0)
+		pt_log(pt_host_log(host), PT_LOG_WARNING, "%s",
+			err ? err->text : "claim not written");
+	return 0;
+}
+
 int pt_release_stale(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,
 	const struct pt_limits *limits, struct pt_err *err)
 {
@@ -374,6 +472,8 @@ int pt_release_stale(const struct pt_host *host, const struct pt_claims *claims,
 		claims, pt_owner_name(vmid, owner), pt_now_ms() + LOOK_MS, &lock, err);
 	if (r < 0)
 		return r;
+	/* under both locks: from here on a start of it sees a return, and waits */
+	r = mark_returning(host, claims, vmid, err);
 	pt_close_fd(&guest_lock);
-	return pt_release_locked(host, claims, vmid, limits, lock, err);
+	return r < 0 ? r : pt_release_locked(host, claims, vmid, limits, lock, err);
 }

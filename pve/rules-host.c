@@ -64,6 +64,14 @@ PT_RULE(pt_rule_vfio_module)
 				  "'%s'",
 				facts->host->vfio.command),
 			pt_format("remove that install line from /etc/modprobe.d"));
+	if (facts->host->vfio.state == PT_MODULE_CUSTOM)
+		pt_findings_add(findings, rule->tag, PT_WARNING, PT_TELL, pt_format("host"),
+			pt_format(
+				"vfio-pci is not loaded, and modprobe.d has it loaded by '%s', "
+				"which pve-pthook does not run: the start goes on without it, and "
+				"no device is returned",
+				facts->host->vfio.command),
+			pt_format("load vfio-pci at boot: add it to /etc/modules"));
 }
 
 PT_RULE(pt_rule_interrupt_remapping)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* What the host itself does with functions that would be taken from it. */
+#include "pve/policy.h"
 #include "pve/rules.h"
 
 #define MOST	  3	  /* uses of one function that are told one by one */
@@ -25,9 +26,47 @@ static const char *tag_of(const struct pt_facts *facts, const struct pt_use *use
 	return tag[use->kind];
 }
 
+/* How much a use weighs. */
+enum weight {
+	WEAK,
+	STRONG,
+	STOPPED, /* strong, but a start ends it first: local policy stops its unit */
+};
+
+/*
+ * A container is a unit of Proxmox VE's, and its processes are none of that unit's: lib does not know its name.
+ * Source: pve-container, pve-container@.service.
+ */
+static bool is_stopped(const struct pt_names *units, const struct pt_use *use)
+{
+	const char *container = strstr(use->how, " of container ");
+	char unit[PT_UNIT_TEXT];
+
+	if (use->unit[0] && pt_names_hold(units, use->unit))
+		return true;
+	if (!container)
+		return false;
+	snprintf(unit, sizeof(unit), "pve-container@%s.service",
+		container + strlen(" of container "));
+	return pt_names_hold(units, unit);
+}
+
+static enum weight weigh(const struct pt_facts *facts, const struct pt_use *use)
+{
+	struct pt_names PT_NAMES units = {0};
+
+	if (use->weak)
+		return WEAK;
+	/* out of memory: it counts */
+	return pt_policy_units(&facts->host->policy, facts->guest->vmid, &use->bdf, &units) == 0 &&
+			       is_stopped(&units, use)
+		       ? STOPPED
+		       : STRONG;
+}
+
 /* "nvme0n1p2 is mounted at /, nvme0n1p1 is mounted at /boot/efi": the uses that are this rule's. NULL: none. */
 static char *list_uses(const struct pt_rule *rule, const struct pt_facts *facts,
-	const struct pt_bdf *bdf, bool weak)
+	const struct pt_bdf *bdf, enum weight weight)
 {
 	char *list = NULL;
 	size_t count = 0;
@@ -35,7 +74,7 @@ static char *list_uses(const struct pt_rule *rule, const struct pt_facts *facts,
 	pt_foreach (use, facts->uses.use, facts->uses.count) {
 		char *longer;
 
-		if (use->weak != weak || pt_bdf_compare(&use->bdf, bdf) != 0 ||
+		if (pt_bdf_compare(&use->bdf, bdf) != 0 || weigh(facts, use) != weight ||
 			!pt_streq(tag_of(facts, use), rule->tag) || count++ >= MOST)
 			continue;
 		longer = pt_format(
@@ -104,7 +143,7 @@ static char *hint_for(
 static void say_spare(const struct pt_rule *rule, const struct pt_facts *facts,
 	struct pt_findings *findings, const struct pt_taken *spare)
 {
-	PT_FREE char *strong = list_uses(rule, facts, &spare->bdf, false);
+	PT_FREE char *strong = list_uses(rule, facts, &spare->bdf, STRONG);
 
 	if (strong)
 		pt_findings_add(findings, rule->tag, PT_WARNING, PT_TELL,
@@ -120,8 +159,9 @@ PT_RULE(pt_rule_in_use)
 	pt_foreach (spare, facts->spare, facts->spare_count)
 		say_spare(rule, facts, findings, spare);
 	pt_foreach (taken, facts->taken, facts->taken_count) {
-		char *strong = list_uses(rule, facts, &taken->bdf, false);
-		char *weak = list_uses(rule, facts, &taken->bdf, true);
+		char *strong = list_uses(rule, facts, &taken->bdf, STRONG);
+		char *weak = list_uses(rule, facts, &taken->bdf, WEAK);
+		char *stopped = list_uses(rule, facts, &taken->bdf, STOPPED);
 
 		if (strong)
 			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
@@ -135,7 +175,16 @@ PT_RULE(pt_rule_in_use)
 					? pt_format("%s; that ends when the guest starts", weak)
 					: pt_format("%s", weak),
 				NULL);
+		if (stopped)
+			pt_findings_add(findings, rule->tag, PT_INFO, PT_TELL,
+				pt_subject_function(facts, taken),
+				pt_format(
+					"is in use on this host: %s; a start stops that first, and "
+					"starts it again afterwards ('stop-units')",
+					stopped),
+				NULL);
 		free(strong);
 		free(weak);
+		free(stopped);
 	}
 }

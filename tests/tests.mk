@@ -66,15 +66,20 @@ $(BUILD)/lab/%/stubborn.ko: tests/lab/stubborn.c
 	$(Q)echo 'obj-m := stubborn.o' >$(@D)/Makefile
 	$(Q)$(MAKE) -s -C /lib/modules/$*/build M=$(abspath $(@D)) CC=gcc CFLAGS= LDFLAGS= modules >$(@D)/log 2>&1 || { cat $(@D)/log; exit 1; }
 
-lab: all lab-programs ## run every scenario on a real kernel under QEMU
+# what the lab needs, before anything of it is built
+.PHONY: lab-packages
+lab-packages:
+	$(Q)tests/ensure-packages $(BUILD_LIST) $(LAB_LIST)
+
+lab: lab-packages ## run every scenario on a real kernel under QEMU
 	$(Q)tests/lab/run
 
-lab-matrix: all lab-programs lab-module ## for each finding that refuses a start: what happens without us
+lab-matrix: lab-packages ## for each finding that refuses a start: what happens without us
 	$(Q)tests/lab/run --release here --show tests/lab/matrix
 	$(Q)tests/lab/refusals
 
 # SEEDS="1 2 3" repeats what another run printed
-lab-model: all lab-programs ## the unit tests' made kernel against the real one, 200 steps each from three seeds
+lab-model: lab-packages ## the unit tests' made kernel against the real one, 200 steps each from three seeds
 	$(Q)LAB_SEEDS="$(SEEDS)" tests/lab/run --show tests/model/scenario
 
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test-*.c))
@@ -94,7 +99,9 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/everything.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $^ $(LIBS) -lcmocka -lssl -lcrypto
 
 # whom a group is held by who shows no descriptor is nothing that a made host can have
-$(BUILD)/unit/test-phases: private WRAP := -Wl,--wrap=pt_vfio_group_free
+$(BUILD)/unit/test-phases: private WRAP := -Wl,--wrap=pt_vfio_group_free,--wrap=pt_unit_order
+# nor units of systemd
+$(BUILD)/unit/test-units: private WRAP := -Wl,--wrap=pt_unit_order
 # nor is a libcurl that is not there
 $(BUILD)/unit/test-api: private WRAP := -Wl,--wrap=dlopen,--wrap=dlsym
 
@@ -122,7 +129,7 @@ lint: ## format, static analysis, rules of the house
 
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 asan: ## unit tests, conformance and short fuzzing under the sanitizers
-	$(Q)tests/ensure-packages $(BUILD_LIST) $(LINT_LIST)
+	$(Q)tests/ensure-packages $(BUILD_LIST) $(LAB_LIST) $(LINT_LIST)
 	$(Q)$(MAKE) -s $(PARALLEL) BUILD=build-asan CFLAGS="$(SANITIZE)" LDFLAGS="$(SANITIZE)" test-programs
 	$(Q)$(MAKE) -s BUILD=build-asan CFLAGS="$(SANITIZE)" LDFLAGS="$(SANITIZE)" unit conformance
 	$(Q)$(MAKE) -s fuzz
@@ -130,7 +137,7 @@ asan: ## unit tests, conformance and short fuzzing under the sanitizers
 COVERAGE := BUILD=build-coverage CFLAGS="-O0 -g --coverage -D_exit=pt_covered_exit" \
 	LDFLAGS="--coverage build-coverage/tests/coverage.o"
 coverage: ## lines of lib, pve and hook that the unit tests and conformance reach; 90 % at least
-	$(Q)tests/ensure-packages $(BUILD_LIST) $(LINT_LIST)
+	$(Q)tests/ensure-packages $(BUILD_LIST) $(LAB_LIST) $(LINT_LIST)
 	$(Q)find build-coverage -name '*.gcda' -delete 2>/dev/null || :
 	$(Q)$(MAKE) -s $(COVERAGE) build-coverage/tests/coverage.o
 	$(Q)$(MAKE) -s $(PARALLEL) $(COVERAGE) test-programs

@@ -32,13 +32,25 @@ static void add_rows(const struct pt_cli *cli, struct pt_table *table, const str
 	unsigned int vmid = 0;
 	bool runs = pt_vmid_parse(claim->owner, &vmid) && pt_guest_pid(cli->host, vmid);
 
-	pt_foreach (function, claim->function, claim->count)
-		pt_table_row(table,
-			(const char *const[]){claim->owner, runs ? "runs" : "stopped",
-				pt_claim_state_name(claim->state), format_time(claim->since, since),
-				function->label, held_as(function), PT_BDF(&function->bdf),
-				function->origin.driver, function->origin.override,
-				function->error});
+	format_time(claim->since, since);
+	pt_foreach (function, claim->function, claim->count) {
+		PT_FREE char *override =
+			function->origin.override
+				? pt_format("had driver_override %s", function->origin.override)
+				: NULL;
+
+		pt_table_row(table, (const char *const[]){claim->owner, runs ? "runs" : "stopped",
+					    pt_claim_state_name(claim->state), function->label,
+					    held_as(function), PT_BDF(&function->bdf),
+					    function->origin.driver, since});
+		/* below the row: a reason is no use when the terminal cuts it off */
+		if (function->error || override)
+			pt_table_note(table, function->error ? function->error : override);
+	}
+	pt_foreach (unit, claim->unit.name, claim->unit.count)
+		pt_table_row(table, (const char *const[]){claim->owner, runs ? "runs" : "stopped",
+					    pt_claim_state_name(claim->state), "stop-units",
+					    "stopped", *unit, NULL, since});
 }
 
 static int print(const struct pt_cli *cli, const struct pt_table *table, struct json_object *json,
@@ -54,8 +66,8 @@ static int print(const struct pt_cli *cli, const struct pt_table *table, struct 
 
 enum pt_exit pt_cmd_claims(struct pt_cli *cli, struct pt_err *err)
 {
-	static const char *const header[] = {"GUEST", "IS", "STATE", "SINCE", "ENTRY", "AS",
-		"FUNCTION", "ORIGIN", "OVERRIDE", "ERROR"};
+	static const char *const header[] = {
+		"GUEST", "IS", "STATE", "ENTRY", "AS", "FUNCTION", "ORIGIN", "SINCE"};
 	struct pt_table PT_TABLE table = {.columns = PT_ARRAY_SIZE(header)};
 	struct json_object PT_JSON *json = json_object_new_array();
 	struct pt_claims PT_CLAIMS *claims = NULL;

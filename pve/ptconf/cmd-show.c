@@ -2,6 +2,7 @@
 #include "lib/json.h"
 #include "lib/pciname.h"
 #include "pve/ptconf/ptconf.h"
+#include "pve/rules.h"
 
 /* Why a function is taken: what the entry says, or the group. The caller's. */
 static char *why(const struct pt_facts *facts, const struct pt_taken *taken,
@@ -17,8 +18,20 @@ static char *why(const struct pt_facts *facts, const struct pt_taken *taken,
 	return pt_format("%s", assignment->entry.host);
 }
 
-static void show_text(
-	const struct pt_facts *facts, struct pt_pcinames *names, struct pt_table *table)
+/* What speaks against taking the function: "is in use on this host: ...". NULL: nothing; of several the first. */
+static const char *what_hinders(const struct pt_findings *findings, const struct pt_bdf *bdf)
+{
+	pt_foreach (finding, findings->finding, findings->count) {
+		const char *space = strrchr(finding->subject, ' ');
+
+		if (finding->severity == PT_ERROR && space && pt_streq(space + 1, PT_BDF(bdf)))
+			return finding->message;
+	}
+	return NULL;
+}
+
+static void show_text(const struct pt_facts *facts, const struct pt_findings *findings,
+	struct pt_pcinames *names, struct pt_table *table)
 {
 	static const char *const header[] = {"ENTRY", "FUNCTION", "FROM", "WHY", "NAME"};
 
@@ -35,10 +48,12 @@ static void show_text(
 			(const char *const[]){PT_LABEL(&facts->assignment[taken->assignment]),
 				PT_BDF(&taken->bdf), function ? function->driver : NULL, reason,
 				name});
+		pt_table_note(table, what_hinders(findings, &taken->bdf));
 	}
 }
 
-static struct json_object *show_json(const struct pt_facts *facts, struct pt_pcinames *names)
+static struct json_object *show_json(
+	const struct pt_facts *facts, const struct pt_findings *findings, struct pt_pcinames *names)
 {
 	struct json_object *array = json_object_new_array();
 
@@ -58,19 +73,28 @@ static struct json_object *show_json(const struct pt_facts *facts, struct pt_pci
 		pt_json_add_flag(json, "companion", taken->companion);
 		pt_json_add_text(json, "why", reason);
 		pt_json_add_text(json, "name", name);
+		pt_json_add_text(json, "hindrance", what_hinders(findings, &taken->bdf));
 		json_object_array_add(array, json);
 	}
 	return array;
 }
 
-/* Entries that take nothing have a reason, too. */
-static void tell_rest(const struct pt_cli *cli, const struct pt_facts *facts)
+/* Entries that take nothing have a reason, too. Whether all is well with them. */
+static bool tell_rest(const struct pt_cli *cli, const struct pt_facts *facts)
 {
 	const struct pt_log *log = pt_host_log(cli->host);
+	const struct pt_guest *guest = facts->guest;
+	bool well = guest->dropped_count == 0;
 
-	if (!facts->count)
+	pt_foreach (dropped, guest->dropped, guest->dropped_count)
+		pt_log(log, PT_LOG_ERROR,
+			"hostpci%d: Proxmox VE drops it, since it is not valid: 'pve-ptconf check "
+			"%u' shows where",
+			dropped->index, cli->vmid);
+	if (!facts->count && well)
 		pt_log(log, PT_LOG_INFO, "guest %u has no hostpci entry", cli->vmid);
 	pt_foreach (assignment, facts->assignment, facts->count) {
+		well = well && !assignment->problem.tag;
 		if (assignment->problem.tag)
 			pt_log(log, PT_LOG_ERROR, "%s: %s", PT_LABEL(assignment),
 				assignment->problem.message);
@@ -79,6 +103,7 @@ static void tell_rest(const struct pt_cli *cli, const struct pt_facts *facts)
 				PT_LABEL(assignment),
 				assignment->entry.mdev ? "a mediated device" : "driver=keep");
 	}
+	return well;
 }
 
 enum pt_exit pt_cmd_show(struct pt_cli *cli, struct pt_err *err)
@@ -88,6 +113,8 @@ enum pt_exit pt_cmd_show(struct pt_cli *cli, struct pt_err *err)
 	struct json_object PT_JSON *json = NULL;
 	struct pt_facts PT_FACTS facts = {0};
 	struct pt_guest PT_GUEST *guest = NULL;
+	struct pt_findings PT_FINDINGS findings = {0};
+	bool well;
 	int r;
 
 	if (!names) {
@@ -96,19 +123,18 @@ enum pt_exit pt_cmd_show(struct pt_cli *cli, struct pt_err *err)
 	}
 	if (pt_cli_read_guest(cli, &guest, err) < 0 || pt_cli_gather(cli, guest, &facts, err) < 0)
 		return PT_EXIT_UNKNOWN;
-	tell_rest(cli, &facts);
+	pt_rules_run(&facts, &findings);
+	well = tell_rest(cli, &facts);
+	pt_foreach (taken, facts.taken, facts.taken_count)
+		well = well && !what_hinders(&findings, &taken->bdf);
 	if (cli->format == PT_OUTPUT_TEXT) {
-		show_text(&facts, names, &table);
+		show_text(&facts, &findings, names, &table);
 		r = facts.taken_count ? pt_table_print(&table, err) : 0;
 	} else {
-		json = show_json(&facts, names);
+		json = show_json(&facts, &findings, names);
 		r = pt_output_json(json, cli->format, err);
 	}
 	if (r < 0)
 		return PT_EXIT_UNKNOWN;
-	pt_foreach (assignment, facts.assignment, facts.count) {
-		if (assignment->problem.tag)
-			return PT_EXIT_FINDINGS;
-	}
-	return PT_EXIT_OK;
+	return well ? PT_EXIT_OK : PT_EXIT_FINDINGS;
 }

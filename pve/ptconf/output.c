@@ -6,6 +6,8 @@
 
 #include "pve/ptconf/output.h"
 
+#define NOTE_INDENT 7 /* columns */
+
 bool pt_output_format_parse(const char *text, enum pt_output_format *ret)
 {
 	static const char *const name[] = {
@@ -97,6 +99,28 @@ static void print_cell(const char *text, int width)
 		putchar(' ');
 }
 
+/* A row's note below it, in lines of whole words where there is a terminal. */
+static void print_note(const char *text, int room)
+{
+	int most = room > NOTE_INDENT ? room - NOTE_INDENT : room;
+
+	while (*text) {
+		int length = (int)strlen(text), at = length;
+
+		if (length > most) {
+			at = most;
+			while (at > 0 && text[at] != ' ')
+				at--;
+			at = at > 0 ? at : most;
+		}
+		printf("%*s", NOTE_INDENT, "");
+		print_plain(text, at);
+		putchar('\n');
+		text += at;
+		text += strspn(text, " ");
+	}
+}
+
 int pt_table_print(const struct pt_table *table, struct pt_err *err)
 {
 	int room = terminal_width(), used = 0;
@@ -117,15 +141,12 @@ int pt_table_print(const struct pt_table *table, struct pt_err *err)
 			used += width;
 			continue;
 		}
-		/* the last one is cut, and so is the line below: names and reasons are long */
+		/* the last one is cut: names are long */
 		print_plain(table->cell[i], room > used ? room - used : 0);
 		putchar('\n');
 		used = 0;
-		if (!table->note[i / table->columns])
-			continue;
-		printf("       ");
-		print_plain(table->note[i / table->columns], room > 8 ? room - 8 : room);
-		putchar('\n');
+		if (table->note[i / table->columns])
+			print_note(table->note[i / table->columns], room);
 	}
 	free(widths);
 	return flush(err);

@@ -91,18 +91,4 @@ static inline void put_below(struct fake *fake, const char *bridge, const char *
 	fake_link(fake, link, target);
 }
 
-/* A device node in a function's part of sysfs. */
-static inline void add_node(struct fake *fake, const char *folder, const char *subsystem,
-	const char *numbers, const char *name)
-{
-	PT_FREE char *dev = pt_format("%s/dev", folder), *uevent = pt_format("%s/uevent", folder);
-	PT_FREE char *link = pt_format("%s/subsystem", folder);
-	PT_FREE char *target = pt_format("/sys/class/%s", subsystem);
-	PT_FREE char *text = pt_format("DEVNAME=%s\n", name);
-
-	fake_file(fake, dev, numbers);
-	fake_file(fake, uevent, text);
-	fake_link(fake, link, target);
-}
-
 #endif

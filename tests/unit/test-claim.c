@@ -13,6 +13,7 @@ static void json_and_back(void **state)
 	claim = claim_of(fake, "100", "0000:05:01.0", "0000:05:00.0");
 	claim->state = PT_CLAIM_RETURNING;
 	assert_int_equal(pt_claim_set_error(&claim->function[0], "does not come back"), 0);
+	assert_int_equal(pt_names_add(&claim->unit, "pve-container@101.service"), 0);
 	first = pt_claim_to_json(claim);
 	assert_int_equal(pt_claim_from_json(first, &again, NULL), 0);
 	second = pt_claim_to_json(again);
@@ -20,6 +21,13 @@ static void json_and_back(void **state)
 	assert_string_equal(again->function[1].origin.override, "pci-stub");
 	assert_null(again->function[0].origin.driver);
 	assert_true(again->function[0].error_since > 0);
+	assert_int_equal(again->unit.count, 1);
+	assert_string_equal(again->unit.name[0], "pve-container@101.service");
+	/* the record of before there were units */
+	json_object_object_del(first, "units");
+	pt_claim_free(again);
+	assert_int_equal(pt_claim_from_json(first, &again, NULL), 0);
+	assert_int_equal(again->unit.count, 0);
 	json_object_put(first);
 	json_object_put(second);
 	pt_claim_free(claim);
@@ -82,6 +90,9 @@ static void refuses_what_is_no_claim(void **state)
 	refuses(good, "owner", "\"../x\"", "cannot own a claim");
 	refuses(good, "functions", "3", "is no array");
 	refuses(good, "functions", "[3]", "functions[0]");
+	refuses(good, "units", "3", "is no array");
+	refuses(good, "units", "[\"a.service\", 3]", "units[1]: is no unit's name");
+	refuses(good, "units", "[\"-a\"]", "units[0]: is no unit's name");
 	refuses(good, ".function", "\"x\"", "\"function\" is no PCI address");
 	refuses(good, ".home", "\"../x\"", "\"home\" is no driver name");
 	refuses(good, ".origin", "null", "is missing");

@@ -42,7 +42,7 @@ static void expect(struct fake *fake, const char *function, const char *nodes)
 	assert_string_equal(list, nodes);
 }
 
-static void add_node(
+static void add_described(
 	struct fake *fake, const char *folder, const char *subsystem, const char *uevent)
 {
 	PT_FREE char *dev = pt_format("%s/dev", folder);
@@ -60,10 +60,11 @@ static void every_dev_file_is_a_node(void **state)
 	struct fake *fake = *state;
 
 	expect(fake, "0000:01:00.0", "");
-	add_node(fake, GPU_DIR "/drm/card0", "drm", "MAJOR=226\nDEVNAME=dri/card0\nDEVTYPE=drm\n");
-	add_node(fake, GPU_DIR "/drm/renderD128", "drm", "DEVNAME=dri/renderD128\n");
+	add_described(
+		fake, GPU_DIR "/drm/card0", "drm", "MAJOR=226\nDEVNAME=dri/card0\nDEVTYPE=drm\n");
+	add_described(fake, GPU_DIR "/drm/renderD128", "drm", "DEVNAME=dri/renderD128\n");
 	/* without a name of its own, the folder's */
-	add_node(fake, GPU_DIR "/graphics/fb0", "graphics", "MAJOR=29\n");
+	add_described(fake, GPU_DIR "/graphics/fb0", "graphics", "MAJOR=29\n");
 	expect(fake, "0000:01:00.0",
 		"char drm dri/card0\nchar drm dri/renderD128\nchar graphics fb0\n");
 	/* the slot mate has none of them */
@@ -74,9 +75,10 @@ static void partitions_are_nodes_as_well(void **state)
 {
 	struct fake *fake = *state;
 
-	add_node(fake, DISK_DIR "/nvme/nvme0", "nvme", "DEVNAME=nvme0\n");
-	add_node(fake, DISK_DIR "/nvme/nvme0/nvme0n1", "block", "DEVNAME=nvme0n1\n");
-	add_node(fake, DISK_DIR "/nvme/nvme0/nvme0n1/nvme0n1p2", "block", "DEVNAME=nvme0n1p2\n");
+	add_described(fake, DISK_DIR "/nvme/nvme0", "nvme", "DEVNAME=nvme0\n");
+	add_described(fake, DISK_DIR "/nvme/nvme0/nvme0n1", "block", "DEVNAME=nvme0n1\n");
+	add_described(
+		fake, DISK_DIR "/nvme/nvme0/nvme0n1/nvme0n1p2", "block", "DEVNAME=nvme0n1p2\n");
 	expect(fake, "0000:02:00.0",
 		"char nvme nvme0\nblock block nvme0n1\nblock block nvme0n1p2\n");
 }
@@ -87,7 +89,7 @@ static void interfaces_have_no_node(void **state)
 
 	fake_dir(fake, "/sys/bus/pci/devices/0000:04:00.0/net/enp4s0f0");
 	fake_dir(fake, "/sys/bus/pci/devices/0000:04:00.0/net/enp4s0f0/queues/rx-0");
-	add_node(fake, "/sys/bus/pci/devices/0000:04:00.0/ptp/ptp0", "ptp", "DEVNAME=ptp0\n");
+	add_described(fake, "/sys/bus/pci/devices/0000:04:00.0/ptp/ptp0", "ptp", "DEVNAME=ptp0\n");
 	expect(fake, "0000:04:00.0", "net net enp4s0f0\nchar ptp ptp0\n");
 }
 
@@ -96,10 +98,10 @@ static void only_what_lies_below_counts(void **state)
 {
 	struct fake *fake = *state;
 
-	add_node(fake, "/sys/devices/virtual/block/dm-0", "block", "DEVNAME=dm-0\n");
+	add_described(fake, "/sys/devices/virtual/block/dm-0", "block", "DEVNAME=dm-0\n");
 	fake_link(fake, DISK_DIR "/block/nvme0n1/dm-0", "/sys/devices/virtual/block/dm-0");
-	add_node(fake, DISK_DIR "/vfio-dev/vfio0", "vfio-dev", "DEVNAME=vfio/devices/vfio0\n");
-	add_node(fake, DISK_DIR "/power/x", "none", "DEVNAME=x\n");
+	add_described(fake, DISK_DIR "/vfio-dev/vfio0", "vfio-dev", "DEVNAME=vfio/devices/vfio0\n");
+	add_described(fake, DISK_DIR "/power/x", "none", "DEVNAME=x\n");
 	/* a folder of that name is no number of a node */
 	fake_dir(fake, DISK_DIR "/dev");
 	expect(fake, "0000:02:00.0", "");
@@ -116,7 +118,7 @@ static void depth_has_an_end(void **state)
 		free(path);
 		path = longer;
 	}
-	add_node(fake, path, "block", "DEVNAME=deep\n");
+	add_described(fake, path, "block", "DEVNAME=deep\n");
 	expect(fake, "0000:02:00.0", "block block deep\n");
 	for (int i = 0; i < 2; i++) {
 		char *longer = pt_format("%s/d", path);
@@ -124,7 +126,7 @@ static void depth_has_an_end(void **state)
 		free(path);
 		path = longer;
 	}
-	add_node(fake, path, "block", "DEVNAME=deeper\n");
+	add_described(fake, path, "block", "DEVNAME=deeper\n");
 	expect(fake, "0000:02:00.0", "block block deep\n");
 }
 
@@ -132,7 +134,7 @@ static void a_disk_of_several_controllers(void **state)
 {
 	struct fake *fake = *state;
 
-	add_node(fake, "/sys/class/block/nvme3n2", "block", "DEVNAME=nvme3n2\n");
+	add_described(fake, "/sys/class/block/nvme3n2", "block", "DEVNAME=nvme3n2\n");
 	fake_dir(fake, DISK_DIR "/nvme/nvme0/nvme3c0n2");
 	expect(fake, "0000:02:00.0", "block block nvme3n2\n");
 }

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "hook/phases.h"
+#include "lib/systemd.h"
 #include "pve/paths.h"
 #include "tests/unit/unit.h"
 
@@ -19,9 +20,41 @@
 static int held_group = PT_GROUP_NONE;
 bool __real_pt_vfio_group_free(const struct pt_host *host, int group);
 bool __wrap_pt_vfio_group_free(const struct pt_host *host, int group);
+/* One that is opened behind our first look, and the end of what holds the other (pt_now_ms; 0: none). */
+static int late_group = PT_GROUP_NONE, late_looks;
+static long long held_until;
 bool __wrap_pt_vfio_group_free(const struct pt_host *host, int group)
 {
-	return group != held_group && __real_pt_vfio_group_free(host, group);
+	if (group == late_group && late_looks++)
+		return false;
+	return (group != held_group || (held_until && pt_now_ms() >= held_until)) &&
+	       __real_pt_vfio_group_free(host, group);
+}
+
+/* The one unit of the machine, which has the graphics node open while it runs. */
+static struct fake *machine;
+static bool player_runs;
+static void run_player(bool on)
+{
+	player_runs = on;
+	if (on)
+		fake_link(machine, "/proc/4343/fd/4", "/dev/dri/card0");
+	else
+		fake_remove(machine, "/proc/4343/fd/4");
+}
+int __wrap_pt_unit_order(const struct pt_host *host, const char *unit, enum pt_unit_order order,
+	long long deadline_ms, bool *ret_active, struct pt_err *err);
+int __wrap_pt_unit_order(const struct pt_host *host, const char *unit, enum pt_unit_order order,
+	long long deadline_ms, bool *ret_active, struct pt_err *err)
+{
+	(void)host;
+	(void)deadline_ms;
+	(void)err;
+	assert_string_equal(unit, "player.service");
+	if (order != PT_UNIT_LOOK)
+		run_player(order == PT_UNIT_START);
+	*ret_active = player_runs;
+	return 0;
 }
 
 static struct pt_run run_of(struct fake *fake)
@@ -566,6 +599,96 @@ static void the_last_qemu_is_waited_for(void **state)
 	assert_driver(fake, "0000:03:00.0", "nvme");
 }
 
+/* While one group is waited for another guest opens the other: that is left to it. */
+static void a_group_that_is_opened_meanwhile_is_left(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\nhostpci1: 03:00.0\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	late_group = 2;
+	late_looks = 0;
+	held_group = 3;
+	held_until = pt_now_ms() + 120;
+	assert_int_equal(phase(fake, "post-stop"), 1);
+	assert_holds(fake->said, "still holds IOMMU group 2");
+	assert_driver(fake, DISK, "vfio-pci");
+	assert_driver(fake, "0000:03:00.0", "nvme");
+	late_group = held_group = PT_GROUP_NONE;
+	held_until = 0;
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_driver(fake, DISK, "nvme");
+}
+
+/* Proxmox VE has promised it to another guest, whose QEMU has not opened it yet. */
+static void what_is_reserved_by_another_is_left(void **state)
+{
+	struct fake *fake = *state;
+	PT_FREE char *line = pt_format(DISK " 101 time:%lld\n", (long long)time(NULL) + 60);
+
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\nhostpci1: 03:00.0\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	fake_file(fake, PT_PVE_PCI_RESERVATIONS, line);
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_holds(fake->said, DISK " is with somebody else for now; reconcile returns it");
+	assert_driver(fake, DISK, "vfio-pci");
+	assert_driver(fake, "0000:03:00.0", "nvme");
+	assert_true(pt_host_exists(fake->host, CLAIM));
+	fake_file(fake, PT_PVE_PCI_RESERVATIONS, "");
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_driver(fake, DISK, "nvme");
+	assert_false(pt_host_exists(fake->host, CLAIM));
+}
+
+static void units_make_way_and_come_back(void **state)
+{
+	struct fake *fake = *state;
+
+	machine = fake;
+	add_node(
+		fake, "/sys/bus/pci/devices/0000:01:00.0/drm/card0", "drm", "226:0\n", "dri/card0");
+	fake_file(fake, "/proc/4343/comm", "player\n");
+	run_player(true);
+	fake_file(fake, CONFIG, "hostpci0: 01:00\n");
+	assert_int_equal(phase(fake, "pre-start"), 1);
+	fake_file(fake, PT_POLICY_FILE, "[guest 100]\nstop-units = player.service\n");
+	/* what cannot start anyway stops nothing */
+	fake_file(fake, CONFIG, "hostpci0: 01:00\nhostpci1: 77:00.0\n");
+	assert_int_equal(phase(fake, "pre-start"), 1);
+	assert_lacks(fake->said, "player.service");
+	fake_file(fake, CONFIG, "hostpci0: 01:00\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_false(player_runs);
+	assert_driver(fake, "0000:01:00.0", "vfio-pci");
+	assert_int_equal(phase(fake, "post-start"), 0);
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_holds(fake->said, "player.service is started again");
+	assert_true(player_runs);
+	assert_false(pt_host_exists(fake->host, CLAIM));
+	/* refused after all, for what somebody else has open: it runs again at once */
+	fake_file(fake, "/proc/4444/comm", "other\n");
+	fake_link(fake, "/proc/4444/fd/4", "/dev/dri/card0");
+	assert_int_equal(phase(fake, "pre-start"), 1);
+	assert_holds(fake->said, "player.service is stopped");
+	assert_holds(fake->said, "is open in process 4444");
+	assert_true(player_runs);
+	assert_false(pt_host_exists(fake->host, CLAIM));
+	fake_remove(fake, "/proc/4444/fd/4");
+	/* our own trouble: the start goes on without us, and the unit waits for its end */
+	fake_remove(fake, "/sys/bus/pci/drivers/vfio-pci");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_holds(fake->said, "modules cannot be looked for; the start goes on");
+	assert_false(player_runs);
+	fake_file(fake, PT_PVE_RUN "/100.pid", "4242\n");
+	process_4242(fake, KVM_OF("100"));
+	assert_int_equal(phase(fake, "post-start"), 0);
+	assert_false(player_runs);
+	fake_remove(fake, PT_PVE_RUN "/100.pid");
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_true(player_runs);
+	assert_false(pt_host_exists(fake->host, CLAIM));
+}
+
 /* Another guest's return is on its way before its claim says so. */
 static void a_return_that_begins_is_waited_for(void **state)
 {
@@ -799,6 +922,9 @@ int main(void)
 		MACHINE_TEST(a_restart_keeps_the_devices),
 		MACHINE_TEST(an_incoming_guest_is_read_at_its_source),
 		MACHINE_TEST(break_glass_waits_for_a_return),
+		MACHINE_TEST(a_group_that_is_opened_meanwhile_is_left),
+		MACHINE_TEST(what_is_reserved_by_another_is_left),
+		MACHINE_TEST(units_make_way_and_come_back),
 		MACHINE_TEST(a_return_that_begins_is_waited_for),
 		MACHINE_TEST(a_return_that_hangs_is_not_waited_for_ever),
 		MACHINE_TEST(a_hanging_return_does_not_stop_the_guest),

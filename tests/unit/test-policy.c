@@ -85,6 +85,36 @@ static void only_findings_can_be_allowed(void **state)
 		"2: no-reset@01:00: an address goes with [guest VMID] only\n");
 }
 
+static void units_are_named_by_guest_and_device(void **state)
+{
+	struct pt_policy PT_POLICY policy;
+	struct pt_names PT_NAMES names = {0};
+	struct pt_bdf gpu = bdf_of(GPU), disk = bdf_of(DISK);
+
+	(void)state;
+	expect_errors(
+		"[guest 100]\nstop-units = a.service pve-container@101.service x\\x2d1.mount\n",
+		"");
+	expect_errors("[guest 100]\nstop-units = a ../b.service c.scope @d.service e.service;f\n"
+		      "[defaults]\nstop-units = a.service\n",
+		"2: stop-units: 'a' is no name of a unit (name.service)\n"
+		"2: stop-units: '../b.service' is no name of a unit (name.service)\n"
+		"2: stop-units: 'c.scope' is no name of a unit (name.service)\n"
+		"2: stop-units: '@d.service' is no name of a unit (name.service)\n"
+		"2: stop-units: 'e.service;f' is no name of a unit (name.service)\n"
+		"4: stop-units does not go with the section [defaults]\n");
+	parse("[guest 100]\nstop-units = a.service b.service\n[device 01:00]\nstop-units = c.service "
+	      "a.service\n",
+		&policy);
+	assert_int_equal(pt_policy_units(&policy, 101, &disk, &names), 0);
+	assert_int_equal(names.count, 0);
+	assert_int_equal(pt_policy_units(&policy, 100, NULL, &names), 0);
+	assert_int_equal(names.count, 2);
+	assert_int_equal(pt_policy_units(&policy, 100, &gpu, &names), 0);
+	assert_int_equal(names.count, 3);
+	assert_string_equal(names.name[2], "c.service");
+}
+
 static void lines_have_an_end(void **state)
 {
 	char *list = strdup("");
@@ -229,6 +259,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_error_has_its_line),
 		cmocka_unit_test(only_findings_can_be_allowed),
+		cmocka_unit_test(units_are_named_by_guest_and_device),
 		cmocka_unit_test(lines_have_an_end),
 		cmocka_unit_test(the_closest_line_counts),
 		cmocka_unit_test(a_guest_may_be_advised_only),

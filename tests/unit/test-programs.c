@@ -349,6 +349,25 @@ static void show_says_why(void **state)
 	fake_file(fake, CONFIG, "memory: 64\n");
 	PTCONF(&ran, "show", "100", "--root", fake->root);
 	assert_string_equal(ran.said, "guest 100 has no hostpci entry\n");
+	/* a line that Proxmox VE drops is no entry, but not to be passed over either */
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0,pcie=2\n");
+	PTCONF(&ran, "show", "100", "--root", fake->root);
+	assert_int_equal(ran.code, 1);
+	assert_string_equal(ran.said,
+		"error: hostpci0: Proxmox VE drops it, since it is not valid: "
+		"'pve-ptconf check 100' shows where\n");
+	/* what hinders it */
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	PTCONF(&ran, "show", "100", "--root", fake->root);
+	assert_int_equal(ran.code, 0);
+	add_node(fake, "/sys/bus/pci/devices/0000:02:00.0/nvme/nvme0/nvme0n1", "block", "259:0\n",
+		"nvme0n1");
+	fake_file(fake, "/proc/1/mountinfo", "22 1 259:0 / / rw - ext4 /dev/nvme0n1 rw\n");
+	PTCONF(&ran, "show", "100", "--root", fake->root);
+	assert_int_equal(ran.code, 1);
+	assert_holds(ran.said, "\n       is in use on this host: nvme0n1 is mounted at /");
+	PTCONF(&ran, "show", "100", "--root", fake->root, "--output-format", "json");
+	assert_holds(ran.said, "\"hindrance\":\"is in use on this host: nvme0n1 is mounted at /");
 	PTCONF(&ran, "show", "999", "--root", fake->root);
 	assert_int_equal(ran.code, 3);
 }
@@ -498,6 +517,31 @@ static void facts_are_written_and_read(void **state)
 	assert_holds(ran.said, "node.json: not JSON");
 }
 
+/* As run, but on a terminal of so many columns; 0: it does not say. */
+static void run_on_terminal(struct ran *ran, unsigned short columns, const char *const *arguments)
+{
+	const struct winsize size = {.ws_row = 24, .ws_col = columns};
+	char path[PATH_MAX];
+	int terminal, status;
+	pid_t pid;
+
+	path_of("pve-ptconf", path);
+	pid = forkpty(&terminal, NULL, NULL, &size);
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		char *argv[MAX_ARGUMENTS + 2] = {path};
+
+		for (size_t i = 0; i < MAX_ARGUMENTS && arguments[i]; i++)
+			argv[i + 1] = strdup(arguments[i]);
+		execv(path, argv);
+		exit(99);
+	}
+	read_all(terminal, ran);
+	close(terminal);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	ran->code = WEXITSTATUS(status);
+}
+
 static void claims_are_listed(void **state)
 {
 	struct fake *fake = *state;
@@ -511,13 +555,20 @@ static void claims_are_listed(void **state)
 		"\"function\":\"0000:02:00.0\",\"label\":\"hostpci0\",\"companion\":false,\"spare\":false,\"moved\":true,\"home\":null,\"pf\":null,"
 		"\"origin\":{\"driver\":\"nvme\",\"driver_override\":null,\"sriov_numvfs\":-1,"
 		"\"sriov_drivers_autoprobe\":-1,\"console\":null},"
-		"\"error\":\"does not answer\",\"error_since\":7}]}");
+		"\"error\":\"does not answer, and that is a long story\",\"error_since\":7}],"
+		"\"units\":[\"player.service\"]}");
 	PTCONF(&ran, "claims", "--root", fake->root);
 	assert_int_equal(ran.code, 0);
-	assert_holds(ran.said, "100    stopped  returning  1970-01-01");
-	assert_holds(ran.said, "assigned  0000:02:00.0  nvme    -         does not answer");
+	assert_holds(ran.said,
+		"100    stopped  returning  hostpci0    assigned  0000:02:00.0    nvme    1970-01-01");
+	assert_holds(ran.said, "\n       does not answer, and that is a long story\n");
+	assert_holds(ran.said,
+		"100    stopped  returning  stop-units  stopped   player.service  -       1970-01-01");
+	/* at any width the reason is there whole */
+	run_on_terminal(&ran, 30, (const char *const[]){"claims", "--root", fake->root, NULL});
+	assert_holds(ran.said, "\n       does not answer, and\r\n       that is a long story\r\n");
 	PTCONF(&ran, "claims", "--root", fake->root, "--output-format", "json");
-	assert_holds(ran.said, "\"error\":\"does not answer\"");
+	assert_holds(ran.said, "\"error\":\"does not answer, and that is a long story\"");
 	fake_file(fake, PT_CLAIMS_DIR "/claims/100.json", "x");
 	PTCONF(&ran, "claims", "--root", fake->root);
 	assert_int_equal(ran.code, 3);
@@ -575,30 +626,6 @@ static void bad_usage_changes_nothing(void **state)
 	assert_holds(ran.said, "/nonexistent: No such file");
 }
 
-/* As run, but on a terminal. */
-static void run_on_terminal(struct ran *ran, const char *const *arguments)
-{
-	char path[PATH_MAX];
-	int terminal, status;
-	pid_t pid;
-
-	path_of("pve-ptconf", path);
-	pid = forkpty(&terminal, NULL, NULL, NULL);
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		char *argv[MAX_ARGUMENTS + 2] = {path};
-
-		for (size_t i = 0; i < MAX_ARGUMENTS && arguments[i]; i++)
-			argv[i + 1] = strdup(arguments[i]);
-		execv(path, argv);
-		exit(99);
-	}
-	read_all(terminal, ran);
-	close(terminal);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	ran->code = WEXITSTATUS(status);
-}
-
 static void colour_is_for_terminals(void **state)
 {
 	struct fake *fake = *state;
@@ -606,7 +633,7 @@ static void colour_is_for_terminals(void **state)
 	struct ran ran;
 
 	fake_file(fake, CONFIG, "hostpci0: 77:00.0\n");
-	run_on_terminal(&ran, arguments);
+	run_on_terminal(&ran, 0, arguments);
 	assert_int_equal(ran.code, 1);
 	assert_holds(ran.said, "\033[1;31merror");
 	PTCONF(&ran, "check", "100", "--root", fake->root);

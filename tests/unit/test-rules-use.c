@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "pve/paths.h"
 #include "tests/unit/judge.h"
 
 #define DISK_BLOCK "/sys/bus/pci/devices/0000:02:00.0/nvme/nvme0/nvme0n1"
@@ -84,6 +85,21 @@ static void open_for_a_moment(void **state)
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
+static void assert_stopped_first(struct fake *fake, const char *policy)
+{
+	const struct pt_finding *finding;
+	struct judged judged;
+
+	fake_file(fake, PT_POLICY_FILE, policy);
+	judge(fake, "hostpci0: 01:00\n", &judged);
+	finding = find(&judged, "in-use-gpu");
+	assert_non_null(finding);
+	assert_int_equal(finding->severity, PT_INFO);
+	assert_holds(finding->message, "a start stops that first, and starts it again afterwards");
+	assert_null(pt_findings_refusing(&judged.findings, true));
+	clear(&judged);
+}
+
 static void in_use_by_processes(void **state)
 {
 	static const struct {
@@ -108,6 +124,17 @@ static void in_use_by_processes(void **state)
 		"?)");
 	fake_remove(fake, "/proc/4242/fd/4");
 	fake_file(fake, "/proc/4242/comm", "Xorg\n");
+	fake_file(fake, "/proc/4242/cgroup", "0::/lxc/101/ns/init.scope\n");
+	/* local policy has the container stopped first: a remark, and a unit that is not its own changes nothing */
+	fake_link(fake, "/proc/4242/fd/4", "/dev/dri/card0");
+	fake_file(fake, PT_POLICY_FILE, "[device 01:00]\nstop-units = pve-container@102.service\n");
+	triggers(fake, "in-use-gpu", "hostpci0: 01:00\n", "it cannot be passed through");
+	assert_stopped_first(fake, "[device 01:00]\nstop-units = pve-container@101.service\n");
+	fake_file(fake, "/proc/4242/cgroup",
+		"1:name=x:/\n0::/system.slice/x.service/player.service/sub\n");
+	assert_stopped_first(fake, "[guest 100]\nstop-units = player.service\n");
+	fake_remove(fake, PT_POLICY_FILE);
+	fake_remove(fake, "/proc/4242/fd/4");
 	fake_file(fake, "/proc/4242/cgroup", "0::/lxc/101/ns/init.scope\n");
 	for (size_t i = 0; i < PT_ARRAY_SIZE(nodes); i++) {
 		PT_FREE char *target = pt_format("/dev/%s", nodes[i].name);

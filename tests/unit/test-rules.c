@@ -58,6 +58,13 @@ static void vfio_module(void **state)
 		"/bin/false");
 	pt_rules_run(&judged.facts, &judged.findings);
 	assert_holds(find(&judged, "vfio-module-missing")->message, "by '/bin/false'");
+	judged.node->traits.vfio = (struct pt_module){
+		.state = PT_MODULE_CUSTOM, .command = "/sbin/modprobe --ignore-install vfio-pci"};
+	pt_findings_clear(&judged.findings);
+	pt_rules_run(&judged.facts, &judged.findings);
+	assert_int_equal(find(&judged, "vfio-module-missing")->severity, PT_WARNING);
+	assert_holds(find(&judged, "vfio-module-missing")->message,
+		"which pve-pthook does not run: the start goes on without it");
 	clear(&judged);
 }
 

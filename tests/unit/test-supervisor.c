@@ -104,7 +104,8 @@ static void the_worker_answers(void **state)
 	assert_driver(fake, DISK, "vfio-pci");
 	assert_int_equal(supervise(fake, refuses, 5000, said), 1);
 	assert_int_equal(supervise(fake, NULL, 5000, said), 0);
-	assert_holds(said, "error: pve-pthook: no name; nothing is moved or returned");
+	assert_holds(said, "error: pve-pthook: guest 100: no name; nothing is moved or returned; "
+			   "'pve-ptconf release 100' returns what it held once it has stopped");
 }
 
 static void a_worker_that_dies_is_undone(void **state)

@@ -164,4 +164,18 @@ static inline struct pt_handover handover_of(struct fake *fake)
 
 #define MACHINE_TEST(test) cmocka_unit_test_setup_teardown(test, machine_setup, machine_teardown)
 
+/* A device node in a function's part of sysfs. */
+static inline void add_node(struct fake *fake, const char *folder, const char *subsystem,
+	const char *numbers, const char *name)
+{
+	PT_FREE char *dev = pt_format("%s/dev", folder), *uevent = pt_format("%s/uevent", folder);
+	PT_FREE char *link = pt_format("%s/subsystem", folder);
+	PT_FREE char *target = pt_format("/sys/class/%s", subsystem);
+	PT_FREE char *text = pt_format("DEVNAME=%s\n", name);
+
+	fake_file(fake, dev, numbers);
+	fake_file(fake, uevent, text);
+	fake_link(fake, link, target);
+}
+
 #endif
