@@ -59,7 +59,11 @@ $(BUILD)/%.o: %.c
 
 include tests/tests.mk
 
-install: all ## install below DESTDIR
+# the catalogue of findings, from the table that the programs have
+$(BUILD)/pve-ptconf-findings.7: $(BUILD)/pve-ptconf
+	$(Q)$< explain --man >$@
+
+install: all $(BUILD)/pve-ptconf-findings.7 ## install below DESTDIR
 	install -D -m 0755 $(BUILD)/pve-pthook $(DESTDIR)$(libexecdir)/pve-ptconf/pve-pthook
 	install -D -m 0755 $(BUILD)/pve-ptconf $(DESTDIR)$(sbindir)/pve-ptconf
 	install -d -m 0755 $(DESTDIR)$(snippetsdir)
@@ -67,6 +71,7 @@ install: all ## install below DESTDIR
 	install -d -m 0700 $(DESTDIR)$(sysconfdir)/pve-ptconf
 	install -D -m 0644 hook/pve-pthook.8 $(DESTDIR)$(mandir)/man8/pve-pthook.8
 	install -D -m 0644 pve/ptconf/pve-ptconf.8 $(DESTDIR)$(mandir)/man8/pve-ptconf.8
+	install -D -m 0644 $(BUILD)/pve-ptconf-findings.7 $(DESTDIR)$(mandir)/man7/pve-ptconf-findings.7
 	install -D -m 0644 -t $(DESTDIR)$(prefix)/share/doc/pve-ptconf/examples examples/api.conf examples/ptconf.conf examples/check.schema.json
 
 deb: ## build the Debian package into build/deb

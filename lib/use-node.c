@@ -181,10 +181,8 @@ int pt_openers_find(const struct pt_host *host, const char *const *node, size_t 
 	return 0;
 }
 
-/* What a node's being open means, and whether it means little. */
-static enum pt_use_kind kind_of(const struct pt_devnode *node, bool *ret_weak)
+enum pt_use_kind pt_use_kind_of(const struct pt_devnode *node)
 {
-	*ret_weak = false;
 	if (node->kind == PT_DEVNODE_BLOCK)
 		return PT_USE_BLOCK;
 	if (pt_streq(node->subsystem, "drm") || pt_streq(node->subsystem, "graphics") ||
@@ -192,10 +190,8 @@ static enum pt_use_kind kind_of(const struct pt_devnode *node, bool *ret_weak)
 		return PT_USE_GPU;
 	if (pt_streq(node->subsystem, "sound"))
 		return PT_USE_SOUND;
-	if (pt_streq(node->subsystem, "input") || pt_streq(node->subsystem, "hidraw")) {
-		*ret_weak = true;
+	if (pt_streq(node->subsystem, "input") || pt_streq(node->subsystem, "hidraw"))
 		return PT_USE_INPUT;
-	}
 	return PT_USE_NODE;
 }
 
@@ -205,7 +201,9 @@ static int use_node(
 	PT_FREE char *what = pt_format("/dev/%s", node->name);
 	struct pt_use use = {.bdf = node->bdf, .pid = opener->pid};
 
-	use.kind = kind_of(node, &use.weak);
+	use.kind = pt_use_kind_of(node);
+	/* a keyboard is told, and no more */
+	use.weak = use.kind == PT_USE_INPUT;
 	memcpy(use.unit, opener->unit, sizeof(use.unit));
 	if (!what)
 		return -ENOMEM;

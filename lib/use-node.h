@@ -27,6 +27,9 @@ struct pt_opener {
 int pt_openers_find(const struct pt_host *host, const char *const *node, size_t count,
 	struct pt_opener **ret, size_t *ret_count, struct pt_err *err);
 
+/* What the use of a node is a use of. */
+enum pt_use_kind pt_use_kind_of(const struct pt_devnode *node);
+
 /* Adds what processes have open of the nodes, interfaces passed over, by the nodes' subsystems. */
 int pt_use_nodes(const struct pt_host *host, const struct pt_devnodes *nodes, struct pt_uses *uses,
 	struct pt_err *err);

@@ -4,7 +4,9 @@
 #define CMDLINE                                                                                    \
 	"Kernel command line, PVE 8 and 9: where 'proxmox-boot-tool status' names ESPs with systemd-boot, edit the one line of /etc/kernel/cmdline and run 'proxmox-boot-tool refresh'; with GRUB edit GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub and run 'update-grub'. Then reboot."
 #define MODPROBE "After a change in /etc/modprobe.d run 'update-initramfs -u -k all' and reboot."
-#define PCI_PM	 "qemu-server, PVE/QemuServer/PCI.pm"
+#define UNITS                                                                                      \
+	" A service, or a container (pve-container@CTID.service), that shall have it whenever the guest does not: name it under 'stop-units' in /etc/pve-ptconf/ptconf.conf."
+#define PCI_PM "qemu-server, PVE/QemuServer/PCI.pm"
 
 const struct pt_story pt_stories[] = {
 	{"iommu-disabled", "No IOMMU is active: /sys/class/iommu is empty.",
@@ -233,16 +235,16 @@ const struct pt_story pt_stories[] = {
 		"Move addresses and bridges to another interface first.", "rtnetlink(7)"},
 	{"in-use-gpu", "A program has a graphics node of it open.",
 		"Unbinding its driver hangs or crashes that program, sometimes the kernel.",
-		"End it: a desktop session, nvidia-persistenced, a container with the GPU.",
+		"End it: a desktop session, nvidia-persistenced, a container with the GPU." UNITS,
 		"kernel, Documentation/gpu/drm-uapi.rst"},
 	{"in-use-sound", "A program has a sound node of it open.", "It loses its sound device.",
-		"End it (pipewire, pulseaudio).", "kernel, Documentation/sound"},
+		"End it (pipewire, pulseaudio)." UNITS, "kernel, Documentation/sound"},
 	{"in-use-usb", "Something plugged into the controller is in use.",
 		"A mounted disk would vanish under way; a keyboard goes to the guest.",
 		"Unmount it, or plug it into another controller.",
 		"kernel, Documentation/driver-api/usb"},
 	{"in-use-node", "A program has another device node of it open.", "It loses its device.",
-		"End it; 'fuser -v' on the node names it again should it come back.",
+		"End it; 'fuser -v' on the node names it again should it come back." UNITS,
 		"proc(5), /proc/PID/fd"},
 	{"in-use-module", "Its driver is in use more often than devices explain.",
 		"Something uses it that cannot be told apart by device.",

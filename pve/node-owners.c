@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "pve/container.h"
 #include "pve/node.h"
 #include "pve/release.h"
 #include "pve/runstate.h"
@@ -154,7 +155,12 @@ static int ask_uses(const struct pt_node *node, const struct pt_function *const 
 {
 	int r = pt_uses_gather(node->host, function, count, pt_now_ms() + USES_MS, ret, err);
 
-	return r < 0 ? r : name_guests(node->host, ret) < 0 ? pt_err_nomem(err) : 0;
+	if (r < 0)
+		return r;
+	return name_guests(node->host, ret) < 0 ||
+			       pt_container_uses(node->host, node->name, function, count, ret) < 0
+		       ? pt_err_nomem(err)
+		       : 0;
 }
 
 static int copy_uses(const struct pt_node *node, const struct pt_function *const *function,

@@ -5,6 +5,7 @@
 #include "pve/explain.h"
 #include "pve/ptconf/ptconf.h"
 #include "pve/rules.h"
+#include "pve/startup.h"
 
 #define WIDTH 76 /* of text, behind its indentation */
 
@@ -50,6 +51,49 @@ static void print_story(const struct pt_rule *rule, const struct pt_story *story
 	print_wrapped("Source", story->source);
 }
 
+/* What roff would read as its own is not: a backslash, a hyphen that is a minus, a dot or quote that begins a line. */
+static void print_roff(const char *text)
+{
+	if (*text == '.' || *text == '\'')
+		fputs("\\&", stdout);
+	for (; *text; text++) {
+		if (*text == '\\')
+			fputs("\\e", stdout);
+		else if (*text == '-')
+			fputs("\\-", stdout);
+		else
+			putchar(*text);
+	}
+	putchar('\n');
+}
+
+/* The catalogue, pve-ptconf-findings(7): written by us, so that it says what we say. Source: man-pages(7). */
+static int print_man(struct pt_err *err)
+{
+	puts(".\\\" written by 'pve-ptconf explain --man'\n"
+	     ".TH PVE\\-PTCONF\\-FINDINGS 7 \"\" \"pve\\-ptconf " PT_VERSION "\"\n"
+	     ".nh\n.ad l\n.SH NAME\npve\\-ptconf\\-findings \\- what pve\\-ptconf and pve\\-pthook find, and how to mend it\n"
+	     ".SH DESCRIPTION\nEach finding has a tag, by which\n.B pve\\-ptconf explain\ntells of it, too.");
+	pt_foreach (rule, pt_rules, pt_rules_count) {
+		const struct pt_story *story = pt_story_find(rule->tag);
+
+		if (!story)
+			continue;
+		printf(".SS ");
+		print_roff(rule->tag);
+		printf("%s; at start: %s.\n.PP\n", pt_severity_name(rule->severity),
+			at_start(rule));
+		print_roff(story->meaning);
+		print_roff(story->why);
+		puts(".PP");
+		print_roff(story->mend);
+		puts(".PP\nSource:");
+		print_roff(story->source);
+	}
+	puts(".SH SEE ALSO\n.BR pve\\-ptconf (8),\n.BR pve\\-pthook (8)");
+	return pt_output_end(err);
+}
+
 static struct json_object *to_json(const struct pt_rule *rule, const struct pt_story *story)
 {
 	struct json_object *json = json_object_new_object();
@@ -89,6 +133,8 @@ enum pt_exit pt_cmd_explain(struct pt_cli *cli, struct pt_err *err)
 	const struct pt_rule *rule = cli->tag ? pt_rule_find(cli->tag) : NULL;
 	struct json_object PT_JSON *json = NULL;
 
+	if (cli->man)
+		return print_man(err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
 	if (!cli->tag)
 		return list(cli, err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
 	if (!story || !rule) {

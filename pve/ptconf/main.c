@@ -21,6 +21,7 @@ enum cli_option {
 	OPTION_HTML = 1 << 12,
 	OPTION_NODE = 1 << 13,
 	OPTION_CLUSTER = 1 << 14,
+	OPTION_MAN = 1 << 15,
 };
 #define GUEST_OPTIONS                                                                              \
 	(OPTION_ROOT | OPTION_VIEW | OPTION_SOURCE | OPTION_CONFIG | OPTION_SNAPSHOT | OPTION_FACTS)
@@ -46,8 +47,8 @@ static const struct verb {
 		"tell what would go wrong at the guest's start"},
 	{"show", "VMID [GUEST OPTIONS]", ARGUMENT_VMID, GUEST_OPTIONS, pt_cmd_show,
 		"show which functions a start would take, and why"},
-	{"explain", "TAG | --list", ARGUMENT_TAG, OPTION_LIST, pt_cmd_explain,
-		"tell what a finding means, why it matters and how to mend it"},
+	{"explain", "TAG | --list | --man", ARGUMENT_TAG, OPTION_LIST | OPTION_MAN, pt_cmd_explain,
+		"tell what a finding means, why it matters and how to mend it; --man: all, as a man page"},
 	{"list", "[--tree] [--facts FILE|-]", ARGUMENT_NONE,
 		OPTION_ROOT | OPTION_FACTS | OPTION_TREE, pt_cmd_list,
 		"list the host's functions by IOMMU group, or as a tree: who uses them, which guests name them"},
@@ -75,6 +76,7 @@ static const struct option long_options[] = {
 	{"source", required_argument, NULL, OPTION_SOURCE},
 	{"config", required_argument, NULL, OPTION_CONFIG},
 	{"list", no_argument, NULL, OPTION_LIST},
+	{"man", no_argument, NULL, OPTION_MAN},
 	{"all", no_argument, NULL, OPTION_ALL},
 	{"facts", required_argument, NULL, OPTION_FACTS},
 	{"tree", no_argument, NULL, OPTION_TREE},
@@ -163,6 +165,9 @@ static bool take_option(struct pt_cli *cli, int option, const char *value)
 	case OPTION_TREE:
 		cli->tree = true;
 		return true;
+	case OPTION_MAN:
+		cli->man = true;
+		return true;
 	case OPTION_LIST:
 		return true;
 	case OPTION_ALL:
@@ -215,8 +220,8 @@ static int take_argument(
 	case ARGUMENT_TAG:
 		break;
 	}
-	if (count != !(given & OPTION_LIST))
-		return wrong("usage: pve-ptconf explain TAG | --list", "");
+	if (count + !!(given & OPTION_LIST) + !!(given & OPTION_MAN) != 1)
+		return wrong("usage: pve-ptconf explain TAG | --list | --man", "");
 	cli->tag = count ? argument[0] : NULL;
 	return -1;
 }

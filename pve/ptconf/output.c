@@ -25,7 +25,7 @@ bool pt_output_format_parse(const char *text, enum pt_output_format *ret)
 	return false;
 }
 
-static int flush(struct pt_err *err)
+int pt_output_end(struct pt_err *err)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return 0;
@@ -41,7 +41,7 @@ int pt_output_json(struct json_object *json, enum pt_output_format format, struc
 	if (format == PT_OUTPUT_JSON_PRETTY)
 		flags |= JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED;
 	puts(json_object_to_json_string_ext(json, flags));
-	return flush(err);
+	return pt_output_end(err);
 }
 
 void pt_table_row(struct pt_table *table, const char *const *cell)
@@ -149,7 +149,7 @@ int pt_table_print(const struct pt_table *table, struct pt_err *err)
 			print_note(table->note[i / table->columns], room);
 	}
 	free(widths);
-	return flush(err);
+	return pt_output_end(err);
 }
 
 void pt_table_clear(struct pt_table *table)
@@ -192,5 +192,5 @@ int pt_output_findings(const struct pt_findings *findings, const char *subject, 
 	}
 	printf("%s: %zu error%s, %zu warning%s\n", subject, errors, errors == 1 ? "" : "s",
 		warnings, warnings == 1 ? "" : "s");
-	return flush(err);
+	return pt_output_end(err);
 }

@@ -323,7 +323,15 @@ static void explain_tells_the_story(void **state)
 	assert_int_equal(ran.code, 2);
 	PTCONF(&ran, "explain", "--list", "partial-slot");
 	assert_int_equal(ran.code, 2);
-	assert_holds(ran.said, "usage: pve-ptconf explain TAG | --list");
+	assert_holds(ran.said, "usage: pve-ptconf explain TAG | --list | --man");
+	PTCONF(&ran, "explain", "--man", "--list");
+	assert_int_equal(ran.code, 2);
+	PTCONF(&ran, "explain", "--man");
+	assert_int_equal(ran.code, 0);
+	assert_holds(ran.said, ".TH PVE\\-PTCONF\\-FINDINGS 7");
+	assert_holds(ran.said,
+		"\n.SS in\\-use\\-block\nerror; at start: the start is refused, unless nothing has to be moved.\n.PP\n");
+	assert_holds(ran.said, "vgchange \\-an, mdadm \\-\\-stop");
 }
 
 static void show_says_why(void **state)

@@ -85,6 +85,24 @@ static void open_for_a_moment(void **state)
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
+/* A container that has the device by its config is told, running or not, and keeps no guest from starting. */
+static void configured_for_a_container(void **state)
+{
+	struct fake *fake = *state;
+	struct judged judged;
+
+	add_node(
+		fake, "/sys/bus/pci/devices/0000:01:00.0/drm/card0", "drm", "226:0\n", "dri/card0");
+	fake_file(fake, "/etc/pve/nodes/node1/lxc/101.conf", "dev0: /dev/dri/card0,gid=44\n");
+	judge(fake, "hostpci0: 01:00\n", &judged);
+	assert_int_equal(find(&judged, "in-use-gpu")->severity, PT_WARNING);
+	assert_string_equal(find(&judged, "in-use-gpu")->message,
+		"/dev/dri/card0 is configured for container 101, which has not got it while the "
+		"guest runs");
+	assert_null(pt_findings_refusing(&judged.findings, true));
+	clear(&judged);
+}
+
 static void assert_stopped_first(struct fake *fake, const char *policy)
 {
 	const struct pt_finding *finding;
@@ -254,6 +272,7 @@ int main(void)
 		MACHINE_TEST(in_use_beside),
 		MACHINE_TEST(open_for_a_moment),
 		MACHINE_TEST(in_use_by_processes),
+		MACHINE_TEST(configured_for_a_container),
 		MACHINE_TEST(in_use_net),
 		MACHINE_TEST(in_use_usb),
 		MACHINE_TEST(in_use_module),

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+
+#include "lib/use-node.h"
+#include "pve/container.h"
+#include "pve/guest.h"
+#include "pve/paths.h"
+
+#define CONFIG_MAX (512U * 1024)
+#define DEV	   "/dev/"
+
+/* What one line gives a container. */
+struct having {
+	unsigned int vmid;
+	char *name; /* "/dev/dri", or of an interface "enp5s0" */
+	bool net;
+};
+
+struct havings {
+	struct having *having;
+	size_t count;
+};
+
+static void clear_havings(struct havings *havings)
+{
+	pt_foreach (having, havings->having, havings->count)
+		free(having->name);
+	free(havings->having);
+}
+
+/* "dev0", "mp12", "lxc.net.0.link": the prefix, a number, the rest. */
+static bool is_key(const char *key, size_t length, const char *prefix, const char *rest)
+{
+	size_t at = strlen(prefix), digits;
+
+	if (length < at || strncmp(key, prefix, at) != 0)
+		return false;
+	digits = strspn(key + at, "0123456789");
+	return digits && length == at + digits + strlen(rest) &&
+	       strncmp(key + at + digits, rest, strlen(rest)) == 0;
+}
+
+/* The first value of "a,b=c"; a device's may be called path. */
+static char *first_value(const char *value, size_t length)
+{
+	const char *comma = memchr(value, ',', length);
+
+	if (length > 5 && strncmp(value, "path=", 5) == 0) {
+		value += 5;
+		length -= 5;
+	}
+	return strndup(value, comma ? (size_t)(comma - value) : length);
+}
+
+static int add_line(struct havings *havings, unsigned int vmid, const char *line, size_t length)
+{
+	size_t key = 0, end = length;
+	const char *value;
+	struct having *slot;
+	bool net, mount;
+
+	while (key < length && line[key] != ':' && line[key] != '=' && line[key] != ' ')
+		key++;
+	value = line + key;
+	while (value < line + length && strchr(" \t:=", *value))
+		value++;
+	while (end > 0 && strchr(" \t\r", line[end - 1]))
+		end--;
+	if (value >= line + end)
+		return 0;
+	net = is_key(line, key, "lxc.net.", ".link");
+	mount = key == strlen("lxc.mount.entry") && strncmp(line, "lxc.mount.entry", key) == 0;
+	if (!net && !mount && !is_key(line, key, "dev", "") && !is_key(line, key, "mp", ""))
+		return 0;
+	slot = pt_array_grow(&havings->having, &havings->count, sizeof(*slot));
+	if (!slot)
+		return -ENOMEM;
+	length = (size_t)(line + end - value);
+	*slot = (struct having){.vmid = vmid, .net = net};
+	/* of a mount entry as in fstab the first word */
+	slot->name =
+		mount ? strndup(value,
+				strcspn(value, " \t\n") < length ? strcspn(value, " \t\n") : length)
+		      : first_value(value, length);
+	return slot->name ? 0 : -ENOMEM;
+}
+
+/* The current part of a config: what snapshots and pending changes hold comes behind a section. */
+static int parse(struct havings *havings, unsigned int vmid, const char *text)
+{
+	int r = 0;
+
+	while (r == 0 && *text && *text != '[') {
+		size_t length = strcspn(text, "\n");
+
+		r = add_line(havings, vmid, text, length);
+		text += length + (text[length] == '\n');
+	}
+	return r;
+}
+
+static int read_all(const struct pt_host *host, const char *node, struct havings *ret)
+{
+	struct pt_names PT_NAMES files = {0};
+	char folder[128], path[512];
+	int r = 0;
+
+	snprintf(folder, sizeof(folder), PT_PVE_NODES "/%s/lxc", node);
+	if (pt_host_list(host, folder, &files) < 0)
+		return 0;
+	for (size_t i = 0; r == 0 && i < files.count; i++) {
+		char *dot = strrchr(files.name[i], '.');
+		PT_FREE char *text = NULL;
+		unsigned int vmid;
+
+		snprintf(path, sizeof(path), "%s/%s", folder, files.name[i]);
+		if (!dot || !pt_streq(dot, ".conf"))
+			continue;
+		*dot = '\0';
+		if (pt_vmid_parse(files.name[i], &vmid) &&
+			pt_host_read(host, path, CONFIG_MAX, &text, NULL) == 0)
+			r = parse(ret, vmid, text);
+	}
+	return r;
+}
+
+/* Whether what a line gives is the node or interface, or a folder above the node. */
+static bool gives(const struct having *having, const struct pt_devnode *node)
+{
+	size_t length = strlen(having->name);
+	PT_FREE char *path = NULL;
+
+	if (having->net || node->kind == PT_DEVNODE_NET)
+		return having->net && node->kind == PT_DEVNODE_NET &&
+		       pt_streq(having->name, node->name);
+	path = pt_format(DEV "%s", node->name);
+	while (length > 1 && having->name[length - 1] == '/')
+		length--;
+	return path && length >= strlen(DEV) - 1 && strncmp(path, having->name, length) == 0 &&
+	       (path[length] == '/' || path[length] == '\0');
+}
+
+static int add_use(const struct having *having, const struct pt_devnode *node, struct pt_uses *ret)
+{
+	struct pt_use use = {.bdf = node->bdf, .kind = PT_USE_NET};
+	PT_FREE char *what = pt_format("%s%s", node->kind == PT_DEVNODE_NET ? "" : DEV, node->name);
+
+	if (node->kind != PT_DEVNODE_NET)
+		use.kind = pt_use_kind_of(node);
+	use.weak = true;
+	if (!what)
+		return -ENOMEM;
+	return pt_uses_add(ret, use, what,
+		pt_format(
+			"is configured for container %u, which has not got it while the guest runs",
+			having->vmid));
+}
+
+int pt_container_uses(const struct pt_host *host, const char *node,
+	const struct pt_function *const *function, size_t count, struct pt_uses *ret)
+{
+	struct havings havings PT_CLEANUP(clear_havings) = {0};
+	struct pt_devnodes PT_DEVNODES nodes = {0};
+	int r = read_all(host, node, &havings);
+
+	for (size_t i = 0; r == 0 && havings.count && i < count; i++)
+		r = pt_devnodes_add(host, function[i], &nodes);
+	pt_foreach (one, nodes.node, nodes.count) {
+		pt_foreach (having, havings.having, havings.count) {
+			if (r == 0 && gives(having, one))
+				r = add_use(having, one, ret);
+		}
+	}
+	return r;
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/*
+ * What this node's containers are configured to have of its devices, running or not: a device (devN), a mount of a
+ * node or of the folder that holds it (mpN, lxc.mount.entry), a network interface (lxc.net.N.link). Source: pct.conf(5),
+ * lxc.container.conf(5).
+ */
+#ifndef PT_CONTAINER_H
+#define PT_CONTAINER_H
+
+#include "lib/use.h"
+
+/*
+ * Adds a weak use for what the containers of the node have of the functions, one for each container and node or interface.
+ * Configs that cannot be read are passed over. -ENOMEM.
+ */
+int pt_container_uses(const struct pt_host *host, const char *node,
+	const struct pt_function *const *function, size_t count, struct pt_uses *ret);
+
+#endif
