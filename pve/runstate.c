@@ -96,10 +96,8 @@ int pt_guest_pid(const struct pt_host *host, unsigned int vmid)
 		return 0;
 	snprintf(expected, sizeof(expected), PT_PVE_PIDFILE_ARGUMENT "/%u.pid", vmid);
 	pidfile = option_value(&cmdline, "pidfile");
-	if (!pt_streq(pidfile, expected))
-		snprintf(expected, sizeof(expected), "%u", vmid);
-	return pt_streq(pidfile, expected) || pt_streq(option_value(&cmdline, "id"), expected) ? pid
-											       : 0;
+	/* as Proxmox VE judges it: -id alone does not count */
+	return pt_streq(pidfile, expected) ? pid : 0;
 }
 
 bool pt_pid_ends(const struct pt_host *host, int pid)

@@ -34,18 +34,18 @@ static void add_rows(const struct pt_cli *cli, struct pt_table *table, const str
 
 	format_time(claim->since, since);
 	pt_foreach (function, claim->function, claim->count) {
-		PT_FREE char *override =
-			function->origin.override
-				? pt_format("had driver_override %s", function->origin.override)
-				: NULL;
+		const char *override = function->origin.override, *error = function->error;
+		PT_FREE char *note =
+			pt_format("%s%s%s%s", error ? error : "", error && override ? "; " : "",
+				override ? "had driver_override " : "", override ? override : "");
 
 		pt_table_row(table, (const char *const[]){claim->owner, runs ? "runs" : "stopped",
 					    pt_claim_state_name(claim->state), function->label,
 					    held_as(function), PT_BDF(&function->bdf),
 					    function->origin.driver, since});
 		/* below the row: a reason is no use when the terminal cuts it off */
-		if (function->error || override)
-			pt_table_note(table, function->error ? function->error : override);
+		if (note && *note)
+			pt_table_note(table, note);
 	}
 	pt_foreach (unit, claim->unit.name, claim->unit.count)
 		pt_table_row(table, (const char *const[]){claim->owner, runs ? "runs" : "stopped",
