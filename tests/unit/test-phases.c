@@ -23,10 +23,20 @@ bool __wrap_pt_vfio_group_free(const struct pt_host *host, int group);
 /* One that is opened behind our first look, and the end of what holds the other (pt_now_ms; 0: none). */
 static int late_group = PT_GROUP_NONE, late_looks;
 static long long held_until;
+/* The machine whose guest 100 runs as soon as the held group is looked at; NULL: none. */
+static struct fake *starts_again;
+static void run_100(struct fake *fake)
+{
+	fake_file(fake, PT_PVE_RUN "/100.pid", "4242\n");
+	process_4242(fake, KVM_OF("100"));
+}
+
 bool __wrap_pt_vfio_group_free(const struct pt_host *host, int group)
 {
 	if (group == late_group && late_looks++)
 		return false;
+	if (group == held_group && starts_again)
+		run_100(starts_again);
 	return (group != held_group || (held_until && pt_now_ms() >= held_until)) &&
 	       __real_pt_vfio_group_free(host, group);
 }
@@ -620,6 +630,30 @@ static void a_group_that_is_opened_meanwhile_is_left(void **state)
 	assert_driver(fake, DISK, "nvme");
 }
 
+/* While its group is waited for the guest itself is started, by whom our hook does not stop. */
+static void a_guest_that_is_started_meanwhile_keeps_all(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_run run = run_of(fake);
+
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	run.release_ms = 2000;
+	held_group = 2;
+	held_until = pt_now_ms() + 700;
+	starts_again = fake;
+	assert_int_equal(pt_phase_find("post-stop")(&run), 1);
+	assert_holds(fake->said,
+		"guest 100 was started again meanwhile, as process 4242; its devices stay with it");
+	assert_driver(fake, DISK, "vfio-pci");
+	starts_again = NULL;
+	held_group = PT_GROUP_NONE;
+	held_until = 0;
+	fake_remove(fake, PT_PVE_RUN "/100.pid");
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_driver(fake, DISK, "nvme");
+}
+
 /* Proxmox VE has promised it to another guest, whose QEMU has not opened it yet. */
 static void what_is_reserved_by_another_is_left(void **state)
 {
@@ -923,6 +957,7 @@ int main(void)
 		MACHINE_TEST(an_incoming_guest_is_read_at_its_source),
 		MACHINE_TEST(break_glass_waits_for_a_return),
 		MACHINE_TEST(a_group_that_is_opened_meanwhile_is_left),
+		MACHINE_TEST(a_guest_that_is_started_meanwhile_keeps_all),
 		MACHINE_TEST(what_is_reserved_by_another_is_left),
 		MACHINE_TEST(units_make_way_and_come_back),
 		MACHINE_TEST(a_return_that_begins_is_waited_for),
