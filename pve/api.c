@@ -231,6 +231,7 @@ struct request {
 	const char *const *path;
 	size_t count;
 	int budget_ms;
+	long long deadline_ms; /* when that is over: loading libcurl takes its part of it */
 };
 
 /*
@@ -266,6 +267,8 @@ static bool make_handle(const struct request *request, struct curl_slist *header
 	struct transfer *transfer)
 {
 	CURL *easy = curl.easy_init();
+	long long now = pt_now_ms();
+	long left = now < request->deadline_ms ? (long)(request->deadline_ms - now) : 1;
 
 	transfer->easy = easy;
 	transfer->url = pt_format("%s/api2/json%s", request->api->url, request->path[which]);
@@ -273,8 +276,8 @@ static bool make_handle(const struct request *request, struct curl_slist *header
 		return false;
 	curl.easy_setopt(easy, CURLOPT_URL, transfer->url);
 	curl.easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-	curl.easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->budget_ms);
-	curl.easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->budget_ms);
+	curl.easy_setopt(easy, CURLOPT_TIMEOUT_MS, left);
+	curl.easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, left);
 	curl.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl.easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl.easy_setopt(easy, CURLOPT_PROXY, "");
@@ -453,8 +456,8 @@ void pt_api_replies_clear(struct pt_api_reply *reply, size_t count)
 int pt_api_get(const struct pt_api *api, const char *const *path, size_t count, const char *what,
 	int budget_ms, struct pt_api_reply *ret, struct pt_err *err)
 {
-	struct request request = {api, path, count, budget_ms};
 	long long deadline = pt_now_ms() + budget_ms;
+	struct request request = {api, path, count, budget_ms, deadline};
 	PT_FREE char *text = NULL;
 	struct pt_child child;
 	size_t length = 0;
