@@ -34,6 +34,13 @@ void pt_findings_clear(struct pt_findings *findings)
 	*findings = (struct pt_findings){0};
 }
 
+bool pt_finding_function(const struct pt_finding *finding, struct pt_bdf *ret)
+{
+	const char *space = strrchr(finding->subject, ' ');
+
+	return pt_bdf_parse(space ? space + 1 : finding->subject, ret);
+}
+
 const char *pt_severity_name(enum pt_severity severity)
 {
 	static const char *const name[] = {

@@ -5,6 +5,7 @@
 
 #include <json-c/json.h>
 
+#include "bdf.h"
 #include "err.h"
 
 enum pt_severity {
@@ -41,6 +42,9 @@ void pt_findings_add(struct pt_findings *findings, const char *tag, enum pt_seve
 	enum pt_refusal refusal, char *subject, char *message, char *hint);
 void pt_findings_clear(struct pt_findings *findings);
 #define PT_FINDINGS PT_CLEANUP(pt_findings_clear)
+
+/* The function that a finding is about, if it is about one: its subject is the address, or ends with it. */
+bool pt_finding_function(const struct pt_finding *finding, struct pt_bdf *ret);
 
 const char *pt_severity_name(enum pt_severity severity);
 size_t pt_findings_count(const struct pt_findings *findings, enum pt_severity severity);

@@ -255,6 +255,18 @@ void pt_names_free(struct pt_names *names)
 	*names = (struct pt_names){0};
 }
 
+int pt_names_split(struct pt_names *names, const char *text, const char *separators)
+{
+	PT_FREE char *copy = strdup(text);
+	int r = copy ? 0 : -ENOMEM;
+	char *word, *rest;
+
+	for (word = copy ? strtok_r(copy, separators, &rest) : NULL; word && r == 0;
+		word = strtok_r(NULL, separators, &rest))
+		r = pt_names_add(names, word);
+	return r;
+}
+
 bool pt_names_hold(const struct pt_names *names, const char *name)
 {
 	pt_foreach (one, names->name, names->count) {

@@ -78,6 +78,8 @@ void pt_names_free(struct pt_names *names);
 /* Adds a copy at the end. 0 or -ENOMEM. */
 int pt_names_add(struct pt_names *names, const char *name);
 
+/* Adds the words of a text that stand between any of the separators. 0 or -ENOMEM. */
+int pt_names_split(struct pt_names *names, const char *text, const char *separators);
 bool pt_names_hold(const struct pt_names *names, const char *name);
 
 /* The entries of a directory without those that begin with a dot, sorted by byte value. */

@@ -13,6 +13,7 @@
 #define MANAGER_PATH   "/org/freedesktop/systemd1"
 #define MANAGER	       "org.freedesktop.systemd1.Manager"
 #define UNIT	       "org.freedesktop.systemd1.Unit"
+#define NOT_FOUND      "not-found"
 #define ASK_MS	       2000
 #define JOB_POLL_NS    100000000L
 #define REPLY_MAX      512
@@ -68,17 +69,28 @@ static int ask_state(void *data, int out)
 	return r < 0 ? r : answer(out, state);
 }
 
-bool pt_system_stopping(const struct pt_host *host)
+/* What work has to say when it has asked the question. As pt_child_collect, or why the manager is not there. */
+static int ask(const struct pt_host *host, int (*work)(void *data, int out),
+	struct question *question, long long deadline_ms, char **ret)
 {
 	PT_CLOSE int where = pt_host_openat(host, MANAGER_SOCKET, O_PATH);
-	struct question question = {.where = where};
-	PT_FREE char *state = NULL;
 	struct pt_child child;
 	size_t length;
+	int r;
 
-	if (where < 0 || pt_child_start(&child, ask_state, &question, &where, 1, true, NULL) < 0)
-		return false;
-	return pt_child_collect(&child, pt_now_ms() + ASK_MS, REPLY_MAX, &state, &length) == 0 &&
+	if (where < 0)
+		return where;
+	question->where = where;
+	r = pt_child_start(&child, work, question, &where, 1, true, NULL);
+	return r < 0 ? r : pt_child_collect(&child, deadline_ms, REPLY_MAX, ret, &length);
+}
+
+bool pt_system_stopping(const struct pt_host *host)
+{
+	struct question question = {0};
+	PT_FREE char *state = NULL;
+
+	return ask(host, ask_state, &question, pt_now_ms() + ASK_MS, &state) == 0 &&
 	       pt_streq(state, "stopping");
 }
 
@@ -140,8 +152,10 @@ static int order(const struct question *question, sd_bus *bus, char **ret, sd_bu
 	PT_FREE char *loaded = NULL;
 	int r = find_unit(bus, question->unit, &path, &loaded, error);
 
-	if (r >= 0 && pt_streq(loaded, "not-found"))
-		return -ENOENT;
+	if (r >= 0 && pt_streq(loaded, NOT_FOUND)) {
+		*ret = PT_STEAL(loaded);
+		return 0;
+	}
 	if (r >= 0 && question->order != PT_UNIT_LOOK) {
 		r = sd_bus_call_method(bus, NULL, MANAGER_PATH, MANAGER, method[question->order],
 			error, NULL, "ss", question->unit, "replace");
@@ -171,26 +185,17 @@ static int order_in_child(void *data, int out)
 int pt_unit_order(const struct pt_host *host, const char *unit, enum pt_unit_order order,
 	long long deadline_ms, bool *ret_active, struct pt_err *err)
 {
-	PT_CLOSE int where = pt_host_openat(host, MANAGER_SOCKET, O_PATH);
-	struct question question = {.where = where, .unit = unit, .order = order};
+	struct question question = {.unit = unit, .order = order};
 	PT_FREE char *state = NULL;
-	struct pt_child child;
-	size_t length;
-	int r;
+	int r = ask(host, order_in_child, &question, deadline_ms, &state);
 
-	if (where < 0)
-		return pt_err_errno(err, where, "%s: systemd cannot be asked", unit);
-	r = pt_child_start(&child, order_in_child, &question, &where, 1, true, err);
-	if (r < 0)
-		return r;
-	r = pt_child_collect(&child, deadline_ms, REPLY_MAX, &state, &length);
-	if (r == -ENOENT)
-		return pt_err_set(err, r, "there is no unit %s", unit);
 	if (r == -ETIME)
 		return pt_err_set(
 			err, r, "%s: systemd is not through with it by the deadline", unit);
 	if (r < 0)
 		return pt_err_errno(err, r, "%s: systemd cannot be asked", unit);
+	if (pt_streq(state, NOT_FOUND))
+		return pt_err_set(err, -ENOENT, "there is no unit %s", unit);
 	if (state[0] == '!')
 		return pt_err_set(err, -EIO, "%s: systemd says: %s", unit, state + 1);
 	*ret_active = pt_streq(state, "active") || pt_streq(state, "activating") ||

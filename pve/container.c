@@ -52,37 +52,42 @@ static char *first_value(const char *value, size_t length)
 	return strndup(value, comma ? (size_t)(comma - value) : length);
 }
 
+/* What the line gives, the caller's. NULL: nothing, or memory is out. */
+static char *gift_of(const char *line, size_t length, bool *ret_net)
+{
+	static const char mount[] = "lxc.mount.entry";
+	size_t key = strcspn(line, ":= \t\n");
+	const char *value = line + key + strspn(line + key, " \t:=");
+	const char *end = line + length;
+
+	while (end > value && strchr(" \t\r", end[-1]))
+		end--;
+	if (value >= end)
+		return NULL;
+	*ret_net = is_key(line, key, "lxc.net.", ".link");
+	/* as in fstab the first word */
+	if (key == strlen(mount) && strncmp(line, mount, key) == 0)
+		return strndup(value, strcspn(value, " \t\r\n"));
+	if (*ret_net || is_key(line, key, "dev", "") || is_key(line, key, "mp", ""))
+		return first_value(value, (size_t)(end - value));
+	return NULL;
+}
+
 static int add_line(struct havings *havings, unsigned int vmid, const char *line, size_t length)
 {
-	size_t key = 0, end = length;
-	const char *value;
 	struct having *slot;
-	bool net, mount;
+	bool net = false;
+	char *name = gift_of(line, length, &net);
 
-	while (key < length && line[key] != ':' && line[key] != '=' && line[key] != ' ')
-		key++;
-	value = line + key;
-	while (value < line + length && strchr(" \t:=", *value))
-		value++;
-	while (end > 0 && strchr(" \t\r", line[end - 1]))
-		end--;
-	if (value >= line + end)
-		return 0;
-	net = is_key(line, key, "lxc.net.", ".link");
-	mount = key == strlen("lxc.mount.entry") && strncmp(line, "lxc.mount.entry", key) == 0;
-	if (!net && !mount && !is_key(line, key, "dev", "") && !is_key(line, key, "mp", ""))
+	if (!name)
 		return 0;
 	slot = pt_array_grow(&havings->having, &havings->count, sizeof(*slot));
-	if (!slot)
+	if (!slot) {
+		free(name);
 		return -ENOMEM;
-	length = (size_t)(line + end - value);
-	*slot = (struct having){.vmid = vmid, .net = net};
-	/* of a mount entry as in fstab the first word */
-	slot->name =
-		mount ? strndup(value,
-				strcspn(value, " \t\n") < length ? strcspn(value, " \t\n") : length)
-		      : first_value(value, length);
-	return slot->name ? 0 : -ENOMEM;
+	}
+	*slot = (struct having){.vmid = vmid, .name = name, .net = net};
+	return 0;
 }
 
 /* The current part of a config: what snapshots and pending changes hold comes behind a section. */
@@ -109,15 +114,11 @@ static int read_all(const struct pt_host *host, const char *node, struct havings
 	if (pt_host_list(host, folder, &files) < 0)
 		return 0;
 	for (size_t i = 0; r == 0 && i < files.count; i++) {
-		char *dot = strrchr(files.name[i], '.');
 		PT_FREE char *text = NULL;
 		unsigned int vmid;
 
 		snprintf(path, sizeof(path), "%s/%s", folder, files.name[i]);
-		if (!dot || !pt_streq(dot, ".conf"))
-			continue;
-		*dot = '\0';
-		if (pt_vmid_parse(files.name[i], &vmid) &&
+		if (pt_vmid_of_config(files.name[i], &vmid) &&
 			pt_host_read(host, path, CONFIG_MAX, &text, NULL) == 0)
 			r = parse(ret, vmid, text);
 	}

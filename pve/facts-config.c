@@ -121,10 +121,8 @@ static bool has_device_on(const struct pt_mapping *mapping, const char *node)
 static bool may_run_on(const struct pt_facts *facts, const struct pt_mappings *mappings,
 	const struct pt_ha_guest *ha, const char *node)
 {
-	bool named = ha && !ha->node.count;
+	bool named = ha && (!ha->node.count || pt_names_hold(&ha->node, node));
 
-	for (size_t i = 0; ha && i < ha->node.count; i++)
-		named |= pt_streq(ha->node.name[i], node);
 	for (size_t i = 0; i < facts->count; i++) {
 		const char *mapping = facts->assignment[i].entry.mapping;
 

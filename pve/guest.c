@@ -36,6 +36,13 @@ bool pt_vmid_parse(const char *text, unsigned int *ret)
 	return true;
 }
 
+bool pt_vmid_of_config(const char *name, unsigned int *ret)
+{
+	PT_FREE char *vmid = strndup(name, strcspn(name, "."));
+
+	return vmid && pt_streq(name + strlen(vmid), ".conf") && pt_vmid_parse(vmid, ret);
+}
+
 bool pt_node_name_valid(const char *name)
 {
 	size_t length = strlen(name);

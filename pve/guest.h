@@ -59,6 +59,8 @@ struct pt_guest_query {
 
 /* Reads "100" to "999999999", nothing else. */
 bool pt_vmid_parse(const char *text, unsigned int *ret);
+/* The same of a config file's name, "100.conf". */
+bool pt_vmid_of_config(const char *name, unsigned int *ret);
 /* Whether name can be a node's, so that it may stand in a path or an address. */
 bool pt_node_name_valid(const char *name);
 bool pt_snapshot_name_valid(const char *name);

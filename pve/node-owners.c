@@ -150,6 +150,23 @@ static int name_guests(const struct pt_host *host, struct pt_uses *uses)
 	return 0;
 }
 
+/*
+ * A container is a service of Proxmox VE's, and its processes are none of that service's: their control group lies elsewhere.
+ * Source: pve-container, pve-container@.service.
+ */
+static void name_containers(struct pt_uses *uses)
+{
+	static const char mark[] = " of container ";
+
+	pt_foreach (use, uses->use, uses->count) {
+		const char *found = strstr(use->how, mark);
+
+		if (found)
+			snprintf(use->unit, sizeof(use->unit), "pve-container@%s.service",
+				found + strlen(mark));
+	}
+}
+
 static int ask_uses(const struct pt_node *node, const struct pt_function *const *function,
 	size_t count, struct pt_uses *ret, struct pt_err *err)
 {
@@ -157,6 +174,7 @@ static int ask_uses(const struct pt_node *node, const struct pt_function *const 
 
 	if (r < 0)
 		return r;
+	name_containers(ret);
 	return name_guests(node->host, ret) < 0 ||
 			       pt_container_uses(node->host, node->name, function, count, ret) < 0
 		       ? pt_err_nomem(err)

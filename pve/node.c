@@ -224,13 +224,9 @@ static int list_vmids(struct pt_node *node, struct pt_err *err)
 	if (r < 0)
 		return pt_err_errno(err, r, "%s", path);
 	pt_foreach (name, names.name, names.count) {
-		char *dot = strstr(*name, ".conf");
 		unsigned int vmid, *slot;
 
-		if (!dot || dot[strlen(".conf")])
-			continue;
-		*dot = '\0';
-		if (!pt_vmid_parse(*name, &vmid))
+		if (!pt_vmid_of_config(*name, &vmid))
 			continue;
 		slot = pt_array_grow(&node->vmid, &node->vmid_count, sizeof(*slot));
 		if (!slot)

@@ -196,35 +196,37 @@ static bool check_allowed(struct parser *parser, char *word)
 	       refuse(parser, pt_format("%s@%s: is no PCI address", word, at));
 }
 
+static bool check_unit(struct parser *parser, char *word)
+{
+	return pt_unit_name_valid(word) ||
+	       refuse(parser,
+		       pt_format("stop-units: '%s' is no name of a unit (name.service)", word));
+}
+
+/* Every word is checked, so that all errors of a line are told. */
+static bool check_words(
+	struct parser *parser, const char *value, bool (*check)(struct parser *parser, char *word))
+{
+	struct pt_names PT_NAMES words = {0};
+	bool good = true;
+
+	if (pt_names_split(&words, value, SPACE) < 0)
+		return refuse(parser, NULL);
+	pt_foreach (word, words.name, words.count)
+		good = check(parser, *word) && good;
+	return good;
+}
+
 static bool check_allow(struct parser *parser, const char *key, const char *value)
 {
-	PT_FREE char *copy = strdup(value);
-	bool good = true;
-	char *word, *rest;
-
 	(void)key;
-	if (!copy)
-		return refuse(parser, NULL);
-	for (word = strtok_r(copy, SPACE, &rest); word; word = strtok_r(NULL, SPACE, &rest))
-		good = check_allowed(parser, word) && good;
-	return good;
+	return check_words(parser, value, check_allowed);
 }
 
 static bool check_units(struct parser *parser, const char *key, const char *value)
 {
-	PT_FREE char *copy = strdup(value);
-	bool good = true;
-	char *word, *rest;
-
-	if (!copy)
-		return refuse(parser, NULL);
-	for (word = strtok_r(copy, SPACE, &rest); word; word = strtok_r(NULL, SPACE, &rest))
-		good = (pt_unit_name_valid(word) ||
-			       refuse(parser,
-				       pt_format("%s: '%s' is no name of a unit (name.service)",
-					       key, word))) &&
-		       good;
-	return good;
+	(void)key;
+	return check_words(parser, value, check_unit);
 }
 
 #define IN(scope) (1U << (scope))
@@ -439,27 +441,17 @@ static const struct pt_setting *find_allow(const struct pt_policy *policy, unsig
 	const char *tag, const struct pt_bdf *bdf)
 {
 	pt_foreach (setting, policy->setting, policy->count) {
-		PT_FREE char *copy = NULL;
-		char *word, *rest;
+		struct pt_names PT_NAMES words = {0};
 
-		if (!pt_streq(setting->key, "allow") || !covers(setting, vmid, bdf))
+		if (!pt_streq(setting->key, "allow") || !covers(setting, vmid, bdf) ||
+			pt_names_split(&words, setting->value, SPACE) < 0)
 			continue;
-		copy = strdup(setting->value);
-		for (word = copy ? strtok_r(copy, SPACE, &rest) : NULL; word;
-			word = strtok_r(NULL, SPACE, &rest)) {
-			if (word_allows(word, tag, bdf))
+		pt_foreach (word, words.name, words.count) {
+			if (word_allows(*word, tag, bdf))
 				return setting;
 		}
 	}
 	return NULL;
-}
-
-/* The function that a finding is about: its subject ends with the address. */
-static bool function_of(const struct pt_finding *finding, struct pt_bdf *ret)
-{
-	const char *space = finding->subject ? strrchr(finding->subject, ' ') : NULL;
-
-	return space && pt_bdf_parse(space + 1, ret);
 }
 
 void pt_policy_apply(
@@ -472,8 +464,8 @@ void pt_policy_apply(
 
 		if (finding->severity == PT_INFO || finding->refusal == PT_REFUSE_OWNER)
 			continue;
-		allow = find_allow(
-			policy, vmid, finding->tag, function_of(finding, &bdf) ? &bdf : NULL);
+		allow = find_allow(policy, vmid, finding->tag,
+			pt_finding_function(finding, &bdf) ? &bdf : NULL);
 		if (!allow)
 			continue;
 		finding->severity = finding->severity == PT_ERROR ? PT_WARNING : PT_INFO;
@@ -533,17 +525,14 @@ int pt_policy_units(const struct pt_policy *policy, unsigned int vmid, const str
 	struct pt_names *ret)
 {
 	pt_foreach (setting, policy->setting, policy->count) {
-		PT_FREE char *copy = NULL;
-		char *word, *rest;
+		struct pt_names PT_NAMES words = {0};
 
 		if (!pt_streq(setting->key, "stop-units") || !covers(setting, vmid, bdf))
 			continue;
-		copy = strdup(setting->value);
-		if (!copy)
+		if (pt_names_split(&words, setting->value, SPACE) < 0)
 			return -ENOMEM;
-		for (word = strtok_r(copy, SPACE, &rest); word;
-			word = strtok_r(NULL, SPACE, &rest)) {
-			if (!pt_names_hold(ret, word) && pt_names_add(ret, word) < 0)
+		pt_foreach (word, words.name, words.count) {
+			if (!pt_names_hold(ret, *word) && pt_names_add(ret, *word) < 0)
 				return -ENOMEM;
 		}
 	}

@@ -33,24 +33,6 @@ enum weight {
 	STOPPED, /* strong, but a start ends it first: local policy stops its unit */
 };
 
-/*
- * A container is a unit of Proxmox VE's, and its processes are none of that unit's: lib does not know its name.
- * Source: pve-container, pve-container@.service.
- */
-static bool is_stopped(const struct pt_names *units, const struct pt_use *use)
-{
-	const char *container = strstr(use->how, " of container ");
-	char unit[PT_UNIT_TEXT];
-
-	if (use->unit[0] && pt_names_hold(units, use->unit))
-		return true;
-	if (!container)
-		return false;
-	snprintf(unit, sizeof(unit), "pve-container@%s.service",
-		container + strlen(" of container "));
-	return pt_names_hold(units, unit);
-}
-
 static enum weight weigh(const struct pt_facts *facts, const struct pt_use *use)
 {
 	struct pt_names PT_NAMES units = {0};
@@ -58,8 +40,10 @@ static enum weight weigh(const struct pt_facts *facts, const struct pt_use *use)
 	if (use->weak)
 		return WEAK;
 	/* out of memory: it counts */
-	return pt_policy_units(&facts->host->policy, facts->guest->vmid, &use->bdf, &units) == 0 &&
-			       is_stopped(&units, use)
+	return use->unit[0] &&
+			       pt_policy_units(&facts->host->policy, facts->guest->vmid, &use->bdf,
+				       &units) == 0 &&
+			       pt_names_hold(&units, use->unit)
 		       ? STOPPED
 		       : STRONG;
 }
@@ -74,8 +58,9 @@ static char *list_uses(const struct pt_rule *rule, const struct pt_facts *facts,
 	pt_foreach (use, facts->uses.use, facts->uses.count) {
 		char *longer;
 
-		if (pt_bdf_compare(&use->bdf, bdf) != 0 || weigh(facts, use) != weight ||
-			!pt_streq(tag_of(facts, use), rule->tag) || count++ >= MOST)
+		if (pt_bdf_compare(&use->bdf, bdf) != 0 ||
+			!pt_streq(tag_of(facts, use), rule->tag) || weigh(facts, use) != weight ||
+			count++ >= MOST)
 			continue;
 		longer = pt_format(
 			"%s%s%s %s", list ? list : "", list ? ", " : "", use->what, use->how);

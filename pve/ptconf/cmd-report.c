@@ -57,21 +57,11 @@ static void put_finding(
 	fputs("</div>\n", page->out);
 }
 
-/* Whether the finding is about the function: subjects end with its address. */
 static bool concerns(const struct pt_finding *finding, const struct pt_bdf *bdf)
 {
-	char address[PT_BDF_TEXT];
-	const char *at = finding->subject;
-	size_t length;
+	struct pt_bdf about;
 
-	pt_bdf_format(bdf, address);
-	length = strlen(address);
-	/* not the end of a longer address: 10000:e1:00.0 */
-	for (at = at ? strstr(at, address) : NULL; at; at = strstr(at + 1, address)) {
-		if ((at == finding->subject || at[-1] == ' ') && !at[length])
-			return true;
-	}
-	return false;
+	return pt_finding_function(finding, &about) && pt_bdf_compare(&about, bdf) == 0;
 }
 
 static bool concerns_any(const struct page *page, const struct pt_finding *finding)

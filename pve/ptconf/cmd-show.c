@@ -22,9 +22,10 @@ static char *why(const struct pt_facts *facts, const struct pt_taken *taken,
 static const char *what_hinders(const struct pt_findings *findings, const struct pt_bdf *bdf)
 {
 	pt_foreach (finding, findings->finding, findings->count) {
-		const char *space = strrchr(finding->subject, ' ');
+		struct pt_bdf about;
 
-		if (finding->severity == PT_ERROR && space && pt_streq(space + 1, PT_BDF(bdf)))
+		if (finding->severity == PT_ERROR && pt_finding_function(finding, &about) &&
+			pt_bdf_compare(&about, bdf) == 0)
 			return finding->message;
 	}
 	return NULL;

@@ -39,6 +39,36 @@ static void tells_when_the_list_is_not_whole(void **state)
 	assert_int_equal(findings.count, 0);
 }
 
+/* The end of a longer address is none. */
+static void some_are_about_a_function(void **state)
+{
+	static const struct {
+		const char *subject, *function;
+	} cases[] = {
+		{"hostpci0: 0000:e1:00.0", "0000:e1:00.0"},
+		{"hostpci0: 10000:e1:00.0", "10000:e1:00.0"},
+		{"0000:e1:00.0", "0000:e1:00.0"},
+		{"hostpci0", NULL},
+		{"host", NULL},
+		{"0000:e1:00.0: x", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PT_ARRAY_SIZE(cases); i++) {
+		struct pt_findings findings = {0};
+		struct pt_bdf bdf;
+		bool about;
+
+		pt_findings_add(&findings, "some-tag", PT_INFO, PT_TELL, strdup(cases[i].subject),
+			strdup("is so"), NULL);
+		about = pt_finding_function(&findings.finding[0], &bdf);
+		assert_int_equal(about, cases[i].function != NULL);
+		if (about)
+			assert_string_equal(PT_BDF(&bdf), cases[i].function);
+		pt_findings_clear(&findings);
+	}
+}
+
 static void goes_to_json(void **state)
 {
 	struct pt_findings findings = {0};
@@ -74,6 +104,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counts_and_refuses),
 		cmocka_unit_test(tells_when_the_list_is_not_whole),
+		cmocka_unit_test(some_are_about_a_function),
 		cmocka_unit_test(goes_to_json),
 		cmocka_unit_test(texts_are_plain),
 	};

@@ -89,6 +89,13 @@ static void names_are_checked(void **state)
 	assert_true(pt_vmid_parse("999999999", &vmid));
 	assert_int_equal(vmid, 999999999);
 	assert_false(pt_vmid_parse("99", &vmid));
+	assert_true(pt_vmid_of_config("100.conf", &vmid));
+	assert_int_equal(vmid, 100);
+	assert_false(pt_vmid_of_config("100", &vmid));
+	assert_false(pt_vmid_of_config("100.conf.bak", &vmid));
+	assert_false(pt_vmid_of_config("100.config", &vmid));
+	assert_false(pt_vmid_of_config("99.conf", &vmid));
+	assert_false(pt_vmid_of_config(".conf", &vmid));
 	assert_false(pt_vmid_parse("099", &vmid));
 	assert_false(pt_vmid_parse("1000000000", &vmid));
 	assert_false(pt_vmid_parse("10a", &vmid));

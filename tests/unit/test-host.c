@@ -205,10 +205,25 @@ static void tells_a_write_that_hangs(void **state)
 	assert_holds(err.text, "has not answered by the deadline");
 }
 
+static void a_text_has_words(void **state)
+{
+	struct pt_names PT_NAMES names = {0};
+
+	(void)state;
+	assert_int_equal(pt_names_split(&names, "", " "), 0);
+	assert_int_equal(names.count, 0);
+	assert_int_equal(pt_names_split(&names, " a\t b;c ", " \t"), 0);
+	assert_int_equal(names.count, 2);
+	assert_string_equal(names.name[1], "b;c");
+	assert_true(pt_names_hold(&names, "a"));
+	assert_false(pt_names_hold(&names, "b"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(cannot_leave_the_root),
+		cmocka_unit_test(a_text_has_words),
 		MACHINE_TEST(renames_elsewhere_do_not_disturb),
 		MACHINE_TEST(reads_within_the_cap),
 		MACHINE_TEST(reads_large_files),

@@ -151,6 +151,9 @@ static void in_use_by_processes(void **state)
 	fake_file(fake, "/proc/4242/cgroup",
 		"1:name=x:/\n0::/system.slice/x.service/player.service/sub\n");
 	assert_stopped_first(fake, "[guest 100]\nstop-units = player.service\n");
+	/* a service of that name inside a container is another one */
+	fake_file(fake, "/proc/4242/cgroup", "0::/lxc/101/ns/system.slice/player.service\n");
+	triggers(fake, "in-use-gpu", "hostpci0: 01:00\n", "it cannot be passed through");
 	fake_remove(fake, PT_POLICY_FILE);
 	fake_remove(fake, "/proc/4242/fd/4");
 	fake_file(fake, "/proc/4242/cgroup", "0::/lxc/101/ns/init.scope\n");

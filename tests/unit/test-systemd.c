@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* A manager that answers on its socket; the real one answers in the lab scenario node-shutdown. */
+/* A manager that answers on its socket; the real one answers in the lab scenarios node-shutdown and stop-units. */
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -17,35 +17,27 @@ static struct {
 	int asked; /* about a job, since the last order */
 } unit;
 
-static int get_unit(sd_bus *bus, const char *path, const char *interface, const char *property,
+/* Of the unit and of the manager, whose state is data. */
+static int get(sd_bus *bus, const char *path, const char *interface, const char *property,
 	sd_bus_message *reply, void *data, sd_bus_error *error)
 {
 	(void)bus;
 	(void)path;
 	(void)interface;
-	(void)data;
 	(void)error;
-	return sd_bus_message_append(
-		reply, "s", pt_streq(property, "LoadState") ? unit.loaded : unit.active);
-}
-
-static int get_job(sd_bus *bus, const char *path, const char *interface, const char *property,
-	sd_bus_message *reply, void *data, sd_bus_error *error)
-{
-	(void)bus;
-	(void)path;
-	(void)interface;
-	(void)property;
-	(void)data;
-	(void)error;
-	return sd_bus_message_append(reply, "(uo)", ++unit.asked < 3 ? 7U : 0U, "/");
+	if (pt_streq(property, "Job"))
+		return sd_bus_message_append(reply, "(uo)", ++unit.asked < 3 ? 7U : 0U, "/");
+	return sd_bus_message_append(reply, "s",
+		pt_streq(property, "LoadState")	    ? unit.loaded
+		: pt_streq(property, "ActiveState") ? unit.active
+						    : (const char *)data);
 }
 
 static const sd_bus_vtable unit_object[] = {
 	SD_BUS_VTABLE_START(0),
-	SD_BUS_PROPERTY("LoadState", "s", get_unit, 0, 0),
-	SD_BUS_PROPERTY("ActiveState", "s", get_unit, 0, 0),
-	SD_BUS_PROPERTY("Job", "(uo)", get_job, 0, 0),
+	SD_BUS_PROPERTY("LoadState", "s", get, 0, 0),
+	SD_BUS_PROPERTY("ActiveState", "s", get, 0, 0),
+	SD_BUS_PROPERTY("Job", "(uo)", get, 0, 0),
 	SD_BUS_VTABLE_END,
 };
 
@@ -73,20 +65,9 @@ static int order_unit(sd_bus_message *call, void *data, sd_bus_error *error)
 	return sd_bus_reply_method_return(call, "o", "/org/freedesktop/systemd1/job/7");
 }
 
-static int get_state(sd_bus *bus, const char *path, const char *interface, const char *property,
-	sd_bus_message *reply, void *data, sd_bus_error *error)
-{
-	(void)bus;
-	(void)path;
-	(void)interface;
-	(void)property;
-	(void)error;
-	return sd_bus_message_append(reply, "s", data);
-}
-
 static const sd_bus_vtable manager[] = {
 	SD_BUS_VTABLE_START(0),
-	SD_BUS_PROPERTY("SystemState", "s", get_state, 0, 0),
+	SD_BUS_PROPERTY("SystemState", "s", get, 0, 0),
 	SD_BUS_METHOD("LoadUnit", "s", "o", load_unit, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("StopUnit", "ss", "o", order_unit, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("StartUnit", "ss", "o", order_unit, SD_BUS_VTABLE_UNPRIVILEGED),
