@@ -155,9 +155,14 @@ static int gather(struct start *start)
 			       &start->err);
 }
 
-static bool is_taken(const struct start *start, const struct pt_bdf *bdf)
+static const struct pt_taken *find_taken(const struct start *start, const struct pt_bdf *bdf)
 {
-	return pt_taken_holds(start->facts.taken, start->facts.taken_count, bdf);
+	return pt_taken_find(start->facts.taken, start->facts.taken_count, bdf);
+}
+
+static const struct pt_taken *find_spare(const struct start *start, const struct pt_bdf *bdf)
+{
+	return pt_taken_find(start->facts.spare, start->facts.spare_count, bdf);
 }
 
 /* Whether the start takes something that the claim at hand holds, or could not give back. */
@@ -167,19 +172,23 @@ static bool takes_again(const struct start *start)
 		const struct pt_claim_function *function = &start->claim->function[i];
 		bool held = !function->spare || function->moved || function->error;
 
-		if (held && is_taken(start, &function->bdf))
+		if (held && find_taken(start, &function->bdf))
 			return true;
 	}
 	return false;
 }
 
-/* Whether all that the claim at hand has taken may be taken again: its origins then stay as recorded. */
+/* Whether all that the claim at hand has taken may be taken again, as it was: its origins then stay as recorded. */
 static bool claim_fits(const struct start *start)
 {
 	pt_foreach (function, start->claim->function, start->claim->count) {
-		if (!function->spare && !function->has_pf && !is_taken(start, &function->bdf) &&
-			!pt_taken_holds(
-				start->facts.spare, start->facts.spare_count, &function->bdf))
+		const struct pt_taken *taken = find_taken(start, &function->bdf);
+
+		if (function->spare || function->has_pf)
+			continue;
+		if (!taken)
+			taken = find_spare(start, &function->bdf);
+		if (!taken || !pt_streq(pt_taken_driver(taken), pt_claim_driver(function)))
 			return false;
 	}
 	return true;
@@ -316,7 +325,7 @@ static struct pt_claim_function *claim_one(
 static int claim_vfs(const struct start *start, const struct pt_function *pf,
 	const struct pt_taken *taken, bool spare)
 {
-	if (pt_streq(pf->driver, PT_VFIO_PCI))
+	if (pt_taken_stays(taken, pf))
 		return 0;
 	for (size_t i = 0; i < pf->vf_count; i++) {
 		struct pt_claim_function *vf = claim_one(start, &pf->vf[i], taken);
@@ -334,12 +343,20 @@ static int claim_vfs(const struct start *start, const struct pt_function *pf,
 /* A VF whose PF is taken as well: claimed with that, unless both are on vfio-pci already. */
 static bool goes_with_its_pf(const struct start *start, const struct pt_function *function)
 {
-	const struct pt_function *pf;
+	const struct pt_taken *taken =
+		pt_function_is_vf(function) ? find_taken(start, &function->physfn) : NULL;
+	const struct pt_function *pf =
+		taken ? pt_inventory_find(start->facts.inventory, &function->physfn) : NULL;
 
-	if (!pt_function_is_vf(function) || !is_taken(start, &function->physfn))
-		return false;
-	pf = pt_inventory_find(start->facts.inventory, &function->physfn);
-	return pf && !pt_streq(pf->driver, PT_VFIO_PCI);
+	return pf && !pt_taken_stays(taken, pf);
+}
+
+/* vfio-pci goes without saying. */
+static const char *driver_to_record(const struct pt_taken *taken)
+{
+	const char *driver = pt_taken_driver(taken);
+
+	return pt_streq(driver, PT_VFIO_PCI) ? NULL : driver;
 }
 
 static int claim_taken(const struct start *start, const struct pt_taken *taken, bool spare)
@@ -356,6 +373,8 @@ static int claim_taken(const struct start *start, const struct pt_taken *taken, 
 	claimed->spare = spare;
 	claimed->moved |= !spare;
 	claimed->has_pf = false;
+	if (pt_set_text(&claimed->driver, driver_to_record(taken)) < 0)
+		return -ENOMEM;
 	return claim_vfs(start, function, taken, spare);
 }
 
@@ -439,6 +458,25 @@ static int take(struct start *start)
 	return 0;
 }
 
+/* Loads the drivers that local policy wants, to know them by their own names. What cannot be had is vfio-pci's to take. */
+static void load_wishes(const struct pt_run *run, struct pt_taken *list, size_t count)
+{
+	pt_foreach (taken, list, count) {
+		struct pt_err err = {0};
+		char name[PT_DRIVER_TEXT];
+
+		if (pt_streq(pt_taken_driver(taken), PT_VFIO_PCI))
+			continue;
+		memcpy(name, taken->wish, sizeof(name));
+		taken->lacking = pt_module_ensure(run->host, name, NULL,
+					 pt_now_ms() + run->limits.write_ms, &err) < 0;
+		if (taken->lacking)
+			LOG(run, PT_LOG_WARNING, "%s: %s; vfio-pci takes it", PT_BDF(&taken->bdf),
+				err.text);
+		pt_module_driver(run->host, name, taken->wish);
+	}
+}
+
 /* Judges, and takes when nothing speaks against it. The exit code, or AGAIN. */
 static int judge_and_take(struct start *start)
 {
@@ -470,6 +508,10 @@ static int judge_and_take(struct start *start)
 		return 0;
 	r = pt_module_ensure(
 		run->host, PT_VFIO_PCI, NULL, pt_now_ms() + run->limits.write_ms, &start->err);
+	if (r == 0) {
+		load_wishes(run, start->facts.taken, start->facts.taken_count);
+		load_wishes(run, start->facts.spare, start->facts.spare_count);
+	}
 	if (r == -ENOTSUP || r == -EAGAIN)
 		return go_on_without_us(start);
 	if (r < 0)
@@ -616,7 +658,7 @@ static int wait_for_last_run(struct start *start)
 	for (size_t i = 0; r == 0 && start->claim && i < start->claim->count; i++) {
 		const struct pt_claim_function *function = &start->claim->function[i];
 
-		if (!function->spare && is_taken(start, &function->bdf))
+		if (!function->spare && find_taken(start, &function->bdf))
 			r = pt_wait_for_last_run(run->host, run->vmid, &function->bdf, deadline,
 				&waited, &start->err);
 	}

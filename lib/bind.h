@@ -10,8 +10,6 @@
 
 #include "pcidev.h"
 
-#define PT_DRIVER_TEXT 64
-
 enum pt_bind_kind {
 	PT_BIND_OVERRIDE, /* driver is any text of one line; "" clears */
 	PT_BIND_UNBIND,	  /* from whatever driver it has */

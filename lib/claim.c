@@ -54,6 +54,7 @@ static void clear_function(struct pt_claim_function *function)
 	free(function->label);
 	pt_origin_clear(&function->origin);
 	free(function->error);
+	free(function->driver);
 	free(function->home);
 }
 
@@ -112,6 +113,11 @@ struct pt_claim_function *pt_claim_add(
 	return pt_set_text(&function->label, label) < 0 ? NULL : function;
 }
 
+const char *pt_claim_driver(const struct pt_claim_function *function)
+{
+	return function->driver && *function->driver ? function->driver : PT_VFIO_PCI;
+}
+
 void pt_claim_remove(struct pt_claim *claim, const struct pt_bdf *bdf)
 {
 	struct pt_claim_function *function = pt_claim_find(claim, bdf);
@@ -145,6 +151,7 @@ static struct json_object *function_to_json(const struct pt_claim_function *func
 	pt_json_add_flag(json, "moved", function->moved);
 	pt_json_add_text(json, "pf", function->has_pf ? PT_BDF(&function->pf) : NULL);
 	json_object_object_add(json, "origin", pt_origin_to_json(&function->origin));
+	pt_json_add_text(json, "driver", function->driver);
 	pt_json_add_text(json, "home", function->home);
 	pt_json_add_text(json, "error", function->error);
 	pt_json_add_number(json, "error_since", function->error_since);
@@ -171,11 +178,12 @@ struct json_object *pt_claim_to_json(const struct pt_claim *claim)
 }
 
 /* A driver's name becomes part of a path. */
-static void read_home(struct pt_json_reader *reader, char **ret)
+static void read_driver(
+	struct pt_json_reader *reader, const char *key, enum pt_json_need need, char **ret)
 {
-	pt_json_copy_text(reader, "home", PT_JSON_MAY_BE_NULL, ret);
+	pt_json_copy_text(reader, key, need, ret);
 	if (*ret && **ret && !pt_driver_name_valid(*ret))
-		pt_json_refuse(reader, "home", "is no driver name");
+		pt_json_refuse(reader, key, "is no driver name");
 }
 
 static int function_from_json(
@@ -188,7 +196,8 @@ static int function_from_json(
 	ret->has_pf = pt_json_bdf(&reader, "pf", PT_JSON_MAY_BE_NULL, &ret->pf);
 	pt_json_copy_text(&reader, "label", PT_JSON_MAY_BE_NULL, &ret->label);
 	pt_json_copy_text(&reader, "error", PT_JSON_MAY_BE_NULL, &ret->error);
-	read_home(&reader, &ret->home);
+	read_driver(&reader, "driver", PT_JSON_MAY_BE_MISSING, &ret->driver);
+	read_driver(&reader, "home", PT_JSON_MAY_BE_NULL, &ret->home);
 	ret->companion = pt_json_flag(&reader, "companion");
 	ret->spare = pt_json_flag(&reader, "spare");
 	ret->moved = pt_json_flag(&reader, "moved");

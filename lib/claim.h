@@ -29,6 +29,7 @@ struct pt_claim_function {
 	struct pt_bdf pf;
 	bool has_origin;
 	struct pt_origin origin;
+	char *driver; /* the vfio driver that it is taken to; NULL: vfio-pci */
 	char *home; /* the driver that giving back brings it to, "" for none; NULL: to its origin */
 	/* why it could not be moved, NULL while all is well, and since when (seconds since 1970) */
 	char *error;
@@ -71,6 +72,9 @@ struct pt_claim_function *pt_claim_find(const struct pt_claim *claim, const stru
  */
 struct pt_claim_function *pt_claim_add(
 	struct pt_claim *claim, const struct pt_bdf *bdf, const char *label);
+
+/* The driver that the function is taken to. On loan. */
+const char *pt_claim_driver(const struct pt_claim_function *function);
 
 /* Takes one function out. */
 void pt_claim_remove(struct pt_claim *claim, const struct pt_bdf *bdf);

@@ -56,9 +56,8 @@ static bool plan_end_vfs(const struct pt_mover *mover, enum pt_bind_kind *kind, 
 static bool plan_vfio_override(
 	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
-	(void)mover;
 	*kind = PT_BIND_OVERRIDE;
-	*driver = PT_VFIO_PCI;
+	*driver = pt_claim_driver(mover->function);
 	return true;
 }
 
@@ -72,10 +71,33 @@ static bool plan_unbind(const struct pt_mover *mover, enum pt_bind_kind *kind, c
 static bool plan_vfio_attach(
 	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
-	(void)mover;
 	*kind = PT_BIND_ATTACH;
-	*driver = PT_VFIO_PCI;
+	*driver = pt_claim_driver(mover->function);
 	return true;
+}
+
+/* Whether it is on the driver that it is taken to. */
+static bool is_taken(const struct pt_mover *mover)
+{
+	return pt_streq(mover->was, pt_claim_driver(mover->function));
+}
+
+/* What policy calls a vfio driver may be none: then QEMU could not open the function. */
+static int confirm_vfio(const struct pt_handover *handover, struct pt_movers *movers)
+{
+	pt_foreach (mover, movers->mover, movers->count) {
+		char path[PT_PCI_PATH];
+
+		if (!mover->function->driver ||
+			pt_host_exists(handover->host,
+				pt_pci_path(&mover->function->bdf, "vfio-dev", path)))
+			continue;
+		mover->result =
+			pt_err_set(&mover->err, -ENODEV, "%s: %s has it now, but is no vfio driver",
+				PT_BDF(&mover->function->bdf), mover->function->driver);
+		return mover->result;
+	}
+	return 0;
 }
 
 static int find_what_to_take(
@@ -92,7 +114,7 @@ static int find_what_to_take(
 				*err = mover->err;
 			return r;
 		}
-		mover->active = !pt_streq(mover->was, PT_VFIO_PCI);
+		mover->active = !is_taken(mover);
 		if (!mover->active)
 			tell_stays(handover, mover);
 	}
@@ -153,6 +175,8 @@ int pt_handover_take(const struct pt_handover *handover, struct pt_claim *claim,
 	}
 	for (size_t i = 0; r == 0 && i < PT_ARRAY_SIZE(steps); i++)
 		r = pt_movers_step(handover, &movers, steps[i], false, deadline, true);
+	if (r == 0)
+		r = confirm_vfio(handover, &movers);
 	if (r < 0) {
 		first_error(&movers, err);
 		note_hanging(&movers);
@@ -161,7 +185,7 @@ int pt_handover_take(const struct pt_handover *handover, struct pt_claim *claim,
 	}
 	pt_foreach (mover, movers.mover, movers.count) {
 		if (mover->active)
-			tell(handover, mover, PT_VFIO_PCI);
+			tell(handover, mover, pt_claim_driver(mover->function));
 	}
 	return 0;
 }
@@ -284,7 +308,7 @@ static void leave(const struct pt_handover *handover, struct pt_mover *mover)
 	mover->left = true;
 	mover->ours =
 		pt_function_read_override(handover->host, &mover->function->bdf, &override) == 0 &&
-		pt_streq(override, PT_VFIO_PCI);
+		pt_streq(override, pt_claim_driver(mover->function));
 }
 
 /* Whether the PF of a VF that comes back with it did not come back itself. */
@@ -312,6 +336,12 @@ static bool may_return(const struct pt_movers *movers, struct pt_mover *mover, b
 	return mover->result == 0;
 }
 
+/* Whether it is where a take brings it, or where Proxmox VE does. */
+static bool is_on_vfio(const struct pt_mover *mover)
+{
+	return is_taken(mover) || pt_streq(mover->was, PT_VFIO_PCI);
+}
+
 /* Decides for each function whether it is to be moved. */
 static void find_what_to_return(
 	const struct pt_handover *handover, struct pt_movers *movers, bool vfs, bool keep_failed)
@@ -327,11 +357,10 @@ static void find_what_to_return(
 			continue;
 		}
 		/* a spare that we did not move, and nobody else to vfio-pci, is where it was */
-		mover->quiet = mover->function->spare && !mover->function->moved &&
-			       !pt_streq(mover->was, PT_VFIO_PCI);
+		mover->quiet =
+			mover->function->spare && !mover->function->moved && !is_on_vfio(mover);
 		mover->active = !mover->quiet;
-		if (mover->active && !at_home(mover) && mover->was[0] &&
-			!pt_streq(mover->was, PT_VFIO_PCI))
+		if (mover->active && !at_home(mover) && mover->was[0] && !is_on_vfio(mover))
 			leave(handover, mover);
 	}
 }

@@ -32,7 +32,11 @@ static struct json_object *get(
 
 const char *pt_json_text(struct pt_json_reader *reader, const char *key, enum pt_json_need need)
 {
-	struct json_object *value = get(reader, key, json_type_string, "is no string");
+	bool missing = need == PT_JSON_MAY_BE_MISSING &&
+		       json_object_is_type(reader->object, json_type_object) &&
+		       !json_object_object_get_ex(reader->object, key, NULL);
+	struct json_object *value =
+		missing ? NULL : get(reader, key, json_type_string, "is no string");
 
 	if (!value && need == PT_JSON_NEEDED)
 		pt_json_refuse(reader, key, "is null");

@@ -15,6 +15,7 @@
 enum pt_json_need {
 	PT_JSON_NEEDED,
 	PT_JSON_MAY_BE_NULL,
+	PT_JSON_MAY_BE_MISSING, /* or null: who wrote it may not have known the key */
 };
 
 struct pt_json_reader {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
+#include <fnmatch.h>
 #include <libkmod.h>
 
 #include "modules.h"
@@ -11,6 +12,29 @@ static bool driver_registered(const struct pt_host *host, const char *name)
 
 	snprintf(path, sizeof(path), PT_PCI_DRIVERS "/%s", name);
 	return pt_host_exists(host, path);
+}
+
+bool pt_module_driver(const struct pt_host *host, const char *name, char ret[static PT_DRIVER_TEXT])
+{
+	struct pt_names PT_NAMES names = {0};
+	char path[128];
+
+	snprintf(ret, PT_DRIVER_TEXT, "%s", name);
+	if (driver_registered(host, name))
+		return true;
+	snprintf(path, sizeof(path), "/sys/module/%s", name);
+	for (char *at = path; *at; at++)
+		*at = *at == '-' ? '_' : *at;
+	strncat(path, "/drivers", sizeof(path) - strlen(path) - 1);
+	if (pt_host_list(host, path, &names) < 0)
+		return false;
+	pt_foreach (entry, names.name, names.count) {
+		if (!pt_starts_with(*entry, "pci:"))
+			continue;
+		snprintf(ret, PT_DRIVER_TEXT, "%s", *entry + strlen("pci:"));
+		return true;
+	}
+	return false;
 }
 
 static void unref_context(struct kmod_ctx **context)
@@ -70,7 +94,7 @@ void pt_module_look(const struct pt_host *host, const char *name, struct pt_modu
 	const char *command;
 
 	*ret = (struct pt_module){.state = PT_MODULE_PRESENT};
-	if (driver_registered(host, name))
+	if (pt_module_driver(host, name, (char[PT_DRIVER_TEXT]){0}))
 		return;
 	ret->state = PT_MODULE_UNKNOWN;
 	if (!pt_host_is_live(host))
@@ -119,6 +143,64 @@ bool pt_module_alias_blocked(const struct pt_host *host, const char *modalias, c
 	if (!module || !is_blacklisted(context, modalias))
 		return false;
 	snprintf(ret, 64, "%s", kmod_module_get_name(module));
+	return true;
+}
+
+static void free_info(struct kmod_list **list)
+{
+	kmod_module_info_free_list(*list);
+}
+
+/* How many wildcards the alias has by which the module knows the modalias; SIZE_MAX: it has none such. */
+static size_t wildcards_of(struct kmod_module *module, const char *modalias)
+{
+	struct kmod_list *info PT_CLEANUP(free_info) = NULL;
+	struct kmod_list *one;
+	size_t fewest = SIZE_MAX;
+
+	if (kmod_module_get_info(module, &info) < 0)
+		return SIZE_MAX;
+	kmod_list_foreach(one, info)
+	{
+		const char *pattern = kmod_module_info_get_value(one);
+		size_t wildcards = 0;
+
+		if (!pt_streq(kmod_module_info_get_key(one), "alias") ||
+			fnmatch(pattern, modalias, 0) != 0)
+			continue;
+		for (const char *at = pattern; *at; at++)
+			wildcards += *at == '*';
+		fewest = wildcards < fewest ? wildcards : fewest;
+	}
+	return fewest;
+}
+
+bool pt_module_vfio(
+	const struct pt_host *host, const char *modalias, char ret[static PT_DRIVER_TEXT])
+{
+	struct kmod_ctx *context PT_CLEANUP(unref_context) = NULL;
+	struct kmod_list *list PT_CLEANUP(unref_list) = NULL;
+	PT_FREE char *alias = NULL;
+	struct kmod_list *one;
+	size_t fewest = SIZE_MAX;
+
+	snprintf(ret, PT_DRIVER_TEXT, "vfio_pci");
+	if (!pt_host_is_live(host) || !pt_starts_with(modalias, "pci:"))
+		return false;
+	alias = pt_format("vfio_%s", modalias);
+	context = alias ? kmod_new(NULL, NULL) : NULL;
+	if (!context || kmod_module_new_from_lookup(context, alias, &list) < 0)
+		return false;
+	kmod_list_foreach(one, list)
+	{
+		struct kmod_module *module PT_CLEANUP(unref_module) = kmod_module_get_module(one);
+		size_t wildcards = wildcards_of(module, alias);
+
+		if (wildcards >= fewest)
+			continue;
+		fewest = wildcards;
+		snprintf(ret, PT_DRIVER_TEXT, "%s", kmod_module_get_name(module));
+	}
 	return true;
 }
 
@@ -203,7 +285,7 @@ int pt_module_ensure(const struct pt_host *host, const char *name, const char *a
 		if (pt_child_start(&child, load_in_child, &lookup[i], NULL, 0, false, err) < 0)
 			return -EAGAIN;
 		r = pt_child_wait(&child, deadline_ms);
-		if (driver_registered(host, name))
+		if (pt_module_driver(host, name, (char[PT_DRIVER_TEXT]){0}))
 			return 0;
 	}
 	if (r == -ETIME)

@@ -3,7 +3,7 @@
 #ifndef PT_MODULES_H
 #define PT_MODULES_H
 
-#include "host.h"
+#include "pcidev.h"
 
 enum pt_module_state {
 	PT_MODULE_PRESENT,  /* built in or loaded */
@@ -36,7 +36,22 @@ char *pt_module_options(const struct pt_host *host, const char *name);
 bool pt_module_alias_blocked(const struct pt_host *host, const char *modalias, char ret[static 64]);
 
 /*
- * Makes sure that the PCI driver name is registered, by loading the module of that name if need be, or, when
+ * The module of the vfio driver that fits a PCI modalias best: a variant made for the device, else "vfio_pci". False: it
+ * cannot be found out. Source: the aliases "vfio_pci:...", of which the one with the fewest wildcards counts
+ * (Documentation/driver-api/vfio-pci-device-specific-driver-acceptance.rst).
+ */
+bool pt_module_vfio(
+	const struct pt_host *host, const char *modalias, char ret[static PT_DRIVER_TEXT]);
+
+/*
+ * The PCI driver that is registered by this name, or by the module of this name: a driver of hisi_acc_vfio_pci is called
+ * hisi-acc-vfio-pci. False: none is; ret is name then.
+ */
+bool pt_module_driver(
+	const struct pt_host *host, const char *name, char ret[static PT_DRIVER_TEXT]);
+
+/*
+ * Makes sure that the PCI driver name is registered, as pt_module_driver has it, by loading the module of that name if need be, or, when
  * that does not bring it, those that alias (a modalias, or NULL) finds.
  * Works in a child until deadline_ms and reads back that the driver is there.
  * -ENOENT: no such module. -EPERM: blocked or refused by the kernel. -ENOTSUP: PT_MODULE_CUSTOM. -ETIME. -EAGAIN: our

@@ -12,7 +12,7 @@ void pt_movers_clear(struct pt_movers *movers)
 	free(movers->pfd);
 }
 
-/* Its origin, unless it was given another home: then only vfio-pci needs the override that keeps it there. */
+/* Its origin, unless it was given another home: then only a vfio driver needs the override that keeps it there. */
 static struct pt_origin goal_of(const struct pt_claim_function *function)
 {
 	struct pt_origin goal = function->origin;
@@ -20,7 +20,7 @@ static struct pt_origin goal_of(const struct pt_claim_function *function)
 	if (!function->home)
 		return goal;
 	goal.driver = *function->home ? function->home : NULL;
-	goal.override = pt_streq(goal.driver, PT_VFIO_PCI) ? goal.driver : NULL;
+	goal.override = pt_streq(goal.driver, pt_claim_driver(function)) ? goal.driver : NULL;
 	goal.console = NULL;
 	return goal;
 }

@@ -19,7 +19,7 @@ struct pt_mover {
 	bool active;		  /* still to be moved */
 	bool gone;		  /* from the bus */
 	bool left;		  /* to a driver that somebody else bound it to */
-	bool ours;		  /* the override is vfio-pci */
+	bool ours;		  /* the override is that of a take */
 	bool quiet;		  /* nothing about it is worth a line */
 	char was[PT_DRIVER_TEXT]; /* driver when the handover began, "" for none */
 	char vfs[16];		  /* how many it had, as text */

@@ -12,6 +12,7 @@
 #define PT_PCI_DEVICES "/sys/bus/pci/devices"
 #define PT_PCI_DRIVERS "/sys/bus/pci/drivers"
 #define PT_VFIO_PCI    "vfio-pci"
+#define PT_DRIVER_TEXT 64 /* a driver's name */
 
 #define PT_PCI_ID_TEXT 8
 #define PT_PCI_BARS    6

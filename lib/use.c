@@ -165,9 +165,7 @@ static int use_from_json(struct json_object *json, struct pt_uses *uses, struct 
 	struct pt_json_reader reader = {json, err, 0};
 	const char *what = pt_json_text(&reader, "what", PT_JSON_NEEDED);
 	const char *how = pt_json_text(&reader, "how", PT_JSON_NEEDED);
-	const char *unit = json_object_object_get_ex(json, "unit", NULL)
-				   ? pt_json_text(&reader, "unit", PT_JSON_MAY_BE_NULL)
-				   : NULL;
+	const char *unit = pt_json_text(&reader, "unit", PT_JSON_MAY_BE_MISSING);
 	struct pt_use use = {
 		.weak = pt_json_flag(&reader, "weak"), .pid = pt_json_int(&reader, "pid")};
 

@@ -19,7 +19,7 @@ static bool find_bus_mate(
 	if (pt_node_matching(gathering->node, filter, &found, &count, NULL) < 0)
 		return false;
 	for (size_t i = 0; !has && i < count; i++) {
-		has = !pt_taken_holds(facts->taken, facts->taken_count, &found[i]);
+		has = !pt_taken_find(facts->taken, facts->taken_count, &found[i]);
 		if (has)
 			*ret = found[i];
 	}
@@ -39,7 +39,7 @@ static bool find_id_twin(
 	if (pt_node_matching(gathering->node, "", &found, &count, NULL) < 0)
 		return false;
 	for (size_t i = 0; !has && i < count; i++) {
-		has = !pt_taken_holds(facts->taken, facts->taken_count, &found[i]) &&
+		has = !pt_taken_find(facts->taken, facts->taken_count, &found[i]) &&
 		      pt_gather_same_model(gathering->node, function, &found[i]);
 		if (has)
 			*ret = found[i];

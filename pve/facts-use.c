@@ -97,7 +97,7 @@ static int list_candidates(struct pt_gathering *gathering, const struct pt_bdf *
 		const struct pt_function *function = pt_inventory_find(facts->inventory, used);
 
 		if (!pt_gather_same_model(gathering->node, function, &all[i]) ||
-			pt_taken_holds(facts->taken, facts->taken_count, &all[i]) ||
+			pt_taken_find(facts->taken, facts->taken_count, &all[i]) ||
 			pt_gather_is_claimed(gathering, &all[i]))
 			continue;
 		r = pt_node_learn(gathering->node, &all[i], gathering->err);

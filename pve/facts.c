@@ -45,7 +45,7 @@ bool pt_facts_moves(const struct pt_facts *facts)
 		const struct pt_function *function =
 			pt_inventory_find(facts->inventory, &taken->bdf);
 
-		if (function && !pt_streq(function->driver, PT_VFIO_PCI))
+		if (function && !pt_taken_stays(taken, function))
 			return true;
 	}
 	return false;
@@ -122,13 +122,24 @@ static int resolve_entries(struct pt_gathering *gathering)
 	return 0;
 }
 
-bool pt_taken_holds(const struct pt_taken *list, size_t count, const struct pt_bdf *bdf)
+const struct pt_taken *pt_taken_find(
+	const struct pt_taken *list, size_t count, const struct pt_bdf *bdf)
 {
 	pt_foreach (taken, list, count) {
 		if (pt_bdf_compare(&taken->bdf, bdf) == 0)
-			return true;
+			return taken;
 	}
-	return false;
+	return NULL;
+}
+
+const char *pt_taken_driver(const struct pt_taken *taken)
+{
+	return taken->wish[0] && !taken->lacking ? taken->wish : PT_VFIO_PCI;
+}
+
+bool pt_taken_stays(const struct pt_taken *taken, const struct pt_function *function)
+{
+	return pt_streq(function->driver, pt_taken_driver(taken));
 }
 
 int pt_taken_add_with_vfs(const struct pt_facts *facts, const struct pt_taken *taken,
@@ -143,20 +154,54 @@ int pt_taken_add_with_vfs(const struct pt_facts *facts, const struct pt_taken *t
 }
 
 /* Notes a function, once: as taken, or as spare. */
-static int take(struct pt_facts *facts, const struct pt_bdf *bdf, size_t assignment, bool companion,
-	bool spare)
+static int take(struct pt_facts *facts, const struct pt_taken *taken, bool spare)
 {
 	struct pt_taken *slot;
 
-	if (pt_taken_holds(facts->taken, facts->taken_count, bdf) ||
-		pt_taken_holds(facts->spare, facts->spare_count, bdf))
+	if (pt_taken_find(facts->taken, facts->taken_count, &taken->bdf) ||
+		pt_taken_find(facts->spare, facts->spare_count, &taken->bdf))
 		return 0;
 	slot = spare ? pt_array_grow(&facts->spare, &facts->spare_count, sizeof(*slot))
 		     : pt_array_grow(&facts->taken, &facts->taken_count, sizeof(*slot));
 	if (!slot)
 		return -ENOMEM;
-	*slot = (struct pt_taken){*bdf, assignment, companion};
+	*slot = *taken;
 	return 0;
+}
+
+/* The module of the vfio driver that was made for the function, where that can be found out. */
+static void find_variant(const struct pt_gathering *gathering, const struct pt_bdf *bdf,
+	char ret[static PT_DRIVER_TEXT])
+{
+	const struct pt_function *function = pt_inventory_find(gathering->facts->inventory, bdf);
+	const struct pt_host *host = gathering->node->host;
+
+	if (!host || !function || !function->modalias ||
+		!pt_module_vfio(host, function->modalias, ret))
+		snprintf(ret, PT_DRIVER_TEXT, PT_VFIO_PCI);
+}
+
+/* Whether local policy has a function taken that its entry leaves alone, and by which driver. */
+static bool has_wish(const struct pt_gathering *gathering, struct pt_taken *taken)
+{
+	const struct pt_host *host = gathering->node->host;
+	const char *policy = pt_policy_vfio_driver(
+		&gathering->facts->host->policy, gathering->guest->vmid, &taken->bdf);
+	struct pt_module module;
+	char name[PT_DRIVER_TEXT];
+
+	if (!policy)
+		return false;
+	snprintf(name, sizeof(name), "%s", policy);
+	if (pt_streq(policy, "auto"))
+		find_variant(gathering, &taken->bdf, name);
+	memcpy(taken->wish, name, sizeof(name));
+	if (host) {
+		pt_module_look(host, name, &module);
+		taken->lacking = module.state == PT_MODULE_MISSING;
+		pt_module_driver(host, name, taken->wish);
+	}
+	return true;
 }
 
 /* The functions of an entry's chosen alternative, or of all others. */
@@ -165,7 +210,7 @@ static int take_entry(struct pt_gathering *gathering, size_t at, bool spare)
 	struct pt_facts *facts = gathering->facts;
 	const struct pt_assignment *assignment = &facts->assignment[at];
 
-	if (assignment->chosen < 0 || !pt_assignment_is_bound(assignment))
+	if (assignment->chosen < 0 || assignment->entry.mdev)
 		return 0;
 	for (size_t i = 0; i < assignment->count; i++) {
 		const struct pt_alternative *alternative = &assignment->alternative[i];
@@ -173,7 +218,11 @@ static int take_entry(struct pt_gathering *gathering, size_t at, bool spare)
 		if (((int)i != assignment->chosen) != spare)
 			continue;
 		pt_foreach (id, alternative->id, alternative->count) {
-			if (take(facts, id, at, false, spare) < 0)
+			struct pt_taken taken = {.bdf = *id, .assignment = at};
+
+			if (!pt_assignment_is_bound(assignment) && !has_wish(gathering, &taken))
+				continue;
+			if (take(facts, &taken, spare) < 0)
 				return pt_err_nomem(gathering->err);
 		}
 	}
@@ -202,7 +251,10 @@ static int take_companions_of(struct pt_gathering *gathering, struct pt_taken of
 		function = pt_inventory_find(facts->inventory, member);
 		if (function->is_bridge || !function->info_ok)
 			continue;
-		if (take(facts, member, of.assignment, true, spare) < 0)
+		if (take(facts,
+			    &(struct pt_taken){
+				    .bdf = *member, .assignment = of.assignment, .companion = true},
+			    spare) < 0)
 			return pt_err_nomem(gathering->err);
 	}
 	return 0;

@@ -9,11 +9,14 @@
 #include "pve/node.h"
 #include "pve/resolve.h"
 
-/* A function that PVE binds to vfio-pci for this guest. */
+/* A function that PVE binds to vfio-pci for this guest, or we to a vfio driver (driver=keep, and local policy says so). */
 struct pt_taken {
 	struct pt_bdf bdf;
 	size_t assignment; /* index of the entry that it is taken for */
 	bool companion;	   /* only because of the IOMMU group */
+	/* the vfio driver that local policy wants for it, "" for none: vfio-pci; and whether this host lacks that one */
+	char wish[PT_DRIVER_TEXT];
+	bool lacking;
 };
 
 enum pt_owner_kind {
@@ -150,11 +153,17 @@ int pt_facts_gather(struct pt_node *node, const struct pt_guest *guest, enum pt_
 void pt_facts_clear(struct pt_facts *facts);
 #define PT_FACTS PT_CLEANUP(pt_facts_clear)
 
-/* Whether the function is in the list. */
-bool pt_taken_holds(const struct pt_taken *list, size_t count, const struct pt_bdf *bdf);
+/* NULL when the function is not in the list. */
+const struct pt_taken *pt_taken_find(
+	const struct pt_taken *list, size_t count, const struct pt_bdf *bdf);
+
+/* The driver that it is taken to. On loan. */
+const char *pt_taken_driver(const struct pt_taken *taken);
+/* Whether the function is on that driver already. */
+bool pt_taken_stays(const struct pt_taken *taken, const struct pt_function *function);
 
 /*
- * Whether a function would have to be moved, or it is not known which: all on vfio-pci already is the
+ * Whether a function would have to be moved, or it is not known which: all on their vfio driver already is the
  * commonest set-up, and nothing but another live owner may keep such a guest from starting.
  */
 bool pt_facts_moves(const struct pt_facts *facts);

@@ -158,6 +158,12 @@ static bool check_return(struct parser *parser, const char *key, const char *val
 				      value));
 }
 
+static bool check_vfio_driver(struct parser *parser, const char *key, const char *value)
+{
+	return pt_driver_name_valid(value) ||
+	       refuse(parser, pt_format("%s is auto or a driver, not '%s'", key, value));
+}
+
 static bool check_seconds(struct parser *parser, const char *key, const char *value)
 {
 	char *end;
@@ -241,6 +247,8 @@ static const struct key {
 	{"mode", check_mode, IN(PT_POLICY_DEFAULTS) | IN(PT_POLICY_GUEST), false},
 	{"allow", check_allow, IN(PT_POLICY_GUEST) | IN_DEVICE, true},
 	{"return", check_return, IN(PT_POLICY_DEFAULTS) | IN(PT_POLICY_GUEST) | IN_DEVICE, false},
+	{"vfio-driver", check_vfio_driver, IN(PT_POLICY_DEFAULTS) | IN(PT_POLICY_GUEST) | IN_DEVICE,
+		false},
 	{"stop-units", check_units, IN(PT_POLICY_GUEST) | IN_DEVICE, true},
 	{"write-deadline", check_seconds, IN(PT_POLICY_DEFAULTS), false},
 	{"phase-deadline", check_seconds, IN(PT_POLICY_DEFAULTS), false},
@@ -423,6 +431,14 @@ const char *pt_policy_return(
 	return home ? home->value : NULL;
 }
 
+const char *pt_policy_vfio_driver(
+	const struct pt_policy *policy, unsigned int vmid, const struct pt_bdf *bdf)
+{
+	const struct pt_setting *driver = find(policy, "vfio-driver", vmid, bdf);
+
+	return driver ? driver->value : NULL;
+}
+
 /* Whether one word of an allow line means the finding. */
 static bool word_allows(char *word, const char *tag, const struct pt_bdf *bdf)
 {
@@ -487,11 +503,11 @@ static const char *home_of(
 	const char *home = pt_policy_return(policy, vmid, &function->bdf);
 
 	if (!home || function->spare || pt_streq(home, "origin") ||
-		pt_streq(function->origin.driver, PT_VFIO_PCI))
+		pt_streq(function->origin.driver, pt_claim_driver(function)))
 		return NULL;
 	if (pt_streq(home, "none"))
 		return "";
-	return pt_streq(home, "keep-vfio") ? PT_VFIO_PCI : home;
+	return pt_streq(home, "keep-vfio") ? pt_claim_driver(function) : home;
 }
 
 void pt_policy_set_homes(const struct pt_policy *policy, unsigned int vmid, struct pt_claim *claim,

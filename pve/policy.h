@@ -5,6 +5,7 @@
  *   mode = enforce|advise                    defaults, guest: advise refuses no start
  *   allow = TAG...                           guest, device: such findings weigh less; TAG@ADDRESS for one device only
  *   return = origin|none|keep-vfio|DRIVER    all: where functions go when the guest has stopped
+ *   vfio-driver = auto|NAME                  all: with driver=keep, which Proxmox VE does not touch: what takes them
  *   stop-units = UNIT...                     guest, device: of systemd, stopped before the take, started again afterwards
  *   write-deadline, phase-deadline, group-deadline = SECONDS    defaults: see struct pt_limits
  * What stands closer to the function counts: its own section, its slot's, the guest's, the defaults.
@@ -52,6 +53,13 @@ void pt_policy_clear(struct pt_policy *policy);
  * root may write to it. ret is untouched then: nothing of a bad policy counts.
  */
 int pt_policy_read(const struct pt_host *host, struct pt_policy *ret, struct pt_err *err);
+
+/*
+ * The vfio driver that takes the function where its entry says driver=keep: "auto" for that made for the device, or a
+ * name; NULL: nothing is said, it is left alone. On loan.
+ */
+const char *pt_policy_vfio_driver(
+	const struct pt_policy *policy, unsigned int vmid, const struct pt_bdf *bdf);
 
 /* Whether starts of the guest are never refused. */
 bool pt_policy_advises(const struct pt_policy *policy, unsigned int vmid);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* What the assigned functions are. */
+#include "pve/paths.h"
 #include "pve/rules.h"
 
 static const struct pt_function *function_of(
@@ -65,9 +66,12 @@ PT_RULE(pt_rule_unreadable)
 		if (assignment->chosen < 0 || pt_assignment_is_bound(assignment))
 			continue;
 		chosen = &assignment->alternative[assignment->chosen];
-		pt_foreach (id, chosen->id, chosen->count)
-			say_unreadable(rule, pt_inventory_find(facts->inventory, id), findings,
-				pt_format("%s: %s", PT_LABEL(assignment), PT_BDF(id)));
+		pt_foreach (id, chosen->id, chosen->count) {
+			if (!pt_taken_find(facts->taken, facts->taken_count, id))
+				say_unreadable(rule, pt_inventory_find(facts->inventory, id),
+					findings,
+					pt_format("%s: %s", PT_LABEL(assignment), PT_BDF(id)));
+		}
 	}
 }
 
@@ -161,9 +165,12 @@ PT_RULE(pt_rule_slot_vfs)
 		const struct pt_alternative *chosen;
 		const struct pt_function *vf;
 
-		if (assignment->chosen < 0 || !pt_assignment_is_bound(assignment))
+		if (assignment->chosen < 0)
 			continue;
 		chosen = &assignment->alternative[assignment->chosen];
+		if (!chosen->count ||
+			!pt_taken_find(facts->taken, facts->taken_count, &chosen->id[0]))
+			continue;
 		vf = names_whole_slot(chosen->path) ? caught_vf(facts, chosen) : NULL;
 		if (vf)
 			pt_rule_found(rule, findings, pt_subject_entry(assignment),
@@ -205,7 +212,7 @@ PT_RULE(pt_rule_pf_with_vfs)
 		const struct pt_function *function = function_of(facts, taken);
 		char *use = NULL;
 
-		if (!function || !function->vf_count || pt_streq(function->driver, PT_VFIO_PCI))
+		if (!function || !function->vf_count || pt_taken_stays(taken, function))
 			continue;
 		for (size_t i = 0; !use && i < function->vf_count; i++)
 			use = vf_use(facts, &function->vf[i]);
@@ -243,15 +250,18 @@ PT_RULE(pt_rule_keep_without_vfio)
 				pt_inventory_find(facts->inventory, id);
 
 			if (!function || function->has_vfio_dev || function->has_nvidia ||
-				pt_streq(function->driver, PT_VFIO_PCI))
+				pt_streq(function->driver, PT_VFIO_PCI) ||
+				pt_taken_find(facts->taken, facts->taken_count, id))
 				continue;
 			pt_rule_found(rule, findings,
 				pt_format("%s: %s", PT_LABEL(assignment), PT_BDF(id)),
 				pt_format("driver=keep leaves it with %s, which is no vfio driver, "
 					  "so QEMU cannot open it",
 					function->driver ? function->driver : "no driver"),
-				pt_format("bind it to its vfio driver before the start, or take "
-					  "driver=keep out"));
+				pt_format(
+					"'vfio-driver = auto' under [device %s] in " PT_POLICY_FILE
+					" has pve-pthook do it; or take driver=keep out",
+					PT_BDF(id)));
 		}
 	}
 }
@@ -290,7 +300,7 @@ PT_RULE(pt_rule_foreign_override)
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		const struct pt_function *function = function_of(facts, taken);
 
-		if (function && function->override && !pt_streq(function->driver, PT_VFIO_PCI) &&
+		if (function && function->override && !pt_taken_stays(taken, function) &&
 			!is_left_by_us(facts, &taken->bdf))
 			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
 				pt_format("has the driver override %s, which somebody set; it is "

@@ -4,11 +4,8 @@
 
 static const struct pt_taken *taken_of(const struct pt_facts *facts, const struct pt_owner *owner)
 {
-	pt_foreach (taken, facts->taken, facts->taken_count) {
-		if (pt_bdf_compare(&taken->bdf, &owner->bdf) == 0)
-			return taken;
-	}
-	return NULL; /* a VF of a taken PF: another rule's */
+	/* a VF of a taken PF is another rule's */
+	return pt_taken_find(facts->taken, facts->taken_count, &owner->bdf);
 }
 
 PT_RULE(pt_rule_claimed)

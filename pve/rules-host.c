@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* The host as a whole. */
 #include "lib/cmdline.h"
+#include "pve/paths.h"
 #include "pve/rules.h"
 
 #define MOST_LEFT 4 /* devices that are told one by one */
@@ -221,4 +222,12 @@ PT_RULE(pt_rule_policy_invalid)
 		pt_rule_found(rule, findings, pt_format("host"),
 			pt_format("%s; nothing of it counts", facts->host->policy_err.text),
 			pt_format("mend it, and ask 'pve-ptconf config-test'"));
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		if (taken->lacking)
+			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
+				pt_format("vfio-driver = %s, but this kernel has no such driver: "
+					  "vfio-pci takes it",
+					taken->wish),
+				pt_format("mend " PT_POLICY_FILE ", or install what brings it"));
+	}
 }

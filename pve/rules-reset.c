@@ -15,11 +15,10 @@ static const struct pt_function *function_of(
 /* The taken function that a detail is of, when the guest gets it; NULL: it only goes along. */
 static const struct pt_taken *assigned(const struct pt_facts *facts, const struct pt_detail *detail)
 {
-	pt_foreach (taken, facts->taken, facts->taken_count) {
-		if (!taken->companion && pt_bdf_compare(&taken->bdf, &detail->bdf) == 0)
-			return taken;
-	}
-	return NULL;
+	const struct pt_taken *taken =
+		pt_taken_find(facts->taken, facts->taken_count, &detail->bdf);
+
+	return taken && !taken->companion ? taken : NULL;
 }
 
 PT_RULE(pt_rule_device_dead)
@@ -122,8 +121,7 @@ PT_RULE(pt_rule_return_risky)
 		const struct pt_function *function = function_of(facts, detail);
 		const char *risk;
 
-		if (!taken || !function || !function->driver ||
-			pt_streq(function->driver, PT_VFIO_PCI) ||
+		if (!taken || !function || !function->driver || pt_taken_stays(taken, function) ||
 			pt_policy_return(&facts->host->policy, facts->guest->vmid, &taken->bdf))
 			continue;
 		risk = risk_of(function, detail);

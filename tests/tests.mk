@@ -54,17 +54,19 @@ $(BUILD)/lab/kvm-id.so: tests/lab/kvm-id.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra $(if $(WERROR),-Werror) -shared -fPIC -o $@ $<
 
-# a driver for the lab machine's kernel
+# drivers for the lab machine's kernel
+LAB_MODULES := stubborn edu-vfio-pci
 KERNEL = $(eval KERNEL := $(shell tests/lab/kernel))$(KERNEL)
 .PHONY: lab-module
 lab-module:
-	$(Q)$(MAKE) -s $(BUILD)/lab/$(KERNEL)/stubborn.ko
-$(BUILD)/lab/%/stubborn.ko: tests/lab/stubborn.c
-	$(call say,MODULE,$@)
+	$(Q)$(MAKE) -s $(BUILD)/lab/$(KERNEL)/modules
+$(BUILD)/lab/%/modules: $(LAB_MODULES:%=tests/lab/%.c)
+	$(call say,MODULES,$(@D))
 	$(Q)mkdir -p $(@D)
-	$(Q)cp $< $(@D)/
-	$(Q)echo 'obj-m := stubborn.o' >$(@D)/Makefile
+	$(Q)cp $^ $(@D)/
+	$(Q)echo 'obj-m := $(LAB_MODULES:%=%.o)' >$(@D)/Makefile
 	$(Q)$(MAKE) -s -C /lib/modules/$*/build M=$(abspath $(@D)) CC=gcc CFLAGS= LDFLAGS= modules >$(@D)/log 2>&1 || { cat $(@D)/log; exit 1; }
+	$(Q)touch $@
 
 # what the lab needs, before anything of it is built
 .PHONY: lab-packages

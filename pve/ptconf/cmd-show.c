@@ -12,6 +12,8 @@ static char *why(const struct pt_facts *facts, const struct pt_taken *taken,
 
 	if (taken->companion)
 		return pt_format("shares IOMMU group %d", function->group);
+	if (taken->wish[0])
+		return pt_format("driver=keep, and local policy: to %s", pt_taken_driver(taken));
 	if (assignment->entry.mapping)
 		return pt_format("mapping %s%s", assignment->entry.mapping,
 			assignment->count > 1 ? ", first free device" : "");
@@ -71,6 +73,7 @@ static struct json_object *show_json(
 		pt_json_add_text(json, "function", PT_BDF(&taken->bdf));
 		pt_json_add_text(json, "driver", function ? function->driver : NULL);
 		pt_json_add_text(json, "driver_override", function ? function->override : NULL);
+		pt_json_add_text(json, "to", pt_taken_driver(taken));
 		pt_json_add_flag(json, "companion", taken->companion);
 		pt_json_add_text(json, "why", reason);
 		pt_json_add_text(json, "name", name);
@@ -78,6 +81,18 @@ static struct json_object *show_json(
 		json_object_array_add(array, json);
 	}
 	return array;
+}
+
+static bool takes_any(const struct pt_facts *facts, const struct pt_assignment *assignment)
+{
+	const struct pt_alternative *chosen =
+		assignment->chosen < 0 ? NULL : &assignment->alternative[assignment->chosen];
+
+	for (size_t i = 0; chosen && i < chosen->count; i++) {
+		if (pt_taken_find(facts->taken, facts->taken_count, &chosen->id[i]))
+			return true;
+	}
+	return false;
 }
 
 /* Entries that take nothing have a reason, too. Whether all is well with them. */
@@ -99,7 +114,7 @@ static bool tell_rest(const struct pt_cli *cli, const struct pt_facts *facts)
 		if (assignment->problem.tag)
 			pt_log(log, PT_LOG_ERROR, "%s: %s", PT_LABEL(assignment),
 				assignment->problem.message);
-		else if (!pt_assignment_is_bound(assignment))
+		else if (assignment->chosen >= 0 && !takes_any(facts, assignment))
 			pt_log(log, PT_LOG_INFO, "%s: %s; its functions stay with their drivers",
 				PT_LABEL(assignment),
 				assignment->entry.mdev ? "a mediated device" : "driver=keep");

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
  * Linked into a pve-pthook of tests in place of its pre-start and its supervisor (ld --wrap). As the program's name
- * says, the worker crashes after everything was taken ("dies"), hangs past a short deadline ("hangs"), or waits for
- * the kernel a short time only ("hasty").
+ * says, the worker crashes after everything was taken ("dies"), hangs past a short deadline ("hangs"), or waits a short
+ * time only, for the kernel ("hasty") or for a return that is under way ("impatient").
  */
 #include <errno.h>
 #include <signal.h>
 
 #include "hook/supervisor.h"
 
-#define SHORT_MS 3000
-#define HASTY_MS 2000
+#define SHORT_MS     3000
+#define HASTY_MS     2000
+#define IMPATIENT_MS 500
 
 int __real_pt_phase_pre_start(const struct pt_run *run);
 int __wrap_pt_phase_pre_start(const struct pt_run *run);
@@ -29,6 +30,8 @@ int __wrap_pt_phase_pre_start(const struct pt_run *run)
 
 	if (is_called("hasty"))
 		hasty.limits.write_ms = HASTY_MS;
+	if (is_called("impatient"))
+		hasty.wait_ms = IMPATIENT_MS;
 	result = __real_pt_phase_pre_start(&hasty);
 	if (is_called("dies"))
 		raise(SIGSEGV);
@@ -39,9 +42,9 @@ int __wrap_pt_phase_pre_start(const struct pt_run *run)
 
 int __wrap_pt_supervise(const struct pt_supervised *supervised, int out)
 {
-	struct pt_supervised impatient = *supervised;
+	struct pt_supervised shorter = *supervised;
 
-	if (!is_called("hasty"))
-		impatient.deadline_ms = SHORT_MS;
-	return __real_pt_supervise(&impatient, out);
+	if (is_called("dies") || is_called("hangs"))
+		shorter.deadline_ms = SHORT_MS;
+	return __real_pt_supervise(&shorter, out);
 }

@@ -95,6 +95,7 @@ static void refuses_what_is_no_claim(void **state)
 	refuses(good, "units", "[\"-a\"]", "units[0]: is no unit's name");
 	refuses(good, ".function", "\"x\"", "\"function\" is no PCI address");
 	refuses(good, ".home", "\"../x\"", "\"home\" is no driver name");
+	refuses(good, ".driver", "\"../x\"", "\"driver\" is no driver name");
 	refuses(good, ".origin", "null", "is missing");
 	refuses(good, "origin.driver", "\"a/b\"", "no driver name");
 	refuses(good, "origin.driver_override", "\"a\\nb\"", "no plain text");
@@ -102,6 +103,29 @@ static void refuses_what_is_no_claim(void **state)
 	refuses(good, ".pf", "\"x\"", "\"pf\" is no PCI address");
 	refuses(good, "origin.sriov_numvfs", "\"2\"", "no whole number");
 	json_object_put(good);
+	pt_claim_free(claim);
+}
+
+/* Claims of before there were any drivers but one have no such key. */
+static void the_driver_is_vfio_pci_unless_it_says_otherwise(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claim *claim = claim_of(fake, "100", "0000:02:00.0", NULL);
+	struct pt_claim *again = NULL;
+	struct json_object *json;
+
+	assert_string_equal(pt_claim_driver(&claim->function[0]), "vfio-pci");
+	assert_int_equal(pt_set_text(&claim->function[0].driver, "mlx5_vfio_pci"), 0);
+	json = pt_claim_to_json(claim);
+	assert_int_equal(pt_claim_from_json(json, &again, NULL), 0);
+	assert_string_equal(pt_claim_driver(&again->function[0]), "mlx5_vfio_pci");
+	pt_claim_free_p(&again);
+	json_object_object_del(
+		json_object_array_get_idx(json_object_object_get(json, "functions"), 0), "driver");
+	assert_int_equal(pt_claim_from_json(json, &again, NULL), 0);
+	assert_string_equal(pt_claim_driver(&again->function[0]), "vfio-pci");
+	json_object_put(json);
+	pt_claim_free(again);
 	pt_claim_free(claim);
 }
 
@@ -155,6 +179,7 @@ int main(void)
 		MACHINE_TEST(any_plain_override_is_recorded),
 		MACHINE_TEST(refuses_what_is_no_claim),
 		cmocka_unit_test(owners_are_plain),
+		MACHINE_TEST(the_driver_is_vfio_pci_unless_it_says_otherwise),
 		MACHINE_TEST(homes_are_on_record),
 		MACHINE_TEST(removes_one),
 	};

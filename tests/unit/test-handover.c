@@ -59,6 +59,37 @@ static void takes_and_returns(void **state)
 	pt_claim_free(claim);
 }
 
+/* A vfio driver other than vfio-pci, which must be one. */
+static void takes_to_a_variant_and_returns(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = NULL;
+	struct pt_err err = {0};
+
+	fake_file(fake, "/sys/bus/pci/drivers/edu-vfio-pci/bind", "");
+	fake_file(fake, "/sys/bus/pci/drivers/edu-vfio-pci/unbind", "");
+	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
+	assert_int_equal(
+		pt_set_text(&claim_function(fake, claim, DISK)->driver, "edu-vfio-pci"), 0);
+	assert_int_equal(pt_handover_take(&handover, claim, &err), -ENODEV);
+	assert_string_equal(err.text, DISK ": edu-vfio-pci has it now, but is no vfio driver");
+	assert_at_home(fake);
+	assert_int_equal(claim->count, 0);
+	fake_dir(fake, "/sys/bus/pci/devices/" DISK "/vfio-dev");
+	assert_int_equal(
+		pt_set_text(&claim_function(fake, claim, DISK)->driver, "edu-vfio-pci"), 0);
+	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
+	assert_driver(fake, DISK, "edu-vfio-pci");
+	assert_override(fake, DISK, "edu-vfio-pci");
+	assert_holds(fake->said, "hostpci0: " DISK " nvme -> edu-vfio-pci (0.");
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
+	assert_int_equal(claim->count, 0);
+	assert_at_home(fake);
+	assert_holds(fake->said, DISK " edu-vfio-pci -> nvme (");
+	pt_claim_free(claim);
+}
+
 /* Wherever one write fails, everything is undone, the function that failed included. */
 static void undoes_whatever_fails(void **state)
 {
@@ -603,6 +634,7 @@ int main(void)
 		MACHINE_TEST(the_console_lets_go_first),
 		MACHINE_TEST(takes_and_returns),
 		MACHINE_TEST(homes_take_the_place_of_origins),
+		MACHINE_TEST(takes_to_a_variant_and_returns),
 		MACHINE_TEST(undoes_whatever_fails),
 		MACHINE_TEST(an_unbind_that_hangs_stays_in_the_claim),
 		MACHINE_TEST(a_changed_link_is_no_answer),

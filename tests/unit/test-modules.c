@@ -13,12 +13,33 @@ static void a_registered_driver_is_present(void **state)
 		pt_module_ensure(fake->host, "vfio-pci", NULL, pt_now_ms() + 1000, NULL), 0);
 }
 
+/* A driver may be called otherwise than its module. */
+static void a_driver_is_known_by_its_module_too(void **state)
+{
+	struct fake *fake = *state;
+	char driver[PT_DRIVER_TEXT];
+
+	assert_true(pt_module_driver(fake->host, "vfio-pci", driver));
+	assert_string_equal(driver, "vfio-pci");
+	assert_false(pt_module_driver(fake->host, "edu-vfio_pci", driver));
+	assert_string_equal(driver, "edu-vfio_pci");
+	fake_link(fake, "/sys/module/edu_vfio_pci/drivers/pci:edu-vfio-pci",
+		"/sys/bus/pci/drivers/edu-vfio-pci");
+	assert_true(pt_module_driver(fake->host, "edu-vfio_pci", driver));
+	assert_string_equal(driver, "edu-vfio-pci");
+	assert_int_equal(
+		pt_module_ensure(fake->host, "edu_vfio_pci", NULL, pt_now_ms() + 1000, NULL), 0);
+}
+
 static void another_host_is_not_asked(void **state)
 {
 	struct fake *fake = *state;
 	struct pt_module module;
 	struct pt_err err = {0};
+	char driver[PT_DRIVER_TEXT];
 
+	assert_false(pt_module_vfio(fake->host, "pci:v00001234d000011E8sv0sd0bc00sc00i00", driver));
+	assert_string_equal(driver, "vfio_pci");
 	pt_module_look(fake->host, "no-such-driver", &module);
 	assert_int_equal(module.state, PT_MODULE_UNKNOWN);
 	assert_int_equal(
@@ -49,6 +70,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(a_registered_driver_is_present),
+		MACHINE_TEST(a_driver_is_known_by_its_module_too),
 		MACHINE_TEST(another_host_is_not_asked),
 		cmocka_unit_test(a_module_that_the_kernel_has_not_is_missing),
 	};

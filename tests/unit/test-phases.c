@@ -867,6 +867,55 @@ static void policy_says_where_devices_go(void **state)
 	assert_false(has(fake, CLAIM));
 }
 
+#define ON_VFIO "/sys/bus/pci/devices/" DISK "/vfio-dev"
+
+/* What Proxmox VE leaves alone goes to the vfio driver that local policy names. */
+static void policy_says_which_vfio_driver(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, CONFIG, "hostpci0: 01:00,driver=keep\nhostpci1: 02:00.0,driver=keep\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_driver(fake, DISK, "nvme");
+	assert_false(has(fake, CLAIM));
+	fake_file(fake, "/sys/bus/pci/drivers/edu-vfio-pci/bind", "");
+	fake_file(fake, "/sys/bus/pci/drivers/edu-vfio-pci/unbind", "");
+	fake_link(fake, "/sys/module/edu_vfio_pci/drivers/pci:edu-vfio-pci",
+		"/sys/bus/pci/drivers/edu-vfio-pci");
+	fake_file(fake, PT_POLICY_FILE, "[device 02:00]\nvfio-driver = edu_vfio_pci\n");
+	fake_dir(fake, ON_VFIO);
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_driver(fake, GPU, "nouveau");
+	assert_driver(fake, DISK, "edu-vfio-pci");
+	/* a start again leaves it there; another driver by policy is another take */
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_holds(fake->said, "hostpci1: " DISK " stays on edu-vfio-pci");
+	fake_file(fake, PT_POLICY_FILE,
+		"[device 02:00]\nvfio-driver = auto\n"
+		"[device 01:00.0]\nvfio-driver = other\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_holds(fake->said, "still has devices of an earlier start");
+	assert_holds(fake->said, "hostpci1: " DISK " nvme -> vfio-pci (");
+	assert_holds(fake->said,
+		GPU ": driver other is not there, and modules cannot be looked for; vfio-pci takes "
+		    "it");
+	assert_driver(fake, GPU, "vfio-pci");
+	/* its group goes along */
+	assert_driver(fake, AUDIO, "vfio-pci");
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_driver(fake, GPU, "nouveau");
+	assert_driver(fake, AUDIO, "snd_hda_intel");
+	assert_driver(fake, DISK, "nvme");
+	assert_false(has(fake, CLAIM));
+	fake_file(fake, PT_POLICY_FILE,
+		"[device 02:00]\nvfio-driver = edu-vfio-pci\nreturn = keep-vfio\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_driver(fake, DISK, "edu-vfio-pci");
+	assert_override(fake, DISK, "edu-vfio-pci");
+	assert_false(has(fake, CLAIM));
+}
+
 static void vfs_overrule_the_policy(void **state)
 {
 	struct fake *fake = *state;
@@ -935,6 +984,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(policy_says_where_devices_go),
+		MACHINE_TEST(policy_says_which_vfio_driver),
 		MACHINE_TEST(vfs_overrule_the_policy),
 		MACHINE_TEST(advice_refuses_nothing),
 		MACHINE_TEST(a_bad_policy_is_told),

@@ -115,6 +115,22 @@ static void units_are_named_by_guest_and_device(void **state)
 	assert_string_equal(names.name[2], "c.service");
 }
 
+static void a_vfio_driver_may_be_named(void **state)
+{
+	const struct pt_bdf disk = bdf_of("0000:02:00.0"), gpu = bdf_of("0000:01:00.0");
+	struct pt_policy PT_POLICY policy = {0};
+
+	(void)state;
+	expect_errors("[defaults]\nvfio-driver = ../x\n",
+		"2: vfio-driver is auto or a driver, not '../x'\n");
+	parse("[guest 100]\nvfio-driver = auto\n[device 01:00]\nvfio-driver = mlx5_vfio_pci\n",
+		&policy);
+	assert_string_equal(pt_policy_vfio_driver(&policy, 100, &gpu), "mlx5_vfio_pci");
+	assert_string_equal(pt_policy_vfio_driver(&policy, 101, &gpu), "mlx5_vfio_pci");
+	assert_string_equal(pt_policy_vfio_driver(&policy, 100, &disk), "auto");
+	assert_null(pt_policy_vfio_driver(&policy, 101, &disk));
+}
+
 static void lines_have_an_end(void **state)
 {
 	char *list = strdup("");
@@ -260,6 +276,7 @@ int main(void)
 		cmocka_unit_test(every_error_has_its_line),
 		cmocka_unit_test(only_findings_can_be_allowed),
 		cmocka_unit_test(units_are_named_by_guest_and_device),
+		cmocka_unit_test(a_vfio_driver_may_be_named),
 		cmocka_unit_test(lines_have_an_end),
 		cmocka_unit_test(the_closest_line_counts),
 		cmocka_unit_test(a_guest_may_be_advised_only),

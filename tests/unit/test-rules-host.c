@@ -59,6 +59,7 @@ static void ids_captured(void **state)
 static void policy_invalid(void **state)
 {
 	struct fake *fake = *state;
+	struct judged judged;
 
 	passes(fake, "policy-invalid", CONFIG);
 	fake_file(fake, PT_POLICY_FILE, "[guest 100]\nallow = no-reset\n");
@@ -66,6 +67,15 @@ static void policy_invalid(void **state)
 	fake_file(fake, PT_POLICY_FILE, "[guest 100]\nallow = no-rest\n");
 	triggers(fake, "policy-invalid", CONFIG,
 		PT_POLICY_FILE ": line 2: there is no finding 'no-rest'");
+	/* a driver that the kernel has not, which only a running system can tell */
+	fake_file(fake, PT_POLICY_FILE, "[defaults]\nvfio-driver = made-up\n");
+	judge(fake, "hostpci0: 02:00.0,driver=keep\n", &judged);
+	assert_null(find(&judged, "policy-invalid"));
+	judged.facts.taken[0].lacking = true;
+	pt_rules_run(&judged.facts, &judged.findings);
+	assert_holds(find(&judged, "policy-invalid")->message,
+		"vfio-driver = made-up, but this kernel has no such driver: vfio-pci takes it");
+	clear(&judged);
 }
 
 static void return_risky(void **state)

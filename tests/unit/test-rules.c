@@ -275,6 +275,9 @@ static void keep(void **state)
 		"leaves it with nvme, which is no vfio driver");
 	triggers(fake, "keep-without-vfio", "hostpci0: 05:00.0,driver=keep\n", "with no driver");
 	passes(fake, "keep-without-vfio", "hostpci0: 02:00.0\n");
+	fake_file(fake, PT_POLICY_FILE, "[device 02:00]\nvfio-driver = auto\n");
+	passes(fake, "keep-without-vfio", "hostpci0: 02:00.0,driver=keep\n");
+	fake_remove(fake, PT_POLICY_FILE);
 	fake_dir(fake, "/sys/bus/pci/devices/0000:02:00.0/vfio-dev/vfio0");
 	passes(fake, "keep-without-vfio", "hostpci0: 02:00.0,driver=keep\n");
 	/* PVE touches nothing then, and neither do we */
