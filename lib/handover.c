@@ -336,7 +336,7 @@ static bool may_return(const struct pt_movers *movers, struct pt_mover *mover, b
 	return mover->result == 0;
 }
 
-/* Whether it is where a take brings it, or where Proxmox VE does. */
+/* Whether it is on a vfio driver: that of a take, or the one that goes without saying. */
 static bool is_on_vfio(const struct pt_mover *mover)
 {
 	return is_taken(mover) || pt_streq(mover->was, PT_VFIO_PCI);

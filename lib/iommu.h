@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* What the IOMMU can do. Source: Intel VT-d specification 10.4.2 (the capability register that sysfs shows). */
+/*
+ * What the IOMMU can do. Source: Intel VT-d specification 10.4.2 (the capability register that sysfs shows); AMD I/O
+ * Virtualization Technology specification 5.2.1 (IVinfo of the table IVRS).
+ */
 #ifndef PT_IOMMU_H
 #define PT_IOMMU_H
 
 #include "host.h"
 
-#define PT_IOMMU_CLASS "/sys/class/iommu"
+#define PT_IOMMU_CLASS	   "/sys/class/iommu"
+#define PT_FIRMWARE_TABLES "/sys/firmware/acpi/tables"
 
 /* Whether one is active: the class has an entry. */
 bool pt_iommu_active(const struct pt_host *host);

@@ -77,20 +77,39 @@ static int add_links(struct pt_links *links, struct nl_cache *cache)
 	return 0;
 }
 
-static void add_addresses(struct pt_links *links, struct nl_cache *cache)
+/* Whether one of the list is the address, which has its width behind it. */
+static bool is_listed(const struct pt_names *list, const char *address)
+{
+	size_t length = strcspn(address, "/");
+
+	pt_foreach (name, list->name, list->count) {
+		if (strncmp(*name, address, length) == 0 && !(*name)[length])
+			return true;
+	}
+	return false;
+}
+
+static void add_addresses(
+	struct pt_links *links, const struct pt_names *cluster, struct nl_cache *cache)
 {
 	for (struct nl_object *object = nl_cache_get_first(cache); object;
 		object = nl_cache_get_next(object)) {
 		struct rtnl_addr *address = (struct rtnl_addr *)object;
 		struct pt_link *link = by_index(links, rtnl_addr_get_ifindex(address));
 		struct nl_addr *local = rtnl_addr_get_local(address);
+		char text[sizeof(link->address)];
 
 		if (!link || !local)
 			continue;
 		if (rtnl_addr_get_scope(address) >= RT_SCOPE_LINK)
 			link->link_local = true;
-		else if (!link->address[0])
-			nl_addr2str(local, link->address, sizeof(link->address));
+		if (link->cluster)
+			continue;
+		nl_addr2str(local, text, sizeof(text));
+		link->cluster = is_listed(cluster, text);
+		if (link->cluster ||
+			(!link->address[0] && rtnl_addr_get_scope(address) < RT_SCOPE_LINK))
+			memcpy(link->address, text, sizeof(text));
 	}
 }
 
@@ -121,7 +140,7 @@ static int explain(int error, struct pt_err *err)
 	return pt_err_set(err, -EIO, "netlink: %s", nl_geterror(error));
 }
 
-int pt_links_read(struct pt_links *ret, struct pt_err *err)
+int pt_links_read(const struct pt_names *cluster, struct pt_links *ret, struct pt_err *err)
 {
 	struct nl_sock *socket PT_CLEANUP(free_socket) = nl_socket_alloc();
 	struct nl_cache *cache PT_CLEANUP(free_cache) = NULL;
@@ -143,7 +162,7 @@ int pt_links_read(struct pt_links *ret, struct pt_err *err)
 		return explain(r, err);
 	if (add_links(&links, cache) < 0)
 		return pt_err_nomem(err);
-	add_addresses(&links, addresses);
+	add_addresses(&links, cluster, addresses);
 	add_routes(&links, routes);
 	*ret = links;
 	links = (struct pt_links){0};

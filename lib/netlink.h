@@ -3,7 +3,7 @@
 #ifndef PT_NETLINK_H
 #define PT_NETLINK_H
 
-#include "err.h"
+#include "host.h"
 
 struct pt_link {
 	int index;
@@ -14,6 +14,7 @@ struct pt_link {
 	bool default_route; /* one leads through it, in some table */
 	bool link_local;    /* has an address that means nothing beyond the wire */
 	char address[64];   /* the first other one, "192.168.1.10/24"; "" for none */
+	bool cluster;	    /* address is one of those that were asked about */
 };
 
 struct pt_links {
@@ -21,8 +22,8 @@ struct pt_links {
 	size_t count;
 };
 
-/* Reads those of this network namespace. End with pt_links_clear. */
-int pt_links_read(struct pt_links *ret, struct pt_err *err);
+/* Reads those of this network namespace; cluster lists addresses "10.0.0.1" to look out for. End with pt_links_clear. */
+int pt_links_read(const struct pt_names *cluster, struct pt_links *ret, struct pt_err *err);
 void pt_links_clear(struct pt_links *links);
 #define PT_LINKS PT_CLEANUP(pt_links_clear)
 

@@ -3,7 +3,9 @@
 
 #include "use-net.h"
 
-#define DEEPEST 8
+#define DEEPEST	      8
+#define COROSYNC_CONF "/etc/corosync/corosync.conf"
+#define COROSYNC_MAX  (1U << 20)
 
 bool pt_net_up(
 	const struct pt_host *host, const struct pt_bdf *bdf, char ret[static PT_NETDEV_TEXT])
@@ -69,6 +71,9 @@ static char *traffic_of(
 	const struct pt_link *master = by_index(links, link->master);
 	char *above;
 
+	if (link->cluster)
+		return pt_format(
+			"has address %s, by which corosync reaches the cluster", link->address);
 	if (link->default_route)
 		return pt_format("carries a default route of this host");
 	if (link->address[0])
@@ -145,9 +150,28 @@ int pt_net_judge(
 	return r;
 }
 
+int pt_cluster_addresses(const struct pt_host *host, struct pt_names *ret)
+{
+	PT_FREE char *text = NULL;
+	char *line, *rest = NULL;
+	int r = 0;
+
+	if (pt_host_read(host, COROSYNC_CONF, COROSYNC_MAX, &text, NULL) < 0)
+		return 0;
+	for (line = strtok_r(text, "\n", &rest); r == 0 && line;
+		line = strtok_r(NULL, "\n", &rest)) {
+		char address[64];
+
+		if (sscanf(line, " ring%*1[0-9]_addr: %63s", address) == 1)
+			r = pt_names_add(ret, address);
+	}
+	return r;
+}
+
 int pt_use_nets(const struct pt_host *host, const struct pt_devnodes *nodes, struct pt_uses *uses,
 	struct pt_err *err)
 {
+	struct pt_names PT_NAMES cluster = {0};
 	struct pt_links PT_LINKS links = {0};
 	bool any = false;
 	int r;
@@ -156,7 +180,9 @@ int pt_use_nets(const struct pt_host *host, const struct pt_devnodes *nodes, str
 		any |= node->kind == PT_DEVNODE_NET;
 	if (!any || !pt_host_is_live(host))
 		return 0;
-	r = pt_links_read(&links, err);
+	if (pt_cluster_addresses(host, &cluster) < 0)
+		return pt_err_nomem(err);
+	r = pt_links_read(&cluster, &links, err);
 	if (r == 0 && pt_net_judge(&links, nodes, uses) < 0)
 		r = pt_err_nomem(err);
 	return r;

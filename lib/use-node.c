@@ -76,10 +76,20 @@ static void find_home(const struct pt_host *host, const char *pid, struct pt_ope
 	}
 }
 
-static int note(struct search *search, const char *pid, size_t node)
+void pt_process_look(const struct pt_host *host, const char *pid, struct pt_opener *ret)
 {
 	PT_FREE char *name = NULL;
 	char path[64];
+
+	*ret = (struct pt_opener){.pid = atoi(pid)};
+	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+	if (pt_host_read_line(host, path, &name) == 0)
+		snprintf(ret->name, sizeof(ret->name), "%s", name);
+	find_home(host, pid, ret);
+}
+
+static int note(struct search *search, const char *pid, size_t node)
+{
 	struct pt_opener *slot;
 	int number = atoi(pid);
 
@@ -90,12 +100,8 @@ static int note(struct search *search, const char *pid, size_t node)
 	slot = pt_array_grow(&search->opener, &search->opener_count, sizeof(*slot));
 	if (!slot)
 		return -ENOMEM;
+	pt_process_look(search->host, pid, slot);
 	slot->node = node;
-	slot->pid = number;
-	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
-	if (pt_host_read_line(search->host, path, &name) == 0)
-		snprintf(slot->name, sizeof(slot->name), "%s", name);
-	find_home(search->host, pid, slot);
 	return 0;
 }
 

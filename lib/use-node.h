@@ -20,6 +20,9 @@ struct pt_opener {
 	char unit[PT_UNIT_TEXT];	 /* of systemd, that it belongs to; "" when none is known */
 };
 
+/* Names a process, and what it belongs to; pid is the name of its folder in /proc. */
+void pt_process_look(const struct pt_host *host, const char *pid, struct pt_opener *ret);
+
 /*
  * The processes that have one of the nodes (names below /dev) open, one entry for each process and node. ret
  * is the caller's to free, NULL when there are none.

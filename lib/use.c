@@ -5,6 +5,7 @@
 #include "use-block.h"
 #include "use-console.h"
 #include "use-net.h"
+#include "use-netns.h"
 #include "use-node.h"
 
 #define CLASS_NETWORK  0x02U
@@ -125,20 +126,34 @@ static int use_module(const struct pt_host *host, const struct pt_function *func
 			devices == 1 ? "" : "s"));
 }
 
-/* A network card on its driver without an interface here: those of another namespace cannot be seen. */
-static int use_hidden_interface(
-	const struct pt_function *function, const struct pt_devnodes *nodes, struct pt_uses *uses)
+/* A network card on its driver without an interface here: that is in another namespace, if anywhere. */
+static bool hides_interface(const struct pt_function *function, const struct pt_devnodes *nodes)
 {
-	struct pt_use use = {.bdf = function->bdf, .kind = PT_USE_NET, .weak = true};
-
 	if (function->class >> 16 != CLASS_NETWORK || !function->driver)
-		return 0;
+		return false;
 	pt_foreach (node, nodes->node, nodes->count) {
 		if (node->kind == PT_DEVNODE_NET && pt_bdf_compare(&node->bdf, &function->bdf) == 0)
-			return 0;
+			return false;
 	}
-	return pt_uses_add(uses, use, "its interface",
-		pt_format("is not in this network namespace: a container may have it"));
+	return true;
+}
+
+static int use_hidden_interfaces(const struct pt_host *host,
+	const struct pt_function *const *function, size_t count, const struct pt_devnodes *nodes,
+	struct pt_uses *uses)
+{
+	const struct pt_function **hidden = calloc(count + 1, sizeof(struct pt_function *));
+	size_t hidden_count = 0;
+	int r = hidden ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		if (hides_interface(function[i], nodes))
+			hidden[hidden_count++] = function[i];
+	}
+	if (hidden_count)
+		r = pt_use_hidden_nets(host, hidden, hidden_count, uses);
+	free(hidden);
+	return r;
 }
 
 struct json_object *pt_uses_to_json(const struct pt_uses *uses)
@@ -222,11 +237,11 @@ static int gather(const struct pt_host *host, const struct pt_function *const *f
 		r = pt_use_console(host, function[i], ret);
 		if (r == 0)
 			r = use_module(host, function[i], &nodes, ret);
-		if (r == 0)
-			r = use_hidden_interface(function[i], &nodes, ret);
 		if (r < 0)
 			r = pt_err_nomem(err);
 	}
+	if (r == 0 && use_hidden_interfaces(host, function, count, &nodes, ret) < 0)
+		r = pt_err_nomem(err);
 	return r;
 }
 

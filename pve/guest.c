@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "lib/json.h"
+#include "pve/args.h"
 #include "pve/guest.h"
 #include "pve/hostpci.h"
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
-#include "lib/bdf.h"
 #include "pve/hostpci.h"
 
 #define ONE    "([a-f0-9]{4,}:)?[a-f0-9]{2}:[a-f0-9]{2}(\\.[a-f0-9])?"
@@ -77,37 +76,4 @@ int pt_hostpci_key(const char *key)
 			return i;
 	}
 	return -1;
-}
-
-/* Whether text up to its end can be a function's address as QEMU takes it, with or without its domain. */
-static bool is_address(const char *text, size_t length)
-{
-	return length >= strlen("00:02.0") && length < PT_BDF_TEXT &&
-	       strspn(text, "0123456789abcdef:.") >= length;
-}
-
-char *pt_args_devices(const char *args)
-{
-	char *list = NULL;
-
-	for (const char *at = args ? strstr(args, "vfio-pci") : NULL; at;
-		at = strstr(at, "vfio-pci")) {
-		size_t length = strcspn(at, " \t");
-		const char *host = strstr(at, ",host=");
-		char *longer;
-		size_t size;
-
-		if (host && host < at + length) {
-			host += strlen(",host=");
-			size = strcspn(host, ", \t");
-			if (is_address(host, size)) {
-				longer = pt_format("%s%s%.*s", list ? list : "", list ? ";" : "",
-					(int)size, host);
-				free(list);
-				list = longer;
-			}
-		}
-		at += length;
-	}
-	return list;
 }

@@ -27,12 +27,6 @@ int pt_hostpci_parse(int index, const char *text, size_t length, enum pt_text en
 	struct pt_hostpci *ret, struct pt_err *err);
 void pt_hostpci_clear(struct pt_hostpci *entry);
 
-/*
- * The devices that a guest's args hand to QEMU by themselves, "-device vfio-pci,host=00:02.0", as the value of an entry:
- * "00:02.0;00:1f.3". The caller's; NULL: there are none. Source: QEMU, hw/vfio/pci.c (host).
- */
-char *pt_args_devices(const char *args);
-
 /* Whether there is an entry at all: PVE passes over a value that is false in Perl. */
 bool pt_hostpci_is_set(const char *value);
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "lib/json.h"
+#include "pve/args.h"
 #include "pve/hostpci.h"
 #include "pve/node-json.h"
 

@@ -3,11 +3,11 @@
 #include <time.h>
 
 #include "lib/json.h"
+#include "pve/args.h"
 #include "pve/hostpci.h"
 #include "pve/node.h"
 #include "pve/paths.h"
 
-#define FIRMWARE_TABLES	  "/sys/firmware/acpi/tables"
 #define MEMBERS_MAX	  (1024U * 1024)
 #define UNSAFE_INTERRUPTS "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
 
@@ -110,8 +110,8 @@ const struct pt_traits *pt_node_traits(struct pt_node *node)
 		return traits;
 	node->has_traits = true;
 	traits->iommu_active = node->inventory.iommu_active = pt_iommu_active(host);
-	traits->has_dmar = pt_host_exists(host, FIRMWARE_TABLES "/DMAR");
-	traits->has_ivrs = pt_host_exists(host, FIRMWARE_TABLES "/IVRS");
+	traits->has_dmar = pt_host_exists(host, PT_FIRMWARE_TABLES "/DMAR");
+	traits->has_ivrs = pt_host_exists(host, PT_FIRMWARE_TABLES "/IVRS");
 	pt_host_read_line(host, "/proc/cmdline", &traits->cmdline);
 	pt_module_look(host, PT_VFIO_PCI, &traits->vfio);
 	traits->vfio_options = pt_module_options(host, PT_VFIO_PCI);

@@ -248,10 +248,12 @@ PT_RULE(pt_rule_keep_without_vfio)
 		pt_foreach (id, chosen->id, chosen->count) {
 			const struct pt_function *function =
 				pt_inventory_find(facts->inventory, id);
+			const struct pt_taken *taken =
+				pt_taken_find(facts->taken, facts->taken_count, id);
 
 			if (!function || function->has_vfio_dev || function->has_nvidia ||
 				pt_streq(function->driver, PT_VFIO_PCI) ||
-				pt_taken_find(facts->taken, facts->taken_count, id))
+				(taken && !pt_taken_stays(taken, function)))
 				continue;
 			pt_rule_found(rule, findings,
 				pt_format("%s: %s", PT_LABEL(assignment), PT_BDF(id)),

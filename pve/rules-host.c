@@ -224,7 +224,8 @@ PT_RULE(pt_rule_policy_invalid)
 			pt_format("mend it, and ask 'pve-ptconf config-test'"));
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		if (taken->lacking)
-			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
+			pt_findings_add(findings, rule->tag, PT_WARNING, PT_TELL,
+				pt_subject_function(facts, taken),
 				pt_format("vfio-driver = %s, but this kernel has no such driver: "
 					  "vfio-pci takes it",
 					taken->wish),

@@ -25,6 +25,30 @@ static void the_narrowest_counts(void **state)
 	assert_int_equal(pt_iommu_width(fake->host), 39);
 	fake_file(fake, PT_IOMMU_CLASS "/dmar1/intel-iommu/cap", "nonsense\n");
 	assert_int_equal(pt_iommu_width(fake->host), 48);
+	/* page tables of three levels are narrower than what the unit could take */
+	fake_file(fake, PT_IOMMU_CLASS "/dmar1/intel-iommu/cap", "c402f0262\n");
+	assert_int_equal(pt_iommu_width(fake->host), 39);
+	fake_file(fake, PT_IOMMU_CLASS "/dmar1/intel-iommu/cap", "c40380862\n");
+	assert_int_equal(pt_iommu_width(fake->host), 48);
+}
+
+/* AMD's: of 64 bits on all that is sold, of 48 and fewer on early ones. */
+static void amds_width_stands_in_its_table(void **state)
+{
+	struct fake *fake = *state;
+	char table[48] = "IVRS";
+
+	fake_bytes(fake, PT_FIRMWARE_TABLES "/IVRS", table, 36);
+	assert_int_equal(pt_iommu_width(fake->host), 0);
+	memcpy(table + 36, "\x43\x30\x20\x00", 4);
+	fake_bytes(fake, PT_FIRMWARE_TABLES "/IVRS", table, sizeof(table));
+	assert_int_equal(pt_iommu_width(fake->host), 64);
+	memcpy(table + 36, "\x00\x30\x18\x00", 4);
+	fake_bytes(fake, PT_FIRMWARE_TABLES "/IVRS", table, sizeof(table));
+	assert_int_equal(pt_iommu_width(fake->host), 48);
+	/* what is active counts */
+	fake_remove(fake, PT_IOMMU_CLASS "/dmar0");
+	assert_int_equal(pt_iommu_width(fake->host), 0);
 }
 
 static void remapping_shows_in_the_chips(void **state)
@@ -51,6 +75,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(active_is_what_has_an_entry),
 		MACHINE_TEST(the_narrowest_counts),
+		MACHINE_TEST(amds_width_stands_in_its_table),
 		MACHINE_TEST(remapping_shows_in_the_chips),
 	};
 

@@ -136,7 +136,7 @@ static void arguments_and_migration(void **state)
 		CONFIG "args: -device vfio-pci-nohotplug,sysfsdev=/sys/x,host=../../etc\n");
 	triggers(fake, "args-vfio-device",
 		"args: -device vfio-pci,host=02:00.0,id=x -device vfio-pci,id=y,host=0000:03:00.0\n",
-		"hands 02:00.0;0000:03:00.0 to QEMU by itself");
+		"hands 0000:02:00.0;0000:03:00.0 to QEMU by itself");
 	{
 		struct judged judged;
 
@@ -156,7 +156,7 @@ static void arguments_and_migration(void **state)
 	triggers(fake, "device-assigned-twice", CONFIG "args: -device vfio-pci,host=02:00.0\n",
 		DISK " is assigned");
 	triggers(fake, "device-missing", "args: -device vfio-pci,host=66:00.0\n",
-		"no PCI device 66:00.0");
+		"no PCI device 0000:66:00.0");
 	passes(fake, "not-migratable", "memory: 64\n");
 	triggers(fake, "not-migratable", CONFIG, "it has a device of this host");
 	triggers(fake, "not-migratable", "hostpci0: mapping=disks\n",

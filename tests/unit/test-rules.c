@@ -277,6 +277,9 @@ static void keep(void **state)
 	passes(fake, "keep-without-vfio", "hostpci0: 02:00.0\n");
 	fake_file(fake, PT_POLICY_FILE, "[device 02:00]\nvfio-driver = auto\n");
 	passes(fake, "keep-without-vfio", "hostpci0: 02:00.0,driver=keep\n");
+	fake_file(fake, PT_POLICY_FILE, "[device 02:00]\nvfio-driver = nvme\n");
+	triggers(fake, "keep-without-vfio", "hostpci0: 02:00.0,driver=keep\n",
+		"driver=keep leaves it with nvme");
 	fake_remove(fake, PT_POLICY_FILE);
 	fake_dir(fake, "/sys/bus/pci/devices/0000:02:00.0/vfio-dev/vfio0");
 	passes(fake, "keep-without-vfio", "hostpci0: 02:00.0,driver=keep\n");

@@ -46,9 +46,33 @@ static void expect(struct pt_link *link, size_t count, const char *how, bool wea
 		expect(links_, PT_ARRAY_SIZE(links_), (how), (weak));                              \
 	} while (0)
 
+static void the_clusters_links_are_known(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_names PT_NAMES names = {0};
+
+	assert_int_equal(pt_cluster_addresses(fake->host, &names), 0);
+	assert_int_equal(names.count, 0);
+	fake_file(fake, "/etc/corosync/corosync.conf",
+		"nodelist {\n  node {\n    name: one\n    ring0_addr: 10.0.0.1\n"
+		"    ring1_addr:\tfd00::1\n  }\n  node {\n    ring0_addr: two\n  }\n}\n"
+		"totem {\n  ring_addr: x\n}\n");
+	assert_int_equal(pt_cluster_addresses(fake->host, &names), 0);
+	assert_int_equal(names.count, 3);
+	assert_string_equal(names.name[0], "10.0.0.1");
+	assert_string_equal(names.name[1], "fd00::1");
+	assert_string_equal(names.name[2], "two");
+}
+
 static void one_by_itself(void **state)
 {
 	(void)state;
+	EXPECT("has address 10.0.0.1/24, by which corosync reaches the cluster", false,
+		{.index = 2,
+			.name = "eth0",
+			.address = "10.0.0.1/24",
+			.cluster = true,
+			.default_route = true});
 	EXPECT(NULL, false, NIC);
 	EXPECT(NULL, false, {.index = 3, .name = "eth1", .default_route = true});
 	EXPECT("has a link-local address only", true,
@@ -105,6 +129,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(finds_interfaces_that_are_up),
+		MACHINE_TEST(the_clusters_links_are_known),
 		cmocka_unit_test(one_by_itself),
 		cmocka_unit_test(ports),
 		cmocka_unit_test(on_top),

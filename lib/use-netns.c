@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include "use-netns.h"
+#include "use-node.h"
+
+#define NAMED_DIR      "/run/netns"
+#define NAMESPACES_MAX 4096
+
+/* The functions that are looked for, and what is known so far. */
+struct search {
+	const struct pt_host *host;
+	const struct pt_function *const *function;
+	size_t count;
+	bool *found; /* of each function */
+	struct pt_uses *uses;
+	ino_t *seen; /* namespaces that were looked into */
+	size_t seen_count;
+};
+
+/* Whether the namespace was not looked into yet; it is from now on. */
+static bool is_new(struct search *search, int fd)
+{
+	struct stat st;
+	ino_t *slot;
+
+	if (fstat(fd, &st) < 0 || search->seen_count >= NAMESPACES_MAX)
+		return false;
+	pt_foreach (seen, search->seen, search->seen_count) {
+		if (*seen == st.st_ino)
+			return false;
+	}
+	slot = pt_array_grow(&search->seen, &search->seen_count, sizeof(*slot));
+	if (slot)
+		*slot = st.st_ino;
+	return slot;
+}
+
+/* The device that an interface of this namespace is of, as its driver says; "" for none. */
+static void read_bus(int socket, const char *name, char ret[static ETHTOOL_BUSINFO_LEN])
+{
+	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+	struct ifreq request = {.ifr_data = (void *)&info};
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	ret[0] = '\0';
+	if (ioctl(socket, SIOCETHTOOL, &request) == 0)
+		snprintf(ret, ETHTOOL_BUSINFO_LEN, "%.*s", ETHTOOL_BUSINFO_LEN - 1, info.bus_info);
+}
+
+static int use(struct search *search, size_t at, const char *interface, const char *where)
+{
+	struct pt_use like = {.bdf = search->function[at]->bdf, .kind = PT_USE_NET};
+
+	search->found[at] = true;
+	return pt_uses_add(search->uses, like, interface, pt_format("is in %s", where));
+}
+
+static int look_at_interfaces(struct search *search, const char *where)
+{
+	PT_CLOSE int socket_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct if_nameindex *interfaces = if_nameindex();
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && interfaces && interfaces[i].if_name; i++) {
+		char bus[ETHTOOL_BUSINFO_LEN];
+
+		read_bus(socket_fd, interfaces[i].if_name, bus);
+		for (size_t at = 0; r == 0 && at < search->count; at++) {
+			if (pt_streq(bus, PT_BDF(&search->function[at]->bdf)))
+				r = use(search, at, interfaces[i].if_name, where);
+		}
+	}
+	if_freenameindex(interfaces);
+	return r;
+}
+
+/* Looks into the namespace behind fd, unless that has been done. Takes over where. */
+static int look_into(struct search *search, int fd, char *where)
+{
+	PT_FREE char *text = where;
+
+	if (!text)
+		return -ENOMEM;
+	return setns(fd, CLONE_NEWNET) < 0 ? 0 : look_at_interfaces(search, text);
+}
+
+/* The file of a process's namespace: a magic link, which the gate does not follow. */
+static int open_namespace(const struct pt_host *host, const char *pid)
+{
+	PT_FREE char *path = pt_format("/proc/%s/ns", pid);
+	PT_CLOSE int dir = path ? pt_host_openat(host, path, O_PATH | O_DIRECTORY) : -ENOMEM;
+
+	return dir < 0 ? dir : openat(dir, "net", O_RDONLY | O_CLOEXEC);
+}
+
+/* Those that have a name; a container without processes has none. */
+static int look_into_named(struct search *search)
+{
+	struct pt_names PT_NAMES names = {0};
+	int r = 0;
+
+	if (pt_host_list(search->host, NAMED_DIR, &names) < 0)
+		return 0;
+	for (size_t i = 0; r == 0 && i < names.count; i++) {
+		PT_FREE char *path = pt_format(NAMED_DIR "/%s", names.name[i]);
+		PT_CLOSE int fd = path ? pt_host_openat(search->host, path, O_RDONLY) : -ENOMEM;
+
+		if (fd >= 0 && is_new(search, fd))
+			r = look_into(
+				search, fd, pt_format("the network namespace %s", names.name[i]));
+	}
+	return r;
+}
+
+static int look_into_processes(struct search *search)
+{
+	struct pt_names PT_NAMES names = {0};
+	int r = 0;
+
+	if (pt_host_list(search->host, "/proc", &names) < 0)
+		return 0;
+	for (size_t i = 0; r == 0 && i < names.count; i++) {
+		struct pt_opener process;
+		PT_CLOSE int fd = -1;
+
+		if (strspn(names.name[i], "0123456789") != strlen(names.name[i]))
+			continue;
+		fd = open_namespace(search->host, names.name[i]);
+		if (fd < 0 || !is_new(search, fd))
+			continue;
+		pt_process_look(search->host, names.name[i], &process);
+		r = look_into(search, fd,
+			pt_format("the network namespace of process %d (%s)%s%s", process.pid,
+				process.name, process.container[0] ? " of " : "",
+				process.container));
+	}
+	return r;
+}
+
+/* Not in this namespace, and in none that can be looked into. */
+static int guess(struct search *search)
+{
+	int r = 0;
+
+	for (size_t at = 0; r == 0 && at < search->count; at++) {
+		struct pt_use like = {
+			.bdf = search->function[at]->bdf, .kind = PT_USE_NET, .weak = true};
+
+		if (!search->found[at])
+			r = pt_uses_add(search->uses, like, "its interface",
+				pt_format("is not in this network namespace: a container may have "
+					  "it"));
+	}
+	return r;
+}
+
+int pt_use_hidden_nets(const struct pt_host *host, const struct pt_function *const *function,
+	size_t count, struct pt_uses *uses)
+{
+	struct search search = {.host = host,
+		.function = function,
+		.count = count,
+		.found = calloc(count ? count : 1, sizeof(bool)),
+		.uses = uses};
+	PT_CLOSE int own = pt_host_is_live(host) && count ? open_namespace(host, "self") : -1;
+	int r = search.found ? 0 : -ENOMEM;
+
+	if (r == 0 && own >= 0 && is_new(&search, own)) {
+		r = look_into_processes(&search);
+		if (r == 0)
+			r = look_into_named(&search);
+		/* where it fails the interfaces of another namespace would be taken for ours */
+		if (setns(own, CLONE_NEWNET) < 0 && r == 0)
+			r = -ENOMEM;
+	}
+	if (r == 0)
+		r = guess(&search);
+	free(search.found);
+	free(search.seen);
+	return r;
+}

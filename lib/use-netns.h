@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/*
+ * Network cards whose interface is in another network namespace, a container's mostly: sysfs does not show it here. Each
+ * namespace is entered and its interfaces are asked which device they are of. Source: setns(2); linux/ethtool.h
+ * (ETHTOOL_GDRVINFO, bus_info).
+ */
+#ifndef PT_USE_NETNS_H
+#define PT_USE_NETNS_H
+
+#include "use.h"
+
+/*
+ * Adds where the interface of each function is; of one that is found nowhere, and on a host that is not the running
+ * system, that it may be a container's. For a child: it may not come back from the namespace that it has entered.
+ * -ENOMEM.
+ */
+int pt_use_hidden_nets(const struct pt_host *host, const struct pt_function *const *function,
+	size_t count, struct pt_uses *uses);
+
+#endif
