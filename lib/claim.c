@@ -217,7 +217,7 @@ static int units_from_json(struct json_object *json, struct pt_names *ret, struc
 	struct pt_json_reader reader = {json, err, 0};
 	struct json_object *units;
 
-	if (!json_object_object_get_ex(json, "units", NULL))
+	if (!pt_json_has(&reader, "units"))
 		return 0;
 	units = pt_json_array(&reader, "units");
 	for (size_t i = 0; units && i < json_object_array_length(units); i++) {

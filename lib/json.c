@@ -12,16 +12,22 @@ void pt_json_refuse(struct pt_json_reader *reader, const char *key, const char *
 		reader->result = pt_err_set(reader->err, -EINVAL, "\"%s\" %s", key, why);
 }
 
+bool pt_json_has(const struct pt_json_reader *reader, const char *key)
+{
+	return json_object_is_type(reader->object, json_type_object) &&
+	       json_object_object_get_ex(reader->object, key, NULL);
+}
+
 static struct json_object *get(
 	struct pt_json_reader *reader, const char *key, enum json_type type, const char *type_name)
 {
 	struct json_object *value = NULL;
 
-	if (!json_object_is_type(reader->object, json_type_object) ||
-		!json_object_object_get_ex(reader->object, key, &value)) {
+	if (!pt_json_has(reader, key)) {
 		pt_json_refuse(reader, key, "is missing");
 		return NULL;
 	}
+	value = json_object_object_get(reader->object, key);
 	if (!json_object_is_type(value, type)) {
 		if (value || type != json_type_string)
 			pt_json_refuse(reader, key, type_name);
@@ -32,9 +38,7 @@ static struct json_object *get(
 
 const char *pt_json_text(struct pt_json_reader *reader, const char *key, enum pt_json_need need)
 {
-	bool missing = need == PT_JSON_MAY_BE_MISSING &&
-		       json_object_is_type(reader->object, json_type_object) &&
-		       !json_object_object_get_ex(reader->object, key, NULL);
+	bool missing = need == PT_JSON_MAY_BE_MISSING && !pt_json_has(reader, key);
 	struct json_object *value =
 		missing ? NULL : get(reader, key, json_type_string, "is no string");
 

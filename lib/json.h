@@ -27,6 +27,9 @@ struct pt_json_reader {
 /* Marks the key as wrong, unless something was before. */
 void pt_json_refuse(struct pt_json_reader *reader, const char *key, const char *why);
 
+/* Whether the key is there at all, for those that who wrote it may not have known. */
+bool pt_json_has(const struct pt_json_reader *reader, const char *key);
+
 /* The text is borrowed from the object; NULL when it is null or wrong. */
 const char *pt_json_text(struct pt_json_reader *reader, const char *key, enum pt_json_need need);
 int pt_json_int(struct pt_json_reader *reader, const char *key);

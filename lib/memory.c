@@ -5,6 +5,7 @@
 
 #define FILE_MAX (256U * 1024)
 #define HUGE	 "/sys/kernel/mm/hugepages"
+#define NODES	 "/sys/devices/system/node"
 
 /* The number behind a word at the beginning of a line, others before it passed over; 0: there is none. */
 static uint64_t find_number(const char *text, const char *word, unsigned int others)
@@ -40,6 +41,21 @@ static void read_arc(const struct pt_host *host, struct pt_memory *memory)
 	memory->arc = size > least ? size - least : 0;
 }
 
+/* The pages of that size by node of the host; a number that no node has counts as one without pages. */
+static void read_nodes(const struct pt_host *host, const char *size, struct pt_hugepages *huge)
+{
+	for (size_t node = 0; node < PT_NUMA_NODES; node++) {
+		PT_FREE char *path =
+			pt_format(NODES "/node%zu/hugepages/%s/free_hugepages", node, size);
+		PT_FREE char *text = NULL;
+
+		if (!path || pt_host_read_line(host, path, &text) < 0)
+			continue;
+		huge->node_free[node] = strtoull(text, NULL, 10);
+		huge->nodes = node + 1;
+	}
+}
+
 static void read_hugepages(const struct pt_host *host, struct pt_memory *memory)
 {
 	struct pt_names PT_NAMES names = {0};
@@ -56,7 +72,8 @@ static void read_hugepages(const struct pt_host *host, struct pt_memory *memory)
 			sscanf(*name, "hugepages-%" SCNu64 "kB", &kib) != 1 || !path ||
 			pt_host_read_line(host, path, &text) < 0)
 			continue;
-		*slot = (struct pt_hugepages){kib * 1024, strtoull(text, NULL, 10)};
+		*slot = (struct pt_hugepages){.size = kib * 1024, .free = strtoull(text, NULL, 10)};
+		read_nodes(host, *name, slot);
 		memory->huge_count++;
 	}
 }

@@ -10,9 +10,13 @@
 
 #include "host.h"
 
+#define PT_NUMA_NODES 16
+
 struct pt_hugepages {
-	uint64_t size; /* bytes of one page */
-	uint64_t free; /* pages, of all NUMA nodes */
+	uint64_t size;			   /* bytes of one page */
+	uint64_t free;			   /* pages, of all NUMA nodes, */
+	uint64_t node_free[PT_NUMA_NODES]; /* and of each by its number */
+	size_t nodes;			   /* 0: it is not known of each */
 };
 
 struct pt_memory {

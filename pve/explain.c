@@ -1,43 +1,63 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "pve/explain.h"
 
-#define CMDLINE                                                                                    \
-	"Kernel command line, PVE 8 and 9: where 'proxmox-boot-tool status' names ESPs with systemd-boot, edit the one line of /etc/kernel/cmdline and run 'proxmox-boot-tool refresh'; with GRUB edit GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub and run 'update-grub'. Then reboot."
-#define MODPROBE "After a change in /etc/modprobe.d run 'update-initramfs -u -k all' and reboot."
+/* Steps are divided by line ends; each is a sentence of its own. */
+#define REBOOT "\nReboot."
+#define CMDLINE(option)                                                                                                                               \
+	"\nSee which loader starts the node, PVE 8 and 9: 'proxmox-boot-tool status' says 'configured with: uefi' for systemd-boot, else it is GRUB." \
+	"\nsystemd-boot: " option                                                                                                                     \
+	" in the one line of /etc/kernel/cmdline, then 'proxmox-boot-tool refresh'."                                                                  \
+	"\nGRUB: " option                                                                                                                             \
+	" in GRUB_CMDLINE_LINUX_DEFAULT of /etc/default/grub, then 'update-grub'."                                                                    \
+	"\nReboot, and see it in /proc/cmdline."
+#define MODPROBE "\nRun 'update-initramfs -u -k all', PVE 8 and 9." REBOOT
 #define UNITS                                                                                      \
-	" A service, or a container (pve-container@CTID.service), that shall have it whenever the guest does not: name it under 'stop-units' in /etc/pve-ptconf/ptconf.conf."
+	"\nA service, or a container (pve-container@CTID.service), that shall have it whenever the guest does not: name it under 'stop-units' in /etc/pve-ptconf/ptconf.conf."
 #define PCI_PM "qemu-server, PVE/QemuServer/PCI.pm"
 
 const struct pt_story pt_stories[] = {
 	{"iommu-disabled", "No IOMMU is active: /sys/class/iommu is empty.",
 		"Without an IOMMU a device could write to any memory of the host, so the kernel hands none out and the start fails.",
-		"Enable VT-d (Intel) or AMD-Vi/IOMMU (AMD) in the firmware set-up. On Intel with a kernel that does not enable it by itself add intel_iommu=on. " CMDLINE,
+		"Enter the firmware set-up and enable the IOMMU: 'VT-d' or 'Intel Virtualization Technology for Directed I/O' on Intel (not 'VT-x' alone), 'IOMMU' on AMD, often under 'NBIO' or 'AMD CBS', there 'Enabled' and not 'Auto'."
+		"\nIntel with a kernel before 6.8 (PVE 8, 'uname -r'): add intel_iommu=on as below. Newer kernels and AMD need nothing."
+		"\nTake intel_iommu=off, amd_iommu=off or iommu=off out, should /proc/cmdline show one." CMDLINE(
+			"the option") "\nSee that it is active: 'ls /sys/class/iommu' shows dmar0 or ivhd0.",
 		"kernel, Documentation/admin-guide/kernel-parameters.txt; " PCI_PM},
 	{"interrupt-remapping-missing", "An IOMMU is active, but interrupts do not go through it.",
 		"A device could raise any interrupt of the host; vfio refuses the device with 'Operation not permitted'.",
-		"Enable interrupt remapping (often under the name x2APIC) in the firmware set-up. For guests that are trusted: 'options vfio_iommu_type1 allow_unsafe_interrupts=1' in a file below /etc/modprobe.d. " MODPROBE,
+		"Enter the firmware set-up and enable interrupt remapping, often under the name 'x2APIC', beside VT-d or the IOMMU; update the firmware if it has no such switch."
+		"\nTake intremap=off and nox2apic out, should /proc/cmdline show one." CMDLINE(
+			"without it") "\nNo such firmware, and the guest is trusted: write 'options vfio_iommu_type1 allow_unsafe_interrupts=1' to /etc/modprobe.d/vfio-unsafe.conf." MODPROBE,
 		"kernel, drivers/vfio/vfio_iommu_type1.c"},
 	{"vfio-module-missing",
 		"The driver vfio-pci is neither built in nor loaded, and cannot be loaded.",
 		"QEMU reaches devices through it alone.",
-		"Missing altogether: the running kernel was replaced by an upgrade, reboot. Forbidden: take the line 'install vfio-pci ...' out of /etc/modprobe.d. " MODPROBE,
+		"Compare 'uname -r' with 'ls /lib/modules': the running kernel missing there was replaced by an upgrade, so reboot."
+		"\nElse look who forbids it: 'grep -r vfio /etc/modprobe.d', and take the line 'install vfio-pci ...' out." MODPROBE,
 		"modprobe.d(5); " PCI_PM},
 	{"acs-override-active",
 		"The kernel was told to split IOMMU groups that the hardware does not keep apart.",
 		"Devices of one group can reach each other past the IOMMU: a guest may read or write what belongs to another, or to the host.",
-		"Use it with trusted guests only, or take pcie_acs_override out and pass whole groups through. " CMDLINE,
+		"Use it with trusted guests only; or see what the hardware itself keeps apart: take pcie_acs_override out as below." CMDLINE(
+			"without pcie_acs_override") "\nLook for 'ACS Enable' in the firmware set-up ('AER' has to be on before it shows on some boards)."
+						     "\nSee the groups with 'pve-ptconf list', and pass whole groups through or move the card to another slot.",
 		"the patch pcie_acs_override as shipped in Proxmox VE's kernel"},
 	{"vfio-ids-captured", "vfio-pci was told by ids= to take devices of these ids at boot.",
 		"The device never belongs to the host, so nothing is taken or returned; with two identical devices the host loses both.",
-		"To let the host use it between guests, or one of two: take ids= out of /etc/modprobe.d or off the kernel command line. " MODPROBE,
+		"Find the line: 'grep -r ids= /etc/modprobe.d', or vfio-pci.ids= in /proc/cmdline; two identical devices have the same ids."
+		"\nIn /etc/modprobe.d take them out, then run 'update-initramfs -u -k all', PVE 8 and 9."
+		"\nOn the kernel command line take them out as below." CMDLINE(
+			"the line without them"),
 		"kernel, drivers/vfio/pci/vfio_pci.c"},
 	{"host-driver-blocked", "The device has no driver, and the one that fits is blacklisted.",
 		"After the guest has stopped it has no driver again, as before.",
-		"Nothing, if that is meant. Else take the blacklist line out of /etc/modprobe.d. " MODPROBE,
+		"Nothing, if that is meant."
+		"\nElse find the line: 'grep -r blacklist /etc/modprobe.d', and take it out." MODPROBE,
 		"modprobe.d(5)"},
 	{"hostpci-syntax", "A hostpci line that Proxmox VE cannot parse.",
 		"It drops such a line and starts the guest without the device, with a warning in the task log only; the API does not show the line.",
-		"Write it anew with 'qm set VMID --hostpciN VALUE'.",
+		"See what is wrong with it: 'pve-ptconf check VMID' shows the place."
+		"\nWrite it anew: 'qm set VMID --hostpciN VALUE'.",
 		"qemu-server, QemuServer.pm, parse_vm_config; " PCI_PM},
 	{"hostpci-unknown-key", "A hostpci line has a key that this version does not know.",
 		"Proxmox VE drops the whole line if it does not know the key either.",
@@ -84,7 +104,9 @@ const struct pt_story pt_stories[] = {
 		"Name the one function that offers the type.", PCI_PM ", parse_hostpci"},
 	{"mdev-type-unknown", "No function of the entry offers the mediated device type.",
 		"Creating the instance fails at start.",
-		"Look in mdev_supported_types of the device; install or load the vendor's host driver.",
+		"See what the device offers: 'ls /sys/bus/pci/devices/ADDRESS/mdev_supported_types'."
+		"\nNothing there: install the vendor's host driver for this kernel; NVIDIA's offer theirs in a folder nvidia of each virtual function from kernel 6.8 on."
+		"\nChoose a type that is there, in the hostpci line or the mapping.",
 		"kernel, Documentation/driver-api/vfio-mediated-device.rst"},
 	{"mdev-none-free", "All instances of the mediated device type are in use.",
 		"Creating another one fails at start.",
@@ -99,7 +121,8 @@ const struct pt_story pt_stories[] = {
 		"Move the file and give its bare name.", PCI_PM ", $hostpci_fmt"},
 	{"romfile-not-a-rom", "The file does not hold a PCI expansion ROM.",
 		"The guest's firmware ignores it, and the screen stays dark.",
-		"Dump it from the device: 'echo 1 > rom; cat rom > file; echo 0 > rom' in its sysfs folder, or cut off the header of a vendor's updater file.",
+		"Dump it from the device while no driver uses it: 'cd /sys/bus/pci/devices/ADDRESS; echo 1 > rom; cat rom > /usr/share/kvm/NAME.rom; echo 0 > rom'."
+		"\nOf a file that a vendor or a collection offers cut off what stands before the bytes 55 AA.",
 		"PCI Firmware Specification 3.3, 5.2"},
 	{"romfile-wrong-device", "The ROM is for another device.",
 		"A driver or firmware that finds other ids in it ignores or misuses it.",
@@ -137,7 +160,8 @@ const struct pt_story pt_stories[] = {
 		"pve-guest-common, GuestHelpers.pm"},
 	{"hook-missing", "The guest names pve-pthook, but the file is not on this node.",
 		"Proxmox VE refuses to start the guest.",
-		"Install the package here, and on every node that the guest may run on.",
+		"Install the package pve-ptconf here, and on every node that the guest may run on: it links pve-pthook into /var/lib/vz/snippets."
+		"\nThe storage that the hookscript names has to have the content type Snippets (Datacenter, Storage), and the file in its folder snippets.",
 		"pve-guest-common, GuestHelpers.pm"},
 	{"hook-not-executable", "The guest names pve-pthook, but the file is not executable.",
 		"Proxmox VE refuses to start the guest.",
@@ -155,7 +179,9 @@ const struct pt_story pt_stories[] = {
 		"Another device sits at the address than at the last successful start of the guest.",
 		"Addresses move when cards are added, removed or moved: the guest would get a device that was not meant, "
 		"a disk of the host's perhaps.",
-		"Correct the address, or use a mapping. If the swap was meant: 'pve-ptconf accept VMID'.",
+		"Compare: 'pve-ptconf list' shows where the device is now."
+		"\nCorrect the address with 'qm set VMID --hostpciN ADDRESS', or use a mapping (Datacenter, Resource Mappings), which knows devices by their ids."
+		"\nIf the swap was meant: 'pve-ptconf accept VMID'.",
 		"this project's records, /var/lib/pve-ptconf/identity"},
 	{"mapping-missing", "The mapping does not exist.", "Proxmox VE refuses the start.",
 		"Make it under Datacenter, Resource Mappings.",
@@ -165,7 +191,8 @@ const struct pt_story pt_stories[] = {
 		"pve-guest-common, PVE/Mapping/PCI.pm"},
 	{"mapping-mismatch", "What the mapping stores is not what the hardware says now.",
 		"Proxmox VE refuses, so that not another card is handed over by mistake.",
-		"If the change was meant, choose the device anew in the mapping.",
+		"See what the hardware is now: 'pve-ptconf list'."
+		"\nIf the change was meant: Datacenter, Resource Mappings, edit the mapping, choose the device of this node anew.",
 		"pve-guest-common, PVE/Mapping/PCI.pm, assert_valid"},
 	{"mapping-nothing-free",
 		"All devices of the mapping are with other guests, or used twice by this one.",
@@ -203,7 +230,9 @@ const struct pt_story pt_stories[] = {
 		"kernel, drivers/vfio/pci/vfio_pci_core.c, hot reset"},
 	{"reset-quirk", "The model is known not to come back from a reset.",
 		"The first start works, the second shows a dark screen or hangs.",
-		"Install vendor-reset and write 'device_specific' to reset_method, or reboot the host between starts.",
+		"Install vendor-reset (DKMS; it needs the package of headers, proxmox-headers of 'uname -r') and load it at boot: a line vendor-reset in /etc/modules."
+		"\nSet the method, at every boot (a unit or a udev rule): 'echo device_specific > /sys/bus/pci/devices/ADDRESS/reset_method'."
+		"\nWithout it, reboot the host between starts.",
 		"the device list of vendor-reset"},
 	{"return-risky",
 		"A disk controller, or a graphics card without a good reset, goes back to a host driver.",
@@ -212,7 +241,8 @@ const struct pt_story pt_stories[] = {
 		"this project's ptconf.conf; the device list of vendor-reset"},
 	{"device-dead", "Its config space reads all ones.",
 		"It has fallen off the bus or does not wake up; every use of it fails.",
-		"Switch the host off, not only reboot, and look at the card's power.",
+		"Switch the host off, take it from the mains for a minute, and start it: a reboot does not cut the power of a slot."
+		"\nDead again: look at the card's power cable and seat, and keep it from sleeping ('echo on > /sys/bus/pci/devices/ADDRESS/power/control', disable_idle_d3=1 for vfio-pci).",
 		"PCI Express Base Specification, 2.3.2"},
 	{"console-on-device", "Text or the firmware's picture is shown on it.",
 		"That ends when the guest starts; it comes back with the host driver, the firmware's picture does not.",
@@ -220,19 +250,29 @@ const struct pt_story pt_stories[] = {
 		"kernel, Documentation/fb/fbcon.rst"},
 	{"foreign-override", "Somebody has set its driver_override.",
 		"It is restored when the guest has stopped.",
-		"Nothing, if that is meant: see 'driverctl list-overrides'.",
+		"Nothing, if that is meant."
+		"\nElse see who it was: 'driverctl list-overrides', udev rules, scripts in /etc; 'driverctl unset-override ADDRESS' undoes driverctl's.",
 		"kernel, Documentation/ABI/testing/sysfs-bus-pci"},
 	{"keep-without-vfio", "driver=keep, and the driver it keeps is no vfio driver.",
 		"QEMU cannot open it and the start fails.",
-		"Bind it to its vfio driver before, or take driver=keep out.",
+		"Let pve-pthook do it: 'vfio-driver = auto' under [device ADDRESS] or [guest VMID] in /etc/pve-ptconf/ptconf.conf."
+		"\nOr bind it to its vfio driver before the start."
+		"\nOr take driver=keep out, so that Proxmox VE binds it to vfio-pci.",
 		PCI_PM "; kernel, Documentation/driver-api/vfio.rst"},
 	{"in-use-block", "A disk of it is mounted, swap, part of a volume, or open.",
 		"The host, or another guest, would lose that disk under way.",
-		"End that use: umount, swapoff, vgchange -an, mdadm --stop, zpool export. Or name another device.",
+		"A mount: 'umount', and its line out of /etc/fstab. Swap: 'swapoff'."
+		"\nLVM: 'vgchange -an VG'. MD: 'mdadm --stop'. ZFS: 'zpool export POOL'. A storage of Proxmox VE: disable it first (Datacenter, Storage), or it comes back by itself."
+		"\nA guest that has the disk as it is: stop it, take the disk out of its config."
+		"\nOr name another device: of the same model and free is the one that the hint names.",
 		"proc(5); kernel, Documentation/ABI/stable/sysfs-block"},
 	{"in-use-net", "An interface of it carries traffic of the host.",
 		"The host, or guests on its bridge, would lose the network.",
-		"Move addresses and bridges to another interface first.", "rtnetlink(7)"},
+		"See what it carries: 'ip addr', 'bridge link', 'ip route show table all'."
+		"\nMove address and bridge port to another card, in the node's panel (System, Network) or /etc/network/interfaces, then 'ifreload -a'. Corosync: move its link first (ring addresses in /etc/pve/corosync.conf)."
+		"\nA container's: take the line 'lxc.net' or the interface out of its config, and restart it."
+		"\nOr pass a virtual function through, where the card has some.",
+		"rtnetlink(7)"},
 	{"in-use-gpu", "A program has a graphics node of it open.",
 		"Unbinding its driver hangs or crashes that program, sometimes the kernel.",
 		"End it: a desktop session, nvidia-persistenced, a container with the GPU." UNITS,
@@ -257,24 +297,31 @@ const struct pt_story pt_stories[] = {
 		"It refuses the start.", "Stop that guest, or wait until its start has failed.",
 		PCI_PM ", reserve_pci_usage"},
 	{"used-by-running", "Another process has its IOMMU group open.",
-		"The kernel gives a group to one process.", "Stop that guest or process.",
+		"The kernel gives a group to one process.",
+		"Stop that guest, or end that process: 'fuser -v /dev/vfio/*' names it."
+		"\nA QEMU that has lost its guest: 'ps -ef | grep kvm', then 'kill PID'.",
 		"kernel, Documentation/driver-api/vfio.rst"},
 	{"configured-elsewhere", "Another guest of this node names the same function.",
 		"Only one of them can run at a time; at node boot it is the quicker one.",
 		"Give each its own, or a mapping with several devices.", "qm.conf(5)"},
 	{"memory-not-pinnable", "The guest's memory does not fit into what is available.",
 		"All of it is pinned at start: the host swaps, kills processes, or the start fails.",
-		"Stop other guests, reduce its memory, or limit ZFS's cache (zfs_arc_max).",
+		"Stop other guests, or give this one less memory."
+		"\nLimit ZFS's cache: 'options zfs zfs_arc_max=BYTES' in /etc/modprobe.d/zfs.conf; at once with 'echo BYTES > /sys/module/zfs/parameters/zfs_arc_max'." MODPROBE,
 		"kernel, Documentation/driver-api/vfio.rst"},
 	{"hugepages-short", "Fewer huge pages are free than the guest needs.",
 		"Proxmox VE tries to get them at start, which fails when memory is fragmented.",
-		"Reserve them at boot. " CMDLINE, "qemu-server, QemuServer/Memory.pm"},
+		"Reserve them at boot: the guest's memory divided by the size of a page, for instance hugepagesz=1G hugepages=16." CMDLINE(
+			"the options") "\nSee them: 'cat /sys/kernel/mm/hugepages/hugepages-*/free_hugepages'.",
+		"qemu-server, QemuServer/Memory.pm"},
 	{"iova-too-narrow", "The guest's memory ends above what the IOMMU can translate.",
 		"Mapping it fails and QEMU does not start.", "Give it less memory.",
 		"Intel VT-d specification, 10.4.2"},
 	{"bar-window-small", "The guest's devices need more address space than its firmware opens.",
 		"Devices get no BARs and their drivers fail.",
-		"'cpu: host', with which the firmware follows the host's address width; or '-fw_cfg opt/ovmf/X-PciMmio64Mb,string=65536' in args.",
+		"'qm set VMID --cpu host': PVE 8 and 9 then give the firmware the host's address width, and it opens a window to match."
+		"\nOr name the size, in MiB, beside what stands in args: '-fw_cfg opt/ovmf/X-PciMmio64Mb,string=65536'."
+		"\nOn the host: 'Above 4G Decoding' in the firmware set-up.",
 		"edk2, OvmfPkg/README"},
 	{"stale-claim", "A guest does not run, but its claim has not been returned.",
 		"Its devices are not with their host drivers.",
@@ -290,17 +337,22 @@ const struct pt_story pt_stories[] = {
 	{"left-on-vfio", "A device is on vfio-pci, and nobody has anything to do with it.",
 		"Proxmox VE never gives a device back to its host driver: after a run without pve-pthook, or when its entry was "
 		"deleted, it stays where it was. The host cannot use it.",
-		"Give it back by hand (unbind it from vfio-pci, empty its driver_override, write its address to drivers_probe), or "
-		"reboot. To keep it there on purpose, name it in a guest, or in the module's ids=.",
+		"Empty its override: 'echo > /sys/bus/pci/devices/ADDRESS/driver_override'."
+		"\nUnbind it: 'echo ADDRESS > /sys/bus/pci/drivers/vfio-pci/unbind'."
+		"\nGive it to its driver by name: 'echo ADDRESS > /sys/bus/pci/drivers/DRIVER/bind'; drivers_probe would give it to vfio-pci again where Proxmox VE has left its ids in new_id. Or reboot."
+		"\nTo keep it there on purpose, name it in a guest, or in the module's ids=.",
 		"qemu-server, QemuServer/PCI.pm; Documentation/ABI/testing/sysfs-bus-pci"},
 	{"node-unfit", "A node that the guest may run on lacks a device of it.",
 		"HA, or whoever migrates it, finds out when the guest does not start there.",
-		"Give the mapping a device on that node (Datacenter, Resource Mappings), or bind the guest to nodes that have one: a "
-		"restricted HA group on PVE 8, a strict node affinity rule on PVE 9.",
+		"Give the mapping a device on that node (Datacenter, Resource Mappings)."
+		"\nOr bind the guest to nodes that have one: PVE 8: Datacenter, HA, Groups, with 'restricted'. PVE 9: Datacenter, HA, Affinity Rules, node affinity with 'strict'."
+		"\nInstall the package pve-ptconf on every node that is left.",
 		"pve-ha-manager, resources.cfg, groups.cfg and rules.cfg; pve-guest-common, Mapping/PCI.pm"},
 	{"claim-incomplete", "A function could not be given back.",
 		"It is not with its host driver.",
-		"Mend what the error says, then 'pve-ptconf release VMID'.",
+		"See what failed: 'pve-ptconf claims', and 'journalctl -k' for what the driver says of it."
+		"\nMend that: load the driver's module, or end what holds the device."
+		"\n'pve-ptconf release VMID' tries again.",
 		"this project's claims, /run/pve-ptconf"},
 	{"policy-invalid", "/etc/pve-ptconf/ptconf.conf cannot be read, or has an error.",
 		"Nothing of it counts then: what it allows is refused, and devices go back to their origin.",

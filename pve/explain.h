@@ -9,7 +9,7 @@ struct pt_story {
 	const char *tag;
 	const char *meaning;
 	const char *why;
-	const char *mend;
+	const char *mend; /* one step, or several with a line end between them */
 	const char *source;
 };
 

@@ -151,6 +151,24 @@ static int note_unfit(struct pt_facts *facts, const struct pt_mappings *mappings
 	return 0;
 }
 
+/* A storage that is limited to other nodes is not there for the hookscript: Proxmox VE refuses the start. */
+static int note_no_hook(struct pt_gathering *gathering, const char *node)
+{
+	struct pt_facts *facts = gathering->facts;
+	const struct pt_hook_volume *hook =
+		pt_node_hook(gathering->node, pt_guest_get(gathering->guest, "hookscript"));
+	struct pt_unfit *slot;
+
+	if (!hook || !hook->nodes.count || pt_names_hold(&hook->nodes, node))
+		return 0;
+	slot = pt_array_grow(&facts->unfit, &facts->unfit_count, sizeof(*slot));
+	if (!slot)
+		return -ENOMEM;
+	slot->no_hook = true;
+	snprintf(slot->node, sizeof(slot->node), "%s", node);
+	return 0;
+}
+
 static int look_at_other_nodes(struct pt_gathering *gathering)
 {
 	struct pt_facts *facts = gathering->facts;
@@ -161,11 +179,22 @@ static int look_at_other_nodes(struct pt_gathering *gathering)
 	int r = pt_node_mappings(gathering->node, &mappings, NULL);
 
 	for (size_t i = 0; r == 0 && i < nodes->count; i++) {
-		if (!pt_streq(nodes->name[i], gathering->node->name) &&
-			may_run_on(facts, mappings, managed, nodes->name[i]))
-			r = note_unfit(facts, mappings, nodes->name[i]);
+		if (pt_streq(nodes->name[i], gathering->node->name) ||
+			!may_run_on(facts, mappings, managed, nodes->name[i]))
+			continue;
+		r = note_unfit(facts, mappings, nodes->name[i]);
+		if (r == 0)
+			r = note_no_hook(gathering, nodes->name[i]);
 	}
 	return r;
+}
+
+static enum pt_hook_state hook_of(const struct pt_gathering *gathering)
+{
+	const char *volume = pt_guest_get(gathering->guest, "hookscript");
+	const struct pt_hook_volume *hook = pt_node_hook(gathering->node, volume);
+
+	return hook ? hook->state : volume ? PT_HOOK_UNKNOWN : PT_HOOK_NONE;
 }
 
 int pt_gather_config(struct pt_gathering *gathering)
@@ -179,7 +208,7 @@ int pt_gather_config(struct pt_gathering *gathering)
 			r = gather_mdev(gathering, i);
 	}
 	facts->running = pt_node_pid(gathering->node, gathering->guest->vmid) > 0;
-	facts->hook = pt_node_hook(gathering->node, pt_guest_get(gathering->guest, "hookscript"));
+	facts->hook = hook_of(gathering);
 	if (r == 0 && gathering->depth == PT_DEPTH_CHECK && facts->taken_count)
 		r = read_others(gathering);
 	if (r == 0 && gathering->depth == PT_DEPTH_CHECK)

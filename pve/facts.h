@@ -70,9 +70,10 @@ struct pt_elsewhere {
 	bool onboot;
 };
 
-/* A node on which the guest may run, and which lacks the device of an entry. */
+/* A node on which the guest may run, and which lacks the device of an entry, or the storage of the hookscript. */
 struct pt_unfit {
 	char node[PT_NODE_TEXT];
+	bool no_hook;
 	size_t assignment;
 };
 

@@ -6,9 +6,10 @@
 #include "pve/guest.h"
 #include "pve/hostpci.h"
 
-#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-#define DIGITS	"0123456789"
-#define VERSION "[0-9]+(\\.[0-9]+)+(\\+pve[0-9]+)?"
+#define LETTERS	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS	    "0123456789"
+#define DEFAULT_MIB 512
+#define VERSION	    "[0-9]+(\\.[0-9]+)+(\\+pve[0-9]+)?"
 
 /* Source: qemu-server, QemuServer/Machine.pm, $machine_fmt. */
 static const struct pt_prop_key machine_keys[] = {
@@ -338,6 +339,15 @@ bool pt_guest_has_hostpci(const struct pt_guest *guest)
 			return true;
 	}
 	return devices || guest->dropped_count > 0;
+}
+
+uint64_t pt_guest_memory(const struct pt_guest *guest)
+{
+	const char *text = pt_guest_get(guest, "memory");
+
+	if (text && pt_starts_with(text, "current="))
+		text += strlen("current=");
+	return (text ? strtoull(text, NULL, 10) : DEFAULT_MIB) << 20;
 }
 
 bool pt_guest_is_q35(const struct pt_guest *guest)

@@ -131,29 +131,38 @@ const struct pt_rom_file *pt_node_rom(struct pt_node *node, const char *name)
 	return slot;
 }
 
-/* The folder of a storage of type dir, "local" where it always was. NULL: another type. The caller's. */
-static char *storage_path(const struct pt_host *host, const char *storage, size_t length)
+/*
+ * The folder of a storage of type dir, "local" where it always was, and the nodes that it is limited to. NULL: another
+ * type. The caller's.
+ */
+static char *storage_path(
+	const struct pt_host *host, const char *storage, size_t length, struct pt_names *nodes)
 {
 	PT_FREE char *text = NULL;
-	char *line, *rest;
+	char *line, *rest, *folder = NULL;
 	bool here = false;
 
 	if (pt_host_read(host, PT_PVE_STORAGE_CFG, STORAGE_MAX, &text, NULL) < 0)
 		text = NULL;
 	for (line = text ? strtok_r(text, "\n", &rest) : NULL; line;
 		line = strtok_r(NULL, "\n", &rest)) {
-		char path[512];
+		char value[512];
 
 		if (*line != ' ' && *line != '\t')
 			here = pt_starts_with(line, "dir: ") &&
 			       strncmp(line + 5, storage, length) == 0 && !line[5 + length];
-		else if (here && sscanf(line, " path %511s", path) == 1)
-			return strdup(path);
+		else if (here && !folder && sscanf(line, " path %511s", value) == 1)
+			folder = strdup(value);
+		else if (here && !nodes->count && sscanf(line, " nodes %511s", value) == 1)
+			pt_names_split(nodes, value, ",");
 	}
+	if (folder)
+		return folder;
 	return length == 5 && strncmp(storage, "local", 5) == 0 ? strdup(PT_PVE_LOCAL) : NULL;
 }
 
-static enum pt_hook_state look_at_hook(const struct pt_host *host, const char *volume)
+static enum pt_hook_state look_at_hook(
+	const struct pt_host *host, const char *volume, struct pt_names *nodes)
 {
 	const char *colon = strchr(volume, ':');
 	const char *name = strrchr(volume, '/');
@@ -166,7 +175,7 @@ static enum pt_hook_state look_at_hook(const struct pt_host *host, const char *v
 		return PT_HOOK_OTHER;
 	if (!host)
 		return PT_HOOK_UNKNOWN;
-	folder = storage_path(host, volume, (size_t)(colon - volume));
+	folder = storage_path(host, volume, (size_t)(colon - volume), nodes);
 	if (!folder)
 		return PT_HOOK_UNKNOWN;
 	path = pt_format("%s/%s", folder, colon + 1);
@@ -178,21 +187,21 @@ static enum pt_hook_state look_at_hook(const struct pt_host *host, const char *v
 	return st.st_mode & S_IXUSR ? PT_HOOK_OURS : PT_HOOK_NOT_EXECUTABLE;
 }
 
-enum pt_hook_state pt_node_hook(struct pt_node *node, const char *volume)
+const struct pt_hook_volume *pt_node_hook(struct pt_node *node, const char *volume)
 {
 	struct pt_hook_volume *slot;
 
 	if (!volume)
-		return PT_HOOK_NONE;
+		return NULL;
 	pt_foreach (hook, node->hook, node->hook_count) {
 		if (pt_streq(hook->volume, volume))
-			return hook->state;
+			return hook;
 	}
 	slot = pt_array_grow(&node->hook, &node->hook_count, sizeof(*slot));
 	if (!slot || pt_set_text(&slot->volume, volume) < 0)
-		return PT_HOOK_UNKNOWN;
-	slot->state = look_at_hook(node->host, volume);
-	return slot->state;
+		return NULL;
+	slot->state = look_at_hook(node->host, volume, &slot->nodes);
+	return slot;
 }
 
 bool pt_node_has_instance(struct pt_node *node, const char *uuid)

@@ -68,6 +68,15 @@ static char *keep_words(const char *cmdline)
 	return list;
 }
 
+/* Free pages by NUMA node. */
+static void add_numa(struct json_object *json, const struct pt_hugepages *huge)
+{
+	struct json_object *nodes = add_array(json, "nodes");
+
+	for (size_t i = 0; i < huge->nodes; i++)
+		json_object_array_add(nodes, json_object_new_uint64(huge->node_free[i]));
+}
+
 static void add_memory(struct json_object *json, const struct pt_memory *memory)
 {
 	struct json_object *object = json_object_new_object();
@@ -81,6 +90,7 @@ static void add_memory(struct json_object *json, const struct pt_memory *memory)
 
 		json_object_object_add(size, "size", json_object_new_uint64(memory->huge[i].size));
 		json_object_object_add(size, "free", json_object_new_uint64(memory->huge[i].free));
+		add_numa(size, &memory->huge[i]);
 	}
 	json_object_object_add(json, "memory", object);
 }
@@ -273,6 +283,15 @@ static struct json_object *roms_to_json(const struct pt_node *node)
 	return json;
 }
 
+static struct json_object *names_to_json(const struct pt_names *names)
+{
+	struct json_object *json = json_object_new_array();
+
+	pt_foreach (name, names->name, names->count)
+		json_object_array_add(json, json_object_new_string(*name));
+	return json;
+}
+
 static struct json_object *hooks_to_json(const struct pt_node *node)
 {
 	struct json_object *json = json_object_new_array();
@@ -282,6 +301,7 @@ static struct json_object *hooks_to_json(const struct pt_node *node)
 
 		add_plain(one, "volume", hook->volume);
 		pt_json_add_text(one, "state", pt_hook_state_names[hook->state]);
+		json_object_object_add(one, "nodes", names_to_json(&hook->nodes));
 	}
 	return json;
 }
@@ -341,13 +361,15 @@ static char *keep_args(const char *args)
 static bool is_of_use(const char *key)
 {
 	static const char *const keys[] = {"balloon", "bios", "cpu", "hookscript", "hugepages",
-		"lock", "machine", "memory", "name", "onboot", "template", "vga"};
+		"lock", "machine", "memory", "name", "numa", "onboot", "sockets", "template",
+		"vga"};
 
 	for (size_t i = 0; i < PT_ARRAY_SIZE(keys); i++) {
 		if (pt_streq(key, keys[i]))
 			return true;
 	}
-	return pt_hostpci_key(key) >= 0;
+	return pt_hostpci_key(key) >= 0 ||
+	       (pt_starts_with(key, "numa") && strlen(key) == strlen("numa0"));
 }
 
 static void add_config(struct json_object *json, const struct pt_guest *guest)
@@ -396,15 +418,6 @@ static struct json_object *running_to_json(const struct pt_node *node)
 		pt_json_add_number(one, "vmid", guest->vmid);
 		pt_json_add_number(one, "pid", guest->pid);
 	}
-	return json;
-}
-
-static struct json_object *names_to_json(const struct pt_names *names)
-{
-	struct json_object *json = json_object_new_array();
-
-	pt_foreach (name, names->name, names->count)
-		json_object_array_add(json, json_object_new_string(*name));
 	return json;
 }
 

@@ -75,11 +75,31 @@ static void read_error(struct pt_json_reader *reader, const char *key, struct pt
 		pt_err_set(ret, -EIO, "%s", text);
 }
 
+/* Free pages by NUMA node; files of before that was told have none. */
+static void read_numa(struct pt_json_reader *reader, struct pt_hugepages *ret)
+{
+	struct json_object *nodes =
+		pt_json_has(reader, "nodes") ? pt_json_array(reader, "nodes") : NULL;
+
+	if (nodes && json_object_array_length(nodes) > PT_NUMA_NODES)
+		pt_json_refuse(reader, "nodes", "are more than there can be");
+	for (size_t i = 0; reader->result == 0 && nodes && i < json_object_array_length(nodes);
+		i++) {
+		struct json_object *free = json_object_array_get_idx(nodes, i);
+
+		if (!json_object_is_type(free, json_type_int))
+			pt_json_refuse(reader, "nodes", "are no whole numbers");
+		ret->node_free[ret->nodes++] = json_object_get_uint64(free);
+	}
+}
+
 static int read_hugepages(struct pt_node *node, struct pt_json_reader *reader)
 {
 	struct pt_memory *memory = &node->traits.memory;
-	struct pt_hugepages size = {pt_json_uint64(reader, "size"), pt_json_uint64(reader, "free")};
+	struct pt_hugepages size = {
+		.size = pt_json_uint64(reader, "size"), .free = pt_json_uint64(reader, "free")};
 
+	read_numa(reader, &size);
 	if (memory->huge_count < PT_ARRAY_SIZE(memory->huge))
 		memory->huge[memory->huge_count++] = size;
 	else
@@ -234,9 +254,9 @@ static int read_reservation(struct pt_node *node, struct pt_json_reader *reader)
 		return -ENOMEM;
 	pt_json_copy_text(reader, "id", PT_JSON_NEEDED, &slot->id);
 	slot->vmid = pt_json_uint64(reader, "vmid");
-	slot->has_pid = json_object_object_get_ex(reader->object, "pid", NULL);
+	slot->has_pid = pt_json_has(reader, "pid");
 	slot->pid = slot->has_pid ? pt_json_int(reader, "pid") : 0;
-	slot->has_time = json_object_object_get_ex(reader->object, "time", NULL);
+	slot->has_time = pt_json_has(reader, "time");
 	slot->time = slot->has_time ? (int64_t)pt_json_uint64(reader, "time") : 0;
 	return reader->result;
 }
@@ -318,18 +338,6 @@ static int read_rom(struct pt_node *node, struct pt_json_reader *reader)
 	return for_each(node, reader, "images", read_image, PLACE_OF_THE_WHOLE);
 }
 
-static int read_hook(struct pt_node *node, struct pt_json_reader *reader)
-{
-	struct pt_hook_volume *slot = pt_array_grow(&node->hook, &node->hook_count, sizeof(*slot));
-
-	if (!slot)
-		return -ENOMEM;
-	pt_json_copy_text(reader, "volume", PT_JSON_NEEDED, &slot->volume);
-	slot->state = (enum pt_hook_state)pt_json_word(
-		reader, "state", pt_hook_state_names, PT_HOOK_STATES, UNKNOWN_WORD);
-	return reader->result;
-}
-
 static int read_names(struct pt_json_reader *reader, const char *key, struct pt_names *names)
 {
 	struct json_object *array = pt_json_array(reader, key);
@@ -345,6 +353,20 @@ static int read_names(struct pt_json_reader *reader, const char *key, struct pt_
 			return pt_err_nomem(reader->err);
 	}
 	return reader->result;
+}
+
+static int read_hook(struct pt_node *node, struct pt_json_reader *reader)
+{
+	struct pt_hook_volume *slot = pt_array_grow(&node->hook, &node->hook_count, sizeof(*slot));
+
+	if (!slot)
+		return -ENOMEM;
+	pt_json_copy_text(reader, "volume", PT_JSON_NEEDED, &slot->volume);
+	slot->state = (enum pt_hook_state)pt_json_word(
+		reader, "state", pt_hook_state_names, PT_HOOK_STATES, UNKNOWN_WORD);
+	if (reader->result < 0)
+		return reader->result;
+	return pt_json_has(reader, "nodes") ? read_names(reader, "nodes", &slot->nodes) : 0;
 }
 
 static int read_lists(struct pt_node *node, struct pt_json_reader *reader)

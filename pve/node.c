@@ -70,8 +70,10 @@ void pt_node_close(struct pt_node *node)
 	pt_foreach (rom, node->rom, node->rom_count)
 		free(rom->name);
 	free(node->rom);
-	pt_foreach (hook, node->hook, node->hook_count)
+	pt_foreach (hook, node->hook, node->hook_count) {
 		free(hook->volume);
+		pt_names_free(&hook->nodes);
+	}
 	free(node->hook);
 	pt_names_free(&node->instances);
 	pt_foreach (guest, node->guest, node->guest_count)

@@ -103,6 +103,7 @@ enum pt_hook_state {
 struct pt_hook_volume {
 	char *volume;
 	enum pt_hook_state state;
+	struct pt_names nodes; /* that its storage is limited to; none: it is on any */
 };
 
 /* A device that a guest's config names: a mapping, or the beginning of an address. */
@@ -227,8 +228,8 @@ const struct pt_identities *pt_node_record(struct pt_node *node, unsigned int vm
 /* NULL: memory is out. */
 const struct pt_rom_file *pt_node_rom(struct pt_node *node, const char *name);
 
-/* volume: "local:snippets/pve-pthook", or NULL. */
-enum pt_hook_state pt_node_hook(struct pt_node *node, const char *volume);
+/* volume: "local:snippets/pve-pthook", or NULL. NULL: there is no such, or memory is out. Good until the next call. */
+const struct pt_hook_volume *pt_node_hook(struct pt_node *node, const char *volume);
 
 /* Whether a mediated device of that UUID exists. */
 bool pt_node_has_instance(struct pt_node *node, const char *uuid);

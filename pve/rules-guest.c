@@ -182,18 +182,36 @@ PT_RULE(pt_rule_backup)
 			pt_format("leave it out of the backup job, or back it up while it runs"));
 }
 
-/* One finding for each entry, with all nodes that it does not fit. */
+/* The nodes that are unfit for one reason, "node2, node3"; NULL: none. The caller's. */
+static char *unfit_nodes(const struct pt_facts *facts, bool no_hook, size_t assignment)
+{
+	char *nodes = NULL;
+
+	pt_foreach (unfit, facts->unfit, facts->unfit_count) {
+		if (unfit->no_hook == no_hook && (no_hook || unfit->assignment == assignment))
+			nodes = pt_list_add(nodes, ", ", unfit->node);
+	}
+	return nodes;
+}
+
+/* One finding for each entry, with all nodes that it does not fit, and one for the hookscript. */
 PT_RULE(pt_rule_node_unfit)
 {
+	PT_FREE char *without_hook = unfit_nodes(facts, true, 0);
+
+	if (without_hook)
+		pt_rule_found(rule, findings, pt_format("guest"),
+			pt_format(
+				"the storage of its hookscript, %s, is not on %s, where the guest may "
+				"come to run: Proxmox VE refuses the start there",
+				pt_guest_get(facts->guest, "hookscript"), without_hook),
+			pt_format("use a storage that every node has, as local is (Datacenter, "
+				  "Storage, Nodes), and install the package there"));
 	for (size_t i = 0; i < facts->count; i++) {
 		const struct pt_assignment *assignment = &facts->assignment[i];
 		const char *mapping = assignment->entry.mapping;
-		PT_FREE char *nodes = NULL;
+		PT_FREE char *nodes = unfit_nodes(facts, false, i);
 
-		pt_foreach (unfit, facts->unfit, facts->unfit_count) {
-			if (unfit->assignment == i)
-				nodes = pt_list_add(nodes, ", ", unfit->node);
-		}
 		if (!nodes)
 			continue;
 		pt_rule_found(rule, findings, pt_subject_entry(assignment),

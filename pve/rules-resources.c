@@ -2,9 +2,7 @@
 /* Whether the host has what the guest's memory and its devices' need. */
 #include "pve/rules.h"
 
-#define MIB	    (UINT64_C(1) << 20)
-#define GIB	    (UINT64_C(1) << 30)
-#define DEFAULT_MIB 512
+#define GIB (UINT64_C(1) << 30)
 /* with so much, a second for each GiB is all that Proxmox VE waits */
 #define PATIENT_MEMORY (30 * GIB)
 /* below 4 GiB a guest has that much memory at the most; the rest lies above */
@@ -12,19 +10,9 @@
 /* what OVMF opens above 4 GiB for BARs unless told otherwise: OvmfPkg, PcdPciMmio64Size */
 #define OVMF_WINDOW (32 * GIB)
 
-/* Bytes of memory that the guest is given: "4096" or "current=4096". Source: QemuServer/Memory.pm. */
-static uint64_t memory_of(const struct pt_guest *guest)
-{
-	const char *text = pt_guest_get(guest, "memory");
-
-	if (text && pt_starts_with(text, "current="))
-		text += strlen("current=");
-	return (text ? strtoull(text, NULL, 10) : DEFAULT_MIB) * MIB;
-}
-
 PT_RULE(pt_rule_memory)
 {
-	uint64_t memory = memory_of(facts->guest);
+	uint64_t memory = pt_guest_memory(facts->guest);
 	uint64_t available = facts->host->memory.available + facts->host->memory.arc;
 
 	if (!facts->taken_count || facts->running || pt_guest_get(facts->guest, "hugepages") ||
@@ -45,42 +33,13 @@ PT_RULE(pt_rule_memory)
 			pt_format("stop another guest, or give it less memory"));
 }
 
-PT_RULE(pt_rule_hugepages)
-{
-	const char *setting = pt_guest_get(facts->guest, "hugepages");
-	uint64_t size = setting ? strtoull(setting, NULL, 10) * MIB : 0;
-	uint64_t memory = memory_of(facts->guest);
-
-	if (!facts->taken_count || facts->running || !size)
-		return;
-	pt_foreach (huge, facts->host->memory.huge, facts->host->memory.huge_count) {
-		uint64_t need = (memory + size - 1) / size;
-		uint64_t missing = need > huge->free ? need - huge->free : 0;
-
-		if (huge->size != size || !missing ||
-			(size < GIB && missing * size <= facts->host->memory.available))
-			continue;
-		pt_rule_found(rule, findings, pt_format("guest"),
-			pt_format("needs %llu huge pages of %s, %llu are free, and the others have "
-				  "to be found when it starts",
-				(unsigned long long)need, PT_SIZE(size),
-				(unsigned long long)huge->free),
-			size >= GIB
-				? pt_format(
-					  "reserve them at boot: default_hugepagesz=1G "
-					  "hugepagesz=1G hugepages=%llu on the kernel command line",
-					  (unsigned long long)need)
-				: pt_format("free memory first, or reserve them at boot"));
-	}
-}
-
 /*
  * Proxmox VE waits 30 s for a start, and a second for each GiB of a guest with more than that; four times as long when it
  * sees a hostpci entry. Source: qemu-server, QemuServer/Helpers.pm, config_aware_timeout.
  */
 PT_RULE(pt_rule_start_timeout)
 {
-	uint64_t memory = memory_of(facts->guest);
+	uint64_t memory = pt_guest_memory(facts->guest);
 	bool by_args = false;
 
 	pt_foreach (assignment, facts->assignment, facts->count) {
@@ -105,7 +64,7 @@ PT_RULE(pt_rule_start_timeout)
 
 PT_RULE(pt_rule_iova)
 {
-	uint64_t memory = memory_of(facts->guest);
+	uint64_t memory = pt_guest_memory(facts->guest);
 	uint64_t top = memory > LOW_MEMORY ? 4 * GIB + memory - LOW_MEMORY : memory;
 	int width = facts->host->iova_width;
 

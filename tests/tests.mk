@@ -78,6 +78,8 @@ lab: lab-packages ## run every scenario on a real kernel under QEMU
 
 lab-matrix: lab-packages ## for each finding that refuses a start: what happens without us
 	$(Q)tests/lab/run --release here --show tests/lab/matrix
+	$(Q)LAB_KERNEL=intel_iommu=off tests/lab/run --release here --show tests/lab/matrix
+	$(Q)LAB_KERNEL=intremap=off tests/lab/run --release here --show tests/lab/matrix
 	$(Q)tests/lab/refusals
 
 # SEEDS="1 2 3" repeats what another run printed

@@ -7,7 +7,8 @@
 #include "pve/rules.h"
 #include "pve/startup.h"
 
-#define WIDTH 76 /* of text, behind its indentation */
+#define INDENT 2
+#define WIDTH  76 /* of text, behind its indentation */
 
 /* What pre-start does about it, as the catalogue says it. */
 static const char *at_start(const struct pt_rule *rule)
@@ -22,33 +23,53 @@ static const char *at_start(const struct pt_rule *rule)
 	return text[rule->refusal];
 }
 
-/* A paragraph, broken at spaces. */
-static void print_wrapped(const char *title, const char *text)
+/* A paragraph up to the end of its line, broken at spaces, behind a mark as wide as its indentation. What comes behind it. */
+static const char *print_wrapped(const char *mark, const char *text)
 {
-	int column = 0;
+	int indent = (int)strlen(mark), column = indent;
 
-	printf("\n%s\n ", title);
-	while (*text) {
-		int length = (int)strcspn(text, " ");
+	fputs(mark, stdout);
+	while (*text && *text != '\n') {
+		int length = (int)strcspn(text, " \n");
 
-		if (column + 1 + length > WIDTH) {
-			printf("\n ");
-			column = 0;
+		if (column + 1 + length > INDENT + WIDTH) {
+			printf("\n%*s", indent, "");
+			column = indent;
 		}
 		column += printf(" %.*s", length, text);
-		text += length + (text[length] != '\0');
+		text += length + (text[length] == ' ');
 	}
 	putchar('\n');
+	return text + (*text == '\n');
+}
+
+static void print_part(const char *title, const char *text)
+{
+	printf("\n%s\n", title);
+	print_wrapped(" ", text);
+}
+
+static void print_steps(const char *text)
+{
+	char mark[16];
+
+	puts("\nHow to mend it");
+	if (!strchr(text, '\n'))
+		print_wrapped(" ", text);
+	for (int step = 1; strchr(text, '\n') || (step > 1 && *text); step++) {
+		snprintf(mark, sizeof(mark), "%3d.", step);
+		text = print_wrapped(mark, text);
+	}
 }
 
 static void print_story(const struct pt_rule *rule, const struct pt_story *story)
 {
 	printf("%s (%s; at start: %s)\n", story->tag, pt_severity_name(rule->severity),
 		at_start(rule));
-	print_wrapped("What it says", story->meaning);
-	print_wrapped("Why it matters", story->why);
-	print_wrapped("How to mend it", story->mend);
-	print_wrapped("Source", story->source);
+	print_part("What it says", story->meaning);
+	print_part("Why it matters", story->why);
+	print_steps(story->mend);
+	print_part("Source", story->source);
 }
 
 /* What roff would read as its own is not: a backslash, a hyphen that is a minus, a dot or quote that begins a line. */
@@ -56,7 +77,7 @@ static void print_roff(const char *text)
 {
 	if (*text == '.' || *text == '\'')
 		fputs("\\&", stdout);
-	for (; *text; text++) {
+	for (; *text && *text != '\n'; text++) {
 		if (*text == '\\')
 			fputs("\\e", stdout);
 		else if (*text == '-')
@@ -65,6 +86,22 @@ static void print_roff(const char *text)
 			putchar(*text);
 	}
 	putchar('\n');
+}
+
+static void print_roff_steps(const char *text)
+{
+	int step = 1;
+
+	puts(".PP");
+	if (!strchr(text, '\n')) {
+		print_roff(text);
+		return;
+	}
+	for (; text; text = strchr(text, '\n')) {
+		text += *text == '\n';
+		printf(".IP %d. 4\n", step++);
+		print_roff(text);
+	}
 }
 
 /* The catalogue, pve-ptconf-findings(7): written by us, so that it says what we say. Source: man-pages(7). */
@@ -85,8 +122,7 @@ static int print_man(struct pt_err *err)
 			at_start(rule));
 		print_roff(story->meaning);
 		print_roff(story->why);
-		puts(".PP");
-		print_roff(story->mend);
+		print_roff_steps(story->mend);
 		puts(".PP\nSource:");
 		print_roff(story->source);
 	}

@@ -66,7 +66,23 @@ static void counts_free_hugepages_by_size(void **state)
 
 		assert_int_equal(memory.huge[i].size, large ? GIB : 2 << 20);
 		assert_int_equal(memory.huge[i].free, large ? 3 : 512);
+		assert_int_equal(memory.huge[i].nodes, 0);
 	}
+	/* by node of the host, one of which is not there */
+	fake_remove(fake, "/sys/kernel/mm/hugepages/hugepages-2048kB");
+	fake_file(fake,
+		"/sys/devices/system/node/node0/hugepages/hugepages-1048576kB/free_hugepages",
+		"1\n");
+	fake_file(fake,
+		"/sys/devices/system/node/node2/hugepages/hugepages-1048576kB/free_hugepages",
+		"2\n");
+	pt_memory_read(fake->host, &memory);
+	assert_int_equal(memory.huge_count, 1);
+	assert_int_equal(memory.huge[0].nodes, 3);
+	assert_int_equal(memory.huge[0].node_free[0], 1);
+	assert_int_equal(memory.huge[0].node_free[1], 0);
+	assert_int_equal(memory.huge[0].node_free[2], 2);
+	fake_file(fake, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "512\n");
 	/* more sizes than any machine has */
 	fake_file(fake, "/sys/kernel/mm/hugepages/hugepages-16kB/free_hugepages", "1\n");
 	fake_file(fake, "/sys/kernel/mm/hugepages/hugepages-32kB/free_hugepages", "1\n");

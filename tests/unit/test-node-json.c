@@ -180,6 +180,8 @@ static void what_is_wrong_is_told_with_its_place(void **state)
 			"roms[0]: \"code_type\" and its ids are of no image that can be"},
 		{"\"mdev_instances\":[", "\"mdev_instances\":[7,",
 			"\"mdev_instances\" holds something that is no text"},
+		{"\"nodes\":[]", "\"nodes\":[\"x\"]",
+			"hugepages[0]: \"nodes\" are no whole numbers"},
 		{"\"hugepages\":[",
 			"\"hugepages\":[{\"size\":1,\"free\":1},{\"size\":1,\"free\":1},"
 			"{\"size\":1,\"free\":1},{\"size\":1,\"free\":1},",

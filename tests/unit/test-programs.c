@@ -307,6 +307,11 @@ static void explain_tells_the_story(void **state)
 	assert_int_equal(ran.code, 0);
 	assert_holds(ran.said, "partial-slot (warning; at start: told, and the start goes on)\n");
 	assert_holds(ran.said, "\nHow to mend it\n  Write the address without function number");
+	PTCONF(&ran, "explain", "iommu-disabled");
+	assert_holds(ran.said, "\nHow to mend it\n  1. Enter the firmware set-up and enable");
+	assert_holds(ran.said, "\n     Directed I/O' on Intel");
+	assert_holds(
+		ran.said, "\n  5. systemd-boot: the option in the one line of /etc/kernel/cmdline");
 	PTCONF(&ran, "explain", "--list");
 	assert_int_equal(ran.code, 0);
 	assert_holds(ran.said, "\nin-use-block ");

@@ -398,6 +398,15 @@ static void node_unfit(void **state)
 	passes(fake, "node-unfit", "hostpci0: mapping=disks\n");
 	triggers(fake, "node-unfit", "hostpci0: 02:00.0\n", "may come to run on node2");
 	passes(fake, "node-unfit", "memory: 64\n");
+	fake_file(fake, PT_PVE_STORAGE_CFG,
+		"dir: scripts\n\tpath /srv\n\tnodes node1\n\tcontent snippets\n");
+	triggers(fake, "node-unfit",
+		"hostpci0: mapping=disks\nhookscript: scripts:snippets/pve-pthook\n",
+		"the storage of its hookscript, scripts:snippets/pve-pthook, is not on node2, where");
+	fake_file(fake, PT_PVE_STORAGE_CFG,
+		"dir: scripts\n\tnodes node2,node1\n\tpath /srv\n\tcontent snippets\n");
+	passes(fake, "node-unfit",
+		"hostpci0: mapping=disks\nhookscript: scripts:snippets/pve-pthook\n");
 	/* node2 has left the cluster, and its folder is still there */
 	fake_file(fake, PT_PVE_MEMBERS, "{\"nodelist\":{\"node1\":{},\"node3\":{}}}");
 	passes(fake, "node-unfit", "hostpci0: 02:00.0\n");

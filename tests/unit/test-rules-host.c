@@ -204,7 +204,50 @@ static void hugepages(void **state)
 	passes(fake, "hugepages-short", CONFIG "memory: 2048\nhugepages: 1024\n");
 	triggers(fake, "hugepages-short", CONFIG "memory: 3072\nhugepages: 1024\n",
 		"needs 3 huge pages of 1.0 GiB, 2 are free");
-	passes(fake, "hugepages-short", CONFIG "memory: 3072\nhugepages: any\n");
+	triggers(fake, "hugepages-short", CONFIG "memory: 3072\nhugepages: any\n",
+		"needs 3 huge pages of 1.0 GiB, 2 are free");
+	passes(fake, "hugepages-short", CONFIG "memory: 2048\nhugepages: any\n");
+	/* no multiple of the large ones: it is made of small ones */
+	triggers(fake, "hugepages-short", CONFIG "memory: 4090\nhugepages: any\n",
+		"needs 2045 huge pages of 2 MiB, 512 are free");
+	triggers(fake, "hugepages-short", CONFIG "memory: 1500\nhugepages: 1024\n",
+		"of huge pages of 1.0 GiB, of which it is no multiple");
+	fake_remove(fake, "/sys/kernel/mm/hugepages/hugepages-1048576kB");
+	triggers(fake, "hugepages-short", CONFIG "memory: 1024\nhugepages: 1024\n",
+		"needs huge pages of 1.0 GiB, which this host does not offer");
+	passes(fake, "hugepages-short", CONFIG "memory: 1024\nhugepages: any\n");
+}
+
+/* Each NUMA node of a guest has its memory on one of the host's. */
+static void hugepages_by_node(void **state)
+{
+	static const char free[] = "/sys/devices/system/node/node%d/hugepages/"
+				   "hugepages-1048576kB/free_hugepages";
+	struct fake *fake = *state;
+	char path[128];
+
+	fake_file(fake, "/proc/meminfo", "MemTotal:  33554432 kB\nMemAvailable:  1048576 kB\n");
+	fake_file(fake, "/sys/kernel/mm/hugepages/hugepages-1048576kB/free_hugepages", "8\n");
+	for (int node = 0; node < 2; node++) {
+		snprintf(path, sizeof(path), free, node);
+		fake_file(fake, path, node ? "2\n" : "6\n");
+	}
+#define HUGE CONFIG "memory: 8192\nhugepages: 1024\n"
+	passes(fake, "hugepages-short", HUGE);
+	triggers(fake, "hugepages-short", HUGE "numa: 1\n",
+		"needs 8 huge pages of 1.0 GiB on NUMA node 0, 6 are free there");
+	triggers(fake, "hugepages-short", HUGE "numa: 1\nsockets: 2\n",
+		"needs 4 huge pages of 1.0 GiB on NUMA node 1, 2 are free there");
+	passes(fake, "hugepages-short",
+		HUGE "numa: 1\nnuma0: cpus=0-1,hostnodes=0,memory=6144,policy=bind\n"
+		     "numa1: cpus=2,memory=2048,hostnodes=1\n");
+	triggers(fake, "hugepages-short",
+		HUGE "numa: 1\nnuma0: cpus=0,hostnodes=1,memory=1024\n"
+		     "numa1: cpus=1,hostnodes=1,memory=2048\n",
+		"needs 3 huge pages of 1.0 GiB on NUMA node 1, 2 are free there");
+	triggers(fake, "hugepages-short", HUGE "numa: 1\nnuma0: cpus=0,hostnodes=5,memory=1024\n",
+		"0 are free there");
+#undef HUGE
 }
 
 static void iova(void **state)
@@ -311,6 +354,7 @@ int main(void)
 		MACHINE_TEST(device_dead),
 		MACHINE_TEST(memory),
 		MACHINE_TEST(hugepages),
+		MACHINE_TEST(hugepages_by_node),
 		MACHINE_TEST(iova),
 		MACHINE_TEST(bar_window),
 	};
