@@ -188,7 +188,9 @@ static bool claim_fits(const struct start *start)
 			continue;
 		if (!taken)
 			taken = find_spare(start, &function->bdf);
-		if (!taken || !pt_streq(pt_taken_driver(taken), pt_claim_driver(function)))
+		/* vfio-pci took what another driver was wanted for, and could not be had */
+		if (!taken || (!pt_streq(pt_taken_driver(taken), pt_claim_driver(function)) &&
+				      !(taken->wish[0] && !function->driver)))
 			return false;
 	}
 	return true;
@@ -458,9 +460,19 @@ static int take(struct start *start)
 	return 0;
 }
 
-/* Loads the drivers that local policy wants, to know them by their own names. What cannot be had is vfio-pci's to take. */
-static void load_wishes(const struct pt_run *run, struct pt_taken *list, size_t count)
+/* That a driver cannot be had is so for all that want it: one that hangs is waited for once. */
+static void note_lacking(struct pt_taken *list, size_t count, const char *wish)
 {
+	pt_foreach (taken, list, count)
+		taken->lacking |= pt_streq(taken->wish, wish);
+}
+
+/* Loads the drivers that local policy wants, to know them by their own names. What cannot be had is vfio-pci's to take. */
+static void load_wishes(struct start *start, struct pt_taken *list, size_t count)
+{
+	const struct pt_run *run = start->run;
+	struct pt_facts *facts = &start->facts;
+
 	pt_foreach (taken, list, count) {
 		struct pt_err err = {0};
 		char name[PT_DRIVER_TEXT];
@@ -468,13 +480,26 @@ static void load_wishes(const struct pt_run *run, struct pt_taken *list, size_t 
 		if (pt_streq(pt_taken_driver(taken), PT_VFIO_PCI))
 			continue;
 		memcpy(name, taken->wish, sizeof(name));
-		taken->lacking = pt_module_ensure(run->host, name, NULL,
-					 pt_now_ms() + run->limits.write_ms, &err) < 0;
-		if (taken->lacking)
+		if (pt_module_ensure(run->host, name, NULL, pt_now_ms() + run->limits.write_ms,
+			    &err) < 0) {
+			note_lacking(facts->taken, facts->taken_count, name);
+			note_lacking(facts->spare, facts->spare_count, name);
 			LOG(run, PT_LOG_WARNING, "%s: %s; vfio-pci takes it", PT_BDF(&taken->bdf),
 				err.text);
+		}
 		pt_module_driver(run->host, name, taken->wish);
 	}
+}
+
+/* Makes sure of vfio-pci, unless all that is taken goes to other drivers. */
+static int ensure_vfio(struct start *start)
+{
+	pt_foreach (taken, start->facts.taken, start->facts.taken_count) {
+		if (pt_streq(pt_taken_driver(taken), PT_VFIO_PCI))
+			return pt_module_ensure(start->run->host, PT_VFIO_PCI, NULL,
+				pt_now_ms() + start->run->limits.write_ms, &start->err);
+	}
+	return 0;
 }
 
 /* Judges, and takes when nothing speaks against it. The exit code, or AGAIN. */
@@ -506,12 +531,9 @@ static int judge_and_take(struct start *start)
 	}
 	if (!start->facts.taken_count)
 		return 0;
-	r = pt_module_ensure(
-		run->host, PT_VFIO_PCI, NULL, pt_now_ms() + run->limits.write_ms, &start->err);
-	if (r == 0) {
-		load_wishes(run, start->facts.taken, start->facts.taken_count);
-		load_wishes(run, start->facts.spare, start->facts.spare_count);
-	}
+	load_wishes(start, start->facts.taken, start->facts.taken_count);
+	load_wishes(start, start->facts.spare, start->facts.spare_count);
+	r = ensure_vfio(start);
 	if (r == -ENOTSUP || r == -EAGAIN)
 		return go_on_without_us(start);
 	if (r < 0)

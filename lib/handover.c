@@ -86,15 +86,14 @@ static bool is_taken(const struct pt_mover *mover)
 static int confirm_vfio(const struct pt_handover *handover, struct pt_movers *movers)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
-		char path[PT_PCI_PATH];
+		const struct pt_claim_function *function = mover->function;
 
-		if (!mover->function->driver ||
-			pt_host_exists(handover->host,
-				pt_pci_path(&mover->function->bdf, "vfio-dev", path)))
+		if (!function->driver ||
+			pt_function_read_on_vfio(handover->host, &function->bdf, function->driver))
 			continue;
-		mover->result =
-			pt_err_set(&mover->err, -ENODEV, "%s: %s has it now, but is no vfio driver",
-				PT_BDF(&mover->function->bdf), mover->function->driver);
+		mover->result = pt_err_set(&mover->err, -ENODEV,
+			"%s: %s has it now, but is no vfio driver", PT_BDF(&function->bdf),
+			function->driver);
 		return mover->result;
 	}
 	return 0;
@@ -336,10 +335,15 @@ static bool may_return(const struct pt_movers *movers, struct pt_mover *mover, b
 	return mover->result == 0;
 }
 
-/* Whether it is on a vfio driver: that of a take, or the one that goes without saying. */
-static bool is_on_vfio(const struct pt_mover *mover)
+/*
+ * Whether it is where a take brings a function, this one or one of before: policy may have named another driver then, and a
+ * claim that was taken over another owner's.
+ */
+static bool may_be_ours(const struct pt_handover *handover, const struct pt_mover *mover)
 {
-	return is_taken(mover) || pt_streq(mover->was, PT_VFIO_PCI);
+	return is_taken(mover) ||
+	       pt_function_read_on_vfio(
+		       handover->host, &mover->function->bdf, mover->was[0] ? mover->was : NULL);
 }
 
 /* Decides for each function whether it is to be moved. */
@@ -357,10 +361,11 @@ static void find_what_to_return(
 			continue;
 		}
 		/* a spare that we did not move, and nobody else to vfio-pci, is where it was */
-		mover->quiet =
-			mover->function->spare && !mover->function->moved && !is_on_vfio(mover);
+		mover->quiet = mover->function->spare && !mover->function->moved &&
+			       !may_be_ours(handover, mover);
 		mover->active = !mover->quiet;
-		if (mover->active && !at_home(mover) && mover->was[0] && !is_on_vfio(mover))
+		if (mover->active && !at_home(mover) && mover->was[0] &&
+			!may_be_ours(handover, mover))
 			leave(handover, mover);
 	}
 }

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
@@ -167,4 +171,39 @@ int pt_links_read(const struct pt_names *cluster, struct pt_links *ret, struct p
 	*ret = links;
 	links = (struct pt_links){0};
 	return 0;
+}
+
+struct visiting {
+	pt_link_visit *visit;
+	void *data;
+	int result;
+};
+
+static int visit_message(struct nl_msg *message, void *data)
+{
+	struct nlmsghdr *header = nlmsg_hdr(message);
+	struct visiting *visiting = data;
+	struct nlattr *name = nlmsg_find_attr(header, sizeof(struct ifinfomsg), IFLA_IFNAME);
+	struct nlattr *device =
+		nlmsg_find_attr(header, sizeof(struct ifinfomsg), IFLA_PARENT_DEV_NAME);
+
+	if (header->nlmsg_type == RTM_NEWLINK && name && device && visiting->result == 0)
+		visiting->result =
+			visiting->visit(visiting->data, nla_get_string(name), nla_get_string(device));
+	return visiting->result == 0 ? NL_OK : NL_STOP;
+}
+
+int pt_links_visit_devices(pt_link_visit *visit, void *data)
+{
+	struct nl_sock *socket PT_CLEANUP(free_socket) = nl_socket_alloc();
+	struct visiting visiting = {.visit = visit, .data = data};
+	struct rtgenmsg request = {.rtgen_family = AF_UNSPEC};
+
+	if (!socket || nl_connect(socket, NETLINK_ROUTE) < 0 ||
+		nl_socket_modify_cb(socket, NL_CB_VALID, NL_CB_CUSTOM, visit_message, &visiting) <
+			0 ||
+		nl_send_simple(socket, RTM_GETLINK, NLM_F_DUMP, &request, sizeof(request)) < 0 ||
+		(nl_recvmsgs_default(socket) < 0 && visiting.result == 0))
+		return -EIO;
+	return visiting.result;
 }

@@ -27,6 +27,12 @@ int pt_links_read(const struct pt_names *cluster, struct pt_links *ret, struct p
 void pt_links_clear(struct pt_links *links);
 #define PT_LINKS PT_CLEANUP(pt_links_clear)
 
+/* Told of an interface that stands on a device, by the device's name on its bus: "0000:01:00.0". Non-zero ends the visit. */
+typedef int pt_link_visit(void *data, const char *interface, const char *device);
+
+/* Visits those of the network namespace that this thread is in. What visit returned; -EIO: they cannot be asked. */
+int pt_links_visit_devices(pt_link_visit *visit, void *data);
+
 const struct pt_link *pt_links_find(const struct pt_links *links, const char *name);
 
 #endif

@@ -86,6 +86,17 @@ static bool irq_ok(const struct pt_host *host, const struct pt_bdf *bdf)
 	return strspn(text, "0123456789") == strlen(text);
 }
 
+bool pt_function_on_vfio(const struct pt_function *function)
+{
+	return function->has_vfio_dev || pt_streq(function->driver, PT_VFIO_PCI);
+}
+
+bool pt_function_read_on_vfio(
+	const struct pt_host *host, const struct pt_bdf *bdf, const char *driver)
+{
+	return driver && (pt_streq(driver, PT_VFIO_PCI) || has_attr(host, bdf, "vfio-dev"));
+}
+
 int pt_function_read_driver(const struct pt_host *host, const struct pt_bdf *bdf, char **ret)
 {
 	char path[PT_PCI_PATH];

@@ -56,7 +56,7 @@ struct pt_function {
 	struct pt_bar bar[PT_PCI_BARS];
 	bool has_mdev;	   /* mdev_supported_types exists */
 	bool has_nvidia;   /* the vGPU interface of NVIDIA's driver since 17 */
-	bool has_vfio_dev; /* bound to some vfio driver (kernel 6.1 and later) */
+	bool has_vfio_dev; /* bound to some vfio driver (kernel 6.1 and later): see pt_function_on_vfio */
 };
 
 /* The path of a file of a function below PT_PCI_DEVICES; name may be "" for the folder. Returns path. */
@@ -77,6 +77,12 @@ int pt_functions_read(const struct pt_host *host, const struct pt_bdf *bdf, size
 
 /* How long reading an attribute may take that waits for the device's lock. */
 #define PT_ATTR_MS 2000
+
+/* Whether it is on a vfio driver, vfio-pci or a variant of it. */
+bool pt_function_on_vfio(const struct pt_function *function);
+/* The same of a function that is not read: driver is the one that it has, or NULL. */
+bool pt_function_read_on_vfio(
+	const struct pt_host *host, const struct pt_bdf *bdf, const char *driver);
 
 /* Only the driver's name (NULL: none) or the override; what a move reads back. -ENODEV when gone. */
 int pt_function_read_driver(const struct pt_host *host, const struct pt_bdf *bdf, char **ret);

@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/ethtool.h>
-#include <linux/sockios.h>
-#include <net/if.h>
 #include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include "netlink.h"
 #include "use-netns.h"
 #include "use-node.h"
 
 #define NAMED_DIR      "/run/netns"
-#define NAMESPACES_MAX 4096
+#define PATIENCE_MS    2000 /* anybody can make namespaces, and interfaces in them, without end */
 
 /* The functions that are looked for, and what is known so far. */
 struct search {
@@ -23,6 +20,7 @@ struct search {
 	struct pt_uses *uses;
 	ino_t *seen; /* namespaces that were looked into */
 	size_t seen_count;
+	long long until; /* when looking ends, and guessing begins */
 };
 
 /* Whether the namespace was not looked into yet; it is from now on. */
@@ -31,7 +29,7 @@ static bool is_new(struct search *search, int fd)
 	struct stat st;
 	ino_t *slot;
 
-	if (fstat(fd, &st) < 0 || search->seen_count >= NAMESPACES_MAX)
+	if (fstat(fd, &st) < 0 || pt_now_ms() >= search->until)
 		return false;
 	pt_foreach (seen, search->seen, search->seen_count) {
 		if (*seen == st.st_ino)
@@ -43,53 +41,43 @@ static bool is_new(struct search *search, int fd)
 	return slot;
 }
 
-/* The device that an interface of this namespace is of, as its driver says; "" for none. */
-static void read_bus(int socket, const char *name, char ret[static ETHTOOL_BUSINFO_LEN])
+/* One of the namespace that is being looked into. */
+struct look {
+	struct search *search;
+	const char *where;
+};
+
+static int look_at_interface(void *data, const char *interface, const char *device)
 {
-	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
-	struct ifreq request = {.ifr_data = (void *)&info};
-
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-	ret[0] = '\0';
-	if (ioctl(socket, SIOCETHTOOL, &request) == 0)
-		snprintf(ret, ETHTOOL_BUSINFO_LEN, "%.*s", ETHTOOL_BUSINFO_LEN - 1, info.bus_info);
-}
-
-static int use(struct search *search, size_t at, const char *interface, const char *where)
-{
-	struct pt_use like = {.bdf = search->function[at]->bdf, .kind = PT_USE_NET};
-
-	search->found[at] = true;
-	return pt_uses_add(search->uses, like, interface, pt_format("is in %s", where));
-}
-
-static int look_at_interfaces(struct search *search, const char *where)
-{
-	PT_CLOSE int socket_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct if_nameindex *interfaces = if_nameindex();
+	struct look *look = data;
+	struct search *search = look->search;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && interfaces && interfaces[i].if_name; i++) {
-		char bus[ETHTOOL_BUSINFO_LEN];
+	for (size_t at = 0; r == 0 && at < search->count; at++) {
+		struct pt_use like = {.bdf = search->function[at]->bdf, .kind = PT_USE_NET};
 
-		read_bus(socket_fd, interfaces[i].if_name, bus);
-		for (size_t at = 0; r == 0 && at < search->count; at++) {
-			if (pt_streq(bus, PT_BDF(&search->function[at]->bdf)))
-				r = use(search, at, interfaces[i].if_name, where);
-		}
+		if (!pt_streq(device, PT_BDF(&like.bdf)))
+			continue;
+		search->found[at] = true;
+		r = pt_uses_add(
+			search->uses, like, interface, pt_format("is in %s", look->where));
 	}
-	if_freenameindex(interfaces);
 	return r;
 }
 
-/* Looks into the namespace behind fd, unless that has been done. Takes over where. */
+/* Looks into the namespace behind fd. Takes over where. */
 static int look_into(struct search *search, int fd, char *where)
 {
 	PT_FREE char *text = where;
+	struct look look = {search, text};
 
 	if (!text)
 		return -ENOMEM;
-	return setns(fd, CLONE_NEWNET) < 0 ? 0 : look_at_interfaces(search, text);
+	/* one that cannot be asked is passed over: what is not found is guessed */
+	return setns(fd, CLONE_NEWNET) == 0 && pt_links_visit_devices(look_at_interface, &look) ==
+						       -ENOMEM
+		       ? -ENOMEM
+		       : 0;
 }
 
 /* The file of a process's namespace: a magic link, which the gate does not follow. */
@@ -169,7 +157,8 @@ int pt_use_hidden_nets(const struct pt_host *host, const struct pt_function *con
 		.function = function,
 		.count = count,
 		.found = calloc(count ? count : 1, sizeof(bool)),
-		.uses = uses};
+		.uses = uses,
+		.until = pt_now_ms() + PATIENCE_MS};
 	PT_CLOSE int own = pt_host_is_live(host) && count ? open_namespace(host, "self") : -1;
 	int r = search.found ? 0 : -ENOMEM;
 
@@ -177,9 +166,8 @@ int pt_use_hidden_nets(const struct pt_host *host, const struct pt_function *con
 		r = look_into_processes(&search);
 		if (r == 0)
 			r = look_into_named(&search);
-		/* where it fails the interfaces of another namespace would be taken for ours */
-		if (setns(own, CLONE_NEWNET) < 0 && r == 0)
-			r = -ENOMEM;
+		/* nothing more is asked of the network should that fail: it is the last thing that the child does */
+		(void)!setns(own, CLONE_NEWNET);
 	}
 	if (r == 0)
 		r = guess(&search);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
  * Network cards whose interface is in another network namespace, a container's mostly: sysfs does not show it here. Each
- * namespace is entered and its interfaces are asked which device they are of. Source: setns(2); linux/ethtool.h
- * (ETHTOOL_GDRVINFO, bus_info).
+ * namespace is entered, and the kernel asked which interfaces it has and of which devices: never by their names, which
+ * whoever owns the namespace chooses. Source: setns(2); rtnetlink(7), IFLA_PARENT_DEV_NAME.
  */
 #ifndef PT_USE_NETNS_H
 #define PT_USE_NETNS_H

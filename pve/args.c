@@ -88,8 +88,12 @@ static bool parse_host(const char *text, struct pt_bdf *ret)
 /* The last part of a path in sysfs is the address; that of a mediated device is none. */
 static bool parse_sysfs(const char *path, struct pt_bdf *ret)
 {
-	const char *name = strrchr(path, '/');
+	PT_FREE char *copy = strdup(path);
+	char *name;
 
+	for (size_t end = copy ? strlen(copy) : 0; end > 0 && copy[end - 1] == '/'; end--)
+		copy[end - 1] = '\0';
+	name = copy ? strrchr(copy, '/') : NULL;
 	return name && pt_bdf_parse(name + 1, ret);
 }
 

@@ -269,7 +269,8 @@ const struct pt_story pt_stories[] = {
 	{"in-use-net", "An interface of it carries traffic of the host.",
 		"The host, or guests on its bridge, would lose the network.",
 		"See what it carries: 'ip addr', 'bridge link', 'ip route show table all'."
-		"\nMove address and bridge port to another card, in the node's panel (System, Network) or /etc/network/interfaces, then 'ifreload -a'. Corosync: move its link first (ring addresses in /etc/pve/corosync.conf)."
+		"\nMove address and bridge port to another card, in the node's panel (System, Network) or /etc/network/interfaces, then 'ifreload -a'."
+		"\nA link of corosync, before that: edit a copy of /etc/pve/corosync.conf, raise config_version in it, move it into place, see 'pvecm status'. HA guests' nodes fence themselves when the cluster is lost."
 		"\nA container's: take the line 'lxc.net' or the interface out of its config, and restart it."
 		"\nOr pass a virtual function through, where the card has some.",
 		"rtnetlink(7)"},
@@ -298,8 +299,9 @@ const struct pt_story pt_stories[] = {
 		PCI_PM ", reserve_pci_usage"},
 	{"used-by-running", "Another process has its IOMMU group open.",
 		"The kernel gives a group to one process.",
-		"Stop that guest, or end that process: 'fuser -v /dev/vfio/*' names it."
-		"\nA QEMU that has lost its guest: 'ps -ef | grep kvm', then 'kill PID'.",
+		"See who it is: 'fuser -v /dev/vfio/GROUP', the number of the group from 'pve-ptconf list'."
+		"\nStop that guest with 'qm stop VMID', or end that process."
+		"\nA QEMU that 'qm list' knows nothing of, by the -id in 'ps -o args= -p PID': 'kill PID'.",
 		"kernel, Documentation/driver-api/vfio.rst"},
 	{"configured-elsewhere", "Another guest of this node names the same function.",
 		"Only one of them can run at a time; at node boot it is the quicker one.",
@@ -342,11 +344,12 @@ const struct pt_story pt_stories[] = {
 		"\nGive it to its driver by name: 'echo ADDRESS > /sys/bus/pci/drivers/DRIVER/bind'; drivers_probe would give it to vfio-pci again where Proxmox VE has left its ids in new_id. Or reboot."
 		"\nTo keep it there on purpose, name it in a guest, or in the module's ids=.",
 		"qemu-server, QemuServer/PCI.pm; Documentation/ABI/testing/sysfs-bus-pci"},
-	{"node-unfit", "A node that the guest may run on lacks a device of it.",
+	{"node-unfit",
+		"A node that the guest may run on lacks a device of it, or the storage of its hookscript.",
 		"HA, or whoever migrates it, finds out when the guest does not start there.",
 		"Give the mapping a device on that node (Datacenter, Resource Mappings)."
 		"\nOr bind the guest to nodes that have one: PVE 8: Datacenter, HA, Groups, with 'restricted'. PVE 9: Datacenter, HA, Affinity Rules, node affinity with 'strict'."
-		"\nInstall the package pve-ptconf on every node that is left.",
+		"\nHave the hookscript on a storage that each of them has, and install the package pve-ptconf there.",
 		"pve-ha-manager, resources.cfg, groups.cfg and rules.cfg; pve-guest-common, Mapping/PCI.pm"},
 	{"claim-incomplete", "A function could not be given back.",
 		"It is not with its host driver.",

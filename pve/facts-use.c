@@ -128,7 +128,7 @@ static int find_twin(struct pt_gathering *gathering, const struct pt_bdf *used)
 		struct pt_twin *slot;
 
 		if (pt_uses_strong(&facts->uses, &candidate[i]) ||
-			pt_streq(function->driver, PT_VFIO_PCI))
+			pt_function_on_vfio(function))
 			continue;
 		slot = pt_array_grow(&facts->twin, &facts->twin_count, sizeof(*slot));
 		if (slot)

@@ -171,35 +171,43 @@ static int take(struct pt_facts *facts, const struct pt_taken *taken, bool spare
 }
 
 /* The module of the vfio driver that was made for the function, where that can be found out. */
-static void find_variant(const struct pt_gathering *gathering, const struct pt_bdf *bdf,
+static void find_variant(const struct pt_host *host, const struct pt_function *function,
 	char ret[static PT_DRIVER_TEXT])
 {
-	const struct pt_function *function = pt_inventory_find(gathering->facts->inventory, bdf);
-	const struct pt_host *host = gathering->node->host;
-
-	if (!host || !function || !function->modalias ||
-		!pt_module_vfio(host, function->modalias, ret))
+	if (!host || !function->modalias || !pt_module_vfio(host, function->modalias, ret))
 		snprintf(ret, PT_DRIVER_TEXT, PT_VFIO_PCI);
 }
 
-/* Whether local policy has a function taken that its entry leaves alone, and by which driver. */
+/*
+ * Whether local policy has a function taken that its entry leaves alone, and by which driver. "auto" leaves those where they
+ * are that QEMU can open already, and NVIDIA's with their own driver.
+ */
 static bool has_wish(const struct pt_gathering *gathering, struct pt_taken *taken)
 {
+	const struct pt_function *function =
+		pt_inventory_find(gathering->facts->inventory, &taken->bdf);
 	const struct pt_host *host = gathering->node->host;
 	const char *policy = pt_policy_vfio_driver(
 		&gathering->facts->host->policy, gathering->guest->vmid, &taken->bdf);
 	struct pt_module module;
 	char name[PT_DRIVER_TEXT];
 
-	if (!policy)
+	if (!policy || !function)
 		return false;
-	snprintf(name, sizeof(name), "%s", policy);
-	if (pt_streq(policy, "auto"))
-		find_variant(gathering, &taken->bdf, name);
+	if (!pt_streq(policy, "auto"))
+		snprintf(name, sizeof(name), "%s", policy);
+	else if (function->has_nvidia)
+		return false;
+	else if (pt_function_on_vfio(function))
+		snprintf(name, sizeof(name), "%s", function->driver);
+	else
+		find_variant(host, function, name);
 	memcpy(taken->wish, name, sizeof(name));
 	if (host) {
 		pt_module_look(host, name, &module);
-		taken->lacking = module.state == PT_MODULE_MISSING;
+		taken->lacking = module.state == PT_MODULE_MISSING ||
+				 module.state == PT_MODULE_BLOCKED ||
+				 module.state == PT_MODULE_CUSTOM;
 		pt_module_driver(host, name, taken->wish);
 	}
 	return true;

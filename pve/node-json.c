@@ -360,7 +360,7 @@ static char *keep_args(const char *args)
 /* Whether rules look at the key. */
 static bool is_of_use(const char *key)
 {
-	static const char *const keys[] = {"balloon", "bios", "cpu", "hookscript", "hugepages",
+	static const char *const keys[] = {"balloon", "bios", "cpu", "hookscript", "hotplug", "hugepages",
 		"lock", "machine", "memory", "name", "numa", "onboot", "sockets", "template",
 		"vga"};
 

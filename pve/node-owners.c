@@ -205,7 +205,7 @@ static const struct pt_function **list_askable(const struct pt_inventory *invent
 	for (size_t i = 0; list && i < count; i++) {
 		const struct pt_function *function = pt_inventory_find(inventory, &bdf[i]);
 
-		if (function && !function->is_bridge && !pt_streq(function->driver, PT_VFIO_PCI))
+		if (function && !function->is_bridge && !pt_function_on_vfio(function))
 			list[(*ret_count)++] = function;
 	}
 	return list;

@@ -5,7 +5,8 @@
  *   mode = enforce|advise                    defaults, guest: advise refuses no start
  *   allow = TAG...                           guest, device: such findings weigh less; TAG@ADDRESS for one device only
  *   return = origin|none|keep-vfio|DRIVER    all: where functions go when the guest has stopped
- *   vfio-driver = auto|NAME                  all: with driver=keep, which Proxmox VE does not touch: what takes them
+ *   vfio-driver = auto|NAME                  all: with driver=keep, which Proxmox VE does not touch: what takes them; auto: the
+ *                                            variant made for the device, else vfio-pci, unless it is on a vfio driver already
  *   stop-units = UNIT...                     guest, device: of systemd, stopped before the take, started again afterwards
  *   write-deadline, phase-deadline, group-deadline = SECONDS    defaults: see struct pt_limits
  * What stands closer to the function counts: its own section, its slot's, the guest's, the defaults.

@@ -62,10 +62,9 @@ static int tell_holder(
  * Waits until the kernel lets go of the function's group: unbinding it earlier would hang. Only links are
  * read, which take no device lock: a dying QEMU's reset may hold that for long.
  */
-static int wait_for_group(const struct pt_host *host, const struct pt_claim_function *claimed,
+static int wait_for_group(const struct pt_host *host, const struct pt_bdf *bdf,
 	long long deadline_ms, struct pt_err *err)
 {
-	const struct pt_bdf *bdf = &claimed->bdf;
 	struct timespec pause = {.tv_nsec = GROUP_POLL_NS};
 	struct pt_function function = {.bdf = *bdf};
 	PT_FREE char *driver = NULL;
@@ -76,7 +75,7 @@ static int wait_for_group(const struct pt_host *host, const struct pt_claim_func
 	if (r < 0)
 		return pt_err_errno(err, r, "%s: read its driver", PT_BDF(bdf));
 	function.group = pt_function_read_group(host, bdf);
-	while ((pt_streq(driver, pt_claim_driver(claimed)) || pt_streq(driver, PT_VFIO_PCI)) &&
+	while (pt_function_read_on_vfio(host, bdf, driver) &&
 		!pt_vfio_group_free(host, function.group)) {
 		if (pt_now_ms() >= deadline_ms)
 			return tell_holder(host, &function, err);
@@ -112,7 +111,7 @@ static int wait_until(
 	pt_foreach (function, claim->function, claim->count) {
 		bool asked = !function->spare && !function->parked;
 		struct pt_err why = {0};
-		int r = asked ? wait_for_group(host, function, deadline, &why) : 0;
+		int r = asked ? wait_for_group(host, &function->bdf, deadline, &why) : 0;
 
 		if (r < 0 && result == 0 && err)
 			*err = why;
@@ -380,7 +379,7 @@ int pt_release_locked(const struct pt_host *host, const struct pt_claims *claims
 		return held;
 	if (waited && pt_system_stopping(host)) {
 		pt_log(pt_host_log(host), PT_LOG_INFO,
-			"guest %u: the node is shutting down; its devices stay on vfio-pci", vmid);
+			"guest %u: the node is shutting down; its devices stay taken", vmid);
 		return 0;
 	}
 	pid = waited ? pt_guest_pid(host, vmid) : 0;

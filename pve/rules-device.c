@@ -251,8 +251,7 @@ PT_RULE(pt_rule_keep_without_vfio)
 			const struct pt_taken *taken =
 				pt_taken_find(facts->taken, facts->taken_count, id);
 
-			if (!function || function->has_vfio_dev || function->has_nvidia ||
-				pt_streq(function->driver, PT_VFIO_PCI) ||
+			if (!function || function->has_nvidia || pt_function_on_vfio(function) ||
 				(taken && !pt_taken_stays(taken, function)))
 				continue;
 			pt_rule_found(rule, findings,
@@ -277,12 +276,12 @@ PT_RULE(pt_rule_vf_of_absent_pf)
 				? pt_inventory_find(facts->inventory, &function->physfn)
 				: NULL;
 
-		if (!pf || taken->companion || (pf->driver && !pt_streq(pf->driver, PT_VFIO_PCI)))
+		if (!pf || taken->companion || (pf->driver && !pt_function_on_vfio(pf)))
 			continue;
 		pt_rule_found(rule, findings, pt_subject_function(facts, taken),
-			pt_format("is a virtual function of %s, which %s: nobody manages it",
-				PT_BDF(&pf->bdf),
-				pf->driver ? "is on vfio-pci itself" : "has no driver"),
+			pt_format("is a virtual function of %s, which %s%s: nobody manages it",
+				PT_BDF(&pf->bdf), pf->driver ? "is itself on " : "has no driver",
+				pf->driver ? pf->driver : ""),
 			pt_format("bind %s to its host driver", PT_BDF(&pf->bdf)));
 	}
 }

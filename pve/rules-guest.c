@@ -82,7 +82,7 @@ static bool is_bound(const struct pt_facts *facts, const struct pt_assignment *a
 		const struct pt_function *function = pt_inventory_find(
 			facts->inventory, &assignment->alternative[assignment->chosen].id[i]);
 
-		if (function && !function->has_vfio_dev && !pt_streq(function->driver, PT_VFIO_PCI))
+		if (function && !pt_function_on_vfio(function))
 			return false;
 	}
 	return true;
@@ -202,8 +202,9 @@ PT_RULE(pt_rule_node_unfit)
 	if (without_hook)
 		pt_rule_found(rule, findings, pt_format("guest"),
 			pt_format(
-				"the storage of its hookscript, %s, is not on %s, where the guest may "
-				"come to run: Proxmox VE refuses the start there",
+				"the storage of its hookscript, %s, is not meant for %s, where the "
+				"guest may come to run: without the file there Proxmox VE refuses the "
+				"start",
 				pt_guest_get(facts->guest, "hookscript"), without_hook),
 			pt_format("use a storage that every node has, as local is (Datacenter, "
 				  "Storage, Nodes), and install the package there"));

@@ -7,8 +7,7 @@
 
 #define MIB	 (UINT64_C(1) << 20)
 #define GIB	 (UINT64_C(1) << 30)
-#define NUMA_MAX 8  /* nodes of a guest */
-#define ANYWHERE -1 /* the guest does not say on which node of the host */
+#define NUMA_MAX 8 /* nodes of a guest */
 
 /* Pages of one size that are needed on one node of the host. */
 struct need {
@@ -20,6 +19,7 @@ struct needs {
 	struct need need[NUMA_MAX];
 	size_t count;
 	uint64_t odd; /* size of pages of which a part of the memory is no multiple; 0: none */
+	int nowhere;  /* number of a node of the guest's that names no node of the host; -1: none */
 };
 
 static bool has_size(const struct pt_memory *memory, uint64_t size)
@@ -87,8 +87,9 @@ static bool add_topology(const struct pt_facts *facts, const char *setting, stru
 		mib = numa ? number_of(numa, "memory") : -1;
 		node = numa ? number_of(numa, "hostnodes") : -1;
 		any |= numa != NULL;
-		/* without one node of the host Proxmox VE refuses the start */
-		if (mib <= 0 || mib > INT32_MAX || node < 0 || node > 9)
+		if (numa && (mib <= 0 || mib > INT32_MAX || node < 0 || node > 9))
+			needs->nowhere = i;
+		if (!numa || needs->nowhere == i)
 			continue;
 		add_need(needs, size_for(&facts->host->memory, setting, (uint64_t)mib * MIB),
 			(uint64_t)mib * MIB, (int)node);
@@ -99,54 +100,32 @@ static bool add_topology(const struct pt_facts *facts, const char *setting, stru
 /* Without a topology of its own each socket of a guest with numa=1 is on the node of its number. */
 static void find_needs(const struct pt_facts *facts, const char *setting, struct needs *needs)
 {
-	const char *numa = pt_guest_get(facts->guest, "numa");
 	const char *text = pt_guest_get(facts->guest, "sockets");
-	uint64_t memory = pt_guest_memory(facts->guest), part;
-	int sockets = text ? atoi(text) : 1;
+	unsigned int sockets = text ? (unsigned int)strtoul(text, NULL, 10) : 1;
+	uint64_t part;
 
-	if (!numa || pt_streq(numa, "0")) {
-		add_need(needs, size_for(&facts->host->memory, setting, memory), memory, ANYWHERE);
-		return;
-	}
 	if (add_topology(facts, setting, needs))
 		return;
-	sockets = sockets < 1 ? 1 : sockets > NUMA_MAX ? NUMA_MAX : sockets;
-	part = memory / MIB / (unsigned int)sockets * MIB;
-	for (int i = 0; i < sockets; i++)
+	part = pt_guest_memory(facts->guest) / MIB / (sockets ? sockets : 1) * MIB;
+	for (int i = 0; i < (int)sockets && i < NUMA_MAX; i++)
 		add_need(needs, size_for(&facts->host->memory, setting, part), part, i);
 }
-
-/* " on NUMA node 1", or "". */
-#define WHERE_TEXT 24
-static const char *where(int node, char text[static WHERE_TEXT])
-{
-	text[0] = '\0';
-	if (node != ANYWHERE)
-		snprintf(text, WHERE_TEXT, " on NUMA node %d", node);
-	return text;
-}
-#define WHERE(node) where((node), (char[WHERE_TEXT]){0})
 
 static char *remedy(const struct need *need)
 {
 	if (need->size < GIB)
 		return pt_format("free memory first, or reserve them at boot");
-	if (need->node != ANYWHERE)
-		return pt_format("reserve them at boot: hugepagesz=1G hugepages=%d:%llu on the "
-				 "kernel command line",
-			need->node, (unsigned long long)need->pages);
 	return pt_format(
-		"reserve them at boot: default_hugepagesz=1G hugepagesz=1G hugepages=%llu on "
-		"the kernel command line",
-		(unsigned long long)need->pages);
+		"reserve them at boot: hugepagesz=1G hugepages=%d:%llu on the kernel command "
+		"line",
+		need->node, (unsigned long long)need->pages);
 }
 
 static void judge(const struct pt_rule *rule, const struct pt_facts *facts,
 	const struct pt_hugepages *huge, const struct need *need, struct pt_findings *findings)
 {
-	/* files of before nodes were counted, and hosts without NUMA, say it for all of the host */
-	bool by_node = need->node != ANYWHERE && huge->nodes;
-	uint64_t free = !by_node			   ? huge->free
+	/* files of before nodes were counted say it for all of the host */
+	uint64_t free = !huge->nodes			   ? huge->free
 			: (size_t)need->node < huge->nodes ? huge->node_free[need->node]
 							   : 0;
 	uint64_t missing = need->pages > free ? need->pages - free : 0;
@@ -155,30 +134,57 @@ static void judge(const struct pt_rule *rule, const struct pt_facts *facts,
 		return;
 	pt_rule_found(rule, findings, pt_format("guest"),
 		pt_format(
-			"needs %llu huge pages of %s%s, %llu are free%s, and the others have to be "
-			"found when it starts",
-			(unsigned long long)need->pages, PT_SIZE(need->size),
-			WHERE(by_node ? need->node : ANYWHERE), (unsigned long long)free,
-			by_node ? " there" : ""),
+			"needs %llu huge pages of %s on NUMA node %d, %llu are free there, and the "
+			"others have to be found when it starts",
+			(unsigned long long)need->pages, PT_SIZE(need->size), need->node,
+			(unsigned long long)free),
 		remedy(need));
+}
+
+/* What Proxmox VE refuses without looking for pages. */
+static void judge_config(const struct pt_rule *rule, const struct needs *needs, bool numa,
+	struct pt_findings *findings)
+{
+	if (!numa)
+		pt_rule_found(rule, findings, pt_format("guest"),
+			pt_format("huge pages go with NUMA only: Proxmox VE refuses the start"),
+			pt_format("set numa: 1"));
+	if (needs->nowhere >= 0)
+		pt_rule_found(rule, findings, pt_format("guest"),
+			pt_format("numa%d needs memory and, for huge pages, one node of the host "
+				  "(hostnodes): Proxmox VE refuses the start",
+				needs->nowhere),
+			pt_format("write numa%d: cpus=...,hostnodes=0,memory=...", needs->nowhere));
+	if (needs->odd)
+		pt_rule_found(rule, findings, pt_format("guest"),
+			pt_format(
+				"its memory cannot be made of huge pages of %s, of which it is no "
+				"multiple: Proxmox VE refuses the start",
+				PT_SIZE(needs->odd)),
+			pt_format("give it a multiple of that, on each of its NUMA nodes"));
+}
+
+/* Memory that is plugged in piece by piece has pages of its own for each piece: nothing is said of that. */
+static bool plugs_memory(const struct pt_guest *guest)
+{
+	const char *hotplug = pt_guest_get(guest, "hotplug");
+
+	return hotplug && strstr(hotplug, "memory");
 }
 
 PT_RULE(pt_rule_hugepages)
 {
 	const char *setting = pt_guest_get(facts->guest, "hugepages");
+	const char *numa = pt_guest_get(facts->guest, "numa");
 	const struct pt_memory *memory = &facts->host->memory;
-	struct needs needs = {0};
+	struct needs needs = {.nowhere = -1};
 
-	if (!facts->taken_count || facts->running || !setting || !memory->huge_count)
+	if (!facts->taken_count || facts->running || !setting || !memory->huge_count ||
+		plugs_memory(facts->guest))
 		return;
-	find_needs(facts, setting, &needs);
-	if (needs.odd)
-		pt_rule_found(rule, findings, pt_format("guest"),
-			pt_format(
-				"its memory cannot be made of huge pages of %s, of which it is no "
-				"multiple: Proxmox VE refuses the start",
-				PT_SIZE(needs.odd)),
-			pt_format("give it a multiple of that, on each of its NUMA nodes"));
+	if (numa && !pt_streq(numa, "0"))
+		find_needs(facts, setting, &needs);
+	judge_config(rule, &needs, numa && !pt_streq(numa, "0"), findings);
 	pt_foreach (need, needs.need, needs.count) {
 		if (!has_size(memory, need->size))
 			pt_rule_found(rule, findings, pt_format("guest"),

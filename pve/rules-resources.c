@@ -67,13 +67,17 @@ PT_RULE(pt_rule_iova)
 	uint64_t memory = pt_guest_memory(facts->guest);
 	uint64_t top = memory > LOW_MEMORY ? 4 * GIB + memory - LOW_MEMORY : memory;
 	int width = facts->host->iova_width;
+	bool by_table = facts->host->has_ivrs && !facts->host->has_dmar;
 
 	if (!facts->taken_count || width <= 0 || width >= 63 || top <= UINT64_C(1) << width)
 		return;
-	pt_rule_found(rule, findings, pt_format("guest"),
+	/* the kernel goes by the registers of Intel's units, but does not hold AMD's to what the firmware's table says */
+	pt_findings_add(findings, rule->tag, by_table ? PT_WARNING : rule->severity,
+		by_table ? PT_TELL : rule->refusal, pt_format("guest"),
 		pt_format("its memory of %s ends at %s, but the IOMMU of this host translates "
-			  "addresses of %d bits, %s",
-			PT_SIZE(memory), PT_SIZE(top), width, PT_SIZE(UINT64_C(1) << width)),
+			  "addresses of %d bits, %s%s",
+			PT_SIZE(memory), PT_SIZE(top), width, PT_SIZE(UINT64_C(1) << width),
+			by_table ? ", says its firmware" : ""),
 		pt_format("give it less memory"));
 }
 

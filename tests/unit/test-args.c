@@ -56,6 +56,8 @@ static void devices_are_found_however_they_are_written(void **state)
 	assert_devices("-device 'vfio-pci,host=02:00.0,romfile=/a b,,c'", "0000:02:00.0");
 	assert_devices("-device \"vfio-pci,host=02:00.0\"", "0000:02:00.0");
 	assert_devices("-device driver=vfio-pci,host=02:00.0", "0000:02:00.0");
+	assert_devices(
+		"-device vfio-pci,sysfsdev=/sys/bus/pci/devices/0000:02:00.0//", "0000:02:00.0");
 	assert_devices("-device id=a,driver=vfio-pci,host=02:00.0", "0000:02:00.0");
 	assert_devices("-device '{\"driver\":\"vfio-pci\",\"host\":\"0000:01:00.0\",\"id\":\"g\"}'",
 		"0000:01:00.0");

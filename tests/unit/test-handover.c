@@ -90,6 +90,25 @@ static void takes_to_a_variant_and_returns(void **state)
 	pt_claim_free(claim);
 }
 
+/* Policy may have named another vfio driver before: what is on one goes home from there, too. */
+static void returns_from_any_vfio_driver(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = NULL;
+
+	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
+	claim_function(fake, claim, DISK);
+	fake_file(fake, "/sys/bus/pci/drivers/other-vfio/unbind", "");
+	fake_remove(fake, "/sys/bus/pci/devices/" DISK "/driver");
+	fake_link(fake, "/sys/bus/pci/devices/" DISK "/driver", "/sys/bus/pci/drivers/other-vfio");
+	fake_dir(fake, "/sys/bus/pci/devices/" DISK "/vfio-dev");
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
+	assert_at_home(fake);
+	assert_holds(fake->said, DISK " other-vfio -> nvme (");
+	pt_claim_free(claim);
+}
+
 /* Wherever one write fails, everything is undone, the function that failed included. */
 static void undoes_whatever_fails(void **state)
 {
@@ -635,6 +654,7 @@ int main(void)
 		MACHINE_TEST(takes_and_returns),
 		MACHINE_TEST(homes_take_the_place_of_origins),
 		MACHINE_TEST(takes_to_a_variant_and_returns),
+		MACHINE_TEST(returns_from_any_vfio_driver),
 		MACHINE_TEST(undoes_whatever_fails),
 		MACHINE_TEST(an_unbind_that_hangs_stays_in_the_claim),
 		MACHINE_TEST(a_changed_link_is_no_answer),

@@ -45,11 +45,51 @@ static void loopback_is_nobodys_way(void **state)
 	assert_false(loopback->default_route);
 }
 
+static int remember(void *data, const char *interface, const char *device)
+{
+	size_t *count = data;
+
+	assert_true(*interface && *device);
+	(*count)++;
+	return 0;
+}
+
+static int stop(void *data, const char *interface, const char *device)
+{
+	(void)interface;
+	(void)device;
+	++*(int *)data;
+	return -ENOMEM;
+}
+
+/* As many as have a device in sysfs, which a machine may have none of. */
+static void visits_what_stands_on_devices(void **state)
+{
+	struct if_nameindex *list = if_nameindex();
+	size_t count = 0, visited = 0;
+	int stopped = 0;
+
+	(void)state;
+	assert_non_null(list);
+	for (size_t i = 0; list[i].if_name; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "/sys/class/net/%s/device", list[i].if_name);
+		count += access(path, F_OK) == 0;
+	}
+	if_freenameindex(list);
+	assert_int_equal(pt_links_visit_devices(remember, &visited), 0);
+	assert_int_equal(visited, count);
+	assert_int_equal(pt_links_visit_devices(stop, &stopped), count ? -ENOMEM : 0);
+	assert_int_equal(stopped, count ? 1 : 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(knows_what_the_kernel_lists),
 		cmocka_unit_test(loopback_is_nobodys_way),
+		cmocka_unit_test(visits_what_stands_on_devices),
 	};
 
 	return cmocka_run_group_tests_name("netlink", tests, NULL, NULL);

@@ -402,7 +402,7 @@ static void node_unfit(void **state)
 		"dir: scripts\n\tpath /srv\n\tnodes node1\n\tcontent snippets\n");
 	triggers(fake, "node-unfit",
 		"hostpci0: mapping=disks\nhookscript: scripts:snippets/pve-pthook\n",
-		"the storage of its hookscript, scripts:snippets/pve-pthook, is not on node2, where");
+		"the storage of its hookscript, scripts:snippets/pve-pthook, is not meant for node2");
 	fake_file(fake, PT_PVE_STORAGE_CFG,
 		"dir: scripts\n\tnodes node2,node1\n\tpath /srv\n\tcontent snippets\n");
 	passes(fake, "node-unfit",

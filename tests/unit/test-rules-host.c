@@ -74,7 +74,7 @@ static void policy_invalid(void **state)
 	judged.facts.taken[0].lacking = true;
 	pt_rules_run(&judged.facts, &judged.findings);
 	assert_holds(find(&judged, "policy-invalid")->message,
-		"vfio-driver = made-up, but this kernel has no such driver: vfio-pci takes it");
+		"vfio-driver = made-up, but this kernel has no such driver, or modprobe.d forbids it");
 	clear(&judged);
 }
 
@@ -198,24 +198,24 @@ static void hugepages(void **state)
 	fake_file(fake, "/proc/meminfo", "MemTotal:  33554432 kB\nMemAvailable:  1048576 kB\n");
 	fake_file(fake, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "512\n");
 	fake_file(fake, "/sys/kernel/mm/hugepages/hugepages-1048576kB/free_hugepages", "2\n");
-	passes(fake, "hugepages-short", CONFIG "memory: 2048\nhugepages: 2\n");
-	triggers(fake, "hugepages-short", CONFIG "memory: 2050\nhugepages: 2\n",
-		"needs 1025 huge pages of 2 MiB, 512 are free");
-	passes(fake, "hugepages-short", CONFIG "memory: 2048\nhugepages: 1024\n");
-	triggers(fake, "hugepages-short", CONFIG "memory: 3072\nhugepages: 1024\n",
-		"needs 3 huge pages of 1.0 GiB, 2 are free");
-	triggers(fake, "hugepages-short", CONFIG "memory: 3072\nhugepages: any\n",
-		"needs 3 huge pages of 1.0 GiB, 2 are free");
-	passes(fake, "hugepages-short", CONFIG "memory: 2048\nhugepages: any\n");
+	passes(fake, "hugepages-short", CONFIG "memory: 2048\nnuma: 1\nhugepages: 2\n");
+	triggers(fake, "hugepages-short", CONFIG "memory: 2050\nnuma: 1\nhugepages: 2\n",
+		"needs 1025 huge pages of 2 MiB on NUMA node 0, 512 are free there");
+	passes(fake, "hugepages-short", CONFIG "memory: 2048\nnuma: 1\nhugepages: 1024\n");
+	triggers(fake, "hugepages-short", CONFIG "memory: 3072\nnuma: 1\nhugepages: 1024\n",
+		"needs 3 huge pages of 1.0 GiB on NUMA node 0, 2 are free");
+	triggers(fake, "hugepages-short", CONFIG "memory: 3072\nnuma: 1\nhugepages: any\n",
+		"needs 3 huge pages of 1.0 GiB on NUMA node 0, 2 are free");
+	passes(fake, "hugepages-short", CONFIG "memory: 2048\nnuma: 1\nhugepages: any\n");
 	/* no multiple of the large ones: it is made of small ones */
-	triggers(fake, "hugepages-short", CONFIG "memory: 4090\nhugepages: any\n",
-		"needs 2045 huge pages of 2 MiB, 512 are free");
-	triggers(fake, "hugepages-short", CONFIG "memory: 1500\nhugepages: 1024\n",
+	triggers(fake, "hugepages-short", CONFIG "memory: 4090\nnuma: 1\nhugepages: any\n",
+		"needs 2045 huge pages of 2 MiB on NUMA node 0, 512 are free");
+	triggers(fake, "hugepages-short", CONFIG "memory: 1500\nnuma: 1\nhugepages: 1024\n",
 		"of huge pages of 1.0 GiB, of which it is no multiple");
 	fake_remove(fake, "/sys/kernel/mm/hugepages/hugepages-1048576kB");
-	triggers(fake, "hugepages-short", CONFIG "memory: 1024\nhugepages: 1024\n",
+	triggers(fake, "hugepages-short", CONFIG "memory: 1024\nnuma: 1\nhugepages: 1024\n",
 		"needs huge pages of 1.0 GiB, which this host does not offer");
-	passes(fake, "hugepages-short", CONFIG "memory: 1024\nhugepages: any\n");
+	passes(fake, "hugepages-short", CONFIG "memory: 1024\nnuma: 1\nhugepages: any\n");
 }
 
 /* Each NUMA node of a guest has its memory on one of the host's. */
@@ -233,7 +233,12 @@ static void hugepages_by_node(void **state)
 		fake_file(fake, path, node ? "2\n" : "6\n");
 	}
 #define HUGE CONFIG "memory: 8192\nhugepages: 1024\n"
-	passes(fake, "hugepages-short", HUGE);
+	triggers(fake, "hugepages-short", HUGE,
+		"huge pages go with NUMA only: Proxmox VE refuses the start");
+	triggers(fake, "hugepages-short", HUGE "numa: 0\n", "go with NUMA only");
+	passes(fake, "hugepages-short", HUGE "numa: 1\nhotplug: disk,memory\n");
+	triggers(fake, "hugepages-short", HUGE "numa: 1\nnuma2: cpus=0,hostnodes=0-1,memory=1024\n",
+		"numa2 needs memory and, for huge pages, one node of the host (hostnodes)");
 	triggers(fake, "hugepages-short", HUGE "numa: 1\n",
 		"needs 8 huge pages of 1.0 GiB on NUMA node 0, 6 are free there");
 	triggers(fake, "hugepages-short", HUGE "numa: 1\nsockets: 2\n",
