@@ -92,8 +92,8 @@ static void print_roff_steps(const char *text)
 {
 	int step = 1;
 
-	puts(".PP");
 	if (!strchr(text, '\n')) {
+		puts(".PP");
 		print_roff(text);
 		return;
 	}

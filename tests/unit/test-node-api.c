@@ -140,7 +140,7 @@ static void nodes_are_listed(void **state)
 
 	serve(*state, &server);
 	assert_int_equal(pt_api_open(((struct fake *)*state)->host, &api, &err), 0);
-	assert_int_equal(pt_api_nodes(api, 3000, &online, &offline, &err), 0);
+	assert_int_equal(pt_api_nodes(api, 20000, &online, &offline, &err), 0);
 	end(&server);
 	assert_int_equal(online.count, 2);
 	assert_string_equal(online.name[1], "node2");
@@ -179,7 +179,7 @@ static void nodes_are_judged(void **state)
 
 	serve(fake, &server);
 	assert_int_equal(pt_api_open(fake->host, &api, &err), 0);
-	assert_int_equal(pt_api_read_nodes(api, names, 3, 3000, &fake->log, node, why, &err), 0);
+	assert_int_equal(pt_api_read_nodes(api, names, 3, 20000, &fake->log, node, why, &err), 0);
 	end(&server);
 	/* one that does not answer does not keep the others from it */
 	assert_null(node[2]);

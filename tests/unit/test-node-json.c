@@ -38,6 +38,8 @@ static void make_secretive(struct fake *fake)
 		"1\n");
 	fake_dir(fake, "/sys/bus/mdev/devices/00000002-0000-0000-0000-000000000104");
 	fake_file(fake, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "7\n");
+	fake_file(fake, "/sys/devices/system/node/node1/hugepages/hugepages-2048kB/free_hugepages",
+		"7\n");
 	fake_file(fake, "/sys/bus/pci/devices/0000:04:10.0/net/eth9/flags", "0x1003\n");
 }
 
@@ -180,7 +182,7 @@ static void what_is_wrong_is_told_with_its_place(void **state)
 			"roms[0]: \"code_type\" and its ids are of no image that can be"},
 		{"\"mdev_instances\":[", "\"mdev_instances\":[7,",
 			"\"mdev_instances\" holds something that is no text"},
-		{"\"nodes\":[]", "\"nodes\":[\"x\"]",
+		{"\"hugepages\":[", "\"hugepages\":[{\"size\":1,\"free\":1,\"nodes\":[\"x\"]},",
 			"hugepages[0]: \"nodes\" are no whole numbers"},
 		{"\"hugepages\":[",
 			"\"hugepages\":[{\"size\":1,\"free\":1},{\"size\":1,\"free\":1},"

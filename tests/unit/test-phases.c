@@ -891,7 +891,7 @@ static void policy_says_which_vfio_driver(void **state)
 	assert_int_equal(phase(fake, "pre-start"), 0);
 	assert_holds(fake->said, "hostpci1: " DISK " stays on edu-vfio-pci");
 	fake_file(fake, PT_POLICY_FILE,
-		"[device 02:00]\nvfio-driver = auto\n"
+		"[device 02:00]\nvfio-driver = vfio-pci\n"
 		"[device 01:00.0]\nvfio-driver = other\n");
 	assert_int_equal(phase(fake, "pre-start"), 0);
 	assert_holds(fake->said, "still has devices of an earlier start");

@@ -309,7 +309,7 @@ static void explain_tells_the_story(void **state)
 	assert_holds(ran.said, "\nHow to mend it\n  Write the address without function number");
 	PTCONF(&ran, "explain", "iommu-disabled");
 	assert_holds(ran.said, "\nHow to mend it\n  1. Enter the firmware set-up and enable");
-	assert_holds(ran.said, "\n     Directed I/O' on Intel");
+	assert_holds(ran.said, "\n     Virtualization Technology for Directed I/O' on Intel");
 	assert_holds(
 		ran.said, "\n  5. systemd-boot: the option in the one line of /etc/kernel/cmdline");
 	PTCONF(&ran, "explain", "--list");
@@ -336,7 +336,7 @@ static void explain_tells_the_story(void **state)
 	assert_holds(ran.said, ".TH PVE\\-PTCONF\\-FINDINGS 7");
 	assert_holds(ran.said,
 		"\n.SS in\\-use\\-block\nerror; at start: the start is refused, unless nothing has to be moved.\n.PP\n");
-	assert_holds(ran.said, "vgchange \\-an, mdadm \\-\\-stop");
+	assert_holds(ran.said, ".IP 2. 4\nLVM: 'vgchange \\-an VG'. MD: 'mdadm \\-\\-stop'.");
 }
 
 static void show_says_why(void **state)

@@ -216,7 +216,7 @@ static void virtual_functions_of_nobody(void **state)
 		"virtual function of 0000:04:00.0, which has no driver");
 	fake_link(
 		fake, "/sys/bus/pci/devices/0000:04:00.0/driver", "/sys/bus/pci/drivers/vfio-pci");
-	triggers(fake, "vf-of-absent-pf", "hostpci0: 04:10.0\n", "which is on vfio-pci itself");
+	triggers(fake, "vf-of-absent-pf", "hostpci0: 04:10.0\n", "which is itself on vfio-pci");
 }
 
 static void overrides(void **state)
