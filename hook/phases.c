@@ -121,8 +121,7 @@ static int post_stop(const struct pt_run *run)
 	if (kept) {
 		if (pt_guest_restarts(run->host, run->vmid, true))
 			keep_for_restart(run);
-		LOG(run, PT_LOG_INFO, "guest %u: %s; its devices stay taken", run->vmid,
-			kept);
+		LOG(run, PT_LOG_INFO, "guest %u: %s; its devices stay taken", run->vmid, kept);
 		return 0;
 	}
 	return release(run);

@@ -480,8 +480,8 @@ static void load_wishes(struct start *start, struct pt_taken *list, size_t count
 		if (pt_streq(pt_taken_driver(taken), PT_VFIO_PCI))
 			continue;
 		memcpy(name, taken->wish, sizeof(name));
-		if (pt_module_ensure(run->host, name, NULL, pt_now_ms() + run->limits.write_ms,
-			    &err) < 0) {
+		if (pt_module_ensure(
+			    run->host, name, NULL, pt_now_ms() + run->limits.write_ms, &err) < 0) {
 			note_lacking(facts->taken, facts->taken_count, name);
 			note_lacking(facts->spare, facts->spare_count, name);
 			LOG(run, PT_LOG_WARNING, "%s: %s; vfio-pci takes it", PT_BDF(&taken->bdf),

@@ -91,9 +91,9 @@ static int confirm_vfio(const struct pt_handover *handover, struct pt_movers *mo
 		if (!function->driver ||
 			pt_function_read_on_vfio(handover->host, &function->bdf, function->driver))
 			continue;
-		mover->result = pt_err_set(&mover->err, -ENODEV,
-			"%s: %s has it now, but is no vfio driver", PT_BDF(&function->bdf),
-			function->driver);
+		mover->result =
+			pt_err_set(&mover->err, -ENODEV, "%s: %s has it now, but is no vfio driver",
+				PT_BDF(&function->bdf), function->driver);
 		return mover->result;
 	}
 	return 0;
@@ -341,9 +341,8 @@ static bool may_return(const struct pt_movers *movers, struct pt_mover *mover, b
  */
 static bool may_be_ours(const struct pt_handover *handover, const struct pt_mover *mover)
 {
-	return is_taken(mover) ||
-	       pt_function_read_on_vfio(
-		       handover->host, &mover->function->bdf, mover->was[0] ? mover->was : NULL);
+	return is_taken(mover) || pt_function_read_on_vfio(handover->host, &mover->function->bdf,
+					  mover->was[0] ? mover->was : NULL);
 }
 
 /* Decides for each function whether it is to be moved. */

@@ -188,8 +188,8 @@ static int visit_message(struct nl_msg *message, void *data)
 		nlmsg_find_attr(header, sizeof(struct ifinfomsg), IFLA_PARENT_DEV_NAME);
 
 	if (header->nlmsg_type == RTM_NEWLINK && name && device && visiting->result == 0)
-		visiting->result =
-			visiting->visit(visiting->data, nla_get_string(name), nla_get_string(device));
+		visiting->result = visiting->visit(
+			visiting->data, nla_get_string(name), nla_get_string(device));
 	return visiting->result == 0 ? NL_OK : NL_STOP;
 }
 

@@ -54,8 +54,8 @@ struct pt_function {
 	char *power_state;   /* "D0"; NULL: unknown */
 	bool d3cold_allowed;
 	struct pt_bar bar[PT_PCI_BARS];
-	bool has_mdev;	   /* mdev_supported_types exists */
-	bool has_nvidia;   /* the vGPU interface of NVIDIA's driver since 17 */
+	bool has_mdev;	 /* mdev_supported_types exists */
+	bool has_nvidia; /* the vGPU interface of NVIDIA's driver since 17 */
 	bool has_vfio_dev; /* bound to some vfio driver (kernel 6.1 and later): see pt_function_on_vfio */
 };
 

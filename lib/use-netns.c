@@ -8,8 +8,8 @@
 #include "use-netns.h"
 #include "use-node.h"
 
-#define NAMED_DIR      "/run/netns"
-#define PATIENCE_MS    2000 /* anybody can make namespaces, and interfaces in them, without end */
+#define NAMED_DIR   "/run/netns"
+#define PATIENCE_MS 2000 /* anybody can make namespaces, and interfaces in them, without end */
 
 /* The functions that are looked for, and what is known so far. */
 struct search {
@@ -59,8 +59,7 @@ static int look_at_interface(void *data, const char *interface, const char *devi
 		if (!pt_streq(device, PT_BDF(&like.bdf)))
 			continue;
 		search->found[at] = true;
-		r = pt_uses_add(
-			search->uses, like, interface, pt_format("is in %s", look->where));
+		r = pt_uses_add(search->uses, like, interface, pt_format("is in %s", look->where));
 	}
 	return r;
 }
@@ -74,8 +73,8 @@ static int look_into(struct search *search, int fd, char *where)
 	if (!text)
 		return -ENOMEM;
 	/* one that cannot be asked is passed over: what is not found is guessed */
-	return setns(fd, CLONE_NEWNET) == 0 && pt_links_visit_devices(look_at_interface, &look) ==
-						       -ENOMEM
+	return setns(fd, CLONE_NEWNET) == 0 &&
+			       pt_links_visit_devices(look_at_interface, &look) == -ENOMEM
 		       ? -ENOMEM
 		       : 0;
 }

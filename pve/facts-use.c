@@ -127,8 +127,7 @@ static int find_twin(struct pt_gathering *gathering, const struct pt_bdf *used)
 			pt_inventory_find(facts->inventory, &candidate[i]);
 		struct pt_twin *slot;
 
-		if (pt_uses_strong(&facts->uses, &candidate[i]) ||
-			pt_function_on_vfio(function))
+		if (pt_uses_strong(&facts->uses, &candidate[i]) || pt_function_on_vfio(function))
 			continue;
 		slot = pt_array_grow(&facts->twin, &facts->twin_count, sizeof(*slot));
 		if (slot)

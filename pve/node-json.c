@@ -360,9 +360,9 @@ static char *keep_args(const char *args)
 /* Whether rules look at the key. */
 static bool is_of_use(const char *key)
 {
-	static const char *const keys[] = {"balloon", "bios", "cpu", "hookscript", "hotplug", "hugepages",
-		"lock", "machine", "memory", "name", "numa", "onboot", "sockets", "template",
-		"vga"};
+	static const char *const keys[] = {"balloon", "bios", "cpu", "hookscript", "hotplug",
+		"hugepages", "lock", "machine", "memory", "name", "numa", "onboot", "sockets",
+		"template", "vga"};
 
 	for (size_t i = 0; i < PT_ARRAY_SIZE(keys); i++) {
 		if (pt_streq(key, keys[i]))

@@ -194,8 +194,8 @@ static char *unfit_nodes(const struct pt_facts *facts, bool no_hook, size_t assi
 	return nodes;
 }
 
-/* One finding for each entry, with all nodes that it does not fit, and one for the hookscript. */
-PT_RULE(pt_rule_node_unfit)
+static void say_no_hook(
+	const struct pt_rule *rule, const struct pt_facts *facts, struct pt_findings *findings)
 {
 	PT_FREE char *without_hook = unfit_nodes(facts, true, 0);
 
@@ -208,6 +208,12 @@ PT_RULE(pt_rule_node_unfit)
 				pt_guest_get(facts->guest, "hookscript"), without_hook),
 			pt_format("use a storage that every node has, as local is (Datacenter, "
 				  "Storage, Nodes), and install the package there"));
+}
+
+/* One finding for each entry, with all nodes that it does not fit, and one for the hookscript. */
+PT_RULE(pt_rule_node_unfit)
+{
+	say_no_hook(rule, facts, findings);
 	for (size_t i = 0; i < facts->count; i++) {
 		const struct pt_assignment *assignment = &facts->assignment[i];
 		const char *mapping = assignment->entry.mapping;

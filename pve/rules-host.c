@@ -226,8 +226,9 @@ PT_RULE(pt_rule_policy_invalid)
 		if (taken->lacking)
 			pt_findings_add(findings, rule->tag, PT_WARNING, PT_TELL,
 				pt_subject_function(facts, taken),
-				pt_format("vfio-driver = %s, but this kernel has no such driver, or "
-					  "modprobe.d forbids it: vfio-pci takes it",
+				pt_format(
+					"vfio-driver = %s, but this kernel has no such driver, or "
+					"modprobe.d forbids it: vfio-pci takes it",
 					taken->wish),
 				pt_format("mend " PT_POLICY_FILE ", or see 'modprobe -n -v %s'",
 					taken->wish));
