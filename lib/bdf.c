@@ -92,9 +92,11 @@ bool pt_bdf_same_slot(const struct pt_bdf *a, const struct pt_bdf *b)
 
 bool pt_bdf_matches(const struct pt_bdf *bdf, const char *filter)
 {
-	char text[PT_BDF_TEXT];
+	return pt_bdf_text_matches(PT_BDF(bdf), filter);
+}
 
-	pt_bdf_format(bdf, text);
+bool pt_bdf_text_matches(const char *text, const char *filter)
+{
 	return pt_starts_with(text, filter) ||
 	       (pt_starts_with(text, "0000:") && pt_starts_with(text + 5, filter));
 }

@@ -32,6 +32,8 @@ bool pt_bdf_same_slot(const struct pt_bdf *a, const struct pt_bdf *b);
 
 /* Whether the address begins with filter, with or without "0000:": "01:00" means a whole device, "" everything. */
 bool pt_bdf_matches(const struct pt_bdf *bdf, const char *filter);
+/* The same of an address that is text already, as pt_bdf_format writes it. */
+bool pt_bdf_text_matches(const char *text, const char *filter);
 
 /* Adds a copy to a list that the caller owns. 0 or -ENOMEM. */
 int pt_bdfs_add(struct pt_bdf **list, size_t *count, const struct pt_bdf *bdf);

@@ -68,12 +68,13 @@ bool pt_hostpci_is_set(const char *value)
 
 int pt_hostpci_key(const char *key)
 {
-	char name[16];
+	static const char begin[] = "hostpci";
+	const char *number = key + strlen(begin);
+	int index;
 
-	for (int i = 0; i < PT_HOSTPCI_MAX; i++) {
-		snprintf(name, sizeof(name), "hostpci%d", i);
-		if (pt_streq(name, key))
-			return i;
-	}
-	return -1;
+	if (!pt_starts_with(key, begin) || strspn(number, "0123456789") != strlen(number) ||
+		!*number || strlen(number) > 2 || (*number == '0' && number[1]))
+		return -1;
+	index = atoi(number);
+	return index < PT_HOSTPCI_MAX ? index : -1;
 }

@@ -243,8 +243,7 @@ static int ask_on_vfio(struct pt_node *node, struct pt_bdf **ret, size_t *ret_co
 		if (pt_bdf_parse(names.name[i], &bdf))
 			r = pt_bdfs_add(ret, ret_count, &bdf);
 	}
-	return r < 0 ? r
-		     : pt_inventory_add_all(node->host, &node->inventory, *ret, *ret_count, NULL);
+	return r;
 }
 
 static int list_on_vfio(struct pt_node *node, struct pt_bdf **ret, size_t *ret_count)
@@ -263,14 +262,14 @@ static int list_on_vfio(struct pt_node *node, struct pt_bdf **ret, size_t *ret_c
 }
 
 /* Whether what a guest names is the function; a mapping is all that it has on this node. */
-static bool names(struct pt_node *node, const struct pt_naming *naming, const struct pt_bdf *bdf)
+static bool names(struct pt_node *node, const struct pt_naming *naming, const char *bdf)
 {
 	const struct pt_mappings *mappings = NULL;
 	const struct pt_mapping *mapping;
 	bool found = false;
 
 	if (!naming->mapping)
-		return pt_bdf_matches(bdf, naming->name);
+		return pt_bdf_text_matches(bdf, naming->name);
 	if (pt_node_mappings(node, &mappings, NULL) < 0)
 		return true; /* it may be */
 	mapping = pt_mapping_find(mappings, naming->mapping);
@@ -282,7 +281,7 @@ static bool names(struct pt_node *node, const struct pt_naming *naming, const st
 			size_t length = strcspn(path, ";");
 			PT_FREE char *one = strndup(path, length);
 
-			found |= one && pt_bdf_matches(bdf, one);
+			found |= one && pt_bdf_text_matches(bdf, one);
 			path += length + (path[length] == ';');
 		}
 	}
@@ -294,6 +293,7 @@ static bool concerns_anybody(struct pt_node *node, const struct pt_bdf *bdf)
 {
 	const struct pt_naming *naming = NULL;
 	const struct pt_node_claim *claims = NULL;
+	char text[PT_BDF_TEXT];
 	size_t count = 0;
 
 	if (pt_node_claims(node, &claims, &count) < 0)
@@ -306,43 +306,87 @@ static bool concerns_anybody(struct pt_node *node, const struct pt_bdf *bdf)
 	}
 	if (pt_node_namings(node, &naming, &count, NULL) < 0)
 		return true;
+	pt_bdf_format(bdf, text);
 	pt_foreach (one, naming, count) {
-		if (names(node, one, bdf))
+		if (names(node, one, text))
 			return true;
 	}
 	return false;
 }
 
-/* Whether somebody has to do with the function or with one that goes where it goes. */
-static bool group_concerns_anybody(struct pt_node *node, const struct pt_bdf *bdf)
+/* Whether somebody has to do with the function or with one that goes where it goes; its group. */
+static bool group_concerns_anybody(struct pt_node *node, const struct pt_bdf *bdf, int *ret_group)
 {
-	const struct pt_function *function = pt_inventory_find(&node->inventory, bdf);
 	struct pt_group PT_GROUP group = {0};
+	bool known = pt_node_group(node, bdf, &group, NULL) == 0;
+	bool concerned = concerns_anybody(node, bdf);
+
+	*ret_group = known ? group.number : PT_GROUP_NONE;
+	for (size_t i = 0; !concerned && known && i < group.function_count; i++)
+		concerned = concerns_anybody(node, &group.function[i]);
+	return concerned;
+}
+
+/* Notes as left what no process has open: all are looked for at once. */
+static int note_unused(struct pt_node *node, const struct pt_function *candidate, size_t count)
+{
+	const struct pt_function **asked = calloc(count ? count : 1, sizeof(*asked));
 	struct pt_group_user *user = NULL;
 	size_t users = 0;
-	bool used = pt_node_group_users(node, &function, 1, &user, &users, NULL) < 0 || users;
+	int r = asked ? 0 : -ENOMEM;
 
+	for (size_t i = 0; asked && i < count; i++)
+		asked[i] = &candidate[i];
+	if (r == 0 && count)
+		r = pt_node_group_users(node, asked, count, &user, &users, NULL);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		bool used = false;
+
+		for (size_t at = 0; at < users; at++)
+			used |= user[at].group == candidate[i].group;
+		if (!used)
+			r = pt_bdfs_add(&node->left, &node->left_count, &candidate[i].bdf);
+	}
 	free(user);
-	if (used || pt_node_group(node, bdf, &group, NULL) < 0)
-		return used || concerns_anybody(node, bdf);
-	for (size_t i = 0; !used && i < group.function_count; i++)
-		used = concerns_anybody(node, &group.function[i]);
-	return used;
+	free(asked);
+	return r;
+}
+
+static int find_left(struct pt_node *node)
+{
+	struct pt_function *candidate = NULL;
+	struct pt_bdf *bound = NULL;
+	size_t count = 0, candidates = 0;
+	int r = list_on_vfio(node, &bound, &count);
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		struct pt_function *slot;
+		int group;
+
+		if (group_concerns_anybody(node, &bound[i], &group))
+			continue;
+		slot = pt_array_grow(&candidate, &candidates, sizeof(*slot));
+		if (slot)
+			*slot = (struct pt_function){.bdf = bound[i], .group = group};
+		else
+			r = -ENOMEM;
+	}
+	if (r == 0)
+		r = note_unused(node, candidate, candidates);
+	/* what they are matters only where the module was told ids */
+	if (r == 0 && !node->whole && pt_node_traits(node)->vfio_options)
+		r = pt_inventory_add_all(
+			node->host, &node->inventory, node->left, node->left_count, NULL);
+	free(candidate);
+	free(bound);
+	return r;
 }
 
 int pt_node_left_on_vfio(
 	struct pt_node *node, const struct pt_bdf **ret, size_t *ret_count, struct pt_err *err)
 {
-	struct pt_bdf *bound = NULL;
-	size_t count = 0;
-	int r = node->has_left ? 0 : list_on_vfio(node, &bound, &count);
+	int r = node->has_left ? 0 : find_left(node);
 
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		if (pt_inventory_find(&node->inventory, &bound[i]) &&
-			!group_concerns_anybody(node, &bound[i]))
-			r = pt_bdfs_add(&node->left, &node->left_count, &bound[i]);
-	}
-	free(bound);
 	if (r < 0)
 		return r == -ENOMEM ? pt_err_nomem(err) : 0;
 	node->has_left = true;

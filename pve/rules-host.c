@@ -179,8 +179,9 @@ PT_RULE(pt_rule_left_on_vfio)
 	pt_foreach (bdf, facts->left, facts->left_count) {
 		const struct pt_function *function = pt_inventory_find(facts->inventory, bdf);
 
-		if (!function || is_at_hand(facts, bdf) ||
-			is_captured(facts->host->vfio_options, function) || count++ >= MOST_LEFT)
+		if (is_at_hand(facts, bdf) ||
+			(function && is_captured(facts->host->vfio_options, function)) ||
+			count++ >= MOST_LEFT)
 			continue;
 		list = pt_list_add(list, ", ", PT_BDF(bdf));
 	}

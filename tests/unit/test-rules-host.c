@@ -316,6 +316,11 @@ static void left_on_vfio(void **state)
 	assert_non_null(find(&judged, "left-on-vfio"));
 	pt_findings_clear(&judged.findings);
 	judged.node->traits.vfio_options = strdup("ids=144d:a808");
+	judged.node->has_left = false;
+	judged.node->left_count = 0;
+	pt_facts_clear(&judged.facts);
+	assert_int_equal(
+		pt_facts_gather(judged.node, judged.guest, PT_DEPTH_CHECK, &judged.facts, NULL), 0);
 	pt_rules_run(&judged.facts, &judged.findings);
 	assert_null(find(&judged, "left-on-vfio"));
 	clear(&judged);
