@@ -188,7 +188,7 @@ static bool claim_fits(const struct start *start)
 			continue;
 		if (!taken)
 			taken = find_spare(start, &function->bdf);
-		/* vfio-pci took what another driver was wanted for, and could not be had */
+		/* from vfio-pci, which took what another driver could not be had for, it moves straight to that */
 		if (!taken || (!pt_streq(pt_taken_driver(taken), pt_claim_driver(function)) &&
 				      !(taken->wish[0] && !function->driver)))
 			return false;
@@ -342,7 +342,7 @@ static int claim_vfs(const struct start *start, const struct pt_function *pf,
 	return 0;
 }
 
-/* A VF whose PF is taken as well: claimed with that, unless both are on vfio-pci already. */
+/* A VF whose PF is taken as well: claimed with that, unless the PF is where it is taken to already. */
 static bool goes_with_its_pf(const struct start *start, const struct pt_function *function)
 {
 	const struct pt_taken *taken =
@@ -461,19 +461,19 @@ static int take(struct start *start)
 }
 
 /* That a driver cannot be had is so for all that want it: one that hangs is waited for once. */
-static void note_lacking(struct pt_taken *list, size_t count, const char *wish)
+static void note_lacking(struct pt_facts *facts, const char *wish)
 {
-	pt_foreach (taken, list, count)
+	pt_foreach (taken, facts->taken, facts->taken_count)
 		taken->lacking |= pt_streq(taken->wish, wish);
 }
 
 /* Loads the drivers that local policy wants, to know them by their own names. What cannot be had is vfio-pci's to take. */
-static void load_wishes(struct start *start, struct pt_taken *list, size_t count)
+static void load_wishes(struct start *start)
 {
 	const struct pt_run *run = start->run;
 	struct pt_facts *facts = &start->facts;
 
-	pt_foreach (taken, list, count) {
+	pt_foreach (taken, facts->taken, facts->taken_count) {
 		struct pt_err err = {0};
 		char name[PT_DRIVER_TEXT];
 
@@ -482,8 +482,7 @@ static void load_wishes(struct start *start, struct pt_taken *list, size_t count
 		memcpy(name, taken->wish, sizeof(name));
 		if (pt_module_ensure(
 			    run->host, name, NULL, pt_now_ms() + run->limits.write_ms, &err) < 0) {
-			note_lacking(facts->taken, facts->taken_count, name);
-			note_lacking(facts->spare, facts->spare_count, name);
+			note_lacking(facts, name);
 			LOG(run, PT_LOG_WARNING, "%s: %s; vfio-pci takes it", PT_BDF(&taken->bdf),
 				err.text);
 		}
@@ -531,8 +530,7 @@ static int judge_and_take(struct start *start)
 	}
 	if (!start->facts.taken_count)
 		return 0;
-	load_wishes(start, start->facts.taken, start->facts.taken_count);
-	load_wishes(start, start->facts.spare, start->facts.spare_count);
+	load_wishes(start);
 	r = ensure_vfio(start);
 	if (r == -ENOTSUP || r == -EAGAIN)
 		return go_on_without_us(start);

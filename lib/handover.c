@@ -307,7 +307,8 @@ static void leave(const struct pt_handover *handover, struct pt_mover *mover)
 	mover->left = true;
 	mover->ours =
 		pt_function_read_override(handover->host, &mover->function->bdf, &override) == 0 &&
-		pt_streq(override, pt_claim_driver(mover->function));
+		(pt_streq(override, pt_claim_driver(mover->function)) ||
+			pt_streq(override, PT_VFIO_PCI));
 }
 
 /* Whether the PF of a VF that comes back with it did not come back itself. */
@@ -359,7 +360,7 @@ static void find_what_to_return(
 			pt_mover_fail(mover, r);
 			continue;
 		}
-		/* a spare that we did not move, and nobody else to vfio-pci, is where it was */
+		/* a spare that we did not move, and nobody else to a vfio driver, is where it was */
 		mover->quiet = mover->function->spare && !mover->function->moved &&
 			       !may_be_ours(handover, mover);
 		mover->active = !mover->quiet;

@@ -64,6 +64,9 @@ static char *describe(const struct volumes *volumes, const char *name)
 	} kinds[] = {{"LVM-", "LVM volume"}, {"CRYPT-", "encrypted volume"},
 		{"mpath-", "multipath disk"}};
 
+	/* ceph-volume names them so; a hyphen of a name is doubled */
+	if (dm && pt_starts_with(dm, "ceph--") && strstr(dm, "-osd--"))
+		return pt_format("Ceph OSD %s (%s)", dm, name);
 	for (size_t i = 0; dm && uuid && i < PT_ARRAY_SIZE(kinds); i++) {
 		if (pt_starts_with(uuid, kinds[i].prefix))
 			return pt_format("%s %s (%s)", kinds[i].kind, dm, name);

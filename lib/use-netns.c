@@ -44,7 +44,7 @@ static bool is_new(struct search *search, int fd)
 /* One of the namespace that is being looked into. */
 struct look {
 	struct search *search;
-	const char *where;
+	const char *where, *unit; /* of systemd; "" for none */
 };
 
 static int look_at_interface(void *data, const char *interface, const char *device)
@@ -59,16 +59,17 @@ static int look_at_interface(void *data, const char *interface, const char *devi
 		if (!pt_streq(device, PT_BDF(&like.bdf)))
 			continue;
 		search->found[at] = true;
+		snprintf(like.unit, sizeof(like.unit), "%s", look->unit);
 		r = pt_uses_add(search->uses, like, interface, pt_format("is in %s", look->where));
 	}
 	return r;
 }
 
 /* Looks into the namespace behind fd. Takes over where. */
-static int look_into(struct search *search, int fd, char *where)
+static int look_into(struct search *search, int fd, char *where, const char *unit)
 {
 	PT_FREE char *text = where;
-	struct look look = {search, text};
+	struct look look = {search, text, unit};
 
 	if (!text)
 		return -ENOMEM;
@@ -101,8 +102,8 @@ static int look_into_named(struct search *search)
 		PT_CLOSE int fd = path ? pt_host_openat(search->host, path, O_RDONLY) : -ENOMEM;
 
 		if (fd >= 0 && is_new(search, fd))
-			r = look_into(
-				search, fd, pt_format("the network namespace %s", names.name[i]));
+			r = look_into(search, fd,
+				pt_format("the network namespace %s", names.name[i]), "");
 	}
 	return r;
 }
@@ -127,24 +128,29 @@ static int look_into_processes(struct search *search)
 		r = look_into(search, fd,
 			pt_format("the network namespace of process %d (%s)%s%s", process.pid,
 				process.name, process.container[0] ? " of " : "",
-				process.container));
+				process.container),
+			process.unit);
 	}
 	return r;
 }
 
-/* Not in this namespace, and in none that can be looked into. */
+/* Not in this namespace, and in none that was looked into: if that were not all, a container may well have it. */
 static int guess(struct search *search)
 {
+	bool late = pt_now_ms() >= search->until;
 	int r = 0;
 
 	for (size_t at = 0; r == 0 && at < search->count; at++) {
 		struct pt_use like = {
-			.bdf = search->function[at]->bdf, .kind = PT_USE_NET, .weak = true};
+			.bdf = search->function[at]->bdf, .kind = PT_USE_NET, .weak = !late};
 
 		if (!search->found[at])
 			r = pt_uses_add(search->uses, like, "its interface",
-				pt_format("is not in this network namespace: a container may have "
-					  "it"));
+				late ? pt_format("is not in this network namespace, and there are "
+						 "too many others to look into")
+				     : pt_format(
+					       "is not in this network namespace: a container may "
+					       "have it"));
 	}
 	return r;
 }

@@ -6,6 +6,7 @@
 
 #define NODE_TEXT  64
 #define CGROUP_MAX 65536
+#define FIRST_KEYS 0xfffffffeULL /* Escape to S */
 
 /* A name that is looked for, and its place among what was asked. */
 struct watch {
@@ -218,6 +219,34 @@ static int use_node(
 			opener->container[0] ? " of " : "", opener->container));
 }
 
+/* Whether it has the keys of a keyboard's first rows, as udev judges. Source: capabilities/key, linux/input-event-codes.h. */
+static bool is_keyboard(const struct pt_host *host, const struct pt_devnode *node)
+{
+	PT_FREE char *path = pt_format("/sys/class/%s/device/capabilities/key", node->name);
+	PT_FREE char *keys = NULL;
+	const char *lowest;
+
+	if (!pt_starts_with(node->name, "input/event") || !path ||
+		pt_host_read_line(host, path, &keys) < 0)
+		return false;
+	/* words of 64 keys, the lowest last */
+	lowest = strrchr(keys, ' ');
+	return (strtoull(lowest ? lowest : keys, NULL, 16) & FIRST_KEYS) == FIRST_KEYS;
+}
+
+/* The console reads keyboards, and has no node of theirs open. */
+static int use_keyboard(
+	const struct pt_host *host, struct pt_uses *uses, const struct pt_devnode *node)
+{
+	struct pt_use use = {.bdf = node->bdf, .kind = PT_USE_INPUT, .weak = true};
+	PT_FREE char *what = pt_format("/dev/%s", node->name);
+
+	if (!what)
+		return -ENOMEM;
+	return is_keyboard(host, node) ? pt_uses_add(uses, use, what, pt_format("is a keyboard"))
+				       : 0;
+}
+
 int pt_use_nodes(const struct pt_host *host, const struct pt_devnodes *nodes, struct pt_uses *uses,
 	struct pt_err *err)
 {
@@ -237,6 +266,10 @@ int pt_use_nodes(const struct pt_host *host, const struct pt_devnodes *nodes, st
 		r = pt_openers_find(host, name, count, &opener, &openers, err);
 	for (size_t i = 0; r == 0 && i < openers; i++) {
 		if (use_node(uses, &nodes->node[index[opener[i].node]], &opener[i]) < 0)
+			r = pt_err_nomem(err);
+	}
+	for (size_t i = 0; r == 0 && i < nodes->count; i++) {
+		if (use_keyboard(host, uses, &nodes->node[i]) < 0)
 			r = pt_err_nomem(err);
 	}
 	free(opener);

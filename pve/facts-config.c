@@ -213,5 +213,8 @@ int pt_gather_config(struct pt_gathering *gathering)
 		r = read_others(gathering);
 	if (r == 0 && gathering->depth == PT_DEPTH_CHECK)
 		r = look_at_other_nodes(gathering);
+	if (gathering->depth == PT_DEPTH_CHECK)
+		facts->backup =
+			pt_backups_find(pt_node_backups(gathering->node), gathering->guest->vmid);
 	return r < 0 ? pt_err_nomem(gathering->err) : 0;
 }

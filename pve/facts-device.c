@@ -92,7 +92,15 @@ static int add_identity(
 	return slot ? pt_node_identity(node, function, slot) : -ENOMEM;
 }
 
-/* Where a recorded device sits now that is not at its address any more. */
+/* Whether it is on record for where it is. */
+static bool is_at_its_place(const struct pt_facts *facts, const struct pt_identity *now)
+{
+	const struct pt_identity *recorded = pt_identities_find(facts->recorded, &now->bdf);
+
+	return recorded && pt_identity_same(recorded, now);
+}
+
+/* Where recorded devices may sit now that are not at their addresses any more: others of their model, too. */
 static int find_moved(struct pt_gathering *gathering)
 {
 	struct pt_facts *facts = gathering->facts;
@@ -111,10 +119,10 @@ static int find_moved(struct pt_gathering *gathering)
 		function = pt_inventory_find(facts->inventory, &all[i]);
 		r = pt_node_identity(gathering->node, function, &now);
 		pt_foreach (recorded, facts->recorded->identity, facts->recorded->count)
-			/* without a serial number it may be any of the model, the host's own even */
-			wanted |= recorded->serial[0] && pt_identity_same(recorded, &now) &&
+			wanted |= pt_identity_same(recorded, &now) &&
 				  pt_bdf_compare(&recorded->bdf, &now.bdf) != 0;
-		if (r == 0 && wanted)
+		if (r == 0 && wanted && !is_at_its_place(facts, &now) &&
+			!pt_gather_is_claimed(gathering, &now.bdf))
 			r = add_identity(gathering->node, function, &facts->moved);
 	}
 	free(all);

@@ -92,7 +92,7 @@ static struct pt_owner *add_owner(struct pt_facts *facts, const struct pt_bdf *b
 	return slot;
 }
 
-/* Functions whose owners matter: what is taken, and the VFs of a PF among them, which would vanish. */
+/* Functions whose owners matter: what is taken, with the VFs of a PF, which would vanish, and what QEMU opens as it is. */
 static int list_owned(struct pt_gathering *gathering, struct pt_bdf **ret, size_t *ret_count)
 {
 	const struct pt_facts *facts = gathering->facts;
@@ -100,6 +100,10 @@ static int list_owned(struct pt_gathering *gathering, struct pt_bdf **ret, size_
 
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		if (pt_taken_add_with_vfs(facts, taken, ret, ret_count) < 0)
+			return -ENOMEM;
+	}
+	pt_foreach (kept, facts->kept, facts->kept_count) {
+		if (pt_bdfs_add(ret, ret_count, &kept->bdf) < 0)
 			return -ENOMEM;
 	}
 	for (size_t i = 0; r == 0 && i < *ret_count; i++) {

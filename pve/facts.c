@@ -19,6 +19,7 @@ void pt_facts_clear(struct pt_facts *facts)
 		pt_assignment_clear(assignment);
 	free(facts->taken);
 	free(facts->spare);
+	free(facts->kept);
 	free(facts->owner);
 	free(facts->busy_vf);
 	pt_uses_clear(&facts->uses);
@@ -133,6 +134,11 @@ const struct pt_taken *pt_taken_find(
 	return NULL;
 }
 
+bool pt_facts_opens(const struct pt_facts *facts)
+{
+	return facts->taken_count || facts->kept_count;
+}
+
 const char *pt_taken_driver(const struct pt_taken *taken)
 {
 	return taken->wish[0] && !taken->lacking ? taken->wish : PT_VFIO_PCI;
@@ -174,7 +180,8 @@ static int take(struct pt_facts *facts, const struct pt_taken *taken, bool spare
 static void find_variant(const struct pt_host *host, const struct pt_function *function,
 	char ret[static PT_DRIVER_TEXT])
 {
-	if (!host || !function->modalias || !pt_module_vfio(host, function->modalias, ret))
+	if (!host || !function->modalias || !pt_module_vfio(host, function->modalias, ret) ||
+		pt_streq(ret, "vfio_pci"))
 		snprintf(ret, PT_DRIVER_TEXT, PT_VFIO_PCI);
 }
 
@@ -213,6 +220,15 @@ static bool has_wish(const struct pt_gathering *gathering, struct pt_taken *take
 	return true;
 }
 
+static int keep(struct pt_facts *facts, const struct pt_taken *kept)
+{
+	struct pt_taken *slot = pt_array_grow(&facts->kept, &facts->kept_count, sizeof(*slot));
+
+	if (slot)
+		*slot = *kept;
+	return slot ? 0 : -ENOMEM;
+}
+
 /* The functions of an entry's chosen alternative, or of all others. */
 static int take_entry(struct pt_gathering *gathering, size_t at, bool spare)
 {
@@ -229,8 +245,11 @@ static int take_entry(struct pt_gathering *gathering, size_t at, bool spare)
 		pt_foreach (id, alternative->id, alternative->count) {
 			struct pt_taken taken = {.bdf = *id, .assignment = at};
 
-			if (!pt_assignment_is_bound(assignment) && !has_wish(gathering, &taken))
+			if (!pt_assignment_is_bound(assignment) && !has_wish(gathering, &taken)) {
+				if (!spare && keep(facts, &taken) < 0)
+					return pt_err_nomem(gathering->err);
 				continue;
+			}
 			if (take(facts, &taken, spare) < 0)
 				return pt_err_nomem(gathering->err);
 		}
@@ -251,6 +270,7 @@ static int take_companions_of(struct pt_gathering *gathering, struct pt_taken of
 		return pt_err_set(gathering->err, r, "%s", why.text);
 	pt_foreach (member, group.function, group.function_count) {
 		const struct pt_function *function;
+		struct pt_taken companion;
 
 		r = pt_node_learn(gathering->node, member, gathering->err);
 		if (r == -ENODEV)
@@ -260,10 +280,13 @@ static int take_companions_of(struct pt_gathering *gathering, struct pt_taken of
 		function = pt_inventory_find(facts->inventory, member);
 		if (function->is_bridge || !function->info_ok)
 			continue;
-		if (take(facts,
-			    &(struct pt_taken){
-				    .bdf = *member, .assignment = of.assignment, .companion = true},
-			    spare) < 0)
+		companion = (struct pt_taken){
+			.bdf = *member, .assignment = of.assignment, .companion = true};
+		/* beside what Proxmox VE leaves alone it moves nothing: a vfio driver is all that the group needs */
+		if (!pt_assignment_is_bound(&facts->assignment[of.assignment]) &&
+			!has_wish(gathering, &companion) && pt_function_on_vfio(function))
+			continue;
+		if (take(facts, &companion, spare) < 0)
 			return pt_err_nomem(gathering->err);
 	}
 	return 0;

@@ -108,6 +108,9 @@ struct pt_facts {
 	/* what Proxmox VE would bind if it chose another alternative after all; none that is in taken */
 	struct pt_taken *spare;
 	size_t spare_count;
+	/* what QEMU opens as it is, for nobody moves it (driver=keep): its owners and memory matter all the same */
+	struct pt_taken *kept;
+	size_t kept_count;
 	struct pt_owner *owner;
 	size_t owner_count;
 	struct pt_busy_vf *busy_vf;
@@ -135,7 +138,8 @@ struct pt_facts {
 	struct pt_claim_note *note;
 	size_t note_count;
 	enum pt_hook_state hook;
-	bool running;		  /* the guest, now */
+	const char *backup; /* a backup job that it is in, for a check only; borrowed; NULL: none */
+	bool running;	    /* the guest, now */
 	struct pt_err claims_err; /* why not all claims could be read; code 0: they could */
 };
 
@@ -157,6 +161,9 @@ void pt_facts_clear(struct pt_facts *facts);
 /* NULL when the function is not in the list. */
 const struct pt_taken *pt_taken_find(
 	const struct pt_taken *list, size_t count, const struct pt_bdf *bdf);
+
+/* Whether QEMU opens any function of the host: then all memory of the guest is pinned. */
+bool pt_facts_opens(const struct pt_facts *facts);
 
 /* The driver that it is taken to. On loan. */
 const char *pt_taken_driver(const struct pt_taken *taken);

@@ -4,15 +4,16 @@
 #include "pve/guest.h"
 #include "pve/ha.h"
 #include "pve/paths.h"
+#include "pve/section.h"
 
 #define FILE_MAX (1024U * 1024)
 #define SPACE	 " \t"
 
 /* One section, "TYPE: ID" and the lines below it. */
 struct section {
-	char *type, *id;
+	const char *type, *id;
 	/* of the keys that count, NULL where there is none */
-	char *group, *nodes, *resources;
+	const char *group, *nodes, *resources;
 	bool binding; /* "restricted 1", "strict 1" */
 	bool disabled;
 	bool ignored; /* "state ignored" */
@@ -21,12 +22,9 @@ struct section {
 /* Called for each section; what it points to is the parser's. */
 typedef int take_section(void *data, const struct section *section);
 
-static void take_key(struct section *section, char *line)
+static void take_key(struct section *section, const char *key, const char *value)
 {
-	char *rest, *key = strtok_r(line, SPACE, &rest);
-	char *value = key ? rest + strspn(rest, SPACE) : NULL;
-
-	if (!key || !value || !*value)
+	if (!*value)
 		return;
 	if (pt_streq(key, "group"))
 		section->group = value;
@@ -42,40 +40,31 @@ static void take_key(struct section *section, char *line)
 		section->disabled = pt_streq(value, "1");
 }
 
-/* "vm: 100"; false: it begins no section. */
-static bool begin_section(struct section *section, char *line)
-{
-	char *colon = strchr(line, ':');
+/* Sections on their way: one is whole when the next begins. */
+struct collecting {
+	take_section *take;
+	void *data;
+	struct section section;
+};
 
-	if (!colon || strchr(SPACE, *line))
-		return false;
-	*colon = '\0';
-	*section = (struct section){.type = line, .id = colon + 1 + strspn(colon + 1, SPACE)};
-	section->id[strcspn(section->id, SPACE)] = '\0';
-	return true;
+static int collect(void *data, const char *type, const char *id, const char *key, const char *value)
+{
+	struct collecting *collecting = data;
+	struct section whole = collecting->section;
+
+	if (key) {
+		take_key(&collecting->section, key, value);
+		return 0;
+	}
+	collecting->section = (struct section){.type = type, .id = id};
+	return whole.type ? collecting->take(collecting->data, &whole) : 0;
 }
 
 static int for_each_section(const char *text, take_section *take, void *data)
 {
-	PT_FREE char *copy = text ? strdup(text) : NULL;
-	struct section section = {0};
-	char *line, *rest;
-	int r = text && !copy ? -ENOMEM : 0;
+	struct collecting collecting = {.take = take, .data = data};
 
-	for (line = copy ? strtok_r(copy, "\n", &rest) : NULL; r == 0 && line;
-		line = strtok_r(NULL, "\n", &rest)) {
-		if (*line == '#' || !line[strspn(line, SPACE)])
-			continue;
-		if (strchr(SPACE, *line)) {
-			take_key(&section, line);
-			continue;
-		}
-		if (section.type)
-			r = take(data, &section);
-		section = (struct section){0};
-		begin_section(&section, line);
-	}
-	return r == 0 && section.type ? take(data, &section) : r;
+	return pt_sections_read(text, collect, &collecting);
 }
 
 /* "node1:2,node2": adds the names without their priorities. */

@@ -354,6 +354,7 @@ static int take_config(struct pt_node *node, unsigned int vmid, const struct pt_
 	if (err.code ||
 		pt_guest_parse_reply(reply->text, reply->length, &query, &guest, &err) < 0) {
 		pt_log(log, PT_LOG_WARNING, "guest %u of node %s: %s", vmid, node->name, err.text);
+		node->unread++;
 		return 0;
 	}
 	if (!pt_guest_has_hostpci(guest))
@@ -365,22 +366,35 @@ static int take_config(struct pt_node *node, unsigned int vmid, const struct pt_
 	return 0;
 }
 
-/* The configs of one node's guests, side by side. */
-static int read_configs(const struct asking *asking, struct pt_node *node, const struct pt_log *log,
-	struct pt_err *err)
+/* The configs of some of a node's guests, side by side. */
+static int read_some(const struct asking *asking, struct pt_node *node, const unsigned int *vmid,
+	size_t count, const struct pt_log *log, struct pt_err *err)
 {
-	size_t count = node->vmid_count < MOST_GUESTS ? node->vmid_count : MOST_GUESTS;
 	struct round ROUND round = {0};
 	int r;
 
 	if (make_round(&round, count) < 0)
 		return pt_err_nomem(err);
 	for (size_t i = 0; i < count; i++)
-		round.path[i] = pt_format("/nodes/%s/qemu/%u/config", node->name, node->vmid[i]);
+		round.path[i] = pt_format("/nodes/%s/qemu/%u/config", node->name, vmid[i]);
 	r = ask(asking->api, &round, "the configs of guests", asking->budget_ms, err);
 	for (size_t i = 0; r == 0 && i < count; i++) {
-		if (take_config(node, node->vmid[i], &round.reply[i], log) < 0)
+		if (take_config(node, vmid[i], &round.reply[i], log) < 0)
 			r = pt_err_nomem(err);
+	}
+	return r;
+}
+
+static int read_configs(const struct asking *asking, struct pt_node *node, const struct pt_log *log,
+	struct pt_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < node->vmid_count; i += MOST_GUESTS) {
+		size_t left = node->vmid_count - i;
+
+		r = read_some(asking, node, &node->vmid[i], left < MOST_GUESTS ? left : MOST_GUESTS,
+			log, err);
 	}
 	return r;
 }

@@ -6,6 +6,7 @@
 
 #include "pve/node.h"
 #include "pve/paths.h"
+#include "pve/section.h"
 
 #define ROM_MAX	    (32U * 1024 * 1024)
 #define STORAGE_MAX (1024U * 1024)
@@ -131,34 +132,56 @@ const struct pt_rom_file *pt_node_rom(struct pt_node *node, const char *name)
 	return slot;
 }
 
+/* The storage of a volume on its way. */
+struct storage {
+	const char *name;
+	size_t length;
+	bool here; /* the section at hand is its */
+	char *folder;
+	struct pt_names *nodes; /* that it is limited to */
+};
+
+static int take_storage(
+	void *data, const char *type, const char *id, const char *key, const char *value)
+{
+	static const char *const mounted[] = {"nfs", "cifs", "cephfs"};
+	struct storage *storage = data;
+
+	if (type && !key) {
+		storage->here = strlen(id) == storage->length &&
+				strncmp(id, storage->name, storage->length) == 0;
+		for (size_t i = 0; storage->here && i < PT_ARRAY_SIZE(mounted); i++) {
+			PT_FREE char *mount = pt_streq(type, mounted[i])
+						      ? pt_format(PT_PVE_MOUNTS "/%s", id)
+						      : NULL;
+
+			if (mount && pt_set_text(&storage->folder, mount) < 0)
+				return -ENOMEM;
+		}
+	}
+	if (!storage->here || !key)
+		return 0;
+	if (pt_streq(key, "path"))
+		return pt_set_text(&storage->folder, value);
+	return pt_streq(key, "nodes") ? pt_names_split(storage->nodes, value, ",; \t") : 0;
+}
+
 /*
- * The folder of a storage of type dir, "local" where it always was, and the nodes that it is limited to. NULL: another
- * type. The caller's.
+ * The folder of a storage that holds files, "local" where it always was, and the nodes that it is limited to. NULL: another
+ * type, or none. The caller's. Source: pve-storage, PVE/Storage/DirPlugin.pm, NFSPlugin.pm and kin.
  */
 static char *storage_path(
-	const struct pt_host *host, const char *storage, size_t length, struct pt_names *nodes)
+	const struct pt_host *host, const char *name, size_t length, struct pt_names *nodes)
 {
+	struct storage storage = {.name = name, .length = length, .nodes = nodes};
 	PT_FREE char *text = NULL;
-	char *line, *rest, *folder = NULL;
-	bool here = false;
 
-	if (pt_host_read(host, PT_PVE_STORAGE_CFG, STORAGE_MAX, &text, NULL) < 0)
-		text = NULL;
-	for (line = text ? strtok_r(text, "\n", &rest) : NULL; line;
-		line = strtok_r(NULL, "\n", &rest)) {
-		char value[512];
-
-		if (*line != ' ' && *line != '\t')
-			here = pt_starts_with(line, "dir: ") &&
-			       strncmp(line + 5, storage, length) == 0 && !line[5 + length];
-		else if (here && !folder && sscanf(line, " path %511s", value) == 1)
-			folder = strdup(value);
-		else if (here && !nodes->count && sscanf(line, " nodes %511s", value) == 1)
-			pt_names_split(nodes, value, ",");
-	}
-	if (folder)
-		return folder;
-	return length == 5 && strncmp(storage, "local", 5) == 0 ? strdup(PT_PVE_LOCAL) : NULL;
+	if (pt_host_read(host, PT_PVE_STORAGE_CFG, STORAGE_MAX, &text, NULL) == 0 &&
+		pt_sections_read(text, take_storage, &storage) < 0)
+		pt_free_char(&storage.folder);
+	if (!storage.folder && length == 5 && strncmp(name, "local", 5) == 0)
+		storage.folder = strdup(PT_PVE_LOCAL);
+	return storage.folder;
 }
 
 static enum pt_hook_state look_at_hook(
@@ -176,7 +199,8 @@ static enum pt_hook_state look_at_hook(
 	if (!host)
 		return PT_HOOK_UNKNOWN;
 	folder = storage_path(host, volume, (size_t)(colon - volume), nodes);
-	if (!folder)
+	/* one that is not mounted says nothing */
+	if (!folder || (pt_starts_with(folder, PT_PVE_MOUNTS "/") && !pt_host_exists(host, folder)))
 		return PT_HOOK_UNKNOWN;
 	path = pt_format("%s/%s", folder, colon + 1);
 	if (!path)

@@ -421,6 +421,21 @@ static struct json_object *running_to_json(const struct pt_node *node)
 	return json;
 }
 
+static struct json_object *backups_to_json(const struct pt_backups *backups)
+{
+	struct json_object *json = json_object_new_array();
+
+	pt_foreach (job, backups->job, backups->count) {
+		struct json_object *one = append_object(json);
+
+		add_plain(one, "id", job->id);
+		pt_json_add_flag(one, "all", job->all);
+		json_object_object_add(one, "guests", names_to_json(&job->guest));
+		json_object_object_add(one, "except", names_to_json(&job->except));
+	}
+	return json;
+}
+
 static struct json_object *ha_to_json(const struct pt_ha *ha)
 {
 	struct json_object *json = json_object_new_array();
@@ -495,6 +510,7 @@ int pt_node_to_json(struct pt_node *node, struct json_object **ret, struct pt_er
 	json_object_object_add(json, "mdev_instances", names_to_json(&node->instances));
 	json_object_object_add(json, "nodes", names_to_json(&node->cluster));
 	json_object_object_add(json, "ha", ha_to_json(&node->ha));
+	json_object_object_add(json, "backups", backups_to_json(&node->backups));
 	json_object_object_add(json, "guests", guests_to_json(node));
 	json_object_object_add(json, "running", running_to_json(node));
 	*ret = json;

@@ -288,7 +288,7 @@ static bool names(struct pt_node *node, const struct pt_naming *naming, const ch
 	return found;
 }
 
-/* Whether a guest or a process has to do with the function itself. */
+/* Whether a guest has to do with the function itself. */
 static bool concerns_anybody(struct pt_node *node, const struct pt_bdf *bdf)
 {
 	const struct pt_naming *naming = NULL;
@@ -387,8 +387,9 @@ int pt_node_left_on_vfio(
 {
 	int r = node->has_left ? 0 : find_left(node);
 
-	if (r < 0)
-		return r == -ENOMEM ? pt_err_nomem(err) : 0;
+	if (r == -ENOMEM)
+		return pt_err_nomem(err);
+	/* what cannot be found out is not told, and not asked again */
 	node->has_left = true;
 	*ret = node->left;
 	*ret_count = node->left_count;

@@ -386,6 +386,20 @@ static int read_ha(struct pt_node *node, struct pt_json_reader *reader)
 	return reader->result < 0 ? reader->result : read_names(reader, "nodes", &slot->node);
 }
 
+static int read_backup(struct pt_node *node, struct pt_json_reader *reader)
+{
+	struct pt_backup_job *slot =
+		pt_array_grow(&node->backups.job, &node->backups.count, sizeof(*slot));
+	int r;
+
+	if (!slot)
+		return -ENOMEM;
+	pt_json_copy_text(reader, "id", PT_JSON_NEEDED, &slot->id);
+	slot->all = pt_json_flag(reader, "all");
+	r = reader->result < 0 ? reader->result : read_names(reader, "guests", &slot->guest);
+	return r < 0 ? r : read_names(reader, "except", &slot->except);
+}
+
 static int read_dropped(struct pt_node *node, struct pt_json_reader *reader)
 {
 	struct pt_guest *guest = node->guest[node->guest_count - 1];
@@ -490,6 +504,9 @@ int pt_node_from_json(struct json_object *json, struct pt_node **ret, struct pt_
 		r = steps[i](node, &reader);
 	for (size_t i = 0; r == 0 && i < PT_ARRAY_SIZE(lists); i++)
 		r = for_each(node, &reader, lists[i].key, lists[i].read, PLACE_OF_ITS_OWN);
+	/* files of before they were told have none */
+	if (r == 0 && pt_json_has(&reader, "backups"))
+		r = for_each(node, &reader, "backups", read_backup, PLACE_OF_ITS_OWN);
 	json_object_object_get_ex(json, "uses", &uses);
 	if (r == 0)
 		r = pt_uses_from_json(uses, &node->uses, err);

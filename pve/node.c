@@ -87,6 +87,7 @@ void pt_node_close(struct pt_node *node)
 	free(node->naming);
 	pt_names_free(&node->cluster);
 	pt_ha_clear(&node->ha);
+	pt_backups_clear(&node->backups);
 	free(node->running);
 	free(node);
 }
@@ -206,6 +207,17 @@ const struct pt_names *pt_node_cluster(struct pt_node *node, const struct pt_ha 
 	node->has_cluster = true;
 	*ret_ha = &node->ha;
 	return &node->cluster;
+}
+
+const struct pt_backups *pt_node_backups(struct pt_node *node)
+{
+	struct pt_err err = {0};
+
+	if (!node->has_backups && node->host &&
+		pt_backups_read(node->host, node->name, &node->backups, &err) < 0)
+		pt_log(pt_host_log(node->host), PT_LOG_WARNING, "%s", err.text);
+	node->has_backups = true;
+	return &node->backups;
 }
 
 static int compare_vmids(const void *a, const void *b)
@@ -444,6 +456,7 @@ int pt_node_learn_all(struct pt_node *node, struct pt_err *err)
 	err = err ? err : &none;
 	pt_node_traits(node);
 	pt_node_cluster(node, &ha);
+	pt_node_backups(node);
 	pt_inventory_clear(&node->inventory);
 	r = pt_inventory_read_all(node->host, &node->inventory, err);
 	if (r == 0)

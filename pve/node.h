@@ -16,6 +16,7 @@
 #include "lib/use-node.h"
 #include "lib/use.h"
 #include "pve/guest.h"
+#include "pve/backup.h"
 #include "pve/ha.h"
 #include "pve/identity.h"
 #include "pve/mapping.h"
@@ -125,11 +126,12 @@ struct pt_node {
 	const struct pt_host *host;	     /* borrowed; NULL: nobody can be asked */
 	const struct pt_claims *claim_files; /* borrowed; NULL: there are none */
 	char name[PT_NODE_TEXT];
-	int64_t time; /* when it was looked at, seconds since 1970 */
-	bool whole;   /* everything was asked */
+	int64_t time;  /* when it was looked at, seconds since 1970 */
+	bool whole;    /* everything was asked */
+	size_t unread; /* guests of it that could not be asked about; partial only */
 	bool partial; /* of another node, by the API: what that does not say is as if nothing were wrong */
 	bool has_traits, has_mappings, has_reservations, has_claims, has_vmids, has_guests,
-		has_namings, has_cluster, has_left, has_uses;
+		has_namings, has_cluster, has_backups, has_left, has_uses;
 	struct pt_traits traits;
 	struct pt_inventory inventory;
 	struct pt_device *device;
@@ -161,6 +163,7 @@ struct pt_node {
 	size_t naming_count;
 	struct pt_names cluster; /* every node's name */
 	struct pt_ha ha;
+	struct pt_backups backups;
 	struct pt_run_guest *running; /* when whole */
 	size_t running_count;
 };
@@ -233,6 +236,9 @@ const struct pt_hook_volume *pt_node_hook(struct pt_node *node, const char *volu
 
 /* Whether a mediated device of that UUID exists. */
 bool pt_node_has_instance(struct pt_node *node, const char *uuid);
+
+/* The cluster's backup jobs that run on the node; empty when they cannot be read. */
+const struct pt_backups *pt_node_backups(struct pt_node *node);
 
 /* The nodes of the cluster, and what HA may do with guests; empty when they cannot be read. */
 const struct pt_names *pt_node_cluster(struct pt_node *node, const struct pt_ha **ret_ha);

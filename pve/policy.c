@@ -193,6 +193,10 @@ static bool check_allowed(struct parser *parser, char *word)
 		return refuse(parser, pt_format("%s cannot be allowed: two guests cannot have one "
 						"device",
 					      word));
+	/* what the host may lose is allowed of a device that is named, not of whatever an address leads to one day */
+	if (!at && parser->like.scope == PT_POLICY_GUEST && pt_starts_with(word, "in-use-"))
+		return refuse(
+			parser, pt_format("%s: for which device? write %s@ADDRESS", word, word));
 	if (!at)
 		return true;
 	if (parser->like.scope != PT_POLICY_GUEST)

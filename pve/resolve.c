@@ -160,6 +160,7 @@ static int add_mapping(
 		return refuse(assignment, "mapping-missing",
 			pt_format("there is no PCI mapping %s", id),
 			pt_format("make it (Datacenter, Resource Mappings) or correct the entry"));
+	assignment->live = mapping->has_live && mapping->live;
 	pt_foreach (entry, mapping->entry, mapping->count) {
 		int r;
 

@@ -30,6 +30,7 @@ struct pt_assignment {
 	size_t count;
 	int chosen; /* index of the alternative, -1: none yet */
 	bool multifunction;
+	bool live;  /* its mapping is marked live-migration-capable */
 	char *vgpu; /* type of an NVIDIA vGPU (mdev=nvidia-N on a VF with nvidia/); NULL: none */
 	struct pt_problem problem;
 };

@@ -34,8 +34,8 @@ static void say_dropped(const struct pt_rule *rule, const struct pt_facts *facts
 			pt_format(unknown_key
 					  ? "correct the key, or update this node if the key is "
 					    "one of a newer version"
-					  : "correct it with 'qm set %u --%s VALUE'",
-				facts->guest->vmid, label));
+					  : "correct it with 'qm set %s --%s VALUE'",
+				PT_VMID(facts), label));
 	}
 }
 
@@ -60,8 +60,8 @@ PT_RULE(pt_rule_pcie_needs_q35)
 			pt_rule_found(rule, findings, pt_subject_entry(assignment),
 				pt_format("pcie=1 needs the machine type q35, but the guest has %s",
 					machine ? machine : "the default, i440fx"),
-				pt_format("'qm set %u --machine q35', or take pcie=1 out",
-					facts->guest->vmid));
+				pt_format("'qm set %s --machine q35', or take pcie=1 out",
+					PT_VMID(facts)));
 	}
 }
 

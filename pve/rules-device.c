@@ -9,21 +9,37 @@ static const struct pt_function *function_of(
 	return pt_inventory_find(facts->inventory, &taken->bdf);
 }
 
+/*
+ * Where the device of a record sits now; NULL: nowhere that is known. Without a serial number it may be any of its model:
+ * of several nothing is said.
+ */
+static const struct pt_identity *find_again(
+	const struct pt_facts *facts, const struct pt_identity *recorded)
+{
+	const struct pt_identity *again = NULL;
+
+	pt_foreach (moved, facts->moved.identity, facts->moved.count) {
+		if (!pt_identity_same(moved, recorded))
+			continue;
+		if (again && !recorded->serial[0])
+			return NULL;
+		again = moved;
+	}
+	return again;
+}
+
 /* Recorded devices of an entry that are not where they were, and are found elsewhere. */
 static void say_moved(
 	const struct pt_rule *rule, const struct pt_facts *facts, struct pt_findings *findings)
 {
 	pt_foreach (recorded, facts->recorded->identity, facts->recorded->count) {
-		const struct pt_identity *again = NULL;
+		const struct pt_identity *again = find_again(facts, recorded);
 
-		if (pt_identities_find(&facts->current, &recorded->bdf))
-			continue;
-		pt_foreach (moved, facts->moved.identity, facts->moved.count)
-			again = pt_identity_same(moved, recorded) ? moved : again;
-		if (again)
+		if (again && !pt_identities_find(&facts->current, &recorded->bdf))
 			pt_findings_add(findings, rule->tag, PT_INFO, PT_TELL, pt_format("guest"),
-				pt_format(
-					"the device that was at %s when it started last is at %s now",
+				pt_format("%s that was at %s when it started last is at %s now",
+					recorded->serial[0] ? "the device"
+							    : "a device of the model",
 					PT_BDF(&recorded->bdf), PT_BDF(&again->bdf)),
 				NULL);
 	}
@@ -311,24 +327,15 @@ PT_RULE(pt_rule_foreign_override)
 	}
 }
 
-/* Where the device of a record sits now; NULL: nowhere that is known. */
-static const struct pt_identity *find_again(
-	const struct pt_facts *facts, const struct pt_identity *recorded)
-{
-	pt_foreach (moved, facts->moved.identity, facts->moved.count) {
-		if (pt_identity_same(moved, recorded))
-			return moved;
-	}
-	return NULL;
-}
-
 static char *where_hint(const struct pt_facts *facts, const struct pt_identity *recorded)
 {
 	const struct pt_identity *again = find_again(facts, recorded);
 
 	if (again)
-		return pt_format("the device that it had is at %s now", PT_BDF(&again->bdf));
-	return pt_format("if the change was meant, 'pve-ptconf accept %u'", facts->guest->vmid);
+		return pt_format("%s that it had is at %s now",
+			recorded->serial[0] ? "the device" : "a device of the model",
+			PT_BDF(&again->bdf));
+	return pt_format("if the change was meant, 'pve-ptconf accept %s'", PT_VMID(facts));
 }
 
 PT_RULE(pt_rule_identity)
@@ -346,7 +353,7 @@ PT_RULE(pt_rule_identity)
 		if (!taken || !recorded || pt_identity_same(now, recorded))
 			continue;
 		/* a disk where a graphics card was is no other card of the kind */
-		other_kind = now->class >> 16 != recorded->class >> 16;
+		other_kind = now->class >> 8 != recorded->class >> 8;
 		pt_findings_add(findings, rule->tag, other_kind ? PT_ERROR : PT_WARNING, PT_TELL,
 			pt_subject_function(facts, taken),
 			pt_format("is %s now, but at the last successful start it was %s%s",

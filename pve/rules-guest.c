@@ -55,7 +55,7 @@ PT_RULE(pt_rule_primary_gpu)
 				pt_format("x-vga=1 makes it the primary screen, but 'vga: %s' asks "
 					  "for an emulated one",
 					pt_guest_get(facts->guest, "vga")),
-				pt_format("'qm set %u --vga none'", facts->guest->vmid));
+				pt_format("'qm set %s --vga none'", PT_VMID(facts)));
 		first = first ? first : assignment;
 	}
 }
@@ -65,12 +65,13 @@ PT_RULE(pt_rule_balloon)
 	const char *balloon = pt_guest_get(facts->guest, "balloon");
 	const char *memory = pt_guest_get(facts->guest, "memory");
 
-	if (!facts->taken_count || !balloon || pt_streq(balloon, "0") || pt_streq(balloon, memory))
+	if (!pt_facts_opens(facts) || !balloon || pt_streq(balloon, "0") ||
+		pt_streq(balloon, memory))
 		return;
 	pt_rule_found(rule, findings, pt_format("guest"),
 		pt_format("'balloon: %s' has no effect: with passthrough all its memory is pinned",
 			balloon),
-		pt_format("'qm set %u --balloon 0'", facts->guest->vmid));
+		pt_format("'qm set %s --balloon 0'", PT_VMID(facts)));
 }
 
 /* Whether every function of the entry that is there is on a vfio driver already. */
@@ -111,19 +112,20 @@ PT_RULE(pt_rule_args)
 					"QEMU cannot open it",
 					assignment->entry.host),
 				pt_format(
-					"'qm set %u --hookscript local:snippets/pve-pthook', or use "
+					"'qm set %s --hookscript local:snippets/pve-pthook', or use "
 					"a hostpci entry",
-					facts->guest->vmid));
+					PT_VMID(facts)));
 	}
 }
 
 PT_RULE(pt_rule_not_migratable)
 {
-	bool raw = false, mapped = false;
+	bool raw = false, mapped = false, live = true;
 
 	pt_foreach (assignment, facts->assignment, facts->count) {
 		raw |= assignment->entry.host != NULL;
 		mapped |= assignment->entry.mapping != NULL;
+		live = live && assignment->live;
 	}
 	if (raw)
 		pt_rule_found(rule, findings, pt_format("guest"),
@@ -133,9 +135,15 @@ PT_RULE(pt_rule_not_migratable)
 			pt_format("a mapping instead of an address lets it migrate offline"));
 	else if (mapped)
 		pt_rule_found(rule, findings, pt_format("guest"),
-			pt_format("cannot be migrated while it runs, unless its mapping is marked "
-				  "live-migration-capable, nor suspended or saved with its memory"),
-			NULL);
+			live ? pt_format(
+				       "cannot be suspended or saved with its memory; its mappings "
+				       "are marked live-migration-capable")
+			     : pt_format(
+				       "cannot be migrated while it runs, suspended or saved with "
+				       "its memory"),
+			live ? NULL
+			     : pt_format("where the driver can do it, mark its mappings as "
+					 "live-migration-capable (Datacenter, Resource Mappings)"));
 }
 
 PT_RULE(pt_rule_hook_not_attached)
@@ -150,8 +158,7 @@ PT_RULE(pt_rule_hook_not_attached)
 			       hook)
 		     : pt_format("has no hookscript: its devices do not come back to the host when "
 				 "it stops"),
-		pt_format(
-			"'qm set %u --hookscript local:snippets/pve-pthook'", facts->guest->vmid));
+		pt_format("'qm set %s --hookscript local:snippets/pve-pthook'", PT_VMID(facts)));
 }
 
 PT_RULE(pt_rule_hook_missing)
@@ -174,12 +181,20 @@ PT_RULE(pt_rule_hook_not_executable)
 
 PT_RULE(pt_rule_backup)
 {
-	if (facts->taken_count && !facts->running &&
-		pt_streq(pt_guest_get(facts->guest, "lock"), "backup"))
+	if (!pt_facts_opens(facts) || facts->running)
+		return;
+	if (pt_streq(pt_guest_get(facts->guest, "lock"), "backup"))
 		pt_rule_found(rule, findings, pt_format("guest"),
 			pt_format("a backup starts it, and takes its devices for as long as that "
 				  "lasts"),
 			pt_format("leave it out of the backup job, or back it up while it runs"));
+	else if (facts->backup)
+		pt_rule_found(rule, findings, pt_format("guest"),
+			pt_format(
+				"is in the backup job %s, which starts it when it does not run, and "
+				"takes its devices for as long as that lasts",
+				facts->backup),
+			pt_format("leave it out of the job, or see that it runs by then"));
 }
 
 /* The nodes that are unfit for one reason, "node2, node3"; NULL: none. The caller's. */

@@ -4,8 +4,10 @@
 
 static const struct pt_taken *taken_of(const struct pt_facts *facts, const struct pt_owner *owner)
 {
+	const struct pt_taken *taken = pt_taken_find(facts->taken, facts->taken_count, &owner->bdf);
+
 	/* a VF of a taken PF is another rule's */
-	return pt_taken_find(facts->taken, facts->taken_count, &owner->bdf);
+	return taken ? taken : pt_taken_find(facts->kept, facts->kept_count, &owner->bdf);
 }
 
 PT_RULE(pt_rule_claimed)

@@ -77,8 +77,8 @@ PT_RULE(pt_rule_vfio_module)
 
 PT_RULE(pt_rule_interrupt_remapping)
 {
-	if (!facts->taken_count || !facts->host->iommu_active || facts->host->unsafe_interrupts ||
-		facts->host->remapping != PT_REMAPPING_OFF)
+	if (!pt_facts_opens(facts) || !facts->host->iommu_active ||
+		facts->host->unsafe_interrupts || facts->host->remapping != PT_REMAPPING_OFF)
 		return;
 	pt_rule_found(rule, findings, pt_format("host"),
 		pt_format("interrupts are not remapped, so the kernel gives no device to a guest"),
@@ -92,7 +92,7 @@ PT_RULE(pt_rule_acs_override)
 {
 	char value[64];
 
-	if (facts->taken_count &&
+	if (pt_facts_opens(facts) &&
 		pt_cmdline_get(facts->host->cmdline, "pcie_acs_override", value, sizeof(value)))
 		pt_rule_found(rule, findings, pt_format("host"),
 			pt_format(
@@ -224,12 +224,12 @@ PT_RULE(pt_rule_policy_invalid)
 			pt_format("%s; nothing of it counts", facts->host->policy_err.text),
 			pt_format("mend it, and ask 'pve-ptconf config-test'"));
 	pt_foreach (taken, facts->taken, facts->taken_count) {
-		if (taken->lacking)
+		if (taken->lacking && !pt_streq(taken->wish, PT_VFIO_PCI))
 			pt_findings_add(findings, rule->tag, PT_WARNING, PT_TELL,
 				pt_subject_function(facts, taken),
 				pt_format(
 					"vfio-driver = %s, but this kernel has no such driver, or "
-					"modprobe.d forbids it: vfio-pci takes it",
+					"modprobe.d has the last word on it: vfio-pci takes it",
 					taken->wish),
 				pt_format("mend " PT_POLICY_FILE ", or see 'modprobe -n -v %s'",
 					taken->wish));

@@ -125,11 +125,21 @@ static void judge(const struct pt_rule *rule, const struct pt_facts *facts,
 	const struct pt_hugepages *huge, const struct need *need, struct pt_findings *findings)
 {
 	/* files of before nodes were counted say it for all of the host */
-	uint64_t free = !huge->nodes			   ? huge->free
-			: (size_t)need->node < huge->nodes ? huge->node_free[need->node]
-							   : 0;
+	bool by_node = huge->nodes > 0, absent = by_node && (size_t)need->node >= huge->nodes;
+	uint64_t free = !by_node ? huge->free : absent ? 0 : huge->node_free[need->node];
 	uint64_t missing = need->pages > free ? need->pages - free : 0;
 
+	if (absent) {
+		pt_rule_found(rule, findings, pt_format("guest"),
+			pt_format(
+				"needs huge pages on NUMA node %d, which this host does not have: "
+				"Proxmox VE refuses the start",
+				need->node),
+			pt_format(
+				"give it as many sockets as the host has NUMA nodes, or name them "
+				"(numa0: hostnodes=0)"));
+		return;
+	}
 	if (!missing || (need->size < GIB && missing * need->size <= facts->host->memory.available))
 		return;
 	pt_rule_found(rule, findings, pt_format("guest"),
@@ -179,19 +189,22 @@ PT_RULE(pt_rule_hugepages)
 	const struct pt_memory *memory = &facts->host->memory;
 	struct needs needs = {.nowhere = -1};
 
-	if (!facts->taken_count || facts->running || !setting || !memory->huge_count ||
-		plugs_memory(facts->guest))
+	if (!pt_facts_opens(facts) || facts->running || !setting || plugs_memory(facts->guest))
 		return;
 	if (numa && !pt_streq(numa, "0"))
 		find_needs(facts, setting, &needs);
 	judge_config(rule, &needs, numa && !pt_streq(numa, "0"), findings);
-	pt_foreach (need, needs.need, needs.count) {
+	for (size_t i = 0; memory->huge_count && i < needs.count; i++) {
+		const struct need *need = &needs.need[i];
+
 		if (!has_size(memory, need->size))
 			pt_rule_found(rule, findings, pt_format("guest"),
 				pt_format("needs huge pages of %s, which this host does not offer: "
 					  "Proxmox VE refuses the start",
 					PT_SIZE(need->size)),
-				pt_format("'hugepages: any' takes those that there are"));
+				pt_streq(setting, "any")
+					? pt_format("give it a multiple of the size that there is")
+					: pt_format("'hugepages: any' takes those that there are"));
 		pt_foreach (huge, memory->huge, memory->huge_count) {
 			if (huge->size == need->size)
 				judge(rule, facts, huge, need, findings);

@@ -15,7 +15,7 @@ PT_RULE(pt_rule_memory)
 	uint64_t memory = pt_guest_memory(facts->guest);
 	uint64_t available = facts->host->memory.available + facts->host->memory.arc;
 
-	if (!facts->taken_count || facts->running || pt_guest_get(facts->guest, "hugepages") ||
+	if (!pt_facts_opens(facts) || facts->running || pt_guest_get(facts->guest, "hugepages") ||
 		!facts->host->memory.total)
 		return;
 	if (memory > facts->host->memory.total)
@@ -57,9 +57,9 @@ PT_RULE(pt_rule_start_timeout)
 			"four times as long",
 			PT_SIZE(memory), (unsigned long long)(memory / GIB)),
 		pt_format(
-			"use hostpci entries, or huge pages, which are pinned faster; 'qm start %u "
+			"use hostpci entries, or huge pages, which are pinned faster; 'qm start %s "
 			"--timeout SECONDS' waits longer once",
-			facts->guest->vmid));
+			PT_VMID(facts)));
 }
 
 PT_RULE(pt_rule_iova)
@@ -69,7 +69,7 @@ PT_RULE(pt_rule_iova)
 	int width = facts->host->iova_width;
 	bool by_table = facts->host->has_ivrs && !facts->host->has_dmar;
 
-	if (!facts->taken_count || width <= 0 || width >= 63 || top <= UINT64_C(1) << width)
+	if (!pt_facts_opens(facts) || width <= 0 || width >= 63 || top <= UINT64_C(1) << width)
 		return;
 	/* the kernel goes by the registers of Intel's units, but does not hold AMD's to what the firmware's table says */
 	pt_findings_add(findings, rule->tag, by_table ? PT_WARNING : rule->severity,

@@ -114,6 +114,14 @@ void pt_rule_found(const struct pt_rule *rule, struct pt_findings *findings, cha
 	pt_findings_add(findings, rule->tag, rule->severity, rule->refusal, subject, message, hint);
 }
 
+const char *pt_rule_vmid(const struct pt_facts *facts, char text[static PT_VMID_WORD])
+{
+	snprintf(text, PT_VMID_WORD, "VMID");
+	if (facts->guest->vmid)
+		snprintf(text, PT_VMID_WORD, "%u", facts->guest->vmid);
+	return text;
+}
+
 char *pt_subject_entry(const struct pt_assignment *assignment)
 {
 	return pt_format("%s", PT_LABEL(assignment));

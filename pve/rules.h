@@ -28,6 +28,11 @@ void pt_rules_run(const struct pt_facts *facts, struct pt_findings *findings);
 void pt_rule_found(const struct pt_rule *rule, struct pt_findings *findings, char *subject,
 	char *message, char *hint);
 
+/* The guest's number for commands: "100", or "VMID" of a config that is no guest's yet. Text on loan. */
+#define PT_VMID_WORD 16
+const char *pt_rule_vmid(const struct pt_facts *facts, char text[static PT_VMID_WORD]);
+#define PT_VMID(facts) pt_rule_vmid((facts), (char[PT_VMID_WORD]){0})
+
 /* Subjects: "hostpci0" and "hostpci0: 0000:01:00.0". The caller's. */
 char *pt_subject_entry(const struct pt_assignment *assignment);
 char *pt_subject_function(const struct pt_facts *facts, const struct pt_taken *taken);

@@ -76,11 +76,11 @@ lab-packages:
 lab: lab-packages ## run every scenario on a real kernel under QEMU
 	$(Q)tests/lab/run
 
-lab-matrix: lab-packages ## for each finding that refuses a start: what happens without us
+lab-matrix: lab-packages all ## for each finding that refuses a start: what happens without us
 	$(Q)tests/lab/run --release here --show tests/lab/matrix
 	$(Q)LAB_KERNEL=intel_iommu=off tests/lab/run --release here --show tests/lab/matrix
 	$(Q)LAB_KERNEL=intremap=off tests/lab/run --release here --show tests/lab/matrix
-	$(Q)tests/lab/refusals
+	$(Q)tests/lab/refusals $(BUILD)/pve-ptconf
 
 # SEEDS="1 2 3" repeats what another run printed
 lab-model: lab-packages ## the unit tests' made kernel against the real one, 200 steps each from three seeds

@@ -38,7 +38,10 @@ static int say(const struct pt_cli *cli, const struct pt_findings *findings, str
 		json_object_array_add(sum->list, guest_to_json(cli->vmid, findings));
 		return 0;
 	}
-	snprintf(subject, sizeof(subject), "guest %u", cli->vmid);
+	if (cli->vmid)
+		snprintf(subject, sizeof(subject), "guest %u", cli->vmid);
+	else
+		snprintf(subject, sizeof(subject), "this config");
 	return pt_output_findings(findings, subject, err);
 }
 
@@ -94,8 +97,9 @@ static int check_all(struct pt_cli *cli, struct sum *sum, struct pt_err *err)
 	return r;
 }
 
-static void say_unknown(const struct pt_cli *cli)
+static void say_unknown(const struct pt_cli *cli, struct sum *sum)
 {
+	sum->unknown += cli->node->unread;
 	if (cli->node->partial && cli->format == PT_OUTPUT_TEXT)
 		printf("node %s: not known by the API: " PT_NODE_UNKNOWN "\n", cli->node->name);
 }
@@ -153,7 +157,7 @@ static int check_node(struct pt_cli *cli, struct pt_node *node, struct sum *all,
 	int r;
 
 	cli->node = node;
-	say_unknown(cli);
+	say_unknown(cli, &sum);
 	r = check_all(cli, &sum, err);
 	if (nodes) {
 		struct json_object *json = json_object_new_object();
@@ -233,7 +237,7 @@ enum pt_exit pt_cmd_check(struct pt_cli *cli, struct pt_err *err)
 	if (r == 0 && (cli->all || cli->vmid_count > 1))
 		r = pt_node_learn_all(cli->node, err);
 	if (r == 0)
-		say_unknown(cli);
+		say_unknown(cli, &sum);
 	if (r == 0 && cli->all)
 		r = check_all(cli, &sum, err);
 	for (size_t i = 0; r == 0 && i < cli->vmid_count; i++)

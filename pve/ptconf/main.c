@@ -189,10 +189,14 @@ static const struct verb *find_verb(const char *name)
 
 static int take_vmids(int count, char **argument, int given, struct pt_cli *cli)
 {
-	if ((count == 0) != cli->all)
-		return wrong("usage: pve-ptconf check VMID... | --all | --cluster", "");
-	if (given & OPTION_CONFIG && count != 1)
-		return wrong("--config goes with one VMID", "");
+	/* a config may be nobody's yet: number 0 */
+	bool nobodys = count == 0 && given & OPTION_CONFIG && !cli->all;
+
+	if ((count == 0 && !nobodys) != cli->all)
+		return wrong(
+			"usage: pve-ptconf check VMID... | --all | --cluster | --config FILE", "");
+	if (given & OPTION_CONFIG && (count > 1 || cli->all))
+		return wrong("--config goes with one VMID, or with none", "");
 	cli->vmids = calloc(count ? (size_t)count : 1, sizeof(*cli->vmids));
 	if (!cli->vmids)
 		return wrong("out of memory", "");
@@ -200,6 +204,7 @@ static int take_vmids(int count, char **argument, int given, struct pt_cli *cli)
 		if (!pt_vmid_parse(argument[cli->vmid_count], &cli->vmids[cli->vmid_count]))
 			return wrong("not a VMID: ", argument[cli->vmid_count]);
 	}
+	cli->vmid_count += nobodys;
 	return -1;
 }
 

@@ -49,7 +49,8 @@ static int remember(void *data, const char *interface, const char *device)
 {
 	size_t *count = data;
 
-	assert_true(*interface && *device);
+	assert_true(if_nametoindex(interface) > 0);
+	assert_true(*device);
 	(*count)++;
 	return 0;
 }
@@ -62,7 +63,7 @@ static int stop(void *data, const char *interface, const char *device)
 	return -ENOMEM;
 }
 
-/* As many as have a device in sysfs, which a machine may have none of. */
+/* At least those that have a device in sysfs, where that is mounted; a machine may have none. */
 static void visits_what_stands_on_devices(void **state)
 {
 	struct if_nameindex *list = if_nameindex();
@@ -79,9 +80,9 @@ static void visits_what_stands_on_devices(void **state)
 	}
 	if_freenameindex(list);
 	assert_int_equal(pt_links_visit_devices(remember, &visited), 0);
-	assert_int_equal(visited, count);
-	assert_int_equal(pt_links_visit_devices(stop, &stopped), count ? -ENOMEM : 0);
-	assert_int_equal(stopped, count ? 1 : 0);
+	assert_true(visited >= count);
+	assert_int_equal(pt_links_visit_devices(stop, &stopped), visited ? -ENOMEM : 0);
+	assert_int_equal(stopped, visited ? 1 : 0);
 }
 
 int main(void)

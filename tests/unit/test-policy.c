@@ -75,8 +75,10 @@ static void every_error_has_its_line(void **state)
 static void only_findings_can_be_allowed(void **state)
 {
 	(void)state;
-	expect_errors(
-		"[guest 100]\nallow = in-use-net no-reset@0000:01:00 in-use-net@01:00.0\n", "");
+	expect_errors("[guest 100]\nallow = no-reset no-reset@0000:01:00 in-use-net@01:00.0\n", "");
+	/* what the host may lose is allowed of a device, not of whatever an entry leads to */
+	expect_errors("[guest 100]\nallow = in-use-net\n[device 01:00]\nallow = in-use-net\n",
+		"2: in-use-net: for which device? write in-use-net@ADDRESS\n");
 	expect_errors("[guest 100]\nallow = in-use-nett claimed-by-other no-reset@x\n",
 		"2: there is no finding 'in-use-nett' ('pve-ptconf explain --list')\n"
 		"2: claimed-by-other cannot be allowed: two guests cannot have one device\n"
@@ -221,11 +223,11 @@ static void what_is_allowed_weighs_less(void **state)
 	struct pt_findings findings;
 
 	(void)state;
-	parse("[guest 100]\nallow = no-reset in-use-net@0000:02:00\n  allow = in-use-net@0000:01:00.1\n"
-	      "[device 0000:01:00.0]\nallow = in-use-net\n[guest 102]\nallow = in-use-net\n",
+	parse("[guest 100]\nallow = no-reset pf-with-vfs@0000:02:00\n  allow = pf-with-vfs@0000:01:00.1\n"
+	      "[device 0000:01:00.0]\nallow = pf-with-vfs\n[guest 102]\nallow = pf-with-vfs\n",
 		&policy);
 	for (size_t i = 0; i < PT_ARRAY_SIZE(cases); i++) {
-		findings = found(PT_ERROR, PT_REFUSE, "in-use-net", cases[i].subject);
+		findings = found(PT_ERROR, PT_REFUSE, "pf-with-vfs", cases[i].subject);
 		pt_policy_apply(&policy, cases[i].vmid, &findings);
 		assert_int_equal(
 			findings.finding[0].severity, cases[i].allowed ? PT_WARNING : PT_ERROR);
@@ -241,7 +243,7 @@ static void what_is_allowed_weighs_less(void **state)
 		findings.finding[0].message, "is so (allowed in line 2 of " PT_POLICY_FILE ")");
 	pt_findings_clear(&findings);
 	/* whatever stands there, no other guest's device */
-	findings = found(PT_ERROR, PT_REFUSE_OWNER, "in-use-net", "hostpci0: " DISK);
+	findings = found(PT_ERROR, PT_REFUSE_OWNER, "pf-with-vfs", "hostpci0: " DISK);
 	pt_policy_apply(&policy, 100, &findings);
 	assert_int_equal(findings.finding[0].severity, PT_ERROR);
 	pt_findings_clear(&findings);

@@ -199,6 +199,12 @@ static void a_config_from_standard_input(void **state)
 	in = open(path, O_RDONLY | O_CLOEXEC);
 	assert_true(in >= 0);
 	dup2(in, STDIN_FILENO);
+	/* of no guest at all */
+	PTCONF(&ran, "check", "--root", fake->root, "--config", path);
+	assert_int_equal(ran.code, 1);
+	assert_holds(ran.said, "\nthis config: 1 error, 0 warnings\n");
+	PTCONF(&ran, "check", "--root", fake->root, "--config", path, "--output-format", "json");
+	assert_holds(ran.said, "\"vmid\":0,");
 	PTCONF(&ran, "check", "500", "--root", fake->root, "--config", "-");
 	dup2(kept, STDIN_FILENO);
 	close(kept);
@@ -594,7 +600,7 @@ static void bad_usage_changes_nothing(void **state)
 		const char *arguments[4];
 		const char *why;
 	} bad[] = {
-		{{"check"}, "usage: pve-ptconf check VMID... | --all | --cluster"},
+		{{"check"}, "usage: pve-ptconf check VMID... | --all | --cluster | --config FILE"},
 		{{"check", "abc"}, "not a VMID: abc"},
 		{{"check", "99"}, "not a VMID: 99"},
 		{{"show"}, "usage: pve-ptconf VERB VMID"},

@@ -160,7 +160,12 @@ static void arguments_and_migration(void **state)
 	passes(fake, "not-migratable", "memory: 64\n");
 	triggers(fake, "not-migratable", CONFIG, "it has a device of this host");
 	triggers(fake, "not-migratable", "hostpci0: mapping=disks\n",
-		"unless its mapping is marked");
+		"cannot be migrated while it runs");
+	fake_file(fake, PT_PVE_PCI_MAPPINGS, TWO_DISKS "\tlive-migration-capable 1\n");
+	triggers(fake, "not-migratable", "hostpci0: mapping=disks\n",
+		"its mappings are marked live-migration-capable");
+	triggers(fake, "not-migratable", "hostpci0: mapping=disks\nhostpci1: 01:00\n",
+		"it has a device of this host");
 }
 
 static void hookscripts(void **state)
@@ -200,6 +205,11 @@ static void backups(void **state)
 	passes(fake, "started-for-backup", CONFIG "lock: suspended\n");
 	triggers(fake, "started-for-backup", CONFIG "lock: backup\n", "a backup starts it");
 	passes(fake, "started-for-backup", "lock: backup\n");
+	fake_file(fake, PT_PVE_JOBS, "vzdump: nightly\n\tall 1\n\texclude 101\n");
+	triggers(fake, "started-for-backup", CONFIG,
+		"is in the backup job nightly, which starts it when it does not run");
+	fake_file(fake, PT_PVE_JOBS, "vzdump: nightly\n\tall 1\n\texclude 100\n");
+	passes(fake, "started-for-backup", CONFIG);
 	fake_file(fake, PT_PVE_RUN "/100.pid", "4242\n");
 	process_4242(fake, KVM_OF("100"));
 	passes(fake, "started-for-backup", CONFIG "lock: backup\n");
@@ -340,6 +350,29 @@ static void identities(void **state)
 		"/100.json is damaged ('pve-ptconf accept 100' writes it anew): \"version\"");
 }
 
+/* Without a serial number it may be any of its model: said when there is one alone that nobody else is on record for. */
+static void identities_without_serial(void **state)
+{
+	struct fake *fake = *state;
+	struct judged judged;
+
+	accept_now(fake, CONFIG);
+	fake_file(fake, "/sys/bus/pci/devices/" DISK "/class", "0x010601\n");
+	judge(fake, CONFIG, &judged);
+	assert_int_equal(find(&judged, "device-identity-changed")->severity, PT_ERROR);
+	assert_string_equal(find(&judged, "device-identity-changed")->hint,
+		"a device of the model that it had is at 0000:03:00.0 now");
+	clear(&judged);
+	/* the other one is the guest's as well, and where it was */
+	fake_file(fake, "/sys/bus/pci/devices/" DISK "/class", "0x010802\n");
+	accept_now(fake, CONFIG "hostpci1: 03:00.0\n");
+	fake_file(fake, "/sys/bus/pci/devices/" DISK "/class", "0x010601\n");
+	judge(fake, CONFIG "hostpci1: 03:00.0\n", &judged);
+	assert_string_equal(find(&judged, "device-identity-changed")->hint,
+		"if the change was meant, 'pve-ptconf accept 100'");
+	clear(&judged);
+}
+
 static void claims_of_the_dead(void **state)
 {
 	struct fake *fake = *state;
@@ -407,6 +440,15 @@ static void node_unfit(void **state)
 		"dir: scripts\n\tnodes node2,node1\n\tpath /srv\n\tcontent snippets\n");
 	passes(fake, "node-unfit",
 		"hostpci0: mapping=disks\nhookscript: scripts:snippets/pve-pthook\n");
+	/* one that is mounted, and is limited in the same way */
+	fake_file(fake, PT_PVE_STORAGE_CFG, "nfs: scripts\n\tnodes node3, node1\n\tserver x\n");
+	triggers(fake, "node-unfit",
+		"hostpci0: mapping=disks\nhookscript: scripts:snippets/pve-pthook\n",
+		"is not meant for node2");
+	passes(fake, "hook-missing", CONFIG "hookscript: scripts:snippets/pve-pthook\n");
+	fake_dir(fake, PT_PVE_MOUNTS "/scripts");
+	triggers(fake, "hook-missing", CONFIG "hookscript: scripts:snippets/pve-pthook\n",
+		"scripts:snippets/pve-pthook");
 	/* node2 has left the cluster, and its folder is still there */
 	fake_file(fake, PT_PVE_MEMBERS, "{\"nodelist\":{\"node1\":{},\"node3\":{}}}");
 	passes(fake, "node-unfit", "hostpci0: 02:00.0\n");
@@ -428,6 +470,7 @@ int main(void)
 		MACHINE_TEST(overrides),
 		MACHINE_TEST(other_configs),
 		MACHINE_TEST(identities),
+		MACHINE_TEST(identities_without_serial),
 		MACHINE_TEST(claims_of_the_dead),
 	};
 

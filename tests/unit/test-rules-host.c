@@ -74,7 +74,7 @@ static void policy_invalid(void **state)
 	judged.facts.taken[0].lacking = true;
 	pt_rules_run(&judged.facts, &judged.findings);
 	assert_holds(find(&judged, "policy-invalid")->message,
-		"vfio-driver = made-up, but this kernel has no such driver, or modprobe.d forbids it");
+		"vfio-driver = made-up, but this kernel has no such driver, or modprobe.d has the last word on it");
 	clear(&judged);
 }
 
@@ -251,7 +251,7 @@ static void hugepages_by_node(void **state)
 		     "numa1: cpus=1,hostnodes=1,memory=2048\n",
 		"needs 3 huge pages of 1.0 GiB on NUMA node 1, 2 are free there");
 	triggers(fake, "hugepages-short", HUGE "numa: 1\nnuma0: cpus=0,hostnodes=5,memory=1024\n",
-		"0 are free there");
+		"huge pages on NUMA node 5, which this host does not have");
 #undef HUGE
 }
 

@@ -197,6 +197,12 @@ static void in_use_usb(void **state)
 	add_node(fake, keyboard, "input", "13:67\n", "input/event3");
 	fake_file(fake, "/sys/bus/pci/devices/0000:05:00.0/class", "0x0c0330\n");
 	passes(fake, "in-use-usb", "hostpci0: 05:00.0\n");
+	/* a mouse has buttons, a keyboard letters */
+	fake_file(fake, "/sys/class/input/event3/device/capabilities/key", "1f0000 0 0 0 0\n");
+	passes(fake, "in-use-usb", "hostpci0: 05:00.0\n");
+	fake_file(fake, "/sys/class/input/event3/device/capabilities/key",
+		"1000000000007 ff9f207ac14057ff febeffdfffefffff fffffffffffffffe\n");
+	triggers(fake, "in-use-usb", "hostpci0: 05:00.0\n", "/dev/input/event3 is a keyboard");
 	fake_link(fake, "/proc/77/fd/3", "/dev/input/event3");
 	judge(fake, "hostpci0: 05:00.0\n", &judged);
 	assert_int_equal(find(&judged, "in-use-usb")->severity, PT_WARNING);

@@ -281,6 +281,13 @@ static void keep(void **state)
 	triggers(fake, "keep-without-vfio", "hostpci0: 02:00.0,driver=keep\n",
 		"driver=keep leaves it with nvme");
 	fake_remove(fake, PT_POLICY_FILE);
+	/* QEMU opens it all the same: nobody else may have it, and the guest's memory is pinned */
+	fake_file(fake, PT_PVE_PCI_RESERVATIONS, "0000:02:00.0 101 time:99999999999\n");
+	triggers(fake, "reserved-by-other", "hostpci0: 02:00.0,driver=keep\n",
+		"is reserved by guest 101, which is starting");
+	fake_remove(fake, PT_PVE_PCI_RESERVATIONS);
+	triggers(fake, "balloon-with-passthrough",
+		"hostpci0: 02:00.0,driver=keep\nballoon: 64\nmemory: 128\n", "has no effect");
 	fake_dir(fake, "/sys/bus/pci/devices/0000:02:00.0/vfio-dev/vfio0");
 	passes(fake, "keep-without-vfio", "hostpci0: 02:00.0,driver=keep\n");
 	/* PVE touches nothing then, and neither do we */

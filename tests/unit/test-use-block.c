@@ -141,6 +141,19 @@ static void volumes_on_top(void **state)
 	expect(fake, "nvme0n1p2 is part of the active LVM volume pve-root (dm-0)\n");
 }
 
+/* What people know by a name of their own. */
+static void osds_and_caches(void **state)
+{
+	struct fake *fake = *state;
+
+	stack(fake, PART2, "dm-0", "ceph--0f1e-osd--block--2a3b\n", "LVM-abc\n");
+	expect(fake,
+		"nvme0n1p2 is part of the active Ceph OSD ceph--0f1e-osd--block--2a3b (dm-0)\n");
+	fake_remove(fake, PART2 "/holders");
+	stack(fake, PART1, "bcache0", NULL, NULL);
+	expect(fake, "nvme0n1p1 is part of the active cache bcache0\n");
+}
+
 static void towers(void **state)
 {
 	struct fake *fake = *state;
@@ -179,6 +192,7 @@ int main(void)
 		DISK_TEST(mounts_of_another_namespace),
 		DISK_TEST(swap_space),
 		DISK_TEST(volumes_on_top),
+		DISK_TEST(osds_and_caches),
 		DISK_TEST(towers),
 		DISK_TEST(a_disk_of_two_controllers),
 	};

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* Files of sections "TYPE: ID" with lines "key value" below. Source: pve-common, PVE/SectionConfig.pm. */
+#ifndef PT_SECTION_H
+#define PT_SECTION_H
+
+#include "lib/base.h"
+
+/* A key of a section; key NULL: the section begins; type NULL: it was the last. What is pointed to lives as long as reading. */
+typedef int pt_section_line(
+	void *data, const char *type, const char *id, const char *key, const char *value);
+
+/*
+ * Hands over every line of the text, which may be NULL. What begins no section, and what stands below that, is passed over.
+ * -ENOMEM, or what take returned when it was not 0.
+ */
+int pt_sections_read(const char *text, pt_section_line *take, void *data);
+
+#endif
