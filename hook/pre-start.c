@@ -178,6 +178,13 @@ static bool takes_again(const struct start *start)
 	return false;
 }
 
+static bool is_on_vfio(const struct start *start, const struct pt_bdf *bdf)
+{
+	const struct pt_function *function = pt_inventory_find(start->facts.inventory, bdf);
+
+	return function && pt_function_on_vfio(function);
+}
+
 /* Whether all that the claim at hand has taken may be taken again, as it was: its origins then stay as recorded. */
 static bool claim_fits(const struct start *start)
 {
@@ -188,6 +195,9 @@ static bool claim_fits(const struct start *start)
 			continue;
 		if (!taken)
 			taken = find_spare(start, &function->bdf);
+		/* one that is left on its vfio driver beside what Proxmox VE does not bind: it stays claimed */
+		if (!taken && function->companion && is_on_vfio(start, &function->bdf))
+			continue;
 		/* from vfio-pci, which took what another driver could not be had for, it moves straight to that */
 		if (!taken || (!pt_streq(pt_taken_driver(taken), pt_claim_driver(function)) &&
 				      !(taken->wish[0] && !function->driver)))

@@ -88,8 +88,7 @@ static bool irq_ok(const struct pt_host *host, const struct pt_bdf *bdf)
 
 bool pt_function_on_vfio(const struct pt_function *function)
 {
-	return function->driver &&
-	       (function->has_vfio_dev || pt_streq(function->driver, PT_VFIO_PCI));
+	return function->has_vfio_dev || pt_streq(function->driver, PT_VFIO_PCI);
 }
 
 bool pt_function_read_on_vfio(

@@ -134,7 +134,7 @@ static int look_into_processes(struct search *search)
 	return r;
 }
 
-/* Not in this namespace, and in none that was looked into: if that were not all, a container may well have it. */
+/* Not in this namespace, and in none that was looked into: no proof, and no reason to refuse a start. */
 static int guess(struct search *search)
 {
 	bool late = pt_now_ms() >= search->until;
@@ -142,7 +142,7 @@ static int guess(struct search *search)
 
 	for (size_t at = 0; r == 0 && at < search->count; at++) {
 		struct pt_use like = {
-			.bdf = search->function[at]->bdf, .kind = PT_USE_NET, .weak = !late};
+			.bdf = search->function[at]->bdf, .kind = PT_USE_NET, .weak = true};
 
 		if (!search->found[at])
 			r = pt_uses_add(search->uses, like, "its interface",

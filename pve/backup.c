@@ -44,8 +44,9 @@ static int add_pool(const char *users, const char *pool, struct pt_names *guests
 		line += *line == '\n';
 		if (!pt_starts_with(line, begin))
 			continue;
-		list = strchr(line + strlen(begin), ':');
-		if (list) {
+		list = line + strlen(begin);
+		list += strcspn(list, ":\n");
+		if (*list == ':') {
 			PT_FREE char *copy = strndup(list + 1, strcspn(list + 1, ":\n"));
 
 			r = copy ? pt_names_split(guests, copy, SEPARATORS) : -ENOMEM;

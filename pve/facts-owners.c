@@ -103,7 +103,8 @@ static int list_owned(struct pt_gathering *gathering, struct pt_bdf **ret, size_
 			return -ENOMEM;
 	}
 	pt_foreach (kept, facts->kept, facts->kept_count) {
-		if (pt_bdfs_add(ret, ret_count, &kept->bdf) < 0)
+		if (!pt_taken_find(facts->taken, facts->taken_count, &kept->bdf) &&
+			pt_bdfs_add(ret, ret_count, &kept->bdf) < 0)
 			return -ENOMEM;
 	}
 	for (size_t i = 0; r == 0 && i < *ret_count; i++) {
@@ -167,7 +168,7 @@ static int gather_open(struct pt_gathering *gathering, const struct pt_bdf *bdf,
 		const struct pt_function *what = function[i % functions];
 		struct pt_owner *owner;
 
-		if (what->group != who->group || who->vmid == gathering->guest->vmid)
+		if (what->group != who->group || (who->vmid && who->vmid == gathering->guest->vmid))
 			continue;
 		owner = add_owner(facts, &what->bdf, PT_OWNER_OPEN, who->vmid);
 		if (!owner) {

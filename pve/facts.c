@@ -205,7 +205,7 @@ static bool has_wish(const struct pt_gathering *gathering, struct pt_taken *take
 		snprintf(name, sizeof(name), "%s", policy);
 	else if (function->has_nvidia)
 		return false;
-	else if (pt_function_on_vfio(function))
+	else if (function->driver && pt_function_on_vfio(function))
 		snprintf(name, sizeof(name), "%s", function->driver);
 	else
 		find_variant(host, function, name);
@@ -246,7 +246,9 @@ static int take_entry(struct pt_gathering *gathering, size_t at, bool spare)
 			struct pt_taken taken = {.bdf = *id, .assignment = at};
 
 			if (!pt_assignment_is_bound(assignment) && !has_wish(gathering, &taken)) {
-				if (!spare && keep(facts, &taken) < 0)
+				/* a start leaves them, and who has them, to Proxmox VE */
+				if (!spare && gathering->depth == PT_DEPTH_CHECK &&
+					keep(facts, &taken) < 0)
 					return pt_err_nomem(gathering->err);
 				continue;
 			}
@@ -282,9 +284,9 @@ static int take_companions_of(struct pt_gathering *gathering, struct pt_taken of
 			continue;
 		companion = (struct pt_taken){
 			.bdf = *member, .assignment = of.assignment, .companion = true};
-		/* beside what Proxmox VE leaves alone it moves nothing: a vfio driver is all that the group needs */
+		/* beside what Proxmox VE leaves alone it moves nothing: any vfio driver is all that the group needs */
 		if (!pt_assignment_is_bound(&facts->assignment[of.assignment]) &&
-			!has_wish(gathering, &companion) && pt_function_on_vfio(function))
+			pt_function_on_vfio(function))
 			continue;
 		if (take(facts, &companion, spare) < 0)
 			return pt_err_nomem(gathering->err);

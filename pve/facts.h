@@ -108,7 +108,7 @@ struct pt_facts {
 	/* what Proxmox VE would bind if it chose another alternative after all; none that is in taken */
 	struct pt_taken *spare;
 	size_t spare_count;
-	/* what QEMU opens as it is, for nobody moves it (driver=keep): its owners and memory matter all the same */
+	/* what QEMU opens as it is, for nobody moves it (driver=keep): owners and memory matter; for a check only */
 	struct pt_taken *kept;
 	size_t kept_count;
 	struct pt_owner *owner;

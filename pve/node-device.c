@@ -144,31 +144,22 @@ struct storage {
 static int take_storage(
 	void *data, const char *type, const char *id, const char *key, const char *value)
 {
-	static const char *const mounted[] = {"nfs", "cifs", "cephfs"};
 	struct storage *storage = data;
 
-	if (type && !key) {
+	if (type && !key)
 		storage->here = strlen(id) == storage->length &&
 				strncmp(id, storage->name, storage->length) == 0;
-		for (size_t i = 0; storage->here && i < PT_ARRAY_SIZE(mounted); i++) {
-			PT_FREE char *mount = pt_streq(type, mounted[i])
-						      ? pt_format(PT_PVE_MOUNTS "/%s", id)
-						      : NULL;
-
-			if (mount && pt_set_text(&storage->folder, mount) < 0)
-				return -ENOMEM;
-		}
-	}
 	if (!storage->here || !key)
 		return 0;
-	if (pt_streq(key, "path"))
+	/* what lies on another machine may be away for now, and hang who looks */
+	if (pt_streq(key, "path") && (pt_streq(type, "dir") || pt_streq(type, "btrfs")))
 		return pt_set_text(&storage->folder, value);
 	return pt_streq(key, "nodes") ? pt_names_split(storage->nodes, value, ",; \t") : 0;
 }
 
 /*
- * The folder of a storage that holds files, "local" where it always was, and the nodes that it is limited to. NULL: another
- * type, or none. The caller's. Source: pve-storage, PVE/Storage/DirPlugin.pm, NFSPlugin.pm and kin.
+ * The folder of a storage of type dir or btrfs, "local" where it always was, and the nodes that it is limited to, whatever its
+ * type. NULL: no such folder. The caller's. Source: pve-storage, PVE/Storage/DirPlugin.pm.
  */
 static char *storage_path(
 	const struct pt_host *host, const char *name, size_t length, struct pt_names *nodes)
@@ -199,8 +190,7 @@ static enum pt_hook_state look_at_hook(
 	if (!host)
 		return PT_HOOK_UNKNOWN;
 	folder = storage_path(host, volume, (size_t)(colon - volume), nodes);
-	/* one that is not mounted says nothing */
-	if (!folder || (pt_starts_with(folder, PT_PVE_MOUNTS "/") && !pt_host_exists(host, folder)))
+	if (!folder)
 		return PT_HOOK_UNKNOWN;
 	path = pt_format("%s/%s", folder, colon + 1);
 	if (!path)

@@ -9,7 +9,6 @@
 #define PT_PVE_HA		"/etc/pve/ha"
 #define PT_PVE_JOBS		"/etc/pve/jobs.cfg"
 #define PT_PVE_USERS		"/etc/pve/user.cfg"
-#define PT_PVE_MOUNTS		"/mnt/pve"
 #define PT_PVE_STORAGE_CFG	"/etc/pve/storage.cfg"
 #define PT_PVE_LOCAL		"/var/lib/vz"
 #define PT_PVE_ROMS		"/usr/share/kvm"

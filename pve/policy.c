@@ -194,7 +194,8 @@ static bool check_allowed(struct parser *parser, char *word)
 						"device",
 					      word));
 	/* what the host may lose is allowed of a device that is named, not of whatever an address leads to one day */
-	if (!at && parser->like.scope == PT_POLICY_GUEST && pt_starts_with(word, "in-use-"))
+	if (!at && parser->like.scope == PT_POLICY_GUEST && pt_starts_with(word, "in-use-") &&
+		rule->refusal == PT_REFUSE)
 		return refuse(
 			parser, pt_format("%s: for which device? write %s@ADDRESS", word, word));
 	if (!at)

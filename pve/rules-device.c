@@ -37,10 +37,15 @@ static void say_moved(
 
 		if (again && !pt_identities_find(&facts->current, &recorded->bdf))
 			pt_findings_add(findings, rule->tag, PT_INFO, PT_TELL, pt_format("guest"),
-				pt_format("%s that was at %s when it started last is at %s now",
-					recorded->serial[0] ? "the device"
-							    : "a device of the model",
-					PT_BDF(&recorded->bdf), PT_BDF(&again->bdf)),
+				recorded->serial[0]
+					? pt_format(
+						  "the device that was at %s when it started last is "
+						  "at %s now",
+						  PT_BDF(&recorded->bdf), PT_BDF(&again->bdf))
+					: pt_format(
+						  "the device that was at %s when it started last is "
+						  "not there; another of its model is at %s",
+						  PT_BDF(&recorded->bdf), PT_BDF(&again->bdf)),
 				NULL);
 	}
 }
@@ -332,9 +337,10 @@ static char *where_hint(const struct pt_facts *facts, const struct pt_identity *
 	const struct pt_identity *again = find_again(facts, recorded);
 
 	if (again)
-		return pt_format("%s that it had is at %s now",
-			recorded->serial[0] ? "the device" : "a device of the model",
-			PT_BDF(&again->bdf));
+		return recorded->serial[0] ? pt_format("the device that it had is at %s now",
+						     PT_BDF(&again->bdf))
+					   : pt_format("another of the model that it had is at %s",
+						     PT_BDF(&again->bdf));
 	return pt_format("if the change was meant, 'pve-ptconf accept %s'", PT_VMID(facts));
 }
 

@@ -181,7 +181,7 @@ PT_RULE(pt_rule_hook_not_executable)
 
 PT_RULE(pt_rule_backup)
 {
-	if (!pt_facts_opens(facts) || facts->running)
+	if (!pt_facts_opens(facts) || facts->running || pt_guest_is_template(facts->guest))
 		return;
 	if (pt_streq(pt_guest_get(facts->guest, "lock"), "backup"))
 		pt_rule_found(rule, findings, pt_format("guest"),

@@ -159,15 +159,9 @@ PT_RULE(pt_rule_ids_captured)
 /* What the guest at hand is about to take is told by its own rules. */
 static bool is_at_hand(const struct pt_facts *facts, const struct pt_bdf *bdf)
 {
-	pt_foreach (taken, facts->taken, facts->taken_count) {
-		if (pt_bdf_compare(&taken->bdf, bdf) == 0)
-			return true;
-	}
-	pt_foreach (spare, facts->spare, facts->spare_count) {
-		if (pt_bdf_compare(&spare->bdf, bdf) == 0)
-			return true;
-	}
-	return false;
+	return pt_taken_find(facts->taken, facts->taken_count, bdf) ||
+	       pt_taken_find(facts->spare, facts->spare_count, bdf) ||
+	       pt_taken_find(facts->kept, facts->kept_count, bdf);
 }
 
 /* One finding for all of them: a host may have many. */

@@ -99,7 +99,9 @@ static int check_all(struct pt_cli *cli, struct sum *sum, struct pt_err *err)
 
 static void say_unknown(const struct pt_cli *cli, struct sum *sum)
 {
-	sum->unknown += cli->node->unread;
+	/* who asks for single guests is told of those by their own reading */
+	if (cli->all || cli->cluster)
+		sum->unknown += cli->node->unread;
 	if (cli->node->partial && cli->format == PT_OUTPUT_TEXT)
 		printf("node %s: not known by the API: " PT_NODE_UNKNOWN "\n", cli->node->name);
 }

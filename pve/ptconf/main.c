@@ -30,7 +30,7 @@ enum cli_option {
 enum argument {
 	ARGUMENT_NONE,
 	ARGUMENT_VMID,
-	ARGUMENT_VMIDS, /* one or more, or none with --all */
+	ARGUMENT_VMIDS, /* one or more, or none with --all and --config */
 	ARGUMENT_TAG,	/* may be missing, when everything is listed */
 };
 
@@ -42,9 +42,9 @@ static const struct verb {
 	pt_verb *run;
 	const char *help;
 } verbs[] = {
-	{"check", "VMID... | --all | --cluster [--node NAME] [GUEST OPTIONS]", ARGUMENT_VMIDS,
-		GUEST_OPTIONS | OPTION_ALL | OPTION_NODE | OPTION_CLUSTER, pt_cmd_check,
-		"tell what would go wrong at the guest's start"},
+	{"check", "VMID... | --all | --cluster | --config FILE [--node NAME] [GUEST OPTIONS]",
+		ARGUMENT_VMIDS, GUEST_OPTIONS | OPTION_ALL | OPTION_NODE | OPTION_CLUSTER,
+		pt_cmd_check, "tell what would go wrong at the guest's start"},
 	{"show", "VMID [GUEST OPTIONS]", ARGUMENT_VMID, GUEST_OPTIONS, pt_cmd_show,
 		"show which functions a start would take, and why"},
 	{"explain", "TAG | --list | --man", ARGUMENT_TAG, OPTION_LIST | OPTION_MAN, pt_cmd_explain,

@@ -916,6 +916,25 @@ static void policy_says_which_vfio_driver(void **state)
 	assert_false(has(fake, CLAIM));
 }
 
+/* What goes along because of the group only stays where it is at a restart, though it is on a vfio driver by then. */
+static void companions_of_a_kept_entry_stay(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, CONFIG, "hostpci0: 01:00.0,driver=keep\n");
+	fake_file(fake, PT_POLICY_FILE, "[device 01:00.0]\nvfio-driver = auto\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_driver(fake, GPU, "vfio-pci");
+	assert_driver(fake, AUDIO, "vfio-pci");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_lacks(fake->said, "earlier start");
+	assert_driver(fake, AUDIO, "vfio-pci");
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_driver(fake, GPU, "nouveau");
+	assert_driver(fake, AUDIO, "snd_hda_intel");
+	assert_false(has(fake, CLAIM));
+}
+
 static void vfs_overrule_the_policy(void **state)
 {
 	struct fake *fake = *state;
@@ -985,6 +1004,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(policy_says_where_devices_go),
 		MACHINE_TEST(policy_says_which_vfio_driver),
+		MACHINE_TEST(companions_of_a_kept_entry_stay),
 		MACHINE_TEST(vfs_overrule_the_policy),
 		MACHINE_TEST(advice_refuses_nothing),
 		MACHINE_TEST(a_bad_policy_is_told),
