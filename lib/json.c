@@ -23,11 +23,11 @@ static struct json_object *get(
 {
 	struct json_object *value = NULL;
 
-	if (!pt_json_has(reader, key)) {
+	if (!json_object_is_type(reader->object, json_type_object) ||
+		!json_object_object_get_ex(reader->object, key, &value)) {
 		pt_json_refuse(reader, key, "is missing");
 		return NULL;
 	}
-	value = json_object_object_get(reader->object, key);
 	if (!json_object_is_type(value, type)) {
 		if (value || type != json_type_string)
 			pt_json_refuse(reader, key, type_name);

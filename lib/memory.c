@@ -42,26 +42,32 @@ static void read_arc(const struct pt_host *host, struct pt_memory *memory)
 }
 
 /* The pages of that size by node of the host; a number that no node has counts as one without pages. */
-static void read_nodes(const struct pt_host *host, const char *size, struct pt_hugepages *huge)
+static void read_nodes(const struct pt_host *host, const struct pt_names *nodes, const char *size,
+	struct pt_hugepages *huge)
 {
-	for (size_t node = 0; node < PT_NUMA_NODES; node++) {
+	pt_foreach (name, nodes->name, nodes->count) {
 		PT_FREE char *path =
-			pt_format(NODES "/node%zu/hugepages/%s/free_hugepages", node, size);
+			pt_format(NODES "/%s/hugepages/%s/free_hugepages", *name, size);
 		PT_FREE char *text = NULL;
+		unsigned int node;
 
-		if (!path || pt_host_read_line(host, path, &text) < 0)
+		if (sscanf(*name, "node%u", &node) != 1 || node >= PT_NUMA_NODES || !path ||
+			pt_host_read_line(host, path, &text) < 0)
 			continue;
 		huge->node_free[node] = strtoull(text, NULL, 10);
-		huge->nodes = node + 1;
+		huge->nodes = node >= huge->nodes ? node + 1 : huge->nodes;
 	}
 }
 
 static void read_hugepages(const struct pt_host *host, struct pt_memory *memory)
 {
-	struct pt_names PT_NAMES names = {0};
+	struct pt_names PT_NAMES names = {0}, nodes = {0};
 
 	if (pt_host_list(host, HUGE, &names) < 0)
 		return;
+	/* a kernel without NUMA has none */
+	if (pt_host_list(host, NODES, &nodes) < 0)
+		nodes.count = 0;
 	pt_foreach (name, names.name, names.count) {
 		struct pt_hugepages *slot = &memory->huge[memory->huge_count];
 		PT_FREE char *path = pt_format(HUGE "/%s/free_hugepages", *name);
@@ -73,7 +79,7 @@ static void read_hugepages(const struct pt_host *host, struct pt_memory *memory)
 			pt_host_read_line(host, path, &text) < 0)
 			continue;
 		*slot = (struct pt_hugepages){.size = kib * 1024, .free = strtoull(text, NULL, 10)};
-		read_nodes(host, *name, slot);
+		read_nodes(host, &nodes, *name, slot);
 		memory->huge_count++;
 	}
 }

@@ -51,8 +51,8 @@ bool pt_module_driver(
 	const struct pt_host *host, const char *name, char ret[static PT_DRIVER_TEXT]);
 
 /*
- * Makes sure that the PCI driver name is registered, as pt_module_driver has it, by loading the module of that name if need be, or, when
- * that does not bring it, those that alias (a modalias, or NULL) finds.
+ * Makes sure that the PCI driver name is registered, as pt_module_driver has it, by loading the module of that name if need
+ * be, or, when that does not bring it, those that alias (a modalias, or NULL) finds.
  * Works in a child until deadline_ms and reads back that the driver is there.
  * -ENOENT: no such module. -EPERM: blocked or refused by the kernel. -ENOTSUP: PT_MODULE_CUSTOM. -ETIME. -EAGAIN: our
  * own trouble, which says nothing of the module.

@@ -286,7 +286,7 @@ static int use_mounts(struct volumes *volumes)
 		PT_FREE char *name = NULL;
 		char **slot;
 
-		if (strspn(pids.name[i], "0123456789") != strlen(pids.name[i]))
+		if (!pt_process_is(pids.name[i]))
 			continue;
 		name = namespace_of(volumes->host, pids.name[i]);
 		if (!name || pt_streq(name, ours) || is_among(seen.name, seen.count, name))

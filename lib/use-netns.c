@@ -119,7 +119,7 @@ static int look_into_processes(struct search *search)
 		struct pt_opener process;
 		PT_CLOSE int fd = -1;
 
-		if (strspn(names.name[i], "0123456789") != strlen(names.name[i]))
+		if (!pt_process_is(names.name[i]))
 			continue;
 		fd = open_namespace(search->host, names.name[i]);
 		if (fd < 0 || !is_new(search, fd))

@@ -77,6 +77,11 @@ static void find_home(const struct pt_host *host, const char *pid, struct pt_ope
 	}
 }
 
+bool pt_process_is(const char *name)
+{
+	return strspn(name, "0123456789") == strlen(name);
+}
+
 void pt_process_look(const struct pt_host *host, const char *pid, struct pt_opener *ret)
 {
 	PT_FREE char *name = NULL;
@@ -178,7 +183,7 @@ int pt_openers_find(const struct pt_host *host, const char *const *node, size_t 
 	if (r == -ENOENT)
 		r = 0; /* a captured host without processes */
 	for (size_t i = 0; r == 0 && i < pids.count; i++) {
-		if (strspn(pids.name[i], "0123456789") == strlen(pids.name[i]))
+		if (pt_process_is(pids.name[i]))
 			r = look_at(&search, pids.name[i]);
 	}
 	if (r < 0)

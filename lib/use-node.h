@@ -20,6 +20,9 @@ struct pt_opener {
 	char unit[PT_UNIT_TEXT];	 /* of systemd, that it belongs to; "" when none is known */
 };
 
+/* Whether an entry of /proc is a process. */
+bool pt_process_is(const char *name);
+
 /* Names a process, and what it belongs to; pid is the name of its folder in /proc. */
 void pt_process_look(const struct pt_host *host, const char *pid, struct pt_opener *ret);
 

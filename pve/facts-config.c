@@ -131,42 +131,44 @@ static bool may_run_on(const struct pt_facts *facts, const struct pt_mappings *m
 	return named;
 }
 
-/* The entries that lead to nothing on the node; an address means a device of this one. */
-static int note_unfit(struct pt_facts *facts, const struct pt_mappings *mappings, const char *node)
+static int add_unfit(struct pt_facts *facts, const char *node, struct pt_unfit like)
 {
-	for (size_t i = 0; i < facts->count; i++) {
-		const struct pt_hostpci *entry = &facts->assignment[i].entry;
-		struct pt_unfit *slot;
+	struct pt_unfit *slot = pt_array_grow(&facts->unfit, &facts->unfit_count, sizeof(*slot));
 
-		if (entry->index == PT_HOSTPCI_MAX ||
-			(entry->mapping &&
-				has_device_on(pt_mapping_find(mappings, entry->mapping), node)))
-			continue;
-		slot = pt_array_grow(&facts->unfit, &facts->unfit_count, sizeof(*slot));
-		if (!slot)
-			return -ENOMEM;
-		slot->assignment = i;
-		snprintf(slot->node, sizeof(slot->node), "%s", node);
-	}
+	if (!slot)
+		return -ENOMEM;
+	*slot = like;
+	snprintf(slot->node, sizeof(slot->node), "%s", node);
 	return 0;
 }
 
-/* A storage that is limited to other nodes is not there for the hookscript: Proxmox VE refuses the start. */
-static int note_no_hook(struct pt_gathering *gathering, const char *node)
+/* The entries that lead to nothing on the node; an address means a device of this one. */
+static int note_unfit(struct pt_facts *facts, const struct pt_mappings *mappings, const char *node)
 {
-	struct pt_facts *facts = gathering->facts;
-	const struct pt_hook_volume *hook =
-		pt_node_hook(gathering->node, pt_guest_get(gathering->guest, "hookscript"));
-	struct pt_unfit *slot;
+	int r = 0;
 
+	for (size_t i = 0; r == 0 && i < facts->count; i++) {
+		const struct pt_hostpci *entry = &facts->assignment[i].entry;
+
+		if (entry->index != PT_HOSTPCI_MAX &&
+			!(entry->mapping &&
+				has_device_on(pt_mapping_find(mappings, entry->mapping), node)))
+			r = add_unfit(facts, node, (struct pt_unfit){.assignment = i});
+	}
+	return r;
+}
+
+/* A storage that is limited to other nodes may not have the hookscript there. */
+static int note_no_hook(struct pt_facts *facts, const struct pt_hook_volume *hook, const char *node)
+{
 	if (!hook || !hook->nodes.count || pt_names_hold(&hook->nodes, node))
 		return 0;
-	slot = pt_array_grow(&facts->unfit, &facts->unfit_count, sizeof(*slot));
-	if (!slot)
-		return -ENOMEM;
-	slot->no_hook = true;
-	snprintf(slot->node, sizeof(slot->node), "%s", node);
-	return 0;
+	return add_unfit(facts, node, (struct pt_unfit){.no_hook = true});
+}
+
+static const struct pt_hook_volume *hook_of(const struct pt_gathering *gathering)
+{
+	return pt_node_hook(gathering->node, pt_guest_get(gathering->guest, "hookscript"));
 }
 
 static int look_at_other_nodes(struct pt_gathering *gathering)
@@ -176,6 +178,7 @@ static int look_at_other_nodes(struct pt_gathering *gathering)
 	const struct pt_ha *ha = NULL;
 	const struct pt_names *nodes = pt_node_cluster(gathering->node, &ha);
 	const struct pt_ha_guest *managed = pt_ha_find(ha, gathering->guest->vmid);
+	const struct pt_hook_volume *hook = hook_of(gathering);
 	int r = pt_node_mappings(gathering->node, &mappings, NULL);
 
 	for (size_t i = 0; r == 0 && i < nodes->count; i++) {
@@ -184,17 +187,18 @@ static int look_at_other_nodes(struct pt_gathering *gathering)
 			continue;
 		r = note_unfit(facts, mappings, nodes->name[i]);
 		if (r == 0)
-			r = note_no_hook(gathering, nodes->name[i]);
+			r = note_no_hook(facts, hook, nodes->name[i]);
 	}
 	return r;
 }
 
-static enum pt_hook_state hook_of(const struct pt_gathering *gathering)
+static enum pt_hook_state hook_state_of(const struct pt_gathering *gathering)
 {
-	const char *volume = pt_guest_get(gathering->guest, "hookscript");
-	const struct pt_hook_volume *hook = pt_node_hook(gathering->node, volume);
+	const struct pt_hook_volume *hook = hook_of(gathering);
 
-	return hook ? hook->state : volume ? PT_HOOK_UNKNOWN : PT_HOOK_NONE;
+	if (hook)
+		return hook->state;
+	return pt_guest_get(gathering->guest, "hookscript") ? PT_HOOK_UNKNOWN : PT_HOOK_NONE;
 }
 
 int pt_gather_config(struct pt_gathering *gathering)
@@ -208,7 +212,7 @@ int pt_gather_config(struct pt_gathering *gathering)
 			r = gather_mdev(gathering, i);
 	}
 	facts->running = pt_node_pid(gathering->node, gathering->guest->vmid) > 0;
-	facts->hook = hook_of(gathering);
+	facts->hook = hook_state_of(gathering);
 	if (r == 0 && gathering->depth == PT_DEPTH_CHECK && facts->taken_count)
 		r = read_others(gathering);
 	if (r == 0 && gathering->depth == PT_DEPTH_CHECK)

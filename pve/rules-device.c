@@ -206,10 +206,10 @@ PT_RULE(pt_rule_slot_vfs)
 /* How a VF is in use, as a text; NULL: it is not. */
 static char *vf_use(const struct pt_facts *facts, const struct pt_bdf *vf)
 {
-	pt_foreach (taken, facts->taken, facts->taken_count) {
-		if (!taken->companion && pt_bdf_compare(&taken->bdf, vf) == 0)
-			return pt_format("%s is to go into the same guest", PT_BDF(vf));
-	}
+	const struct pt_taken *taken = pt_taken_find(facts->taken, facts->taken_count, vf);
+
+	if (taken && !taken->companion)
+		return pt_format("%s is to go into the same guest", PT_BDF(vf));
 	pt_foreach (owner, facts->owner, facts->owner_count) {
 		if (pt_bdf_compare(&owner->bdf, vf) == 0 && owner->kind != PT_OWNER_STALE)
 			return owner->vmid ? pt_format("guest %llu has %s", owner->vmid, PT_BDF(vf))
@@ -349,13 +349,10 @@ PT_RULE(pt_rule_identity)
 	pt_foreach (now, facts->current.identity, facts->current.count) {
 		const struct pt_identity *recorded = pt_identities_find(facts->recorded, &now->bdf);
 		char was[PT_IDENTITY_TEXT], is[PT_IDENTITY_TEXT];
-		const struct pt_taken *taken = NULL;
+		const struct pt_taken *taken =
+			pt_taken_find(facts->taken, facts->taken_count, &now->bdf);
 		bool other_kind;
 
-		pt_foreach (one, facts->taken, facts->taken_count) {
-			if (pt_bdf_compare(&one->bdf, &now->bdf) == 0)
-				taken = one;
-		}
 		if (!taken || !recorded || pt_identity_same(now, recorded))
 			continue;
 		/* a disk where a graphics card was is no other card of the kind */

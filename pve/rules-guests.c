@@ -73,15 +73,14 @@ PT_RULE(pt_rule_configured_elsewhere)
 
 	pt_foreach (elsewhere, facts->elsewhere, facts->elsewhere_count) {
 		bool both = elsewhere->onboot && pt_streq(onboot, "1");
+		const struct pt_taken *taken =
+			pt_taken_find(facts->taken, facts->taken_count, &elsewhere->bdf);
 
-		pt_foreach (taken, facts->taken, facts->taken_count) {
-			if (pt_bdf_compare(&taken->bdf, &elsewhere->bdf) != 0)
-				continue;
+		if (taken)
 			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
 				pt_format("guest %u names it as well%s", elsewhere->vmid,
 					both ? ", and both start at boot" : ""),
 				pt_format("only one of them can run at a time"));
-		}
 	}
 }
 

@@ -198,16 +198,16 @@ PT_RULE(pt_rule_left_on_vfio)
 PT_RULE(pt_rule_driver_blocked)
 {
 	pt_foreach (detail, facts->detail, facts->detail_count) {
-		pt_foreach (taken, facts->taken, facts->taken_count) {
-			if (!detail->blocked[0] || pt_bdf_compare(&taken->bdf, &detail->bdf) != 0)
-				continue;
+		const struct pt_taken *taken =
+			pt_taken_find(facts->taken, facts->taken_count, &detail->bdf);
+
+		if (taken && detail->blocked[0])
 			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
 				pt_format(
 					"has no driver, since modprobe.d blacklists %s; none is what it "
 					"returns to",
 					detail->blocked),
 				NULL);
-		}
 	}
 }
 

@@ -185,15 +185,16 @@ static bool plugs_memory(const struct pt_guest *guest)
 PT_RULE(pt_rule_hugepages)
 {
 	const char *setting = pt_guest_get(facts->guest, "hugepages");
-	const char *numa = pt_guest_get(facts->guest, "numa");
+	const char *text = pt_guest_get(facts->guest, "numa");
+	bool numa = text && !pt_streq(text, "0");
 	const struct pt_memory *memory = &facts->host->memory;
 	struct needs needs = {.nowhere = -1};
 
 	if (!pt_facts_opens(facts) || facts->running || !setting || plugs_memory(facts->guest))
 		return;
-	if (numa && !pt_streq(numa, "0"))
+	if (numa)
 		find_needs(facts, setting, &needs);
-	judge_config(rule, &needs, numa && !pt_streq(numa, "0"), findings);
+	judge_config(rule, &needs, numa, findings);
 	for (size_t i = 0; memory->huge_count && i < needs.count; i++) {
 		const struct need *need = &needs.need[i];
 
