@@ -53,6 +53,24 @@ int pt_host_open(
 	return 0;
 }
 
+int pt_host_open_folder(struct pt_host **ret, const struct pt_host *host, const char *path)
+{
+	struct pt_host *folder;
+	int fd = pt_host_openat(host, path, O_PATH | O_DIRECTORY);
+
+	if (fd < 0)
+		return fd;
+	folder = malloc(sizeof(*folder));
+	if (!folder) {
+		close(fd);
+		return -ENOMEM;
+	}
+	*folder = *host;
+	folder->root = fd;
+	*ret = folder;
+	return 0;
+}
+
 void pt_host_close(struct pt_host *host)
 {
 	if (!host)

@@ -25,13 +25,20 @@ int pt_host_open(
 	struct pt_host **ret, const char *root, const struct pt_log *log, struct pt_err *err);
 void pt_host_close(struct pt_host *host);
 void pt_host_close_p(struct pt_host **host);
+#define PT_HOST PT_CLEANUP(pt_host_close_p)
+
+/*
+ * The same gate with one of the host's folders as its root: for reading many files of it, each by its name, without finding
+ * the way there each time. A negative errno. To be closed before the host is.
+ */
+int pt_host_open_folder(struct pt_host **ret, const struct pt_host *host, const char *path);
 
 void pt_host_set_writer(struct pt_host *host, pt_host_writer *writer, void *data);
 const struct pt_log *pt_host_log(const struct pt_host *host);
 /* Whether this is the running system itself, whose processes, modules and locks may be asked. */
 bool pt_host_is_live(const struct pt_host *host);
 
-/* The descriptor, close-on-exec, or a negative errno. path is absolute on the host. */
+/* The descriptor, close-on-exec, or a negative errno. path is absolute on the host, or begins at its root. */
 int pt_host_openat(const struct pt_host *host, const char *path, int flags);
 
 /*

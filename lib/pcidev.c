@@ -20,15 +20,7 @@ const char *pt_pci_path(const struct pt_bdf *bdf, const char *name, char path[st
 	return path;
 }
 
-static int read_attr(
-	const struct pt_host *host, const struct pt_bdf *bdf, const char *name, char **ret)
-{
-	char path[PT_PCI_PATH];
-
-	return pt_host_read_line(host, pt_pci_path(bdf, name, path), ret);
-}
-
-/* As read_attr, for what the kernel shows under the device's lock. */
+/* What the kernel shows under the device's lock. */
 static int read_locked_attr(
 	const struct pt_host *host, const struct pt_bdf *bdf, const char *name, char **ret)
 {
@@ -38,22 +30,14 @@ static int read_locked_attr(
 		host, pt_pci_path(bdf, name, path), pt_now_ms() + PT_ATTR_MS, ret);
 }
 
-static bool has_attr(const struct pt_host *host, const struct pt_bdf *bdf, const char *name)
-{
-	char path[PT_PCI_PATH];
-
-	return pt_host_exists(host, pt_pci_path(bdf, name, path));
-}
-
 /* A whole decimal number, or fallback when the file is missing or holds something else. */
-static int read_number(
-	const struct pt_host *host, const struct pt_bdf *bdf, const char *name, int fallback)
+static int read_number(const struct pt_host *folder, const char *name, int fallback)
 {
 	PT_FREE char *text = NULL;
 	char *end;
 	long value;
 
-	if (read_attr(host, bdf, name, &text) < 0)
+	if (pt_host_read_line(folder, name, &text) < 0)
 		return fallback;
 	errno = 0;
 	value = strtol(text, &end, 10);
@@ -63,13 +47,12 @@ static int read_number(
 }
 
 /* An id file such as "0x10de". False when it is missing or does not begin with 0x. */
-static bool read_id(const struct pt_host *host, const struct pt_bdf *bdf, const char *name,
-	char ret[static PT_PCI_ID_TEXT])
+static bool read_id(const struct pt_host *folder, const char *name, char ret[static PT_PCI_ID_TEXT])
 {
 	PT_FREE char *text = NULL;
 
 	ret[0] = '\0';
-	if (read_attr(host, bdf, name, &text) < 0 || !pt_starts_with(text, "0x"))
+	if (pt_host_read_line(folder, name, &text) < 0 || !pt_starts_with(text, "0x"))
 		return false;
 	if (strlen(text + 2) >= PT_PCI_ID_TEXT)
 		return false;
@@ -77,11 +60,11 @@ static bool read_id(const struct pt_host *host, const struct pt_bdf *bdf, const 
 	return true;
 }
 
-static bool irq_ok(const struct pt_host *host, const struct pt_bdf *bdf)
+static bool irq_ok(const struct pt_host *folder)
 {
 	PT_FREE char *text = NULL;
 
-	if (read_attr(host, bdf, "irq", &text) < 0 || !*text)
+	if (pt_host_read_line(folder, "irq", &text) < 0 || !*text)
 		return false;
 	return strspn(text, "0123456789") == strlen(text);
 }
@@ -94,7 +77,10 @@ bool pt_function_on_vfio(const struct pt_function *function)
 bool pt_function_read_on_vfio(
 	const struct pt_host *host, const struct pt_bdf *bdf, const char *driver)
 {
-	return driver && (pt_streq(driver, PT_VFIO_PCI) || has_attr(host, bdf, "vfio-dev"));
+	char path[PT_PCI_PATH];
+
+	return driver && (pt_streq(driver, PT_VFIO_PCI) ||
+				 pt_host_exists(host, pt_pci_path(bdf, "vfio-dev", path)));
 }
 
 int pt_function_read_driver(const struct pt_host *host, const struct pt_bdf *bdf, char **ret)
@@ -126,7 +112,9 @@ int pt_function_read_override(const struct pt_host *host, const struct pt_bdf *b
 
 int pt_function_read_modalias(const struct pt_host *host, const struct pt_bdf *bdf, char **ret)
 {
-	return read_attr(host, bdf, "modalias", ret);
+	char path[PT_PCI_PATH];
+
+	return pt_host_read_line(host, pt_pci_path(bdf, "modalias", path), ret);
 }
 
 int pt_function_read_vfs(const struct pt_host *host, const struct pt_bdf *bdf, char **ret)
@@ -136,18 +124,18 @@ int pt_function_read_vfs(const struct pt_host *host, const struct pt_bdf *bdf, c
 
 int pt_function_read_autoprobe(const struct pt_host *host, const struct pt_bdf *bdf, char **ret)
 {
-	return read_attr(host, bdf, "sriov_drivers_autoprobe", ret);
+	char path[PT_PCI_PATH];
+
+	return pt_host_read_line(host, pt_pci_path(bdf, "sriov_drivers_autoprobe", path), ret);
 }
 
-static void read_bars(const struct pt_host *host, struct pt_function *function)
+static void read_bars(const struct pt_host *folder, struct pt_function *function)
 {
 	PT_FREE char *text = NULL;
-	char path[PT_PCI_PATH];
 	char *line, *rest;
 	size_t i = 0;
 
-	if (pt_host_read(host, pt_pci_path(&function->bdf, "resource", path), 4096, &text, NULL) <
-		0)
+	if (pt_host_read(folder, "resource", 4096, &text, NULL) < 0)
 		return;
 	for (line = strtok_r(text, "\n", &rest); line && i < PT_PCI_BARS;
 		line = strtok_r(NULL, "\n", &rest), i++) {
@@ -166,13 +154,12 @@ static void read_bars(const struct pt_host *host, struct pt_function *function)
 	}
 }
 
-static int read_vfs(const struct pt_host *host, struct pt_function *function)
+static int read_vfs(const struct pt_host *folder, struct pt_function *function)
 {
 	PT_FREE char *target = NULL;
-	char path[PT_PCI_PATH];
 
-	function->vfs_max = read_number(host, &function->bdf, "sriov_totalvfs", -1);
-	if (pt_host_link_name(host, pt_pci_path(&function->bdf, "physfn", path), &target) == 0)
+	function->vfs_max = read_number(folder, "sriov_totalvfs", -1);
+	if (pt_host_link_name(folder, "physfn", &target) == 0)
 		function->has_physfn = pt_bdf_parse(target, &function->physfn);
 	for (unsigned int i = 0;; i++) {
 		PT_FREE char *name = NULL;
@@ -180,40 +167,44 @@ static int read_vfs(const struct pt_host *host, struct pt_function *function)
 		struct pt_bdf vf;
 
 		snprintf(file, sizeof(file), "virtfn%u", i);
-		if (pt_host_link_name(host, pt_pci_path(&function->bdf, file, path), &name) < 0 ||
-			!pt_bdf_parse(name, &vf))
+		if (pt_host_link_name(folder, file, &name) < 0 || !pt_bdf_parse(name, &vf))
 			return 0;
 		if (pt_bdfs_add(&function->vf, &function->vf_count, &vf) < 0)
 			return -ENOMEM;
 	}
 }
 
-int pt_function_read_group(const struct pt_host *host, const struct pt_bdf *bdf)
+static int read_group(const struct pt_host *host, const char *path)
 {
 	PT_FREE char *name = NULL;
-	char path[PT_PCI_PATH];
 	char *end;
 	long group;
 
-	if (pt_host_link_name(host, pt_pci_path(bdf, "iommu_group", path), &name) < 0)
+	if (pt_host_link_name(host, path, &name) < 0)
 		return PT_GROUP_NONE;
 	group = strtol(name, &end, 10);
 	/* a name that is no number counts as 0 */
 	return end == name || *end || group < 0 || group > INT_MAX ? 0 : (int)group;
 }
 
-static void read_ids(const struct pt_host *host, struct pt_function *function)
+int pt_function_read_group(const struct pt_host *host, const struct pt_bdf *bdf)
 {
-	const struct pt_bdf *bdf = &function->bdf;
-	PT_FREE char *class = NULL;
-	bool vendor = read_id(host, bdf, "vendor", function->vendor);
-	bool device = read_id(host, bdf, "device", function->device);
+	char path[PT_PCI_PATH];
 
-	function->info_ok = vendor && device && irq_ok(host, bdf);
-	if (!read_id(host, bdf, "subsystem_vendor", function->subvendor) ||
-		!read_id(host, bdf, "subsystem_device", function->subdevice))
+	return read_group(host, pt_pci_path(bdf, "iommu_group", path));
+}
+
+static void read_ids(const struct pt_host *folder, struct pt_function *function)
+{
+	PT_FREE char *class = NULL;
+	bool vendor = read_id(folder, "vendor", function->vendor);
+	bool device = read_id(folder, "device", function->device);
+
+	function->info_ok = vendor && device && irq_ok(folder);
+	if (!read_id(folder, "subsystem_vendor", function->subvendor) ||
+		!read_id(folder, "subsystem_device", function->subdevice))
 		function->subvendor[0] = function->subdevice[0] = '\0';
-	if (read_attr(host, bdf, "class", &class) == 0)
+	if (pt_host_read_line(folder, "class", &class) == 0)
 		function->class = (uint32_t)(strtoul(class, NULL, 16) & 0xffffff);
 }
 
@@ -236,7 +227,8 @@ static int copy_attr(const struct pt_host *host, const struct pt_bdf *bdf, const
 	char *ret, size_t size)
 {
 	PT_FREE char *text = NULL;
-	int r = read_attr(host, bdf, name, &text);
+	char path[PT_PCI_PATH];
+	int r = pt_host_read_line(host, pt_pci_path(bdf, name, path), &text);
 
 	if (r == 0)
 		snprintf(ret, size, "%s", text);
@@ -327,31 +319,36 @@ static int read_function(const struct pt_host *host, const struct pt_bdf *bdf,
 	const struct locked_attrs *attrs, struct pt_function *ret)
 {
 	struct pt_function function = {.bdf = *bdf};
-	int r = pt_function_read_driver(host, bdf, &function.driver);
+	struct pt_host PT_HOST *folder = NULL;
+	char path[PT_PCI_PATH];
+	int r = pt_host_open_folder(&folder, host, pt_pci_path(bdf, "", path));
 
+	if (r < 0)
+		return r == -ENOENT ? -ENODEV : r;
+	r = pt_function_read_driver(host, bdf, &function.driver);
 	if (r == 0)
 		r = take_locked(host, &function, attrs);
 	if (r == 0)
-		r = read_vfs(host, &function);
+		r = read_vfs(folder, &function);
 	if (r < 0) {
 		pt_function_clear(&function);
 		return r;
 	}
-	read_ids(host, &function);
-	read_bars(host, &function);
-	read_attr(host, bdf, "modalias", &function.modalias);
-	read_attr(host, bdf, "reset_method", &function.reset_methods);
-	read_attr(host, bdf, "power_state", &function.power_state);
-	function.is_bridge = has_attr(host, bdf, "pci_bus");
+	read_ids(folder, &function);
+	read_bars(folder, &function);
+	pt_host_read_line(folder, "modalias", &function.modalias);
+	pt_host_read_line(folder, "reset_method", &function.reset_methods);
+	pt_host_read_line(folder, "power_state", &function.power_state);
+	function.is_bridge = pt_host_exists(folder, "pci_bus");
 	function.has_parent = read_parent(host, bdf, &function.parent);
-	function.group = pt_function_read_group(host, bdf);
-	function.numa_node = read_number(host, bdf, "numa_node", -1);
-	function.boot_vga = read_number(host, bdf, "boot_vga", -1);
-	function.d3cold_allowed = read_number(host, bdf, "d3cold_allowed", 0) == 1;
-	function.has_reset = has_attr(host, bdf, "reset");
-	function.has_mdev = has_attr(host, bdf, "mdev_supported_types");
-	function.has_nvidia = has_attr(host, bdf, "nvidia");
-	function.has_vfio_dev = has_attr(host, bdf, "vfio-dev");
+	function.group = read_group(folder, "iommu_group");
+	function.numa_node = read_number(folder, "numa_node", -1);
+	function.boot_vga = read_number(folder, "boot_vga", -1);
+	function.d3cold_allowed = read_number(folder, "d3cold_allowed", 0) == 1;
+	function.has_reset = pt_host_exists(folder, "reset");
+	function.has_mdev = pt_host_exists(folder, "mdev_supported_types");
+	function.has_nvidia = pt_host_exists(folder, "nvidia");
+	function.has_vfio_dev = pt_host_exists(folder, "vfio-dev");
 	*ret = function;
 	return 0;
 }

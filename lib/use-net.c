@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <arpa/inet.h>
 #include <net/if.h>
+#include <strings.h>
 
 #include "use-net.h"
 
 #define DEEPEST	      8
 #define COROSYNC_CONF "/etc/corosync/corosync.conf"
 #define COROSYNC_MAX  (1U << 20)
+#define HOSTS	      "/etc/hosts"
+#define HOSTS_MAX     (1U << 20)
+#define HOST_TEXT     256
 
 bool pt_net_up(
 	const struct pt_host *host, const struct pt_bdf *bdf, char ret[static PT_NETDEV_TEXT])
@@ -150,20 +155,54 @@ int pt_net_judge(
 	return r;
 }
 
+/* The address that /etc/hosts has for a name, of which DNS is not asked: a start cannot wait for it. The caller's. */
+static char *address_of(const char *hosts, const char *name)
+{
+	PT_FREE char *copy = strdup(hosts);
+	char *line, *rest = NULL;
+
+	for (line = copy ? strtok_r(copy, "\n", &rest) : NULL; line;
+		line = strtok_r(NULL, "\n", &rest)) {
+		char *word = NULL, *address;
+
+		line[strcspn(line, "#")] = '\0';
+		address = strtok_r(line, " \t\r", &word);
+		for (const char *alias = address; alias; alias = strtok_r(NULL, " \t\r", &word)) {
+			if (alias != address && strcasecmp(alias, name) == 0)
+				return strdup(address);
+		}
+	}
+	return NULL;
+}
+
+static int add_address(struct pt_names *names, const char *hosts, const char *address)
+{
+	PT_FREE char *found = NULL;
+	unsigned char bytes[sizeof(struct in6_addr)];
+
+	if (hosts && inet_pton(AF_INET, address, bytes) != 1 &&
+		inet_pton(AF_INET6, address, bytes) != 1)
+		found = address_of(hosts, address);
+	return pt_names_add(names, found ? found : address);
+}
+
 int pt_cluster_addresses(const struct pt_host *host, struct pt_names *ret)
 {
 	PT_FREE char *text = NULL;
+	PT_FREE char *hosts = NULL;
 	char *line, *rest = NULL;
 	int r = 0;
 
 	if (pt_host_read(host, COROSYNC_CONF, COROSYNC_MAX, &text, NULL) < 0)
 		return 0;
+	if (pt_host_read(host, HOSTS, HOSTS_MAX, &hosts, NULL) < 0)
+		pt_free_char(&hosts);
 	for (line = strtok_r(text, "\n", &rest); r == 0 && line;
 		line = strtok_r(NULL, "\n", &rest)) {
-		char address[64];
+		char address[HOST_TEXT];
 
-		if (sscanf(line, " ring%*1[0-9]_addr: %63s", address) == 1)
-			r = pt_names_add(ret, address);
+		if (sscanf(line, " ring%*1[0-9]_addr: %255s", address) == 1)
+			r = add_address(ret, hosts, address);
 	}
 	return r;
 }

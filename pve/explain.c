@@ -373,3 +373,41 @@ const struct pt_story *pt_story_find(const char *tag)
 	}
 	return NULL;
 }
+
+#define SPARE                                                                                      \
+	"it is another device of the same mapping, which Proxmox VE takes when the first is not free"
+#define STOPPED	  "'stop-units' names all that use it: a start stops them first"
+#define CONTAINER "it is configured for a container that does not run"
+
+const struct pt_variant pt_variants[] = {
+	{"vfio-module-missing", PT_WARNING,
+		"modprobe.d has it loaded by a command of its own, which pve-pthook does not run"},
+	{"vfio-ids-captured", PT_WARNING,
+		"a second device has the same ids, and the host loses it as well"},
+	{"romfile-missing", PT_WARNING, "the entry has rombar=0: QEMU goes on without the file"},
+	{"args-vfio-device", PT_ERROR, "nobody binds the device to vfio-pci: QEMU cannot open it"},
+	{"device-missing", PT_INFO, "the device of the last start sits at another address now"},
+	{"device-identity-changed", PT_ERROR,
+		"the device is of another class: a disk where a graphics card was"},
+	{"pf-with-vfs", PT_WARNING, "nothing uses the virtual functions: their number is restored"},
+	{"in-use-block", PT_WARNING, SPARE "; or " CONTAINER},
+	{"in-use-block", PT_INFO, STOPPED},
+	{"in-use-net", PT_WARNING,
+		"it has a link-local address only, or is the only port of a bridge without one; or " SPARE
+		"; or " CONTAINER},
+	{"in-use-net", PT_INFO, STOPPED},
+	{"in-use-gpu", PT_WARNING, SPARE "; or " CONTAINER},
+	{"in-use-gpu", PT_INFO, STOPPED},
+	{"in-use-sound", PT_WARNING, SPARE "; or " CONTAINER},
+	{"in-use-sound", PT_INFO, STOPPED},
+	{"in-use-usb", PT_WARNING, "only keyboards and the like hang there; or " SPARE},
+	{"in-use-usb", PT_INFO, STOPPED},
+	{"in-use-node", PT_WARNING, SPARE "; or " CONTAINER},
+	{"in-use-node", PT_INFO, STOPPED},
+	{"memory-not-pinnable", PT_ERROR, "the guest has more memory than the host"},
+	{"iova-too-narrow", PT_WARNING,
+		"the width is what AMD's firmware says: the kernel does not hold the IOMMU to it"},
+	{"policy-invalid", PT_WARNING,
+		"it is read, but names a vfio-driver that this kernel does not have: vfio-pci takes the device"},
+};
+const size_t pt_variants_count = PT_ARRAY_SIZE(pt_variants);

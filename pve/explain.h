@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* What a finding means, why it matters, how to mend it, and where the fact is from; one story for each rule. */
+/*
+ * What a finding means, why it matters, how to mend it, and where the fact is from; one story for each rule. In some cases a
+ * finding is graver or less grave than its rule says: those are variants.
+ */
 #ifndef PT_EXPLAIN_H
 #define PT_EXPLAIN_H
 
-#include "lib/base.h"
+#include "lib/finding.h"
 
 struct pt_story {
 	const char *tag;
@@ -15,6 +18,16 @@ struct pt_story {
 
 extern const struct pt_story pt_stories[];
 extern const size_t pt_stories_count;
+
+struct pt_variant {
+	const char *tag;
+	enum pt_severity severity;
+	const char *when; /* behind "when" */
+};
+
+/* Those of a tag stand together. */
+extern const struct pt_variant pt_variants[];
+extern const size_t pt_variants_count;
 
 /* NULL: there is no such tag. */
 const struct pt_story *pt_story_find(const char *tag);

@@ -49,6 +49,9 @@ int pt_policy_parse(const char *text, size_t length, pt_policy_report *report, v
 void pt_policy_clear(struct pt_policy *policy);
 #define PT_POLICY PT_CLEANUP(pt_policy_clear)
 
+/* "0000:01:00.1", or "0000:01:00" for a slot, whose function 0 is returned; without a domain it is 0000. */
+bool pt_policy_address(const char *text, struct pt_bdf *ret, bool *ret_slot);
+
 /*
  * Reads the node's. No file is an empty policy. -EINVAL: err has the first error, "line 7: ..."; -EPERM: others than
  * root may write to it. ret is untouched then: nothing of a bad policy counts.

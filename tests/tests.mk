@@ -88,7 +88,7 @@ lab-model: lab-packages ## the unit tests' made kernel against the real one, 200
 
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test-*.c))
 # those that wait begin first
-SLOW_UNIT := $(filter %/test-rules-use %/test-phases %/test-handover,$(UNIT))
+SLOW_UNIT := $(filter %/test-rules-use %/test-phases-waits %/test-handover %/test-phases,$(UNIT))
 UNIT := $(SLOW_UNIT) $(filter-out $(SLOW_UNIT),$(UNIT))
 
 # a test program takes from here what it calls
@@ -103,9 +103,9 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/everything.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $^ $(LIBS) -lcmocka -lssl -lcrypto
 
 # whom a group is held by who shows no descriptor is nothing that a made host can have
-$(BUILD)/unit/test-phases: private WRAP := -Wl,--wrap=pt_vfio_group_free,--wrap=pt_unit_order
+$(BUILD)/unit/test-phases-waits: private WRAP := -Wl,--wrap=pt_vfio_group_free
 # nor units of systemd
-$(BUILD)/unit/test-units: private WRAP := -Wl,--wrap=pt_unit_order
+$(BUILD)/unit/test-units $(BUILD)/unit/test-phases-policy: private WRAP := -Wl,--wrap=pt_unit_order
 # nor is a libcurl that is not there
 $(BUILD)/unit/test-api: private WRAP := -Wl,--wrap=dlopen,--wrap=dlsym
 
@@ -161,7 +161,9 @@ fuzzers: $(FUZZERS)
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/everything.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $^ $(LIBS)
+# the API answers what the fuzzer says
+$(BUILD)/fuzz/reply: private WRAP := -Wl,--wrap=pt_api_get
 
 fuzz: ## fuzz every parser for FUZZ_SECONDS each
 	$(Q)$(MAKE) -s $(PARALLEL) BUILD=build-fuzz CC=clang CFLAGS="$(FUZZED) -fsanitize=fuzzer-no-link,address,undefined" \

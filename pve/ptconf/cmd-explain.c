@@ -2,26 +2,11 @@
 #include <errno.h>
 
 #include "lib/json.h"
-#include "pve/explain.h"
+#include "pve/ptconf/catalogue.h"
 #include "pve/ptconf/ptconf.h"
-#include "pve/rules.h"
-#include "pve/startup.h"
 
 #define INDENT 2
 #define WIDTH  76 /* of text, behind its indentation */
-
-/* What pre-start does about it, as the catalogue says it. */
-static const char *at_start(const struct pt_rule *rule)
-{
-	static const char *const text[] = {
-		[PT_SILENT] = "nothing is said",
-		[PT_TELL] = "told, and the start goes on",
-		[PT_REFUSE] = "the start is refused, unless nothing has to be moved",
-		[PT_REFUSE_OWNER] = "the start is refused",
-	};
-
-	return text[rule->refusal];
-}
 
 /* A paragraph up to the end of its line, broken at spaces, behind a mark as wide as its indentation. What comes behind it. */
 static const char *print_wrapped(const char *mark, const char *text)
@@ -65,69 +50,38 @@ static void print_steps(const char *text)
 static void print_story(const struct pt_rule *rule, const struct pt_story *story)
 {
 	printf("%s (%s; at start: %s)\n", story->tag, pt_severity_name(rule->severity),
-		at_start(rule));
+		pt_at_start(rule));
+	pt_foreach (variant, pt_variants, pt_variants_count) {
+		PT_FREE char *text =
+			pt_streq(variant->tag, rule->tag)
+				? pt_format("%s when %s.", pt_severity_name(variant->severity),
+					  variant->when)
+				: NULL;
+
+		if (text)
+			print_wrapped(" ", text);
+	}
 	print_part("What it says", story->meaning);
 	print_part("Why it matters", story->why);
 	print_steps(story->mend);
 	print_part("Source", story->source);
 }
 
-/* What roff would read as its own is not: a backslash, a hyphen that is a minus, a dot or quote that begins a line. */
-static void print_roff(const char *text)
+static struct json_object *variants_to_json(const char *tag)
 {
-	if (*text == '.' || *text == '\'')
-		fputs("\\&", stdout);
-	for (; *text && *text != '\n'; text++) {
-		if (*text == '\\')
-			fputs("\\e", stdout);
-		else if (*text == '-')
-			fputs("\\-", stdout);
-		else
-			putchar(*text);
-	}
-	putchar('\n');
-}
+	struct json_object *json = json_object_new_array();
 
-static void print_roff_steps(const char *text)
-{
-	int step = 1;
+	pt_foreach (variant, pt_variants, pt_variants_count) {
+		struct json_object *one;
 
-	if (!strchr(text, '\n')) {
-		puts(".PP");
-		print_roff(text);
-		return;
-	}
-	for (; text; text = strchr(text, '\n')) {
-		text += *text == '\n';
-		printf(".IP %d. 4\n", step++);
-		print_roff(text);
-	}
-}
-
-/* The catalogue, pve-ptconf-findings(7): written by us, so that it says what we say. Source: man-pages(7). */
-static int print_man(struct pt_err *err)
-{
-	puts(".\\\" written by 'pve-ptconf explain --man'\n"
-	     ".TH PVE\\-PTCONF\\-FINDINGS 7 \"\" \"pve\\-ptconf " PT_VERSION "\"\n"
-	     ".nh\n.ad l\n.SH NAME\npve\\-ptconf\\-findings \\- what pve\\-ptconf and pve\\-pthook find, and how to mend it\n"
-	     ".SH DESCRIPTION\nEach finding has a tag, by which\n.B pve\\-ptconf explain\ntells of it, too.");
-	pt_foreach (rule, pt_rules, pt_rules_count) {
-		const struct pt_story *story = pt_story_find(rule->tag);
-
-		if (!story)
+		if (!pt_streq(variant->tag, tag))
 			continue;
-		printf(".SS ");
-		print_roff(rule->tag);
-		printf("%s; at start: %s.\n.PP\n", pt_severity_name(rule->severity),
-			at_start(rule));
-		print_roff(story->meaning);
-		print_roff(story->why);
-		print_roff_steps(story->mend);
-		puts(".PP\nSource:");
-		print_roff(story->source);
+		one = json_object_new_object();
+		pt_json_add_text(one, "severity", pt_severity_name(variant->severity));
+		pt_json_add_text(one, "when", variant->when);
+		json_object_array_add(json, one);
 	}
-	puts(".SH SEE ALSO\n.BR pve\\-ptconf (8),\n.BR pve\\-pthook (8)");
-	return pt_output_end(err);
+	return json;
 }
 
 static struct json_object *to_json(const struct pt_rule *rule, const struct pt_story *story)
@@ -136,7 +90,8 @@ static struct json_object *to_json(const struct pt_rule *rule, const struct pt_s
 
 	pt_json_add_text(json, "tag", story->tag);
 	pt_json_add_text(json, "severity", pt_severity_name(rule->severity));
-	pt_json_add_text(json, "start", at_start(rule));
+	json_object_object_add(json, "variants", variants_to_json(rule->tag));
+	pt_json_add_text(json, "start", pt_at_start(rule));
 	pt_json_add_text(json, "meaning", story->meaning);
 	pt_json_add_text(json, "why", story->why);
 	pt_json_add_text(json, "mend", story->mend);
@@ -153,9 +108,11 @@ static int list(const struct pt_cli *cli, struct pt_err *err)
 	pt_table_row(&table, header);
 	pt_foreach (rule, pt_rules, pt_rules_count) {
 		const struct pt_story *story = pt_story_find(rule->tag);
+		char severities[PT_SEVERITIES_TEXT];
 
-		pt_table_row(&table, (const char *const[]){rule->tag,
-					     pt_severity_name(rule->severity), at_start(rule)});
+		pt_table_row(
+			&table, (const char *const[]){rule->tag,
+					pt_rule_severities(rule, severities), pt_at_start(rule)});
 		if (story)
 			json_object_array_add(json, to_json(rule, story));
 	}
@@ -169,8 +126,8 @@ enum pt_exit pt_cmd_explain(struct pt_cli *cli, struct pt_err *err)
 	const struct pt_rule *rule = cli->tag ? pt_rule_find(cli->tag) : NULL;
 	struct json_object PT_JSON *json = NULL;
 
-	if (cli->man)
-		return print_man(err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
+	if (cli->page != PT_PAGE_NONE)
+		return pt_catalogue_print(cli->page, err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
 	if (!cli->tag)
 		return list(cli, err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
 	if (!story || !rule) {

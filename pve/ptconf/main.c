@@ -22,9 +22,12 @@ enum cli_option {
 	OPTION_NODE = 1 << 13,
 	OPTION_CLUSTER = 1 << 14,
 	OPTION_MAN = 1 << 15,
+	OPTION_MARKDOWN = 1 << 16,
 };
 #define GUEST_OPTIONS                                                                              \
 	(OPTION_ROOT | OPTION_VIEW | OPTION_SOURCE | OPTION_CONFIG | OPTION_SNAPSHOT | OPTION_FACTS)
+
+#define EXPLAIN "TAG | --list | --man | --markdown"
 
 /* What stands behind the verb. */
 enum argument {
@@ -47,8 +50,9 @@ static const struct verb {
 		pt_cmd_check, "tell what would go wrong at the guest's start"},
 	{"show", "VMID [GUEST OPTIONS]", ARGUMENT_VMID, GUEST_OPTIONS, pt_cmd_show,
 		"show which functions a start would take, and why"},
-	{"explain", "TAG | --list | --man", ARGUMENT_TAG, OPTION_LIST | OPTION_MAN, pt_cmd_explain,
-		"tell what a finding means, why it matters and how to mend it; --man: all, as a man page"},
+	{"explain", EXPLAIN, ARGUMENT_TAG, OPTION_LIST | OPTION_MAN | OPTION_MARKDOWN,
+		pt_cmd_explain,
+		"tell what a finding means, why it matters and how to mend it; --man, --markdown: all of them on a page"},
 	{"list", "[--tree] [--facts FILE|-]", ARGUMENT_NONE,
 		OPTION_ROOT | OPTION_FACTS | OPTION_TREE, pt_cmd_list,
 		"list the host's functions by IOMMU group, or as a tree: who uses them, which guests name them"},
@@ -77,6 +81,7 @@ static const struct option long_options[] = {
 	{"config", required_argument, NULL, OPTION_CONFIG},
 	{"list", no_argument, NULL, OPTION_LIST},
 	{"man", no_argument, NULL, OPTION_MAN},
+	{"markdown", no_argument, NULL, OPTION_MARKDOWN},
 	{"all", no_argument, NULL, OPTION_ALL},
 	{"facts", required_argument, NULL, OPTION_FACTS},
 	{"tree", no_argument, NULL, OPTION_TREE},
@@ -166,7 +171,10 @@ static bool take_option(struct pt_cli *cli, int option, const char *value)
 		cli->tree = true;
 		return true;
 	case OPTION_MAN:
-		cli->man = true;
+		cli->page = PT_PAGE_MAN;
+		return true;
+	case OPTION_MARKDOWN:
+		cli->page = PT_PAGE_MARKDOWN;
 		return true;
 	case OPTION_LIST:
 		return true;
@@ -225,8 +233,10 @@ static int take_argument(
 	case ARGUMENT_TAG:
 		break;
 	}
-	if (count + !!(given & OPTION_LIST) + !!(given & OPTION_MAN) != 1)
-		return wrong("usage: pve-ptconf explain TAG | --list | --man", "");
+	if (count + !!(given & OPTION_LIST) + !!(given & OPTION_MAN) +
+			!!(given & OPTION_MARKDOWN) !=
+		1)
+		return wrong("usage: pve-ptconf explain " EXPLAIN, "");
 	cli->tag = count ? argument[0] : NULL;
 	return -1;
 }

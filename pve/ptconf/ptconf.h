@@ -4,6 +4,7 @@
 #define PT_PTCONF_H
 
 #include "pve/facts.h"
+#include "pve/ptconf/catalogue.h"
 #include "pve/ptconf/output.h"
 #include "pve/release.h"
 
@@ -27,7 +28,7 @@ struct pt_cli {
 	size_t vmid_count;
 	bool all;	   /* check: every guest of this node */
 	bool tree;	   /* list: by bridges, not by groups */
-	bool man;	   /* explain: all of them, as a man page */
+	enum pt_page page; /* explain: all of them on a page */
 	const char *other; /* check: the node to judge by, as the API knows it; NULL: this one */
 	bool cluster;	   /* check: every node of the cluster, by the API */
 	const char *tag;   /* of explain; NULL: all */

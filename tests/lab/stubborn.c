@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A host driver for QEMU's "edu" that misbehaves on request: it takes its time to come and to go, or does not come
- * at all. It also offers what drivers of graphics cards offer: a mediated device type, and NVIDIA's vGPU interface.
+ * at all. It has one node for all its devices, /dev/stubborn. It also offers what drivers of graphics cards offer: a mediated device type, and NVIDIA's vGPU interface.
  * What is asked for stands in /sys/module/stubborn/parameters.
  */
 #include <linux/delay.h>
 #include <linux/mdev.h>
+#include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/vfio.h>
@@ -104,17 +105,29 @@ static struct pci_driver stubborn_driver = {
 	.remove = stubborn_remove,
 };
 
+static const struct file_operations node_operations = {.owner = THIS_MODULE};
+static struct miscdevice node = {
+	.minor = MISC_DYNAMIC_MINOR, .name = "stubborn", .fops = &node_operations};
+
 static int __init stubborn_init(void)
 {
 	int r;
 
 	msleep(init_ms);
-	r = mdev_register_driver(&instance_driver);
+	r = misc_register(&node);
 	if (r)
 		return r;
+	r = mdev_register_driver(&instance_driver);
+	if (r)
+		goto no_mdev;
 	r = pci_register_driver(&stubborn_driver);
 	if (r)
-		mdev_unregister_driver(&instance_driver);
+		goto no_pci;
+	return 0;
+no_pci:
+	mdev_unregister_driver(&instance_driver);
+no_mdev:
+	misc_deregister(&node);
 	return r;
 }
 module_init(stubborn_init);
@@ -123,6 +136,7 @@ static void __exit stubborn_exit(void)
 {
 	pci_unregister_driver(&stubborn_driver);
 	mdev_unregister_driver(&instance_driver);
+	misc_deregister(&node);
 }
 module_exit(stubborn_exit);
 

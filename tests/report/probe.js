@@ -27,10 +27,6 @@
 	said.faint = [...faint].join(', ');
 	said.findings = document.querySelectorAll('.finding[data-guests]').length;
 	said.requests = performance.getEntriesByType('resource').length;
-	/* a phone: a window cannot be made that narrow, the body can */
-	document.body.style.width = '390px';
-	said.overflow390 = Math.max(0, ...[...document.querySelectorAll('body *')].map((e) => Math.ceil(e.getBoundingClientRect().right - 390)));
-	document.body.style.width = '';
 	const choice = document.getElementById('guest'), last = choice.options[choice.options.length - 1];
 	choice.value = last.value;
 	choice.dispatchEvent(new Event('change'));

@@ -3,6 +3,7 @@
 #ifndef PT_JUDGE_H
 #define PT_JUDGE_H
 
+#include "pve/explain.h"
 #include "pve/paths.h"
 #include "pve/rules.h"
 #include "tests/unit/unit.h"
@@ -14,6 +15,21 @@ struct judged {
 	struct pt_claims *claims;
 	struct pt_node *node;
 };
+
+/* The rule's, or a variant's; printed for tests/tags. What local policy lowers is neither. */
+static inline void has_a_known_severity(const struct pt_finding *finding)
+{
+	bool known = finding->severity == pt_rule_find(finding->tag)->severity ||
+		     strstr(finding->message, "(allowed in line");
+
+	pt_foreach (variant, pt_variants, pt_variants_count)
+		known |= pt_streq(variant->tag, finding->tag) &&
+			 variant->severity == finding->severity;
+	if (!known)
+		fail_msg("%s is no %s: %s", finding->tag, pt_severity_name(finding->severity),
+			finding->message);
+	print_message("tag %s %s\n", finding->tag, pt_severity_name(finding->severity));
+}
 
 static inline void judge(struct fake *fake, const char *config, struct judged *ret)
 {
@@ -28,6 +44,8 @@ static inline void judge(struct fake *fake, const char *config, struct judged *r
 		fail_msg("gather: %s", err.text);
 	pt_rules_run(&ret->facts, &ret->findings);
 	assert_false(ret->findings.failed);
+	pt_foreach (finding, ret->findings.finding, ret->findings.count)
+		has_a_known_severity(finding);
 }
 
 static inline void clear(struct judged *judged)
@@ -49,6 +67,8 @@ static inline const struct pt_finding *find(const struct judged *judged, const c
 			found = finding;
 	}
 	print_message("tag %s %s\n", tag, found ? "triggers" : "passes");
+	if (found)
+		has_a_known_severity(found);
 	return found;
 }
 

@@ -318,12 +318,16 @@ static void explain_tells_the_story(void **state)
 	assert_holds(ran.said, "\n     Virtualization Technology for Directed I/O' on Intel");
 	assert_holds(
 		ran.said, "\n  5. systemd-boot: the option in the one line of /etc/kernel/cmdline");
+	PTCONF(&ran, "explain", "device-identity-changed");
+	assert_holds(ran.said, "(warning; at start: told, and the start goes on)\n"
+			       "  error when the device is of another class: a disk where");
 	PTCONF(&ran, "explain", "--list");
 	assert_int_equal(ran.code, 0);
-	assert_holds(ran.said, "\nin-use-block ");
+	assert_holds(ran.said, "\nin-use-block                 error, warning, info  the start");
 	PTCONF(&ran, "explain", "--list", "--output-format", "json");
 	assert_holds(ran.said,
-		"{\"tag\":\"in-use-block\",\"severity\":\"error\",\"start\":\"the start is refused");
+		"{\"tag\":\"no-reset\",\"severity\":\"warning\",\"variants\":[],\"start\":\"told");
+	assert_holds(ran.said, "{\"severity\":\"warning\",\"when\":\"the entry has rombar=0");
 	PTCONF(&ran, "explain", "in-use-block", "--output-format", "json");
 	assert_holds(ran.said, "\"why\":\"The host, or another guest, would lose");
 	PTCONF(&ran, "explain", "no-such-tag");
@@ -334,14 +338,23 @@ static void explain_tells_the_story(void **state)
 	assert_int_equal(ran.code, 2);
 	PTCONF(&ran, "explain", "--list", "partial-slot");
 	assert_int_equal(ran.code, 2);
-	assert_holds(ran.said, "usage: pve-ptconf explain TAG | --list | --man");
+	assert_holds(ran.said, "usage: pve-ptconf explain TAG | --list | --man | --markdown");
 	PTCONF(&ran, "explain", "--man", "--list");
 	assert_int_equal(ran.code, 2);
+	PTCONF(&ran, "explain", "--markdown", "no-reset");
+	assert_int_equal(ran.code, 2);
+	PTCONF(&ran, "explain", "--markdown");
+	assert_int_equal(ran.code, 0);
+	assert_holds(
+		ran.said, "| [in-use-block](#in-use-block) | error, warning, info | the start");
+	assert_holds(ran.said,
+		"\n## romfile-missing\n\nerror; at start: the start is refused, unless "
+		"nothing has to be moved.\n- warning when the entry has rombar=0");
 	PTCONF(&ran, "explain", "--man");
 	assert_int_equal(ran.code, 0);
 	assert_holds(ran.said, ".TH PVE\\-PTCONF\\-FINDINGS 7");
 	assert_holds(ran.said,
-		"\n.SS in\\-use\\-block\nerror; at start: the start is refused, unless nothing has to be moved.\n.PP\n");
+		"\n.SS in\\-use\\-block\nerror; at start: the start is refused, unless nothing has to be moved.\n.br\nwarning when\n");
 	assert_holds(ran.said, ".IP 2. 4\nLVM: 'vgchange \\-an VG'. MD: 'mdadm \\-\\-stop'.");
 }
 

@@ -274,6 +274,49 @@ static void in_use_net(void **state)
 	clear(&judged);
 }
 
+/* Whatever the kind: what only may be is told, what local policy stops first is a remark, the rest refuses. */
+static void weights(void **state)
+{
+	static const struct {
+		const char *tag, *bdf;
+		enum pt_use_kind kind;
+	} rows[] = {
+		{"in-use-block", "0000:02:00.0", PT_USE_BLOCK},
+		{"in-use-net", "0000:04:10.0", PT_USE_NET},
+		{"in-use-gpu", "0000:01:00.0", PT_USE_GPU},
+		{"in-use-sound", "0000:01:00.1", PT_USE_SOUND},
+		{"in-use-usb", "0000:05:00.0", PT_USE_BLOCK},
+		{"in-use-node", "0000:04:10.0", PT_USE_NODE},
+	};
+	static const enum pt_severity severity[] = {PT_ERROR, PT_WARNING, PT_INFO};
+	struct fake *fake = *state;
+
+	fake_file(fake, "/sys/bus/pci/devices/0000:05:00.0/class", "0x0c0330\n");
+	fake_file(fake, PT_POLICY_FILE, "[guest 100]\nstop-units = player.service\n");
+	for (size_t i = 0; i < PT_ARRAY_SIZE(rows) * PT_ARRAY_SIZE(severity); i++) {
+		size_t row = i / PT_ARRAY_SIZE(severity), weight = i % PT_ARRAY_SIZE(severity);
+		PT_FREE char *config = pt_format("hostpci0: %s\n", rows[row].bdf);
+		struct pt_use use = {.bdf = bdf_of(rows[row].bdf),
+			.kind = rows[row].kind,
+			.weak = severity[weight] == PT_WARNING};
+		struct judged judged;
+
+		snprintf(use.unit, sizeof(use.unit), "%s",
+			severity[weight] == PT_INFO ? "player.service" : "other.service");
+		judge(fake, config, &judged);
+		pt_uses_clear(&judged.facts.uses);
+		assert_int_equal(
+			pt_uses_add(&judged.facts.uses, use, "it", strdup("is in use")), 0);
+		pt_findings_clear(&judged.findings);
+		pt_rules_run(&judged.facts, &judged.findings);
+		assert_non_null(find(&judged, rows[row].tag));
+		assert_int_equal(find(&judged, rows[row].tag)->severity, severity[weight]);
+		assert_int_equal(pt_findings_refusing(&judged.findings, true) != NULL,
+			severity[weight] == PT_ERROR);
+		clear(&judged);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +329,7 @@ int main(void)
 		MACHINE_TEST(in_use_usb),
 		MACHINE_TEST(in_use_module),
 		MACHINE_TEST(console_on_device),
+		MACHINE_TEST(weights),
 	};
 
 	return cmocka_run_group_tests_name("rules-use", tests, NULL, NULL);

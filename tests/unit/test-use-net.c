@@ -64,6 +64,23 @@ static void the_clusters_links_are_known(void **state)
 	assert_string_equal(names.name[2], "two");
 }
 
+static void a_cluster_link_by_name_is_looked_up(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_names PT_NAMES names = {0};
+
+	fake_file(fake, "/etc/hosts",
+		"127.0.0.1 localhost\n10.0.0.9 far # two\n\n"
+		"10.0.0.2\ttwo.example.org TWO # the second\n10.0.0.3 two\n");
+	fake_file(fake, "/etc/corosync/corosync.conf",
+		"ring0_addr: two\nring0_addr: 10.0.0.9\nring0_addr: three\n");
+	assert_int_equal(pt_cluster_addresses(fake->host, &names), 0);
+	assert_int_equal(names.count, 3);
+	assert_string_equal(names.name[0], "10.0.0.2");
+	assert_string_equal(names.name[1], "10.0.0.9");
+	assert_string_equal(names.name[2], "three");
+}
+
 static void one_by_itself(void **state)
 {
 	(void)state;
@@ -130,6 +147,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(finds_interfaces_that_are_up),
 		MACHINE_TEST(the_clusters_links_are_known),
+		MACHINE_TEST(a_cluster_link_by_name_is_looked_up),
 		cmocka_unit_test(one_by_itself),
 		cmocka_unit_test(ports),
 		cmocka_unit_test(on_top),

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* What a start takes: on the claim first, then moved. */
+#include "hook/start.h"
+
+/* Adds a function to the claim. */
+static struct pt_claim_function *claim_one(
+	const struct pt_start *start, const struct pt_bdf *bdf, const struct pt_taken *taken)
+{
+	struct pt_claim_function *function = pt_claim_add(
+		start->claim, bdf, PT_LABEL(&start->facts.assignment[taken->assignment]));
+
+	if (function)
+		function->companion = taken->companion;
+	return function;
+}
+
+/* The VFs of a PF that is to leave its driver go with it, and come back with it. */
+static int claim_vfs(const struct pt_start *start, const struct pt_function *pf,
+	const struct pt_taken *taken, bool spare)
+{
+	if (pt_taken_stays(taken, pf))
+		return 0;
+	for (size_t i = 0; i < pf->vf_count; i++) {
+		struct pt_claim_function *vf = claim_one(start, &pf->vf[i], taken);
+
+		if (!vf)
+			return -ENOMEM;
+		vf->spare = spare;
+		vf->moved = !spare;
+		vf->has_pf = true;
+		vf->pf = pf->bdf;
+	}
+	return 0;
+}
+
+/* A VF whose PF is taken as well: claimed with that, unless the PF is where it is taken to already. */
+static bool goes_with_its_pf(const struct pt_start *start, const struct pt_function *function)
+{
+	const struct pt_taken *taken =
+		pt_function_is_vf(function) ? pt_start_taken(start, &function->physfn) : NULL;
+	const struct pt_function *pf =
+		taken ? pt_inventory_find(start->facts.inventory, &function->physfn) : NULL;
+
+	return pf && !pt_taken_stays(taken, pf);
+}
+
+/* vfio-pci goes without saying. */
+static const char *driver_to_record(const struct pt_taken *taken)
+{
+	const char *driver = pt_taken_driver(taken);
+
+	return pt_streq(driver, PT_VFIO_PCI) ? NULL : driver;
+}
+
+static int claim_taken(const struct pt_start *start, const struct pt_taken *taken, bool spare)
+{
+	const struct pt_function *function = pt_inventory_find(start->facts.inventory, &taken->bdf);
+	struct pt_claim_function *claimed;
+
+	/* refused by device-missing; without refusal PVE decides */
+	if (!function || goes_with_its_pf(start, function))
+		return 0;
+	claimed = claim_one(start, &taken->bdf, taken);
+	if (!claimed)
+		return -ENOMEM;
+	claimed->spare = spare;
+	claimed->moved |= !spare;
+	claimed->has_pf = false;
+	if (pt_set_text(&claimed->driver, driver_to_record(taken)) < 0)
+		return -ENOMEM;
+	return claim_vfs(start, function, taken, spare);
+}
+
+int pt_start_make_claim(struct pt_start *start)
+{
+	const struct pt_facts *facts = &start->facts;
+	char owner[PT_OWNER_TEXT];
+	int r = 0;
+
+	if (!start->claim)
+		r = pt_claim_new(
+			&start->claim, pt_owner_name(start->run->vmid, owner), &start->err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < facts->taken_count; i++)
+		r = claim_taken(start, &facts->taken[i], false);
+	for (size_t i = 0; r == 0 && i < facts->spare_count; i++)
+		r = claim_taken(start, &facts->spare[i], true);
+	start->claim->state = PT_CLAIM_TAKING;
+	return r < 0 ? pt_err_nomem(&start->err) : 0;
+}
+
+/* What was taken is returned already; what could not be, and the spares, are dealt with. */
+static int give_up(struct pt_start *start)
+{
+	const struct pt_run *run = start->run;
+	size_t left = 0;
+
+	start->claim->state = PT_CLAIM_RETURNING;
+	pt_release_spares(run->host, start->claims, start->claim, &run->limits, start->lock, NULL);
+	pt_foreach (function, start->claim->function, start->claim->count)
+		left += function->error != NULL;
+	if (left)
+		pt_err_wrap(&start->err,
+			"devices cannot be taken, and %zu of those that were cannot be returned "
+			"('pve-ptconf claims' shows why, 'pve-ptconf release %u' tries again)",
+			left, run->vmid);
+	else
+		pt_err_wrap(
+			&start->err, "devices cannot be taken, and those that were are returned");
+	return pt_start_refuse(start);
+}
+
+/* A take that fails is undone to the origin. */
+static void forget_homes(struct pt_start *start)
+{
+	pt_foreach (function, start->claim->function, start->claim->count)
+		pt_set_text(&function->home, NULL);
+}
+
+int pt_start_take(struct pt_start *start)
+{
+	const struct pt_run *run = start->run;
+	struct pt_handover handover = {.host = run->host,
+		.log = pt_host_log(run->host),
+		.lock_fd = start->lock,
+		.write_ms = run->limits.write_ms,
+		.phase_ms = run->limits.phase_ms};
+	struct pt_others others = {run->host, start->claims};
+	struct pt_claims_alive alive = {pt_other_counts, &others};
+	int r = pt_claims_record(start->claims, run->host, start->claim, &alive, &start->err);
+
+	if (r == -EBUSY)
+		return PT_START_AGAIN;
+	/* a driver hangs on a device: Proxmox VE would hang with it */
+	if (r == -ETIME && pt_facts_moves(&start->facts))
+		return pt_start_refuse(start);
+	if (r < 0)
+		return pt_start_go_on(start);
+	forget_homes(start);
+	if (pt_handover_take(&handover, start->claim, &start->err) < 0)
+		return give_up(start);
+	start->claim->state = PT_CLAIM_TAKEN;
+	/* from here on, and not when the take is undone, local policy says where functions go */
+	pt_policy_set_homes(
+		&start->facts.host->policy, run->vmid, start->claim, pt_host_log(run->host));
+	/* a claim that still says "taking" returns the same way: no reason to refuse */
+	if (pt_claims_save(start->claims, start->claim, &start->err) < 0)
+		PT_START_LOG(run, PT_LOG_WARNING, "%s", start->err.text);
+	return 0;
+}
+
+/* That a driver cannot be had is so for all that want it: one that hangs is waited for once. */
+static void note_lacking(struct pt_facts *facts, const char *wish)
+{
+	pt_foreach (taken, facts->taken, facts->taken_count)
+		taken->lacking |= pt_streq(taken->wish, wish);
+}
+
+void pt_start_load_wishes(struct pt_start *start)
+{
+	const struct pt_run *run = start->run;
+	struct pt_facts *facts = &start->facts;
+
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		struct pt_err err = {0};
+		char name[PT_DRIVER_TEXT];
+
+		if (pt_streq(pt_taken_driver(taken), PT_VFIO_PCI))
+			continue;
+		memcpy(name, taken->wish, sizeof(name));
+		if (pt_module_ensure(
+			    run->host, name, NULL, pt_now_ms() + run->limits.write_ms, &err) < 0) {
+			note_lacking(facts, name);
+			PT_START_LOG(run, PT_LOG_WARNING, "%s: %s; vfio-pci takes it",
+				PT_BDF(&taken->bdf), err.text);
+		}
+		pt_module_driver(run->host, name, taken->wish);
+	}
+}
+
+int pt_start_ensure_vfio(struct pt_start *start)
+{
+	pt_foreach (taken, start->facts.taken, start->facts.taken_count) {
+		if (pt_streq(pt_taken_driver(taken), PT_VFIO_PCI))
+			return pt_module_ensure(start->run->host, PT_VFIO_PCI, NULL,
+				pt_now_ms() + start->run->limits.write_ms, &start->err);
+	}
+	return 0;
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* The phases on a made host: what their tests share. The shipped hook always works on the running one. */
+#ifndef PT_UNIT_PHASES_H
+#define PT_UNIT_PHASES_H
+
+#include "hook/phases.h"
+#include "pve/paths.h"
+#include "tests/unit/unit.h"
+
+#define GPU    "0000:01:00.0"
+#define AUDIO  "0000:01:00.1"
+#define DISK   "0000:02:00.0"
+#define CONFIG "/etc/pve/nodes/node1/qemu-server/100.conf"
+#define CLAIM  PT_CLAIMS_DIR "/claims/100.json"
+
+static inline struct pt_run run_of(struct fake *fake)
+{
+	return (struct pt_run){.host = fake->host,
+		.node = "node1",
+		.vmid = 100,
+		.limits = {.lock_ms = 100, .group_ms = 200, .write_ms = 300, .phase_ms = 2000},
+		.config_node = "node1",
+		.api_ms = 300,
+		.wait_ms = 200,
+		.release_ms = 200};
+}
+
+static inline int phase(struct fake *fake, const char *name)
+{
+	struct pt_run run = run_of(fake);
+
+	free(fake->said);
+	fake->said = strdup("");
+	return pt_phase_find(name)(&run);
+}
+
+static inline bool has(struct fake *fake, const char *path)
+{
+	return pt_host_exists(fake->host, path);
+}
+
+static inline void run_guest(struct fake *fake)
+{
+	fake_file(fake, PT_PVE_RUN "/100.pid", "4242\n");
+	process_4242(fake, KVM_OF("100"));
+}
+
+#endif
