@@ -70,19 +70,60 @@ static int gather_mdev(struct pt_gathering *gathering, size_t at)
 	return 0;
 }
 
-/* Whether what another guest names is a function that is taken. */
-static bool means(
-	const struct pt_facts *facts, const struct pt_naming *naming, const struct pt_taken *taken)
+/* The one device that a mapping has on this node; NULL: none, or several, of which there may be enough. */
+static const struct pt_map_entry *only_entry(struct pt_node *node, const char *mapping)
 {
-	const struct pt_assignment *ours = &facts->assignment[taken->assignment];
+	const struct pt_mappings *mappings = NULL;
+	const struct pt_map_entry *only = NULL;
+	const struct pt_mapping *found;
 
-	/* a mapping of one device here; of several there may be enough */
-	if (naming->mapping)
-		return pt_streq(naming->mapping, ours->entry.mapping) && ours->count == 1;
-	return pt_bdf_matches(&taken->bdf, naming->name);
+	if (pt_node_mappings(node, &mappings, NULL) < 0)
+		return NULL;
+	found = pt_mapping_find(mappings, mapping);
+	for (size_t i = 0; found && i < found->count; i++) {
+		if (!pt_streq(found->entry[i].node, node->name))
+			continue;
+		if (only)
+			return NULL;
+		only = &found->entry[i];
+	}
+	return only;
 }
 
-/* What other guests of this node name. */
+/* Whether what another guest names is the function, and the guest at hand has no other to take. */
+static bool means(struct pt_gathering *gathering, const struct pt_naming *naming,
+	const struct pt_taken *taken)
+{
+	const struct pt_map_entry *only;
+
+	if (gathering->facts->assignment[taken->assignment].count != 1)
+		return false;
+	if (!naming->mapping)
+		return pt_bdf_matches(&taken->bdf, naming->name);
+	only = only_entry(gathering->node, naming->mapping);
+	return only && pt_map_entry_names(only, PT_BDF(&taken->bdf));
+}
+
+/* Notes those of the list that another guest names. */
+static int note_named(struct pt_gathering *gathering, const struct pt_naming *other,
+	const struct pt_taken *list, size_t count)
+{
+	struct pt_facts *facts = gathering->facts;
+
+	pt_foreach (taken, list, count) {
+		struct pt_elsewhere *slot;
+
+		if (taken->companion || !means(gathering, other, taken))
+			continue;
+		slot = pt_array_grow(&facts->elsewhere, &facts->elsewhere_count, sizeof(*slot));
+		if (!slot)
+			return -ENOMEM;
+		*slot = (struct pt_elsewhere){taken->bdf, other->vmid, other->onboot};
+	}
+	return 0;
+}
+
+/* What other guests of this node name of what is taken, or left as it is for QEMU. */
 static int read_others(struct pt_gathering *gathering)
 {
 	struct pt_facts *facts = gathering->facts;
@@ -92,18 +133,12 @@ static int read_others(struct pt_gathering *gathering)
 	/* what their configs are is no reason to know nothing of this one */
 	if (pt_node_namings(gathering->node, &naming, &count, NULL) < 0)
 		return 0;
-	for (size_t i = 0; i < count * facts->taken_count; i++) {
-		const struct pt_naming *other = &naming[i / facts->taken_count];
-		const struct pt_taken *taken = &facts->taken[i % facts->taken_count];
-		struct pt_elsewhere *slot;
-
-		if (other->vmid == gathering->guest->vmid || taken->companion ||
-			!means(facts, other, taken))
+	pt_foreach (other, naming, count) {
+		if (other->vmid == gathering->guest->vmid)
 			continue;
-		slot = pt_array_grow(&facts->elsewhere, &facts->elsewhere_count, sizeof(*slot));
-		if (!slot)
+		if (note_named(gathering, other, facts->taken, facts->taken_count) < 0 ||
+			note_named(gathering, other, facts->kept, facts->kept_count) < 0)
 			return -ENOMEM;
-		*slot = (struct pt_elsewhere){taken->bdf, other->vmid, other->onboot};
 	}
 	return 0;
 }
@@ -213,7 +248,7 @@ int pt_gather_config(struct pt_gathering *gathering)
 	}
 	facts->running = pt_node_pid(gathering->node, gathering->guest->vmid) > 0;
 	facts->hook = hook_state_of(gathering);
-	if (r == 0 && gathering->depth == PT_DEPTH_CHECK && facts->taken_count)
+	if (r == 0 && gathering->depth == PT_DEPTH_CHECK && pt_facts_opens(facts))
 		r = read_others(gathering);
 	if (r == 0 && gathering->depth == PT_DEPTH_CHECK)
 		r = look_at_other_nodes(gathering);

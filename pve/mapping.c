@@ -294,6 +294,19 @@ static int compare(
 	return 0;
 }
 
+bool pt_map_entry_names(const struct pt_map_entry *entry, const char *bdf)
+{
+	for (const char *path = entry->path; path && *path;) {
+		size_t length = strcspn(path, ";");
+		PT_FREE char *one = strndup(path, length);
+
+		if (one && pt_bdf_text_matches(bdf, one))
+			return true;
+		path += length + (path[length] == ';');
+	}
+	return false;
+}
+
 int pt_map_entry_check(const struct pt_mapping *mapping, const struct pt_map_entry *entry,
 	const struct pt_function *function, bool first, struct pt_err *err)
 {

@@ -55,6 +55,9 @@ void pt_mappings_clear(struct pt_mappings *mappings);
 /* NULL when there is none of that id. */
 const struct pt_mapping *pt_mapping_find(const struct pt_mappings *mappings, const char *id);
 
+/* Whether the entry's path has the function, an address as text, among others or alone. */
+bool pt_map_entry_names(const struct pt_map_entry *entry, const char *bdf);
+
 /*
  * Compares what the entry says with what the function at path is, property by property as PVE does
  * (first: whether path is the entry's first, for which alone the group counts). 0, or -EINVAL with

@@ -276,14 +276,7 @@ static bool names(struct pt_node *node, const struct pt_naming *naming, const ch
 	for (size_t i = 0; mapping && i < mapping->count; i++) {
 		const struct pt_map_entry *entry = &mapping->entry[i];
 
-		for (const char *path = pt_streq(entry->node, node->name) ? entry->path : NULL;
-			path && *path;) {
-			size_t length = strcspn(path, ";");
-			PT_FREE char *one = strndup(path, length);
-
-			found |= one && pt_bdf_text_matches(bdf, one);
-			path += length + (path[length] == ';');
-		}
+		found |= pt_streq(entry->node, node->name) && pt_map_entry_names(entry, bdf);
 	}
 	return found;
 }

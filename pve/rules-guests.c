@@ -2,18 +2,18 @@
 /* Other guests that have the functions. */
 #include "pve/rules.h"
 
-static const struct pt_taken *taken_of(const struct pt_facts *facts, const struct pt_owner *owner)
+/* NULL: a VF of a taken PF, which is another rule's. */
+static const struct pt_taken *taken_of(const struct pt_facts *facts, const struct pt_bdf *bdf)
 {
-	const struct pt_taken *taken = pt_taken_find(facts->taken, facts->taken_count, &owner->bdf);
+	const struct pt_taken *taken = pt_taken_find(facts->taken, facts->taken_count, bdf);
 
-	/* a VF of a taken PF is another rule's */
-	return taken ? taken : pt_taken_find(facts->kept, facts->kept_count, &owner->bdf);
+	return taken ? taken : pt_taken_find(facts->kept, facts->kept_count, bdf);
 }
 
 PT_RULE(pt_rule_claimed)
 {
 	pt_foreach (owner, facts->owner, facts->owner_count) {
-		const struct pt_taken *taken = taken_of(facts, owner);
+		const struct pt_taken *taken = taken_of(facts, &owner->bdf);
 
 		if (taken && owner->kind == PT_OWNER_RETURNING)
 			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
@@ -33,7 +33,7 @@ PT_RULE(pt_rule_claimed)
 PT_RULE(pt_rule_reserved)
 {
 	pt_foreach (owner, facts->owner, facts->owner_count) {
-		const struct pt_taken *taken = taken_of(facts, owner);
+		const struct pt_taken *taken = taken_of(facts, &owner->bdf);
 
 		if (taken && owner->kind == PT_OWNER_RESERVED)
 			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
@@ -52,7 +52,7 @@ PT_RULE(pt_rule_reserved)
 PT_RULE(pt_rule_running)
 {
 	pt_foreach (owner, facts->owner, facts->owner_count) {
-		const struct pt_taken *taken = taken_of(facts, owner);
+		const struct pt_taken *taken = taken_of(facts, &owner->bdf);
 
 		if (!taken || owner->kind != PT_OWNER_OPEN)
 			continue;
@@ -73,8 +73,7 @@ PT_RULE(pt_rule_configured_elsewhere)
 
 	pt_foreach (elsewhere, facts->elsewhere, facts->elsewhere_count) {
 		bool both = elsewhere->onboot && pt_streq(onboot, "1");
-		const struct pt_taken *taken =
-			pt_taken_find(facts->taken, facts->taken_count, &elsewhere->bdf);
+		const struct pt_taken *taken = taken_of(facts, &elsewhere->bdf);
 
 		if (taken)
 			pt_rule_found(rule, findings, pt_subject_function(facts, taken),

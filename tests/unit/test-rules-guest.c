@@ -261,7 +261,14 @@ static void other_configs(void **state)
 	fake_file(fake, other, "hostpci0: mapping=one\n");
 	triggers(fake, "configured-elsewhere", "hostpci0: mapping=one\n",
 		"guest 101 names it as well");
+	triggers(fake, "configured-elsewhere", CONFIG, "guest 101 names it as well");
+	fake_file(fake, other, "hostpci0: 02:00.0,driver=keep\n");
+	triggers(fake, "configured-elsewhere", "hostpci0: mapping=one\n",
+		"guest 101 names it as well");
+	triggers(fake, "configured-elsewhere", "hostpci0: 02:00.0,driver=keep\n",
+		"guest 101 names it as well");
 	/* of several there may be enough for both */
+	passes(fake, "configured-elsewhere", "hostpci0: mapping=disks\n");
 	fake_file(fake, other, "hostpci0: mapping=disks\n");
 	passes(fake, "configured-elsewhere", "hostpci0: mapping=disks\n");
 	/* its own config, and what is no config */
