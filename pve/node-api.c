@@ -366,9 +366,31 @@ static int take_config(struct pt_node *node, unsigned int vmid, const struct pt_
 	return 0;
 }
 
-/* The configs of some of a node's guests, side by side. */
-static int read_some(const struct asking *asking, struct pt_node *node, const unsigned int *vmid,
-	size_t count, const struct pt_log *log, struct pt_err *err)
+/* A guest whose config is asked for. */
+struct wanted {
+	struct pt_node *node;
+	unsigned int vmid;
+};
+
+static int list_wanted(const struct asking *asking, struct wanted **ret, size_t *ret_count)
+{
+	for (size_t i = 0; i < asking->count; i++) {
+		struct pt_node *node = asking->node[i];
+
+		for (size_t at = 0; node && at < node->vmid_count; at++) {
+			struct wanted *slot = pt_array_grow(ret, ret_count, sizeof(*slot));
+
+			if (!slot)
+				return -ENOMEM;
+			*slot = (struct wanted){node, node->vmid[at]};
+		}
+	}
+	return 0;
+}
+
+/* The configs of some guests, of whatever nodes, side by side. */
+static int read_some(const struct asking *asking, const struct wanted *wanted, size_t count,
+	const struct pt_log *log, struct pt_err *err)
 {
 	struct round ROUND round = {0};
 	int r;
@@ -376,26 +398,26 @@ static int read_some(const struct asking *asking, struct pt_node *node, const un
 	if (make_round(&round, count) < 0)
 		return pt_err_nomem(err);
 	for (size_t i = 0; i < count; i++)
-		round.path[i] = pt_format("/nodes/%s/qemu/%u/config", node->name, vmid[i]);
+		round.path[i] =
+			pt_format("/nodes/%s/qemu/%u/config", wanted[i].node->name, wanted[i].vmid);
 	r = ask(asking->api, &round, "the configs of guests", asking->budget_ms, err);
 	for (size_t i = 0; r == 0 && i < count; i++) {
-		if (take_config(node, vmid[i], &round.reply[i], log) < 0)
+		if (take_config(wanted[i].node, wanted[i].vmid, &round.reply[i], log) < 0)
 			r = pt_err_nomem(err);
 	}
 	return r;
 }
 
-static int read_configs(const struct asking *asking, struct pt_node *node, const struct pt_log *log,
-	struct pt_err *err)
+static int read_configs(const struct asking *asking, const struct pt_log *log, struct pt_err *err)
 {
-	int r = 0;
+	struct wanted *wanted = NULL;
+	size_t count = 0;
+	int r = list_wanted(asking, &wanted, &count) < 0 ? pt_err_nomem(err) : 0;
 
-	for (size_t i = 0; r == 0 && i < node->vmid_count; i += MOST_GUESTS) {
-		size_t left = node->vmid_count - i;
-
-		r = read_some(asking, node, &node->vmid[i], left < MOST_GUESTS ? left : MOST_GUESTS,
+	for (size_t i = 0; r == 0 && i < count; i += MOST_GUESTS)
+		r = read_some(asking, &wanted[i], count - i < MOST_GUESTS ? count - i : MOST_GUESTS,
 			log, err);
-	}
+	free(wanted);
 	return r;
 }
 
@@ -433,13 +455,10 @@ static int make_nodes(const struct asking *asking, const struct pt_api_reply *re
 		open_node(asking, i, &files, &reply[QUESTIONS + i]);
 	if (r == 0)
 		r = read_vmids(asking, &reply[ASK_GUESTS], err);
+	if (r == 0)
+		r = read_configs(asking, log, err);
 	for (size_t i = 0; r == 0 && i < asking->count; i++) {
-		struct pt_node *node = asking->node[i];
-
-		if (!node)
-			continue;
-		r = read_configs(asking, node, log, err);
-		if (r == 0 && pt_node_complete(node) < 0)
+		if (asking->node[i] && pt_node_complete(asking->node[i]) < 0)
 			r = pt_err_nomem(err);
 	}
 	return r;
