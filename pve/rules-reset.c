@@ -66,22 +66,50 @@ PT_RULE(pt_rule_bus_reset_shared)
 	}
 }
 
-/* Graphics cards that do not come back from a reset. Source: the device list of the kernel module vendor-reset. */
-static bool has_reset_bug(const struct pt_function *function)
-{
-	static const char *const amd[] = {"67c0", "67c4", "67c7", "67d0", "67df", "67e0", "67e3",
-		"67e8", "67eb", "67ef", "67ff", "6860", "6861", "6863", "6867", "686c", "687f",
-		"66a0", "66a1", "66af", "6980", "6985", "6986", "6987", "6995", "699f", "7310",
-		"7312", "7318", "731a", "731b", "731e", "731f", "7340", "7341", "7347", "734f",
-		"7360", "7362"};
+/* Models of graphics that do not come back from a reset. */
+struct quirk {
+	const char *const *device; /* of AMD; NULL ends it */
+	const char *message, *hint;
+};
 
+/* Source: the device list of the kernel module vendor-reset. */
+static const char *const vega_and_navi[] = {"67c0", "67c4", "67c7", "67d0", "67df", "67e0", "67e3",
+	"67e8", "67eb", "67ef", "67ff", "6860", "6861", "6863", "6867", "686c", "687f", "66a0",
+	"66a1", "66af", "6980", "6985", "6986", "6987", "6995", "699f", "7310", "7312", "7318",
+	"731a", "731b", "731e", "731f", "7340", "7341", "7347", "734f", "7360", "7362", NULL};
+
+/*
+ * Raven, Renoir and Cezanne, Rembrandt, Raphael, Phoenix and Hawk Point. Source: drivers/gpu/drm/amd/amdgpu/amdgpu_drv.c, for which
+ * ids they have; the issues 63, 74 and 82 of vendor-reset, and 33 and 135 of ryzen-gpu-passthrough-proxmox, for what they do.
+ */
+static const char *const integrated[] = {"15dd", "15d8", "15e7", "1636", "1638", "164c", "164d",
+	"1681", "164e", "15bf", "1900", NULL};
+
+static const struct quirk quirks[] = {
+	{vega_and_navi,
+		"is of a model that often does not survive a reset: the second start of the guest "
+		"may fail until the host reboots",
+		"the kernel module vendor-reset (and 'device_specific' in the device's "
+		"reset_method) mends it"},
+	{integrated,
+		"is integrated graphics that nothing resets fully: the second start of the guest "
+		"may have no picture until the host reboots",
+		"have the guest let go of it before it stops (in Windows, disable it in the device "
+		"manager at shutdown), or plan to reboot the host"},
+};
+
+/* NULL: none that is known. */
+static const struct quirk *quirk_of(const struct pt_function *function)
+{
 	if (!pt_streq(function->vendor, "1002") || function->class >> 16 != CLASS_DISPLAY)
-		return false;
-	for (size_t i = 0; i < PT_ARRAY_SIZE(amd); i++) {
-		if (pt_streq(function->device, amd[i]))
-			return true;
+		return NULL;
+	pt_foreach (quirk, quirks, PT_ARRAY_SIZE(quirks)) {
+		for (const char *const *device = quirk->device; *device; device++) {
+			if (pt_streq(function->device, *device))
+				return quirk;
+		}
 	}
-	return false;
+	return NULL;
 }
 
 PT_RULE(pt_rule_reset_quirk)
@@ -89,15 +117,11 @@ PT_RULE(pt_rule_reset_quirk)
 	pt_foreach (detail, facts->detail, facts->detail_count) {
 		const struct pt_taken *taken = assigned(facts, detail);
 		const struct pt_function *function = function_of(facts, detail);
+		const struct quirk *quirk = taken && function ? quirk_of(function) : NULL;
 
-		if (taken && function && has_reset_bug(function))
+		if (quirk)
 			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
-				pt_format(
-					"is of a model that often does not survive a reset: the "
-					"second start of the guest may fail until the host reboots"),
-				pt_format(
-					"the kernel module vendor-reset (and 'device_specific' in "
-					"the device's reset_method) mends it"));
+				pt_format("%s", quirk->message), pt_format("%s", quirk->hint));
 	}
 }
 
@@ -109,7 +133,7 @@ static const char *risk_of(const struct pt_function *function, const struct pt_d
 	if (class == CLASS_STORAGE)
 		return "the host looks at the guest's disks then: LVM, md and ZFS may start what "
 		       "they find on them";
-	if (class == CLASS_DISPLAY && (has_reset_bug(function) || !detail->resettable))
+	if (class == CLASS_DISPLAY && (quirk_of(function) || !detail->resettable))
 		return "it may be in a state that the driver does not expect, and hang the host";
 	return NULL;
 }

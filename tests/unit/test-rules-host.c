@@ -150,6 +150,10 @@ static void reset_quirk(void **state)
 	passes(fake, "reset-quirk", "hostpci0: 01:00\n");
 	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/device", "0x731f\n");
 	triggers(fake, "reset-quirk", "hostpci0: 01:00\n", "does not survive a reset");
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/device", "0x1638\n");
+	triggers(fake, "reset-quirk", "hostpci0: 01:00\n", "is integrated graphics that nothing");
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/vendor", "0x8086\n");
+	passes(fake, "reset-quirk", "hostpci0: 01:00\n");
 }
 
 static void device_dead(void **state)
