@@ -3,6 +3,7 @@
 #include <fnmatch.h>
 #include <libkmod.h>
 
+#include "library.h"
 #include "modules.h"
 #include "pcidev.h"
 
@@ -37,19 +38,59 @@ bool pt_module_driver(const struct pt_host *host, const char *name, char ret[sta
 	return false;
 }
 
+/* What is called of libkmod. */
+#define KMOD_CALLS(X)                                                                              \
+	X(list_next)                                                                               \
+	X(module_apply_filter)                                                                     \
+	X(module_get_info)                                                                         \
+	X(module_get_install_commands)                                                             \
+	X(module_get_module)                                                                       \
+	X(module_get_name)                                                                         \
+	X(module_get_options)                                                                      \
+	X(module_info_free_list)                                                                   \
+	X(module_info_get_key)                                                                     \
+	X(module_info_get_value)                                                                   \
+	X(module_new_from_lookup)                                                                  \
+	X(module_probe_insert_module)                                                              \
+	X(module_unref)                                                                            \
+	X(module_unref_list)                                                                       \
+	X(new)                                                                                     \
+	X(unref)
+
+static struct {
+#define CALL(name) typeof(kmod_##name) *name;
+	KMOD_CALLS(CALL)
+#undef CALL
+} kmod;
+
+/* A context of the running system. NULL: memory is out, or there is no libkmod. */
+static struct kmod_ctx *open_context(void)
+{
+#define CALL(name) {"kmod_" #name, &kmod.name},
+	static const struct pt_symbol symbols[] = {KMOD_CALLS(CALL)};
+#undef CALL
+	static bool loaded;
+
+	loaded = loaded || !pt_library_load("libkmod.so.2", symbols, PT_ARRAY_SIZE(symbols));
+	return loaded ? kmod.new(NULL, NULL) : NULL;
+}
+
 static void unref_context(struct kmod_ctx **context)
 {
-	kmod_unref(*context);
+	if (*context)
+		kmod.unref(*context);
 }
 
 static void unref_list(struct kmod_list **list)
 {
-	kmod_module_unref_list(*list);
+	if (*list)
+		kmod.module_unref_list(*list);
 }
 
 static void unref_module(struct kmod_module **module)
 {
-	kmod_module_unref(*module);
+	if (*module)
+		kmod.module_unref(*module);
 }
 
 /* The module called name, or NULL when the kernel has none. */
@@ -57,9 +98,9 @@ static struct kmod_module *find_module(struct kmod_ctx *context, const char *nam
 {
 	struct kmod_list *list PT_CLEANUP(unref_list) = NULL;
 
-	if (kmod_module_new_from_lookup(context, name, &list) < 0 || !list)
+	if (kmod.module_new_from_lookup(context, name, &list) < 0 || !list)
 		return NULL;
-	return kmod_module_get_module(list);
+	return kmod.module_get_module(list);
 }
 
 static bool is_blacklisted(struct kmod_ctx *context, const char *name)
@@ -67,9 +108,9 @@ static bool is_blacklisted(struct kmod_ctx *context, const char *name)
 	struct kmod_list *all PT_CLEANUP(unref_list) = NULL;
 	struct kmod_list *left PT_CLEANUP(unref_list) = NULL;
 
-	if (kmod_module_new_from_lookup(context, name, &all) < 0 || !all)
+	if (kmod.module_new_from_lookup(context, name, &all) < 0 || !all)
 		return false;
-	return kmod_module_apply_filter(context, KMOD_FILTER_BLACKLIST, all, &left) == 0 && !left;
+	return kmod.module_apply_filter(context, KMOD_FILTER_BLACKLIST, all, &left) == 0 && !left;
 }
 
 /* Whether the program of an install command does nothing, which is how loading is forbidden. */
@@ -99,7 +140,7 @@ void pt_module_look(const struct pt_host *host, const char *name, struct pt_modu
 	ret->state = PT_MODULE_UNKNOWN;
 	if (!pt_host_is_live(host))
 		return;
-	context = kmod_new(NULL, NULL);
+	context = open_context();
 	if (!context)
 		return;
 	module = find_module(context, name);
@@ -109,7 +150,7 @@ void pt_module_look(const struct pt_host *host, const char *name, struct pt_modu
 	}
 	ret->state = PT_MODULE_LOADABLE;
 	ret->blacklisted = is_blacklisted(context, name);
-	command = kmod_module_get_install_commands(module);
+	command = kmod.module_get_install_commands(module);
 	if (command && *command) {
 		ret->state = does_nothing(command) ? PT_MODULE_BLOCKED : PT_MODULE_CUSTOM;
 		snprintf(ret->command, sizeof(ret->command), "%s", command);
@@ -124,9 +165,9 @@ char *pt_module_options(const struct pt_host *host, const char *name)
 
 	if (!pt_host_is_live(host))
 		return NULL;
-	context = kmod_new(NULL, NULL);
+	context = open_context();
 	module = context ? find_module(context, name) : NULL;
-	options = module ? kmod_module_get_options(module) : NULL;
+	options = module ? kmod.module_get_options(module) : NULL;
 	return options ? strdup(options) : NULL;
 }
 
@@ -138,17 +179,18 @@ bool pt_module_alias_blocked(const struct pt_host *host, const char *modalias, c
 	ret[0] = '\0';
 	if (!pt_host_is_live(host))
 		return false;
-	context = kmod_new(NULL, NULL);
+	context = open_context();
 	module = context ? find_module(context, modalias) : NULL;
 	if (!module || !is_blacklisted(context, modalias))
 		return false;
-	snprintf(ret, 64, "%s", kmod_module_get_name(module));
+	snprintf(ret, 64, "%s", kmod.module_get_name(module));
 	return true;
 }
 
 static void free_info(struct kmod_list **list)
 {
-	kmod_module_info_free_list(*list);
+	if (*list)
+		kmod.module_info_free_list(*list);
 }
 
 /* How many wildcards the alias has by which the module knows the modalias; SIZE_MAX: it has none such. */
@@ -158,14 +200,13 @@ static size_t wildcards_of(struct kmod_module *module, const char *modalias)
 	struct kmod_list *one;
 	size_t fewest = SIZE_MAX;
 
-	if (kmod_module_get_info(module, &info) < 0)
+	if (kmod.module_get_info(module, &info) < 0)
 		return SIZE_MAX;
-	kmod_list_foreach(one, info)
-	{
-		const char *pattern = kmod_module_info_get_value(one);
+	for (one = info; one; one = kmod.list_next(info, one)) {
+		const char *pattern = kmod.module_info_get_value(one);
 		size_t wildcards = 0;
 
-		if (!pt_streq(kmod_module_info_get_key(one), "alias") ||
+		if (!pt_streq(kmod.module_info_get_key(one), "alias") ||
 			fnmatch(pattern, modalias, 0) != 0)
 			continue;
 		for (const char *at = pattern; *at; at++)
@@ -188,18 +229,17 @@ bool pt_module_vfio(
 	if (!pt_host_is_live(host) || !pt_starts_with(modalias, "pci:"))
 		return false;
 	alias = pt_format("vfio_%s", modalias);
-	context = alias ? kmod_new(NULL, NULL) : NULL;
-	if (!context || kmod_module_new_from_lookup(context, alias, &list) < 0)
+	context = alias ? open_context() : NULL;
+	if (!context || kmod.module_new_from_lookup(context, alias, &list) < 0)
 		return false;
-	kmod_list_foreach(one, list)
-	{
-		struct kmod_module *module PT_CLEANUP(unref_module) = kmod_module_get_module(one);
+	for (one = list; one; one = kmod.list_next(list, one)) {
+		struct kmod_module *module PT_CLEANUP(unref_module) = kmod.module_get_module(one);
 		size_t wildcards = wildcards_of(module, alias);
 
 		if (wildcards >= fewest)
 			continue;
 		fewest = wildcards;
-		snprintf(ret, PT_DRIVER_TEXT, "%s", kmod_module_get_name(module));
+		snprintf(ret, PT_DRIVER_TEXT, "%s", kmod.module_get_name(module));
 	}
 	return true;
 }
@@ -217,10 +257,9 @@ static int load_list(struct kmod_list *list)
 	struct kmod_list *one;
 	int result = -ENOENT;
 
-	kmod_list_foreach(one, list)
-	{
-		struct kmod_module *module PT_CLEANUP(unref_module) = kmod_module_get_module(one);
-		int r = kmod_module_probe_insert_module(module,
+	for (one = list; one; one = kmod.list_next(list, one)) {
+		struct kmod_module *module PT_CLEANUP(unref_module) = kmod.module_get_module(one);
+		int r = kmod.module_probe_insert_module(module,
 			KMOD_PROBE_APPLY_BLACKLIST_ALIAS_ONLY, NULL, refuse_install, NULL, NULL);
 
 		if (result != 0)
@@ -232,13 +271,13 @@ static int load_list(struct kmod_list *list)
 static int load_in_child(void *data, int out)
 {
 	const char *const *lookup = data;
-	struct kmod_ctx *context PT_CLEANUP(unref_context) = kmod_new(NULL, NULL);
+	struct kmod_ctx *context PT_CLEANUP(unref_context) = open_context();
 	struct kmod_list *list PT_CLEANUP(unref_list) = NULL;
 
 	(void)out;
 	if (!context)
 		return -ENOMEM;
-	if (kmod_module_new_from_lookup(context, *lookup, &list) < 0 || !list)
+	if (kmod.module_new_from_lookup(context, *lookup, &list) < 0 || !list)
 		return -ENOENT;
 	return load_list(list);
 }

@@ -6,6 +6,7 @@
 #include <systemd/sd-bus.h>
 #include <time.h>
 
+#include "library.h"
 #include "systemd.h"
 
 /* The manager itself answers here, with or without a bus daemon: late in a shutdown there is none. */
@@ -26,6 +27,23 @@ struct question {
 	enum pt_unit_order order;
 };
 
+/* What is called of libsystemd. */
+#define BUS_CALLS(X)                                                                               \
+	X(call_method)                                                                             \
+	X(get_property)                                                                            \
+	X(get_property_string)                                                                     \
+	X(message_read)                                                                            \
+	X(message_unref)                                                                           \
+	X(new)                                                                                     \
+	X(set_fd)                                                                                  \
+	X(start)
+
+static struct {
+#define CALL(name) typeof(sd_bus_##name) *name;
+	BUS_CALLS(CALL)
+#undef CALL
+} sd;
+
 /* The connected socket, or a negative errno. */
 static int connect_to(int where)
 {
@@ -43,12 +61,19 @@ static int connect_to(int where)
 /* In the child; what it opens ends with it. */
 static int open_bus(int where, sd_bus **ret)
 {
-	int fd = connect_to(where);
-	int r = fd < 0 ? fd : sd_bus_new(ret);
+#define CALL(name) {"sd_bus_" #name, &sd.name},
+	static const struct pt_symbol symbols[] = {BUS_CALLS(CALL)};
+#undef CALL
+	int fd, r;
+
+	if (pt_library_load("libsystemd.so.0", symbols, PT_ARRAY_SIZE(symbols)))
+		return -ELIBACC;
+	fd = connect_to(where);
+	r = fd < 0 ? fd : sd.new(ret);
 
 	if (r >= 0)
-		r = sd_bus_set_fd(*ret, fd, fd);
-	return r < 0 ? r : sd_bus_start(*ret);
+		r = sd.set_fd(*ret, fd, fd);
+	return r < 0 ? r : sd.start(*ret);
 }
 
 static int answer(int out, const char *text)
@@ -64,7 +89,7 @@ static int ask_state(void *data, int out)
 	int r = open_bus(question->where, &bus);
 
 	if (r >= 0)
-		r = sd_bus_get_property_string(
+		r = sd.get_property_string(
 			bus, NULL, MANAGER_PATH, MANAGER, "SystemState", NULL, &state);
 	return r < 0 ? r : answer(out, state);
 }
@@ -118,16 +143,16 @@ static int find_unit(
 {
 	sd_bus_message *reply = NULL;
 	const char *path = NULL;
-	int r = sd_bus_call_method(
+	int r = sd.call_method(
 		bus, NULL, MANAGER_PATH, MANAGER, "LoadUnit", error, &reply, "s", unit);
 
 	if (r >= 0)
-		r = sd_bus_message_read(reply, "o", &path);
+		r = sd.message_read(reply, "o", &path);
 	if (r >= 0)
 		r = pt_set_text(ret_path, path);
-	sd_bus_message_unref(reply);
+	sd.message_unref(reply);
 	return r < 0 ? r
-		     : sd_bus_get_property_string(
+		     : sd.get_property_string(
 			       bus, NULL, *ret_path, UNIT, "LoadState", error, ret_state);
 }
 
@@ -135,11 +160,11 @@ static int has_job(sd_bus *bus, const char *path, sd_bus_error *error)
 {
 	sd_bus_message *reply = NULL;
 	uint32_t id = 0;
-	int r = sd_bus_get_property(bus, NULL, path, UNIT, "Job", error, &reply, "(uo)");
+	int r = sd.get_property(bus, NULL, path, UNIT, "Job", error, &reply, "(uo)");
 
 	if (r >= 0)
-		r = sd_bus_message_read(reply, "(uo)", &id, NULL);
-	sd_bus_message_unref(reply);
+		r = sd.message_read(reply, "(uo)", &id, NULL);
+	sd.message_unref(reply);
 	return r < 0 ? r : id != 0;
 }
 
@@ -157,14 +182,13 @@ static int order(const struct question *question, sd_bus *bus, char **ret, sd_bu
 		return 0;
 	}
 	if (r >= 0 && question->order != PT_UNIT_LOOK) {
-		r = sd_bus_call_method(bus, NULL, MANAGER_PATH, MANAGER, method[question->order],
-			error, NULL, "ss", question->unit, "replace");
+		r = sd.call_method(bus, NULL, MANAGER_PATH, MANAGER, method[question->order], error,
+			NULL, "ss", question->unit, "replace");
 		/* until the deadline of those who wait for us */
 		while (r >= 0 && (r = has_job(bus, path, error)) > 0)
 			nanosleep(&pause, NULL);
 	}
-	return r < 0 ? r
-		     : sd_bus_get_property_string(bus, NULL, path, UNIT, "ActiveState", error, ret);
+	return r < 0 ? r : sd.get_property_string(bus, NULL, path, UNIT, "ActiveState", error, ret);
 }
 
 static int order_in_child(void *data, int out)

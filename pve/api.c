@@ -6,11 +6,11 @@
  */
 #include <arpa/inet.h>
 #include <curl/curl.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "lib/library.h"
 #include "pve/api.h"
 #include "pve/paths.h"
 
@@ -199,20 +199,14 @@ static struct {
 #undef CALL
 } curl;
 
-/* NULL, or why not. In the child: it has ended before anything could be unloaded. */
+/* NULL, or why not. In the child, whose end it does not outlive. */
 static const char *load_curl(void)
 {
-	void *library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
-
-	if (!library)
-		return dlerror();
-#define CALL(name)                                                                                 \
-	*(void **)&curl.name = dlsym(library, "curl_" #name);                                      \
-	if (!curl.name)                                                                            \
-		return dlerror();
-	CURL_CALLS(CALL)
+#define CALL(name) {"curl_" #name, &curl.name},
+	static const struct pt_symbol symbols[] = {CURL_CALLS(CALL)};
 #undef CALL
-	return NULL;
+
+	return pt_library_load("libcurl.so.4", symbols, PT_ARRAY_SIZE(symbols));
 }
 
 /* One request in the child. */

@@ -102,6 +102,9 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/everything.a
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $^ $(LIBS) -lcmocka -lssl -lcrypto
 
+# the test's own manager
+$(BUILD)/unit/test-systemd: private WRAP := -Wl,--no-as-needed -lsystemd -Wl,--as-needed
+
 # whom a group is held by who shows no descriptor is nothing that a made host can have
 $(BUILD)/unit/test-phases-waits: private WRAP := -Wl,--wrap=pt_vfio_group_free
 # nor units of systemd
