@@ -454,14 +454,41 @@ static bool parse_name(const char *name, struct pt_bdf *ret)
 	return pt_bdf_parse(text, ret);
 }
 
+/* A filter that is a whole address means that function alone: no other needs to be listed. */
+static bool is_address(const char *filter, struct pt_bdf *ret)
+{
+	char text[PT_BDF_TEXT];
+
+	if (strlen(filter) >= sizeof(text))
+		return false;
+	snprintf(text, sizeof(text), "%s%s", strlen(filter) < 12 ? "0000:" : "", filter);
+	return pt_bdf_parse(text, ret);
+}
+
+static int find_function(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_bdf **ret,
+	size_t *ret_count, struct pt_err *err)
+{
+	char path[PT_PCI_PATH];
+
+	*ret = NULL;
+	*ret_count = 0;
+	if (!pt_host_exists(host, pt_pci_path(bdf, "", path)))
+		return 0;
+	return pt_bdfs_add(ret, ret_count, bdf) < 0 ? pt_err_nomem(err) : 0;
+}
+
 int pt_functions_matching(const struct pt_host *host, const char *filter, struct pt_bdf **ret,
 	size_t *ret_count, struct pt_err *err)
 {
 	struct pt_names PT_NAMES names = {0};
 	struct pt_bdf *found = NULL;
+	struct pt_bdf one;
 	size_t count = 0;
-	int r = pt_host_list(host, PT_PCI_DEVICES, &names);
+	int r;
 
+	if (is_address(filter, &one))
+		return find_function(host, &one, ret, ret_count, err);
+	r = pt_host_list(host, PT_PCI_DEVICES, &names);
 	if (r < 0 && r != -ENOENT)
 		return pt_err_errno(err, r, PT_PCI_DEVICES);
 	pt_foreach (name, names.name, names.count) {

@@ -311,13 +311,18 @@ static bool concerns_anybody(struct pt_node *node, const struct pt_bdf *bdf)
 static bool group_concerns_anybody(struct pt_node *node, const struct pt_bdf *bdf, int *ret_group)
 {
 	struct pt_group PT_GROUP group = {0};
-	bool known = pt_node_group(node, bdf, &group, NULL) == 0;
-	bool concerned = concerns_anybody(node, bdf);
 
-	*ret_group = known ? group.number : PT_GROUP_NONE;
-	for (size_t i = 0; !concerned && known && i < group.function_count; i++)
-		concerned = concerns_anybody(node, &group.function[i]);
-	return concerned;
+	*ret_group = PT_GROUP_NONE;
+	if (concerns_anybody(node, bdf))
+		return true;
+	if (pt_node_group(node, bdf, &group, NULL) < 0)
+		return false;
+	*ret_group = group.number;
+	pt_foreach (function, group.function, group.function_count) {
+		if (pt_bdf_compare(function, bdf) != 0 && concerns_anybody(node, function))
+			return true;
+	}
+	return false;
 }
 
 /* Notes as left what no process has open: all are looked for at once. */
