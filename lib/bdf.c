@@ -101,6 +101,18 @@ bool pt_bdf_text_matches(const char *text, const char *filter)
 	       (pt_starts_with(text, "0000:") && pt_starts_with(text + 5, filter));
 }
 
+bool pt_bdf_of_filter(const char *filter, struct pt_bdf *ret)
+{
+	static const char domain[] = "0000:";
+	char text[PT_BDF_TEXT + sizeof(domain)];
+	size_t length = strlen(filter);
+
+	if (length >= PT_BDF_TEXT)
+		return false;
+	snprintf(text, sizeof(text), "%s%s", length < 12 ? domain : "", filter);
+	return pt_bdf_parse(text, ret);
+}
+
 int pt_bdfs_add(struct pt_bdf **list, size_t *count, const struct pt_bdf *bdf)
 {
 	struct pt_bdf *slot = pt_array_grow(list, count, sizeof(*slot));

@@ -34,6 +34,8 @@ bool pt_bdf_same_slot(const struct pt_bdf *a, const struct pt_bdf *b);
 bool pt_bdf_matches(const struct pt_bdf *bdf, const char *filter);
 /* The same of an address that is text already, as pt_bdf_format writes it. */
 bool pt_bdf_text_matches(const char *text, const char *filter);
+/* Whether filter is a whole address, with or without "0000:", so that it means one function. */
+bool pt_bdf_of_filter(const char *filter, struct pt_bdf *ret);
 
 /* Adds a copy to a list that the caller owns. 0 or -ENOMEM. */
 int pt_bdfs_add(struct pt_bdf **list, size_t *count, const struct pt_bdf *bdf);

@@ -454,17 +454,6 @@ static bool parse_name(const char *name, struct pt_bdf *ret)
 	return pt_bdf_parse(text, ret);
 }
 
-/* A filter that is a whole address means that function alone: no other needs to be listed. */
-static bool is_address(const char *filter, struct pt_bdf *ret)
-{
-	char text[PT_BDF_TEXT];
-
-	if (strlen(filter) >= sizeof(text))
-		return false;
-	snprintf(text, sizeof(text), "%s%s", strlen(filter) < 12 ? "0000:" : "", filter);
-	return pt_bdf_parse(text, ret);
-}
-
 static int find_function(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_bdf **ret,
 	size_t *ret_count, struct pt_err *err)
 {
@@ -486,7 +475,8 @@ int pt_functions_matching(const struct pt_host *host, const char *filter, struct
 	size_t count = 0;
 	int r;
 
-	if (is_address(filter, &one))
+	/* that function alone: no other needs to be listed */
+	if (pt_bdf_of_filter(filter, &one))
 		return find_function(host, &one, ret, ret_count, err);
 	r = pt_host_list(host, PT_PCI_DEVICES, &names);
 	if (r < 0 && r != -ENOENT)

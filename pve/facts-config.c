@@ -99,7 +99,7 @@ static bool means(struct pt_gathering *gathering, const struct pt_naming *naming
 	if (gathering->facts->assignment[taken->assignment].count != 1)
 		return false;
 	if (!naming->mapping)
-		return pt_bdf_matches(&taken->bdf, naming->name);
+		return pt_naming_has(naming, &taken->bdf);
 	only = only_entry(gathering->node, naming->mapping);
 	return only && pt_map_entry_names(only, PT_BDF(&taken->bdf));
 }

@@ -262,21 +262,22 @@ static int list_on_vfio(struct pt_node *node, struct pt_bdf **ret, size_t *ret_c
 }
 
 /* Whether what a guest names is the function; a mapping is all that it has on this node. */
-static bool names(struct pt_node *node, const struct pt_naming *naming, const char *bdf)
+static bool names(struct pt_node *node, const struct pt_naming *naming, const struct pt_bdf *bdf)
 {
 	const struct pt_mappings *mappings = NULL;
 	const struct pt_mapping *mapping;
 	bool found = false;
 
 	if (!naming->mapping)
-		return pt_bdf_text_matches(bdf, naming->name);
+		return pt_naming_has(naming, bdf);
 	if (pt_node_mappings(node, &mappings, NULL) < 0)
 		return true; /* it may be */
 	mapping = pt_mapping_find(mappings, naming->mapping);
 	for (size_t i = 0; mapping && i < mapping->count; i++) {
 		const struct pt_map_entry *entry = &mapping->entry[i];
 
-		found |= pt_streq(entry->node, node->name) && pt_map_entry_names(entry, bdf);
+		found |=
+			pt_streq(entry->node, node->name) && pt_map_entry_names(entry, PT_BDF(bdf));
 	}
 	return found;
 }
@@ -286,7 +287,6 @@ static bool concerns_anybody(struct pt_node *node, const struct pt_bdf *bdf)
 {
 	const struct pt_naming *naming = NULL;
 	const struct pt_node_claim *claims = NULL;
-	char text[PT_BDF_TEXT];
 	size_t count = 0;
 
 	if (pt_node_claims(node, &claims, &count) < 0)
@@ -299,9 +299,8 @@ static bool concerns_anybody(struct pt_node *node, const struct pt_bdf *bdf)
 	}
 	if (pt_node_namings(node, &naming, &count, NULL) < 0)
 		return true;
-	pt_bdf_format(bdf, text);
 	pt_foreach (one, naming, count) {
-		if (names(node, one, text))
+		if (names(node, one, bdf))
 			return true;
 	}
 	return false;

@@ -316,8 +316,17 @@ static int add_naming(struct pt_node *node, const struct pt_guest *guest, const 
 		return -ENOMEM;
 	slot->vmid = guest->vmid;
 	slot->onboot = pt_streq(pt_guest_get(guest, "onboot"), "1");
+	slot->is_one = copy && pt_bdf_of_filter(copy, &slot->one);
 	slot->name = PT_STEAL(copy);
 	return 0;
+}
+
+bool pt_naming_has(const struct pt_naming *naming, const struct pt_bdf *bdf)
+{
+	/* of a thousand guests most name one function: that is compared fast */
+	if (naming->is_one)
+		return pt_bdf_compare(&naming->one, bdf) == 0;
+	return naming->name && pt_bdf_matches(bdf, naming->name);
 }
 
 static int add_entry(

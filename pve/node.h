@@ -113,7 +113,12 @@ struct pt_naming {
 	bool onboot;
 	char *mapping; /* NULL: name counts */
 	char *name;
+	bool is_one; /* name is a whole address: */
+	struct pt_bdf one;
 };
+
+/* Whether it names the function by an address. */
+bool pt_naming_has(const struct pt_naming *naming, const struct pt_bdf *bdf);
 
 /* A guest that runs. */
 struct pt_run_guest {

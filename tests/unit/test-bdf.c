@@ -62,12 +62,31 @@ static void lists_of_addresses_grow(void **state)
 	free(list);
 }
 
+static void a_whole_address_is_one_function(void **state)
+{
+	static const char *const whole[] = {"0000:01:02.3", "01:02.3"};
+	static const char *const others[] = {"", "01:02", "0000:01:02", "1:02.3", "0000:01:02.3x",
+		"10000:01:02.3:0000:01:02.3", "0000:01:02.g", "000001:02.3"};
+	struct pt_bdf bdf;
+
+	(void)state;
+	for (size_t i = 0; i < PT_ARRAY_SIZE(whole); i++) {
+		assert_true(pt_bdf_of_filter(whole[i], &bdf));
+		assert_string_equal(PT_BDF(&bdf), "0000:01:02.3");
+	}
+	assert_true(pt_bdf_of_filter("10000:01:02.3", &bdf));
+	assert_int_equal(bdf.domain, 0x10000);
+	for (size_t i = 0; i < PT_ARRAY_SIZE(others); i++)
+		assert_false(pt_bdf_of_filter(others[i], &bdf));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_what_the_kernel_writes),
 		cmocka_unit_test(refuses_the_rest),
 		cmocka_unit_test(orders),
+		cmocka_unit_test(a_whole_address_is_one_function),
 		cmocka_unit_test(lists_of_addresses_grow),
 	};
 
