@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 
@@ -92,6 +93,45 @@ static int add_interfaces(struct walk *walk, const char *path)
 
 static int walk_folder(struct walk *walk, const char *path, unsigned int depth);
 
+/* "c0ffee00-...": how a mediated device's folder below that of its function is called. */
+static bool is_uuid(const char *name)
+{
+	static const char like[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+
+	if (strlen(name) != strlen(like))
+		return false;
+	for (size_t i = 0; like[i]; i++) {
+		if (like[i] == '-' ? name[i] != '-' : !isxdigit((unsigned char)name[i]))
+			return false;
+	}
+	return true;
+}
+
+/* Who runs with a mediated device has its group open, or its own node: the function cannot go from under it. */
+static int add_mediated(struct walk *walk, const char *path)
+{
+	PT_FREE char *link = below(path, "iommu_group");
+	PT_FREE char *nodes = below(path, "vfio-dev");
+	struct pt_names PT_NAMES names = {0};
+	PT_FREE char *group = NULL;
+	char name[64];
+	int r = 0;
+
+	if (!link || !nodes)
+		return -ENOMEM;
+	if (pt_host_link_name(walk->host, link, &group) == 0) {
+		snprintf(name, sizeof(name), "vfio/%.32s", group);
+		r = add(walk, PT_DEVNODE_CHAR, name, "vfio");
+	}
+	if (pt_host_list(walk->host, nodes, &names) < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < names.count; i++) {
+		snprintf(name, sizeof(name), "vfio/devices/%.32s", names.name[i]);
+		r = add(walk, PT_DEVNODE_CHAR, name, "vfio");
+	}
+	return r;
+}
+
 /* A path to a disk of several controllers, "nvme0c1n1": the disk itself, "nvme0n1", is below none of them. */
 static int walk_shared_disk(struct walk *walk, const char *name, unsigned int depth)
 {
@@ -133,6 +173,8 @@ static int walk_entry(
 		return -ENOMEM;
 	if (pt_streq(entry->d_name, "net"))
 		return add_interfaces(walk, folder);
+	if (is_uuid(entry->d_name))
+		return add_mediated(walk, folder);
 	r = walk_shared_disk(walk, entry->d_name, depth + 1);
 	return r < 0 ? r : walk_folder(walk, folder, depth + 1);
 }

@@ -12,8 +12,11 @@ const char *pt_library_load(const char *file, const struct pt_symbol *symbol, si
 	pt_foreach (one, symbol, count) {
 		void *found = dlsym(library, one->name);
 
-		if (!found)
-			return dlerror();
+		if (!found) {
+			const char *why = dlerror();
+
+			return why ? why : "a function of it is missing";
+		}
 		memcpy(one->pointer, &found, sizeof(found));
 	}
 	return NULL;

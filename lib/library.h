@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
  * Shared libraries that few runs need, loaded when one does: they bring others along (libkmod libcrypto, libsystemd libgcrypt, libcurl
- * thirty), and a hook that has nothing to do starts in a third of the time without.
+ * thirty), and a hook that has nothing to do starts in half the time without.
  */
 #ifndef PT_LIBRARY_H
 #define PT_LIBRARY_H

@@ -63,16 +63,24 @@ static struct {
 #undef CALL
 } kmod;
 
+/* Why there is no libkmod, as the end of a sentence: ": libkmod.so.2: cannot open ..."; "": it is there. */
+static char unloaded[200];
+
 /* A context of the running system. NULL: memory is out, or there is no libkmod. */
 static struct kmod_ctx *open_context(void)
 {
 #define CALL(name) {"kmod_" #name, &kmod.name},
 	static const struct pt_symbol symbols[] = {KMOD_CALLS(CALL)};
 #undef CALL
-	static bool loaded;
+	static bool tried;
 
-	loaded = loaded || !pt_library_load("libkmod.so.2", symbols, PT_ARRAY_SIZE(symbols));
-	return loaded ? kmod.new(NULL, NULL) : NULL;
+	if (!tried) {
+		const char *why = pt_library_load("libkmod.so.2", symbols, PT_ARRAY_SIZE(symbols));
+
+		snprintf(unloaded, sizeof(unloaded), "%s%s", why ? ": " : "", why ? why : "");
+	}
+	tried = true;
+	return *unloaded ? NULL : kmod.new(NULL, NULL);
 }
 
 static void unref_context(struct kmod_ctx **context)
@@ -169,6 +177,25 @@ char *pt_module_options(const struct pt_host *host, const char *name)
 	module = context ? find_module(context, name) : NULL;
 	options = module ? kmod.module_get_options(module) : NULL;
 	return options ? strdup(options) : NULL;
+}
+
+bool pt_options_set(const char *options, const char *name)
+{
+	struct pt_names PT_NAMES words = {0};
+	size_t length = strlen(name);
+	bool set = false;
+
+	if (pt_names_split(&words, options, " \t\n") < 0)
+		return false;
+	pt_foreach (word, words.name, words.count) {
+		const char *value = *word + length;
+
+		if (!pt_starts_with(*word, name) || (*value && *value != '='))
+			continue;
+		set = !*value || pt_streq(value, "=1") || pt_streq(value, "=Y") ||
+		      pt_streq(value, "=y");
+	}
+	return set;
 }
 
 bool pt_module_alias_blocked(const struct pt_host *host, const char *modalias, char ret[static 64])
@@ -303,7 +330,8 @@ int pt_module_ensure(const struct pt_host *host, const char *name, const char *a
 		return 0;
 	case PT_MODULE_UNKNOWN:
 		return pt_err_set(err, -EAGAIN,
-			"driver %s is not there, and modules cannot be looked for", name);
+			"driver %s is not there, and modules cannot be looked for%s", name,
+			unloaded);
 	case PT_MODULE_MISSING:
 		if (!alias)
 			return explain_missing(name, err);

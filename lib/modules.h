@@ -29,6 +29,9 @@ void pt_module_look(const struct pt_host *host, const char *name, struct pt_modu
  */
 char *pt_module_options(const struct pt_host *host, const char *name);
 
+/* Whether options of a module, "a=1 b=Y c", set a switch: with 1, Y or y, or without value. The last one counts. */
+bool pt_options_set(const char *options, const char *name);
+
 /*
  * Whether modprobe.d keeps every module that would drive the modalias from being loaded by it; ret is then the name of
  * one, else "".

@@ -117,12 +117,32 @@ static void add_addresses(
 	}
 }
 
-static void note_default_route(struct rtnl_nexthop *nexthop, void *data)
-{
-	struct pt_link *link = by_index(data, rtnl_route_nh_get_ifindex(nexthop));
+/* A route, and the links that it may lead through. */
+struct leading {
+	struct pt_links *links;
+	struct nl_addr *to; /* NULL: everywhere */
+};
 
-	if (link)
+static void note_route(struct rtnl_nexthop *nexthop, void *data)
+{
+	const struct leading *leading = data;
+	struct pt_link *link = by_index(leading->links, rtnl_route_nh_get_ifindex(nexthop));
+
+	if (!link)
+		return;
+	if (!leading->to || nl_addr_get_prefixlen(leading->to) == 0)
 		link->default_route = true;
+	else if (!link->route[0])
+		nl_addr2str(leading->to, link->route, sizeof(link->route));
+}
+
+/* Whether somebody made it: the kernel's own come with an address, or mean the wire alone. */
+static bool is_made(struct rtnl_route *route)
+{
+	struct nl_addr *to = rtnl_route_get_dst(route);
+
+	return !to || nl_addr_get_prefixlen(to) == 0 ||
+	       rtnl_route_get_protocol(route) != RTPROT_KERNEL;
 }
 
 static void add_routes(struct pt_links *links, struct nl_cache *cache)
@@ -130,11 +150,10 @@ static void add_routes(struct pt_links *links, struct nl_cache *cache)
 	for (struct nl_object *object = nl_cache_get_first(cache); object;
 		object = nl_cache_get_next(object)) {
 		struct rtnl_route *route = (struct rtnl_route *)object;
-		struct nl_addr *to = rtnl_route_get_dst(route);
+		struct leading leading = {links, rtnl_route_get_dst(route)};
 
-		if (rtnl_route_get_type(route) == RTN_UNICAST &&
-			(!to || nl_addr_get_prefixlen(to) == 0))
-			rtnl_route_foreach_nexthop(route, note_default_route, links);
+		if (rtnl_route_get_type(route) == RTN_UNICAST && is_made(route))
+			rtnl_route_foreach_nexthop(route, note_route, &leading);
 	}
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <sys/mman.h>
@@ -458,11 +459,15 @@ static int find_function(const struct pt_host *host, const struct pt_bdf *bdf, s
 	size_t *ret_count, struct pt_err *err)
 {
 	char path[PT_PCI_PATH];
+	/* the name, not where the link leads: its ".." cannot always be followed, see pt_host_openat */
+	PT_CLOSE int fd = pt_host_openat(host, pt_pci_path(bdf, "", path), O_PATH | O_NOFOLLOW);
 
 	*ret = NULL;
 	*ret_count = 0;
-	if (!pt_host_exists(host, pt_pci_path(bdf, "", path)))
+	if (fd == -ENOENT)
 		return 0;
+	if (fd < 0)
+		return pt_err_errno(err, fd, "%s", path);
 	return pt_bdfs_add(ret, ret_count, bdf) < 0 ? pt_err_nomem(err) : 0;
 }
 

@@ -15,7 +15,7 @@
 #define MANAGER	       "org.freedesktop.systemd1.Manager"
 #define UNIT	       "org.freedesktop.systemd1.Unit"
 #define NOT_FOUND      "not-found"
-#define ASK_MS	       2000
+#define ASK_MS	       4000 /* libsystemd is loaded meanwhile, from a disk that is busy with a shutdown */
 #define JOB_POLL_NS    100000000L
 #define REPLY_MAX      512
 #define UNIT_NAME_MAX  255

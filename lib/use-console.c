@@ -59,12 +59,20 @@ static bool is_bound_framebuffer_console(const struct pt_host *host, const char 
 	       pt_console_read_bind(host, vtcon, &bind) == 0 && pt_streq(bind, "1");
 }
 
-bool pt_console_on(
-	const struct pt_host *host, const struct pt_bdf *bdf, char ret[static PT_VTCON_TEXT])
+/* Of several framebuffers the console is on the first, and goes to another when that goes. Source: drivers/video/fbdev/core/fbcon.c. */
+static bool has_first_framebuffer(const struct pt_host *host, const struct pt_bdf *bdf)
+{
+	PT_FREE char *device = NULL;
+
+	return pt_host_link_name(host, FRAMEBUFFERS "/fb0/device", &device) == 0 &&
+	       pt_streq(device, PT_BDF(bdf));
+}
+
+static bool find_console(const struct pt_host *host, char ret[static PT_VTCON_TEXT])
 {
 	struct pt_names PT_NAMES names = {0};
 
-	if (!has_only_framebuffer(host, bdf) || pt_host_list(host, PT_VTCONSOLES, &names) < 0)
+	if (pt_host_list(host, PT_VTCONSOLES, &names) < 0)
 		return false;
 	pt_foreach (name, names.name, names.count) {
 		if (!pt_vtcon_name_valid(*name) || !is_bound_framebuffer_console(host, *name))
@@ -73,6 +81,12 @@ bool pt_console_on(
 		return true;
 	}
 	return false;
+}
+
+bool pt_console_on(
+	const struct pt_host *host, const struct pt_bdf *bdf, char ret[static PT_VTCON_TEXT])
+{
+	return has_only_framebuffer(host, bdf) && find_console(host, ret);
 }
 
 /* A line of /proc/iomem, "  e0000000-e02fffff : BOOTFB", that is a framebuffer of the firmware. */
@@ -121,6 +135,9 @@ int pt_use_console(
 
 	if (pt_console_on(host, &function->bdf, console))
 		return pt_uses_add(uses, use, console, pt_format("shows the text console on it"));
+	if (has_first_framebuffer(host, &function->bdf) && find_console(host, console))
+		return pt_uses_add(uses, use, console,
+			pt_format("shows the text console on its fb0, unless that was moved"));
 	if (has_firmware_framebuffer(host, function))
 		return pt_uses_add(
 			uses, use, "framebuffer", pt_format("of the firmware lies in its memory"));

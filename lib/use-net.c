@@ -83,6 +83,9 @@ static char *traffic_of(
 		return pt_format("carries a default route of this host");
 	if (link->address[0])
 		return pt_format("has address %s", link->address);
+	/* unnumbered: the address is on another interface, as in a routed mesh */
+	if (link->route[0])
+		return pt_format("carries the route to %s", link->route);
 	if (depth > DEEPEST)
 		return NULL;
 	pt_foreach (upper, links->link, links->count) {
@@ -155,35 +158,43 @@ int pt_net_judge(
 	return r;
 }
 
-/* The address that /etc/hosts has for a name, of which DNS is not asked: a start cannot wait for it. The caller's. */
-static char *address_of(const char *hosts, const char *name)
+/* Adds an address as netlink writes it. 0: it is none; else 1 or -ENOMEM. */
+static int add_address(struct pt_names *names, const char *text)
+{
+	char plain[INET6_ADDRSTRLEN];
+	struct in6_addr bytes;
+
+	for (int family = AF_INET;; family = AF_INET6) {
+		if (inet_pton(family, text, &bytes) == 1) {
+			inet_ntop(family, &bytes, plain, sizeof(plain));
+			return pt_names_add(names, plain) < 0 ? -ENOMEM : 1;
+		}
+		if (family == AF_INET6)
+			return 0;
+	}
+}
+
+/* Adds the addresses that /etc/hosts has for a name. DNS is not asked: a start cannot wait for it. */
+static int add_name(struct pt_names *names, const char *hosts, const char *name)
 {
 	PT_FREE char *copy = strdup(hosts);
 	char *line, *rest = NULL;
+	int r = copy ? 0 : -ENOMEM;
 
-	for (line = copy ? strtok_r(copy, "\n", &rest) : NULL; line;
+	for (line = copy ? strtok_r(copy, "\n", &rest) : NULL; line && r >= 0;
 		line = strtok_r(NULL, "\n", &rest)) {
 		char *word = NULL, *address;
 
 		line[strcspn(line, "#")] = '\0';
 		address = strtok_r(line, " \t\r", &word);
 		for (const char *alias = address; alias; alias = strtok_r(NULL, " \t\r", &word)) {
-			if (alias != address && strcasecmp(alias, name) == 0)
-				return strdup(address);
+			if (alias != address && strcasecmp(alias, name) == 0) {
+				r = add_address(names, address);
+				break;
+			}
 		}
 	}
-	return NULL;
-}
-
-static int add_address(struct pt_names *names, const char *hosts, const char *address)
-{
-	PT_FREE char *found = NULL;
-	unsigned char bytes[sizeof(struct in6_addr)];
-
-	if (hosts && inet_pton(AF_INET, address, bytes) != 1 &&
-		inet_pton(AF_INET6, address, bytes) != 1)
-		found = address_of(hosts, address);
-	return pt_names_add(names, found ? found : address);
+	return r < 0 ? r : 0;
 }
 
 int pt_cluster_addresses(const struct pt_host *host, struct pt_names *ret)
@@ -201,8 +212,12 @@ int pt_cluster_addresses(const struct pt_host *host, struct pt_names *ret)
 		line = strtok_r(NULL, "\n", &rest)) {
 		char address[HOST_TEXT];
 
-		if (sscanf(line, " ring%*1[0-9]_addr: %255s", address) == 1)
-			r = add_address(ret, hosts, address);
+		if (sscanf(line, " ring%*1[0-9]_addr: %255s", address) != 1)
+			continue;
+		r = add_address(ret, address);
+		if (r == 0 && hosts)
+			r = add_name(ret, hosts, address);
+		r = r > 0 ? 0 : r;
 	}
 	return r;
 }

@@ -17,8 +17,8 @@ bool pt_net_up(
 	const struct pt_host *host, const struct pt_bdf *bdf, char ret[static PT_NETDEV_TEXT]);
 
 /*
- * The addresses that corosync.conf has links on, of every node of the cluster; a name is what /etc/hosts has for it, or stays
- * as it is. -ENOMEM. Source: corosync.conf(5), ringX_addr; hosts(5).
+ * The addresses that corosync.conf has links on, of every node of the cluster; of a name all that /etc/hosts has
+ * for it. -ENOMEM. Source: corosync.conf(5), ringX_addr; hosts(5).
  */
 int pt_cluster_addresses(const struct pt_host *host, struct pt_names *ret);
 

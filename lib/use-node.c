@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "use-node.h"
 
@@ -8,25 +9,37 @@
 #define CGROUP_MAX 65536
 #define FIRST_KEYS 0xfffffffeULL /* Escape to S */
 
-/* A name that is looked for, and its place among what was asked. */
+/* A node that is looked for, and its place among what was asked. */
 struct watch {
 	const char *name;
+	mode_t type; /* S_IFCHR or S_IFBLK, and number: of the node of that name; 0: there is none */
+	dev_t number;
 	size_t at;
 };
 
 struct search {
 	const struct pt_host *host;
-	struct watch *watch; /* sorted by name */
+	struct watch *by_name;
+	struct watch *by_number;
 	size_t count;
 	struct pt_opener *opener;
 	size_t opener_count;
 };
 
-static int compare_watches(const void *a, const void *b)
+static int compare_names(const void *a, const void *b)
 {
 	const struct watch *x = a, *y = b;
 
 	return strcmp(x->name, y->name);
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+	const struct watch *x = a, *y = b;
+
+	if (x->type != y->type)
+		return x->type < y->type ? -1 : 1;
+	return (x->number > y->number) - (x->number < y->number);
 }
 
 /*
@@ -130,54 +143,96 @@ static const char *node_name(char *target)
 	return found ? found + strlen("/dev/") : NULL;
 }
 
+/*
+ * The node that a descriptor is of. A node is what its number says, whatever it is called: a container may have the second card's
+ * under the name of the first's. Where the number cannot be had, on a captured host, the name counts.
+ */
+static const struct watch *find_node(
+	const struct search *search, int folder, const char *fd, char *target)
+{
+	struct watch wanted = {.name = node_name(target)};
+	const struct watch *found = NULL;
+	struct stat st;
+
+	if (!wanted.name)
+		return NULL;
+	/* not opened, and only what is called a node: a file of a server that is away would be waited for */
+	if (pt_host_is_live(search->host) && fstatat(folder, fd, &st, 0) == 0 &&
+		(S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))) {
+		wanted.type = st.st_mode & S_IFMT;
+		wanted.number = st.st_rdev;
+		found = bsearch(
+			&wanted, search->by_number, search->count, sizeof(wanted), compare_numbers);
+	}
+	if (found)
+		return found;
+	found = bsearch(&wanted, search->by_name, search->count, sizeof(wanted), compare_names);
+	return found && found->type && wanted.type ? NULL : found;
+}
+
 static int look_at(struct search *search, const char *pid)
 {
 	struct pt_names PT_NAMES fds = {0};
 	char path[NODE_TEXT];
+	PT_CLOSE int folder = -1;
 	int r = 0;
 
 	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
-	if (pt_host_list(search->host, path, &fds) < 0)
+	folder = pt_host_openat(search->host, path, O_RDONLY | O_DIRECTORY);
+	if (folder < 0 || pt_host_list(search->host, path, &fds) < 0)
 		return 0; /* it ended meanwhile */
 	for (size_t i = 0; r == 0 && i < fds.count; i++) {
 		PT_FREE char *target = NULL;
 		const struct watch *found;
-		struct watch wanted = {0};
 		char file[NODE_TEXT + 280];
 
 		snprintf(file, sizeof(file), "%s/%s", path, fds.name[i]);
 		if (pt_host_link(search->host, file, &target) < 0)
 			continue;
-		wanted.name = node_name(target);
-		if (!wanted.name)
-			continue;
-		found = bsearch(
-			&wanted, search->watch, search->count, sizeof(wanted), compare_watches);
+		found = find_node(search, folder, fds.name[i], target);
 		if (found)
 			r = note(search, pid, found->at);
 	}
 	return r;
 }
 
+static void watch_node(struct search *search, const char *name)
+{
+	struct watch *watch = &search->by_name[search->count];
+	PT_FREE char *path = pt_format("/dev/%s", name);
+	PT_CLOSE int fd = path ? pt_host_openat(search->host, path, O_PATH) : -1;
+	struct stat st;
+
+	*watch = (struct watch){.name = name, .at = search->count++};
+	if (fd < 0 || fstat(fd, &st) < 0 || (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode)))
+		return;
+	watch->type = st.st_mode & S_IFMT;
+	watch->number = st.st_rdev;
+}
+
 static void free_watches(struct search *search)
 {
-	free(search->watch);
+	free(search->by_name);
+	free(search->by_number);
 	free(search->opener);
 }
 
 int pt_openers_find(const struct pt_host *host, const char *const *node, size_t count,
 	struct pt_opener **ret, size_t *ret_count, struct pt_err *err)
 {
-	struct search search PT_CLEANUP(free_watches) = {
-		.host = host, .watch = calloc(count ? count : 1, sizeof(struct watch))};
+	struct search search PT_CLEANUP(free_watches) = {.host = host,
+		.by_name = calloc(count + 1, sizeof(struct watch)),
+		.by_number = calloc(count + 1, sizeof(struct watch))};
 	struct pt_names PT_NAMES pids = {0};
 	int r = 0;
 
-	if (!search.watch)
+	if (!search.by_name || !search.by_number)
 		return pt_err_nomem(err);
-	for (search.count = 0; search.count < count; search.count++)
-		search.watch[search.count] = (struct watch){node[search.count], search.count};
-	qsort(search.watch, count, sizeof(*search.watch), compare_watches);
+	while (search.count < count)
+		watch_node(&search, node[search.count]);
+	memcpy(search.by_number, search.by_name, count * sizeof(struct watch));
+	qsort(search.by_name, count, sizeof(struct watch), compare_names);
+	qsort(search.by_number, count, sizeof(struct watch), compare_numbers);
 	if (count)
 		r = pt_host_list(host, "/proc", &pids);
 	if (r == -ENOENT)

@@ -18,6 +18,8 @@
 #define REPLY_MAX   (1024U * 1024)
 #define HEAD_MAX    (CURL_ERROR_SIZE + 256)
 #define CONNECTIONS 8L
+#define POLL_MS	    100
+#define GRACE_MS    50
 /* how long a refusal takes; source: pve-http-server, AnyEvent.pm */
 #define REFUSAL_MS 3000
 
@@ -300,9 +302,10 @@ static const char *late_hint(int budget_ms)
 static int tell_failure(
 	const struct request *request, int out, size_t which, const struct transfer *transfer)
 {
-	PT_FREE char *why = pt_format("%s%s",
-		*transfer->error ? transfer->error : curl.easy_strerror(transfer->code),
-		transfer->code == CURLE_OPERATION_TIMEDOUT ? late_hint(request->budget_ms) : "");
+	CURLcode code = transfer->done ? transfer->code : CURLE_OPERATION_TIMEDOUT;
+	PT_FREE char *why =
+		pt_format("%s%s", *transfer->error ? transfer->error : curl.easy_strerror(code),
+			code == CURLE_OPERATION_TIMEDOUT ? late_hint(request->budget_ms) : "");
 
 	return say(out, 'E', which, why ? why : "out of memory", NULL, 0);
 }
@@ -322,12 +325,12 @@ static int tell_outcome(
 	return say(out, 'S', which, line, transfer->body, transfer->length);
 }
 
-/* Lets all run until none does. */
-static void run_all(CURLM *multi)
+/* Lets all run until none does, or the time is over: what has been answered by then counts. */
+static void run_all(CURLM *multi, long long deadline_ms)
 {
 	int running = 1;
 
-	while (running) {
+	while (running && pt_now_ms() < deadline_ms) {
 		CURLMsg *message;
 		int left;
 
@@ -342,7 +345,7 @@ static void run_all(CURLM *multi)
 			transfer->code = message->data.result;
 		}
 		if (running)
-			curl.multi_poll(multi, NULL, 0, 1000, NULL);
+			curl.multi_poll(multi, NULL, 0, POLL_MS, NULL);
 	}
 }
 
@@ -363,7 +366,8 @@ static int fetch(const struct request *request, struct transfer *transfer, int o
 	}
 	if (ok) {
 		curl.multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, CONNECTIONS);
-		run_all(multi);
+		/* each ends itself in time, but for those that still wait for a connection */
+		run_all(multi, request->deadline_ms + GRACE_MS);
 	}
 	for (size_t i = 0; r == 0 && i < request->count; i++)
 		r = ok ? tell_outcome(request, out, i, &transfer[i])

@@ -125,15 +125,27 @@ static int read_all(const struct pt_host *host, const char *node, struct havings
 	return r;
 }
 
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 /* Whether what a line gives is the node or interface, or a folder above the node. */
-static bool gives(const struct having *having, const struct pt_devnode *node)
+static bool gives(
+	const struct pt_host *host, const struct having *having, const struct pt_devnode *node)
 {
 	size_t length = strlen(having->name);
 	PT_FREE char *path = NULL;
+	PT_FREE char *link = NULL;
 
 	if (having->net || node->kind == PT_DEVNODE_NET)
 		return having->net && node->kind == PT_DEVNODE_NET &&
 		       pt_streq(having->name, node->name);
+	/* by what it is called in /dev/dri/by-path and the like */
+	if (pt_starts_with(having->name, DEV) && pt_host_link_name(host, having->name, &link) == 0)
+		return pt_streq(link, base_name(node->name));
 	path = pt_format(DEV "%s", node->name);
 	while (length > 1 && having->name[length - 1] == '/')
 		length--;
@@ -168,7 +180,7 @@ int pt_container_uses(const struct pt_host *host, const char *node,
 		r = pt_devnodes_add(host, function[i], &nodes);
 	pt_foreach (one, nodes.node, nodes.count) {
 		pt_foreach (having, havings.having, havings.count) {
-			if (r == 0 && gives(having, one))
+			if (r == 0 && gives(host, having, one))
 				r = add_use(having, one, ret);
 		}
 	}

@@ -270,7 +270,7 @@ const struct pt_story
 				"\nSet the method, at every boot (a unit or a udev rule): 'echo device_specific > /sys/bus/pci/devices/ADDRESS/reset_method'."
 				"\nIntegrated graphics: no module resets it; have the guest let go of it before it stops (in Windows a script that disables it at shutdown and enables it at start)."
 				"\nWithout that, reboot the host between starts.",
-				"the device list and the issues of vendor-reset; drivers/gpu/drm/amd/amdgpu/amdgpu_drv.c"},
+				"the device list and the issues of vendor-reset; the issues of ryzen-gpu-passthrough-proxmox"},
 			{"return-risky",
 				"A disk controller, or a graphics card without a good reset, goes back to a host driver.",
 				"The host may start LVM, md or ZFS from a guest's disks, or hang with a card that does not answer.", "Write a section [device ADDRESS] in /etc/pve-ptconf/ptconf.conf: 'return = none' leaves it without driver, 'return = keep-vfio' where it was; 'return = origin' is for those who want it back and silences this.",
@@ -427,37 +427,44 @@ const struct pt_story *pt_story_find(const char *tag)
 #define SPARE                                                                                      \
 	"it is another device of the same mapping, which Proxmox VE takes when the first is not free"
 #define STOPPED	  "'stop-units' names all that use it: a start stops them first"
-#define CONTAINER "it is configured for a container that does not run"
+#define CONTAINER "it is configured for a container, which has not opened it"
 
 const struct pt_variant pt_variants[] = {
-	{"vfio-module-missing", PT_WARNING,
+	{"vfio-module-missing", PT_WARNING, PT_TELL,
 		"modprobe.d has it loaded by a command of its own, which pve-pthook does not run"},
-	{"vfio-ids-captured", PT_WARNING,
+	{"vfio-ids-captured", PT_WARNING, PT_TELL,
 		"a second device has the same ids, and the host loses it as well"},
-	{"romfile-missing", PT_WARNING, "the entry has rombar=0: QEMU goes on without the file"},
-	{"args-vfio-device", PT_ERROR, "nobody binds the device to vfio-pci: QEMU cannot open it"},
-	{"device-missing", PT_INFO, "the device of the last start sits at another address now"},
-	{"device-identity-changed", PT_ERROR,
+	{"romfile-missing", PT_WARNING, PT_TELL,
+		"the entry has rombar=0: QEMU goes on without the file"},
+	{"args-vfio-device", PT_WARNING, PT_SILENT,
+		"another hookscript of the guest may bind the device to vfio-pci, or not"},
+	{"args-vfio-device", PT_ERROR, PT_SILENT,
+		"nobody binds the device to vfio-pci: QEMU cannot open it"},
+	{"device-missing", PT_INFO, PT_TELL,
+		"the device of the last start sits at another address now"},
+	{"device-identity-changed", PT_ERROR, PT_TELL,
 		"the device is of another class: a disk where a graphics card was"},
-	{"pf-with-vfs", PT_WARNING, "nothing uses the virtual functions: their number is restored"},
-	{"in-use-block", PT_WARNING, SPARE "; or " CONTAINER},
-	{"in-use-block", PT_INFO, STOPPED},
-	{"in-use-net", PT_WARNING,
-		"it has a link-local address only, or is the only port of a bridge without one; or " SPARE
+	{"pf-with-vfs", PT_WARNING, PT_TELL,
+		"nothing uses the virtual functions: their number is restored"},
+	{"in-use-block", PT_WARNING, PT_TELL, SPARE "; or " CONTAINER},
+	{"in-use-block", PT_INFO, PT_TELL, STOPPED},
+	{"in-use-net", PT_WARNING, PT_TELL,
+		"it has a link-local address only, is the only port of a bridge without one, or may be in a network namespace that was not found; or " SPARE
 		"; or " CONTAINER},
-	{"in-use-net", PT_INFO, STOPPED},
-	{"in-use-gpu", PT_WARNING, SPARE "; or " CONTAINER},
-	{"in-use-gpu", PT_INFO, STOPPED},
-	{"in-use-sound", PT_WARNING, SPARE "; or " CONTAINER},
-	{"in-use-sound", PT_INFO, STOPPED},
-	{"in-use-usb", PT_WARNING, "only keyboards and the like hang there; or " SPARE},
-	{"in-use-usb", PT_INFO, STOPPED},
-	{"in-use-node", PT_WARNING, SPARE "; or " CONTAINER},
-	{"in-use-node", PT_INFO, STOPPED},
-	{"memory-not-pinnable", PT_ERROR, "the guest has more memory than the host"},
-	{"iova-too-narrow", PT_WARNING,
+	{"in-use-net", PT_INFO, PT_TELL, STOPPED},
+	{"in-use-gpu", PT_WARNING, PT_TELL, SPARE "; or " CONTAINER},
+	{"in-use-gpu", PT_INFO, PT_TELL, STOPPED},
+	{"in-use-sound", PT_WARNING, PT_TELL, SPARE "; or " CONTAINER},
+	{"in-use-sound", PT_INFO, PT_TELL, STOPPED},
+	{"in-use-usb", PT_WARNING, PT_TELL,
+		"only keyboards and the like hang there; or " SPARE "; or " CONTAINER},
+	{"in-use-usb", PT_INFO, PT_TELL, STOPPED},
+	{"in-use-node", PT_WARNING, PT_TELL, SPARE "; or " CONTAINER},
+	{"in-use-node", PT_INFO, PT_TELL, STOPPED},
+	{"memory-not-pinnable", PT_ERROR, PT_TELL, "the guest has more memory than the host"},
+	{"iova-too-narrow", PT_WARNING, PT_TELL,
 		"the width is what AMD's firmware says: the kernel does not hold the IOMMU to it"},
-	{"policy-invalid", PT_WARNING,
+	{"policy-invalid", PT_WARNING, PT_TELL,
 		"it is read, but names a vfio-driver that this kernel does not have: vfio-pci takes the device"},
 };
 const size_t pt_variants_count = PT_ARRAY_SIZE(pt_variants);

@@ -22,6 +22,7 @@ extern const size_t pt_stories_count;
 struct pt_variant {
 	const char *tag;
 	enum pt_severity severity;
+	enum pt_refusal refusal;
 	const char *when; /* behind "when" */
 };
 

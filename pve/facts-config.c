@@ -104,6 +104,15 @@ static bool means(struct pt_gathering *gathering, const struct pt_naming *naming
 	return only && pt_map_entry_names(only, PT_BDF(&taken->bdf));
 }
 
+static bool is_noted(const struct pt_facts *facts, const struct pt_bdf *bdf, unsigned int vmid)
+{
+	pt_foreach (elsewhere, facts->elsewhere, facts->elsewhere_count) {
+		if (elsewhere->vmid == vmid && pt_bdf_compare(&elsewhere->bdf, bdf) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Notes those of the list that another guest names. */
 static int note_named(struct pt_gathering *gathering, const struct pt_naming *other,
 	const struct pt_taken *list, size_t count)
@@ -113,7 +122,7 @@ static int note_named(struct pt_gathering *gathering, const struct pt_naming *ot
 	pt_foreach (taken, list, count) {
 		struct pt_elsewhere *slot;
 
-		if (taken->companion || !means(gathering, other, taken))
+		if (!means(gathering, other, taken) || is_noted(facts, &taken->bdf, other->vmid))
 			continue;
 		slot = pt_array_grow(&facts->elsewhere, &facts->elsewhere_count, sizeof(*slot));
 		if (!slot)
@@ -248,7 +257,7 @@ int pt_gather_config(struct pt_gathering *gathering)
 	}
 	facts->running = pt_node_pid(gathering->node, gathering->guest->vmid) > 0;
 	facts->hook = hook_state_of(gathering);
-	if (r == 0 && gathering->depth == PT_DEPTH_CHECK && pt_facts_opens(facts))
+	if (r == 0 && pt_facts_opens(facts))
 		r = read_others(gathering);
 	if (r == 0 && gathering->depth == PT_DEPTH_CHECK)
 		r = look_at_other_nodes(gathering);

@@ -27,7 +27,7 @@ static bool find_bus_mate(
 	return has;
 }
 
-/* Another function with the same ids that is not taken: ids= means it, too. */
+/* Another function of the same model that no guest has: ids= may mean it, too. */
 static bool find_id_twin(
 	struct pt_gathering *gathering, const struct pt_function *function, struct pt_bdf *ret)
 {
@@ -40,12 +40,40 @@ static bool find_id_twin(
 		return false;
 	for (size_t i = 0; !has && i < count; i++) {
 		has = !pt_taken_find(facts->taken, facts->taken_count, &found[i]) &&
-		      pt_gather_same_model(gathering->node, function, &found[i]);
+		      pt_gather_same_model(gathering->node, function, &found[i]) &&
+		      !pt_node_is_wanted(gathering->node, gathering->guest->vmid, &found[i]) &&
+		      pt_node_learn(gathering->node, &found[i], NULL) == 0;
 		if (has)
 			*ret = found[i];
 	}
 	free(found);
 	return has;
+}
+
+/* Whether the slot of a function 0 has more than what is taken, or VFs: naming it as a whole would take those as well. */
+static bool has_more_in_slot(struct pt_gathering *gathering, const struct pt_bdf *zero)
+{
+	const struct pt_facts *facts = gathering->facts;
+	struct pt_bdf *found = NULL;
+	char filter[PT_BDF_TEXT];
+	bool siblings = false, more = false;
+	size_t count = 0;
+
+	pt_foreach (taken, facts->taken, facts->taken_count)
+		siblings |= taken->companion && pt_bdf_same_slot(&taken->bdf, zero);
+	pt_bdf_format(zero, filter);
+	filter[strlen(filter) - 1] = '\0'; /* "0000:01:00." */
+	if (zero->function != 0 || !siblings ||
+		pt_node_matching(gathering->node, filter, &found, &count, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		const struct pt_function *function = pt_inventory_find(facts->inventory, &found[i]);
+
+		more |= !pt_taken_find(facts->taken, facts->taken_count, &found[i]) ||
+			(function && pt_function_is_vf(function));
+	}
+	free(found);
+	return more;
 }
 
 static void look(struct pt_gathering *gathering, const struct pt_function *function,
@@ -57,6 +85,7 @@ static void look(struct pt_gathering *gathering, const struct pt_function *funct
 	if (!function->has_reset && function->has_parent)
 		detail->has_bus_mate = find_bus_mate(gathering, &function->bdf, &detail->bus_mate);
 	detail->resettable = function->has_reset || (function->has_parent && !detail->has_bus_mate);
+	detail->has_more_in_slot = has_more_in_slot(gathering, &function->bdf);
 	if (gathering->depth == PT_DEPTH_CHECK && gathering->facts->host->vfio_options)
 		detail->has_id_twin = find_id_twin(gathering, function, &detail->id_twin);
 }

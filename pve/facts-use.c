@@ -98,7 +98,8 @@ static int list_candidates(struct pt_gathering *gathering, const struct pt_bdf *
 
 		if (!pt_gather_same_model(gathering->node, function, &all[i]) ||
 			pt_taken_find(facts->taken, facts->taken_count, &all[i]) ||
-			pt_gather_is_claimed(gathering, &all[i]))
+			pt_gather_is_claimed(gathering, &all[i]) ||
+			pt_node_is_wanted(gathering->node, gathering->guest->vmid, &all[i]))
 			continue;
 		r = pt_node_learn(gathering->node, &all[i], gathering->err);
 		if (r == -ENODEV) {
@@ -112,22 +113,60 @@ static int list_candidates(struct pt_gathering *gathering, const struct pt_bdf *
 	return r;
 }
 
-/* For a device in use: another one of its model that nothing uses. */
+/* The functions that would go with a candidate: its group's. Added to what is asked about. */
+static int add_group(struct pt_gathering *gathering, const struct pt_bdf *bdf, struct pt_bdf **ret,
+	size_t *ret_count)
+{
+	struct pt_group PT_GROUP group = {0};
+	int r = pt_bdfs_add(ret, ret_count, bdf);
+
+	if (r < 0 || pt_node_group(gathering->node, bdf, &group, NULL) < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < group.function_count; i++) {
+		r = pt_node_learn(gathering->node, &group.function[i], NULL);
+		if (r == 0 && pt_bdf_compare(&group.function[i], bdf) != 0)
+			r = pt_bdfs_add(ret, ret_count, &group.function[i]);
+		r = r == -ENOMEM ? r : 0;
+	}
+	return r;
+}
+
+/* Whether it could be taken in place of another: free, all that goes with it as well, and no VFs that would go. */
+static bool is_free(const struct pt_facts *facts, const struct pt_bdf *bdf)
+{
+	const struct pt_function *function = pt_inventory_find(facts->inventory, bdf);
+
+	if (pt_function_on_vfio(function) || function->vf_count)
+		return false;
+	pt_foreach (use, facts->uses.use, facts->uses.count) {
+		const struct pt_function *user = pt_inventory_find(facts->inventory, &use->bdf);
+
+		if (!use->weak && user &&
+			(user == function || (user->group == function->group &&
+						     function->group != PT_GROUP_NONE)))
+			return false;
+	}
+	return true;
+}
+
+/* For a device in use: another one of its model that could be had. */
 static int find_twin(struct pt_gathering *gathering, const struct pt_bdf *used)
 {
 	struct pt_facts *facts = gathering->facts;
-	struct pt_bdf *candidate = NULL;
-	size_t count = 0;
+	struct pt_bdf *candidate = NULL, *asked = NULL;
+	size_t count = 0, asked_count = 0;
 	int r = list_candidates(gathering, used, &candidate, &count);
 
-	if (r == 0)
-		r = pt_node_uses(gathering->node, candidate, count, &facts->uses, gathering->err);
 	for (size_t i = 0; r == 0 && i < count; i++) {
-		const struct pt_function *function =
-			pt_inventory_find(facts->inventory, &candidate[i]);
+		if (add_group(gathering, &candidate[i], &asked, &asked_count) < 0)
+			r = pt_err_nomem(gathering->err);
+	}
+	if (r == 0)
+		r = pt_node_uses(gathering->node, asked, asked_count, &facts->uses, gathering->err);
+	for (size_t i = 0; r == 0 && i < count; i++) {
 		struct pt_twin *slot;
 
-		if (pt_uses_strong(&facts->uses, &candidate[i]) || pt_function_on_vfio(function))
+		if (!is_free(facts, &candidate[i]))
 			continue;
 		slot = pt_array_grow(&facts->twin, &facts->twin_count, sizeof(*slot));
 		if (slot)
@@ -137,6 +176,7 @@ static int find_twin(struct pt_gathering *gathering, const struct pt_bdf *used)
 		break;
 	}
 	free(candidate);
+	free(asked);
 	return r;
 }
 

@@ -87,6 +87,7 @@ struct pt_detail {
 	struct pt_bdf bus_mate; /* somebody on its bus who is not taken */
 	bool has_id_twin;
 	struct pt_bdf id_twin; /* another function of the same ids that is not taken */
+	bool has_more_in_slot; /* of a function 0 with companions in its slot: the slot has others, or VFs */
 };
 
 /* A claim of which nothing is alive, or a function in one that could not be returned. */
@@ -124,7 +125,7 @@ struct pt_facts {
 	size_t mdev_count;
 	struct pt_detail *detail; /* of each function in taken */
 	size_t detail_count;
-	struct pt_elsewhere *elsewhere; /* for a check only */
+	struct pt_elsewhere *elsewhere;
 	size_t elsewhere_count;
 	const struct pt_identities *recorded; /* of the last successful start; borrowed */
 	struct pt_identities

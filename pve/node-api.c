@@ -372,14 +372,21 @@ struct wanted {
 	unsigned int vmid;
 };
 
+/* One of each node in turn: a node that hangs holds some of the connections, and not all. */
 static int list_wanted(const struct asking *asking, struct wanted **ret, size_t *ret_count)
 {
-	for (size_t i = 0; i < asking->count; i++) {
-		struct pt_node *node = asking->node[i];
+	bool more = true;
 
-		for (size_t at = 0; node && at < node->vmid_count; at++) {
-			struct wanted *slot = pt_array_grow(ret, ret_count, sizeof(*slot));
+	for (size_t at = 0; more; at++) {
+		more = false;
+		for (size_t i = 0; i < asking->count; i++) {
+			struct pt_node *node = asking->node[i];
+			struct wanted *slot;
 
+			if (!node || at >= node->vmid_count)
+				continue;
+			more = true;
+			slot = pt_array_grow(ret, ret_count, sizeof(*slot));
 			if (!slot)
 				return -ENOMEM;
 			*slot = (struct wanted){node, node->vmid[at]};

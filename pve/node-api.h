@@ -7,8 +7,9 @@
 #include "pve/node.h"
 
 /* What is not known of a node that was asked by the API, as a part of a sentence. */
-#define PT_NODE_UNKNOWN                                                                            \
-	"drivers, who uses a device, resets, claims and reservations, memory, mediated devices left"
+#define PT_NODE_UNKNOWN                                                                                \
+	"drivers, who uses a device, resets, claims and reservations, memory, mediated devices left, " \
+	"whether the hookscript is there"
 
 /* The names of the cluster's nodes that are online, and of those that are not. */
 int pt_api_nodes(const struct pt_api *api, int budget_ms, struct pt_names *ret,

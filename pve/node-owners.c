@@ -261,8 +261,7 @@ static int list_on_vfio(struct pt_node *node, struct pt_bdf **ret, size_t *ret_c
 	return r;
 }
 
-/* Whether what a guest names is the function; a mapping is all that it has on this node. */
-static bool names(struct pt_node *node, const struct pt_naming *naming, const struct pt_bdf *bdf)
+bool pt_node_names(struct pt_node *node, const struct pt_naming *naming, const struct pt_bdf *bdf)
 {
 	const struct pt_mappings *mappings = NULL;
 	const struct pt_mapping *mapping;
@@ -280,6 +279,27 @@ static bool names(struct pt_node *node, const struct pt_naming *naming, const st
 			pt_streq(entry->node, node->name) && pt_map_entry_names(entry, PT_BDF(bdf));
 	}
 	return found;
+}
+
+bool pt_node_is_wanted(struct pt_node *node, unsigned int vmid, const struct pt_bdf *bdf)
+{
+	struct pt_group PT_GROUP group = {0};
+	const struct pt_naming *naming = NULL;
+	size_t count = 0;
+
+	if (pt_node_namings(node, &naming, &count, NULL) < 0)
+		return false;
+	if (pt_node_group(node, bdf, &group, NULL) < 0)
+		group.function_count = 0;
+	pt_foreach (one, naming, count) {
+		bool wanted = one->vmid != vmid && pt_node_names(node, one, bdf);
+
+		pt_foreach (function, group.function, group.function_count)
+			wanted |= one->vmid != vmid && pt_node_names(node, one, function);
+		if (wanted)
+			return true;
+	}
+	return false;
 }
 
 /* Whether a guest has to do with the function itself. */
@@ -300,7 +320,7 @@ static bool concerns_anybody(struct pt_node *node, const struct pt_bdf *bdf)
 	if (pt_node_namings(node, &naming, &count, NULL) < 0)
 		return true;
 	pt_foreach (one, naming, count) {
-		if (names(node, one, bdf))
+		if (pt_node_names(node, one, bdf))
 			return true;
 	}
 	return false;

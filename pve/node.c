@@ -101,7 +101,13 @@ static bool allows_unsafe_interrupts(const struct pt_host *host)
 {
 	PT_FREE char *text = NULL;
 
-	return pt_host_read_line(host, UNSAFE_INTERRUPTS, &text) == 0 && pt_streq(text, "Y");
+	PT_FREE char *options = NULL;
+
+	if (pt_host_read_line(host, UNSAFE_INTERRUPTS, &text) == 0)
+		return pt_streq(text, "Y");
+	/* it is loaded by a start only: then with these */
+	options = pt_module_options(host, "vfio_iommu_type1");
+	return options && pt_options_set(options, "allow_unsafe_interrupts");
 }
 
 const struct pt_traits *pt_node_traits(struct pt_node *node)

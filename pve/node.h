@@ -260,5 +260,9 @@ int pt_node_guests(
 /* What they name. */
 int pt_node_namings(
 	struct pt_node *node, const struct pt_naming **ret, size_t *ret_count, struct pt_err *err);
+/* Whether what is named is the function; of a mapping all that it has on this node may be. */
+bool pt_node_names(struct pt_node *node, const struct pt_naming *naming, const struct pt_bdf *bdf);
+/* Whether a guest other than this one names it, or somebody in its group. What cannot be read is not known to. */
+bool pt_node_is_wanted(struct pt_node *node, unsigned int vmid, const struct pt_bdf *bdf);
 
 #endif

@@ -114,12 +114,44 @@ static const char *plain_reason(const struct pt_node *node, const struct pt_func
 	return function->info_ok ? NULL : "does not answer";
 }
 
+static bool is_claimed(const struct pt_node *node, const struct pt_bdf *bdf)
+{
+	pt_foreach (claim, node->claim, node->claim_count) {
+		pt_foreach (claimed, claim->claimed, claim->count) {
+			if (!claimed->spare && pt_bdf_compare(&claimed->bdf, bdf) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* One of its VFs that the host or a guest uses: taking the PF destroys it. NULL: none. */
+static const struct pt_bdf *used_vf(const struct pt_node *node, const struct pt_function *function)
+{
+	pt_foreach (bdf, function->vf, function->vf_count) {
+		const struct pt_function *vf = pt_inventory_find(&node->inventory, bdf);
+
+		if (pt_uses_strong(&node->uses, bdf) || is_claimed(node, bdf))
+			return bdf;
+		pt_foreach (user, node->user, node->user_count) {
+			if (vf && vf->group == user->group)
+				return bdf;
+		}
+	}
+	return NULL;
+}
+
 /* NULL in *ret: somebody can have it. -ENOMEM. */
 static int judge(const struct pt_node *node, const struct pt_function *function, char **ret)
 {
 	const char *reason = plain_reason(node, function);
 	const struct pt_use *use = reason ? NULL : use_in_group(node, function);
+	const struct pt_bdf *vf = reason || use ? NULL : used_vf(node, function);
 
+	if (vf) {
+		*ret = pt_format("has virtual functions, and %s is in use", PT_BDF(vf));
+		return *ret ? 0 : -ENOMEM;
+	}
 	if (!use)
 		return pt_set_text(ret, reason);
 	if (pt_bdf_compare(&use->bdf, &function->bdf) == 0)

@@ -170,17 +170,44 @@ static char *list_siblings(const struct pt_facts *facts, const struct pt_taken *
 	return list;
 }
 
+/* Whether all that the slot has goes along anyway: else the bare slot would take more than the group does. */
+static bool takes_whole_slot(const struct pt_facts *facts, const struct pt_taken *zero)
+{
+	pt_foreach (detail, facts->detail, facts->detail_count) {
+		if (pt_bdf_compare(&detail->bdf, &zero->bdf) == 0)
+			return !detail->has_more_in_slot;
+	}
+	return true;
+}
+
+/* What to write in place of the function: "0000:01:00", or "0000:00:14.0;0000:00:14.2". The caller's. */
+static char *whole_of(const struct pt_facts *facts, const struct pt_taken *zero)
+{
+	char slot[PT_BDF_TEXT];
+	char *list = NULL;
+
+	pt_bdf_format(&zero->bdf, slot);
+	if (takes_whole_slot(facts, zero)) {
+		slot[strlen(slot) - 2] = '\0';
+		return strdup(slot);
+	}
+	list = pt_list_add(list, ";", slot);
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		if (pt_rule_function_0(facts, taken) == zero)
+			list = pt_list_add(list, ";", PT_BDF(&taken->bdf));
+	}
+	return list;
+}
+
 PT_RULE(pt_rule_partial_slot)
 {
 	pt_foreach (zero, facts->taken, facts->taken_count) {
 		const struct pt_assignment *assignment = &facts->assignment[zero->assignment];
 		PT_FREE char *siblings = zero->companion ? NULL : list_siblings(facts, zero);
-		char slot[PT_BDF_TEXT];
+		PT_FREE char *whole = siblings ? whole_of(facts, zero) : NULL;
 
-		if (!siblings)
+		if (!whole)
 			continue;
-		pt_bdf_format(&zero->bdf, slot);
-		slot[strlen(slot) - 2] = '\0';
 		pt_rule_found(rule, findings, pt_subject_function(facts, zero),
 			pt_format(
 				"%s of the same device would stay out of the guest, but leave the "
@@ -188,9 +215,9 @@ PT_RULE(pt_rule_partial_slot)
 				siblings),
 			assignment->entry.mapping
 				? pt_format("give the mapping %s the path %s (All Functions)",
-					  assignment->entry.mapping, slot)
+					  assignment->entry.mapping, whole)
 				: pt_format(
 					  "write %s in place of its single functions (All Functions)",
-					  slot));
+					  whole));
 	}
 }

@@ -63,10 +63,10 @@ PT_RULE(pt_rule_primary_gpu)
 PT_RULE(pt_rule_balloon)
 {
 	const char *balloon = pt_guest_get(facts->guest, "balloon");
-	const char *memory = pt_guest_get(facts->guest, "memory");
 
+	/* in MiB; as much as it has anyway is none */
 	if (!pt_facts_opens(facts) || !balloon || pt_streq(balloon, "0") ||
-		pt_streq(balloon, memory))
+		strtoull(balloon, NULL, 10) << 20 == pt_guest_memory(facts->guest))
 		return;
 	pt_rule_found(rule, findings, pt_format("guest"),
 		pt_format("'balloon: %s' has no effect: with passthrough all its memory is pinned",
@@ -104,6 +104,17 @@ PT_RULE(pt_rule_args)
 					assignment->entry.host,
 					ours ? "pve-pthook takes and returns it, " : ""),
 				pt_format("a hostpci entry lets Proxmox VE know of it"));
+		else if (facts->hook == PT_HOOK_OTHER && pt_guest_get(facts->guest, "hookscript"))
+			pt_findings_add(findings, rule->tag, PT_WARNING, PT_SILENT,
+				pt_subject_entry(assignment),
+				pt_format(
+					"hands %s to QEMU by itself, which cannot open it unless the "
+					"guest's hookscript %s binds it to vfio-pci",
+					assignment->entry.host,
+					pt_guest_get(facts->guest, "hookscript")),
+				pt_format(
+					"see that it does, and gives it back; pve-pthook in its place "
+					"does both"));
 		else
 			pt_findings_add(findings, rule->tag, PT_ERROR, PT_SILENT,
 				pt_subject_entry(assignment),

@@ -2,7 +2,7 @@
 /* Other guests that have the functions. */
 #include "pve/rules.h"
 
-/* NULL: a VF of a taken PF, which is another rule's. */
+/* NULL: neither taken nor opened as it is; of an owner, a VF of a taken PF, which is another rule's. */
 static const struct pt_taken *taken_of(const struct pt_facts *facts, const struct pt_bdf *bdf)
 {
 	const struct pt_taken *taken = pt_taken_find(facts->taken, facts->taken_count, bdf);
@@ -77,7 +77,10 @@ PT_RULE(pt_rule_configured_elsewhere)
 
 		if (taken)
 			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
-				pt_format("guest %u names it as well%s", elsewhere->vmid,
+				pt_format("guest %u names it%s%s", elsewhere->vmid,
+					taken->companion
+						? ", and it goes along: the IOMMU group is shared"
+						: " as well",
 					both ? ", and both start at boot" : ""),
 				pt_format("only one of them can run at a time"));
 	}

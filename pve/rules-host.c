@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* The host as a whole. */
+#include <limits.h>
+
 #include "lib/cmdline.h"
 #include "pve/paths.h"
 #include "pve/rules.h"
@@ -103,6 +105,18 @@ PT_RULE(pt_rule_acs_override)
 				  "trusted"));
 }
 
+#define CLASS_STORAGE 0x01U
+
+/* The rest of an id, "1043:87d5" or "1043": what is left out, or ffffffff, is any. Source: drivers/vfio/pci/vfio_pci.c. */
+static bool is_subsystem(const char *rest, const struct pt_function *function)
+{
+	unsigned int vendor = UINT_MAX, device = UINT_MAX;
+
+	sscanf(rest, "%x:%x", &vendor, &device);
+	return (vendor == UINT_MAX || vendor == strtoul(function->subvendor, NULL, 16)) &&
+	       (device == UINT_MAX || device == strtoul(function->subdevice, NULL, 16));
+}
+
 /* Whether "ids=10de:2204,10de:1aef ..." names the function. */
 static bool is_captured(const char *options, const struct pt_function *function)
 {
@@ -113,8 +127,11 @@ static bool is_captured(const char *options, const struct pt_function *function)
 	if (!pt_cmdline_get(options, "ids", list, sizeof(list)))
 		return false;
 	for (one = strtok_r(list, ",", &rest); one; one = strtok_r(NULL, ",", &rest)) {
-		if (strncasecmp(one, id, strlen(id)) == 0 &&
-			(!one[strlen(id)] || one[strlen(id)] == ':'))
+		const char *behind = one + strlen(id);
+
+		if (strncasecmp(one, id, strlen(id)) != 0 || (*behind && *behind != ':'))
+			continue;
+		if (!*behind || is_subsystem(behind + 1, function))
 			return true;
 	}
 	return false;
@@ -135,18 +152,29 @@ PT_RULE(pt_rule_ids_captured)
 		const struct pt_function *function =
 			pt_inventory_find(facts->inventory, &taken->bdf);
 		const struct pt_detail *detail = detail_of(facts, &taken->bdf);
+		const struct pt_function *twin =
+			detail && detail->has_id_twin
+				? pt_inventory_find(facts->inventory, &detail->id_twin)
+				: NULL;
 
 		if (!function || !is_captured(facts->host->vfio_options, function))
 			continue;
-		if (detail && detail->has_id_twin)
+		if (twin && is_captured(facts->host->vfio_options, twin))
 			pt_findings_add(findings, rule->tag, PT_WARNING, PT_TELL,
 				pt_subject_function(facts, taken),
 				pt_format(
 					"vfio-pci takes every device of its ids at boot, and that "
-					"is %s as well",
-					PT_BDF(&detail->id_twin)),
-				pt_format(
-					"take ids= out: pve-pthook takes this one by its address"));
+					"is %s as well, which no guest has",
+					PT_BDF(&twin->bdf)),
+				function->class >> 16 == CLASS_STORAGE
+					? pt_format(
+						  "to have %s on the host, bind this one by its "
+						  "driver_override at boot in place of ids=: its host "
+						  "driver would let the host start what is on its disks",
+						  PT_BDF(&twin->bdf))
+					: pt_format(
+						  "take ids= out: pve-pthook takes this one by its "
+						  "address"));
 		else
 			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
 				pt_format(

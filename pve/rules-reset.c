@@ -79,11 +79,11 @@ static const char *const vega_and_navi[] = {"67c0", "67c4", "67c7", "67d0", "67d
 	"731a", "731b", "731e", "731f", "7340", "7341", "7347", "734f", "7360", "7362", NULL};
 
 /*
- * Raven, Renoir and Cezanne, Rembrandt, Raphael, Phoenix and Hawk Point. Source: drivers/gpu/drm/amd/amdgpu/amdgpu_drv.c, for which
- * ids they have; the issues 63, 74 and 82 of vendor-reset, and 33 and 135 of ryzen-gpu-passthrough-proxmox, for what they do.
+ * Raven, Renoir and Cezanne, Rembrandt, Raphael, Phoenix, Mendocino, Van Gogh and Hawk Point. Source: pci.ids for which ids they have; the issues 63, 74
+ * and 82 of vendor-reset, and 33 and 135 of ryzen-gpu-passthrough-proxmox, for what they do.
  */
 static const char *const integrated[] = {"15dd", "15d8", "15e7", "1636", "1638", "164c", "164d",
-	"1681", "164e", "15bf", "1900", NULL};
+	"1681", "164e", "15bf", "15c8", "1506", "163f", "1900", NULL};
 
 static const struct quirk quirks[] = {
 	{vega_and_navi,

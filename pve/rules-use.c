@@ -3,8 +3,9 @@
 #include "pve/policy.h"
 #include "pve/rules.h"
 
-#define MOST	  3	  /* uses of one function that are told one by one */
-#define CLASS_USB 0x0c03U /* class and subclass of a USB controller */
+#define MOST		 3	 /* uses of one function that are told one by one */
+#define CLASS_USB	 0x0c03U /* class and subclass of a USB controller */
+#define CLASS_MULTIMEDIA 0x04U
 
 /* The rule that tells of a use. */
 static const char *tag_of(const struct pt_facts *facts, const struct pt_use *use)
@@ -23,6 +24,9 @@ static const char *tag_of(const struct pt_facts *facts, const struct pt_use *use
 
 	if (use->kind == PT_USE_BLOCK && function && function->class >> 8 == CLASS_USB)
 		return "in-use-usb";
+	/* the sockets of a sound card tell by such a node that something is plugged in */
+	if (use->kind == PT_USE_INPUT && function && function->class >> 16 == CLASS_MULTIMEDIA)
+		return "in-use-sound";
 	return tag[use->kind];
 }
 

@@ -3,7 +3,7 @@
 #include "pve/ptconf/output.h"
 #include "pve/startup.h"
 
-const char *pt_at_start(const struct pt_rule *rule)
+const char *pt_at_start(enum pt_refusal refusal)
 {
 	static const char *const text[] = {
 		[PT_SILENT] = "nothing is said",
@@ -12,7 +12,7 @@ const char *pt_at_start(const struct pt_rule *rule)
 		[PT_REFUSE_OWNER] = "the start is refused",
 	};
 
-	return text[rule->refusal];
+	return text[refusal];
 }
 
 const char *pt_rule_severities(const struct pt_rule *rule, char text[static PT_SEVERITIES_TEXT])
@@ -65,7 +65,8 @@ static void print_roff_variants(const char *tag)
 	pt_foreach (variant, pt_variants, pt_variants_count) {
 		if (!pt_streq(variant->tag, tag))
 			continue;
-		printf(".br\n%s when\n", pt_severity_name(variant->severity));
+		printf(".br\n%s (at start: %s) when\n", pt_severity_name(variant->severity),
+			pt_at_start(variant->refusal));
 		print_roff(variant->when);
 	}
 }
@@ -84,7 +85,8 @@ static void print_man(void)
 			continue;
 		printf(".SS ");
 		print_roff(rule->tag);
-		printf("%s; at start: %s.\n", pt_severity_name(rule->severity), pt_at_start(rule));
+		printf("%s; at start: %s.\n", pt_severity_name(rule->severity),
+			pt_at_start(rule->refusal));
 		print_roff_variants(rule->tag);
 		puts(".PP");
 		print_roff(story->meaning);
@@ -126,11 +128,12 @@ static void print_marked_steps(const char *text)
 static void print_marked_story(const struct pt_rule *rule, const struct pt_story *story)
 {
 	printf("\n## %s\n\n%s; at start: %s.\n", rule->tag, pt_severity_name(rule->severity),
-		pt_at_start(rule));
+		pt_at_start(rule->refusal));
 	pt_foreach (variant, pt_variants, pt_variants_count) {
 		if (!pt_streq(variant->tag, rule->tag))
 			continue;
-		printf("- %s when ", pt_severity_name(variant->severity));
+		printf("- %s (at start: %s) when ", pt_severity_name(variant->severity),
+			pt_at_start(variant->refusal));
 		print_marked(variant->when);
 	}
 	putchar('\n');
@@ -146,12 +149,12 @@ static void print_markdown(void)
 	puts("<!-- written by 'pve-ptconf explain --markdown' -->\n"
 	     "# What pve-ptconf and pve-pthook find, and how to mend it\n\n"
 	     "On a node `pve-ptconf explain TAG` tells the same.\n\n"
-	     "| finding | severity | at start |\n|---|---|---|");
+	     "| finding | severity | at start, when it is the first |\n|---|---|---|");
 	pt_foreach (rule, pt_rules, pt_rules_count) {
 		char severities[PT_SEVERITIES_TEXT];
 
 		printf("| [%s](#%s) | %s | %s |\n", rule->tag, rule->tag,
-			pt_rule_severities(rule, severities), pt_at_start(rule));
+			pt_rule_severities(rule, severities), pt_at_start(rule->refusal));
 	}
 	pt_foreach (rule, pt_rules, pt_rules_count) {
 		const struct pt_story *story = pt_story_find(rule->tag);

@@ -15,7 +15,7 @@ enum pt_page {
 int pt_catalogue_print(enum pt_page page, struct pt_err *err);
 
 /* What pre-start does about it, in words. */
-const char *pt_at_start(const struct pt_rule *rule);
+const char *pt_at_start(enum pt_refusal refusal);
 
 /* "warning, error": the rule's severity, then those of its variants. Returns text. */
 #define PT_SEVERITIES_TEXT 32

@@ -50,13 +50,13 @@ static void print_steps(const char *text)
 static void print_story(const struct pt_rule *rule, const struct pt_story *story)
 {
 	printf("%s (%s; at start: %s)\n", story->tag, pt_severity_name(rule->severity),
-		pt_at_start(rule));
+		pt_at_start(rule->refusal));
 	pt_foreach (variant, pt_variants, pt_variants_count) {
-		PT_FREE char *text =
-			pt_streq(variant->tag, rule->tag)
-				? pt_format("%s when %s.", pt_severity_name(variant->severity),
-					  variant->when)
-				: NULL;
+		PT_FREE char *text = pt_streq(variant->tag, rule->tag)
+					     ? pt_format("%s (at start: %s) when %s.",
+						       pt_severity_name(variant->severity),
+						       pt_at_start(variant->refusal), variant->when)
+					     : NULL;
 
 		if (text)
 			print_wrapped(" ", text);
@@ -78,6 +78,7 @@ static struct json_object *variants_to_json(const char *tag)
 			continue;
 		one = json_object_new_object();
 		pt_json_add_text(one, "severity", pt_severity_name(variant->severity));
+		pt_json_add_text(one, "start", pt_at_start(variant->refusal));
 		pt_json_add_text(one, "when", variant->when);
 		json_object_array_add(json, one);
 	}
@@ -91,7 +92,7 @@ static struct json_object *to_json(const struct pt_rule *rule, const struct pt_s
 	pt_json_add_text(json, "tag", story->tag);
 	pt_json_add_text(json, "severity", pt_severity_name(rule->severity));
 	json_object_object_add(json, "variants", variants_to_json(rule->tag));
-	pt_json_add_text(json, "start", pt_at_start(rule));
+	pt_json_add_text(json, "start", pt_at_start(rule->refusal));
 	pt_json_add_text(json, "meaning", story->meaning);
 	pt_json_add_text(json, "why", story->why);
 	pt_json_add_text(json, "mend", story->mend);
@@ -110,9 +111,9 @@ static int list(const struct pt_cli *cli, struct pt_err *err)
 		const struct pt_story *story = pt_story_find(rule->tag);
 		char severities[PT_SEVERITIES_TEXT];
 
-		pt_table_row(
-			&table, (const char *const[]){rule->tag,
-					pt_rule_severities(rule, severities), pt_at_start(rule)});
+		pt_table_row(&table,
+			(const char *const[]){rule->tag, pt_rule_severities(rule, severities),
+				pt_at_start(rule->refusal)});
 		if (story)
 			json_object_array_add(json, to_json(rule, story));
 	}

@@ -16,18 +16,21 @@ struct judged {
 	struct pt_node *node;
 };
 
-/* The rule's, or a variant's; printed for tests/tags. What local policy lowers is neither. */
+/* The rule's, or a variant's, and so what a start does; printed for tests/tags. What local policy lowers is neither. */
 static inline void has_a_known_severity(const struct pt_finding *finding)
 {
-	bool known = finding->severity == pt_rule_find(finding->tag)->severity ||
-		     strstr(finding->message, "(allowed in line");
+	const struct pt_rule *rule = pt_rule_find(finding->tag);
+	bool known = finding->severity == rule->severity && finding->refusal == rule->refusal;
 
+	if (strstr(finding->message, "(allowed in line"))
+		return;
 	pt_foreach (variant, pt_variants, pt_variants_count)
 		known |= pt_streq(variant->tag, finding->tag) &&
-			 variant->severity == finding->severity;
+			 variant->severity == finding->severity &&
+			 variant->refusal == finding->refusal;
 	if (!known)
-		fail_msg("%s is no %s: %s", finding->tag, pt_severity_name(finding->severity),
-			finding->message);
+		fail_msg("%s is no %s that a start meets so: %s", finding->tag,
+			pt_severity_name(finding->severity), finding->message);
 	print_message("tag %s %s\n", finding->tag, pt_severity_name(finding->severity));
 }
 

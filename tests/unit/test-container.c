@@ -58,6 +58,11 @@ static void what_a_config_gives_is_told(void **state)
 	expect(fake, "lxc.mount.entry = /dev/dri/ dev/dri none bind\r\n", CARD RENDER);
 	expect(fake, "lxc.mount.entry: /dev/dri/card0\n", CARD);
 	expect(fake, "lxc.net.1.type: phys\nlxc.net.1.link: enp2s0\n", NET);
+	/* by the name that stays when cards change places */
+	fake_link(fake, "/dev/dri/by-path/pci-0000:01:00.0-render", "../renderD128");
+	expect(fake, "dev0: /dev/dri/by-path/pci-0000:01:00.0-render,gid=104\n", RENDER);
+	fake_link(fake, "/dev/dri/by-path/pci-0000:02:00.0-render", "../renderD129");
+	expect(fake, "dev0: /dev/dri/by-path/pci-0000:02:00.0-render,gid=104\n", "");
 	/* the same by two lines is one */
 	expect(fake, "dev0: /dev/dri/card0\nlxc.mount.entry: /dev/dri/card0 x\n", CARD);
 }

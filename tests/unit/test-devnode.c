@@ -71,6 +71,23 @@ static void every_dev_file_is_a_node(void **state)
 	expect(fake, "0000:01:00.1", "");
 }
 
+/* Who runs with one has its group open, and the function cannot go. */
+static void mediated_devices_are_nodes(void **state)
+{
+	static const char uuid[] = GPU_DIR "/00000000-0000-0000-0000-000000000200";
+	struct fake *fake = *state;
+	PT_FREE char *group = pt_format("%s/iommu_group", uuid);
+	PT_FREE char *node = pt_format("%s/vfio-dev/vfio7", uuid);
+
+	fake_dir(fake, uuid);
+	fake_dir(fake, GPU_DIR "/0000000-00000-0000-0000-000000000200");
+	expect(fake, "0000:01:00.0", "");
+	fake_link(fake, group, "/sys/kernel/iommu_groups/23");
+	expect(fake, "0000:01:00.0", "char vfio vfio/23\n");
+	fake_dir(fake, node);
+	expect(fake, "0000:01:00.0", "char vfio vfio/23\nchar vfio vfio/devices/vfio7\n");
+}
+
 static void partitions_are_nodes_as_well(void **state)
 {
 	struct fake *fake = *state;
@@ -155,6 +172,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(every_dev_file_is_a_node),
+		MACHINE_TEST(mediated_devices_are_nodes),
 		MACHINE_TEST(partitions_are_nodes_as_well),
 		MACHINE_TEST(interfaces_have_no_node),
 		MACHINE_TEST(only_what_lies_below_counts),

@@ -2,7 +2,7 @@
 #include "lib/library.h"
 #include "tests/unit/unit.h"
 
-static double (*cosine)(double angle);
+static double (*cosine)(double angle), (*sine)(double angle);
 static double (*nothing)(double angle);
 
 static void functions_are_found(void **state)
@@ -17,7 +17,7 @@ static void functions_are_found(void **state)
 
 static void what_is_missing_is_told(void **state)
 {
-	const struct pt_symbol symbols[] = {{"cos", &cosine}, {"cos_of_another_year", &nothing}};
+	const struct pt_symbol symbols[] = {{"sin", &sine}, {"cos_of_another_year", &nothing}};
 	const char *why;
 
 	(void)state;

@@ -49,6 +49,21 @@ static void another_host_is_not_asked(void **state)
 		err.text, "driver no-such-driver is not there, and modules cannot be looked for");
 }
 
+static void options_are_read_as_the_kernel_does(void **state)
+{
+	static const char name[] = "allow_unsafe_interrupts";
+
+	(void)state;
+	assert_true(pt_options_set("allow_unsafe_interrupts=1", name));
+	assert_true(pt_options_set("x=2 allow_unsafe_interrupts=Y\n", name));
+	assert_true(pt_options_set("allow_unsafe_interrupts", name));
+	assert_true(pt_options_set("allow_unsafe_interrupts=0 allow_unsafe_interrupts=y", name));
+	assert_false(pt_options_set("", name));
+	assert_false(pt_options_set("allow_unsafe_interrupts=1 allow_unsafe_interrupts=N", name));
+	assert_false(pt_options_set("allow_unsafe_interrupts_too=1", name));
+	assert_false(pt_options_set("disallow_unsafe_interrupts=1", name));
+}
+
 static void a_module_that_the_kernel_has_not_is_missing(void **state)
 {
 	struct pt_host *live = NULL;
@@ -72,6 +87,7 @@ int main(void)
 		MACHINE_TEST(a_registered_driver_is_present),
 		MACHINE_TEST(a_driver_is_known_by_its_module_too),
 		MACHINE_TEST(another_host_is_not_asked),
+		cmocka_unit_test(options_are_read_as_the_kernel_does),
 		cmocka_unit_test(a_module_that_the_kernel_has_not_is_missing),
 	};
 

@@ -35,8 +35,10 @@ static void a_start_learns_little(void **state)
 	text = findings_of(node, "hostpci0: 05:01.0\n", PT_DEPTH_START);
 	assert_int_equal(node->inventory.count, 2);
 	assert_int_equal(node->device_count, 2);
-	assert_false(node->has_guests);
-	assert_int_equal(node->guest_count, 0);
+	/* other guests' configs, since one may name the same */
+	assert_true(node->has_guests);
+	assert_false(node->has_uses);
+	assert_false(node->has_left);
 }
 
 static void guests_are_in_order(void **state)

@@ -89,6 +89,16 @@ static void says_why_it_cannot_be_had(void **state)
 	assert_string_equal(at(&glance, "0000:04:10.0")->why_not, "is in no IOMMU group");
 	assert_string_equal(at(&glance, "0000:05:00.0")->why_not, "does not answer");
 	clear_glance(&glance);
+	/* taking a PF destroys a VF that somebody has */
+	look(fake, &glance);
+	assert_null(at(&glance, "0000:04:00.0")->why_not);
+	clear_glance(&glance);
+	add_node(fake, "/sys/bus/pci/devices/0000:04:10.0/ptp/ptp0", "ptp", "13:7\n", "ptp0");
+	fake_link(fake, "/proc/4243/fd/5", "/dev/ptp0");
+	look(fake, &glance);
+	assert_string_equal(at(&glance, "0000:04:00.0")->why_not,
+		"has virtual functions, and 0000:04:10.0 is in use");
+	clear_glance(&glance);
 	fake_remove(fake, "/sys/class/iommu/dmar0");
 	look(fake, &glance);
 	assert_string_equal(at(&glance, "0000:02:00.0")->why_not, "no IOMMU is active");

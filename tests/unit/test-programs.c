@@ -319,15 +319,17 @@ static void explain_tells_the_story(void **state)
 	assert_holds(
 		ran.said, "\n  5. systemd-boot: the option in the one line of /etc/kernel/cmdline");
 	PTCONF(&ran, "explain", "device-identity-changed");
-	assert_holds(ran.said, "(warning; at start: told, and the start goes on)\n"
-			       "  error when the device is of another class: a disk where");
+	assert_holds(ran.said,
+		"(warning; at start: told, and the start goes on)\n"
+		"  error (at start: told, and the start goes on) when the device is");
 	PTCONF(&ran, "explain", "--list");
 	assert_int_equal(ran.code, 0);
 	assert_holds(ran.said, "\nin-use-block                 error, warning, info  the start");
 	PTCONF(&ran, "explain", "--list", "--output-format", "json");
 	assert_holds(ran.said,
 		"{\"tag\":\"no-reset\",\"severity\":\"warning\",\"variants\":[],\"start\":\"told");
-	assert_holds(ran.said, "{\"severity\":\"warning\",\"when\":\"the entry has rombar=0");
+	assert_holds(ran.said,
+		"{\"severity\":\"warning\",\"start\":\"told, and the start goes on\",\"when\":\"the entry has rombar=0");
 	PTCONF(&ran, "explain", "in-use-block", "--output-format", "json");
 	assert_holds(ran.said, "\"why\":\"The host, or another guest, would lose");
 	PTCONF(&ran, "explain", "no-such-tag");
@@ -349,12 +351,12 @@ static void explain_tells_the_story(void **state)
 		ran.said, "| [in-use-block](#in-use-block) | error, warning, info | the start");
 	assert_holds(ran.said,
 		"\n## romfile-missing\n\nerror; at start: the start is refused, unless "
-		"nothing has to be moved.\n- warning when the entry has rombar=0");
+		"nothing has to be moved.\n- warning (at start: told, and the start goes on) when the entry has rombar=0");
 	PTCONF(&ran, "explain", "--man");
 	assert_int_equal(ran.code, 0);
 	assert_holds(ran.said, ".TH PVE\\-PTCONF\\-FINDINGS 7");
 	assert_holds(ran.said,
-		"\n.SS in\\-use\\-block\nerror; at start: the start is refused, unless nothing has to be moved.\n.br\nwarning when\n");
+		"\n.SS in\\-use\\-block\nerror; at start: the start is refused, unless nothing has to be moved.\n.br\nwarning (at start: told, and the start goes on) when\n");
 	assert_holds(ran.said, ".IP 2. 4\nLVM: 'vgchange \\-an VG'. MD: 'mdadm \\-\\-stop'.");
 }
 

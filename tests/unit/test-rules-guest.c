@@ -122,6 +122,7 @@ static void ballooning(void **state)
 	passes(fake, "balloon-with-passthrough", CONFIG "memory: 2048\n");
 	passes(fake, "balloon-with-passthrough", CONFIG "memory: 2048\nballoon: 0\n");
 	passes(fake, "balloon-with-passthrough", CONFIG "memory: 2048\nballoon: 2048\n");
+	passes(fake, "balloon-with-passthrough", CONFIG "memory: current=2048\nballoon: 2048\n");
 	passes(fake, "balloon-with-passthrough", "memory: 2048\nballoon: 1024\n");
 	triggers(fake, "balloon-with-passthrough", CONFIG "memory: 2048\nballoon: 1024\n",
 		"'balloon: 1024' has no effect");
@@ -146,6 +147,14 @@ static void arguments_and_migration(void **state)
 		assert_int_equal(find(&judged, "args-vfio-device")->severity, PT_INFO);
 		assert_holds(find(&judged, "args-vfio-device")->message,
 			"pve-pthook takes and returns it");
+		clear(&judged);
+		/* another hookscript may bind it */
+		judge(fake,
+			"args: -device vfio-pci,host=02:00.0\nhookscript: local:snippets/igd.sh\n",
+			&judged);
+		assert_int_equal(find(&judged, "args-vfio-device")->severity, PT_WARNING);
+		assert_holds(find(&judged, "args-vfio-device")->message,
+			"unless the guest's hookscript local:snippets/igd.sh binds it");
 		clear(&judged);
 		/* without us nobody binds it */
 		judge(fake, "args: -device vfio-pci,host=02:00.0\n", &judged);

@@ -33,6 +33,7 @@ static void acs_override(void **state)
 /* What modprobe.d says is asked of the running system only: the facts are made here. */
 static void ids_captured(void **state)
 {
+	const struct pt_bdf twin = bdf_of("0000:03:00.0");
 	struct fake *fake = *state;
 	struct judged judged;
 
@@ -42,12 +43,28 @@ static void ids_captured(void **state)
 	judged.node->traits.vfio_options = strdup("ids=10de:2204,144D:A808 disable_vga=1");
 	pt_rules_run(&judged.facts, &judged.findings);
 	assert_int_equal(find(&judged, "vfio-ids-captured")->severity, PT_INFO);
+	assert_int_equal(pt_node_learn(judged.node, &twin, NULL), 0);
 	judged.facts.detail[0].has_id_twin = true;
 	judged.facts.detail[0].id_twin = bdf_of("0000:03:00.0");
 	pt_findings_clear(&judged.findings);
 	pt_rules_run(&judged.facts, &judged.findings);
 	assert_int_equal(find(&judged, "vfio-ids-captured")->severity, PT_WARNING);
 	assert_holds(find(&judged, "vfio-ids-captured")->message, "0000:03:00.0 as well");
+	assert_holds(
+		find(&judged, "vfio-ids-captured")->hint, "would let the host start what is on");
+	pt_findings_clear(&judged.findings);
+	/* the twin is another maker's card */
+	free(judged.node->traits.vfio_options);
+	judged.node->traits.vfio_options = strdup("ids=144d:a808:144d:a801:ffffffff");
+	pt_rules_run(&judged.facts, &judged.findings);
+	assert_int_equal(find(&judged, "vfio-ids-captured")->severity, PT_WARNING);
+	pt_findings_clear(&judged.findings);
+	pt_foreach (function, judged.node->inventory.function, judged.node->inventory.count) {
+		if (pt_bdf_compare(&function->bdf, &twin) == 0)
+			strcpy(function->subdevice, "a802");
+	}
+	pt_rules_run(&judged.facts, &judged.findings);
+	assert_int_equal(find(&judged, "vfio-ids-captured")->severity, PT_INFO);
 	pt_findings_clear(&judged.findings);
 	free(judged.node->traits.vfio_options);
 	judged.node->traits.vfio_options = strdup("ids=10de:2204,144d:a80");
@@ -152,6 +169,7 @@ static void reset_quirk(void **state)
 	triggers(fake, "reset-quirk", "hostpci0: 01:00\n", "does not survive a reset");
 	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/device", "0x1638\n");
 	triggers(fake, "reset-quirk", "hostpci0: 01:00\n", "is integrated graphics that nothing");
+	triggers(fake, "return-risky", "hostpci0: 01:00\n", "hang the host");
 	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/vendor", "0x8086\n");
 	passes(fake, "reset-quirk", "hostpci0: 01:00\n");
 }
@@ -299,6 +317,7 @@ static void bar_window(void **state)
 	triggers(fake, "bar-window-small", CONFIG "bios: ovmf\n", "need 64.0 GiB of address space");
 	passes(fake, "bar-window-small", CONFIG);
 	passes(fake, "bar-window-small", CONFIG "bios: ovmf\ncpu: host,flags=+pcid\n");
+	passes(fake, "bar-window-small", CONFIG "bios: ovmf\ncpu: cputype=host\n");
 	passes(fake, "bar-window-small",
 		CONFIG "bios: ovmf\nargs: -fw_cfg opt/ovmf/X-PciMmio64Mb,string=65536\n");
 }

@@ -158,6 +158,14 @@ static void partial_slot(void **state)
 		find(&judged, "partial-slot")->hint, "write 0000:01:00 in place of its single");
 	assert_null(find(&judged, "group-companions"));
 	clear(&judged);
+	/* a function of the slot that is in another group stays with the host */
+	fake_link(fake, "/sys/bus/pci/devices/0000:01:00.2/driver", "/sys/bus/pci/drivers/iwlwifi");
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.2/vendor", "0x8086\n");
+	judge(fake, "hostpci0: 01:00.0\n", &judged);
+	assert_holds(find(&judged, "partial-slot")->hint,
+		"write 0000:01:00.0;0000:01:00.1 in place of its single");
+	clear(&judged);
+	fake_remove(fake, "/sys/bus/pci/devices/0000:01:00.2");
 	passes(fake, "partial-slot", "hostpci0: 01:00\n");
 	passes(fake, "partial-slot", "hostpci0: 01:00.1\n");
 	triggers(fake, "group-companions", "hostpci0: 01:00.1\n", "leaves the host (nouveau)");

@@ -101,6 +101,13 @@ static void what_shows_on_it(void **state)
 	expect(fake, "boot_vga says that the firmware chose it as the screen");
 	put_consoles(fake);
 	expect(fake, "vtcon1 shows the text console on it");
+	fake_link(fake, "/sys/class/graphics/fb1/device", "/sys/devices/platform/simple.0");
+	expect(fake, "vtcon1 shows the text console on its fb0, unless that was moved");
+	fake_remove(fake, "/sys/class/graphics/fb0/device");
+	fake_remove(fake, "/sys/class/graphics/fb1/device");
+	fake_link(fake, "/sys/class/graphics/fb0/device", "/sys/devices/platform/simple.0");
+	fake_link(fake, "/sys/class/graphics/fb1/device", GPU_DIR);
+	expect(fake, "boot_vga says that the firmware chose it as the screen");
 }
 
 int main(void)
