@@ -5,10 +5,11 @@
 
 #include "devnode.h"
 
-#define DEEPEST	   24
-#define BLOCKS	   "/sys/class/block"
-#define NVIDIA	   "/proc/driver/nvidia/gpus/%s/information"
-#define UEVENT_MAX 4096
+#define DEEPEST	      24
+#define BLOCKS	      "/sys/class/block"
+#define NVIDIA	      "/proc/driver/nvidia/gpus/%s/information"
+#define UEVENT_MAX    4096
+#define VENDOR_NVIDIA "10de"
 
 struct walk {
 	const struct pt_host *host;
@@ -226,5 +227,5 @@ int pt_devnodes_add(
 	char path[PT_PCI_PATH];
 	int r = walk_folder(&walk, pt_pci_path(&function->bdf, "", path), 0);
 
-	return r < 0 ? r : add_nvidia(&walk);
+	return r < 0 || !pt_streq(function->vendor, VENDOR_NVIDIA) ? r : add_nvidia(&walk);
 }

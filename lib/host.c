@@ -115,38 +115,57 @@ int pt_host_openat(const struct pt_host *host, const char *path, int flags)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-int pt_host_read(
-	const struct pt_host *host, const char *path, size_t cap, char **ret, size_t *ret_length)
+/* Reads at most size bytes, or to the end of the file. The number, or a negative errno. */
+static ssize_t read_some(int fd, char *to, size_t size)
 {
-	PT_CLOSE int fd = pt_host_openat(host, path, O_RDONLY | O_NONBLOCK);
-	PT_FREE char *text = NULL;
-	size_t length = 0, size = 0;
+	size_t length = 0;
+	ssize_t n = 1;
 
-	if (fd < 0)
-		return fd;
-	for (;;) {
-		ssize_t n;
-
-		if (length == size) {
-			char *grown;
-
-			size = size ? size * 2 : SMALL_FILE;
-			grown = realloc(text, size + 1);
-			if (!grown)
-				return -ENOMEM;
-			text = grown;
-		}
-		n = read(fd, text + length, size - length);
+	while (n && length < size) {
+		n = read(fd, to + length, size - length);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return -errno;
-		if (n == 0)
-			break;
 		length += (size_t)n;
-		if (length > cap)
-			return -EFBIG;
 	}
+	return (ssize_t)length;
+}
+
+int pt_host_read(
+	const struct pt_host *host, const char *path, size_t cap, char **ret, size_t *ret_length)
+{
+	PT_CLOSE int fd = pt_host_openat(host, path, O_RDONLY | O_NONBLOCK);
+	char small[SMALL_FILE];
+	PT_FREE char *text = NULL;
+	size_t length, size = sizeof(small);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	/* most files end here, and need no memory but their own */
+	n = read_some(fd, small, sizeof(small));
+	if (n < 0)
+		return (int)n;
+	length = (size_t)n;
+	text = malloc(length + 1);
+	if (!text)
+		return -ENOMEM;
+	memcpy(text, small, length);
+	while (length == size && length <= cap) {
+		char *grown = realloc(text, size * 2 + 1);
+
+		if (!grown)
+			return -ENOMEM;
+		text = grown;
+		n = read_some(fd, text + size, size);
+		if (n < 0)
+			return (int)n;
+		size *= 2;
+		length += (size_t)n;
+	}
+	if (length > cap)
+		return -EFBIG;
 	text[length] = '\0';
 	if (ret_length)
 		*ret_length = length;
@@ -156,14 +175,23 @@ int pt_host_read(
 
 int pt_host_read_line(const struct pt_host *host, const char *path, char **ret)
 {
-	PT_FREE char *text = NULL;
-	int r = pt_host_read(host, path, SMALL_FILE, &text, NULL);
+	PT_CLOSE int fd = pt_host_openat(host, path, O_RDONLY | O_NONBLOCK);
+	char text[SMALL_FILE + 1];
+	ssize_t n;
 
-	if (r < 0 || !text)
-		return r;
-	text[strcspn(text, "\n")] = '\0';
-	*ret = PT_STEAL(text);
-	return 0;
+	if (fd < 0)
+		return fd;
+	/* whatever it is, its first line comes with the first read */
+	do
+		n = read(fd, text, SMALL_FILE);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	text[n] = '\0';
+	if (n == SMALL_FILE && !memchr(text, '\n', SMALL_FILE))
+		return -EFBIG;
+	*ret = strndup(text, strcspn(text, "\n"));
+	return *ret ? 0 : -ENOMEM;
 }
 
 static int copy_in_child(void *data, int out)

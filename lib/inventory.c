@@ -102,8 +102,11 @@ int pt_inventory_add_all(const struct pt_host *host, struct pt_inventory *invent
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < count && !inventory->whole; i++) {
-		if (!pt_inventory_find(inventory, &bdf[i]) &&
-			pt_bdfs_add(&missing, &missing_count, &bdf[i]) < 0)
+		bool known = pt_inventory_find(inventory, &bdf[i]) != NULL;
+
+		pt_foreach (listed, missing, missing_count)
+			known |= pt_bdf_compare(listed, &bdf[i]) == 0;
+		if (!known && pt_bdfs_add(&missing, &missing_count, &bdf[i]) < 0)
 			r = pt_err_nomem(err);
 	}
 	if (r == 0)

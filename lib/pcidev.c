@@ -162,7 +162,8 @@ static int read_vfs(const struct pt_host *folder, struct pt_function *function)
 	function->vfs_max = read_number(folder, "sriov_totalvfs", -1);
 	if (pt_host_link_name(folder, "physfn", &target) == 0)
 		function->has_physfn = pt_bdf_parse(target, &function->physfn);
-	for (unsigned int i = 0;; i++) {
+	/* a PF has a number of them */
+	for (unsigned int i = 0; function->vfs_max >= 0; i++) {
 		PT_FREE char *name = NULL;
 		char file[32];
 		struct pt_bdf vf;
@@ -173,6 +174,7 @@ static int read_vfs(const struct pt_host *folder, struct pt_function *function)
 		if (pt_bdfs_add(&function->vf, &function->vf_count, &vf) < 0)
 			return -ENOMEM;
 	}
+	return 0;
 }
 
 static int read_group(const struct pt_host *host, const char *path)
@@ -193,6 +195,15 @@ int pt_function_read_group(const struct pt_host *host, const struct pt_bdf *bdf)
 	char path[PT_PCI_PATH];
 
 	return read_group(host, pt_pci_path(bdf, "iommu_group", path));
+}
+
+int pt_function_read_pf(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_bdf *ret)
+{
+	PT_FREE char *name = NULL;
+	char path[PT_PCI_PATH];
+	int r = pt_host_link_name(host, pt_pci_path(bdf, "physfn", path), &name);
+
+	return r < 0 ? r : pt_bdf_parse(name, ret) ? 0 : -EINVAL;
 }
 
 static void read_ids(const struct pt_host *folder, struct pt_function *function)
@@ -224,16 +235,29 @@ struct locked_work {
 	size_t from, count;
 };
 
-static int copy_attr(const struct pt_host *host, const struct pt_bdf *bdf, const char *name,
-	char *ret, size_t size)
+static int copy_attr(const struct pt_host *folder, const char *name, char *ret, size_t size)
 {
 	PT_FREE char *text = NULL;
-	char path[PT_PCI_PATH];
-	int r = pt_host_read_line(host, pt_pci_path(bdf, name, path), &text);
+	int r = pt_host_read_line(folder, name, &text);
 
 	if (r == 0)
 		snprintf(ret, size, "%s", text);
 	return r;
+}
+
+static void read_locked_one(
+	const struct pt_host *host, const struct pt_bdf *bdf, struct locked_attrs *attrs)
+{
+	struct pt_host PT_HOST *folder = NULL;
+	char path[PT_PCI_PATH];
+	int r = pt_host_open_folder(&folder, host, pt_pci_path(bdf, "", path));
+
+	attrs->override_result = attrs->vfs_result = r;
+	if (r < 0)
+		return;
+	attrs->override_result =
+		copy_attr(folder, "driver_override", attrs->override, sizeof(attrs->override));
+	attrs->vfs_result = copy_attr(folder, "sriov_numvfs", attrs->vfs, sizeof(attrs->vfs));
 }
 
 static int read_locked_in_child(void *data, int out)
@@ -242,13 +266,8 @@ static int read_locked_in_child(void *data, int out)
 
 	(void)out;
 	for (size_t i = work->from; i < work->count; i++) {
-		struct locked_attrs *attrs = &work->attrs[i];
-
-		attrs->override_result = copy_attr(work->host, &work->bdf[i], "driver_override",
-			attrs->override, sizeof(attrs->override));
-		attrs->vfs_result = copy_attr(
-			work->host, &work->bdf[i], "sriov_numvfs", attrs->vfs, sizeof(attrs->vfs));
-		__atomic_store_n(&attrs->done, true, __ATOMIC_RELEASE);
+		read_locked_one(work->host, &work->bdf[i], &work->attrs[i]);
+		__atomic_store_n(&work->attrs[i].done, true, __ATOMIC_RELEASE);
 	}
 	return 0;
 }

@@ -89,6 +89,8 @@ int pt_function_read_driver(const struct pt_host *host, const struct pt_bdf *bdf
 int pt_function_read_override(const struct pt_host *host, const struct pt_bdf *bdf, char **ret);
 /* The number of the IOMMU group, PT_GROUP_NONE: none. */
 int pt_function_read_group(const struct pt_host *host, const struct pt_bdf *bdf);
+/* The PF of a VF. -ENOENT: it is none. */
+int pt_function_read_pf(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_bdf *ret);
 /* What modules are looked up by. -ENOENT. */
 int pt_function_read_modalias(const struct pt_host *host, const struct pt_bdf *bdf, char **ret);
 /* sriov_numvfs as text. -ENOENT: no PF. This and the override: -ETIME when a driver hangs. */

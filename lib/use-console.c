@@ -3,9 +3,11 @@
 
 #include "use-console.h"
 
-#define FRAMEBUFFERS "/sys/class/graphics"
-#define IOMEM	     "/proc/iomem"
-#define IOMEM_MAX    (1024U * 1024)
+#define FRAMEBUFFERS  "/sys/class/graphics"
+#define IOMEM	      "/proc/iomem"
+#define IOMEM_MAX     (1024U * 1024)
+#define CLASS_DISPLAY 0x03U
+#define CLASS_OLD_VGA 0x0001U /* of before there were classes */
 
 bool pt_vtcon_name_valid(const char *name)
 {
@@ -133,6 +135,9 @@ int pt_use_console(
 	struct pt_use use = {.bdf = function->bdf, .kind = PT_USE_CONSOLE, .weak = true};
 	char console[PT_VTCON_TEXT];
 
+	/* no other has a screen; a host may have thousands */
+	if (function->class >> 16 != CLASS_DISPLAY && function->class >> 8 != CLASS_OLD_VGA)
+		return 0;
 	if (pt_console_on(host, &function->bdf, console))
 		return pt_uses_add(uses, use, console, pt_format("shows the text console on it"));
 	if (has_first_framebuffer(host, &function->bdf) && find_console(host, console))

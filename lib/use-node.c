@@ -374,7 +374,7 @@ static int add_vfio_nodes(
 		return 0;
 	snprintf(group, sizeof(group), "%d", function->group);
 	r = add_vfio_node(nodes, function->group, "", group);
-	if (r < 0 ||
+	if (r < 0 || !function->has_vfio_dev ||
 		pt_host_list(host, pt_pci_path(&function->bdf, "vfio-dev", path), &devices) < 0)
 		return r;
 	for (size_t i = 0; r == 0 && i < devices.count; i++)

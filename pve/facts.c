@@ -104,6 +104,68 @@ static bool is_free(void *data, const struct pt_assignment *assignment,
 	return true;
 }
 
+/* Adds what a name stands for, and what goes along or matters with it: its group, its PF. */
+static int list_meant(struct pt_node *node, const char *name, struct pt_bdf **list, size_t *count)
+{
+	struct pt_bdf *found = NULL;
+	size_t founds = 0;
+	int r = pt_node_matching(node, name, &found, &founds, NULL);
+
+	for (size_t i = 0; r == 0 && i < founds; i++) {
+		struct pt_group PT_GROUP group = {0};
+		struct pt_bdf pf;
+
+		r = pt_bdfs_add(list, count, &found[i]);
+		if (r == 0 && pt_function_read_pf(node->host, &found[i], &pf) == 0)
+			r = pt_bdfs_add(list, count, &pf);
+		if (r < 0 || pt_node_group(node, &found[i], &group, NULL) < 0)
+			continue;
+		pt_foreach (member, group.function, group.function_count)
+			r = r == 0 ? pt_bdfs_add(list, count, member) : r;
+	}
+	free(found);
+	return r;
+}
+
+static int list_meant_by(
+	struct pt_node *node, const char *names, struct pt_bdf **list, size_t *count)
+{
+	struct pt_names PT_NAMES words = {0};
+	int r = pt_names_split(&words, names, ";");
+
+	for (size_t i = 0; r == 0 && i < words.count; i++)
+		r = list_meant(node, words.name[i], list, count);
+	return r;
+}
+
+/*
+ * Reads at once what all entries mean: what waits for a device's lock takes a child for each reading. Nothing that is missed here,
+ * or cannot be read, is lost: who needs it learns it, and says what is wrong.
+ */
+static void learn_at_once(struct pt_gathering *gathering, const struct pt_mappings *mappings)
+{
+	struct pt_node *node = gathering->node;
+	struct pt_bdf *list = NULL;
+	size_t count = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < gathering->facts->count; i++) {
+		const struct pt_hostpci *entry = &gathering->facts->assignment[i].entry;
+		const struct pt_mapping *mapping =
+			entry->mapping ? pt_mapping_find(mappings, entry->mapping) : NULL;
+
+		if (entry->host)
+			r = list_meant_by(node, entry->host, &list, &count);
+		for (size_t at = 0; r == 0 && mapping && at < mapping->count; at++) {
+			if (pt_streq(mapping->entry[at].node, node->name))
+				r = list_meant_by(node, mapping->entry[at].path, &list, &count);
+		}
+	}
+	if (r == 0)
+		pt_inventory_add_all(node->host, &node->inventory, list, count, NULL);
+	free(list);
+}
+
 static int resolve_entries(struct pt_gathering *gathering)
 {
 	struct pt_facts *facts = gathering->facts;
@@ -112,12 +174,13 @@ static int resolve_entries(struct pt_gathering *gathering)
 	int r = pt_node_mappings(node, &mappings, gathering->err);
 
 	/* the last is that of args */
-	for (int i = 0; r >= 0 && i <= PT_HOSTPCI_MAX; i++) {
+	for (int i = 0; r >= 0 && i <= PT_HOSTPCI_MAX; i++)
 		r = i < PT_HOSTPCI_MAX ? parse_entry(gathering, i) : parse_args(gathering);
-		if (r > 0)
-			r = pt_resolve(node->host, mappings, node->name, &node->inventory,
-				&facts->assignment[facts->count - 1], gathering->err);
-	}
+	if (r >= 0 && !node->whole && node->host)
+		learn_at_once(gathering, mappings);
+	for (size_t i = 0; r >= 0 && i < facts->count; i++)
+		r = pt_resolve(node->host, mappings, node->name, &node->inventory,
+			&facts->assignment[i], gathering->err);
 	if (r < 0)
 		return r;
 	pt_choose(facts->assignment, facts->count, is_free, gathering);

@@ -169,6 +169,20 @@ int pt_guest_parse(const char *text, size_t length, const struct pt_guest_query 
 	return 0;
 }
 
+int pt_guest_from_folder(const struct pt_host *folder, const struct pt_guest_query *query,
+	struct pt_guest **ret, struct pt_err *err)
+{
+	PT_FREE char *text = NULL;
+	char name[32];
+	size_t length;
+	int r;
+
+	snprintf(name, sizeof(name), "%u.conf", query->vmid);
+	r = pt_host_read(folder, name, CONFIG_MAX, &text, &length);
+	return r < 0 ? pt_err_errno(err, r, "guest %u: %s", query->vmid, name)
+		     : pt_guest_parse(text, length, query, ret, err);
+}
+
 int pt_guest_from_file(const struct pt_host *host, const struct pt_guest_query *query,
 	struct pt_guest **ret, struct pt_err *err)
 {

@@ -97,6 +97,10 @@ int pt_guest_parse_json(const char *text, size_t length, const struct pt_guest_q
 int pt_guest_parse(const char *text, size_t length, const struct pt_guest_query *query,
 	struct pt_guest **ret, struct pt_err *err);
 
+/* The same from the node's folder of configs, opened by pt_host_open_folder: for who reads them all. */
+int pt_guest_from_folder(const struct pt_host *folder, const struct pt_guest_query *query,
+	struct pt_guest **ret, struct pt_err *err);
+
 /* Reads it from /etc/pve/nodes/NODE/qemu-server. -ENOENT: no such guest on that node. */
 int pt_guest_from_file(const struct pt_host *host, const struct pt_guest_query *query,
 	struct pt_guest **ret, struct pt_err *err);

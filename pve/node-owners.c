@@ -319,8 +319,10 @@ static bool concerns_anybody(struct pt_node *node, const struct pt_bdf *bdf)
 	}
 	if (pt_node_namings(node, &naming, &count, NULL) < 0)
 		return true;
+	if (pt_node_is_named(node, bdf))
+		return true;
 	pt_foreach (one, naming, count) {
-		if (pt_node_names(node, one, bdf))
+		if (!one->is_one && pt_node_names(node, one, bdf))
 			return true;
 	}
 	return false;
@@ -384,7 +386,8 @@ static int find_left(struct pt_node *node)
 			continue;
 		slot = pt_array_grow(&candidate, &candidates, sizeof(*slot));
 		if (slot)
-			*slot = (struct pt_function){.bdf = bound[i], .group = group};
+			*slot = (struct pt_function){
+				.bdf = bound[i], .group = group, .has_vfio_dev = true};
 		else
 			r = -ENOMEM;
 	}

@@ -85,6 +85,7 @@ void pt_node_close(struct pt_node *node)
 		free(naming->name);
 	}
 	free(node->naming);
+	free(node->named);
 	pt_names_free(&node->cluster);
 	pt_ha_clear(&node->ha);
 	pt_backups_clear(&node->backups);
@@ -233,14 +234,19 @@ static int compare_vmids(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
+static const char *configs_of(const struct pt_node *node, char path[static 128])
+{
+	snprintf(path, 128, PT_PVE_NODES "/%s/qemu-server", node->name);
+	return path;
+}
+
 static int list_vmids(struct pt_node *node, struct pt_err *err)
 {
 	struct pt_names PT_NAMES names = {0};
 	char path[128];
 	int r;
 
-	snprintf(path, sizeof(path), PT_PVE_NODES "/%s/qemu-server", node->name);
-	r = pt_host_list(node->host, path, &names);
+	r = pt_host_list(node->host, configs_of(node, path), &names);
 	if (r < 0)
 		return pt_err_errno(err, r, "%s", path);
 	pt_foreach (name, names.name, names.count) {
@@ -271,15 +277,14 @@ int pt_node_vmids(
 	return 0;
 }
 
-static int add_guest(struct pt_node *node, unsigned int vmid)
+static int add_guest(struct pt_node *node, const struct pt_host *folder, unsigned int vmid)
 {
 	struct pt_guest_query query = {.vmid = vmid, .node = node->name, .view = PT_VIEW_NEXT};
 	struct pt_guest PT_GUEST *guest = NULL;
 	struct pt_guest **slot;
 
 	/* gone since, or broken: its own check tells */
-	if (pt_guest_from_file(node->host, &query, &guest, NULL) < 0 ||
-		!pt_guest_has_hostpci(guest))
+	if (pt_guest_from_folder(folder, &query, &guest, NULL) < 0 || !pt_guest_has_hostpci(guest))
 		return 0;
 	slot = pt_array_grow(&node->guest, &node->guest_count, sizeof(struct pt_guest *));
 	if (!slot)
@@ -291,14 +296,21 @@ static int add_guest(struct pt_node *node, unsigned int vmid)
 int pt_node_guests(
 	struct pt_node *node, struct pt_guest *const **ret, size_t *ret_count, struct pt_err *err)
 {
+	struct pt_host PT_HOST *folder = NULL;
 	const unsigned int *vmid = NULL;
 	size_t count = 0;
+	char path[128];
 	int r = 0;
 
 	if (!node->has_guests)
 		r = pt_node_vmids(node, &vmid, &count, err);
+	if (r == 0 && count) {
+		r = pt_host_open_folder(&folder, node->host, configs_of(node, path));
+		if (r < 0)
+			return pt_err_errno(err, r, "%s", path);
+	}
 	for (size_t i = 0; r == 0 && i < count; i++) {
-		if (add_guest(node, vmid[i]) < 0)
+		if (add_guest(node, folder, vmid[i]) < 0)
 			r = pt_err_nomem(err);
 	}
 	if (r < 0)
@@ -374,6 +386,29 @@ static int read_namings(struct pt_node *node, const struct pt_guest *guest)
 	return r;
 }
 
+static int compare_addresses(const void *a, const void *b)
+{
+	return pt_bdf_compare(a, b);
+}
+
+static int list_named(struct pt_node *node)
+{
+	pt_foreach (naming, node->naming, node->naming_count) {
+		if (naming->is_one &&
+			pt_bdfs_add(&node->named, &node->named_count, &naming->one) < 0)
+			return -ENOMEM;
+	}
+	if (node->named_count)
+		qsort(node->named, node->named_count, sizeof(*node->named), compare_addresses);
+	return 0;
+}
+
+bool pt_node_is_named(const struct pt_node *node, const struct pt_bdf *bdf)
+{
+	return node->named_count && bsearch(bdf, node->named, node->named_count,
+					    sizeof(*node->named), compare_addresses);
+}
+
 int pt_node_namings(
 	struct pt_node *node, const struct pt_naming **ret, size_t *ret_count, struct pt_err *err)
 {
@@ -385,6 +420,8 @@ int pt_node_namings(
 		if (!pt_guest_is_template(guest[i]) && read_namings(node, guest[i]) < 0)
 			r = pt_err_nomem(err);
 	}
+	if (r == 0 && !node->has_namings && list_named(node) < 0)
+		r = pt_err_nomem(err);
 	if (r < 0)
 		return r;
 	node->has_namings = true;

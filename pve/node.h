@@ -166,6 +166,8 @@ struct pt_node {
 	struct pt_naming
 		*naming; /* what the guests but templates name, mediated devices left out */
 	size_t naming_count;
+	struct pt_bdf *named; /* of those that name one function by its address, in order */
+	size_t named_count;
 	struct pt_names cluster; /* every node's name */
 	struct pt_ha ha;
 	struct pt_backups backups;
@@ -260,6 +262,8 @@ int pt_node_guests(
 /* What they name. */
 int pt_node_namings(
 	struct pt_node *node, const struct pt_naming **ret, size_t *ret_count, struct pt_err *err);
+/* Whether the whole address of the function is among that. */
+bool pt_node_is_named(const struct pt_node *node, const struct pt_bdf *bdf);
 /* Whether what is named is the function; of a mapping all that it has on this node may be. */
 bool pt_node_names(struct pt_node *node, const struct pt_naming *naming, const struct pt_bdf *bdf);
 /* Whether a guest other than this one names it, or somebody in its group. What cannot be read is not known to. */

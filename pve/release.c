@@ -144,7 +144,8 @@ static int wait_for_groups(const struct pt_host *host, struct pt_claim *claim,
 /* Whether a group is held by nobody who lives: its QEMU ends, and its memory or descriptors are still going. */
 static bool is_ending(const struct pt_host *host, unsigned int vmid, const struct pt_bdf *bdf)
 {
-	struct pt_function function = {.bdf = *bdf, .group = pt_function_read_group(host, bdf)};
+	struct pt_function function = {
+		.bdf = *bdf, .group = pt_function_read_group(host, bdf), .has_vfio_dev = true};
 	const struct pt_function *const asked = &function;
 	struct pt_vfio_user *user = NULL;
 	size_t users = 0;
@@ -207,7 +208,8 @@ static bool is_reserved(const struct pt_host *host, unsigned int vmid,
 static bool spare_is_used(const struct pt_host *host, unsigned int vmid,
 	const struct pt_reservations *reservations, const struct pt_bdf *bdf)
 {
-	struct pt_function function = {.bdf = *bdf, .group = pt_function_read_group(host, bdf)};
+	struct pt_function function = {
+		.bdf = *bdf, .group = pt_function_read_group(host, bdf), .has_vfio_dev = true};
 	const struct pt_function *const asked = &function;
 	struct pt_vfio_user *user = NULL;
 	size_t users = 0;

@@ -37,6 +37,23 @@ static void adds_each_once(void **state)
 	pt_inventory_clear(&inventory);
 }
 
+static void adds_many_each_once(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_inventory inventory = {0};
+	const struct pt_bdf many[] = {bdf_of("0000:03:00.0"), bdf_of("0000:99:00.0"),
+		bdf_of("0000:01:00.0"), bdf_of("0000:03:00.0"), bdf_of("0000:02:00.0")};
+
+	assert_int_equal(pt_inventory_add(fake->host, &inventory, &many[4], NULL), 0);
+	assert_int_equal(
+		pt_inventory_add_all(fake->host, &inventory, many, PT_ARRAY_SIZE(many), NULL), 0);
+	/* what is not there is passed over */
+	assert_int_equal(inventory.count, 3);
+	for (unsigned int i = 0; i < 3; i++)
+		assert_int_equal(inventory.function[i].bdf.bus, i + 1);
+	pt_inventory_clear(&inventory);
+}
+
 static void json_and_back_without_loss(void **state)
 {
 	struct fake *fake = *state;
@@ -213,6 +230,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(reads_all_in_order),
 		MACHINE_TEST(adds_each_once),
+		MACHINE_TEST(adds_many_each_once),
 		MACHINE_TEST(json_and_back_without_loss),
 		cmocka_unit_test(every_field_survives),
 		MACHINE_TEST(slot_mates_are_told),
