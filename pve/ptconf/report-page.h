@@ -37,6 +37,8 @@
 	".warning{color:var(--warning);background:var(--warning-bg)}"                                                        \
 	".info{color:var(--info);background:var(--info-bg)}"                                                                 \
 	"[hidden]{display:none!important}"                                                                                   \
+	"main{padding-top:0}main>h2:first-child{margin-top:4px}"                                                             \
+	"@media(max-width:600px){label{margin-left:0}}"                                                                      \
 	"@media print{label{display:none}.card{break-inside:avoid}}"
 
 /* Shows what concerns the guest that is chosen: everything else has its number not in data-guests. */

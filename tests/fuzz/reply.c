@@ -2,8 +2,7 @@
 #include <errno.h>
 
 #include "pve/node-api.h"
-#include "pve/rules.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/fuzz-judge.h"
 
 /* What is left of the input: each line is the API's next answer. */
 static const char *answers;
@@ -33,24 +32,6 @@ int __wrap_pt_api_get(const struct pt_api *api, const char *const *path, size_t 
 	return 0;
 }
 
-static void judge(struct pt_node *node)
-{
-	struct pt_guest *const *guest = NULL;
-	struct pt_err err;
-	size_t count = 0;
-
-	pt_node_guests(node, &guest, &count, &err);
-	for (size_t i = 0; i < count; i++) {
-		struct pt_findings findings = {0};
-		struct pt_facts facts = {0};
-
-		if (pt_facts_gather(node, guest[i], PT_DEPTH_CHECK, &facts, &err) == 0)
-			pt_rules_run(&facts, &findings);
-		pt_findings_clear(&findings);
-		pt_facts_clear(&facts);
-	}
-}
-
 /* Asks for a guest's config, for the nodes, and for all of two nodes, whose guests are judged. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -73,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	whole = pt_api_read_nodes(NULL, name, PT_ARRAY_SIZE(name), 1, &log, node, why, &err) == 0;
 	for (size_t i = 0; i < PT_ARRAY_SIZE(node); i++) {
 		if (whole && node[i])
-			judge(node[i]);
+			fuzz_judge(node[i]);
 		pt_node_close(node[i]);
 	}
 	free(text);
