@@ -186,18 +186,72 @@ static int add_unfit(struct pt_facts *facts, const char *node, struct pt_unfit l
 	return 0;
 }
 
-/* The entries that lead to nothing on the node; an address means a device of this one. */
-static int note_unfit(struct pt_facts *facts, const struct pt_mappings *mappings, const char *node)
+/* What is not as an entry of a mapping says, on the node that it is about; code 0: nothing, or it is not known. */
+static struct pt_err why_stale(const struct pt_node *there, const struct pt_mapping *mapping,
+	const struct pt_map_entry *entry)
 {
+	struct pt_names PT_NAMES paths = {0};
+	struct pt_err why = {0};
+
+	if (pt_names_split(&paths, entry->path, ";") < 0)
+		return why;
+	for (size_t i = 0; !why.code && i < paths.count; i++) {
+		const char *path = paths.name[i];
+		PT_FREE char *zero = pt_format("%s%s", path, strchr(path, '.') ? "" : ".0");
+		const struct pt_function *function;
+		struct pt_bdf bdf;
+
+		if (!zero || !pt_bdf_parse(zero, &bdf))
+			continue;
+		function = pt_inventory_find(&there->inventory, &bdf);
+		if (!function)
+			pt_err_set(&why, -ENODEV, "there is no %s", zero);
+		else if (pt_map_entry_check(mapping, entry, function, i == 0, &why) < 0)
+			pt_err_wrap(&why, "%s", zero);
+	}
+	return why;
+}
+
+/* The first entry of a mapping for another node that was asked, too, and that does not have it so. NULL: none. The caller's. */
+static char *stale_on(
+	const struct pt_node *here, const struct pt_mapping *mapping, const char *node)
+{
+	for (size_t i = 0; i < here->other_count; i++) {
+		const struct pt_node *there = here->other[i];
+
+		if (!there || !pt_streq(there->name, node))
+			continue;
+		pt_foreach (entry, mapping->entry, mapping->count) {
+			struct pt_err why = {0};
+
+			if (pt_streq(entry->node, node))
+				why = why_stale(there, mapping, entry);
+			if (why.code)
+				return strdup(why.text);
+		}
+	}
+	return NULL;
+}
+
+/* The entries that lead to nothing on the node; an address means a device of this one. */
+static int note_unfit(
+	struct pt_gathering *gathering, const struct pt_mappings *mappings, const char *node)
+{
+	struct pt_facts *facts = gathering->facts;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < facts->count; i++) {
 		const struct pt_hostpci *entry = &facts->assignment[i].entry;
+		const struct pt_mapping *mapping =
+			entry->mapping ? pt_mapping_find(mappings, entry->mapping) : NULL;
+		bool has = mapping && has_device_on(mapping, node);
+		char *stale = has ? stale_on(gathering->node, mapping, node) : NULL;
 
-		if (entry->index != PT_HOSTPCI_MAX &&
-			!(entry->mapping &&
-				has_device_on(pt_mapping_find(mappings, entry->mapping), node)))
-			r = add_unfit(facts, node, (struct pt_unfit){.assignment = i});
+		if (entry->index == PT_HOSTPCI_MAX || (has && !stale))
+			continue;
+		r = add_unfit(facts, node, (struct pt_unfit){.assignment = i, .stale = stale});
+		if (r < 0)
+			free(stale);
 	}
 	return r;
 }
@@ -229,7 +283,7 @@ static int look_at_other_nodes(struct pt_gathering *gathering)
 		if (pt_streq(nodes->name[i], gathering->node->name) ||
 			!may_run_on(facts, mappings, managed, nodes->name[i]))
 			continue;
-		r = note_unfit(facts, mappings, nodes->name[i]);
+		r = note_unfit(gathering, mappings, nodes->name[i]);
 		if (r == 0)
 			r = note_no_hook(facts, hook, nodes->name[i]);
 	}

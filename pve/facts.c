@@ -28,6 +28,8 @@ void pt_facts_clear(struct pt_facts *facts)
 	free(facts->mdev);
 	free(facts->detail);
 	free(facts->elsewhere);
+	pt_foreach (unfit, facts->unfit, facts->unfit_count)
+		free(unfit->stale);
 	free(facts->unfit);
 	pt_foreach (note, facts->note, facts->note_count)
 		free(note->error);

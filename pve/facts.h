@@ -75,6 +75,7 @@ struct pt_unfit {
 	char node[PT_NODE_TEXT];
 	bool no_hook;
 	size_t assignment;
+	char *stale; /* what the mapping says of that node, and is not so any more; NULL: it says nothing of it */
 };
 
 /* What else is to be said of a function that is taken. */

@@ -465,7 +465,13 @@ static int make_nodes(const struct asking *asking, const struct pt_api_reply *re
 	if (r == 0)
 		r = read_configs(asking, log, err);
 	for (size_t i = 0; r == 0 && i < asking->count; i++) {
-		if (asking->node[i] && pt_node_complete(asking->node[i]) < 0)
+		struct pt_node *node = asking->node[i];
+
+		if (!node)
+			continue;
+		node->other = asking->node;
+		node->other_count = asking->count;
+		if (pt_node_complete(node) < 0)
 			r = pt_err_nomem(err);
 	}
 	return r;

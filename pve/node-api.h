@@ -16,7 +16,8 @@ int pt_api_nodes(const struct pt_api *api, int budget_ms, struct pt_names *ret,
 	struct pt_names *ret_offline, struct pt_err *err);
 
 /*
- * Asks for all of these nodes side by side. ret[i], NULL before, is the node, or why[i] says why there is none. A guest
+ * Asks for all of these nodes side by side. ret[i], NULL before, is the node, which knows of the others as long as ret is there,
+ * or why[i] says why there is none. A guest
  * whose config cannot be read is told to log. An error: nothing could be asked at all; then, too, what is in ret is the
  * caller's.
  */

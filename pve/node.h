@@ -169,6 +169,9 @@ struct pt_node {
 	struct pt_bdf *named; /* of those that name one function by its address, in order */
 	size_t named_count;
 	struct pt_names cluster; /* every node's name */
+	struct pt_node *const
+		*other; /* those that were asked by the API together with it; borrowed */
+	size_t other_count;
 	struct pt_ha ha;
 	struct pt_backups backups;
 	struct pt_run_guest *running; /* when whole */

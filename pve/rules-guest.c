@@ -214,7 +214,8 @@ static char *unfit_nodes(const struct pt_facts *facts, bool no_hook, size_t assi
 	char *nodes = NULL;
 
 	pt_foreach (unfit, facts->unfit, facts->unfit_count) {
-		if (unfit->no_hook == no_hook && (no_hook || unfit->assignment == assignment))
+		if (!unfit->stale && unfit->no_hook == no_hook &&
+			(no_hook || unfit->assignment == assignment))
 			nodes = pt_list_add(nodes, ", ", unfit->node);
 	}
 	return nodes;
@@ -236,10 +237,27 @@ static void say_no_hook(
 				  "Storage, Nodes), and install the package there"));
 }
 
+static void say_stale(
+	const struct pt_rule *rule, const struct pt_facts *facts, struct pt_findings *findings)
+{
+	pt_foreach (unfit, facts->unfit, facts->unfit_count) {
+		const struct pt_assignment *assignment = &facts->assignment[unfit->assignment];
+
+		if (unfit->stale)
+			pt_rule_found(rule, findings, pt_subject_entry(assignment),
+				pt_format("mapping %s is not right on %s, where the guest may come "
+					  "to run: %s",
+					assignment->entry.mapping, unfit->node, unfit->stale),
+				pt_format("correct the mapping of that node (Datacenter, Resource "
+					  "Mappings)"));
+	}
+}
+
 /* One finding for each entry, with all nodes that it does not fit, and one for the hookscript. */
 PT_RULE(pt_rule_node_unfit)
 {
 	say_no_hook(rule, facts, findings);
+	say_stale(rule, facts, findings);
 	for (size_t i = 0; i < facts->count; i++) {
 		const struct pt_assignment *assignment = &facts->assignment[i];
 		const char *mapping = assignment->entry.mapping;

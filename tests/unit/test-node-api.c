@@ -170,6 +170,12 @@ static void a_reply_must_be_a_list(void **state)
 static void nodes_are_judged(void **state)
 {
 	static const char *const names[] = {"node1", "node2", "node9"};
+	static const char config[] = "hostpci0: mapping=gpu\n";
+	struct pt_guest_query query = {.vmid = 107, .node = "node1", .view = PT_VIEW_CURRENT};
+	const struct pt_finding *unfit;
+	struct pt_guest *guest = NULL;
+	struct pt_findings findings = {0};
+	struct pt_facts facts = {0};
 	struct fake *fake = *state;
 	struct pt_node *node[3] = {0};
 	struct pt_err why[3] = {0}, err = {0};
@@ -202,6 +208,22 @@ static void nodes_are_judged(void **state)
 	tags = tags_of(node[1], node[1]->guest[0]);
 	assert_string_equal(tags, "not-migratable mapping-mismatch ");
 	free(tags);
+	/* what node2 has under the mapping's address is known, too */
+	assert_int_equal(pt_guest_parse(config, strlen(config), &query, &guest, NULL), 0);
+	assert_int_equal(pt_facts_gather(node[0], guest, PT_DEPTH_CHECK, &facts, NULL), 0);
+	pt_rules_run(&facts, &findings);
+	unfit = NULL;
+	pt_foreach (finding, findings.finding, findings.count) {
+		if (pt_streq(finding->tag, "node-unfit"))
+			unfit = finding;
+	}
+	assert_non_null(unfit);
+	assert_holds(unfit->message,
+		"mapping gpu is not right on node2, where the guest may come to run: 0000:01:00.0: ");
+	assert_holds(unfit->message, "iommugroup");
+	pt_findings_clear(&findings);
+	pt_facts_clear(&facts);
+	pt_guest_free(guest);
 	for (size_t i = 0; i < 2; i++)
 		pt_node_close(node[i]);
 }
