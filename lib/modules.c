@@ -2,7 +2,9 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <libkmod.h>
+#include <limits.h>
 
+#include "cmdline.h"
 #include "library.h"
 #include "modules.h"
 #include "pcidev.h"
@@ -179,23 +181,68 @@ char *pt_module_options(const struct pt_host *host, const char *name)
 	return options ? strdup(options) : NULL;
 }
 
+/* What comes behind the name of an option; NULL: it is another. The kernel takes a hyphen for an underscore. */
+static const char *behind_name(const char *option, const char *name)
+{
+	for (; *name; option++, name++) {
+		if ((*option == '-' ? '_' : *option) != *name)
+			return NULL;
+	}
+	return *option && *option != '=' ? NULL : option;
+}
+
+/* Source: lib/kstrtox.c, kstrtobool: one letter decides, of "on" and "off" the second. */
+static bool is_true(const char *value)
+{
+	value += *value == '"';
+	return strchr("yYtT1", *value)
+		       ? *value != '\0'
+		       : (*value == 'o' || *value == 'O') && (value[1] == 'n' || value[1] == 'N');
+}
+
 bool pt_options_set(const char *options, const char *name)
 {
 	struct pt_names PT_NAMES words = {0};
-	size_t length = strlen(name);
 	bool set = false;
 
 	if (pt_names_split(&words, options, " \t\n") < 0)
 		return false;
 	pt_foreach (word, words.name, words.count) {
-		const char *value = *word + length;
+		const char *behind = behind_name(*word, name);
 
-		if (!pt_starts_with(*word, name) || (*value && *value != '='))
-			continue;
-		set = !*value || pt_streq(value, "=1") || pt_streq(value, "=Y") ||
-		      pt_streq(value, "=y");
+		if (behind)
+			set = !*behind || is_true(behind + 1);
 	}
 	return set;
+}
+
+/* The rest of an id, "1043:87d5" or "1043": what is left out, or ffffffff, is any. */
+static bool is_subsystem(const char *rest, const struct pt_function *function)
+{
+	unsigned int vendor = UINT_MAX, device = UINT_MAX;
+
+	sscanf(rest, "%x:%x", &vendor, &device);
+	return (vendor == UINT_MAX || vendor == strtoul(function->subvendor, NULL, 16)) &&
+	       (device == UINT_MAX || device == strtoul(function->subdevice, NULL, 16));
+}
+
+bool pt_ids_mean(const char *options, const struct pt_function *function)
+{
+	char list[1024], id[PT_PCI_PAIR_TEXT];
+	char *one, *rest;
+
+	pt_function_id(function, id);
+	if (!options || !pt_cmdline_get(options, "ids", list, sizeof(list)))
+		return false;
+	for (one = strtok_r(list, ",", &rest); one; one = strtok_r(NULL, ",", &rest)) {
+		const char *behind = one + strlen(id);
+
+		if (strncasecmp(one, id, strlen(id)) != 0 || (*behind && *behind != ':'))
+			continue;
+		if (!*behind || is_subsystem(behind + 1, function))
+			return true;
+	}
+	return false;
 }
 
 bool pt_module_alias_blocked(const struct pt_host *host, const char *modalias, char ret[static 64])

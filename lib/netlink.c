@@ -136,13 +136,26 @@ static void note_route(struct rtnl_nexthop *nexthop, void *data)
 		nl_addr2str(leading->to, link->route, sizeof(link->route));
 }
 
+/* Whether it leads to what means nothing beyond the wire: 169.254.0.0/16, fe80::/10, multicast. */
+static bool is_local(struct nl_addr *to)
+{
+	const unsigned char *byte = nl_addr_get_binary_addr(to);
+
+	if (nl_addr_get_len(to) < 2 || nl_addr_get_prefixlen(to) < 4)
+		return false;
+	if (nl_addr_get_family(to) == AF_INET)
+		return (byte[0] == 169 && byte[1] == 254) || byte[0] >> 4 == 0xe;
+	return byte[0] == 0xff || (byte[0] == 0xfe && byte[1] >> 6 == 2);
+}
+
 /* Whether somebody made it: the kernel's own come with an address, or mean the wire alone. */
 static bool is_made(struct rtnl_route *route)
 {
 	struct nl_addr *to = rtnl_route_get_dst(route);
 
-	return !to || nl_addr_get_prefixlen(to) == 0 ||
-	       rtnl_route_get_protocol(route) != RTPROT_KERNEL;
+	if (!to || nl_addr_get_prefixlen(to) == 0)
+		return true;
+	return rtnl_route_get_protocol(route) != RTPROT_KERNEL && !is_local(to);
 }
 
 static void add_routes(struct pt_links *links, struct nl_cache *cache)

@@ -61,7 +61,7 @@ static bool is_bound_framebuffer_console(const struct pt_host *host, const char 
 	       pt_console_read_bind(host, vtcon, &bind) == 0 && pt_streq(bind, "1");
 }
 
-/* Of several framebuffers the console is on the first, and goes to another when that goes. Source: drivers/video/fbdev/core/fbcon.c. */
+/* Of several framebuffers the console is on the first or the primary one, and goes to another when that goes. Source: drivers/video/fbdev/core/fbcon.c. */
 static bool has_first_framebuffer(const struct pt_host *host, const struct pt_bdf *bdf)
 {
 	PT_FREE char *device = NULL;
@@ -141,8 +141,8 @@ int pt_use_console(
 	if (pt_console_on(host, &function->bdf, console))
 		return pt_uses_add(uses, use, console, pt_format("shows the text console on it"));
 	if (has_first_framebuffer(host, &function->bdf) && find_console(host, console))
-		return pt_uses_add(uses, use, console,
-			pt_format("shows the text console on its fb0, unless that was moved"));
+		return pt_uses_add(
+			uses, use, console, pt_format("may show the text console on its fb0"));
 	if (has_firmware_framebuffer(host, function))
 		return pt_uses_add(
 			uses, use, "framebuffer", pt_format("of the firmware lies in its memory"));

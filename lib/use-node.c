@@ -143,31 +143,49 @@ static const char *node_name(char *target)
 	return found ? found + strlen("/dev/") : NULL;
 }
 
-/*
- * The node that a descriptor is of. A node is what its number says, whatever it is called: a container may have the second card's
- * under the name of the first's. Where the number cannot be had, on a captured host, the name counts.
- */
-static const struct watch *find_node(
-	const struct search *search, int folder, const char *fd, char *target)
+/* Notes all that equal what is wanted: of two functions that share a node both are meant. */
+static int note_equal(struct search *search, const char *pid, const struct watch *list,
+	const struct watch *wanted, int (*compare)(const void *a, const void *b))
 {
+	const struct watch *end = list + search->count;
+	const struct watch *found = bsearch(wanted, list, search->count, sizeof(*wanted), compare);
+	int r = 0;
+
+	if (!found)
+		return 0;
+	while (found > list && compare(found - 1, wanted) == 0)
+		found--;
+	for (; r == 0 && found < end && compare(found, wanted) == 0; found++) {
+		/* by a name whose number is known, and is another: it is another device's */
+		if (compare == compare_numbers || !found->type || !wanted->type)
+			r = note(search, pid, found->at);
+	}
+	return r;
+}
+
+/*
+ * A descriptor is of what its number says, whatever it is called: a container may have the second card's node under the name of
+ * the first's. Below /dev alone that is looked up, and only of the running system: anywhere else a server may be away, and who
+ * looks would hang. There the name counts.
+ */
+static int look_at_link(
+	struct search *search, const char *pid, int folder, const char *fd, char *target)
+{
+	const bool in_dev = pt_starts_with(target, "/dev/");
 	struct watch wanted = {.name = node_name(target)};
-	const struct watch *found = NULL;
 	struct stat st;
+	int r = 0;
 
 	if (!wanted.name)
-		return NULL;
-	/* not opened, and only what is called a node: a file of a server that is away would be waited for */
-	if (pt_host_is_live(search->host) && fstatat(folder, fd, &st, 0) == 0 &&
-		(S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))) {
+		return 0;
+	if (in_dev && pt_host_is_live(search->host) && fstatat(folder, fd, &st, 0) == 0) {
+		if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
+			return 0;
 		wanted.type = st.st_mode & S_IFMT;
 		wanted.number = st.st_rdev;
-		found = bsearch(
-			&wanted, search->by_number, search->count, sizeof(wanted), compare_numbers);
+		r = note_equal(search, pid, search->by_number, &wanted, compare_numbers);
 	}
-	if (found)
-		return found;
-	found = bsearch(&wanted, search->by_name, search->count, sizeof(wanted), compare_names);
-	return found && found->type && wanted.type ? NULL : found;
+	return r < 0 ? r : note_equal(search, pid, search->by_name, &wanted, compare_names);
 }
 
 static int look_at(struct search *search, const char *pid)
@@ -183,15 +201,11 @@ static int look_at(struct search *search, const char *pid)
 		return 0; /* it ended meanwhile */
 	for (size_t i = 0; r == 0 && i < fds.count; i++) {
 		PT_FREE char *target = NULL;
-		const struct watch *found;
 		char file[NODE_TEXT + 280];
 
 		snprintf(file, sizeof(file), "%s/%s", path, fds.name[i]);
-		if (pt_host_link(search->host, file, &target) < 0)
-			continue;
-		found = find_node(search, folder, fds.name[i], target);
-		if (found)
-			r = note(search, pid, found->at);
+		if (pt_host_link(search->host, file, &target) == 0)
+			r = look_at_link(search, pid, folder, fds.name[i], target);
 	}
 	return r;
 }

@@ -19,7 +19,8 @@
 #define HEAD_MAX    (CURL_ERROR_SIZE + 256)
 #define CONNECTIONS 8L
 #define POLL_MS	    100
-#define GRACE_MS    50
+#define GRACE_MS    50	/* for what has not begun in time */
+#define TELL_MS	    300 /* for the child to say what it has */
 /* how long a refusal takes; source: pve-http-server, AnyEvent.pm */
 #define REFUSAL_MS 3000
 
@@ -325,27 +326,35 @@ static int tell_outcome(
 	return say(out, 'S', which, line, transfer->body, transfer->length);
 }
 
+/* Notes those that have ended. */
+static void note_ended(CURLM *multi)
+{
+	CURLMsg *message;
+	int left;
+
+	while ((message = curl.multi_info_read(multi, &left))) {
+		struct transfer *transfer = NULL;
+
+		curl.easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
+		transfer->done = true;
+		transfer->code = message->data.result;
+	}
+}
+
 /* Lets all run until none does, or the time is over: what has been answered by then counts. */
 static void run_all(CURLM *multi, long long deadline_ms)
 {
-	int running = 1;
-
-	while (running && pt_now_ms() < deadline_ms) {
-		CURLMsg *message;
-		int left;
+	for (;;) {
+		long long left;
+		int running;
 
 		if (curl.multi_perform(multi, &running) != CURLM_OK)
 			return;
-		while ((message = curl.multi_info_read(multi, &left))) {
-			struct transfer *transfer = NULL;
-
-			curl.easy_getinfo(
-				message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
-			transfer->done = true;
-			transfer->code = message->data.result;
-		}
-		if (running)
-			curl.multi_poll(multi, NULL, 0, POLL_MS, NULL);
+		note_ended(multi);
+		left = deadline_ms - pt_now_ms();
+		if (!running || left <= 0)
+			return;
+		curl.multi_poll(multi, NULL, 0, left < POLL_MS ? (int)left : POLL_MS, NULL);
 	}
 }
 
@@ -465,7 +474,7 @@ int pt_api_get(const struct pt_api *api, const char *const *path, size_t count, 
 	if (r < 0)
 		return r;
 	r = pt_child_collect(
-		&child, deadline + 100, count * (REPLY_MAX + HEAD_MAX), &text, &length);
+		&child, deadline + TELL_MS, count * (REPLY_MAX + HEAD_MAX), &text, &length);
 	if (r == -ETIME)
 		return pt_err_set(
 			err, r, "no answer within %d ms%s", budget_ms, late_hint(budget_ms));

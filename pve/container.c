@@ -73,7 +73,40 @@ static char *gift_of(const char *line, size_t length, bool *ret_net)
 	return NULL;
 }
 
-static int add_line(struct havings *havings, unsigned int vmid, const char *line, size_t length)
+/* Takes "x/../" out of a path, in place. */
+static void collapse(char *path)
+{
+	char *up;
+
+	while ((up = strstr(path, "/../"))) {
+		char *before = up;
+
+		while (before > path && before[-1] != '/')
+			before--;
+		memmove(before > path ? before - 1 : path, up + 3, strlen(up + 3) + 1);
+	}
+}
+
+/* What /dev/dri/by-path/pci-0000:01:00.0-card and the like are links to. The path itself when it is none, or memory is out. */
+static char *follow(const struct pt_host *host, char *path)
+{
+	PT_FREE char *target = NULL;
+	char *whole;
+
+	if (!pt_starts_with(path, DEV) || pt_host_link(host, path, &target) < 0)
+		return path;
+	whole = target[0] == '/'
+			? strdup(target)
+			: pt_format("%.*s/%s", (int)(strrchr(path, '/') - path), path, target);
+	if (!whole)
+		return path;
+	free(path);
+	collapse(whole);
+	return whole;
+}
+
+static int add_line(const struct pt_host *host, struct havings *havings, unsigned int vmid,
+	const char *line, size_t length)
 {
 	struct having *slot;
 	bool net = false;
@@ -81,6 +114,8 @@ static int add_line(struct havings *havings, unsigned int vmid, const char *line
 
 	if (!name)
 		return 0;
+	if (!net)
+		name = follow(host, name);
 	slot = pt_array_grow(&havings->having, &havings->count, sizeof(*slot));
 	if (!slot) {
 		free(name);
@@ -91,14 +126,15 @@ static int add_line(struct havings *havings, unsigned int vmid, const char *line
 }
 
 /* The current part of a config: what snapshots and pending changes hold comes behind a section. */
-static int parse(struct havings *havings, unsigned int vmid, const char *text)
+static int parse(
+	const struct pt_host *host, struct havings *havings, unsigned int vmid, const char *text)
 {
 	int r = 0;
 
 	while (r == 0 && *text && *text != '[') {
 		size_t length = strcspn(text, "\n");
 
-		r = add_line(havings, vmid, text, length);
+		r = add_line(host, havings, vmid, text, length);
 		text += length + (text[length] == '\n');
 	}
 	return r;
@@ -120,32 +156,20 @@ static int read_all(const struct pt_host *host, const char *node, struct havings
 		snprintf(path, sizeof(path), "%s/%s", folder, files.name[i]);
 		if (pt_vmid_of_config(files.name[i], &vmid) &&
 			pt_host_read(host, path, CONFIG_MAX, &text, NULL) == 0)
-			r = parse(ret, vmid, text);
+			r = parse(host, ret, vmid, text);
 	}
 	return r;
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /* Whether what a line gives is the node or interface, or a folder above the node. */
-static bool gives(
-	const struct pt_host *host, const struct having *having, const struct pt_devnode *node)
+static bool gives(const struct having *having, const struct pt_devnode *node)
 {
 	size_t length = strlen(having->name);
 	PT_FREE char *path = NULL;
-	PT_FREE char *link = NULL;
 
 	if (having->net || node->kind == PT_DEVNODE_NET)
 		return having->net && node->kind == PT_DEVNODE_NET &&
 		       pt_streq(having->name, node->name);
-	/* by what it is called in /dev/dri/by-path and the like */
-	if (pt_starts_with(having->name, DEV) && pt_host_link_name(host, having->name, &link) == 0)
-		return pt_streq(link, base_name(node->name));
 	path = pt_format(DEV "%s", node->name);
 	while (length > 1 && having->name[length - 1] == '/')
 		length--;
@@ -180,7 +204,7 @@ int pt_container_uses(const struct pt_host *host, const char *node,
 		r = pt_devnodes_add(host, function[i], &nodes);
 	pt_foreach (one, nodes.node, nodes.count) {
 		pt_foreach (having, havings.having, havings.count) {
-			if (r == 0 && gives(host, having, one))
+			if (r == 0 && gives(having, one))
 				r = add_use(having, one, ret);
 		}
 	}

@@ -455,7 +455,9 @@ const struct pt_variant pt_variants[] = {
 	{"in-use-net", PT_INFO, PT_TELL, STOPPED},
 	{"in-use-gpu", PT_WARNING, PT_TELL, SPARE "; or " CONTAINER},
 	{"in-use-gpu", PT_INFO, PT_TELL, STOPPED},
-	{"in-use-sound", PT_WARNING, PT_TELL, SPARE "; or " CONTAINER},
+	{"in-use-sound", PT_WARNING, PT_TELL,
+		"only the node is open by which a socket tells that something is plugged in; or " SPARE
+		"; or " CONTAINER},
 	{"in-use-sound", PT_INFO, PT_TELL, STOPPED},
 	{"in-use-usb", PT_WARNING, PT_TELL,
 		"only keyboards and the like hang there; or " SPARE "; or " CONTAINER},

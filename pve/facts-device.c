@@ -4,6 +4,8 @@
 
 #include "pve/gathering.h"
 
+#define MOST_TWINS 256 /* that are looked at */
+
 /* The first function on the bus that is not taken along. */
 static bool find_bus_mate(
 	struct pt_gathering *gathering, const struct pt_bdf *bdf, struct pt_bdf *ret)
@@ -27,22 +29,28 @@ static bool find_bus_mate(
 	return has;
 }
 
-/* Another function of the same model that no guest has: ids= may mean it, too. */
+/* Another function that ids= means, too, and that no guest has. */
 static bool find_id_twin(
 	struct pt_gathering *gathering, const struct pt_function *function, struct pt_bdf *ret)
 {
 	const struct pt_facts *facts = gathering->facts;
+	const struct pt_bdf self = function->bdf;
 	struct pt_bdf *found = NULL;
-	size_t count = 0;
+	size_t count = 0, examined = 0;
 	bool has = false;
 
 	if (pt_node_matching(gathering->node, "", &found, &count, NULL) < 0)
 		return false;
-	for (size_t i = 0; !has && i < count; i++) {
-		has = !pt_taken_find(facts->taken, facts->taken_count, &found[i]) &&
-		      pt_gather_same_model(gathering->node, function, &found[i]) &&
-		      !pt_node_is_wanted(gathering->node, gathering->guest->vmid, &found[i]) &&
-		      pt_node_learn(gathering->node, &found[i], NULL) == 0;
+	for (size_t i = 0; !has && i < count && examined < MOST_TWINS; i++) {
+		if (pt_taken_find(facts->taken, facts->taken_count, &found[i]) ||
+			!pt_gather_same_model(gathering->node,
+				pt_inventory_find(facts->inventory, &self), &found[i]))
+			continue;
+		examined++;
+		has = pt_node_learn(gathering->node, &found[i], NULL) == 0 &&
+		      pt_ids_mean(facts->host->vfio_options,
+			      pt_inventory_find(facts->inventory, &found[i])) &&
+		      !pt_node_is_wanted(gathering->node, gathering->guest->vmid, &found[i]);
 		if (has)
 			*ret = found[i];
 	}

@@ -8,6 +8,7 @@
 #define PATIENCE_MS	1500
 #define PAUSE_NS	250000000L
 #define MOST_CANDIDATES 32
+#define MOST_EXAMINED	256
 
 /* Ids as the files have them, for functions that are read for nothing else. */
 static bool files_say(
@@ -90,14 +91,18 @@ static int list_candidates(struct pt_gathering *gathering, const struct pt_bdf *
 {
 	struct pt_facts *facts = gathering->facts;
 	struct pt_bdf *all = NULL;
-	size_t count = 0;
+	size_t count = 0, examined = 0;
 	int r = pt_node_matching(gathering->node, "", &all, &count, gathering->err);
 
-	for (size_t i = 0; r == 0 && i < count && *ret_count < MOST_CANDIDATES; i++) {
+	for (size_t i = 0;
+		r == 0 && i < count && *ret_count < MOST_CANDIDATES && examined < MOST_EXAMINED;
+		i++) {
 		const struct pt_function *function = pt_inventory_find(facts->inventory, used);
 
-		if (!pt_gather_same_model(gathering->node, function, &all[i]) ||
-			pt_taken_find(facts->taken, facts->taken_count, &all[i]) ||
+		if (!pt_gather_same_model(gathering->node, function, &all[i]))
+			continue;
+		examined++;
+		if (pt_taken_find(facts->taken, facts->taken_count, &all[i]) ||
 			pt_gather_is_claimed(gathering, &all[i]) ||
 			pt_node_is_wanted(gathering->node, gathering->guest->vmid, &all[i]))
 			continue;
@@ -132,12 +137,20 @@ static int add_group(struct pt_gathering *gathering, const struct pt_bdf *bdf, s
 }
 
 /* Whether it could be taken in place of another: free, all that goes with it as well, and no VFs that would go. */
-static bool is_free(const struct pt_facts *facts, const struct pt_bdf *bdf)
+static bool is_free(struct pt_gathering *gathering, const struct pt_bdf *bdf)
 {
+	const struct pt_facts *facts = gathering->facts;
 	const struct pt_function *function = pt_inventory_find(facts->inventory, bdf);
 
-	if (pt_function_on_vfio(function) || function->vf_count)
+	/* of one that is shared out as mediated devices nobody knows whose they will be */
+	if (function->vf_count || function->has_mdev || function->has_nvidia)
 		return false;
+	pt_foreach (mate, facts->inventory->function, facts->inventory->count) {
+		if ((mate == function ||
+			    (mate->group == function->group && function->group != PT_GROUP_NONE)) &&
+			(pt_function_on_vfio(mate) || pt_gather_is_claimed(gathering, &mate->bdf)))
+			return false;
+	}
 	pt_foreach (use, facts->uses.use, facts->uses.count) {
 		const struct pt_function *user = pt_inventory_find(facts->inventory, &use->bdf);
 
@@ -166,7 +179,7 @@ static int find_twin(struct pt_gathering *gathering, const struct pt_bdf *used)
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		struct pt_twin *slot;
 
-		if (!is_free(facts, &candidate[i]))
+		if (!is_free(gathering, &candidate[i]))
 			continue;
 		slot = pt_array_grow(&facts->twin, &facts->twin_count, sizeof(*slot));
 		if (slot)

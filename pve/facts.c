@@ -408,8 +408,8 @@ int pt_facts_gather(struct pt_node *node, const struct pt_guest *guest, enum pt_
 		resolve_entries,
 		gather_taken,
 		learn_pfs,
+		pt_gather_uses, /* in a child: before a thousand configs are in memory, which makes one dear */
 		pt_gather_owners,
-		pt_gather_uses,
 		pt_gather_details,
 		pt_gather_identities,
 		pt_gather_config,

@@ -66,7 +66,7 @@ static int wait_for_group(const struct pt_host *host, const struct pt_bdf *bdf,
 	long long deadline_ms, struct pt_err *err)
 {
 	struct timespec pause = {.tv_nsec = GROUP_POLL_NS};
-	struct pt_function function = {.bdf = *bdf};
+	struct pt_function function = {.bdf = *bdf, .has_vfio_dev = true};
 	PT_FREE char *driver = NULL;
 	int r = pt_function_read_driver(host, bdf, &driver);
 

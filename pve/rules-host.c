@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* The host as a whole. */
-#include <limits.h>
-
 #include "lib/cmdline.h"
 #include "pve/paths.h"
 #include "pve/rules.h"
@@ -107,36 +105,6 @@ PT_RULE(pt_rule_acs_override)
 
 #define CLASS_STORAGE 0x01U
 
-/* The rest of an id, "1043:87d5" or "1043": what is left out, or ffffffff, is any. Source: drivers/vfio/pci/vfio_pci.c. */
-static bool is_subsystem(const char *rest, const struct pt_function *function)
-{
-	unsigned int vendor = UINT_MAX, device = UINT_MAX;
-
-	sscanf(rest, "%x:%x", &vendor, &device);
-	return (vendor == UINT_MAX || vendor == strtoul(function->subvendor, NULL, 16)) &&
-	       (device == UINT_MAX || device == strtoul(function->subdevice, NULL, 16));
-}
-
-/* Whether "ids=10de:2204,10de:1aef ..." names the function. */
-static bool is_captured(const char *options, const struct pt_function *function)
-{
-	char list[1024], id[PT_PCI_PAIR_TEXT];
-	char *one, *rest;
-
-	pt_function_id(function, id);
-	if (!pt_cmdline_get(options, "ids", list, sizeof(list)))
-		return false;
-	for (one = strtok_r(list, ",", &rest); one; one = strtok_r(NULL, ",", &rest)) {
-		const char *behind = one + strlen(id);
-
-		if (strncasecmp(one, id, strlen(id)) != 0 || (*behind && *behind != ':'))
-			continue;
-		if (!*behind || is_subsystem(behind + 1, function))
-			return true;
-	}
-	return false;
-}
-
 static const struct pt_detail *detail_of(const struct pt_facts *facts, const struct pt_bdf *bdf)
 {
 	pt_foreach (detail, facts->detail, facts->detail_count) {
@@ -152,26 +120,22 @@ PT_RULE(pt_rule_ids_captured)
 		const struct pt_function *function =
 			pt_inventory_find(facts->inventory, &taken->bdf);
 		const struct pt_detail *detail = detail_of(facts, &taken->bdf);
-		const struct pt_function *twin =
-			detail && detail->has_id_twin
-				? pt_inventory_find(facts->inventory, &detail->id_twin)
-				: NULL;
 
-		if (!function || !is_captured(facts->host->vfio_options, function))
+		if (!function || !pt_ids_mean(facts->host->vfio_options, function))
 			continue;
-		if (twin && is_captured(facts->host->vfio_options, twin))
+		if (detail && detail->has_id_twin)
 			pt_findings_add(findings, rule->tag, PT_WARNING, PT_TELL,
 				pt_subject_function(facts, taken),
 				pt_format(
 					"vfio-pci takes every device of its ids at boot, and that "
 					"is %s as well, which no guest has",
-					PT_BDF(&twin->bdf)),
+					PT_BDF(&detail->id_twin)),
 				function->class >> 16 == CLASS_STORAGE
 					? pt_format(
 						  "to have %s on the host, bind this one by its "
 						  "driver_override at boot in place of ids=: its host "
 						  "driver would let the host start what is on its disks",
-						  PT_BDF(&twin->bdf))
+						  PT_BDF(&detail->id_twin))
 					: pt_format(
 						  "take ids= out: pve-pthook takes this one by its "
 						  "address"));
@@ -202,7 +166,7 @@ PT_RULE(pt_rule_left_on_vfio)
 		const struct pt_function *function = pt_inventory_find(facts->inventory, bdf);
 
 		if (is_at_hand(facts, bdf) ||
-			(function && is_captured(facts->host->vfio_options, function)) ||
+			(function && pt_ids_mean(facts->host->vfio_options, function)) ||
 			count++ >= MOST_LEFT)
 			continue;
 		list = pt_list_add(list, ", ", PT_BDF(bdf));

@@ -106,7 +106,7 @@ PT_RULE(pt_rule_bar_window)
 
 	/* with the host's own address width the firmware opens a larger window by itself */
 	if (!pt_streq(pt_guest_get(facts->guest, "bios"), "ovmf") || bars <= OVMF_WINDOW ||
-		(cpu && (pt_starts_with(cpu, "host") || pt_starts_with(cpu, "cputype=host") ||
+		(cpu && (pt_starts_with(cpu, "host") || strstr(cpu, "cputype=host") ||
 				strstr(cpu, "phys-bits"))) ||
 		(args && strstr(args, "X-PciMmio64Mb")))
 		return;

@@ -63,6 +63,11 @@ static void what_a_config_gives_is_told(void **state)
 	expect(fake, "dev0: /dev/dri/by-path/pci-0000:01:00.0-render,gid=104\n", RENDER);
 	fake_link(fake, "/dev/dri/by-path/pci-0000:02:00.0-render", "../renderD129");
 	expect(fake, "dev0: /dev/dri/by-path/pci-0000:02:00.0-render,gid=104\n", "");
+	fake_link(fake, "/dev/card", "dri/card0");
+	expect(fake, "dev0: /dev/card\n", CARD);
+	/* a stick of that number on another controller */
+	fake_link(fake, "/dev/coral", "bus/usb/002/renderD128");
+	expect(fake, "dev0: /dev/coral\n", "");
 	/* the same by two lines is one */
 	expect(fake, "dev0: /dev/dri/card0\nlxc.mount.entry: /dev/dri/card0 x\n", CARD);
 }

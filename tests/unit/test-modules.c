@@ -58,10 +58,32 @@ static void options_are_read_as_the_kernel_does(void **state)
 	assert_true(pt_options_set("x=2 allow_unsafe_interrupts=Y\n", name));
 	assert_true(pt_options_set("allow_unsafe_interrupts", name));
 	assert_true(pt_options_set("allow_unsafe_interrupts=0 allow_unsafe_interrupts=y", name));
+	assert_true(pt_options_set("allow-unsafe-interrupts=yes", name));
+	assert_true(pt_options_set("allow_unsafe_interrupts=\"on\"", name));
+	assert_true(pt_options_set("allow_unsafe_interrupts=T", name));
+	assert_false(pt_options_set("allow_unsafe_interrupts=off", name));
+	assert_false(pt_options_set("allow_unsafe_interrupts=", name));
 	assert_false(pt_options_set("", name));
 	assert_false(pt_options_set("allow_unsafe_interrupts=1 allow_unsafe_interrupts=N", name));
 	assert_false(pt_options_set("allow_unsafe_interrupts_too=1", name));
 	assert_false(pt_options_set("disallow_unsafe_interrupts=1", name));
+}
+
+static void ids_mean_by_what_they_name(void **state)
+{
+	const struct pt_function card = {
+		.vendor = "10de", .device = "2204", .subvendor = "1043", .subdevice = "87d5"};
+
+	(void)state;
+	assert_true(pt_ids_mean("ids=10de:2204", &card));
+	assert_true(pt_ids_mean("disable_vga=1 ids=8086:1572,10DE:2204:1043:87D5", &card));
+	assert_true(pt_ids_mean("ids=10de:2204:ffffffff:87d5", &card));
+	assert_true(pt_ids_mean("ids=10de:2204:1043", &card));
+	assert_false(pt_ids_mean("ids=10de:2204:1462:87d5", &card));
+	assert_false(pt_ids_mean("ids=10de:220", &card));
+	assert_false(pt_ids_mean("ids=10de:22045", &card));
+	assert_false(pt_ids_mean("idx=10de:2204", &card));
+	assert_false(pt_ids_mean(NULL, &card));
 }
 
 static void a_module_that_the_kernel_has_not_is_missing(void **state)
@@ -88,6 +110,7 @@ int main(void)
 		MACHINE_TEST(a_driver_is_known_by_its_module_too),
 		MACHINE_TEST(another_host_is_not_asked),
 		cmocka_unit_test(options_are_read_as_the_kernel_does),
+		cmocka_unit_test(ids_mean_by_what_they_name),
 		cmocka_unit_test(a_module_that_the_kernel_has_not_is_missing),
 	};
 
