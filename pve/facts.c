@@ -359,24 +359,32 @@ static int take_companions_of(struct pt_gathering *gathering, struct pt_taken of
 	return 0;
 }
 
-/* The PF of a VF that is taken: what drives it matters. */
-static int learn_pfs(struct pt_gathering *gathering)
+/* The PF of a VF that is taken, for what drives it matters, and the VFs of a PF, which go with it. */
+static int learn_relatives(struct pt_gathering *gathering)
 {
 	struct pt_facts *facts = gathering->facts;
+	struct pt_bdf *list = NULL;
+	size_t count = 0;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < facts->taken_count; i++) {
+	for (size_t i = 0; r == 0 && i < facts->taken_count + facts->spare_count; i++) {
+		const struct pt_taken *taken = i < facts->taken_count
+						       ? &facts->taken[i]
+						       : &facts->spare[i - facts->taken_count];
 		const struct pt_function *function =
-			pt_inventory_find(facts->inventory, &facts->taken[i].bdf);
-		struct pt_bdf pf;
+			pt_inventory_find(facts->inventory, &taken->bdf);
 
-		if (!function || !pt_function_is_vf(function))
-			continue;
-		pf = function->physfn;
-		r = pt_node_learn(gathering->node, &pf, gathering->err);
-		if (r == -ENODEV)
-			r = 0;
+		if (function && pt_function_is_vf(function))
+			r = pt_bdfs_add(&list, &count, &function->physfn);
+		for (size_t at = 0; r == 0 && function && at < function->vf_count; at++)
+			r = pt_bdfs_add(&list, &count, &function->vf[at]);
 	}
+	if (r < 0)
+		r = pt_err_nomem(gathering->err);
+	else if (!gathering->node->whole)
+		r = pt_inventory_add_all(gathering->node->host, &gathering->node->inventory, list,
+			count, gathering->err);
+	free(list);
 	return r;
 }
 
@@ -407,7 +415,7 @@ int pt_facts_gather(struct pt_node *node, const struct pt_guest *guest, enum pt_
 		pt_gather_claims,
 		resolve_entries,
 		gather_taken,
-		learn_pfs,
+		learn_relatives,
 		pt_gather_uses, /* in a child: before a thousand configs are in memory, which makes one dear */
 		pt_gather_owners,
 		pt_gather_details,
