@@ -49,6 +49,23 @@ static void another_host_is_not_asked(void **state)
 		err.text, "driver no-such-driver is not there, and modules cannot be looked for");
 }
 
+/* Of the running system modprobe.d is asked; a module and an alias that nobody has are answered alike everywhere. */
+static void the_running_system_is_asked(void **state)
+{
+	static const char nobody[] = "pci:v0000FFFEd0000FFFEsv0000FFFEsd0000FFFEbcFEscFEiFE";
+	struct pt_host *live = NULL;
+	char module[64], driver[PT_DRIVER_TEXT];
+
+	(void)state;
+	assert_int_equal(pt_host_open(&live, "/", NULL, NULL), 0);
+	assert_null(pt_module_options(live, "pt-no-such-module"));
+	assert_false(pt_module_alias_blocked(live, nobody, module));
+	assert_string_equal(module, "");
+	pt_module_vfio(live, nobody, driver);
+	assert_string_equal(driver, "vfio_pci");
+	pt_host_close(live);
+}
+
 static void options_are_read_as_the_kernel_does(void **state)
 {
 	static const char name[] = "allow_unsafe_interrupts";
@@ -109,6 +126,7 @@ int main(void)
 		MACHINE_TEST(a_registered_driver_is_present),
 		MACHINE_TEST(a_driver_is_known_by_its_module_too),
 		MACHINE_TEST(another_host_is_not_asked),
+		cmocka_unit_test(the_running_system_is_asked),
 		cmocka_unit_test(options_are_read_as_the_kernel_does),
 		cmocka_unit_test(ids_mean_by_what_they_name),
 		cmocka_unit_test(a_module_that_the_kernel_has_not_is_missing),

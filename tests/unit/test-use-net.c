@@ -84,6 +84,8 @@ static void a_cluster_link_by_name_is_looked_up(void **state)
 static void one_by_itself(void **state)
 {
 	(void)state;
+	EXPECT("carries the route to 10.15.15.51/32", false,
+		{.index = 2, .name = "eth0", .route = "10.15.15.51/32"});
 	EXPECT("has address 10.0.0.1/24, by which corosync reaches the cluster", false,
 		{.index = 2,
 			.name = "eth0",

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
 #include "lib/use-node.h"
 #include "tests/unit/unit.h"
 
@@ -66,11 +70,48 @@ static void a_group_without_node_is_free(void **state)
 	assert_true(pt_vfio_group_free(fake->host, PT_GROUP_NONE));
 }
 
+/* On the running system a node is what its number says: this process has one open under a name of its own. */
+static void a_node_is_its_number(void **state)
+{
+	static const char name[] = "/dev/pt-test-zero", other[] = "/dev/pt-test-null";
+	const char *const watched[] = {"zero", "pt-test-zero", "pt-test-null"};
+	struct pt_opener *opener = NULL;
+	struct pt_host *live = NULL;
+	bool zero = false, null = false;
+	size_t count = 0;
+	int fd, file;
+
+	(void)state;
+	unlink(name);
+	unlink(other);
+	assert_int_equal(mknod(name, S_IFCHR | 0600, makedev(1, 5)), 0);
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	file = open(other, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0 && file >= 0);
+	assert_int_equal(pt_host_open(&live, "/", NULL, NULL), 0);
+	assert_int_equal(
+		pt_openers_find(live, watched, PT_ARRAY_SIZE(watched), &opener, &count, NULL), 0);
+	pt_foreach (one, opener, count) {
+		zero |= one->pid == getpid() && one->node == 0;
+		null |= one->pid == getpid() && one->node == 2;
+	}
+	assert_true(zero);
+	/* a file is no node, whatever its name */
+	assert_false(null);
+	free(opener);
+	pt_host_close(live);
+	close(fd);
+	close(file);
+	unlink(name);
+	unlink(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(finds_who_has_a_group_open),
 		MACHINE_TEST(finds_who_has_a_device_node_open),
+		cmocka_unit_test(a_node_is_its_number),
 		MACHINE_TEST(a_group_without_node_is_free),
 	};
 
