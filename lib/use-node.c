@@ -169,16 +169,19 @@ static int note_equal(struct search *search, const char *pid, const struct watch
  * looks would hang. There the name counts.
  */
 static int look_at_link(
-	struct search *search, const char *pid, int folder, const char *fd, char *target)
+	struct search *search, const char *pid, const char *folder, const char *fd, char *target)
 {
 	const bool in_dev = pt_starts_with(target, "/dev/");
 	struct watch wanted = {.name = node_name(target)};
+	PT_CLOSE int in = -1;
 	struct stat st;
 	int r = 0;
 
 	if (!wanted.name)
 		return 0;
-	if (in_dev && pt_host_is_live(search->host) && fstatat(folder, fd, &st, 0) == 0) {
+	if (in_dev && pt_host_is_live(search->host))
+		in = pt_host_openat(search->host, folder, O_PATH | O_DIRECTORY);
+	if (in >= 0 && fstatat(in, fd, &st, 0) == 0) {
 		if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
 			return 0;
 		wanted.type = st.st_mode & S_IFMT;
@@ -192,12 +195,10 @@ static int look_at(struct search *search, const char *pid)
 {
 	struct pt_names PT_NAMES fds = {0};
 	char path[NODE_TEXT];
-	PT_CLOSE int folder = -1;
 	int r = 0;
 
 	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
-	folder = pt_host_openat(search->host, path, O_RDONLY | O_DIRECTORY);
-	if (folder < 0 || pt_host_list(search->host, path, &fds) < 0)
+	if (pt_host_list(search->host, path, &fds) < 0)
 		return 0; /* it ended meanwhile */
 	for (size_t i = 0; r == 0 && i < fds.count; i++) {
 		PT_FREE char *target = NULL;
@@ -205,7 +206,7 @@ static int look_at(struct search *search, const char *pid)
 
 		snprintf(file, sizeof(file), "%s/%s", path, fds.name[i]);
 		if (pt_host_link(search->host, file, &target) == 0)
-			r = look_at_link(search, pid, folder, fds.name[i], target);
+			r = look_at_link(search, pid, path, fds.name[i], target);
 	}
 	return r;
 }
