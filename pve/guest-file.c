@@ -169,37 +169,38 @@ int pt_guest_parse(const char *text, size_t length, const struct pt_guest_query 
 	return 0;
 }
 
-int pt_guest_from_folder(const struct pt_host *folder, const struct pt_guest_query *query,
-	struct pt_guest **ret, struct pt_err *err)
+static int read_config(const struct pt_host *host, const char *path,
+	const struct pt_guest_query *query, struct pt_guest **ret, struct pt_err *err)
 {
 	PT_FREE char *text = NULL;
-	char name[32];
 	size_t length;
-	int r;
+	int r = pt_host_read(host, path, CONFIG_MAX, &text, &length);
 
-	snprintf(name, sizeof(name), "%u.conf", query->vmid);
-	r = pt_host_read(folder, name, CONFIG_MAX, &text, &length);
-	return r < 0 ? pt_err_errno(err, r, "guest %u: %s", query->vmid, name)
-		     : pt_guest_parse(text, length, query, ret, err);
-}
-
-int pt_guest_from_file(const struct pt_host *host, const struct pt_guest_query *query,
-	struct pt_guest **ret, struct pt_err *err)
-{
-	PT_FREE char *text = NULL;
-	char path[256];
-	size_t length;
-	int r;
-
-	if (!pt_node_name_valid(query->node))
-		return pt_err_set(err, -EINVAL, "'%s' cannot be a node's name", query->node);
-	snprintf(path, sizeof(path), PT_PVE_NODES "/%s/qemu-server/%u.conf", query->node,
-		query->vmid);
-	r = pt_host_read(host, path, CONFIG_MAX, &text, &length);
 	if (r == -ENOENT)
 		return pt_err_set(err, r, "guest %u: there is no %s; does it live on this node?",
 			query->vmid, path);
 	if (r < 0)
 		return pt_err_errno(err, r, "guest %u: %s", query->vmid, path);
 	return pt_guest_parse(text, length, query, ret, err);
+}
+
+int pt_guest_from_folder(const struct pt_host *folder, const struct pt_guest_query *query,
+	struct pt_guest **ret, struct pt_err *err)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "%u.conf", query->vmid);
+	return read_config(folder, name, query, ret, err);
+}
+
+int pt_guest_from_file(const struct pt_host *host, const struct pt_guest_query *query,
+	struct pt_guest **ret, struct pt_err *err)
+{
+	char path[256];
+
+	if (!pt_node_name_valid(query->node))
+		return pt_err_set(err, -EINVAL, "'%s' cannot be a node's name", query->node);
+	snprintf(path, sizeof(path), PT_PVE_NODES "/%s/qemu-server/%u.conf", query->node,
+		query->vmid);
+	return read_config(host, path, query, ret, err);
 }

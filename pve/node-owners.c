@@ -292,12 +292,14 @@ bool pt_node_is_wanted(struct pt_node *node, unsigned int vmid, const struct pt_
 	if (pt_node_group(node, bdf, &group, NULL) < 0)
 		group.function_count = 0;
 	pt_foreach (one, naming, count) {
-		bool wanted = one->vmid != vmid && pt_node_names(node, one, bdf);
-
-		pt_foreach (function, group.function, group.function_count)
-			wanted |= one->vmid != vmid && pt_node_names(node, one, function);
-		if (wanted)
+		if (one->vmid == vmid)
+			continue;
+		if (pt_node_names(node, one, bdf))
 			return true;
+		pt_foreach (function, group.function, group.function_count) {
+			if (pt_node_names(node, one, function))
+				return true;
+		}
 	}
 	return false;
 }

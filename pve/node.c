@@ -101,7 +101,6 @@ void pt_node_close_p(struct pt_node **node)
 static bool allows_unsafe_interrupts(const struct pt_host *host)
 {
 	PT_FREE char *text = NULL;
-
 	PT_FREE char *options = NULL;
 
 	if (pt_host_read_line(host, UNSAFE_INTERRUPTS, &text) == 0)
