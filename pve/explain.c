@@ -119,7 +119,7 @@ const struct pt_story pt_stories[] = {
 	{"mdev-type-unknown",
 		"No function of the entry offers the mediated device type.",
 		"Creating the instance fails at start.",
-		"See what the device offers: 'ls /sys/bus/pci/devices/ADDRESS/mdev_supported_types'."
+		"See what the device offers: 'ls /sys/bus/pci/devices/ADDRESS/mdev_supported_types', and of a virtual function of NVIDIA's 'cat /sys/bus/pci/devices/ADDRESS/nvidia/creatable_vgpu_types'."
 		"\nNothing there: install the vendor's host driver for this kernel; NVIDIA's offer theirs in a folder nvidia of each virtual function from kernel 6.8 on."
 		"\nChoose a type that is there, in the hostpci line or the mapping.",
 		"kernel, Documentation/driver-api/vfio-mediated-device.rst"},

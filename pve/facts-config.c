@@ -20,19 +20,25 @@ static int gather_rom(struct pt_gathering *gathering, size_t at)
 	return 0;
 }
 
-static int look_for_type(struct pt_gathering *gathering, const struct pt_bdf *bdf, const char *type,
-	struct pt_mdev_fact *fact)
+static int look_for_type(struct pt_gathering *gathering, const struct pt_bdf *bdf,
+	const struct pt_assignment *assignment, struct pt_mdev_fact *fact)
 {
 	const struct pt_device *device = pt_node_device(gathering->node, bdf);
+	bool vgpu = assignment->vgpu;
+	bool creatable = false;
 
 	if (!device)
 		return -ENOMEM;
 	pt_foreach (offered, device->mdev, device->mdev_count) {
-		if (!pt_streq(offered->name, type))
+		creatable |= offered->available > 0;
+		if (!pt_streq(offered->name, assignment->entry.mdev))
 			continue;
 		fact->known = true;
-		fact->free |= offered->available > 0;
+		/* Proxmox VE takes a VF that has the type already (PCI.pm) */
+		fact->free |= offered->available > 0 || vgpu;
 	}
+	/* of a vGPU's types those alone are listed that can be created now: where none is, all may have been */
+	fact->known |= vgpu && !creatable;
 	return 0;
 }
 
@@ -52,7 +58,7 @@ static int gather_mdev(struct pt_gathering *gathering, size_t at)
 	const struct pt_assignment *assignment = &facts->assignment[at];
 	struct pt_mdev_fact *slot;
 
-	if (!pt_assignment_is_mdev(assignment) || assignment->problem.tag)
+	if (!assignment->entry.mdev || assignment->problem.tag)
 		return 0;
 	slot = pt_array_grow(&facts->mdev, &facts->mdev_count, sizeof(*slot));
 	if (!slot)
@@ -63,7 +69,7 @@ static int gather_mdev(struct pt_gathering *gathering, size_t at)
 	slot->exists = instance_exists(gathering, assignment);
 	pt_foreach (alternative, assignment->alternative, assignment->count) {
 		pt_foreach (id, alternative->id, alternative->count) {
-			if (look_for_type(gathering, id, assignment->entry.mdev, slot) < 0)
+			if (look_for_type(gathering, id, assignment, slot) < 0)
 				return -ENOMEM;
 		}
 	}
@@ -94,9 +100,10 @@ static const struct pt_map_entry *only_entry(struct pt_node *node, const char *m
 static bool means(struct pt_gathering *gathering, const struct pt_naming *naming,
 	const struct pt_taken *taken)
 {
+	const struct pt_assignment *assignment = &gathering->facts->assignment[taken->assignment];
 	const struct pt_map_entry *only;
 
-	if (gathering->facts->assignment[taken->assignment].count != 1)
+	if (assignment->count != 1 || assignment->vgpu)
 		return false;
 	if (!naming->mapping)
 		return pt_naming_has(naming, &taken->bdf);

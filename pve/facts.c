@@ -300,7 +300,7 @@ static int take_entry(struct pt_gathering *gathering, size_t at, bool spare)
 	struct pt_facts *facts = gathering->facts;
 	const struct pt_assignment *assignment = &facts->assignment[at];
 
-	if (assignment->chosen < 0 || assignment->entry.mdev)
+	if (assignment->chosen < 0 || pt_assignment_is_mdev(assignment))
 		return 0;
 	for (size_t i = 0; i < assignment->count; i++) {
 		const struct pt_alternative *alternative = &assignment->alternative[i];
@@ -310,7 +310,8 @@ static int take_entry(struct pt_gathering *gathering, size_t at, bool spare)
 		pt_foreach (id, alternative->id, alternative->count) {
 			struct pt_taken taken = {.bdf = *id, .assignment = at};
 
-			if (!pt_assignment_is_bound(assignment) && !has_wish(gathering, &taken)) {
+			if (!pt_assignment_is_bound(assignment) &&
+				(assignment->vgpu || !has_wish(gathering, &taken))) {
 				/* a start leaves them, and who has them, to Proxmox VE */
 				if (!spare && gathering->depth == PT_DEPTH_CHECK &&
 					keep(facts, &taken) < 0)

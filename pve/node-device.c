@@ -10,6 +10,7 @@
 
 #define ROM_MAX	    (32U * 1024 * 1024)
 #define STORAGE_MAX (1024U * 1024)
+#define VGPU_MAX    (64U * 1024)
 #define OUR_HOOK    "pve-pthook"
 #define INSTANCES   "/sys/bus/mdev/devices"
 
@@ -54,6 +55,47 @@ static int read_mdev_types(const struct pt_host *host, struct pt_device *device)
 	return 0;
 }
 
+/* Notes a type of NVIDIA's vGPU as an entry names it; line: its number, then " : " and its name. */
+static int note_vgpu_type(struct pt_device *device, const char *line, int available)
+{
+	size_t length = strspn(line, "0123456789");
+	struct pt_mdev_type *slot;
+
+	/* a line without number is the heading, a VF without vGPU has type 0 */
+	if (!length || pt_streq(line, "0"))
+		return 0;
+	slot = pt_array_grow(&device->mdev, &device->mdev_count, sizeof(*slot));
+	if (!slot)
+		return -ENOMEM;
+	slot->name = pt_format("nvidia-%.*s", (int)length, line);
+	slot->available = available;
+	return slot->name ? 0 : -ENOMEM;
+}
+
+/*
+ * What NVIDIA's driver can create on a VF now, and what it has already, of which nothing is left. Source: NVIDIA's vGPU User
+ * Guide, vendor-specific VFIO framework; qemu-server's PCI.pm reads the same files.
+ */
+static int read_vgpu_types(const struct pt_host *host, struct pt_device *device)
+{
+	PT_FREE char *current = NULL, *creatable = NULL;
+	char path[PT_PCI_PATH];
+	char *line, *rest;
+	int r = 0;
+
+	if (pt_host_read_line(host, pt_pci_path(&device->bdf, "nvidia/current_vgpu_type", path),
+		    &current) == 0)
+		r = note_vgpu_type(device, current, 0);
+	if (r < 0 ||
+		pt_host_read(host, pt_pci_path(&device->bdf, "nvidia/creatable_vgpu_types", path),
+			VGPU_MAX, &creatable, NULL) < 0)
+		return r;
+	for (line = strtok_r(creatable, "\n", &rest); r == 0 && line;
+		line = strtok_r(NULL, "\n", &rest))
+		r = note_vgpu_type(device, line, 1);
+	return r;
+}
+
 static int look(
 	const struct pt_host *host, const struct pt_function *function, struct pt_device *device)
 {
@@ -62,7 +104,9 @@ static int look(
 		pt_module_alias_blocked(host, function->modalias, device->blocked);
 	pt_identity_read_serial(host, &function->bdf, device->serial);
 	pt_net_up(host, &function->bdf, device->net);
-	return function->has_mdev ? read_mdev_types(host, device) : 0;
+	if (function->has_mdev)
+		return read_mdev_types(host, device);
+	return function->has_nvidia ? read_vgpu_types(host, device) : 0;
 }
 
 const struct pt_device *pt_node_device(struct pt_node *node, const struct pt_bdf *bdf)

@@ -11,8 +11,12 @@ PT_RULE(pt_rule_mdev_unknown)
 			pt_rule_found(rule, findings, pt_subject_entry(assignment),
 				pt_format("no function of it offers the mediated device type %s",
 					assignment->entry.mdev),
-				pt_format("the types stand in mdev_supported_types of the device; "
-					  "is the vendor's host driver loaded?"));
+				pt_format("%s; is the vendor's host driver loaded?",
+					assignment->vgpu
+						? "what can be created there now stands in "
+						  "nvidia/creatable_vgpu_types of the device"
+						: "the types stand in mdev_supported_types of the "
+						  "device"));
 	}
 }
 

@@ -25,6 +25,7 @@ struct stubborn {
 	struct mdev_type type;
 	struct mdev_type *types[1];
 	bool has_mdev, has_nvidia;
+	unsigned int vgpu; /* type of the one that there can be, 0: none */
 };
 
 static int instance_probe(struct mdev_device *device)
@@ -47,16 +48,33 @@ static struct mdev_driver instance_driver = {
 static ssize_t creatable_vgpu_types_show(
 	struct device *device, struct device_attribute *attribute, char *text)
 {
-	return sysfs_emit(text, "ID    : vGPU Name\n5     : NVIDIA Stubborn-1Q\n");
+	struct stubborn *stubborn = dev_get_drvdata(device);
+
+	return sysfs_emit(text, "ID    : vGPU Name\n%s",
+		stubborn->vgpu ? "" : "5     : NVIDIA Stubborn-1Q\n");
 }
 static DEVICE_ATTR_RO(creatable_vgpu_types);
 
 static ssize_t current_vgpu_type_show(
 	struct device *device, struct device_attribute *attribute, char *text)
 {
-	return sysfs_emit(text, "0\n");
+	struct stubborn *stubborn = dev_get_drvdata(device);
+
+	return sysfs_emit(text, "%u\n", stubborn->vgpu);
 }
-static DEVICE_ATTR_RO(current_vgpu_type);
+
+static ssize_t current_vgpu_type_store(
+	struct device *device, struct device_attribute *attribute, const char *text, size_t count)
+{
+	struct stubborn *stubborn = dev_get_drvdata(device);
+	unsigned int type;
+
+	if (kstrtouint(text, 10, &type) || (type && (type != 5 || stubborn->vgpu)))
+		return -EINVAL;
+	stubborn->vgpu = type;
+	return (ssize_t)count;
+}
+static DEVICE_ATTR_RW(current_vgpu_type);
 
 static struct attribute *nvidia_attributes[] = {
 	&dev_attr_creatable_vgpu_types.attr, &dev_attr_current_vgpu_type.attr, NULL};

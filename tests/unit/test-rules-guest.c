@@ -2,6 +2,7 @@
 /* The rules of the guest's other settings, its ROM files, and other guests' configs and claims. */
 #include <sys/stat.h>
 
+#include "pve/paths.h"
 #include "tests/unit/judge.h"
 
 #define DISK   "0000:02:00.0"
@@ -24,6 +25,44 @@ static void mediated_devices(void **state)
 	/* Proxmox VE's own is there already, and is used again */
 	fake_dir(fake, "/sys/bus/mdev/devices/00000001-0000-0000-0000-000000000100");
 	passes(fake, "mdev-none-free", "hostpci1: 01:00.0,mdev=nvidia-63\n");
+}
+
+/* NVIDIA's driver lists what it can create on a VF now. */
+static void vgpus(void **state)
+{
+	static const char current[] = "/sys/bus/pci/devices/0000:02:00.0/nvidia/current_vgpu_type";
+	static const char creatable[] =
+		"/sys/bus/pci/devices/0000:02:00.0/nvidia/creatable_vgpu_types";
+	static const char heading[] = "ID    : vGPU Name\n";
+	static const char wanted[] = "hostpci0: 02:00.0,mdev=nvidia-558\n";
+	struct fake *fake = *state;
+	struct judged judged;
+
+	fake_file(fake, current, "0\n");
+	fake_file(fake, creatable,
+		"ID    : vGPU Name\n55    : NVIDIA H100-4C\n558   : NVIDIA H100-40C\n");
+	passes(fake, "mdev-type-unknown", wanted);
+	passes(fake, "mdev-none-free", wanted);
+	triggers(fake, "mdev-type-unknown", "hostpci0: 02:00.0,mdev=nvidia-5\n",
+		"no function of it offers the mediated device type nvidia-5");
+	judge(fake, "hostpci0: 02:00.0,mdev=nvidia-5\n", &judged);
+	assert_holds(find(&judged, "mdev-type-unknown")->hint, "nvidia/creatable_vgpu_types");
+	clear(&judged);
+	/* Proxmox VE takes one that the VF has already, and no other beside it */
+	fake_file(fake, creatable, heading);
+	fake_file(fake, current, "558\n");
+	passes(fake, "mdev-none-free", wanted);
+	triggers(fake, "mdev-none-free", "hostpci0: 02:00.0,mdev=nvidia-559\n", "no instance");
+	passes(fake, "mdev-type-unknown", "hostpci0: 02:00.0,mdev=nvidia-559\n");
+	/* all of the card is with other VFs */
+	fake_file(fake, current, "0\n");
+	triggers(fake, "mdev-none-free", wanted, "no instance");
+	/* what another guest has */
+	passes(fake, "reserved-by-other", wanted);
+	fake_file(fake, PT_PVE_PCI_RESERVATIONS, "0000:02:00.0 101 time:99999999999\n");
+	triggers(fake, "reserved-by-other", wanted, "is reserved by guest 101");
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/101.conf", wanted);
+	passes(fake, "configured-elsewhere", wanted);
 }
 
 /* A ROM of one image: vendor and device in little endian, the code type. */
@@ -472,6 +511,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(node_unfit),
 		MACHINE_TEST(mediated_devices),
+		MACHINE_TEST(vgpus),
 		MACHINE_TEST(rom_files),
 		cmocka_unit_test(roms_are_hostile),
 		MACHINE_TEST(screens),
