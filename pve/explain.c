@@ -182,10 +182,11 @@ const struct pt_story pt_stories[] = {
 		"'qm set VMID --hookscript local:snippets/pve-pthook', as root on the node.",
 		"pve-guest-common, GuestHelpers.pm"},
 	{"hook-missing",
-		"The guest names pve-pthook, but the file is not on this node.",
-		"Proxmox VE refuses to start the guest.",
+		"The guest names pve-pthook, but the file is not on this node, or its storage not on a node that the guest may run on.",
+		"Proxmox VE refuses to start the guest there.",
 		"Install the package pve-ptconf here, and on every node that the guest may run on: it links pve-pthook into /var/lib/vz/snippets."
-		"\nThe storage that the hookscript names has to have the content type Snippets (Datacenter, Storage), and the file in its folder snippets.",
+		"\nThe storage that the hookscript names has to have the content type Snippets (Datacenter, Storage), and the file in its folder snippets."
+		"\nNodes that the storage is not meant for: use one that every node has, as local is (Datacenter, Storage, Nodes).",
 		"pve-guest-common, GuestHelpers.pm"},
 	{"hook-not-executable",
 		"The guest names pve-pthook, but the file is not executable.",
@@ -395,11 +396,10 @@ const struct pt_story pt_stories[] = {
 		"\nTo keep it there on purpose, name it in a guest, or in the module's ids=.",
 		"qemu-server, QemuServer/PCI.pm; Documentation/ABI/testing/sysfs-bus-pci"},
 	{"node-unfit",
-		"A node that the guest may run on lacks a device of it, has another one than the mapping says, or lacks the storage of its hookscript.",
+		"A node that the guest may run on lacks a device of it, or has another one than the mapping says.",
 		"HA, or whoever migrates it, finds out when the guest does not start there.",
 		"Give the mapping a device on that node, or correct it (Datacenter, Resource Mappings)."
-		"\nOr bind the guest to nodes that have one: PVE 8: Datacenter, HA, Groups, with 'restricted'. PVE 9: Datacenter, HA, Affinity Rules, node affinity with 'strict'."
-		"\nHave the hookscript on a storage that each of them has, and install the package pve-ptconf there.",
+		"\nOr bind the guest to nodes that have one: PVE 8: Datacenter, HA, Groups, with 'restricted'. PVE 9: Datacenter, HA, Affinity Rules, node affinity with 'strict'.",
 		"pve-ha-manager, resources.cfg, groups.cfg and rules.cfg; pve-guest-common, Mapping/PCI.pm"},
 	{"claim-incomplete", "A function could not be given back.",
 		"It is not with its host driver.",
@@ -437,6 +437,8 @@ const struct pt_variant pt_variants[] = {
 		"a second device has the same ids, and the host loses it as well"},
 	{"romfile-missing", PT_WARNING, PT_TELL,
 		"the entry has rombar=0: QEMU goes on without the file"},
+	{"hook-missing", PT_WARNING, PT_TELL,
+		"it is here, but its storage is not meant for a node that the guest may come to run on"},
 	{"args-vfio-device", PT_WARNING, PT_SILENT,
 		"another hookscript of the guest may bind the device to vfio-pci, or not"},
 	{"args-vfio-device", PT_ERROR, PT_SILENT,

@@ -176,6 +176,35 @@ PT_RULE(pt_rule_hook_not_attached)
 		pt_format("'qm set %s --hookscript local:snippets/pve-pthook'", PT_VMID(facts)));
 }
 
+/* The nodes that are unfit for one reason, "node2, node3"; NULL: none. The caller's. */
+static char *unfit_nodes(const struct pt_facts *facts, bool no_hook, size_t assignment)
+{
+	char *nodes = NULL;
+
+	pt_foreach (unfit, facts->unfit, facts->unfit_count) {
+		if (!unfit->stale && unfit->no_hook == no_hook &&
+			(no_hook || unfit->assignment == assignment))
+			nodes = pt_list_add(nodes, ", ", unfit->node);
+	}
+	return nodes;
+}
+
+static void say_no_hook(
+	const struct pt_rule *rule, const struct pt_facts *facts, struct pt_findings *findings)
+{
+	PT_FREE char *without_hook = unfit_nodes(facts, true, 0);
+
+	if (without_hook)
+		pt_findings_add(findings, rule->tag, PT_WARNING, PT_TELL, pt_format("guest"),
+			pt_format(
+				"the storage of its hookscript, %s, is not meant for %s, where the "
+				"guest may come to run: without the file there Proxmox VE refuses the "
+				"start",
+				pt_guest_get(facts->guest, "hookscript"), without_hook),
+			pt_format("use a storage that every node has, as local is (Datacenter, "
+				  "Storage, Nodes), and install the package there"));
+}
+
 PT_RULE(pt_rule_hook_missing)
 {
 	if (facts->hook == PT_HOOK_MISSING)
@@ -183,6 +212,7 @@ PT_RULE(pt_rule_hook_missing)
 			pt_format("its hookscript %s is not on this node, so it does not start",
 				pt_guest_get(facts->guest, "hookscript")),
 			pt_format("install the package pve-ptconf here"));
+	say_no_hook(rule, facts, findings);
 }
 
 PT_RULE(pt_rule_hook_not_executable)
@@ -212,35 +242,6 @@ PT_RULE(pt_rule_backup)
 			pt_format("leave it out of the job, or see that it runs by then"));
 }
 
-/* The nodes that are unfit for one reason, "node2, node3"; NULL: none. The caller's. */
-static char *unfit_nodes(const struct pt_facts *facts, bool no_hook, size_t assignment)
-{
-	char *nodes = NULL;
-
-	pt_foreach (unfit, facts->unfit, facts->unfit_count) {
-		if (!unfit->stale && unfit->no_hook == no_hook &&
-			(no_hook || unfit->assignment == assignment))
-			nodes = pt_list_add(nodes, ", ", unfit->node);
-	}
-	return nodes;
-}
-
-static void say_no_hook(
-	const struct pt_rule *rule, const struct pt_facts *facts, struct pt_findings *findings)
-{
-	PT_FREE char *without_hook = unfit_nodes(facts, true, 0);
-
-	if (without_hook)
-		pt_rule_found(rule, findings, pt_format("guest"),
-			pt_format(
-				"the storage of its hookscript, %s, is not meant for %s, where the "
-				"guest may come to run: without the file there Proxmox VE refuses the "
-				"start",
-				pt_guest_get(facts->guest, "hookscript"), without_hook),
-			pt_format("use a storage that every node has, as local is (Datacenter, "
-				  "Storage, Nodes), and install the package there"));
-}
-
 static void say_stale(
 	const struct pt_rule *rule, const struct pt_facts *facts, struct pt_findings *findings)
 {
@@ -257,10 +258,9 @@ static void say_stale(
 	}
 }
 
-/* One finding for each entry, with all nodes that it does not fit, and one for the hookscript. */
+/* One finding for each entry, with all nodes that it does not fit. */
 PT_RULE(pt_rule_node_unfit)
 {
-	say_no_hook(rule, facts, findings);
 	say_stale(rule, facts, findings);
 	for (size_t i = 0; i < facts->count; i++) {
 		const struct pt_assignment *assignment = &facts->assignment[i];

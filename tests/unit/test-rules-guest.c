@@ -488,19 +488,19 @@ static void node_unfit(void **state)
 	passes(fake, "node-unfit", "memory: 64\n");
 	fake_file(fake, PT_PVE_STORAGE_CFG,
 		"dir: scripts\n\tpath /srv\n\tnodes node1\n\tcontent snippets\n");
-	triggers(fake, "node-unfit",
+	fake_file(fake, "/srv/snippets/pve-pthook", "");
+	triggers(fake, "hook-missing",
 		"hostpci0: mapping=disks\nhookscript: scripts:snippets/pve-pthook\n",
 		"the storage of its hookscript, scripts:snippets/pve-pthook, is not meant for node2");
 	fake_file(fake, PT_PVE_STORAGE_CFG,
 		"dir: scripts\n\tnodes node2,node1\n\tpath /srv\n\tcontent snippets\n");
-	passes(fake, "node-unfit",
+	passes(fake, "hook-missing",
 		"hostpci0: mapping=disks\nhookscript: scripts:snippets/pve-pthook\n");
 	/* one that is mounted, and is limited in the same way */
 	fake_file(fake, PT_PVE_STORAGE_CFG, "nfs: scripts\n\tnodes node3, node1\n\tserver x\n");
-	triggers(fake, "node-unfit",
+	triggers(fake, "hook-missing",
 		"hostpci0: mapping=disks\nhookscript: scripts:snippets/pve-pthook\n",
 		"is not meant for node2");
-	passes(fake, "hook-missing", CONFIG "hookscript: scripts:snippets/pve-pthook\n");
 	/* node2 has left the cluster, and its folder is still there */
 	fake_file(fake, PT_PVE_MEMBERS, "{\"nodelist\":{\"node1\":{},\"node3\":{}}}");
 	passes(fake, "node-unfit", "hostpci0: 02:00.0\n");
