@@ -35,4 +35,13 @@ void pt_api_replies_clear(struct pt_api_reply *reply, size_t count);
 int pt_api_get(const struct pt_api *api, const char *const *path, size_t count, const char *what,
 	int budget_ms, struct pt_api_reply *ret, struct pt_err *err);
 
+struct json_object;
+
+/* The list "data" of a reply, borrowed from ret_whole, which the caller puts back. NULL, with err filled. */
+struct json_object *pt_api_list(
+	const struct pt_api_reply *reply, struct json_object **ret_whole, struct pt_err *err);
+
+/* A member as text, whatever its type is, true as "1"; NULL when it is missing. Borrowed. */
+const char *pt_api_member(struct json_object *object, const char *key);
+
 #endif

@@ -65,41 +65,6 @@ static int ask(const struct pt_api *api, struct round *round, const char *what, 
 				       budget_ms, round->reply, err);
 }
 
-/* The list "data" of a reply; the caller puts back what it lies in. NULL, with err filled. */
-static struct json_object *data_of(
-	const struct pt_api_reply *reply, struct json_object **ret_whole, struct pt_err *err)
-{
-	struct json_object *data = NULL;
-
-	if (reply->err.code) {
-		*err = reply->err;
-		return NULL;
-	}
-	*ret_whole = pt_json_parse(reply->text, reply->length, err);
-	if (!*ret_whole)
-		return NULL;
-	if (!json_object_is_type(*ret_whole, json_type_object) ||
-		!json_object_object_get_ex(*ret_whole, "data", &data) ||
-		!json_object_is_type(data, json_type_array)) {
-		pt_err_set(err, -EPROTO, "the reply holds no list \"data\"");
-		return NULL;
-	}
-	return data;
-}
-
-/* A member as text, whatever its type is; NULL when it is missing. Borrowed. */
-static const char *text_of(struct json_object *object, const char *key)
-{
-	struct json_object *value = NULL;
-
-	if (!json_object_is_type(object, json_type_object) ||
-		!json_object_object_get_ex(object, key, &value) || !value)
-		return NULL;
-	return json_object_is_type(value, json_type_boolean)
-		       ? (json_object_get_boolean(value) ? "1" : "0")
-		       : json_object_get_string(value);
-}
-
 int pt_api_nodes(const struct pt_api *api, int budget_ms, struct pt_names *ret,
 	struct pt_names *ret_offline, struct pt_err *err)
 {
@@ -110,14 +75,14 @@ int pt_api_nodes(const struct pt_api *api, int budget_ms, struct pt_names *ret,
 		api, (const char *const[]){"/nodes"}, 1, "the nodes", budget_ms, &reply, err);
 
 	if (r == 0) {
-		list = data_of(&reply, &whole, err);
+		list = pt_api_list(&reply, &whole, err);
 		r = list ? 0 : -EPROTO;
 	}
 	for (size_t i = 0; r == 0 && i < json_object_array_length(list); i++) {
 		struct json_object *one = json_object_array_get_idx(list, i);
-		const char *name = text_of(one, "node");
+		const char *name = pt_api_member(one, "node");
 		struct pt_names *names =
-			pt_streq(text_of(one, "status"), "offline") ? ret_offline : ret;
+			pt_streq(pt_api_member(one, "status"), "offline") ? ret_offline : ret;
 
 		if (name && pt_node_name_valid(name) && pt_names_add(names, name) < 0)
 			r = pt_err_nomem(err);
@@ -129,7 +94,7 @@ int pt_api_nodes(const struct pt_api *api, int budget_ms, struct pt_names *ret,
 /* "0x10de" without its 0x. */
 static void take_id(struct json_object *object, const char *key, char ret[static PT_PCI_ID_TEXT])
 {
-	const char *text = text_of(object, key);
+	const char *text = pt_api_member(object, key);
 
 	if (text && pt_starts_with(text, "0x") && strlen(text) < PT_PCI_ID_TEXT + 2)
 		snprintf(ret, PT_PCI_ID_TEXT, "%s", text + 2);
@@ -138,8 +103,8 @@ static void take_id(struct json_object *object, const char *key, char ret[static
 /* What is not known is such that no rule speaks of it. */
 static bool take_function(struct json_object *object, struct pt_function *ret)
 {
-	const char *id = text_of(object, "id"), *class = text_of(object, "class");
-	const char *group = text_of(object, "iommugroup");
+	const char *id = pt_api_member(object, "id"), *class = pt_api_member(object, "class");
+	const char *group = pt_api_member(object, "iommugroup");
 
 	*ret = (struct pt_function){.info_ok = true,
 		.group = group ? atoi(group) : PT_GROUP_NONE,
@@ -149,7 +114,7 @@ static bool take_function(struct json_object *object, struct pt_function *ret)
 		.vfs_max = -1,
 		.has_reset = true,
 		.has_vfio_dev = true,
-		.has_mdev = pt_streq(text_of(object, "mdev"), "1")};
+		.has_mdev = pt_streq(pt_api_member(object, "mdev"), "1")};
 	if (!id || !pt_bdf_parse(id, &ret->bdf))
 		return false;
 	ret->class = class ? (uint32_t)(strtoul(class, NULL, 16) & 0xffffff) : 0;
@@ -164,7 +129,7 @@ static bool take_function(struct json_object *object, struct pt_function *ret)
 static int read_hardware(struct pt_node *node, const struct pt_api_reply *reply, struct pt_err *err)
 {
 	struct json_object PT_JSON *whole = NULL;
-	struct json_object *list = data_of(reply, &whole, err);
+	struct json_object *list = pt_api_list(reply, &whole, err);
 	struct pt_inventory *inventory = &node->inventory;
 
 	if (!list)
@@ -183,125 +148,6 @@ static int read_hardware(struct pt_node *node, const struct pt_api_reply *reply,
 	return 0;
 }
 
-/* Texts as the files of the cluster have them, whose parsers then judge. */
-struct files {
-	char *mappings, *ha, *groups, *rules;
-};
-
-static void clear_files(struct files *files)
-{
-	free(files->mappings);
-	free(files->ha);
-	free(files->groups);
-	free(files->rules);
-}
-
-/* A value must not begin a line of its own. */
-static void put_line(FILE *out, const char *key, const char *value)
-{
-	PT_FREE char *copy = value ? strdup(value) : NULL;
-
-	pt_make_plain(copy);
-	if (copy)
-		fprintf(out, "\t%s %s\n", key, copy);
-}
-
-static void put_section(FILE *out, const char *type, const char *id)
-{
-	PT_FREE char *copy = id ? strdup(id) : NULL;
-
-	pt_make_plain(copy);
-	fprintf(out, "%s%s%s\n", type ? type : "", type ? ": " : "", copy ? copy : "");
-}
-
-static void put_mapping(FILE *out, struct json_object *one)
-{
-	struct json_object *map = NULL;
-
-	put_section(out, NULL, text_of(one, "id"));
-	if (json_object_object_get_ex(one, "map", &map) &&
-		json_object_is_type(map, json_type_array)) {
-		for (size_t i = 0; i < json_object_array_length(map); i++)
-			put_line(out, "map",
-				json_object_get_string(json_object_array_get_idx(map, i)));
-	}
-	put_line(out, "mdev", text_of(one, "mdev"));
-	put_line(out, "live-migration-capable", text_of(one, "live-migration-capable"));
-	fputc('\n', out);
-}
-
-static void put_resource(FILE *out, struct json_object *one)
-{
-	const char *sid = text_of(one, "sid"), *colon = sid ? strchr(sid, ':') : NULL;
-
-	if (!colon || strncmp(sid, "vm:", 3) != 0)
-		return;
-	put_section(out, "vm", colon + 1);
-	put_line(out, "group", text_of(one, "group"));
-	put_line(out, "state", text_of(one, "state"));
-}
-
-static void put_group(FILE *out, struct json_object *one)
-{
-	put_section(out, "group", text_of(one, "group"));
-	put_line(out, "nodes", text_of(one, "nodes"));
-	put_line(out, "restricted", text_of(one, "restricted"));
-}
-
-static void put_rule(FILE *out, struct json_object *one)
-{
-	if (!pt_streq(text_of(one, "type"), "node-affinity"))
-		return;
-	put_section(out, "node-affinity", text_of(one, "rule"));
-	put_line(out, "resources", text_of(one, "resources"));
-	put_line(out, "nodes", text_of(one, "nodes"));
-	put_line(out, "strict", text_of(one, "strict"));
-	put_line(out, "disable", text_of(one, "disable"));
-}
-
-/* A reply as a file. NULL: it could not be had, or memory is out, and err says so. The caller's. */
-static char *file_of(const struct pt_api_reply *reply,
-	void (*put)(FILE *out, struct json_object *one), struct pt_err *err)
-{
-	struct json_object PT_JSON *whole = NULL;
-	struct json_object *list = data_of(reply, &whole, err);
-	char *text = NULL;
-	size_t size;
-	FILE *out = list ? open_memstream(&text, &size) : NULL;
-
-	for (size_t i = 0; out && i < json_object_array_length(list); i++) {
-		struct json_object *one = json_object_array_get_idx(list, i);
-
-		if (json_object_is_type(one, json_type_object))
-			put(out, one);
-	}
-	if (out && fclose(out) != 0)
-		pt_free_char(&text);
-	return text;
-}
-
-static int read_files(
-	const struct pt_api_reply reply[static QUESTIONS], struct files *ret, struct pt_err *err)
-{
-	struct pt_err none;
-
-	ret->mappings = file_of(&reply[ASK_MAPPINGS], put_mapping, err);
-	if (!ret->mappings)
-		return pt_err_wrap(err, "mappings");
-	/* a node without HA has none; groups are gone with Proxmox VE 9, which has rules */
-	ret->ha = file_of(&reply[ASK_HA], put_resource, &none);
-	ret->groups = file_of(&reply[ASK_HA_GROUPS], put_group, &none);
-	ret->rules = file_of(&reply[ASK_HA_RULES], put_rule, &none);
-	return 0;
-}
-
-static int use_files(struct pt_node *node, const struct files *files)
-{
-	if (pt_mappings_parse(files->mappings, &node->mappings) < 0)
-		return -ENOMEM;
-	return pt_ha_parse(files->ha, files->groups, files->rules, &node->ha);
-}
-
 struct asking {
 	const struct pt_api *api;
 	const char *const *name;
@@ -316,22 +162,22 @@ static int read_vmids(
 	const struct asking *asking, const struct pt_api_reply *reply, struct pt_err *err)
 {
 	struct json_object PT_JSON *whole = NULL;
-	struct json_object *list = data_of(reply, &whole, err);
+	struct json_object *list = pt_api_list(reply, &whole, err);
 
 	if (!list)
 		return pt_err_wrap(err, "guests");
 	for (size_t i = 0; i < json_object_array_length(list); i++) {
 		struct json_object *one = json_object_array_get_idx(list, i);
-		const char *number = text_of(one, "vmid");
+		const char *number = pt_api_member(one, "vmid");
 		unsigned int vmid, *slot;
 
-		if (!pt_streq(text_of(one, "type"), "qemu") || !number ||
+		if (!pt_streq(pt_api_member(one, "type"), "qemu") || !number ||
 			!pt_vmid_parse(number, &vmid))
 			continue;
 		for (size_t n = 0; n < asking->count; n++) {
 			struct pt_node *node = asking->node[n];
 
-			if (!node || !pt_streq(text_of(one, "node"), node->name))
+			if (!node || !pt_streq(pt_api_member(one, "node"), node->name))
 				continue;
 			slot = pt_array_grow(&node->vmid, &node->vmid_count, sizeof(*slot));
 			if (!slot)
@@ -428,7 +274,14 @@ static int read_configs(const struct asking *asking, const struct pt_log *log, s
 	return r;
 }
 
-static int open_node(const struct asking *asking, size_t which, const struct files *files,
+static int use_files(struct pt_node *node, const struct pt_api_files *files)
+{
+	if (pt_mappings_parse(files->mappings, &node->mappings) < 0)
+		return -ENOMEM;
+	return pt_ha_parse(files->ha, files->groups, files->rules, &node->ha);
+}
+
+static int open_node(const struct asking *asking, size_t which, const struct pt_api_files *files,
 	const struct pt_api_reply *hardware)
 {
 	struct pt_node PT_NODE *node = NULL;
@@ -455,8 +308,9 @@ static int open_node(const struct asking *asking, size_t which, const struct fil
 static int make_nodes(const struct asking *asking, const struct pt_api_reply *reply,
 	const struct pt_log *log, struct pt_err *err)
 {
-	struct files files PT_CLEANUP(clear_files) = {0};
-	int r = read_files(reply, &files, err);
+	struct pt_api_files files PT_CLEANUP(pt_api_files_clear) = {0};
+	int r = pt_api_files_read(&reply[ASK_MAPPINGS], &reply[ASK_HA], &reply[ASK_HA_GROUPS],
+		&reply[ASK_HA_RULES], &files, err);
 
 	for (size_t i = 0; r == 0 && i < asking->count; i++)
 		open_node(asking, i, &files, &reply[QUESTIONS + i]);

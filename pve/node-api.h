@@ -25,4 +25,13 @@ int pt_api_read_nodes(const struct pt_api *api, const char *const *name, size_t 
 	int budget_ms, const struct pt_log *log, struct pt_node **ret, struct pt_err *why,
 	struct pt_err *err);
 
+/* node-api-files.c, for node-api.c: NULL where there is none. */
+struct pt_api_files {
+	char *mappings, *ha, *groups, *rules;
+};
+void pt_api_files_clear(struct pt_api_files *files);
+int pt_api_files_read(const struct pt_api_reply *mappings, const struct pt_api_reply *ha,
+	const struct pt_api_reply *groups, const struct pt_api_reply *rules,
+	struct pt_api_files *ret, struct pt_err *err);
+
 #endif

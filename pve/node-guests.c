@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* The guests whose configs lie on a node, and what they name. */
+#include <errno.h>
+
+#include "pve/args.h"
+#include "pve/hostpci.h"
+#include "pve/node.h"
+#include "pve/paths.h"
+
+static int compare_vmids(const void *a, const void *b)
+{
+	const unsigned int *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static const char *configs_of(const struct pt_node *node, char path[static 128])
+{
+	snprintf(path, 128, PT_PVE_NODES "/%s/qemu-server", node->name);
+	return path;
+}
+
+static int list_vmids(struct pt_node *node, struct pt_err *err)
+{
+	struct pt_names PT_NAMES names = {0};
+	char path[128];
+	int r;
+
+	r = pt_host_list(node->host, configs_of(node, path), &names);
+	if (r < 0)
+		return pt_err_errno(err, r, "%s", path);
+	pt_foreach (name, names.name, names.count) {
+		unsigned int vmid, *slot;
+
+		if (!pt_vmid_of_config(*name, &vmid))
+			continue;
+		slot = pt_array_grow(&node->vmid, &node->vmid_count, sizeof(*slot));
+		if (!slot)
+			return pt_err_nomem(err);
+		*slot = vmid;
+	}
+	if (node->vmid_count)
+		qsort(node->vmid, node->vmid_count, sizeof(*node->vmid), compare_vmids);
+	return 0;
+}
+
+int pt_node_vmids(
+	struct pt_node *node, const unsigned int **ret, size_t *ret_count, struct pt_err *err)
+{
+	int r = node->has_vmids ? 0 : list_vmids(node, err);
+
+	if (r < 0)
+		return r;
+	node->has_vmids = true;
+	*ret = node->vmid;
+	*ret_count = node->vmid_count;
+	return 0;
+}
+
+static int add_guest(struct pt_node *node, const struct pt_host *folder, unsigned int vmid)
+{
+	struct pt_guest_query query = {.vmid = vmid, .node = node->name, .view = PT_VIEW_NEXT};
+	struct pt_guest PT_GUEST *guest = NULL;
+	struct pt_guest **slot;
+
+	/* gone since, or broken: its own check tells */
+	if (pt_guest_from_folder(folder, &query, &guest, NULL) < 0 || !pt_guest_has_hostpci(guest))
+		return 0;
+	slot = pt_array_grow(&node->guest, &node->guest_count, sizeof(struct pt_guest *));
+	if (!slot)
+		return -ENOMEM;
+	*slot = PT_STEAL(guest);
+	return 0;
+}
+
+int pt_node_guests(
+	struct pt_node *node, struct pt_guest *const **ret, size_t *ret_count, struct pt_err *err)
+{
+	struct pt_host PT_HOST *folder = NULL;
+	const unsigned int *vmid = NULL;
+	size_t count = 0;
+	char path[128];
+	int r = 0;
+
+	if (!node->has_guests)
+		r = pt_node_vmids(node, &vmid, &count, err);
+	if (r == 0 && count) {
+		r = pt_host_open_folder(&folder, node->host, configs_of(node, path));
+		if (r < 0)
+			return pt_err_errno(err, r, "%s", path);
+	}
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		if (add_guest(node, folder, vmid[i]) < 0)
+			r = pt_err_nomem(err);
+	}
+	if (r < 0)
+		return r;
+	node->has_guests = true;
+	*ret = node->guest;
+	*ret_count = node->guest_count;
+	return 0;
+}
+
+static int add_naming(struct pt_node *node, const struct pt_guest *guest, const char *mapping,
+	const char *name, size_t length)
+{
+	PT_FREE char *copy = mapping ? NULL : strndup(name, length);
+	struct pt_naming *slot;
+
+	if (!mapping && !copy)
+		return -ENOMEM;
+	slot = pt_array_grow(&node->naming, &node->naming_count, sizeof(*slot));
+	if (!slot || pt_set_text(&slot->mapping, mapping) < 0)
+		return -ENOMEM;
+	slot->vmid = guest->vmid;
+	slot->onboot = pt_streq(pt_guest_get(guest, "onboot"), "1");
+	slot->is_one = copy && pt_bdf_of_filter(copy, &slot->one);
+	slot->name = PT_STEAL(copy);
+	return 0;
+}
+
+bool pt_naming_has(const struct pt_naming *naming, const struct pt_bdf *bdf)
+{
+	/* of a thousand guests most name one function: that is compared fast */
+	if (naming->is_one)
+		return pt_bdf_compare(&naming->one, bdf) == 0;
+	return naming->name && pt_bdf_matches(bdf, naming->name);
+}
+
+static int add_entry(
+	struct pt_node *node, const struct pt_guest *guest, const struct pt_hostpci *entry)
+{
+	int r = 0;
+
+	if (entry->mdev)
+		return 0;
+	if (entry->mapping)
+		return add_naming(node, guest, entry->mapping, NULL, 0);
+	for (const char *name = entry->host; r == 0 && name && *name;) {
+		size_t length = strcspn(name, ";");
+
+		r = add_naming(node, guest, NULL, name, length);
+		name += length + (name[length] == ';');
+	}
+	return r;
+}
+
+static int read_namings(struct pt_node *node, const struct pt_guest *guest)
+{
+	struct pt_hostpci by_args = {.host = pt_args_devices(pt_guest_get(guest, "args"))};
+	int r = add_entry(node, guest, &by_args);
+
+	free(by_args.host);
+
+	for (size_t i = 0; r == 0 && i < guest->count; i++) {
+		const struct pt_guest_key *key = &guest->key[i];
+		struct pt_hostpci entry;
+		int index = pt_hostpci_key(key->key);
+
+		if (index < 0 || pt_hostpci_parse(index, key->value, key->length, guest->encoding,
+					 &entry, NULL) < 0)
+			continue;
+		r = add_entry(node, guest, &entry);
+		pt_hostpci_clear(&entry);
+	}
+	return r;
+}
+
+static int compare_addresses(const void *a, const void *b)
+{
+	return pt_bdf_compare(a, b);
+}
+
+static int list_named(struct pt_node *node)
+{
+	pt_foreach (naming, node->naming, node->naming_count) {
+		if (naming->is_one &&
+			pt_bdfs_add(&node->named, &node->named_count, &naming->one) < 0)
+			return -ENOMEM;
+	}
+	if (node->named_count)
+		qsort(node->named, node->named_count, sizeof(*node->named), compare_addresses);
+	return 0;
+}
+
+bool pt_node_is_named(const struct pt_node *node, const struct pt_bdf *bdf)
+{
+	return node->named_count && bsearch(bdf, node->named, node->named_count,
+					    sizeof(*node->named), compare_addresses);
+}
+
+int pt_node_namings(
+	struct pt_node *node, const struct pt_naming **ret, size_t *ret_count, struct pt_err *err)
+{
+	struct pt_guest *const *guest = NULL;
+	size_t count = 0;
+	int r = node->has_namings ? 0 : pt_node_guests(node, &guest, &count, err);
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		if (!pt_guest_is_template(guest[i]) && read_namings(node, guest[i]) < 0)
+			r = pt_err_nomem(err);
+	}
+	if (r == 0 && !node->has_namings && list_named(node) < 0)
+		r = pt_err_nomem(err);
+	if (r < 0)
+		return r;
+	node->has_namings = true;
+	*ret = node->naming;
+	*ret_count = node->naming_count;
+	return 0;
+}

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* What the verbs tell of a made host and its guests: check, show, list, report, facts. */
+#include <fcntl.h>
+
+#include "tests/unit/ran.h"
+
+static void check_tells_and_exits(void **state)
+{
+	struct fake *fake = *state;
+	struct ran ran;
+
+	PTCONF(&ran, "check", "100", "--root", fake->root);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "pve-ptconf: guest 100: there is no " CONFIG);
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	PTCONF(&ran, "check", "100", "--root", fake->root);
+	assert_int_equal(ran.code, 0);
+	assert_holds(ran.said, "info     guest: cannot be migrated, suspended");
+	assert_holds(ran.said, "\nguest 100: 0 errors, 2 warnings\n");
+	fake_file(fake, CONFIG,
+		"hostpci0: 01:00.0,pcie=1\n[PENDING]\nmachine: q35\n[old]\nmemory: 1\n");
+	PTCONF(&ran, "check", "100", "--root", fake->root, "--current");
+	assert_int_equal(ran.code, 1);
+	assert_holds(ran.said, "error    hostpci0: pcie=1 needs the machine type q35");
+	assert_holds(ran.said, "         -> 'qm set 100 --machine q35'");
+	assert_holds(ran.said, "guest 100: 1 error, 1 warning\n");
+	assert_lacks(ran.said, "\033");
+	PTCONF(&ran, "check", "100", "--root", fake->root);
+	assert_int_equal(ran.code, 0);
+	PTCONF(&ran, "check", "100", "--root", fake->root, "--snapshot", "old");
+	assert_int_equal(ran.code, 0);
+	PTCONF(&ran, "check", "100", "--root", fake->root, "--snapshot", "none");
+	assert_int_equal(ran.code, 3);
+	PTCONF(&ran, "check", "100", "--root", fake->root, "--source", "api");
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "--source api does not go with --root");
+	PTCONF(&ran, "check", "100", "--root", fake->root, "--current", "--output-format", "json");
+	assert_int_equal(ran.code, 1);
+	assert_holds(ran.said,
+		"{\"version\":1,\"node\":\"node1\",\"errors\":1,\"warnings\":1,\"unknown\":0,"
+		"\"guests\":[{\"vmid\":100,\"errors\":1,\"warnings\":1,\"findings\":[{\"tag\":");
+	PTCONF(&ran, "check", "100", "--root", fake->root, "--output-format", "json-pretty");
+	assert_holds(ran.said, "\"errors\": 0");
+	fake_file(fake, PT_CLAIMS_DIR "/claims/101.json", "damaged");
+	fake_dir(fake, PT_CLAIMS_DIR "/work");
+	PTCONF(&ran, "check", "100", "--root", fake->root);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "claim of 101 is damaged");
+}
+
+static void many_guests_are_checked(void **state)
+{
+	static const char folder[] = "/etc/pve/nodes/node1/qemu-server";
+	struct fake *fake = *state;
+	struct ran ran;
+
+	PTCONF(&ran, "check", "--all", "--root", fake->root);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, folder);
+	fake_file(fake, CONFIG, "hostpci0: 01:00,pcie=1\n");
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/101.conf", "hostpci0: 01:00\n");
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/102.conf", "memory: 64\n");
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/103.conf",
+		"template: 1\nhostpci0: 01:00\n");
+	PTCONF(&ran, "check", "--all", "--root", fake->root);
+	assert_int_equal(ran.code, 1);
+	assert_holds(ran.said, "\nguest 100: 1 error, ");
+	assert_holds(ran.said, "\nguest 101: 0 errors, ");
+	assert_holds(ran.said,
+		"hostpci0: 0000:01:00.0: guest 101 names it as well [configured-elsewhere]");
+	assert_holds(ran.said, " in 2 guests\n");
+	assert_lacks(ran.said, "guest 102");
+	PTCONF(&ran, "check", "101", "102", "--root", fake->root);
+	assert_int_equal(ran.code, 0);
+	assert_holds(ran.said, "guest 102: 0 errors, 0 warnings\n");
+	assert_holds(ran.said, "\n0 errors, ");
+	/* one that cannot be checked does not keep the others from it */
+	PTCONF(&ran, "check", "555", "100", "--root", fake->root);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "pve-ptconf: guest 555: there is no ");
+	assert_holds(ran.said, "guest 100: 1 error, ");
+	PTCONF(&ran, "check", "--root", fake->root);
+	assert_int_equal(ran.code, 2);
+	PTCONF(&ran, "check", "100", "--all", "--root", fake->root);
+	assert_int_equal(ran.code, 2);
+	PTCONF(&ran, "check", "100", "x", "--root", fake->root);
+	assert_int_equal(ran.code, 2);
+	PTCONF(&ran, "check", "100", "101", "--config", "x", "--root", fake->root);
+	assert_int_equal(ran.code, 2);
+	assert_holds(ran.said, "--config goes with one VMID");
+}
+
+static void a_config_of_ones_own(void **state)
+{
+	struct fake *fake = *state;
+	char path[128];
+	struct ran ran;
+
+	snprintf(path, sizeof(path), "%s/planned.conf", fake->root);
+	PTCONF(&ran, "check", "500", "--root", fake->root, "--config", path);
+	assert_int_equal(ran.code, 3);
+	fake_file(fake, "/planned.conf", "hostpci0: 77:00.0\n");
+	PTCONF(&ran, "check", "500", "--root", fake->root, "--config", path);
+	assert_int_equal(ran.code, 1);
+	assert_holds(ran.said, "[device-missing]");
+	/* as a plan has it */
+	fake_file(fake, "/planned.conf",
+		"\n {\"hostpci0\": \"02:00.0,pcie=1\", \"memory\": 4096, \"hostpci1\": \"x\"}\n");
+	PTCONF(&ran, "check", "500", "--root", fake->root, "--config", path);
+	assert_int_equal(ran.code, 1);
+	assert_holds(ran.said, "[pcie-needs-q35]");
+	assert_holds(ran.said, "[hostpci-syntax]");
+	fake_file(fake, "/planned.conf", "{\"hostpci0\": [\"02:00.0\"]}");
+	PTCONF(&ran, "check", "500", "--root", fake->root, "--config", path);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "planned.conf: \"hostpci0\" is neither text nor number");
+	fake_file(fake, "/planned.conf", "{\"hostpci0\": ");
+	PTCONF(&ran, "check", "500", "--root", fake->root, "--config", path);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "planned.conf: not JSON");
+}
+
+/* Standard input is this program's own. */
+static void a_config_from_standard_input(void **state)
+{
+	struct fake *fake = *state;
+	struct ran ran;
+	int kept = dup(STDIN_FILENO);
+	char path[128];
+	int in;
+
+	fake_file(fake, "/planned.conf", "hostpci0: 77:00.0\n");
+	snprintf(path, sizeof(path), "%s/planned.conf", fake->root);
+	in = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(in >= 0);
+	dup2(in, STDIN_FILENO);
+	/* of no guest at all */
+	PTCONF(&ran, "check", "--root", fake->root, "--config", path);
+	assert_int_equal(ran.code, 1);
+	assert_holds(ran.said, "\nthis config: 1 error, 0 warnings\n");
+	PTCONF(&ran, "check", "--root", fake->root, "--config", path, "--output-format", "json");
+	assert_holds(ran.said, "\"vmid\":0,");
+	PTCONF(&ran, "check", "500", "--root", fake->root, "--config", "-");
+	dup2(kept, STDIN_FILENO);
+	close(kept);
+	close(in);
+	assert_int_equal(ran.code, 1);
+	assert_holds(ran.said, "[device-missing]");
+}
+
+static void show_says_why(void **state)
+{
+	struct fake *fake = *state;
+	struct ran ran;
+
+	fake_file(fake, PT_PVE_PCI_MAPPINGS, TWO_DISKS);
+	fake_file(fake, CONFIG,
+		"hostpci0: 05:00.0\nhostpci1: mapping=disks\nhostpci2: 04:10.0,driver=keep\n"
+		"hostpci3: 04:00.1,mdev=x\nhostpci4: 66:00.0\n");
+	PTCONF(&ran, "show", "100", "--root", fake->root);
+	assert_int_equal(ran.code, 1);
+	assert_holds(ran.said, "hostpci0  0000:05:00.0  -            05:00.0");
+	assert_holds(ran.said, "hostpci0  0000:05:01.0  snd_emu10k1  shares IOMMU group 7");
+	assert_holds(ran.said, "mapping disks, first free device");
+	assert_holds(ran.said, "hostpci2: driver=keep; its functions stay");
+	assert_holds(ran.said, "hostpci3: a mediated device; its functions stay");
+	assert_holds(ran.said, "error: hostpci4: there is no PCI device 66:00.0");
+	PTCONF(&ran, "show", "100", "--root", fake->root, "--output-format", "json");
+	assert_holds(ran.said, "\"function\":\"0000:05:01.0\",\"driver\":\"snd_emu10k1\"");
+	assert_holds(ran.said, "\"companion\":true,\"why\":\"shares IOMMU group 7\"");
+	fake_file(fake, CONFIG, "memory: 64\n");
+	PTCONF(&ran, "show", "100", "--root", fake->root);
+	assert_string_equal(ran.said, "guest 100 has no hostpci entry\n");
+	/* a line that Proxmox VE drops is no entry, but not to be passed over either */
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0,pcie=2\n");
+	PTCONF(&ran, "show", "100", "--root", fake->root);
+	assert_int_equal(ran.code, 1);
+	assert_string_equal(ran.said,
+		"error: hostpci0: Proxmox VE drops it, since it is not valid: "
+		"'pve-ptconf check 100' shows where\n");
+	/* what hinders it */
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	PTCONF(&ran, "show", "100", "--root", fake->root);
+	assert_int_equal(ran.code, 0);
+	add_node(fake, "/sys/bus/pci/devices/0000:02:00.0/nvme/nvme0/nvme0n1", "block", "259:0\n",
+		"nvme0n1");
+	fake_file(fake, "/proc/1/mountinfo", "22 1 259:0 / / rw - ext4 /dev/nvme0n1 rw\n");
+	PTCONF(&ran, "show", "100", "--root", fake->root);
+	assert_int_equal(ran.code, 1);
+	assert_holds(ran.said, "\n       is in use on this host: nvme0n1 is mounted at /");
+	PTCONF(&ran, "show", "100", "--root", fake->root, "--output-format", "json");
+	assert_holds(ran.said, "\"hindrance\":\"is in use on this host: nvme0n1 is mounted at /");
+	PTCONF(&ran, "show", "999", "--root", fake->root);
+	assert_int_equal(ran.code, 3);
+}
+
+static void list_goes_by_group(void **state)
+{
+	struct fake *fake = *state;
+	struct ran ran;
+
+	fake_file(fake, "/sys/bus/pci/devices/0000:05:01.0/driver_override", "evil\033[2Jname\n");
+	PTCONF(&ran, "list", "--root", fake->root);
+	assert_int_equal(ran.code, 0);
+	assert_holds(ran.said, "GROUP  FUNCTION      ID         DRIVER");
+	assert_holds(ran.said, "7      0000:05:00.0  1234:11e8  -");
+	/* what a device or an admin wrote must not steer the terminal */
+	assert_holds(ran.said, "evil?[2Jname");
+	assert_lacks(ran.said, "\033");
+	PTCONF(&ran, "list", "--root", fake->root, "--output-format", "json");
+	assert_holds(ran.said, "{\"iommu_active\":true,\"functions\":[{\"bdf\":\"0000:00:01.0\"");
+	/* who names it, and who is in the way */
+	fake_file(fake, CONFIG, "hostpci0: 05:00.0\nhostpci1: 02:00.0\n");
+	fake_file(fake, "/proc/1/mountinfo", "22 1 259:0 / / rw - ext4 /dev/nvme0n1 rw\n");
+	add_node(fake, "/sys/bus/pci/devices/0000:02:00.0/nvme/nvme0/nvme0n1", "block", "259:0\n",
+		"nvme0n1");
+	PTCONF(&ran, "list", "--root", fake->root);
+	assert_holds(ran.said, "7      0000:05:00.0  1234:11e8  -              100     yes");
+	assert_holds(ran.said, "7      0000:05:01.0  1102:0002  snd_emu10k1    (100)   yes");
+	assert_holds(ran.said, "2      0000:02:00.0  144d:a808  nvme           100     no ");
+	assert_holds(ran.said, "\n       is in use: nvme0n1 is mounted at /\n");
+	PTCONF(&ran, "list", "--root", fake->root, "--output-format", "json");
+	assert_holds(
+		ran.said, "\"guests\":[{\"vmid\":100,\"entry\":\"hostpci1\",\"companion\":false,");
+	assert_holds(ran.said, "\"uses\":[\"nvme0n1 is mounted at /\"],\"why_not\":\"is in use: ");
+	fake_remove(fake, "/sys/class/iommu/dmar0");
+	PTCONF(&ran, "list", "--root", fake->root);
+	assert_holds(ran.said, "no IOMMU is active: nothing can be passed through");
+}
+
+/* Bridges lead to what is below them; what says it is below itself has no end, and is not followed. */
+static void list_draws_a_tree(void **state)
+{
+	struct fake *fake = *state;
+	struct ran ran;
+
+	put_below(fake, "0000:00:01.0", "0000:01:00.0");
+	put_below(fake, "0000:00:01.0", "0000:01:00.1");
+	PTCONF(&ran, "list", "--tree", "--root", fake->root);
+	assert_int_equal(ran.code, 0);
+	assert_holds(ran.said, "\n0000:00:01.0      1      pcieport       -       -     ");
+	assert_holds(ran.said, "\n|-- 0000:01:00.0  1      nouveau        -       yes   ");
+	assert_holds(ran.said, "\n`-- 0000:01:00.1  1      snd_hda_intel  -       yes   ");
+	assert_holds(ran.said, "\n0000:02:00.0      2      nvme ");
+	put_below(fake, "0000:00:01.0", "0000:00:01.0");
+	PTCONF(&ran, "list", "--tree", "--root", fake->root);
+	assert_int_equal(ran.code, 0);
+	assert_lacks(ran.said, "0000:01:00.0");
+	assert_holds(ran.said, "0000:02:00.0");
+}
+
+static void a_page_is_written(void **state)
+{
+	struct fake *fake = *state;
+	struct ran ran;
+	char path[128];
+	char *page;
+
+	fake_file(fake, CONFIG,
+		"name: <script>alert(1)</script>\nhostpci0: 02:00.0,romfile=<b>&\"\nhostpci1: 66:00.0\n");
+	snprintf(path, sizeof(path), "%s/page.html", fake->root);
+	PTCONF(&ran, "report", "--html", path, "--root", fake->root);
+	assert_int_equal(ran.code, 0);
+	assert_string_equal(ran.said, "");
+	page = fake_read(fake, "/page.html");
+	assert_lacks(page, "<script>alert");
+	assert_lacks(page, "<b>&\"");
+	assert_holds(page, "&lt;script&gt;alert(1)");
+	assert_holds(page, "&lt;b&gt;&amp;&quot;");
+	assert_holds(page, "default-src 'none'");
+	assert_holds(page, "IOMMU group 2");
+	assert_holds(page, "there is no PCI device 66:00.0");
+	free(page);
+	PTCONF(&ran, "report", "--html", "-", "--root", fake->root);
+	assert_holds(ran.said, "</html>");
+	/* whoever laid a link there does not choose what root writes to */
+	fake_link(fake, "/link.html", "/etc/hostname");
+	snprintf(path, sizeof(path), "%s/link.html", fake->root);
+	PTCONF(&ran, "report", "--html", path, "--root", fake->root);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "link.html: Too many levels of symbolic links");
+	PTCONF(&ran, "report", "--html", "/dev/full", "--root", fake->root);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "/dev/full cannot be written");
+	PTCONF(&ran, "report");
+	assert_int_equal(ran.code, 2);
+	assert_holds(ran.said, "usage: pve-ptconf report --html FILE");
+	fake_remove(fake, "/sys/class/iommu/dmar0");
+	PTCONF(&ran, "report", "--html", "-", "--root", fake->root);
+	assert_holds(ran.said, "No IOMMU is active");
+}
+
+/* Another node's facts, with the programs as they ship. */
+static void facts_are_written_and_read(void **state)
+{
+	struct fake *fake = *state;
+	struct ran ran;
+	char path[128];
+	char *at;
+
+	fake_file(fake, CONFIG, "hostpci0: 05:00.0\nhostpci1: zz\n");
+	PTCONF(&ran, "facts", "--root", fake->root, "--output-format", "json");
+	assert_int_equal(ran.code, 0);
+	fake_file(fake, "/node.json", ran.said);
+	snprintf(path, sizeof(path), "%s/node.json", fake->root);
+	PTCONF(&ran, "check", "100", "--facts", path);
+	assert_int_equal(ran.code, 1);
+	assert_holds(ran.said, "0000:05:01.0: is not assigned, but shares IOMMU group 7");
+	assert_holds(ran.said, "hostpci1: 'zz'");
+	PTCONF(&ran, "check", "--all", "--facts", path);
+	assert_holds(ran.said, " in 1 guest\n");
+	PTCONF(&ran, "check", "555", "--facts", path);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said,
+		"guest 555 is not known of node node1: it is not there, or has no passthrough");
+	PTCONF(&ran, "show", "100", "--facts", path);
+	assert_holds(ran.said, "hostpci0  0000:05:01.0  snd_emu10k1  shares IOMMU group 7");
+	PTCONF(&ran, "check", "100", "--facts", path, "--source", "api");
+	assert_int_equal(ran.code, 2);
+	assert_holds(ran.said, "--facts goes with --config alone");
+	PTCONF(&ran, "check", "100", "--facts", "-", "--config", "-");
+	assert_int_equal(ran.code, 2);
+	/* an id is a number, and no markup */
+	PTCONF(&ran, "facts", "--root", fake->root, "--output-format", "json");
+	at = strstr(ran.said, "\"vendor\":\"1234\"");
+	assert_non_null(at);
+	memcpy(at, "\"vendor\":\"<b x\"", strlen("\"vendor\":\"1234\""));
+	fake_file(fake, "/node.json", ran.said);
+	PTCONF(&ran, "report", "--html", "-", "--facts", path);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "\"vendor\" is no hexadecimal number of that size");
+	fake_file(fake, "/node.json", "{\"format\":\"x\"}");
+	PTCONF(&ran, "list", "--facts", path);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "node.json: \"format\" is not 'pve-ptconf facts'");
+	fake_file(fake, "/node.json", "x");
+	PTCONF(&ran, "list", "--facts", path);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "node.json: not JSON");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(check_tells_and_exits),
+		MACHINE_TEST(many_guests_are_checked),
+		MACHINE_TEST(a_config_of_ones_own),
+		MACHINE_TEST(a_config_from_standard_input),
+		MACHINE_TEST(show_says_why),
+		MACHINE_TEST(list_goes_by_group),
+		MACHINE_TEST(list_draws_a_tree),
+		MACHINE_TEST(a_page_is_written),
+		MACHINE_TEST(facts_are_written_and_read),
+	};
+
+	return cmocka_run_group_tests_name("programs-reading", tests, NULL, NULL);
+}
