@@ -28,12 +28,15 @@ int pt_start_go_on(const struct pt_start *start)
 	return 0;
 }
 
-int pt_start_refuse(const struct pt_start *start)
+static int refuse_for_good(const struct pt_start *start)
 {
-	if (start->run->advise)
-		return pt_start_go_on(start);
 	PT_START_LOG(start->run, PT_LOG_ERROR, "start refused: %s", start->err.text);
 	return 1;
+}
+
+int pt_start_refuse(const struct pt_start *start)
+{
+	return start->run->advise ? pt_start_go_on(start) : refuse_for_good(start);
 }
 
 /* The host cannot be looked at: a driver hangs, and Proxmox VE would hang with it; or our own trouble. */
@@ -181,11 +184,21 @@ static bool claim_fits(const struct pt_start *start)
 	return true;
 }
 
+/* Whether the running system would lose what it runs from: Proxmox VE asks nobody before it takes that. */
+static bool takes_system(const struct pt_start *start)
+{
+	pt_foreach (finding, start->findings.finding, start->findings.count) {
+		if (finding->refusal == PT_REFUSE_ALWAYS && pt_starts_with(finding->tag, "in-use-"))
+			return true;
+	}
+	return false;
+}
+
 /* Judges, and takes when nothing speaks against it. The exit code, or PT_START_AGAIN. */
 static int judge_and_take(struct pt_start *start)
 {
 	const struct pt_run *run = start->run;
-	const struct pt_finding *refusing, *owner;
+	const struct pt_finding *refusing, *always;
 	int r;
 
 	pt_rules_run(&start->facts, &start->findings);
@@ -196,17 +209,17 @@ static int judge_and_take(struct pt_start *start)
 	}
 	if (start->facts.claims_err.code)
 		PT_START_LOG(run, PT_LOG_WARNING, "%s", start->facts.claims_err.text);
-	owner = pt_findings_refusing(&start->findings, false);
+	always = pt_findings_refusing(&start->findings, false);
 	refusing = pt_findings_refusing(&start->findings, pt_facts_moves(&start->facts));
-	if (refusing && run->advise && !owner) {
+	if (refusing && run->advise && !always) {
 		PT_START_LOG(run, PT_LOG_WARNING,
 			"%s: %s: the start would be refused, but for 'mode = advise'",
 			refusing->subject, refusing->message);
 	} else if (refusing) {
-		/* advice or not, what another guest has is not taken */
-		refusing = run->advise ? owner : refusing;
+		/* advice or not, what another guest has is not taken, nor what the system runs from */
+		refusing = run->advise ? always : refusing;
 		pt_err_set(&start->err, -EPERM, "%s: %s", refusing->subject, refusing->message);
-		return pt_start_refuse(start);
+		return takes_system(start) ? refuse_for_good(start) : pt_start_refuse(start);
 	}
 	if (!start->facts.taken_count)
 		return 0;

@@ -133,8 +133,9 @@ static bool refused_anyway(struct pt_start *start)
 
 	pt_rules_run(&start->facts, &start->findings);
 	pt_foreach (finding, start->findings.finding, start->findings.count)
-		refused |= (finding->refusal == PT_REFUSE || finding->refusal == PT_REFUSE_OWNER) &&
-			   !pt_starts_with(finding->tag, "in-use-");
+		refused |=
+			finding->refusal == PT_REFUSE_ALWAYS ||
+			(finding->refusal == PT_REFUSE && !pt_starts_with(finding->tag, "in-use-"));
 	pt_findings_clear(&start->findings);
 	return refused;
 }

@@ -16,10 +16,10 @@ enum pt_severity {
 
 /* What a start does about it. */
 enum pt_refusal {
-	PT_SILENT,	 /* says nothing: it is for those who ask */
-	PT_TELL,	 /* says it and goes on */
-	PT_REFUSE,	 /* refuses when functions would have to be moved */
-	PT_REFUSE_OWNER, /* refuses always: another live owner has the function */
+	PT_SILENT,	  /* says nothing: it is for those who ask */
+	PT_TELL,	  /* says it and goes on */
+	PT_REFUSE,	  /* refuses when functions would have to be moved */
+	PT_REFUSE_ALWAYS, /* whatever local policy says: another live owner has the function, or the running system lies on it */
 };
 
 struct pt_finding {

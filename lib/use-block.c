@@ -53,6 +53,21 @@ static char *read_of(const struct volumes *volumes, const char *name, const char
 	return text;
 }
 
+/* The volume group in the name that LVM gives a volume, in place: a hyphen that is not doubled parts the two. */
+static const char *group_of(char *dm)
+{
+	char *to = dm;
+
+	for (const char *from = dm; *from; from++) {
+		if (*from == '-' && from[1] != '-')
+			break;
+		from += *from == '-';
+		*to++ = *from;
+	}
+	*to = '\0';
+	return dm;
+}
+
 /* What a volume on top is called: its kind, the name that people gave it, and the kernel's. */
 static char *describe(const struct volumes *volumes, const char *name)
 {
@@ -146,18 +161,19 @@ static int list_volumes(struct volumes *volumes, const struct pt_devnodes *nodes
 	return r;
 }
 
-/* "is mounted at /", of a volume on top "holds LVM volume vg-root, which is mounted at /". Takes over how. */
-static int use_volume(struct volumes *volumes, struct volume *volume, int pid, char *how)
+/* "is mounted at /", of a volume on top "holds LVM volume vg-root, which is mounted at /". Takes over how and like's end. */
+static int use_volume(struct volumes *volumes, struct volume *volume, struct pt_use like, char *how)
 {
-	struct pt_use use = {.bdf = volume->bdf, .kind = PT_USE_BLOCK, .pid = pid};
 	char *whole = how;
 
+	like.bdf = volume->bdf;
+	like.kind = PT_USE_BLOCK;
 	volume->used = true;
 	if (how && volume->on_top) {
 		whole = pt_format("holds %s, which %s", volume->label, how);
 		free(how);
 	}
-	return pt_uses_add(volumes->uses, use, volume->disk, whole);
+	return pt_uses_add(volumes->uses, like, volume->disk, whole);
 }
 
 /* The kernel's name of the block device that a path such as /dev/mapper/vg-root or /dev/sda1 means. The caller's. */
@@ -214,6 +230,19 @@ static bool parse_mount(char *line, struct mount *ret)
 	return ret->source;
 }
 
+/* Whether the system does not run on without what is mounted there. */
+static bool is_system(const char *point)
+{
+	static const char *const points[] = {"/", "/boot", "/boot/efi", "/efi", "/etc", "/home",
+		"/root", "/usr", "/var", "/var/lib", "/var/log"};
+
+	for (size_t i = 0; i < PT_ARRAY_SIZE(points); i++) {
+		if (pt_streq(points[i], point))
+			return true;
+	}
+	return false;
+}
+
 /* A mount, seen in the mounts of process pid (0: everybody's). */
 static int use_mount(struct volumes *volumes, const struct mount *mount, int pid)
 {
@@ -228,7 +257,11 @@ static int use_mount(struct volumes *volumes, const struct mount *mount, int pid
 			continue;
 		if (pid && volume->used)
 			continue; /* told already: the mounts of others are copies of the host's */
-		r = use_volume(volumes, volume, pid,
+		r = use_volume(volumes, volume,
+			(struct pt_use){.pid = pid,
+				.system = !pid && is_system(mount->point),
+				.end = pid ? pt_format("end process %d", pid)
+					   : pt_format("umount %s", mount->point)},
 			pid ? pt_format("is mounted at %s in the mount namespace of process %d",
 				      mount->point, pid)
 			    : pt_format("is mounted at %s", mount->point));
@@ -318,7 +351,9 @@ static int use_swaps(struct volumes *volumes)
 		name = kernel_name(volumes->host, line);
 		for (size_t i = 0; r == 0 && name && i < volumes->count; i++) {
 			if (pt_streq(volumes->volume[i].name, name))
-				r = use_volume(volumes, &volumes->volume[i], 0,
+				r = use_volume(volumes, &volumes->volume[i],
+					(struct pt_use){.system = true,
+						.end = pt_format("swapoff /dev/%s", name)},
 					pt_format("is swap space"));
 		}
 	}
@@ -342,7 +377,9 @@ static int use_open_volumes(struct volumes *volumes, struct pt_err *err)
 
 		volume->used = true;
 		if (volume->on_top)
-			r = use_volume(volumes, volume, opener[i].pid,
+			r = use_volume(volumes, volume,
+				(struct pt_use){.pid = opener[i].pid,
+					.end = pt_format("end process %d", opener[i].pid)},
 				pt_format("is open in process %d (%s)%s%s", opener[i].pid,
 					opener[i].name, opener[i].container[0] ? " of " : "",
 					opener[i].container));
@@ -350,6 +387,22 @@ static int use_open_volumes(struct volumes *volumes, struct pt_err *err)
 	free(opener);
 	free(name);
 	return r;
+}
+
+/* What takes a volume down that nobody uses. NULL: it has no name that a command knows. The caller's. */
+static char *end_of_idle(const struct volumes *volumes, const struct volume *volume)
+{
+	PT_FREE char *dm = read_of(volumes, volume->name, "dm/name");
+	PT_FREE char *uuid = read_of(volumes, volume->name, "dm/uuid");
+	PT_FREE char *level = read_of(volumes, volume->name, "md/level");
+
+	if (dm && uuid && pt_starts_with(uuid, "LVM-"))
+		return pt_format("vgchange -an %s", group_of(dm));
+	if (dm && uuid && pt_starts_with(uuid, "CRYPT-"))
+		return pt_format("cryptsetup close %s", dm);
+	if (dm)
+		return pt_format("dmsetup remove %s", dm);
+	return level ? pt_format("mdadm --stop /dev/%s", volume->name) : NULL;
 }
 
 /*
@@ -371,7 +424,9 @@ static int use_idle_volumes(struct volumes *volumes)
 				pt_streq(other->disk, volume->disk);
 		if (!told)
 			r = pt_uses_add(volumes->uses,
-				(struct pt_use){.bdf = volume->bdf, .kind = PT_USE_BLOCK},
+				(struct pt_use){.bdf = volume->bdf,
+					.kind = PT_USE_BLOCK,
+					.end = end_of_idle(volumes, volume)},
 				volume->disk, pt_format("is part of the active %s", volume->label));
 		volume->used = true;
 	}
@@ -423,6 +478,25 @@ static char *imported_pool(const struct pt_host *host, const char *node)
 	return proc && pt_host_exists(host, proc) ? PT_STEAL(pool) : NULL;
 }
 
+/* Whether the system's root lies in the pool. */
+static bool is_root_pool(const struct pt_host *host, const char *pool)
+{
+	PT_FREE char *text = NULL;
+	char *line, *rest;
+
+	if (pt_host_read(host, "/proc/1/mountinfo", MOUNTS_MAX, &text, NULL) < 0)
+		return false;
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		struct mount mount;
+
+		if (parse_mount(line, &mount) && is_system(mount.point) &&
+			strncmp(mount.source, pool, strlen(pool)) == 0 &&
+			(mount.source[strlen(pool)] == '/' || !mount.source[strlen(pool)]))
+			return true;
+	}
+	return false;
+}
+
 /* Who claims a node for himself is seen by asking for the same. */
 static int use_exclusive(struct volumes *volumes, struct volume *volume)
 {
@@ -443,10 +517,12 @@ static int use_exclusive(struct volumes *volumes, struct volume *volume)
 	if (r != -EBUSY && r != -ETIME)
 		return 0;
 	if (r == -ETIME)
-		return use_volume(volumes, volume, 0,
+		return use_volume(volumes, volume, (struct pt_use){0},
 			pt_format("does not answer: its driver or the disk hangs"));
 	pool = imported_pool(volumes->host, node);
-	return use_volume(volumes, volume, 0,
+	return use_volume(volumes, volume,
+		(struct pt_use){.system = pool && is_root_pool(volumes->host, pool),
+			.end = pool ? pt_format("zpool export %s", pool) : NULL},
 		pool ? pt_format("is part of the imported ZFS pool %s", pool)
 		     : pt_format("is held exclusively, by the kernel or by a program"));
 }

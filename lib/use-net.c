@@ -51,12 +51,18 @@ static const struct pt_link *by_index(const struct pt_links *links, int index)
 	return NULL;
 }
 
-/* Takes over how. */
+/* Takes over how. bridge: that it is the only port of, or "". */
+static int use_as(const struct judging *judging, struct pt_use like, const char *bridge, char *how)
+{
+	like.bdf = judging->node->bdf;
+	like.kind = PT_USE_NET;
+	snprintf(like.bridge, sizeof(like.bridge), "%s", bridge);
+	return pt_uses_add(judging->uses, like, judging->node->name, how);
+}
+
 static int use(const struct judging *judging, bool weak, char *how)
 {
-	struct pt_use like = {.bdf = judging->node->bdf, .kind = PT_USE_NET, .weak = weak};
-
-	return pt_uses_add(judging->uses, like, judging->node->name, how);
+	return use_as(judging, (struct pt_use){.weak = weak}, "", how);
 }
 
 /* Another port of the same master, NULL: it is alone. */
@@ -121,7 +127,7 @@ static int judge_port(const struct judging *judging, const struct pt_link *link)
 	if (!master)
 		return 0;
 	if (pt_streq(master->kind, "bridge") && !other)
-		return use(judging, true,
+		return use_as(judging, (struct pt_use){.weak = true}, master->name,
 			pt_format("is the only port of bridge %s, which has no address",
 				master->name));
 	return use(judging, false,

@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "systemd.h"
 #include "use-node.h"
 
-#define NODE_TEXT  64
-#define CGROUP_MAX 65536
-#define FIRST_KEYS 0xfffffffeULL /* Escape to S */
+#define NODE_TEXT     64
+#define CGROUP_MAX    65536
+#define GROUP_OPEN_MS 2000
+#define FIRST_KEYS    0xfffffffeULL /* Escape to S */
 
 /* A node that is looked for, and its place among what was asked. */
 struct watch {
@@ -49,6 +51,7 @@ static int compare_numbers(const void *a, const void *b)
 static void find_unit(const char *text, char ret[static PT_UNIT_TEXT])
 {
 	static const char mark[] = ".service";
+	char unit[PT_UNIT_TEXT];
 
 	for (const char *at = text; (at = strstr(at, mark)); at++) {
 		const char *end = at + strlen(mark), *begin = at;
@@ -57,8 +60,12 @@ static void find_unit(const char *text, char ret[static PT_UNIT_TEXT])
 		while (begin > text && begin[-1] != '/')
 			begin--;
 		length = (size_t)(end - begin);
-		if ((*end == '/' || *end == '\n' || !*end) && length < PT_UNIT_TEXT)
-			snprintf(ret, PT_UNIT_TEXT, "%.*s", (int)length, begin);
+		if ((*end != '/' && *end != '\n' && *end) || length >= PT_UNIT_TEXT)
+			continue;
+		snprintf(unit, PT_UNIT_TEXT, "%.*s", (int)length, begin);
+		/* whoever may make control groups may name them by any bytes */
+		if (pt_unit_name_valid(unit))
+			memcpy(ret, unit, PT_UNIT_TEXT);
 	}
 }
 
@@ -446,11 +453,13 @@ int pt_vfio_users(const struct pt_host *host, const struct pt_function *const *f
 bool pt_vfio_group_free(const struct pt_host *host, int group)
 {
 	char path[NODE_TEXT];
-	PT_CLOSE int fd = -1;
+	int r;
 
 	if (group < 0)
 		return true;
 	snprintf(path, sizeof(path), "/dev/vfio/%d", group);
-	fd = pt_host_openat(host, path, O_RDWR | O_NONBLOCK);
-	return fd != -EBUSY;
+	/* while the device of a QEMU that dies is reset, opening it may hang */
+	r = pt_host_try_open(host, path, O_RDWR | O_NONBLOCK, pt_now_ms() + GROUP_OPEN_MS);
+	/* nor is one that could not be asked for */
+	return r != -EBUSY && r != -ETIME && r != -EAGAIN && r != -ENOMEM;
 }

@@ -11,6 +11,7 @@
 #define CLASS_NETWORK  0x02U
 #define USES_MAX       (4U * 1024 * 1024)
 #define USES_COUNT_MAX 20000
+#define ALIKE_MAX      200
 
 static const char *const kind_name[] = {
 	[PT_USE_BLOCK] = "block",
@@ -27,17 +28,23 @@ static void clear_use(struct pt_use *use)
 {
 	free(use->what);
 	free(use->how);
+	free(use->end);
 }
 
-static bool is_known(
-	const struct pt_uses *uses, const struct pt_bdf *bdf, const char *what, const char *how)
+/* Whether it is told already, or so many of its kind that one more says nothing new. */
+static bool is_known(const struct pt_uses *uses, const struct pt_use *like, const char *what)
 {
+	size_t alike = 0;
+
 	pt_foreach (use, uses->use, uses->count) {
-		if (pt_bdf_compare(&use->bdf, bdf) == 0 && pt_streq(use->what, what) &&
-			pt_streq(use->how, how))
+		if (pt_bdf_compare(&use->bdf, &like->bdf) != 0)
+			continue;
+		if (pt_streq(use->what, what) && pt_streq(use->how, like->how))
 			return true;
+		alike += use->kind == like->kind && use->weak == like->weak &&
+			 pt_streq(use->unit, like->unit);
 	}
-	return false;
+	return alike >= ALIKE_MAX;
 }
 
 int pt_uses_add(struct pt_uses *uses, struct pt_use like, const char *what, char *how)
@@ -47,7 +54,10 @@ int pt_uses_add(struct pt_uses *uses, struct pt_use like, const char *what, char
 	like.what = NULL;
 	like.how = how;
 	pt_make_plain(how);
-	if (how && is_known(uses, &like.bdf, what, how)) {
+	pt_make_plain(like.end);
+	pt_make_plain(like.unit);
+	pt_make_plain(like.bridge);
+	if (how && is_known(uses, &like, what)) {
 		clear_use(&like);
 		return 0;
 	}
@@ -170,6 +180,9 @@ struct json_object *pt_uses_to_json(const struct pt_uses *uses)
 		pt_json_add_text(one, "how", use->how);
 		pt_json_add_number(one, "pid", use->pid);
 		pt_json_add_text(one, "unit", use->unit[0] ? use->unit : NULL);
+		pt_json_add_flag(one, "system", use->system);
+		pt_json_add_text(one, "end", use->end);
+		pt_json_add_text(one, "bridge", use->bridge[0] ? use->bridge : NULL);
 		json_object_array_add(json, one);
 	}
 	return json;
@@ -181,6 +194,8 @@ static int use_from_json(struct json_object *json, struct pt_uses *uses, struct 
 	const char *what = pt_json_text(&reader, "what", PT_JSON_NEEDED);
 	const char *how = pt_json_text(&reader, "how", PT_JSON_NEEDED);
 	const char *unit = pt_json_text(&reader, "unit", PT_JSON_MAY_BE_MISSING);
+	const char *end = pt_json_text(&reader, "end", PT_JSON_MAY_BE_MISSING);
+	const char *bridge = pt_json_text(&reader, "bridge", PT_JSON_MAY_BE_MISSING);
 	struct pt_use use = {
 		.weak = pt_json_flag(&reader, "weak"), .pid = pt_json_int(&reader, "pid")};
 
@@ -189,9 +204,18 @@ static int use_from_json(struct json_object *json, struct pt_uses *uses, struct 
 	pt_json_bdf(&reader, "function", PT_JSON_NEEDED, &use.bdf);
 	if (unit && strlen(unit) >= sizeof(use.unit))
 		pt_json_refuse(&reader, "unit", "is too long");
+	if (bridge && strlen(bridge) >= sizeof(use.bridge))
+		pt_json_refuse(&reader, "bridge", "is too long");
+	/* files of before that was told do not have it */
+	if (pt_json_has(&reader, "system"))
+		use.system = pt_json_flag(&reader, "system");
 	if (reader.result < 0)
 		return reader.result;
 	snprintf(use.unit, sizeof(use.unit), "%s", unit ? unit : "");
+	snprintf(use.bridge, sizeof(use.bridge), "%s", bridge ? bridge : "");
+	use.end = end ? strdup(end) : NULL;
+	if (end && !use.end)
+		return pt_err_nomem(err);
 	return pt_uses_add(uses, use, what, strdup(how)) < 0 ? pt_err_nomem(err) : 0;
 }
 

@@ -6,7 +6,8 @@
 #include "json.h"
 #include "pcidev.h"
 
-#define PT_UNIT_TEXT 128
+#define PT_UNIT_TEXT   128
+#define PT_BRIDGE_TEXT 16
 
 enum pt_use_kind {
 	PT_USE_BLOCK, /* a disk is mounted, part of a volume, or open */
@@ -22,12 +23,16 @@ enum pt_use_kind {
 struct pt_use {
 	struct pt_bdf bdf;
 	enum pt_use_kind kind;
-	bool weak;  /* worth a word, but nothing is lost when the function goes */
+	bool weak; /* worth a word, but nothing is lost when the function goes */
+	bool system; /* the running system lies on it: where its root, its boot files or its swap space are */
 	char *what; /* "nvme0n1p2", "enp5s0", "/dev/dri/card0" */
 	char *how;  /* the rest of the sentence: "is mounted at /" */
+	char *end;  /* what ends it, "umount /mnt"; NULL: nothing that could be named */
 	int pid;    /* of the process that has it, 0: none */
 	char unit
 		[PT_UNIT_TEXT]; /* of systemd, that the process belongs to; "" when none is known */
+	/* that it is the only port of, and which carries nothing of the host's own; "" for none */
+	char bridge[PT_BRIDGE_TEXT];
 };
 
 struct pt_uses {
@@ -35,7 +40,7 @@ struct pt_uses {
 	size_t count;
 };
 
-/* Adds one as like, with the two texts, unless the same is there. Takes over how; what is copied. -ENOMEM. */
+/* Adds one as like, with the two texts, unless the same is there. Takes over how and like's end; what is copied. -ENOMEM. */
 int pt_uses_add(struct pt_uses *uses, struct pt_use like, const char *what, char *how);
 void pt_uses_clear(struct pt_uses *uses);
 #define PT_USES PT_CLEANUP(pt_uses_clear)

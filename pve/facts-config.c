@@ -16,29 +16,54 @@ static int gather_rom(struct pt_gathering *gathering, size_t at)
 	slot = pt_array_grow(&facts->rom, &facts->rom_count, sizeof(*slot));
 	if (!file || !slot)
 		return -ENOMEM;
-	*slot = (struct pt_rom_fact){at, file->readable, file->rom};
+	*slot = (struct pt_rom_fact){at, file->known, file->readable, file->rom};
 	return 0;
 }
 
-static int look_for_type(struct pt_gathering *gathering, const struct pt_bdf *bdf,
-	const struct pt_assignment *assignment, struct pt_mdev_fact *fact)
+static int look_for_type(struct pt_gathering *gathering, const struct pt_bdf *bdf, const char *type,
+	struct pt_mdev_fact *fact)
 {
 	const struct pt_device *device = pt_node_device(gathering->node, bdf);
-	bool vgpu = assignment->vgpu;
-	bool creatable = false;
 
 	if (!device)
 		return -ENOMEM;
 	pt_foreach (offered, device->mdev, device->mdev_count) {
-		creatable |= offered->available > 0;
-		if (!pt_streq(offered->name, assignment->entry.mdev))
+		if (!pt_streq(offered->name, type))
 			continue;
 		fact->known = true;
-		/* Proxmox VE takes a VF that has the type already (PCI.pm) */
-		fact->free |= offered->available > 0 || vgpu;
+		fact->free |= offered->available > 0;
 	}
-	/* of a vGPU's types those alone are listed that can be created now: where none is, all may have been */
-	fact->known |= vgpu && !creatable;
+	return 0;
+}
+
+/*
+ * A vGPU: its VF's own type comes first in the list, what its driver can create there now behind it. Proxmox VE takes a VF that
+ * has the type already, and empties one that has another before it looks (PCI.pm): what it could be then nobody knows before.
+ */
+static int look_for_vgpu(struct pt_gathering *gathering, const struct pt_assignment *assignment,
+	const struct pt_alternative *alternative, struct pt_mdev_fact *fact)
+{
+	const struct pt_device *device = pt_node_device(gathering->node, &alternative->id[0]);
+	bool creatable = false;
+
+	if (!device)
+		return -ENOMEM;
+	/* another guest's is not to be had, whatever its type */
+	if (!pt_gather_is_free(gathering, assignment, alternative)) {
+		fact->known = true;
+		return 0;
+	}
+	if (!device->mdev_count || !pt_streq(device->mdev[0].name, PT_VGPU_NONE)) {
+		fact->known = fact->free = true;
+		return 0;
+	}
+	pt_foreach (offered, device->mdev, device->mdev_count) {
+		creatable |= offered->available > 0;
+		if (pt_streq(offered->name, assignment->entry.mdev))
+			fact->known = fact->free = true;
+	}
+	/* where nothing can be created any more, all of it may have been */
+	fact->known |= !creatable;
 	return 0;
 }
 
@@ -68,8 +93,12 @@ static int gather_mdev(struct pt_gathering *gathering, size_t at)
 	slot->known = slot->free = gathering->node->partial;
 	slot->exists = instance_exists(gathering, assignment);
 	pt_foreach (alternative, assignment->alternative, assignment->count) {
-		pt_foreach (id, alternative->id, alternative->count) {
-			if (look_for_type(gathering, id, assignment, slot) < 0)
+		if (assignment->vgpu && alternative->count &&
+			look_for_vgpu(gathering, assignment, alternative, slot) < 0)
+			return -ENOMEM;
+		for (size_t i = 0; !assignment->vgpu && i < alternative->count; i++) {
+			if (look_for_type(gathering, &alternative->id[i], assignment->entry.mdev,
+				    slot) < 0)
 				return -ENOMEM;
 		}
 	}
@@ -97,18 +126,38 @@ static const struct pt_map_entry *only_entry(struct pt_node *node, const char *m
 }
 
 /* Whether what another guest names is the function, and the guest at hand has no other to take. */
-static bool means(struct pt_gathering *gathering, const struct pt_naming *naming,
+static bool names(
+	struct pt_gathering *gathering, const struct pt_naming *naming, const struct pt_bdf *bdf)
+{
+	const struct pt_map_entry *only;
+
+	if (!naming->mapping)
+		return pt_naming_has(naming, bdf);
+	only = only_entry(gathering->node, naming->mapping);
+	return only && pt_map_entry_names(only, PT_BDF(bdf));
+}
+
+/* What another guest's naming means of a function: itself, its virtual function, or its physical one. NULL: nothing. */
+static const struct pt_bdf *means(struct pt_gathering *gathering, const struct pt_naming *naming,
 	const struct pt_taken *taken)
 {
 	const struct pt_assignment *assignment = &gathering->facts->assignment[taken->assignment];
-	const struct pt_map_entry *only;
+	const struct pt_function *function =
+		pt_inventory_find(gathering->facts->inventory, &taken->bdf);
 
 	if (assignment->count != 1 || assignment->vgpu)
-		return false;
-	if (!naming->mapping)
-		return pt_naming_has(naming, &taken->bdf);
-	only = only_entry(gathering->node, naming->mapping);
-	return only && pt_map_entry_names(only, PT_BDF(&taken->bdf));
+		return NULL;
+	if (names(gathering, naming, &taken->bdf))
+		return &taken->bdf;
+	if (!function)
+		return NULL;
+	pt_foreach (vf, function->vf, function->vf_count) {
+		if (names(gathering, naming, vf))
+			return vf;
+	}
+	return pt_function_is_vf(function) && names(gathering, naming, &function->physfn)
+		       ? &function->physfn
+		       : NULL;
 }
 
 static bool is_noted(const struct pt_facts *facts, const struct pt_bdf *bdf, unsigned int vmid)
@@ -127,15 +176,59 @@ static int note_named(struct pt_gathering *gathering, const struct pt_naming *ot
 	struct pt_facts *facts = gathering->facts;
 
 	pt_foreach (taken, list, count) {
+		const struct pt_bdf *named = means(gathering, other, taken);
 		struct pt_elsewhere *slot;
 
-		if (!means(gathering, other, taken) || is_noted(facts, &taken->bdf, other->vmid))
+		if (!named || is_noted(facts, &taken->bdf, other->vmid))
 			continue;
 		slot = pt_array_grow(&facts->elsewhere, &facts->elsewhere_count, sizeof(*slot));
 		if (!slot)
 			return -ENOMEM;
-		*slot = (struct pt_elsewhere){taken->bdf, other->vmid, other->onboot};
+		*slot = (struct pt_elsewhere){taken->bdf, *named, other->vmid, other->onboot};
 	}
+	return 0;
+}
+
+/* Of the devices of a mapping there may be enough, or not. */
+static int note_crowd(
+	struct pt_gathering *gathering, const struct pt_naming *naming, size_t count, size_t at)
+{
+	struct pt_facts *facts = gathering->facts;
+	const struct pt_assignment *assignment = &facts->assignment[at];
+	const char *mapping = assignment->entry.mapping;
+	struct pt_crowd crowd = {.assignment = at};
+	unsigned int last = 0;
+	struct pt_crowd *slot;
+	char vmid[16];
+
+	if (!mapping || assignment->count < 2 || assignment->entry.mdev || assignment->problem.tag)
+		return 0;
+	for (size_t i = 0; i < facts->count; i++) {
+		if (!pt_streq(facts->assignment[i].entry.mapping, mapping))
+			continue;
+		if (i < at)
+			return 0; /* told of that one */
+		crowd.wanted++;
+	}
+	pt_foreach (other, naming, count) {
+		if (other->vmid == gathering->guest->vmid || !pt_streq(other->mapping, mapping))
+			continue;
+		crowd.wanted++;
+		snprintf(vmid, sizeof(vmid), "%u", other->vmid);
+		if (other->vmid != last)
+			crowd.guests = pt_list_add(crowd.guests, ", ", vmid);
+		last = other->vmid;
+	}
+	if (!crowd.guests || crowd.wanted <= assignment->count) {
+		free(crowd.guests);
+		return 0;
+	}
+	slot = pt_array_grow(&facts->crowd, &facts->crowd_count, sizeof(*slot));
+	if (!slot) {
+		free(crowd.guests);
+		return -ENOMEM;
+	}
+	*slot = crowd;
 	return 0;
 }
 
@@ -149,6 +242,10 @@ static int read_others(struct pt_gathering *gathering)
 	/* what their configs are is no reason to know nothing of this one */
 	if (pt_node_namings(gathering->node, &naming, &count, NULL) < 0)
 		return 0;
+	for (size_t i = 0; i < facts->count; i++) {
+		if (note_crowd(gathering, naming, count, i) < 0)
+			return -ENOMEM;
+	}
 	pt_foreach (other, naming, count) {
 		if (other->vmid == gathering->guest->vmid)
 			continue;
@@ -297,13 +394,16 @@ static int look_at_other_nodes(struct pt_gathering *gathering)
 	return r;
 }
 
-static enum pt_hook_state hook_state_of(const struct pt_gathering *gathering)
+void pt_gather_hook(struct pt_gathering *gathering)
 {
+	struct pt_facts *facts = gathering->facts;
 	const struct pt_hook_volume *hook = hook_of(gathering);
 
-	if (hook)
-		return hook->state;
-	return pt_guest_get(gathering->guest, "hookscript") ? PT_HOOK_UNKNOWN : PT_HOOK_NONE;
+	facts->hook = hook					     ? hook->state
+		      : pt_guest_get(gathering->guest, "hookscript") ? PT_HOOK_UNKNOWN
+								     : PT_HOOK_NONE;
+	/* another script may run it */
+	facts->hooked = gathering->depth == PT_DEPTH_START || facts->hook != PT_HOOK_NONE;
 }
 
 int pt_gather_config(struct pt_gathering *gathering)
@@ -317,7 +417,6 @@ int pt_gather_config(struct pt_gathering *gathering)
 			r = gather_mdev(gathering, i);
 	}
 	facts->running = pt_node_pid(gathering->node, gathering->guest->vmid) > 0;
-	facts->hook = hook_state_of(gathering);
 	if (r == 0 && pt_facts_opens(facts))
 		r = read_others(gathering);
 	if (r == 0 && gathering->depth == PT_DEPTH_CHECK)

@@ -85,6 +85,40 @@ static int look_patiently(struct pt_gathering *gathering, const struct pt_bdf *b
 	return r;
 }
 
+/* A bridge that carries nothing of the host's own carries what guests have, whether they run now or later. */
+static int weigh_bridges(struct pt_gathering *gathering)
+{
+	struct pt_uses *uses = &gathering->facts->uses;
+	const struct pt_mention *mention = NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < uses->count; i++) {
+		struct pt_use *use = &uses->use[i];
+		const struct pt_mention *by = NULL;
+		char *how;
+
+		if (!use->weak || !use->bridge[0])
+			continue;
+		if (pt_node_mentions(gathering->node, &mention, &count) < 0)
+			return -ENOMEM;
+		for (size_t m = 0; !by && m < count; m++) {
+			if (mention[m].vmid != gathering->guest->vmid &&
+				pt_streq(mention[m].what, use->bridge))
+				by = &mention[m];
+		}
+		if (!by)
+			continue;
+		how = pt_format("is the only port of bridge %s, by which guest %u has its network",
+			use->bridge, by->vmid);
+		if (!how)
+			return -ENOMEM;
+		free(use->how);
+		use->how = how;
+		use->weak = false;
+	}
+	return 0;
+}
+
 /* Devices of the same model as one in use, and none of the guest's or another's: one may have been meant. */
 static int list_candidates(struct pt_gathering *gathering, const struct pt_bdf *used,
 	struct pt_bdf **ret, size_t *ret_count)
@@ -136,14 +170,36 @@ static int add_group(struct pt_gathering *gathering, const struct pt_bdf *bdf, s
 	return r;
 }
 
+/* Whether a guest has a disk of the function, as it lies there. */
+static bool is_mentioned(struct pt_gathering *gathering, const struct pt_bdf *bdf)
+{
+	PT_FREE char *place = pt_format("/%s/", PT_BDF(bdf));
+	const struct pt_mention *mention = NULL;
+	size_t count = 0;
+
+	if (!place || pt_node_mentions(gathering->node, &mention, &count) < 0)
+		return true;
+	for (size_t i = 0; gathering->node->host && i < count; i++) {
+		PT_FREE char *path = pt_format("/sys/class/block/%s", mention[i].what);
+		PT_FREE char *lies = NULL;
+
+		if (path && pt_host_link(gathering->node->host, path, &lies) == 0 &&
+			strstr(lies, place))
+			return true;
+	}
+	return false;
+}
+
 /* Whether it could be taken in place of another: free, all that goes with it as well, and no VFs that would go. */
-static bool is_free(struct pt_gathering *gathering, const struct pt_bdf *bdf)
+static bool is_free(
+	struct pt_gathering *gathering, const struct pt_bdf *bdf, const struct pt_uses *uses)
 {
 	const struct pt_facts *facts = gathering->facts;
 	const struct pt_function *function = pt_inventory_find(facts->inventory, bdf);
 
 	/* of one that is shared out as mediated devices nobody knows whose they will be */
-	if (function->vf_count || function->has_mdev || function->has_nvidia)
+	if (function->vf_count || function->has_mdev || function->has_nvidia ||
+		is_mentioned(gathering, bdf))
 		return false;
 	pt_foreach (mate, facts->inventory->function, facts->inventory->count) {
 		if ((mate == function ||
@@ -151,12 +207,12 @@ static bool is_free(struct pt_gathering *gathering, const struct pt_bdf *bdf)
 			(pt_function_on_vfio(mate) || pt_gather_is_claimed(gathering, &mate->bdf)))
 			return false;
 	}
-	pt_foreach (use, facts->uses.use, facts->uses.count) {
+	pt_foreach (use, uses->use, uses->count) {
 		const struct pt_function *user = pt_inventory_find(facts->inventory, &use->bdf);
 
-		if (!use->weak && user &&
-			(user == function || (user->group == function->group &&
-						     function->group != PT_GROUP_NONE)))
+		/* a console or a keyboard on it is not nothing */
+		if (user && (user == function || (user->group == function->group &&
+							 function->group != PT_GROUP_NONE)))
 			return false;
 	}
 	return true;
@@ -167,6 +223,7 @@ static int find_twin(struct pt_gathering *gathering, const struct pt_bdf *used)
 {
 	struct pt_facts *facts = gathering->facts;
 	struct pt_bdf *candidate = NULL, *asked = NULL;
+	struct pt_uses PT_USES uses = {0};
 	size_t count = 0, asked_count = 0;
 	int r = list_candidates(gathering, used, &candidate, &count);
 
@@ -175,11 +232,11 @@ static int find_twin(struct pt_gathering *gathering, const struct pt_bdf *used)
 			r = pt_err_nomem(gathering->err);
 	}
 	if (r == 0)
-		r = pt_node_uses(gathering->node, asked, asked_count, &facts->uses, gathering->err);
+		r = pt_node_uses(gathering->node, asked, asked_count, &uses, gathering->err);
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		struct pt_twin *slot;
 
-		if (!is_free(gathering, &candidate[i]))
+		if (!is_free(gathering, &candidate[i], &uses))
 			continue;
 		slot = pt_array_grow(&facts->twin, &facts->twin_count, sizeof(*slot));
 		if (slot)
@@ -202,6 +259,8 @@ int pt_gather_uses(struct pt_gathering *gathering)
 
 	if (r == 0)
 		r = look_patiently(gathering, asked, count);
+	if (r == 0)
+		r = weigh_bridges(gathering);
 	for (size_t i = 0; r == 0 && i < facts->taken_count; i++) {
 		if (!facts->taken[i].companion &&
 			pt_uses_strong(&facts->uses, &facts->taken[i].bdf))

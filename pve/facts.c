@@ -28,6 +28,9 @@ void pt_facts_clear(struct pt_facts *facts)
 	free(facts->mdev);
 	free(facts->detail);
 	free(facts->elsewhere);
+	pt_foreach (crowd, facts->crowd, facts->crowd_count)
+		free(crowd->guests);
+	free(facts->crowd);
 	pt_foreach (unfit, facts->unfit, facts->unfit_count)
 		free(unfit->stale);
 	free(facts->unfit);
@@ -92,7 +95,7 @@ static int parse_entry(struct pt_gathering *gathering, int index)
 	return 0;
 }
 
-static bool is_free(void *data, const struct pt_assignment *assignment,
+bool pt_gather_is_free(void *data, const struct pt_assignment *assignment,
 	const struct pt_alternative *alternative)
 {
 	const struct pt_reservation *reservation;
@@ -185,7 +188,7 @@ static int resolve_entries(struct pt_gathering *gathering)
 			&facts->assignment[i], gathering->err);
 	if (r < 0)
 		return r;
-	pt_choose(facts->assignment, facts->count, is_free, gathering);
+	pt_choose(facts->assignment, facts->count, pt_gather_is_free, gathering);
 	return 0;
 }
 
@@ -264,7 +267,7 @@ static bool has_wish(const struct pt_gathering *gathering, struct pt_taken *take
 	struct pt_module module;
 	char name[PT_DRIVER_TEXT];
 
-	if (!policy || !function)
+	if (!policy || !function || !gathering->facts->hooked)
 		return false;
 	if (!pt_streq(policy, "auto"))
 		snprintf(name, sizeof(name), "%s", policy);
@@ -429,6 +432,7 @@ int pt_facts_gather(struct pt_node *node, const struct pt_guest *guest, enum pt_
 
 	*ret = (struct pt_facts){
 		.guest = guest, .host = pt_node_traits(node), .inventory = &node->inventory};
+	pt_gather_hook(&gathering);
 	r = pt_node_reservations(node, &gathering.reservations, err);
 	for (size_t i = 0; r == 0 && i < PT_ARRAY_SIZE(steps); i++)
 		r = steps[i](&gathering);

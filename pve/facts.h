@@ -51,6 +51,7 @@ struct pt_twin {
 /* The romfile of an entry. */
 struct pt_rom_fact {
 	size_t assignment;
+	bool known; /* whether it could be looked for: */
 	bool readable;
 	struct pt_rom rom;
 };
@@ -66,8 +67,17 @@ struct pt_mdev_fact {
 /* Another guest of this node whose config names a function that is taken. */
 struct pt_elsewhere {
 	struct pt_bdf bdf;
+	struct pt_bdf
+		named; /* itself, or its physical or virtual function, which cannot be had beside it */
 	unsigned int vmid;
 	bool onboot;
+};
+
+/* A mapping that is named more often on this node than it has devices there. */
+struct pt_crowd {
+	size_t assignment;
+	size_t wanted;
+	char *guests; /* the others, "101, 102" */
 };
 
 /* A node on which the guest may run, and which lacks the device of an entry, or the storage of the hookscript. */
@@ -117,7 +127,7 @@ struct pt_facts {
 	size_t owner_count;
 	struct pt_busy_vf *busy_vf;
 	size_t busy_vf_count;
-	struct pt_uses uses; /* of what is taken and would have to be moved, and of twins */
+	struct pt_uses uses; /* of what is taken and would have to be moved */
 	struct pt_twin *twin;
 	size_t twin_count;
 	struct pt_rom_fact *rom;
@@ -128,6 +138,8 @@ struct pt_facts {
 	size_t detail_count;
 	struct pt_elsewhere *elsewhere;
 	size_t elsewhere_count;
+	struct pt_crowd *crowd;
+	size_t crowd_count;
 	const struct pt_identities *recorded; /* of the last successful start; borrowed */
 	struct pt_identities
 		current; /* of the functions that entries mean now, in the order of taken */
@@ -140,6 +152,7 @@ struct pt_facts {
 	struct pt_claim_note *note;
 	size_t note_count;
 	enum pt_hook_state hook;
+	bool hooked; /* whether pve-pthook has a hand in the start, as far as anybody knows */
 	const char *backup; /* a backup job that it is in, for a check only; borrowed; NULL: none */
 	bool running;	    /* the guest, now */
 	struct pt_err claims_err; /* why not all claims could be read; code 0: they could */

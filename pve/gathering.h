@@ -42,7 +42,12 @@ bool pt_gather_same_model(
 int pt_gather_details(struct pt_gathering *gathering);
 int pt_gather_identities(struct pt_gathering *gathering);
 
+/* facts.c: whether no other guest has reserved or claimed it; for pt_choose, data is the gathering. */
+bool pt_gather_is_free(void *data, const struct pt_assignment *assignment,
+	const struct pt_alternative *alternative);
+
 /* facts-config.c: what the config leads to: ROM files, mediated devices, the hookscript, other guests' configs. */
 int pt_gather_config(struct pt_gathering *gathering);
+void pt_gather_hook(struct pt_gathering *gathering);
 
 #endif

@@ -11,6 +11,8 @@
 #define ROM_MAX	    (32U * 1024 * 1024)
 #define STORAGE_MAX (1024U * 1024)
 #define VGPU_MAX    (64U * 1024)
+#define CONFIG_MS   2000
+#define HOOK_MS	    2000
 #define OUR_HOOK    "pve-pthook"
 #define INSTANCES   "/sys/bus/mdev/devices"
 
@@ -61,8 +63,8 @@ static int note_vgpu_type(struct pt_device *device, const char *line, int availa
 	size_t length = strspn(line, "0123456789");
 	struct pt_mdev_type *slot;
 
-	/* a line without number is the heading, a VF without vGPU has type 0 */
-	if (!length || pt_streq(line, "0"))
+	/* a line without number is the heading */
+	if (!length)
 		return 0;
 	slot = pt_array_grow(&device->mdev, &device->mdev_count, sizeof(*slot));
 	if (!slot)
@@ -73,8 +75,8 @@ static int note_vgpu_type(struct pt_device *device, const char *line, int availa
 }
 
 /*
- * What NVIDIA's driver can create on a VF now, and what it has already, of which nothing is left. Source: NVIDIA's vGPU User
- * Guide, vendor-specific VFIO framework; qemu-server's PCI.pm reads the same files.
+ * The type that a VF has, PT_VGPU_NONE for none, then what NVIDIA's driver can create on it now. Source: NVIDIA's vGPU User
+ * Guide, vendor-specific VFIO framework.
  */
 static int read_vgpu_types(const struct pt_host *host, struct pt_device *device)
 {
@@ -84,8 +86,9 @@ static int read_vgpu_types(const struct pt_host *host, struct pt_device *device)
 	int r = 0;
 
 	if (pt_host_read_line(host, pt_pci_path(&device->bdf, "nvidia/current_vgpu_type", path),
-		    &current) == 0)
-		r = note_vgpu_type(device, current, 0);
+		    &current) < 0)
+		return 0;
+	r = note_vgpu_type(device, current, 0);
 	if (r < 0 ||
 		pt_host_read(host, pt_pci_path(&device->bdf, "nvidia/creatable_vgpu_types", path),
 			VGPU_MAX, &creatable, NULL) < 0)
@@ -96,13 +99,48 @@ static int read_vgpu_types(const struct pt_host *host, struct pt_device *device)
 	return r;
 }
 
-static int look(
+struct config_look {
+	const struct pt_host *host;
+	const struct pt_function *function;
+};
+
+static int look_at_config_in_child(void *data, int out)
+{
+	const struct config_look *look = data;
+	char serial[PT_SERIAL_TEXT];
+
+	pt_identity_read_serial(look->host, &look->function->bdf, serial);
+	return dprintf(out, "%d %s", is_dead(look->host, look->function), serial) < 0 ? -EIO : 0;
+}
+
+/* While a device is being reset nobody may read its config space: what is not told by then is not known. */
+static void look_at_config(
 	const struct pt_host *host, const struct pt_function *function, struct pt_device *device)
 {
-	device->dead = is_dead(host, function);
+	struct config_look look = {host, function};
+	PT_FREE char *text = NULL;
+	size_t length = 0;
+
+	if (pt_host_collect(host, look_at_config_in_child, &look, pt_now_ms() + CONFIG_MS,
+		    PT_SERIAL_TEXT + 8, &text, &length) < 0 ||
+		length < 2)
+		return;
+	device->dead = text[0] == '1';
+	snprintf(device->serial, sizeof(device->serial), "%s", text + 2);
+}
+
+/* at_once: of a whole host; a child for each of its functions would take longer than all else. */
+static int look(const struct pt_host *host, const struct pt_function *function, bool at_once,
+	struct pt_device *device)
+{
+	if (at_once) {
+		device->dead = is_dead(host, function);
+		pt_identity_read_serial(host, &function->bdf, device->serial);
+	} else {
+		look_at_config(host, function, device);
+	}
 	if (!function->driver && function->modalias)
 		pt_module_alias_blocked(host, function->modalias, device->blocked);
-	pt_identity_read_serial(host, &function->bdf, device->serial);
 	pt_net_up(host, &function->bdf, device->net);
 	if (function->has_mdev)
 		return read_mdev_types(host, device);
@@ -122,7 +160,8 @@ const struct pt_device *pt_node_device(struct pt_node *node, const struct pt_bdf
 	if (!slot)
 		return NULL;
 	slot->bdf = *bdf;
-	return node->host && function && look(node->host, function, slot) < 0 ? NULL : slot;
+	return node->host && function && look(node->host, function, node->whole, slot) < 0 ? NULL
+											   : slot;
 }
 
 int pt_node_identity(
@@ -169,6 +208,7 @@ const struct pt_rom_file *pt_node_rom(struct pt_node *node, const char *name)
 	slot = path ? pt_array_grow(&node->rom, &node->rom_count, sizeof(*slot)) : NULL;
 	if (!slot || pt_set_text(&slot->name, name) < 0)
 		return NULL;
+	slot->known = node->host;
 	slot->readable =
 		node->host && pt_host_read(node->host, path, ROM_MAX, &bytes, &length) == 0;
 	if (slot->readable)
@@ -219,6 +259,24 @@ static char *storage_path(
 	return storage.folder;
 }
 
+struct hook_look {
+	const struct pt_host *host;
+	const char *path;
+};
+
+/* "x" it can be run, "-" it cannot, "" it is not there. */
+static int look_at_hook_in_child(void *data, int out)
+{
+	const struct hook_look *look = data;
+	PT_CLOSE int fd = pt_host_openat(look->host, look->path, O_PATH);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	return dprintf(out, "%s", st.st_mode & S_IXUSR ? "x" : "-") < 0 ? -EIO : 0;
+}
+
+/* A folder may lie on another machine, whatever the type of its storage is. */
 static enum pt_hook_state look_at_hook(
 	const struct pt_host *host, const char *volume, struct pt_names *nodes)
 {
@@ -226,8 +284,9 @@ static enum pt_hook_state look_at_hook(
 	const char *name = strrchr(volume, '/');
 	PT_FREE char *folder = NULL;
 	PT_FREE char *path = NULL;
-	PT_CLOSE int fd = -1;
-	struct stat st;
+	PT_FREE char *text = NULL;
+	struct hook_look look = {host, NULL};
+	size_t length = 0;
 
 	if (!colon || !name || !pt_streq(name + 1, OUR_HOOK))
 		return PT_HOOK_OTHER;
@@ -237,12 +296,13 @@ static enum pt_hook_state look_at_hook(
 	if (!folder)
 		return PT_HOOK_UNKNOWN;
 	path = pt_format("%s/%s", folder, colon + 1);
-	if (!path)
+	look.path = path;
+	if (!path || pt_host_collect(host, look_at_hook_in_child, &look, pt_now_ms() + HOOK_MS, 8,
+			     &text, &length) < 0)
 		return PT_HOOK_UNKNOWN;
-	fd = pt_host_openat(host, path, O_PATH);
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return PT_HOOK_MISSING;
-	return st.st_mode & S_IXUSR ? PT_HOOK_OURS : PT_HOOK_NOT_EXECUTABLE;
+	return length == 0	? PT_HOOK_MISSING
+	       : text[0] == 'x' ? PT_HOOK_OURS
+				: PT_HOOK_NOT_EXECUTABLE;
 }
 
 const struct pt_hook_volume *pt_node_hook(struct pt_node *node, const char *volume)

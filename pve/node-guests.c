@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* The guests whose configs lie on a node, and what they name. */
+/* The guests whose configs lie on a node, what they name, and what else they have of the host. */
 #include <errno.h>
 
 #include "pve/args.h"
 #include "pve/hostpci.h"
 #include "pve/node.h"
 #include "pve/paths.h"
+
+#define CONFIG_MAX (512U * 1024) /* pmxcfs takes no larger file */
 
 static int compare_vmids(const void *a, const void *b)
 {
@@ -208,4 +210,95 @@ int pt_node_namings(
 	*ret = node->naming;
 	*ret_count = node->naming_count;
 	return 0;
+}
+
+static int add_mention(struct pt_node *node, unsigned int vmid, char *what)
+{
+	struct pt_mention *slot =
+		what ? pt_array_grow(&node->mention, &node->mention_count, sizeof(*slot)) : NULL;
+
+	if (!slot) {
+		free(what);
+		return -ENOMEM;
+	}
+	*slot = (struct pt_mention){vmid, what};
+	return 0;
+}
+
+/* "net0", "scsi12": one of the words, and a number. */
+static bool is_numbered(const char *key, size_t length, const char *const *word)
+{
+	for (; *word; word++) {
+		size_t at = strlen(*word);
+
+		if (length > at && strncmp(key, *word, at) == 0 &&
+			strspn(key + at, "0123456789") == length - at)
+			return true;
+	}
+	return false;
+}
+
+/* One line of a config, of a guest or a container. */
+static int read_mention(struct pt_node *node, unsigned int vmid, char *line)
+{
+	static const char *const nets[] = {"net", NULL};
+	static const char *const disks[] = {"scsi", "virtio", "sata", "ide", NULL};
+	size_t key = strcspn(line, ":");
+	char *value = line + key + strspn(line + key, ": \t");
+	char *word, *rest, *name = NULL;
+
+	if (is_numbered(line, key, nets)) {
+		for (word = strtok_r(value, ", \t\r", &rest); word;
+			word = strtok_r(NULL, ", \t\r", &rest)) {
+			if (pt_starts_with(word, "bridge="))
+				return add_mention(node, vmid, strdup(word + strlen("bridge=")));
+		}
+	} else if (is_numbered(line, key, disks) && pt_starts_with(value, "/dev/")) {
+		value[strcspn(value, ", \t\r")] = '\0';
+		if (pt_host_link_name(node->host, value, &name) < 0)
+			name = strdup(strrchr(value, '/') + 1);
+		return add_mention(node, vmid, name);
+	}
+	return 0;
+}
+
+/* What snapshots and pending changes hold comes behind a section. */
+static int read_mentions_of(struct pt_node *node, const char *folder, const char *file)
+{
+	PT_FREE char *path = pt_format("%s/%s", folder, file);
+	PT_FREE char *text = NULL;
+	char *line, *rest;
+	unsigned int vmid;
+	int r = 0;
+
+	if (!path)
+		return -ENOMEM;
+	if (!pt_vmid_of_config(file, &vmid) ||
+		pt_host_read(node->host, path, CONFIG_MAX, &text, NULL) < 0)
+		return 0;
+	for (line = strtok_r(text, "\n", &rest); r == 0 && line && *line != '[';
+		line = strtok_r(NULL, "\n", &rest))
+		r = read_mention(node, vmid, line);
+	return r;
+}
+
+int pt_node_mentions(struct pt_node *node, const struct pt_mention **ret, size_t *ret_count)
+{
+	static const char *const kinds[] = {"qemu-server", "lxc"};
+	int r = 0;
+
+	for (size_t i = 0; node->host && !node->has_mentions && i < PT_ARRAY_SIZE(kinds); i++) {
+		struct pt_names PT_NAMES files = {0};
+		char folder[128];
+
+		snprintf(folder, sizeof(folder), PT_PVE_NODES "/%s/%s", node->name, kinds[i]);
+		if (pt_host_list(node->host, folder, &files) < 0)
+			continue;
+		for (size_t j = 0; r == 0 && j < files.count; j++)
+			r = read_mentions_of(node, folder, files.name[j]);
+	}
+	node->has_mentions = r == 0;
+	*ret = node->mention;
+	*ret_count = node->mention_count;
+	return r;
 }

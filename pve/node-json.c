@@ -267,9 +267,12 @@ static struct json_object *roms_to_json(const struct pt_node *node)
 	struct json_object *json = json_object_new_array();
 
 	pt_foreach (rom, node->rom, node->rom_count) {
-		struct json_object *one = append_object(json);
-		struct json_object *images = add_array(one, "images");
+		struct json_object *one, *images;
 
+		if (!rom->known)
+			continue;
+		one = append_object(json);
+		images = add_array(one, "images");
 		add_plain(one, "name", rom->name);
 		pt_json_add_flag(one, "readable", rom->readable);
 		for (size_t i = 0; i < rom->rom.count; i++) {
@@ -287,8 +290,12 @@ static struct json_object *names_to_json(const struct pt_names *names)
 {
 	struct json_object *json = json_object_new_array();
 
-	pt_foreach (name, names->name, names->count)
-		json_object_array_add(json, json_object_new_string(*name));
+	pt_foreach (name, names->name, names->count) {
+		PT_FREE char *plain = strdup(*name);
+
+		pt_make_plain(plain);
+		json_object_array_add(json, plain ? json_object_new_string(plain) : NULL);
+	}
 	return json;
 }
 
@@ -421,6 +428,32 @@ static struct json_object *running_to_json(const struct pt_node *node)
 	return json;
 }
 
+/* Of a bridge that a use speaks of. */
+static bool is_bridge_of_use(const struct pt_node *node, const char *name)
+{
+	pt_foreach (use, node->uses.use, node->uses.count) {
+		if (use->bridge[0] && pt_streq(use->bridge, name))
+			return true;
+	}
+	return false;
+}
+
+static struct json_object *mentions_to_json(const struct pt_node *node)
+{
+	struct json_object *json = json_object_new_array();
+
+	pt_foreach (mention, node->mention, node->mention_count) {
+		struct json_object *one;
+
+		if (!is_bridge_of_use(node, mention->what))
+			continue;
+		one = append_object(json);
+		pt_json_add_number(one, "vmid", mention->vmid);
+		add_plain(one, "bridge", mention->what);
+	}
+	return json;
+}
+
 static struct json_object *backups_to_json(const struct pt_backups *backups)
 {
 	struct json_object *json = json_object_new_array();
@@ -452,6 +485,8 @@ static struct json_object *ha_to_json(const struct pt_ha *ha)
 /* What is otherwise asked when a guest's config leads to it. */
 static int ask_the_rest(struct pt_node *node)
 {
+	const struct pt_mention *mention = NULL;
+	size_t count = 0;
 	bool ok = true;
 
 	pt_foreach (function, node->inventory.function, node->inventory.count)
@@ -473,6 +508,7 @@ static int ask_the_rest(struct pt_node *node)
 		}
 	}
 	pt_node_has_instance(node, "");
+	ok &= pt_node_mentions(node, &mention, &count) == 0;
 	return ok ? 0 : -ENOMEM;
 }
 
@@ -513,6 +549,7 @@ int pt_node_to_json(struct pt_node *node, struct json_object **ret, struct pt_er
 	json_object_object_add(json, "backups", backups_to_json(&node->backups));
 	json_object_object_add(json, "guests", guests_to_json(node));
 	json_object_object_add(json, "running", running_to_json(node));
+	json_object_object_add(json, "bridge_users", mentions_to_json(node));
 	*ret = json;
 	return 0;
 }

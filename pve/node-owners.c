@@ -185,11 +185,15 @@ static int copy_uses(const struct pt_node *node, const struct pt_function *const
 	size_t count, struct pt_uses *ret)
 {
 	pt_foreach (use, node->uses.use, node->uses.count) {
+		struct pt_use copy = *use;
 		bool asked = false;
 
 		for (size_t i = 0; i < count; i++)
 			asked |= pt_bdf_compare(&function[i]->bdf, &use->bdf) == 0;
-		if (asked && pt_uses_add(ret, *use, use->what, strdup(use->how)) < 0)
+		if (!asked)
+			continue;
+		copy.end = use->end ? strdup(use->end) : NULL;
+		if (pt_uses_add(ret, copy, use->what, strdup(use->how)) < 0)
 			return -ENOMEM;
 	}
 	return 0;

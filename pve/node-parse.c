@@ -334,6 +334,7 @@ static int read_rom(struct pt_node *node, struct pt_json_reader *reader)
 	if (!slot)
 		return -ENOMEM;
 	pt_json_copy_text(reader, "name", PT_JSON_NEEDED, &slot->name);
+	slot->known = true;
 	slot->readable = pt_json_flag(reader, "readable");
 	return for_each(node, reader, "images", read_image, PLACE_OF_THE_WHOLE);
 }
@@ -448,6 +449,18 @@ static int read_running(struct pt_node *node, struct pt_json_reader *reader)
 	return reader->result;
 }
 
+static int read_mention(struct pt_node *node, struct pt_json_reader *reader)
+{
+	struct pt_mention *slot =
+		pt_array_grow(&node->mention, &node->mention_count, sizeof(*slot));
+
+	if (!slot)
+		return -ENOMEM;
+	slot->vmid = read_vmid(reader, false);
+	pt_json_copy_text(reader, "bridge", PT_JSON_NEEDED, &slot->what);
+	return reader->result;
+}
+
 static int read_mappings(struct pt_node *node, struct pt_json_reader *reader)
 {
 	const char *text = pt_json_text(reader, "mappings", PT_JSON_MAY_BE_NULL);
@@ -507,6 +520,8 @@ int pt_node_from_json(struct json_object *json, struct pt_node **ret, struct pt_
 	/* files of before they were told have none */
 	if (r == 0 && pt_json_has(&reader, "backups"))
 		r = for_each(node, &reader, "backups", read_backup, PLACE_OF_ITS_OWN);
+	if (r == 0 && pt_json_has(&reader, "bridge_users"))
+		r = for_each(node, &reader, "bridge_users", read_mention, PLACE_OF_ITS_OWN);
 	json_object_object_get_ex(json, "uses", &uses);
 	if (r == 0)
 		r = pt_uses_from_json(uses, &node->uses, err);

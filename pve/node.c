@@ -83,6 +83,9 @@ void pt_node_close(struct pt_node *node)
 		free(naming->name);
 	}
 	free(node->naming);
+	pt_foreach (mention, node->mention, node->mention_count)
+		free(mention->what);
+	free(node->mention);
 	free(node->named);
 	pt_names_free(&node->cluster);
 	pt_ha_clear(&node->ha);

@@ -39,6 +39,8 @@ struct pt_traits {
 };
 
 /* A type of mediated devices that a function offers. */
+#define PT_VGPU_NONE "nvidia-0" /* type of a VF that has no vGPU */
+
 struct pt_mdev_type {
 	char *name;
 	int available; /* instances left */
@@ -87,6 +89,7 @@ struct pt_record {
 /* A ROM file, by the name that entries give. */
 struct pt_rom_file {
 	char *name;
+	bool known; /* whether it could be looked for: */
 	bool readable;
 	struct pt_rom rom;
 };
@@ -105,6 +108,12 @@ struct pt_hook_volume {
 	char *volume;
 	enum pt_hook_state state;
 	struct pt_names nodes; /* that its storage is limited to; none: it is on any */
+};
+
+/* What a guest of the node, or a container, has of the host beside passthrough: a bridge, or a disk by its path. */
+struct pt_mention {
+	unsigned int vmid;
+	char *what; /* "vmbr1", or as the kernel calls the disk, "nvme1n1" */
 };
 
 /* A device that a guest's config names: a mapping, or the beginning of an address. */
@@ -166,6 +175,9 @@ struct pt_node {
 	struct pt_naming
 		*naming; /* what the guests but templates name, mediated devices left out */
 	size_t naming_count;
+	struct pt_mention *mention;
+	size_t mention_count;
+	bool has_mentions;
 	struct pt_bdf *named; /* of those that name one function by its address, in order */
 	size_t named_count;
 	struct pt_names cluster; /* every node's name */
@@ -252,6 +264,9 @@ const struct pt_backups *pt_node_backups(struct pt_node *node);
 
 /* The nodes of the cluster, and what HA may do with guests; empty when they cannot be read. */
 const struct pt_names *pt_node_cluster(struct pt_node *node, const struct pt_ha **ret_ha);
+
+/* What configs mention; those that cannot be read mention nothing. -ENOMEM. */
+int pt_node_mentions(struct pt_node *node, const struct pt_mention **ret, size_t *ret_count);
 
 /* The numbers of the guests whose config lies on this node, ascending. */
 int pt_node_vmids(

@@ -165,7 +165,7 @@ static bool check_allowed(struct parser *parser, char *word)
 	if (!rule)
 		return refuse(parser,
 			pt_format("there is no finding '%s' ('pve-ptconf explain --list')", word));
-	if (rule->refusal == PT_REFUSE_OWNER)
+	if (rule->refusal == PT_REFUSE_ALWAYS)
 		return refuse(parser, pt_format("%s cannot be allowed: two guests cannot have one "
 						"device",
 					      word));

@@ -2,7 +2,7 @@
 /*
  * What this node's administrator wants to be different, /etc/pve-ptconf/ptconf.conf: an INI file with the sections
  * [defaults], [guest VMID] and [device ADDRESS], the address that of a function or of a whole slot.
- *   mode = enforce|advise                    defaults, guest: advise refuses no start
+ *   mode = enforce|advise                    defaults, guest: advise refuses no start, unless the system runs from it
  *   allow = TAG...                           guest, device: such findings weigh less; TAG@ADDRESS for one device only
  *   return = origin|none|keep-vfio|DRIVER    all: where functions go when the guest has stopped
  *   vfio-driver = auto|NAME                  all: with driver=keep, which Proxmox VE does not touch: what takes them; auto: the
@@ -76,6 +76,8 @@ const char *pt_policy_return(
  * Lowers what is allowed: an error becomes a warning, a warning a remark, and no start is refused for it. Each says
  * which line allows it. Another live owner is never allowed.
  */
+#define PT_NOT_TO_BE_HAD                                                                           \
+	"; it cannot be passed through" /* ends what is said of a device in use; not where that is allowed */
 void pt_policy_apply(
 	const struct pt_policy *policy, unsigned int vmid, struct pt_findings *findings);
 

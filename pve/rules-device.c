@@ -203,18 +203,20 @@ PT_RULE(pt_rule_slot_vfs)
 	}
 }
 
-/* How a VF is in use, as a text; NULL: it is not. */
-static char *vf_use(const struct pt_facts *facts, const struct pt_bdf *vf)
+/* How a VF is in use, as a text; NULL: it is not. ret_owner: by a guest, or a process that has it open. */
+static char *vf_use(const struct pt_facts *facts, const struct pt_bdf *vf, bool *ret_owner)
 {
 	const struct pt_taken *taken = pt_taken_find(facts->taken, facts->taken_count, vf);
 
 	if (taken && !taken->companion)
 		return pt_format("%s is to go into the same guest", PT_BDF(vf));
 	pt_foreach (owner, facts->owner, facts->owner_count) {
-		if (pt_bdf_compare(&owner->bdf, vf) == 0 && owner->kind != PT_OWNER_STALE)
-			return owner->vmid ? pt_format("guest %llu has %s", owner->vmid, PT_BDF(vf))
-					   : pt_format("process %d (%s) has %s open", owner->pid,
-						     owner->name, PT_BDF(vf));
+		if (pt_bdf_compare(&owner->bdf, vf) != 0 || owner->kind == PT_OWNER_STALE)
+			continue;
+		*ret_owner = true;
+		return owner->vmid ? pt_format("guest %llu has %s", owner->vmid, PT_BDF(vf))
+				   : pt_format("process %d (%s) has %s open", owner->pid,
+					     owner->name, PT_BDF(vf));
 	}
 	pt_foreach (busy, facts->busy_vf, facts->busy_vf_count) {
 		if (pt_bdf_compare(&busy->bdf, vf) == 0)
@@ -231,14 +233,26 @@ PT_RULE(pt_rule_pf_with_vfs)
 {
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		const struct pt_function *function = function_of(facts, taken);
+		bool owned = false;
 		char *use = NULL;
 
 		if (!function || !function->vf_count || pt_taken_stays(taken, function))
 			continue;
-		for (size_t i = 0; !use && i < function->vf_count; i++)
-			use = vf_use(facts, &function->vf[i]);
+		/* one that another guest has is told before what the host itself does with others */
+		for (size_t i = 0; !owned && i < function->vf_count; i++) {
+			char *other = vf_use(facts, &function->vf[i], &owned);
+
+			if (owned || !use) {
+				free(use);
+				use = other;
+			} else {
+				free(other);
+			}
+		}
 		if (use)
-			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
+			pt_findings_add(findings, rule->tag, rule->severity,
+				owned ? PT_REFUSE_ALWAYS : rule->refusal,
+				pt_subject_function(facts, taken),
 				pt_format(
 					"has %zu virtual function%s, which taking it destroys, and "
 					"one is in use: %s",
@@ -251,8 +265,10 @@ PT_RULE(pt_rule_pf_with_vfs)
 				pt_subject_function(facts, taken),
 				pt_format("has %zu virtual function%s, which taking it destroys",
 					function->vf_count, function->vf_count == 1 ? "" : "s"),
-				pt_format("nothing uses them; their number is restored when the "
-					  "guest has stopped"));
+				facts->hooked ? pt_format("nothing uses them; their number is "
+							  "restored when the guest has stopped")
+					      : pt_format("nothing uses them; nobody restores "
+							  "their number without the hookscript"));
 		free(use);
 	}
 }
@@ -280,10 +296,16 @@ PT_RULE(pt_rule_keep_without_vfio)
 				pt_format("driver=keep leaves it with %s, which is no vfio driver, "
 					  "so QEMU cannot open it",
 					function->driver ? function->driver : "no driver"),
-				pt_format(
-					"'vfio-driver = auto' under [device %s] in " PT_POLICY_FILE
-					" has pve-pthook do it; or take driver=keep out",
-					PT_BDF(id)));
+				facts->hooked
+					? pt_format(
+						  "'vfio-driver = auto' under [device %s] in " PT_POLICY_FILE
+						  " has pve-pthook do it; or take driver=keep out",
+						  PT_BDF(id))
+					: pt_format(
+						  "take driver=keep out, or attach pve-pthook, which "
+						  "heeds 'vfio-driver = auto' under [device %s] "
+						  "in " PT_POLICY_FILE,
+						  PT_BDF(id)));
 		}
 	}
 }
@@ -325,9 +347,11 @@ PT_RULE(pt_rule_foreign_override)
 		if (function && function->override && !pt_taken_stays(taken, function) &&
 			!is_left_by_us(facts, &taken->bdf))
 			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
-				pt_format("has the driver override %s, which somebody set; it is "
-					  "restored when the guest has stopped",
-					function->override),
+				pt_format(
+					"has the driver override %s, which somebody set; it is %s",
+					function->override,
+					facts->hooked ? "restored when the guest has stopped"
+						      : "lost, without the hookscript"),
 				NULL);
 	}
 }

@@ -211,7 +211,11 @@ PT_RULE(pt_rule_hook_missing)
 		pt_rule_found(rule, findings, pt_format("guest"),
 			pt_format("its hookscript %s is not on this node, so it does not start",
 				pt_guest_get(facts->guest, "hookscript")),
-			pt_format("install the package pve-ptconf here"));
+			pt_starts_with(pt_guest_get(facts->guest, "hookscript"), "local:")
+				? pt_format("install the package pve-ptconf here")
+				: pt_format("have the storage mounted, and "
+					    "/usr/libexec/pve-ptconf/pve-pthook in its folder "
+					    "snippets, or use local:snippets/pve-pthook"));
 	say_no_hook(rule, facts, findings);
 }
 

@@ -67,6 +67,16 @@ PT_RULE(pt_rule_running)
 	}
 }
 
+static const char *relation_of(const struct pt_facts *facts, const struct pt_elsewhere *elsewhere)
+{
+	const struct pt_function *function = pt_inventory_find(facts->inventory, &elsewhere->bdf);
+
+	if (pt_bdf_compare(&elsewhere->named, &elsewhere->bdf) == 0)
+		return "it";
+	return function && pt_function_is_vf(function) ? "its physical function"
+						       : "a virtual function of it";
+}
+
 PT_RULE(pt_rule_configured_elsewhere)
 {
 	const char *onboot = pt_guest_get(facts->guest, "onboot");
@@ -77,12 +87,25 @@ PT_RULE(pt_rule_configured_elsewhere)
 
 		if (taken)
 			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
-				pt_format("guest %u names it%s%s", elsewhere->vmid,
+				pt_format("guest %u names %s%s%s", elsewhere->vmid,
+					relation_of(facts, elsewhere),
 					taken->companion
 						? ", and it goes along: the IOMMU group is shared"
 						: " as well",
 					both ? ", and both start at boot" : ""),
 				pt_format("only one of them can run at a time"));
+	}
+	pt_foreach (crowd, facts->crowd, facts->crowd_count) {
+		const struct pt_assignment *assignment = &facts->assignment[crowd->assignment];
+
+		pt_rule_found(rule, findings, pt_subject_entry(assignment),
+			pt_format(
+				"mapping %s has %zu devices on this node, but with guest%s %s it is "
+				"named %zu times",
+				assignment->entry.mapping, assignment->count,
+				strchr(crowd->guests, ',') ? "s" : "", crowd->guests,
+				crowd->wanted),
+			pt_format("not all of them can run at a time"));
 	}
 }
 

@@ -183,7 +183,8 @@ PT_RULE(pt_rule_left_on_vfio)
 					  : " is",
 			count > 1 ? "them" : "it", count > 1 ? "them" : "it"),
 		pt_format("if the host shall have %s: unbind from vfio-pci, empty driver_override, "
-			  "write the address to /sys/bus/pci/drivers_probe; or reboot",
+			  "write the address to the bind file of the driver, "
+			  "/sys/bus/pci/drivers/DRIVER/bind; or reboot",
 			count > 1 ? "them" : "it"));
 }
 

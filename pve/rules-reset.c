@@ -132,7 +132,7 @@ static const char *risk_of(const struct pt_function *function, const struct pt_d
 
 	if (class == CLASS_STORAGE)
 		return "the host looks at the guest's disks then: LVM, md and ZFS may start what "
-		       "they find on them";
+		       "they find on them, and keep the guest from its next start";
 	if (class == CLASS_DISPLAY && (quirk_of(function) || !detail->resettable))
 		return "it may be in a state that the driver does not expect, and hang the host";
 	return NULL;
@@ -145,7 +145,8 @@ PT_RULE(pt_rule_return_risky)
 		const struct pt_function *function = function_of(facts, detail);
 		const char *risk;
 
-		if (!taken || !function || !function->driver || pt_taken_stays(taken, function) ||
+		if (!facts->hooked || !taken || !function || !function->driver ||
+			pt_taken_stays(taken, function) ||
 			pt_policy_return(&facts->host->policy, facts->guest->vmid, &taken->bdf))
 			continue;
 		risk = risk_of(function, detail);

@@ -13,8 +13,17 @@ PT_RULE(pt_rule_rom_missing)
 	pt_foreach (rom, facts->rom, facts->rom_count) {
 		const struct pt_assignment *assignment = assignment_of(facts, rom);
 
+		/* the facts of a node are those that its guests lead to */
+		if (!rom->known)
+			pt_findings_add(findings, rule->tag, PT_INFO, PT_SILENT,
+				pt_subject_entry(assignment),
+				pt_format(
+					"whether its ROM file /usr/share/kvm/%s is on the node is "
+					"not known here",
+					assignment->entry.romfile),
+				pt_format("check it on the node itself"));
 		/* without a ROM BAR QEMU tells it and goes on */
-		if (!rom->readable && !assignment->entry.rombar)
+		else if (!rom->readable && !assignment->entry.rombar)
 			pt_findings_add(findings, rule->tag, PT_WARNING, PT_TELL,
 				pt_subject_entry(assignment),
 				pt_format(

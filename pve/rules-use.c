@@ -43,13 +43,21 @@ static enum weight weigh(const struct pt_facts *facts, const struct pt_use *use)
 
 	if (use->weak)
 		return WEAK;
-	/* out of memory: it counts */
-	return use->unit[0] &&
+	/* out of memory: it counts; so it does where no hook stops the unit */
+	return facts->hooked && use->unit[0] &&
 			       pt_policy_units(&facts->host->policy, facts->guest->vmid, &use->bdf,
 				       &units) == 0 &&
 			       pt_names_hold(&units, use->unit)
 		       ? STOPPED
 		       : STRONG;
+}
+
+/* Whether a use of the function is this rule's, and of that weight. */
+static bool is_listed(const struct pt_rule *rule, const struct pt_facts *facts,
+	const struct pt_bdf *bdf, enum weight weight, const struct pt_use *use)
+{
+	return pt_bdf_compare(&use->bdf, bdf) == 0 && pt_streq(tag_of(facts, use), rule->tag) &&
+	       weigh(facts, use) == weight;
 }
 
 /* "nvme0n1p2 is mounted at /, nvme0n1p1 is mounted at /boot/efi": the uses that are this rule's. NULL: none. */
@@ -62,9 +70,7 @@ static char *list_uses(const struct pt_rule *rule, const struct pt_facts *facts,
 	pt_foreach (use, facts->uses.use, facts->uses.count) {
 		char *longer;
 
-		if (pt_bdf_compare(&use->bdf, bdf) != 0 ||
-			!pt_streq(tag_of(facts, use), rule->tag) || weigh(facts, use) != weight ||
-			count++ >= MOST)
+		if (!is_listed(rule, facts, bdf, weight, use) || count++ >= MOST)
 			continue;
 		longer = pt_format(
 			"%s%s%s %s", list ? list : "", list ? ", " : "", use->what, use->how);
@@ -89,20 +95,44 @@ static const struct pt_bdf *find_twin(const struct pt_facts *facts, const struct
 	return NULL;
 }
 
-/* What ends a use of the kind. */
+static bool has_system(
+	const struct pt_rule *rule, const struct pt_facts *facts, const struct pt_bdf *bdf)
+{
+	pt_foreach (use, facts->uses.use, facts->uses.count) {
+		if (use->system && is_listed(rule, facts, bdf, STRONG, use))
+			return true;
+	}
+	return false;
+}
+
+/* "umount /mnt, vgchange -an data": what ends the uses, where commands can be named. The caller's. */
+static char *list_ends(
+	const struct pt_rule *rule, const struct pt_facts *facts, const struct pt_bdf *bdf)
+{
+	char *list = NULL;
+	size_t count = 0;
+
+	pt_foreach (use, facts->uses.use, facts->uses.count) {
+		if (!use->end || !is_listed(rule, facts, bdf, STRONG, use) ||
+			(list && strstr(list, use->end)) || count++ >= MOST)
+			continue;
+		list = pt_list_add(list, ", ", use->end);
+	}
+	return list;
+}
+
+/* What ends a use of the kind, where no command can be named. */
 static const char *remedy_of(const char *tag)
 {
 	static const struct {
 		const char *tag, *remedy;
 	} remedies[] = {
-		{"in-use-block", "end that use (umount, swapoff, vgchange -an, mdadm --stop, zpool "
-				 "export, stop the guest), or name another device"},
-		{"in-use-net",
-			"move the host's network to another interface, or name another device"},
-		{"in-use-gpu", "end that program, or name another device"},
-		{"in-use-sound", "end that program, or name another device"},
-		{"in-use-usb", "unmount what is plugged in there, or name another controller"},
-		{"in-use-node", "end that program, or name another device"},
+		{"in-use-block", "end that use"},
+		{"in-use-net", "move the host's network to another interface"},
+		{"in-use-gpu", "end that program"},
+		{"in-use-sound", "end that program"},
+		{"in-use-usb", "unmount what is plugged in there"},
+		{"in-use-node", "end that program"},
 	};
 
 	pt_foreach (one, remedies, PT_ARRAY_SIZE(remedies)) {
@@ -116,16 +146,27 @@ static char *hint_for(
 	const struct pt_rule *rule, const struct pt_facts *facts, const struct pt_taken *taken)
 {
 	const struct pt_bdf *twin = find_twin(facts, &taken->bdf);
-	const char *remedy = remedy_of(rule->tag);
+	PT_FREE char *ends = list_ends(rule, facts, &taken->bdf);
+	const char *remedy = ends ? ends : remedy_of(rule->tag);
 
+	if (taken->companion && has_system(rule, facts, &taken->bdf))
+		return pt_format(
+			"the system runs from it, and it goes along because it shares the IOMMU "
+			"group: take %s out of the guest, or put one of them into another slot",
+			PT_LABEL(&facts->assignment[taken->assignment]));
 	if (taken->companion)
 		return pt_format(
 			"%s; it goes along because it shares the IOMMU group: another slot "
 			"may separate them",
 			remedy);
 	if (twin)
-		return pt_format("%s is the same model with nothing on it", PT_BDF(twin));
-	return pt_format("%s", remedy);
+		return pt_format("%s is the same model with nothing on it%s", PT_BDF(twin),
+			pt_streq(rule->tag, "in-use-block")
+				? " that the host uses: see what it holds first"
+				: "");
+	if (has_system(rule, facts, &taken->bdf))
+		return pt_format("the system runs from it: name another device");
+	return pt_format("%s, or name another device", remedy);
 }
 
 /* A device that Proxmox VE takes if the one that is expected is not to be had then. */
@@ -152,10 +193,13 @@ PT_RULE(pt_rule_in_use)
 		char *weak = list_uses(rule, facts, &taken->bdf, WEAK);
 		char *stopped = list_uses(rule, facts, &taken->bdf, STOPPED);
 
+		/* what the system runs from goes by no accident, whatever local policy allows */
 		if (strong)
-			pt_rule_found(rule, findings, pt_subject_function(facts, taken),
-				pt_format("is in use on this host: %s; it cannot be passed through",
-					strong),
+			pt_findings_add(findings, rule->tag, rule->severity,
+				has_system(rule, facts, &taken->bdf) ? PT_REFUSE_ALWAYS
+								     : rule->refusal,
+				pt_subject_function(facts, taken),
+				pt_format("is in use on this host: %s" PT_NOT_TO_BE_HAD, strong),
 				hint_for(rule, facts, taken));
 		if (weak)
 			pt_findings_add(findings, rule->tag, PT_WARNING, PT_TELL,

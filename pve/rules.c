@@ -74,9 +74,9 @@ const struct pt_rule pt_rules[] = {
 	{"in-use-node", PT_ERROR, PT_REFUSE, pt_rule_in_use},
 	{"in-use-module", PT_WARNING, PT_TELL, pt_rule_in_use},
 	/* other guests */
-	{"claimed-by-other", PT_ERROR, PT_REFUSE_OWNER, pt_rule_claimed},
-	{"reserved-by-other", PT_ERROR, PT_REFUSE_OWNER, pt_rule_reserved},
-	{"used-by-running", PT_ERROR, PT_REFUSE_OWNER, pt_rule_running},
+	{"claimed-by-other", PT_ERROR, PT_REFUSE_ALWAYS, pt_rule_claimed},
+	{"reserved-by-other", PT_ERROR, PT_REFUSE_ALWAYS, pt_rule_reserved},
+	{"used-by-running", PT_ERROR, PT_REFUSE_ALWAYS, pt_rule_running},
 	{"configured-elsewhere", PT_WARNING, PT_TELL, pt_rule_configured_elsewhere},
 	/* resources */
 	{"memory-not-pinnable", PT_WARNING, PT_TELL, pt_rule_memory},

@@ -9,7 +9,7 @@ const char *pt_at_start(enum pt_refusal refusal)
 		[PT_SILENT] = "nothing is said",
 		[PT_TELL] = "told, and the start goes on",
 		[PT_REFUSE] = "the start is refused, unless nothing has to be moved",
-		[PT_REFUSE_OWNER] = "the start is refused",
+		[PT_REFUSE_ALWAYS] = "the start is refused",
 	};
 
 	return text[refusal];
@@ -21,7 +21,8 @@ const char *pt_rule_severities(const struct pt_rule *rule, char text[static PT_S
 		(size_t)snprintf(text, PT_SEVERITIES_TEXT, "%s", pt_severity_name(rule->severity));
 
 	pt_foreach (variant, pt_variants, pt_variants_count) {
-		if (pt_streq(variant->tag, rule->tag) && length < PT_SEVERITIES_TEXT)
+		if (pt_streq(variant->tag, rule->tag) && variant->severity != rule->severity &&
+			length < PT_SEVERITIES_TEXT)
 			length += (size_t)snprintf(text + length, PT_SEVERITIES_TEXT - length,
 				", %s", pt_severity_name(variant->severity));
 	}

@@ -151,7 +151,7 @@ static enum pt_exit exit_of(int r, const struct sum *sum)
 	return sum->errors ? PT_EXIT_FINDINGS : PT_EXIT_OK;
 }
 
-/* All guests of one node of the cluster, added to the sum of all; the node is closed. */
+/* All guests of one node of the cluster, added to the sum of all. */
 static int check_node(struct pt_cli *cli, struct pt_node *node, struct sum *all,
 	struct json_object *nodes, struct pt_err *err)
 {
@@ -171,7 +171,6 @@ static int check_node(struct pt_cli *cli, struct pt_node *node, struct sum *all,
 	all->errors += sum.errors;
 	all->warnings += sum.warnings;
 	all->unknown += sum.unknown;
-	pt_node_close(node);
 	cli->node = NULL;
 	return r;
 }
@@ -188,15 +187,16 @@ static int check_nodes(struct pt_cli *cli, const struct pt_names *names, struct 
 		r = pt_cli_ask_nodes(
 			cli, (const char *const *)names->name, names->count, node, why, err);
 	for (size_t i = 0; node && why && i < names->count; i++) {
-		if (r < 0) {
-			pt_node_close(node[i]);
-		} else if (node[i]) {
+		if (r == 0 && node[i]) {
 			r = check_node(cli, node[i], all, nodes, err);
-		} else {
+		} else if (r == 0) {
 			fprintf(stderr, "pve-ptconf: node %s: %s\n", names->name[i], why[i].text);
 			all->unknown++;
 		}
 	}
+	/* each knows of the others */
+	for (size_t i = 0; node && i < names->count; i++)
+		pt_node_close(node[i]);
 	free(node);
 	free(why);
 	return r;

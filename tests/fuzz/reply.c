@@ -55,8 +55,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < PT_ARRAY_SIZE(node); i++) {
 		if (whole && node[i])
 			fuzz_judge(node[i]);
-		pt_node_close(node[i]);
 	}
+	/* each knows of the other */
+	for (size_t i = 0; i < PT_ARRAY_SIZE(node); i++)
+		pt_node_close(node[i]);
 	free(text);
 	return 0;
 }

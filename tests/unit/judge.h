@@ -8,6 +8,9 @@
 #include "pve/rules.h"
 #include "tests/unit/unit.h"
 
+/* A line of a config: most findings that speak of a return are about guests that have it. */
+#define HOOKED "hookscript: local:snippets/pve-pthook\n"
+
 struct judged {
 	struct pt_guest *guest;
 	struct pt_facts facts;

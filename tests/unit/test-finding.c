@@ -20,7 +20,7 @@ static void counts_and_refuses(void **state)
 	assert_ptr_equal(pt_findings_refusing(&findings, true), &findings.finding[2]);
 	/* when nothing has to be moved, only another owner counts */
 	assert_null(pt_findings_refusing(&findings, false));
-	add(&findings, PT_ERROR, PT_REFUSE_OWNER);
+	add(&findings, PT_ERROR, PT_REFUSE_ALWAYS);
 	assert_ptr_equal(pt_findings_refusing(&findings, false), &findings.finding[3]);
 	assert_int_equal(pt_findings_count(&findings, PT_ERROR), 3);
 	assert_int_equal(pt_findings_count(&findings, PT_WARNING), 1);

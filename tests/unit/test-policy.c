@@ -243,7 +243,7 @@ static void what_is_allowed_weighs_less(void **state)
 		findings.finding[0].message, "is so (allowed in line 2 of " PT_POLICY_FILE ")");
 	pt_findings_clear(&findings);
 	/* whatever stands there, no other guest's device */
-	findings = found(PT_ERROR, PT_REFUSE_OWNER, "pf-with-vfs", "hostpci0: " DISK);
+	findings = found(PT_ERROR, PT_REFUSE_ALWAYS, "pf-with-vfs", "hostpci0: " DISK);
 	pt_policy_apply(&policy, 100, &findings);
 	assert_int_equal(findings.finding[0].severity, PT_ERROR);
 	pt_findings_clear(&findings);

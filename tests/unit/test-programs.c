@@ -148,7 +148,7 @@ static void explain_tells_the_story(void **state)
 	assert_int_equal(ran.code, 0);
 	assert_holds(ran.said, ".TH PVE\\-PTCONF\\-FINDINGS 7");
 	assert_holds(ran.said,
-		"\n.SS in\\-use\\-block\nerror; at start: the start is refused, unless nothing has to be moved.\n.br\nwarning (at start: told, and the start goes on) when\n");
+		"\n.SS in\\-use\\-block\nerror; at start: the start is refused, unless nothing has to be moved.\n.br\nerror (at start: the start is refused) when\n");
 	assert_holds(ran.said, ".IP 2. 4\nLVM: 'vgchange \\-an VG'. MD: 'mdadm \\-\\-stop'.");
 }
 

@@ -48,19 +48,26 @@ static void vgpus(void **state)
 	judge(fake, "hostpci0: 02:00.0,mdev=nvidia-5\n", &judged);
 	assert_holds(find(&judged, "mdev-type-unknown")->hint, "nvidia/creatable_vgpu_types");
 	clear(&judged);
-	/* Proxmox VE takes one that the VF has already, and no other beside it */
+	/* Proxmox VE takes one that the VF has already, and empties another: what can be had then nobody knows before */
 	fake_file(fake, creatable, heading);
 	fake_file(fake, current, "558\n");
 	passes(fake, "mdev-none-free", wanted);
-	triggers(fake, "mdev-none-free", "hostpci0: 02:00.0,mdev=nvidia-559\n", "no instance");
+	passes(fake, "mdev-none-free", "hostpci0: 02:00.0,mdev=nvidia-559\n");
 	passes(fake, "mdev-type-unknown", "hostpci0: 02:00.0,mdev=nvidia-559\n");
 	/* all of the card is with other VFs */
 	fake_file(fake, current, "0\n");
 	triggers(fake, "mdev-none-free", wanted, "no instance");
+	/* a driver that tells nothing */
+	fake_remove(fake, current);
+	passes(fake, "mdev-none-free", wanted);
+	passes(fake, "mdev-type-unknown", wanted);
 	/* what another guest has */
 	passes(fake, "reserved-by-other", wanted);
 	fake_file(fake, PT_PVE_PCI_RESERVATIONS, "0000:02:00.0 101 time:99999999999\n");
 	triggers(fake, "reserved-by-other", wanted, "is reserved by guest 101");
+	/* another guest's is none to be had, though its type is the one that is wanted */
+	fake_file(fake, current, "558\n");
+	triggers(fake, "mdev-none-free", wanted, "no instance");
 	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/101.conf", wanted);
 	passes(fake, "configured-elsewhere", wanted);
 }
@@ -89,6 +96,14 @@ static void rom_files(void **state)
 	judge(fake, GPU ",rombar=0\n", &judged);
 	assert_int_equal(find(&judged, "romfile-missing")->severity, PT_WARNING);
 	assert_null(pt_findings_refusing(&judged.findings, true));
+	clear(&judged);
+	/* of another node, where it could not be looked for */
+	judge(fake, GPU "\n", &judged);
+	pt_findings_clear(&judged.findings);
+	judged.facts.rom[0].known = false;
+	pt_rules_run(&judged.facts, &judged.findings);
+	assert_int_equal(find(&judged, "romfile-missing")->severity, PT_INFO);
+	assert_holds(find(&judged, "romfile-missing")->message, "is not known here");
 	clear(&judged);
 	make_rom(fake, "\xde\x10\x04\x22", 0);
 	passes(fake, "romfile-missing", GPU "\n");
@@ -315,6 +330,18 @@ static void other_configs(void **state)
 		"guest 101 names it as well");
 	triggers(fake, "configured-elsewhere", "hostpci0: 02:00.0,driver=keep\n",
 		"guest 101 names it as well");
+	/* a physical function and its virtual ones */
+	fake_file(fake, other, "hostpci0: 04:10.0\n");
+	triggers(fake, "configured-elsewhere", "hostpci0: 04:00.0\n",
+		"guest 101 names a virtual function of it");
+	fake_file(fake, other, "hostpci0: 04:00.0\n");
+	triggers(fake, "configured-elsewhere", "hostpci0: 04:10.0\n",
+		"guest 101 names its physical function");
+	/* two devices for three guests, or for one that wants two */
+	fake_file(fake, other, "hostpci0: mapping=disks\nhostpci1: mapping=disks\n");
+	triggers(fake, "configured-elsewhere", "hostpci0: mapping=disks\n",
+		"mapping disks has 2 devices on this node, but with guest 101 it is named 3 times");
+	fake_file(fake, other, "hostpci0: 02:00.0,driver=keep\n");
 	/* of several there may be enough for both */
 	passes(fake, "configured-elsewhere", "hostpci0: mapping=disks\n");
 	fake_file(fake, other, "hostpci0: mapping=disks\n");
@@ -375,6 +402,25 @@ static void identities(void **state)
 	assert_string_equal(find(&judged, "device-identity-changed")->hint,
 		"if the change was meant, 'pve-ptconf accept 100'");
 	clear(&judged);
+	/* what local policy allows of the device that was there, it does not of this one */
+	add_node(fake, "/sys/bus/pci/devices/" DISK "/nvme/nvme0/nvme0n1", "block", "259:0\n",
+		"nvme0n1");
+	fake_file(fake, "/proc/1/mountinfo", "22 1 259:0 / /mnt rw - ext4 /dev/nvme0n1 rw\n");
+	fake_file(fake, PT_POLICY_FILE, "[device " DISK "]\nallow = in-use-block\n");
+	judge(fake, CONFIG, &judged);
+	assert_int_equal(find(&judged, "in-use-block")->severity, PT_ERROR);
+	assert_holds(find(&judged, "in-use-block")->message,
+		"(the device is another one now, so it is not allowed by line 2 of");
+	assert_non_null(pt_findings_refusing(&judged.findings, true));
+	clear(&judged);
+	put_serial(fake, "\x01\x00\x00\x00\x78\x56\x34\x12");
+	judge(fake, CONFIG, &judged);
+	assert_int_equal(find(&judged, "in-use-block")->severity, PT_WARNING);
+	assert_holds(find(&judged, "in-use-block")->message,
+		"nvme0n1 is mounted at /mnt (allowed in line 2");
+	clear(&judged);
+	fake_remove(fake, PT_POLICY_FILE);
+	fake_remove(fake, "/proc/1/mountinfo");
 	/* a graphics card where the disk was, and the disk in another place */
 	put_serial(fake, "\x01\x00\x00\x00\x78\x56\x34\x12");
 	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/class", "0x010802\n");

@@ -71,7 +71,7 @@ static void policy_invalid(void **state)
 		PT_POLICY_FILE ": line 2: there is no finding 'no-rest'");
 	/* a driver that the kernel has not, which only a running system can tell */
 	fake_file(fake, PT_POLICY_FILE, "[defaults]\nvfio-driver = made-up\n");
-	judge(fake, "hostpci0: 02:00.0,driver=keep\n", &judged);
+	judge(fake, "hostpci0: 02:00.0,driver=keep\n" HOOKED, &judged);
 	assert_null(find(&judged, "policy-invalid"));
 	judged.facts.taken[0].lacking = true;
 	pt_rules_run(&judged.facts, &judged.findings);
@@ -85,21 +85,23 @@ static void return_risky(void **state)
 	static const char reset[] = "/sys/bus/pci/devices/0000:01:00.0/reset";
 	struct fake *fake = *state;
 
-	triggers(fake, "return-risky", CONFIG,
+	triggers(fake, "return-risky", CONFIG HOOKED,
 		"goes back to nvme when the guest has stopped: the "
 		"host looks at the guest's disks");
+	/* without the hook it does not go back */
+	passes(fake, "return-risky", CONFIG);
 	/* silent for those who have decided */
 	fake_file(fake, PT_POLICY_FILE, "[device 02:00.0]\nreturn = origin\n");
-	passes(fake, "return-risky", CONFIG);
+	passes(fake, "return-risky", CONFIG HOOKED);
 	fake_file(fake, PT_POLICY_FILE, "[device 03:00.0]\nreturn = none\n");
-	triggers(fake, "return-risky", CONFIG, "goes back to nvme");
-	passes(fake, "return-risky", "hostpci0: 04:10.0\n");
-	passes(fake, "return-risky", "hostpci0: 01:00\n");
+	triggers(fake, "return-risky", CONFIG HOOKED, "goes back to nvme");
+	passes(fake, "return-risky", "hostpci0: 04:10.0\n" HOOKED);
+	passes(fake, "return-risky", "hostpci0: 01:00\n" HOOKED);
 	fake_remove(fake, reset);
-	triggers(fake, "return-risky", "hostpci0: 01:00\n", "goes back to nouveau");
+	triggers(fake, "return-risky", "hostpci0: 01:00\n" HOOKED, "goes back to nouveau");
 	fake_link(
 		fake, "/sys/bus/pci/devices/0000:01:00.0/driver", "/sys/bus/pci/drivers/vfio-pci");
-	passes(fake, "return-risky", "hostpci0: 01:00\n");
+	passes(fake, "return-risky", "hostpci0: 01:00\n" HOOKED);
 }
 
 static void driver_blocked(void **state)
@@ -154,7 +156,7 @@ static void reset_quirk(void **state)
 	triggers(fake, "reset-quirk", "hostpci0: 01:00\n", "does not survive a reset");
 	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/device", "0x1638\n");
 	triggers(fake, "reset-quirk", "hostpci0: 01:00\n", "is integrated graphics that nothing");
-	triggers(fake, "return-risky", "hostpci0: 01:00\n", "hang the host");
+	triggers(fake, "return-risky", "hostpci0: 01:00\n" HOOKED, "hang the host");
 	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/vendor", "0x8086\n");
 	passes(fake, "reset-quirk", "hostpci0: 01:00\n");
 }

@@ -27,13 +27,24 @@ static void in_use_block(void **state)
 	assert_non_null(finding);
 	assert_int_equal(finding->severity, PT_ERROR);
 	assert_string_equal(finding->subject, "hostpci0: 0000:02:00.0");
-	assert_string_equal(finding->hint, "0000:03:00.0 is the same model with nothing on it");
+	assert_string_equal(finding->hint,
+		"0000:03:00.0 is the same model with nothing on it that the host uses: see what it holds first");
+	/* no line of local policy, and no mode, lets the system go */
+	assert_int_equal(finding->refusal, PT_REFUSE_ALWAYS);
 	assert_ptr_equal(pt_findings_refusing(&judged.findings, true), finding);
 	clear(&judged);
 	/* the twin is wanted as well, so it is none to offer */
 	judge(fake, "hostpci0: 02:00.0\nhostpci1: 03:00.0\n", &judged);
 	finding = find(&judged, "in-use-block");
-	assert_holds(finding->hint, "end that use");
+	assert_string_equal(finding->hint, "the system runs from it: name another device");
+	clear(&judged);
+	/* another file system is ended by its own command, and may be allowed to go */
+	fake_file(fake, "/proc/1/mountinfo",
+		"22 1 259:2 / /mnt/data rw,relatime shared:1 - ext4 /dev/nvme0n1p2 rw\n");
+	judge(fake, "hostpci0: 02:00.0\nhostpci1: 03:00.0\n", &judged);
+	finding = find(&judged, "in-use-block");
+	assert_string_equal(finding->hint, "umount /mnt/data, or name another device");
+	assert_int_equal(finding->refusal, PT_REFUSE);
 	clear(&judged);
 	/* already on vfio-pci: what is left of it in sysfs is none of the host's */
 	fake_remove(fake, "/sys/bus/pci/devices/0000:02:00.0/driver");
@@ -110,6 +121,10 @@ static void assert_stopped_first(struct fake *fake, const char *policy)
 
 	fake_file(fake, PT_POLICY_FILE, policy);
 	judge(fake, "hostpci0: 01:00\n", &judged);
+	/* nobody stops it without the hook */
+	assert_int_equal(find(&judged, "in-use-gpu")->severity, PT_ERROR);
+	clear(&judged);
+	judge(fake, "hostpci0: 01:00\n" HOOKED, &judged);
 	finding = find(&judged, "in-use-gpu");
 	assert_non_null(finding);
 	assert_int_equal(finding->severity, PT_INFO);
@@ -151,6 +166,9 @@ static void in_use_by_processes(void **state)
 	fake_file(fake, "/proc/4242/cgroup",
 		"1:name=x:/\n0::/system.slice/x.service/player.service/sub\n");
 	assert_stopped_first(fake, "[guest 100]\nstop-units = player.service\n");
+	/* whoever may make control groups may name them by any bytes: none is a unit, and nothing fails */
+	fake_file(fake, "/proc/4242/cgroup", "0::/lxc/101/ns/system.slice/ev\xffil.service\n");
+	triggers(fake, "in-use-gpu", "hostpci0: 01:00\n", "it cannot be passed through");
 	/* a service of that name inside a container is another one */
 	fake_file(fake, "/proc/4242/cgroup", "0::/lxc/101/ns/system.slice/player.service\n");
 	triggers(fake, "in-use-gpu", "hostpci0: 01:00\n", "it cannot be passed through");
@@ -295,7 +313,7 @@ static void weights(void **state)
 	fake_file(fake, PT_POLICY_FILE, "[guest 100]\nstop-units = player.service\n");
 	for (size_t i = 0; i < PT_ARRAY_SIZE(rows) * PT_ARRAY_SIZE(severity); i++) {
 		size_t row = i / PT_ARRAY_SIZE(severity), weight = i % PT_ARRAY_SIZE(severity);
-		PT_FREE char *config = pt_format("hostpci0: %s\n", rows[row].bdf);
+		PT_FREE char *config = pt_format("hostpci0: %s\n" HOOKED, rows[row].bdf);
 		struct pt_use use = {.bdf = bdf_of(rows[row].bdf),
 			.kind = rows[row].kind,
 			.weak = severity[weight] == PT_WARNING};
@@ -317,6 +335,52 @@ static void weights(void **state)
 	}
 }
 
+/* A bridge without address carries what guests have, whether they run by now or not. */
+static void bridges_of_guests(void **state)
+{
+	struct pt_guest_query query = {.vmid = 100, .node = "node1", .view = PT_VIEW_CURRENT};
+	static const char config[] = "hostpci0: 04:00.0\n";
+	struct fake *fake = *state;
+	struct pt_use use = {.bdf = bdf_of("0000:04:00.0"), .kind = PT_USE_NET, .weak = true};
+	struct pt_guest PT_GUEST *guest = NULL;
+
+	snprintf(use.bridge, sizeof(use.bridge), "vmbr1");
+	assert_int_equal(pt_guest_parse(config, strlen(config), &query, &guest, NULL), 0);
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/100.conf", "net0: virtio,bridge=vmbr1\n");
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/101.conf",
+		"net0: virtio=AA:BB:CC:DD:EE:FF,bridge=vmbr10\nnet: bridge=vmbr1\n[snap]\nnet0: bridge=vmbr1\n");
+	for (int containers = 0; containers < 2; containers++) {
+		struct pt_findings PT_FINDINGS findings = {0};
+		struct pt_facts PT_FACTS facts = {0};
+		struct pt_node PT_NODE *node = NULL;
+		bool told = false;
+
+		if (containers)
+			fake_file(fake, "/etc/pve/nodes/node1/lxc/105.conf",
+				"hostname: x\nnet1: name=eth0,bridge=vmbr1,type=veth\n");
+		assert_int_equal(pt_node_open(&node, fake->host, "node1", NULL, NULL), 0);
+		assert_int_equal(pt_node_learn_all(node, NULL), 0);
+		assert_int_equal(pt_uses_add(&node->uses, use, "eth0",
+					 strdup("is the only port of bridge vmbr1")),
+			0);
+		assert_int_equal(pt_facts_gather(node, guest, PT_DEPTH_CHECK, &facts, NULL), 0);
+		pt_rules_run(&facts, &findings);
+		pt_foreach (finding, findings.finding, findings.count) {
+			/* the interface itself is not on this made host, which is told as well */
+			if (!pt_streq(finding->tag, "in-use-net") ||
+				!strstr(finding->message, "vmbr1"))
+				continue;
+			told = true;
+			assert_int_equal(finding->severity, containers ? PT_ERROR : PT_WARNING);
+			if (containers)
+				assert_holds(finding->message,
+					"eth0 is the only port of bridge vmbr1, by which guest 105 has its network");
+		}
+		assert_true(told);
+		assert_int_equal(pt_findings_refusing(&findings, true) != NULL, containers);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -326,6 +390,7 @@ int main(void)
 		MACHINE_TEST(in_use_by_processes),
 		MACHINE_TEST(configured_for_a_container),
 		MACHINE_TEST(in_use_net),
+		MACHINE_TEST(bridges_of_guests),
 		MACHINE_TEST(in_use_usb),
 		MACHINE_TEST(in_use_module),
 		MACHINE_TEST(console_on_device),

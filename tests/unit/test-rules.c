@@ -267,6 +267,13 @@ static void virtual_functions(void **state)
 	fake_remove(fake, "/sys/bus/pci/devices/0000:04:10.0/net");
 	fake_file(fake, PT_PVE_PCI_RESERVATIONS, "0000:04:10.0 101 time:99999999999\n");
 	triggers(fake, "pf-with-vfs", "hostpci0: 04:00.0\n", "guest 101 has 0000:04:10.0");
+	/* which no line of local policy allows, and no mode */
+	fake_file(fake, PT_POLICY_FILE, "[guest 100]\nallow = pf-with-vfs\n");
+	judge(fake, "hostpci0: 04:00.0\n", &judged);
+	assert_int_equal(find(&judged, "pf-with-vfs")->severity, PT_ERROR);
+	assert_non_null(pt_findings_refusing(&judged.findings, false));
+	clear(&judged);
+	fake_remove(fake, PT_POLICY_FILE);
 	passes(fake, "reserved-by-other", "hostpci0: 04:00.0\n");
 	fake_remove(fake, PT_PVE_PCI_RESERVATIONS);
 	fake_link(fake, "/proc/77/fd/3", "/dev/vfio/6");
@@ -284,9 +291,12 @@ static void keep(void **state)
 	triggers(fake, "keep-without-vfio", "hostpci0: 05:00.0,driver=keep\n", "with no driver");
 	passes(fake, "keep-without-vfio", "hostpci0: 02:00.0\n");
 	fake_file(fake, PT_POLICY_FILE, "[device 02:00]\nvfio-driver = auto\n");
-	passes(fake, "keep-without-vfio", "hostpci0: 02:00.0,driver=keep\n");
-	fake_file(fake, PT_POLICY_FILE, "[device 02:00]\nvfio-driver = nvme\n");
+	passes(fake, "keep-without-vfio", "hostpci0: 02:00.0,driver=keep\n" HOOKED);
+	/* whom nobody heeds without the hook */
 	triggers(fake, "keep-without-vfio", "hostpci0: 02:00.0,driver=keep\n",
+		"driver=keep leaves it with nvme");
+	fake_file(fake, PT_POLICY_FILE, "[device 02:00]\nvfio-driver = nvme\n");
+	triggers(fake, "keep-without-vfio", "hostpci0: 02:00.0,driver=keep\n" HOOKED,
 		"driver=keep leaves it with nvme");
 	fake_remove(fake, PT_POLICY_FILE);
 	/* QEMU opens it all the same: nobody else may have it, and the guest's memory is pinned */

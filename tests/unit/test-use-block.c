@@ -40,8 +40,8 @@ static void stack(struct fake *fake, const char *below, const char *name, const 
 	fake_file(fake, uuid_file, uuid);
 }
 
-/* Every use of the disk, "what how" a line. The caller's. */
-static char *uses_of(struct fake *fake)
+/* Every use of the disk, "what how" a line, or "what: end" with "!" behind what the system runs from. The caller's. */
+static char *uses_of(struct fake *fake, bool ends)
 {
 	struct pt_devnodes PT_DEVNODES nodes = {0};
 	struct pt_uses PT_USES uses = {0};
@@ -53,7 +53,9 @@ static char *uses_of(struct fake *fake)
 	assert_int_equal(pt_devnodes_add(fake->host, &function, &nodes), 0);
 	assert_int_equal(pt_use_blocks(fake->host, &nodes, &uses, NULL), 0);
 	pt_foreach (use, uses.use, uses.count) {
-		char *longer = pt_format("%s%s %s\n", list, use->what, use->how);
+		char *longer = ends ? pt_format("%s%s: %s%s\n", list, use->what,
+					      use->end ? use->end : "-", use->system ? "!" : "")
+				    : pt_format("%s%s %s\n", list, use->what, use->how);
 
 		assert_int_equal(use->kind, PT_USE_BLOCK);
 		assert_false(use->weak);
@@ -66,9 +68,17 @@ static char *uses_of(struct fake *fake)
 
 static void expect(struct fake *fake, const char *uses)
 {
-	char *list = uses_of(fake);
+	char *list = uses_of(fake, false);
 
 	assert_string_equal(list, uses);
+	free(list);
+}
+
+static void expect_ends(struct fake *fake, const char *ends)
+{
+	char *list = uses_of(fake, true);
+
+	assert_string_equal(list, ends);
 	free(list);
 }
 
@@ -141,6 +151,37 @@ static void volumes_on_top(void **state)
 	expect(fake, "nvme0n1p2 is part of the active LVM volume pve-root (dm-0)\n");
 }
 
+/* The command that ends a use, and whether the system runs from it. */
+static void what_ends_them(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, "/proc/1/mountinfo",
+		"22 1 259:1 / /boot/efi rw - vfat /dev/nvme0n1p1 rw\n"
+		"23 1 259:2 / /mnt/a\\040b rw - ext4 /dev/nvme0n1p2 rw\n");
+	expect_ends(fake, "nvme0n1p1: umount /boot/efi!\nnvme0n1p2: umount /mnt/a b\n");
+	/* that of another namespace is no root of this system */
+	fake_file(fake, "/proc/1/mountinfo", "");
+	fake_link(fake, "/proc/1/ns/mnt", "mnt:[1]");
+	fake_link(fake, "/proc/8/ns/mnt", "mnt:[2]");
+	fake_file(fake, "/proc/8/mountinfo", "22 1 259:2 / / rw - ext4 /dev/nvme0n1p2 rw\n");
+	expect_ends(fake, "nvme0n1p2: end process 8\n");
+	fake_remove(fake, "/proc/8");
+	fake_file(fake, "/proc/swaps", "Filename\n/dev/nvme0n1p2 partition 1 0 -2\n");
+	expect_ends(fake, "nvme0n1p2: swapoff /dev/nvme0n1p2!\n");
+	fake_remove(fake, "/proc/swaps");
+	/* a doubled hyphen is one of the group's name */
+	stack(fake, PART2, "dm-0", "ubuntu--vg-ubuntu--lv\n", "LVM-abc\n");
+	expect_ends(fake, "nvme0n1p2: vgchange -an ubuntu-vg\n");
+	fake_file(fake, VIRTUAL("dm-0") "/dm/uuid", "CRYPT-LUKS2-abc\n");
+	expect_ends(fake, "nvme0n1p2: cryptsetup close ubuntu--vg-ubuntu--lv\n");
+	fake_file(fake, VIRTUAL("dm-0") "/dm/uuid", "else\n");
+	expect_ends(fake, "nvme0n1p2: dmsetup remove ubuntu--vg-ubuntu--lv\n");
+	fake_remove(fake, VIRTUAL("dm-0") "/dm");
+	fake_file(fake, VIRTUAL("dm-0") "/md/level", "raid1\n");
+	expect_ends(fake, "nvme0n1p2: mdadm --stop /dev/dm-0\n");
+}
+
 /* What people know by a name of their own. */
 static void osds_and_caches(void **state)
 {
@@ -192,6 +233,7 @@ int main(void)
 		DISK_TEST(mounts_of_another_namespace),
 		DISK_TEST(swap_space),
 		DISK_TEST(volumes_on_top),
+		DISK_TEST(what_ends_them),
 		DISK_TEST(osds_and_caches),
 		DISK_TEST(towers),
 		DISK_TEST(a_disk_of_two_controllers),

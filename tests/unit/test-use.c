@@ -52,6 +52,11 @@ static void names_are_made_plain(void **state)
 		pt_uses_add(&uses, like, "sd\xc3\xa9", strdup("is mounted at /a\nb\x1b[31m")), 0);
 	assert_string_equal(uses.use[0].what, "sd??");
 	assert_string_equal(uses.use[0].how, "is mounted at /a?b?[31m");
+	snprintf(like.unit, sizeof(like.unit), "ev\xffil.service");
+	assert_int_equal(pt_uses_add(&uses, like, "sdb", strdup("is open")), 0);
+	assert_string_equal(uses.use[1].unit, "ev?il.service");
+	pt_uses_clear(&uses);
+	assert_int_equal(pt_uses_add(&uses, like, "sda", strdup("is open")), 0);
 	/* how could not be made */
 	assert_int_equal(pt_uses_add(&uses, like, "sda", NULL), -ENOMEM);
 	assert_int_equal(uses.count, 1);
@@ -157,6 +162,22 @@ static void a_driver_in_use(void **state)
 	pt_function_clear(&disk);
 }
 
+/* Whoever opens a node a thousand times makes no more of it than a use, and hides nobody else's. */
+static void many_of_a_kind_are_one(void **state)
+{
+	struct pt_use like = {.bdf = bdf_of(DISK), .kind = PT_USE_GPU};
+	struct pt_uses PT_USES uses = {0};
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(
+			pt_uses_add(&uses, like, "card0", pt_format("is open in %d", i)), 0);
+	assert_int_equal(uses.count, 200);
+	snprintf(like.unit, sizeof(like.unit), "other.service");
+	assert_int_equal(pt_uses_add(&uses, like, "card0", strdup("is open in other")), 0);
+	assert_int_equal(uses.count, 201);
+}
+
 static void more_uses_than_any_host_has_are_refused(void **state)
 {
 	struct json_object *json = json_object_new_array();
@@ -177,6 +198,7 @@ int main(void)
 		cmocka_unit_test(more_uses_than_any_host_has_are_refused),
 		cmocka_unit_test(to_json_and_back),
 		cmocka_unit_test(names_are_made_plain),
+		cmocka_unit_test(many_of_a_kind_are_one),
 		MACHINE_TEST(gathers_of_every_kind),
 		MACHINE_TEST(what_cannot_be_found_out_is_told),
 		MACHINE_TEST(a_driver_in_use),
