@@ -61,7 +61,8 @@ size_t pt_findings_count(const struct pt_findings *findings, enum pt_severity se
 const struct pt_finding *pt_findings_refusing(const struct pt_findings *findings, bool moves)
 {
 	pt_foreach (finding, findings->finding, findings->count) {
-		if (finding->refusal == PT_REFUSE_ALWAYS || (moves && finding->refusal == PT_REFUSE))
+		if (finding->refusal == PT_REFUSE_ALWAYS ||
+			(moves && finding->refusal == PT_REFUSE))
 			return finding;
 	}
 	return NULL;

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <sys/mman.h>
 
+#include "looks.h"
 #include "pcidev.h"
 
 /* Flags of the resource file: include/linux/ioport.h. */
@@ -220,19 +221,11 @@ static void read_ids(const struct pt_host *folder, struct pt_function *function)
 		function->class = (uint32_t)(strtoul(class, NULL, 16) & 0xffffff);
 }
 
-/* What the kernel shows of a function under the device's lock; a child writes it into memory that it shares with us. */
+/* What the kernel shows of a function under the device's lock. */
 struct locked_attrs {
-	bool done;
 	int override_result, vfs_result; /* 0 or a negative errno */
 	char override[128];
 	char vfs[16];
-};
-
-struct locked_work {
-	const struct pt_host *host;
-	const struct pt_bdf *bdf;
-	struct locked_attrs *attrs;
-	size_t from, count;
 };
 
 static int copy_attr(const struct pt_host *folder, const char *name, char *ret, size_t size)
@@ -245,12 +238,13 @@ static int copy_attr(const struct pt_host *folder, const char *name, char *ret, 
 	return r;
 }
 
-static void read_locked_one(
-	const struct pt_host *host, const struct pt_bdf *bdf, struct locked_attrs *attrs)
+static void read_locked(const struct pt_host *host, const void *data, size_t at, void *result)
 {
+	const struct pt_bdf *bdf = data;
+	struct locked_attrs *attrs = result;
 	struct pt_host PT_HOST *folder = NULL;
 	char path[PT_PCI_PATH];
-	int r = pt_host_open_folder(&folder, host, pt_pci_path(bdf, "", path));
+	int r = pt_host_open_folder(&folder, host, pt_pci_path(&bdf[at], "", path));
 
 	attrs->override_result = attrs->vfs_result = r;
 	if (r < 0)
@@ -260,50 +254,14 @@ static void read_locked_one(
 	attrs->vfs_result = copy_attr(folder, "sriov_numvfs", attrs->vfs, sizeof(attrs->vfs));
 }
 
-static int read_locked_in_child(void *data, int out)
-{
-	const struct locked_work *work = data;
-
-	(void)out;
-	for (size_t i = work->from; i < work->count; i++) {
-		read_locked_one(work->host, &work->bdf[i], &work->attrs[i]);
-		__atomic_store_n(&work->attrs[i].done, true, __ATOMIC_RELEASE);
-	}
-	return 0;
-}
-
-/* One that hangs is left out, and the next child goes on behind it. */
-static int read_locked(const struct pt_host *host, const struct pt_bdf *bdf, size_t count,
-	struct locked_attrs *attrs)
-{
-	struct locked_work work = {host, bdf, attrs, 0, count};
-
-	while (work.from < count) {
-		PT_FREE char *text = NULL;
-		long long deadline = pt_now_ms() + PT_ATTR_MS + (long long)(count - work.from);
-		size_t length;
-		int r = pt_host_collect(
-			host, read_locked_in_child, &work, deadline, PT_BDF_TEXT, &text, &length);
-
-		if (r != -ETIME)
-			return r;
-		while (work.from < count &&
-			__atomic_load_n(&attrs[work.from].done, __ATOMIC_ACQUIRE))
-			work.from++;
-		if (work.from < count)
-			attrs[work.from++].override_result = -ETIME;
-	}
-	return 0;
-}
-
 static int take_locked(
 	const struct pt_host *host, struct pt_function *function, const struct locked_attrs *attrs)
 {
 	char path[PT_PCI_PATH];
-	int r = attrs->override_result;
+	int r = attrs ? attrs->override_result : 0;
 
 	function->vfs = -1;
-	function->busy = r == -ETIME;
+	function->busy = !attrs;
 	if (function->busy)
 		return 0;
 	if (r == -ENOENT && !pt_host_exists(host, pt_pci_path(&function->bdf, "", path)))
@@ -373,17 +331,18 @@ static int read_function(const struct pt_host *host, const struct pt_bdf *bdf,
 	return 0;
 }
 
-static int read_functions(const struct pt_host *host, const struct pt_bdf *bdf, size_t count,
-	struct locked_attrs *attrs, struct pt_function **ret, size_t *ret_count, struct pt_err *err)
+int pt_functions_read(const struct pt_host *host, const struct pt_bdf *bdf, size_t count,
+	struct pt_function **ret, size_t *ret_count, struct pt_err *err)
 {
-	int r = read_locked(host, bdf, count, attrs);
+	struct pt_looks looks PT_LOOKS = {0};
+	int r = pt_looks_take(host, read_locked, bdf, count, sizeof(struct locked_attrs), &looks);
 
 	if (r < 0)
 		return pt_err_errno(err, r, "read the functions of this host");
 	for (size_t i = 0; i < count; i++) {
 		struct pt_function function, *slot;
 
-		r = read_function(host, &bdf[i], &attrs[i], &function);
+		r = read_function(host, &bdf[i], pt_looks_result(&looks, i), &function);
 		if (r == -ENODEV)
 			continue;
 		if (r < 0)
@@ -396,23 +355,6 @@ static int read_functions(const struct pt_host *host, const struct pt_bdf *bdf, 
 		*slot = function;
 	}
 	return 0;
-}
-
-int pt_functions_read(const struct pt_host *host, const struct pt_bdf *bdf, size_t count,
-	struct pt_function **ret, size_t *ret_count, struct pt_err *err)
-{
-	size_t size = count * sizeof(struct locked_attrs);
-	struct locked_attrs *attrs;
-	int r;
-
-	if (!count)
-		return 0;
-	attrs = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (attrs == MAP_FAILED)
-		return pt_err_nomem(err);
-	r = read_functions(host, bdf, count, attrs, ret, ret_count, err);
-	munmap(attrs, size);
-	return r;
 }
 
 int pt_function_read(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_function *ret,

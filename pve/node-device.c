@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "lib/looks.h"
 #include "pve/node.h"
 #include "pve/paths.h"
 #include "pve/section.h"
@@ -11,8 +12,6 @@
 #define ROM_MAX	    (32U * 1024 * 1024)
 #define STORAGE_MAX (1024U * 1024)
 #define VGPU_MAX    (64U * 1024)
-#define CONFIG_MS   2000
-#define HOOK_MS	    2000
 #define OUR_HOOK    "pve-pthook"
 #define INSTANCES   "/sys/bus/mdev/devices"
 
@@ -99,46 +98,27 @@ static int read_vgpu_types(const struct pt_host *host, struct pt_device *device)
 	return r;
 }
 
-struct config_look {
-	const struct pt_host *host;
-	const struct pt_function *function;
+/* What config space says. */
+struct config {
+	bool dead;
+	char serial[PT_SERIAL_TEXT];
 };
 
-static int look_at_config_in_child(void *data, int out)
+static void read_config(const struct pt_host *host, const void *data, size_t at, void *result)
 {
-	const struct config_look *look = data;
-	char serial[PT_SERIAL_TEXT];
+	const struct pt_function *const *function = data;
+	struct config *config = result;
 
-	pt_identity_read_serial(look->host, &look->function->bdf, serial);
-	return dprintf(out, "%d %s", is_dead(look->host, look->function), serial) < 0 ? -EIO : 0;
+	config->dead = is_dead(host, function[at]);
+	pt_identity_read_serial(host, &function[at]->bdf, config->serial);
 }
 
-/* While a device is being reset nobody may read its config space: what is not told by then is not known. */
-static void look_at_config(
-	const struct pt_host *host, const struct pt_function *function, struct pt_device *device)
+static int look(const struct pt_host *host, const struct pt_function *function,
+	const struct config *config, struct pt_device *device)
 {
-	struct config_look look = {host, function};
-	PT_FREE char *text = NULL;
-	size_t length = 0;
-
-	if (pt_host_collect(host, look_at_config_in_child, &look, pt_now_ms() + CONFIG_MS,
-		    PT_SERIAL_TEXT + 8, &text, &length) < 0 ||
-		length < 2)
-		return;
-	device->dead = text[0] == '1';
-	snprintf(device->serial, sizeof(device->serial), "%s", text + 2);
-}
-
-/* at_once: of a whole host; a child for each of its functions would take longer than all else. */
-static int look(const struct pt_host *host, const struct pt_function *function, bool at_once,
-	struct pt_device *device)
-{
-	if (at_once) {
-		device->dead = is_dead(host, function);
-		pt_identity_read_serial(host, &function->bdf, device->serial);
-	} else {
-		look_at_config(host, function, device);
-	}
+	device->bdf = function->bdf;
+	device->dead = config->dead;
+	memcpy(device->serial, config->serial, sizeof(device->serial));
 	if (!function->driver && function->modalias)
 		pt_module_alias_blocked(host, function->modalias, device->blocked);
 	pt_net_up(host, &function->bdf, device->net);
@@ -147,21 +127,72 @@ static int look(const struct pt_host *host, const struct pt_function *function, 
 	return function->has_nvidia ? read_vgpu_types(host, device) : 0;
 }
 
-const struct pt_device *pt_node_device(struct pt_node *node, const struct pt_bdf *bdf)
+static const struct pt_device *find_device(const struct pt_node *node, const struct pt_bdf *bdf)
 {
-	const struct pt_function *function = pt_inventory_find(&node->inventory, bdf);
-	struct pt_device *slot;
-
 	pt_foreach (device, node->device, node->device_count) {
 		if (pt_bdf_compare(&device->bdf, bdf) == 0)
 			return device;
 	}
+	return NULL;
+}
+
+/*
+ * While a device is being reset nobody may read its config space: what is not told by the deadline is not known. Of a whole host
+ * it is read here: a child for each guest's functions would take longer than all else.
+ */
+static int look_at_all(
+	struct pt_node *node, const struct pt_function *const *function, size_t count)
+{
+	struct pt_looks looks PT_LOOKS = {0};
+	int r = node->whole ? 0
+			    : pt_looks_take(node->host, read_config, function, count,
+				      sizeof(struct config), &looks);
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		const struct config *told = node->whole ? NULL : pt_looks_result(&looks, i);
+		struct pt_device *slot =
+			pt_array_grow(&node->device, &node->device_count, sizeof(*slot));
+		struct config config = {0};
+
+		if (!slot)
+			return -ENOMEM;
+		if (node->whole)
+			read_config(node->host, function, i, &config);
+		r = look(node->host, function[i], told ? told : &config, slot);
+	}
+	return r;
+}
+
+int pt_node_look_at(struct pt_node *node, const struct pt_bdf *bdf, size_t count)
+{
+	const struct pt_function **function =
+		node->host ? calloc(count + 1, sizeof(struct pt_function *)) : NULL;
+	size_t unknown = 0;
+	int r = !node->host || function ? 0 : -ENOMEM;
+
+	for (size_t i = 0; function && i < count; i++) {
+		function[unknown] = pt_inventory_find(&node->inventory, &bdf[i]);
+		unknown += function[unknown] && !find_device(node, &bdf[i]);
+	}
+	if (r == 0 && unknown)
+		r = look_at_all(node, function, unknown);
+	free(function);
+	return r;
+}
+
+const struct pt_device *pt_node_device(struct pt_node *node, const struct pt_bdf *bdf)
+{
+	const struct pt_device *known = find_device(node, bdf);
+	struct pt_device *slot;
+
+	if (!known && pt_node_look_at(node, bdf, 1) == 0)
+		known = find_device(node, bdf);
+	if (known)
+		return known;
 	slot = pt_array_grow(&node->device, &node->device_count, sizeof(*slot));
-	if (!slot)
-		return NULL;
-	slot->bdf = *bdf;
-	return node->host && function && look(node->host, function, node->whole, slot) < 0 ? NULL
-											   : slot;
+	if (slot)
+		slot->bdf = *bdf;
+	return slot;
 }
 
 int pt_node_identity(
@@ -259,24 +290,24 @@ static char *storage_path(
 	return storage.folder;
 }
 
-struct hook_look {
-	const struct pt_host *host;
-	const char *path;
-};
-
-/* "x" it can be run, "-" it cannot, "" it is not there. */
-static int look_at_hook_in_child(void *data, int out)
+static enum pt_hook_state state_of_file(const struct pt_host *host, const char *path)
 {
-	const struct hook_look *look = data;
-	PT_CLOSE int fd = pt_host_openat(look->host, look->path, O_PATH);
+	PT_CLOSE int fd = pt_host_openat(host, path, O_PATH);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return 0;
-	return dprintf(out, "%s", st.st_mode & S_IXUSR ? "x" : "-") < 0 ? -EIO : 0;
+		return PT_HOOK_MISSING;
+	return st.st_mode & S_IXUSR ? PT_HOOK_OURS : PT_HOOK_NOT_EXECUTABLE;
 }
 
-/* A folder may lie on another machine, whatever the type of its storage is. */
+static void look_at_file(const struct pt_host *host, const void *data, size_t at, void *result)
+{
+	enum pt_hook_state *state = result;
+
+	(void)at;
+	*state = state_of_file(host, data);
+}
+
 static enum pt_hook_state look_at_hook(
 	const struct pt_host *host, const char *volume, struct pt_names *nodes)
 {
@@ -284,9 +315,8 @@ static enum pt_hook_state look_at_hook(
 	const char *name = strrchr(volume, '/');
 	PT_FREE char *folder = NULL;
 	PT_FREE char *path = NULL;
-	PT_FREE char *text = NULL;
-	struct hook_look look = {host, NULL};
-	size_t length = 0;
+	struct pt_looks looks PT_LOOKS = {0};
+	const enum pt_hook_state *state = NULL;
 
 	if (!colon || !name || !pt_streq(name + 1, OUR_HOOK))
 		return PT_HOOK_OTHER;
@@ -296,13 +326,14 @@ static enum pt_hook_state look_at_hook(
 	if (!folder)
 		return PT_HOOK_UNKNOWN;
 	path = pt_format("%s/%s", folder, colon + 1);
-	look.path = path;
-	if (!path || pt_host_collect(host, look_at_hook_in_child, &look, pt_now_ms() + HOOK_MS, 8,
-			     &text, &length) < 0)
+	if (!path)
 		return PT_HOOK_UNKNOWN;
-	return length == 0	? PT_HOOK_MISSING
-	       : text[0] == 'x' ? PT_HOOK_OURS
-				: PT_HOOK_NOT_EXECUTABLE;
+	if (pt_streq(folder, PT_PVE_LOCAL))
+		return state_of_file(host, path);
+	/* a folder may lie on another machine, whatever the type of its storage is */
+	if (pt_looks_take(host, look_at_file, path, 1, sizeof(*state), &looks) == 0)
+		state = pt_looks_result(&looks, 0);
+	return state ? *state : PT_HOOK_UNKNOWN;
 }
 
 const struct pt_hook_volume *pt_node_hook(struct pt_node *node, const char *volume)

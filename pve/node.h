@@ -212,6 +212,9 @@ int pt_node_matching(struct pt_node *node, const char *filter, struct pt_bdf **r
 int pt_node_group(
 	struct pt_node *node, const struct pt_bdf *bdf, struct pt_group *ret, struct pt_err *err);
 
+/* Looks at several at once, which pt_node_device then knows. -ENOMEM and kin. */
+int pt_node_look_at(struct pt_node *node, const struct pt_bdf *bdf, size_t count);
+
 /* Of a function in the inventory. NULL: memory is out. The pointer is good until the next call. */
 const struct pt_device *pt_node_device(struct pt_node *node, const struct pt_bdf *bdf);
 
