@@ -40,12 +40,9 @@ static int record_identities(
 		slot = r == 0 ? pt_array_grow(
 					&identities.identity, &identities.count, sizeof(*slot))
 			      : NULL;
-		if (slot) {
-			char serial[PT_SERIAL_TEXT];
-
-			pt_identity_read_serial(run->host, &function.bdf, serial);
-			pt_identity_of(&function, serial, slot);
-		} else if (r == 0)
+		if (slot)
+			pt_identity_of(&function, function.config.serial, slot);
+		else if (r == 0)
 			r = pt_err_nomem(err);
 		pt_function_clear(&function);
 	}

@@ -69,19 +69,21 @@ int pt_looks_take(const struct pt_host *host,
 
 		if (r != -ETIME)
 			return r;
-		while (work.from < count &&
-			__atomic_load_n(done_of(ret, work.from), __ATOMIC_ACQUIRE))
+		while (work.from < count && pt_looks_done(ret, work.from))
 			work.from++;
 		work.from++;
 	}
 	return 0;
 }
 
+bool pt_looks_done(const struct pt_looks *looks, size_t at)
+{
+	return looks->memory && __atomic_load_n(done_of(looks, at), __ATOMIC_ACQUIRE);
+}
+
 const void *pt_looks_result(const struct pt_looks *looks, size_t at)
 {
-	return looks->memory && __atomic_load_n(done_of(looks, at), __ATOMIC_ACQUIRE)
-		       ? result_of(looks, at)
-		       : NULL;
+	return result_of(looks, at);
 }
 
 void pt_looks_end(struct pt_looks *looks)

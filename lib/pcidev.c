@@ -223,6 +223,8 @@ static void read_ids(const struct pt_host *folder, struct pt_function *function)
 
 /* What the kernel shows of a function under the device's lock. */
 struct locked_attrs {
+	bool read;			 /* all but the config space, */
+	struct pt_config config;	 /* which is not known where only that hangs */
 	int override_result, vfs_result; /* 0 or a negative errno */
 	char override[128];
 	char vfs[16];
@@ -238,9 +240,15 @@ static int copy_attr(const struct pt_host *folder, const char *name, char *ret, 
 	return r;
 }
 
+struct locked_work {
+	const struct pt_bdf *bdf;
+	bool with_config;
+};
+
 static void read_locked(const struct pt_host *host, const void *data, size_t at, void *result)
 {
-	const struct pt_bdf *bdf = data;
+	const struct locked_work *work = data;
+	const struct pt_bdf *bdf = work->bdf;
 	struct locked_attrs *attrs = result;
 	struct pt_host PT_HOST *folder = NULL;
 	char path[PT_PCI_PATH];
@@ -252,16 +260,20 @@ static void read_locked(const struct pt_host *host, const void *data, size_t at,
 	attrs->override_result =
 		copy_attr(folder, "driver_override", attrs->override, sizeof(attrs->override));
 	attrs->vfs_result = copy_attr(folder, "sriov_numvfs", attrs->vfs, sizeof(attrs->vfs));
+	__atomic_store_n(&attrs->read, true, __ATOMIC_RELEASE);
+	if (work->with_config)
+		pt_config_read(host, &bdf[at], &attrs->config);
 }
 
 static int take_locked(
 	const struct pt_host *host, struct pt_function *function, const struct locked_attrs *attrs)
 {
 	char path[PT_PCI_PATH];
-	int r = attrs ? attrs->override_result : 0;
+	bool read = __atomic_load_n(&attrs->read, __ATOMIC_ACQUIRE);
+	int r = read ? attrs->override_result : 0;
 
 	function->vfs = -1;
-	function->busy = !attrs;
+	function->busy = !read;
 	if (function->busy)
 		return 0;
 	if (r == -ENOENT && !pt_host_exists(host, pt_pci_path(&function->bdf, "", path)))
@@ -332,21 +344,26 @@ static int read_function(const struct pt_host *host, const struct pt_bdf *bdf,
 }
 
 int pt_functions_read(const struct pt_host *host, const struct pt_bdf *bdf, size_t count,
-	struct pt_function **ret, size_t *ret_count, struct pt_err *err)
+	bool with_config, struct pt_function **ret, size_t *ret_count, struct pt_err *err)
 {
+	const struct locked_work work = {bdf, with_config};
 	struct pt_looks looks PT_LOOKS = {0};
-	int r = pt_looks_take(host, read_locked, bdf, count, sizeof(struct locked_attrs), &looks);
+	int r = pt_looks_take(host, read_locked, &work, count, sizeof(struct locked_attrs), &looks);
 
 	if (r < 0)
 		return pt_err_errno(err, r, "read the functions of this host");
 	for (size_t i = 0; i < count; i++) {
+		const struct locked_attrs *attrs;
 		struct pt_function function, *slot;
 
-		r = read_function(host, &bdf[i], pt_looks_result(&looks, i), &function);
+		attrs = pt_looks_result(&looks, i);
+		r = read_function(host, &bdf[i], attrs, &function);
 		if (r == -ENODEV)
 			continue;
 		if (r < 0)
 			return pt_err_errno(err, r, "%s: read from sysfs", PT_BDF(&bdf[i]));
+		if (pt_looks_done(&looks, i))
+			function.config = attrs->config;
 		slot = pt_array_grow(ret, ret_count, sizeof(*slot));
 		if (!slot) {
 			pt_function_clear(&function);
@@ -362,7 +379,7 @@ int pt_function_read(const struct pt_host *host, const struct pt_bdf *bdf, struc
 {
 	struct pt_function *found = NULL;
 	size_t count = 0;
-	int r = pt_functions_read(host, bdf, 1, &found, &count, err);
+	int r = pt_functions_read(host, bdf, 1, true, &found, &count, err);
 
 	if (r == 0 && !count)
 		r = pt_err_set(err, -ENODEV, "%s: no such PCI function", PT_BDF(bdf));

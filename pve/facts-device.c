@@ -98,28 +98,10 @@ static void look(struct pt_gathering *gathering, const struct pt_function *funct
 		detail->has_id_twin = find_id_twin(gathering, function, &detail->id_twin);
 }
 
-static int look_at_taken(struct pt_gathering *gathering)
-{
-	const struct pt_facts *facts = gathering->facts;
-	struct pt_bdf *bdf = NULL;
-	size_t count = 0;
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < facts->taken_count; i++)
-		r = pt_bdfs_add(&bdf, &count, &facts->taken[i].bdf);
-	if (r == 0)
-		r = pt_node_look_at(gathering->node, bdf, count);
-	free(bdf);
-	return r;
-}
-
 int pt_gather_details(struct pt_gathering *gathering)
 {
 	struct pt_facts *facts = gathering->facts;
-	int r = look_at_taken(gathering);
 
-	if (r < 0)
-		return pt_err_errno(gathering->err, r, "look at devices");
 	for (size_t i = 0; i < facts->taken_count; i++) {
 		const struct pt_function *function =
 			pt_inventory_find(facts->inventory, &facts->taken[i].bdf);
@@ -141,9 +123,15 @@ int pt_gather_details(struct pt_gathering *gathering)
 static int add_identity(
 	struct pt_node *node, const struct pt_function *function, struct pt_identities *identities)
 {
-	struct pt_identity *slot =
-		pt_array_grow(&identities->identity, &identities->count, sizeof(*slot));
+	const struct pt_device *device = pt_node_device(node, &function->bdf);
+	struct pt_identity *slot;
 
+	if (!device)
+		return -ENOMEM;
+	/* one that nobody can ask now is not called another */
+	if (device->unknown)
+		return 0;
+	slot = pt_array_grow(&identities->identity, &identities->count, sizeof(*slot));
 	return slot ? pt_node_identity(node, function, slot) : -ENOMEM;
 }
 
@@ -164,10 +152,9 @@ static int find_moved(struct pt_gathering *gathering)
 	/* a hint for the admin, and no reason to know nothing else */
 	int r = pt_node_matching(gathering->node, "", &all, &count, NULL);
 
-	for (size_t i = 0; r == 0 && i < count; i++)
-		r = pt_node_learn(gathering->node, &all[i], NULL) == -ENOMEM ? -ENOMEM : 0;
-	if (r == 0)
-		r = pt_node_look_at(gathering->node, all, count);
+	if (r == 0 && gathering->node->host)
+		r = pt_inventory_add_all(
+			gathering->node->host, &gathering->node->inventory, all, count, NULL);
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		const struct pt_function *function;
 		struct pt_identity now;

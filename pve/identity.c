@@ -8,50 +8,13 @@
 #include "pve/identity.h"
 #include "pve/paths.h"
 
-#define VERSION	     1
-#define RECORD_MAX   (256U * 1024)
-#define EXTENDED     0x100 /* where the extended capabilities of config space begin */
-#define CONFIG_END   0x1000
-#define CAP_SERIAL   0x0003 /* PCI Express Base Specification, 7.9.3 */
-#define CAPS_AT_MOST 64
+#define VERSION	   1
+#define RECORD_MAX (256U * 1024)
 
 void pt_identities_clear(struct pt_identities *identities)
 {
 	free(identities->identity);
 	*identities = (struct pt_identities){0};
-}
-
-static bool read_word(int config, off_t at, uint32_t *ret)
-{
-	unsigned char bytes[4];
-
-	if (pread(config, bytes, sizeof(bytes), at) != (ssize_t)sizeof(bytes))
-		return false;
-	*ret = (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
-	       (uint32_t)bytes[3] << 24;
-	return true;
-}
-
-/* Word by word: some devices do not bear having all of config space read. */
-void pt_identity_read_serial(
-	const struct pt_host *host, const struct pt_bdf *bdf, char ret[static PT_SERIAL_TEXT])
-{
-	char path[PT_PCI_PATH];
-	PT_CLOSE int config = pt_host_openat(host, pt_pci_path(bdf, "config", path), O_RDONLY);
-	uint32_t header, low, high;
-	off_t at = EXTENDED;
-
-	ret[0] = '\0';
-	for (int i = 0; config >= 0 && i < CAPS_AT_MOST && at >= EXTENDED && at < CONFIG_END; i++) {
-		if (!read_word(config, at, &header) || !header || header == UINT32_MAX)
-			return;
-		if ((header & 0xffff) == CAP_SERIAL) {
-			if (read_word(config, at + 4, &low) && read_word(config, at + 8, &high))
-				snprintf(ret, PT_SERIAL_TEXT, "%08x%08x", high, low);
-			return;
-		}
-		at = (off_t)(header >> 20);
-	}
 }
 
 void pt_identity_of(const struct pt_function *function, const char *serial, struct pt_identity *ret)

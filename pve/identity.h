@@ -10,15 +10,12 @@
 
 #include "lib/pcidev.h"
 
-#define PT_SERIAL_TEXT 20
-
 struct pt_identity {
 	struct pt_bdf bdf;
 	char vendor[PT_PCI_ID_TEXT], device[PT_PCI_ID_TEXT];
 	char subvendor[PT_PCI_ID_TEXT], subdevice[PT_PCI_ID_TEXT];
 	uint32_t class;
-	char serial
-		[PT_SERIAL_TEXT]; /* of the serial number capability, 16 hex digits; "" for none */
+	char serial[PT_SERIAL_TEXT]; /* as in struct pt_config */
 };
 
 struct pt_identities {
@@ -28,10 +25,6 @@ struct pt_identities {
 
 void pt_identities_clear(struct pt_identities *identities);
 #define PT_IDENTITIES PT_CLEANUP(pt_identities_clear)
-
-/* The device serial number of the capability of that name; "" when there is none. */
-void pt_identity_read_serial(
-	const struct pt_host *host, const struct pt_bdf *bdf, char ret[static PT_SERIAL_TEXT]);
 
 /* What the function is now. */
 void pt_identity_of(

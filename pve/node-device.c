@@ -15,22 +15,6 @@
 #define OUR_HOOK    "pve-pthook"
 #define INSTANCES   "/sys/bus/mdev/devices"
 
-/* Whether the function answers: reading its ids from config space wakes it, and a dead one reads all ones. */
-static bool is_dead(const struct pt_host *host, const struct pt_function *function)
-{
-	unsigned char ids[4] = {0};
-	char path[PT_PCI_PATH];
-	PT_CLOSE int fd = -1;
-
-	/* a VF's ids read so by design */
-	if (pt_function_is_vf(function))
-		return false;
-	fd = pt_host_openat(host, pt_pci_path(&function->bdf, "config", path), O_RDONLY);
-	if (fd < 0 || pread(fd, ids, sizeof(ids), 0) != (ssize_t)sizeof(ids))
-		return false;
-	return ids[0] == 0xff && ids[1] == 0xff && ids[2] == 0xff && ids[3] == 0xff;
-}
-
 static int read_mdev_types(const struct pt_host *host, struct pt_device *device)
 {
 	struct pt_names PT_NAMES types = {0};
@@ -98,27 +82,17 @@ static int read_vgpu_types(const struct pt_host *host, struct pt_device *device)
 	return r;
 }
 
-/* What config space says. */
-struct config {
-	bool dead;
-	char serial[PT_SERIAL_TEXT];
-};
-
-static void read_config(const struct pt_host *host, const void *data, size_t at, void *result)
+static int look(const struct pt_host *host, const struct pt_function *function, bool whole,
+	struct pt_device *device)
 {
-	const struct pt_function *const *function = data;
-	struct config *config = result;
+	struct pt_config config = function->config;
 
-	config->dead = is_dead(host, function[at]);
-	pt_identity_read_serial(host, &function[at]->bdf, config->serial);
-}
-
-static int look(const struct pt_host *host, const struct pt_function *function,
-	const struct config *config, struct pt_device *device)
-{
-	device->bdf = function->bdf;
-	device->dead = config->dead;
-	memcpy(device->serial, config->serial, sizeof(device->serial));
+	/* a whole host's is read for those of which somebody asks */
+	if (!config.known && whole)
+		pt_config_read(host, &function->bdf, &config);
+	device->unknown = !config.known;
+	device->dead = config.ones && !pt_function_is_vf(function);
+	memcpy(device->serial, config.serial, sizeof(device->serial));
 	if (!function->driver && function->modalias)
 		pt_module_alias_blocked(host, function->modalias, device->blocked);
 	pt_net_up(host, &function->bdf, device->net);
@@ -127,72 +101,22 @@ static int look(const struct pt_host *host, const struct pt_function *function,
 	return function->has_nvidia ? read_vgpu_types(host, device) : 0;
 }
 
-static const struct pt_device *find_device(const struct pt_node *node, const struct pt_bdf *bdf)
+const struct pt_device *pt_node_device(struct pt_node *node, const struct pt_bdf *bdf)
 {
+	const struct pt_function *function = pt_inventory_find(&node->inventory, bdf);
+	struct pt_device *slot;
+
 	pt_foreach (device, node->device, node->device_count) {
 		if (pt_bdf_compare(&device->bdf, bdf) == 0)
 			return device;
 	}
-	return NULL;
-}
-
-/*
- * While a device is being reset nobody may read its config space: what is not told by the deadline is not known. Of a whole host
- * it is read here: a child for each guest's functions would take longer than all else.
- */
-static int look_at_all(
-	struct pt_node *node, const struct pt_function *const *function, size_t count)
-{
-	struct pt_looks looks PT_LOOKS = {0};
-	int r = node->whole ? 0
-			    : pt_looks_take(node->host, read_config, function, count,
-				      sizeof(struct config), &looks);
-
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		const struct config *told = node->whole ? NULL : pt_looks_result(&looks, i);
-		struct pt_device *slot =
-			pt_array_grow(&node->device, &node->device_count, sizeof(*slot));
-		struct config config = {0};
-
-		if (!slot)
-			return -ENOMEM;
-		if (node->whole)
-			read_config(node->host, function, i, &config);
-		r = look(node->host, function[i], told ? told : &config, slot);
-	}
-	return r;
-}
-
-int pt_node_look_at(struct pt_node *node, const struct pt_bdf *bdf, size_t count)
-{
-	const struct pt_function **function =
-		node->host ? calloc(count + 1, sizeof(struct pt_function *)) : NULL;
-	size_t unknown = 0;
-	int r = !node->host || function ? 0 : -ENOMEM;
-
-	for (size_t i = 0; function && i < count; i++) {
-		function[unknown] = pt_inventory_find(&node->inventory, &bdf[i]);
-		unknown += function[unknown] && !find_device(node, &bdf[i]);
-	}
-	if (r == 0 && unknown)
-		r = look_at_all(node, function, unknown);
-	free(function);
-	return r;
-}
-
-const struct pt_device *pt_node_device(struct pt_node *node, const struct pt_bdf *bdf)
-{
-	const struct pt_device *known = find_device(node, bdf);
-	struct pt_device *slot;
-
-	if (!known && pt_node_look_at(node, bdf, 1) == 0)
-		known = find_device(node, bdf);
-	if (known)
-		return known;
 	slot = pt_array_grow(&node->device, &node->device_count, sizeof(*slot));
-	if (slot)
-		slot->bdf = *bdf;
-	return slot;
+	if (!slot)
+		return NULL;
+	slot->bdf = *bdf;
+	return node->host && function && look(node->host, function, node->inventory.whole, slot) < 0
+		       ? NULL
+		       : slot;
 }
 
 int pt_node_identity(
@@ -331,7 +255,8 @@ static enum pt_hook_state look_at_hook(
 	if (pt_streq(folder, PT_PVE_LOCAL))
 		return state_of_file(host, path);
 	/* a folder may lie on another machine, whatever the type of its storage is */
-	if (pt_looks_take(host, look_at_file, path, 1, sizeof(*state), &looks) == 0)
+	if (pt_looks_take(host, look_at_file, path, 1, sizeof(*state), &looks) == 0 &&
+		pt_looks_done(&looks, 0))
 		state = pt_looks_result(&looks, 0);
 	return state ? *state : PT_HOOK_UNKNOWN;
 }

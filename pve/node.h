@@ -49,6 +49,7 @@ struct pt_mdev_type {
 /* What the inventory does not say of a function. */
 struct pt_device {
 	struct pt_bdf bdf;
+	bool unknown;	  /* its config space could not be read: it is being reset, say */
 	bool dead;	  /* its config space reads all ones */
 	char blocked[64]; /* module that would drive it, but is blacklisted; "" for none */
 	char serial[PT_SERIAL_TEXT]; /* as in struct pt_identity */
@@ -211,9 +212,6 @@ int pt_node_matching(struct pt_node *node, const char *filter, struct pt_bdf **r
 	size_t *ret_count, struct pt_err *err);
 int pt_node_group(
 	struct pt_node *node, const struct pt_bdf *bdf, struct pt_group *ret, struct pt_err *err);
-
-/* Looks at several at once, which pt_node_device then knows. -ENOMEM and kin. */
-int pt_node_look_at(struct pt_node *node, const struct pt_bdf *bdf, size_t count);
 
 /* Of a function in the inventory. NULL: memory is out. The pointer is good until the next call. */
 const struct pt_device *pt_node_device(struct pt_node *node, const struct pt_bdf *bdf);

@@ -9,12 +9,10 @@ static struct pt_identity identity_of(struct fake *fake, const char *name)
 {
 	struct pt_function function = {0};
 	struct pt_bdf bdf = bdf_of(name);
-	char serial[PT_SERIAL_TEXT];
 	struct pt_identity identity;
 
 	assert_int_equal(pt_function_read(fake->host, &bdf, &function, NULL), 0);
-	pt_identity_read_serial(fake->host, &bdf, serial);
-	pt_identity_of(&function, serial, &identity);
+	pt_identity_of(&function, function.config.serial, &identity);
 	pt_function_clear(&function);
 	return identity;
 }
