@@ -40,7 +40,12 @@ static int record_identities(
 		slot = r == 0 ? pt_array_grow(
 					&identities.identity, &identities.count, sizeof(*slot))
 			      : NULL;
-		if (slot)
+		if (slot && !function.config.known)
+			r = pt_err_set(err, -EAGAIN,
+				"%s: its config space cannot be read now, so what the guest started "
+				"with is not recorded anew",
+				PT_BDF(&claimed->bdf));
+		else if (slot)
 			pt_identity_of(&function, function.config.serial, slot);
 		else if (r == 0)
 			r = pt_err_nomem(err);

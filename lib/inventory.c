@@ -110,8 +110,8 @@ int pt_inventory_add_all(const struct pt_host *host, struct pt_inventory *invent
 			r = pt_err_nomem(err);
 	}
 	if (r == 0)
-		r = pt_functions_read(host, missing, missing_count, true, &inventory->function,
-			&inventory->count, err);
+		r = pt_functions_read(
+			host, missing, missing_count, &inventory->function, &inventory->count, err);
 	sort(inventory);
 	free(missing);
 	return r;
@@ -126,7 +126,7 @@ int pt_inventory_read_all(const struct pt_host *host, struct pt_inventory *ret, 
 
 	if (r == 0)
 		r = pt_functions_read(
-			host, found, count, false, &inventory.function, &inventory.count, err);
+			host, found, count, &inventory.function, &inventory.count, err);
 	free(found);
 	if (r < 0) {
 		pt_inventory_clear(&inventory);

@@ -240,29 +240,24 @@ static int copy_attr(const struct pt_host *folder, const char *name, char *ret, 
 	return r;
 }
 
-struct locked_work {
-	const struct pt_bdf *bdf;
-	bool with_config;
-};
-
 static void read_locked(const struct pt_host *host, const void *data, size_t at, void *result)
 {
-	const struct locked_work *work = data;
-	const struct pt_bdf *bdf = work->bdf;
+	const struct pt_bdf *bdf = data;
 	struct locked_attrs *attrs = result;
 	struct pt_host PT_HOST *folder = NULL;
 	char path[PT_PCI_PATH];
 	int r = pt_host_open_folder(&folder, host, pt_pci_path(&bdf[at], "", path));
 
 	attrs->override_result = attrs->vfs_result = r;
-	if (r < 0)
+	if (r < 0) {
+		__atomic_store_n(&attrs->read, true, __ATOMIC_RELEASE);
 		return;
+	}
 	attrs->override_result =
 		copy_attr(folder, "driver_override", attrs->override, sizeof(attrs->override));
 	attrs->vfs_result = copy_attr(folder, "sriov_numvfs", attrs->vfs, sizeof(attrs->vfs));
 	__atomic_store_n(&attrs->read, true, __ATOMIC_RELEASE);
-	if (work->with_config)
-		pt_config_read(host, &bdf[at], &attrs->config);
+	pt_config_read(host, &bdf[at], &attrs->config);
 }
 
 static int take_locked(
@@ -344,11 +339,10 @@ static int read_function(const struct pt_host *host, const struct pt_bdf *bdf,
 }
 
 int pt_functions_read(const struct pt_host *host, const struct pt_bdf *bdf, size_t count,
-	bool with_config, struct pt_function **ret, size_t *ret_count, struct pt_err *err)
+	struct pt_function **ret, size_t *ret_count, struct pt_err *err)
 {
-	const struct locked_work work = {bdf, with_config};
 	struct pt_looks looks PT_LOOKS = {0};
-	int r = pt_looks_take(host, read_locked, &work, count, sizeof(struct locked_attrs), &looks);
+	int r = pt_looks_take(host, read_locked, bdf, count, sizeof(struct locked_attrs), &looks);
 
 	if (r < 0)
 		return pt_err_errno(err, r, "read the functions of this host");
@@ -379,7 +373,7 @@ int pt_function_read(const struct pt_host *host, const struct pt_bdf *bdf, struc
 {
 	struct pt_function *found = NULL;
 	size_t count = 0;
-	int r = pt_functions_read(host, bdf, 1, true, &found, &count, err);
+	int r = pt_functions_read(host, bdf, 1, &found, &count, err);
 
 	if (r == 0 && !count)
 		r = pt_err_set(err, -ENODEV, "%s: no such PCI function", PT_BDF(bdf));

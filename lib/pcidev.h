@@ -64,9 +64,9 @@ struct pt_function {
 	char *power_state;   /* "D0"; NULL: unknown */
 	bool d3cold_allowed;
 	struct pt_bar bar[PT_PCI_BARS];
-	bool has_mdev;		 /* mdev_supported_types exists */
-	bool has_nvidia;	 /* the vGPU interface of NVIDIA's driver since 17 */
-	struct pt_config config; /* not of functions that are read with all of the host */
+	bool has_mdev;	 /* mdev_supported_types exists */
+	bool has_nvidia; /* the vGPU interface of NVIDIA's driver since 17 */
+	struct pt_config config;
 	bool has_vfio_dev; /* bound to some vfio driver (kernel 6.1 and later): see pt_function_on_vfio */
 };
 
@@ -80,13 +80,13 @@ int pt_function_read(const struct pt_host *host, const struct pt_bdf *bdf, struc
 void pt_function_clear(struct pt_function *function);
 
 /*
- * Adds each that exists to an array that the caller owns. What waits for a device's lock, or for its reset (with_config), is read
- * by one child for all of them, where pt_function_read starts one for each. On failure, too, what was added is the caller's.
+ * Adds each that exists to an array that the caller owns. What waits for a device's lock, or for its reset, is read by one child
+ * for all of them, where pt_function_read starts one for each. On failure, too, what was added is the caller's.
  */
 int pt_functions_read(const struct pt_host *host, const struct pt_bdf *bdf, size_t count,
-	bool with_config, struct pt_function **ret, size_t *ret_count, struct pt_err *err);
+	struct pt_function **ret, size_t *ret_count, struct pt_err *err);
 
-/* Reads config space, here and now. Source: PCI Express Base Specification, 7.9.3. */
+/* Reads config space, here and now: it may hang. Source: PCI Express Base Specification, 7.9.3. */
 void pt_config_read(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_config *ret);
 
 /* How long reading an attribute may take that waits for the device's lock. */

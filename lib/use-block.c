@@ -8,6 +8,7 @@
 #include "zfslabel.h"
 
 #define BLOCKS	      "/sys/class/block"
+#define BTRFS	      "/sys/fs/btrfs"
 #define MOUNTS_MAX    (16U * 1024 * 1024)
 #define OPEN_MS	      2000
 #define OPEN_TRIES    5
@@ -207,7 +208,7 @@ static void unescape(char *text)
 
 /* Fields of a line of mountinfo that matter. */
 struct mount {
-	const char *dev, *point, *source;
+	const char *dev, *point, *type, *source;
 };
 
 static bool parse_mount(char *line, struct mount *ret)
@@ -222,7 +223,7 @@ static bool parse_mount(char *line, struct mount *ret)
 		if (!field[i])
 			return false;
 	}
-	strtok_r(dash + 3, " ", &rest);
+	ret->type = strtok_r(dash + 3, " ", &rest);
 	ret->source = strtok_r(NULL, " ", &rest);
 	ret->dev = field[2];
 	ret->point = field[4];
@@ -243,25 +244,51 @@ static bool is_system(const char *point)
 	return false;
 }
 
+/* The block devices that a btrfs file system of one of them lies on. Source: Documentation/ABI/testing/sysfs-fs-btrfs. */
+static int list_members(const struct pt_host *host, const char *name, struct pt_names *ret)
+{
+	struct pt_names PT_NAMES all = {0};
+
+	if (pt_host_list(host, BTRFS, &all) < 0)
+		return 0;
+	pt_foreach (id, all.name, all.count) {
+		PT_FREE char *path = pt_format(BTRFS "/%s/devices", *id);
+		struct pt_names PT_NAMES devices = {0};
+
+		if (!path)
+			return -ENOMEM;
+		if (pt_host_list(host, path, &devices) < 0 || !pt_names_hold(&devices, name))
+			continue;
+		pt_foreach (device, devices.name, devices.count) {
+			if (pt_names_add(ret, *device) < 0)
+				return -ENOMEM;
+		}
+		return 0;
+	}
+	return 0;
+}
+
 /* A mount, seen in the mounts of process pid (0: everybody's). */
 static int use_mount(struct volumes *volumes, const struct mount *mount, int pid)
 {
 	PT_FREE char *name = kernel_name(volumes->host, mount->source);
-	int r = 0;
+	struct pt_names PT_NAMES members = {0};
+	int r = name && pt_streq(mount->type, "btrfs") ? list_members(volumes->host, name, &members)
+						       : 0;
 
 	for (size_t i = 0; r == 0 && i < volumes->count; i++) {
 		struct volume *volume = &volumes->volume[i];
 
 		/* file systems of several disks have a number of their own */
-		if (!pt_streq(volume->dev, mount->dev) && !pt_streq(volume->name, name))
+		if (!pt_streq(volume->dev, mount->dev) && !pt_streq(volume->name, name) &&
+			!pt_names_hold(&members, volume->name))
 			continue;
 		if (pid && volume->used)
 			continue; /* told already: the mounts of others are copies of the host's */
 		r = use_volume(volumes, volume,
 			(struct pt_use){.pid = pid,
 				.system = !pid && is_system(mount->point),
-				.end = pid ? pt_format("end process %d", pid)
-					   : pt_format("umount %s", mount->point)},
+				.end = pid ? NULL : pt_format("umount %s", mount->point)},
 			pid ? pt_format("is mounted at %s in the mount namespace of process %d",
 				      mount->point, pid)
 			    : pt_format("is mounted at %s", mount->point));

@@ -457,7 +457,7 @@ const struct pt_variant pt_variants[] = {
 	{"in-use-block", PT_WARNING, PT_TELL, SPARE "; or " CONTAINER},
 	{"in-use-block", PT_INFO, PT_TELL, STOPPED},
 	{"in-use-net", PT_WARNING, PT_TELL,
-		"it has a link-local address only, is the only port of a bridge without one, or may be in a network namespace that was not found; or " SPARE
+		"it has a link-local address only, is the only port of a bridge without one by which no guest that starts at boot has its network, or may be in a network namespace that was not found; or " SPARE
 		"; or " CONTAINER},
 	{"in-use-net", PT_INFO, PT_TELL, STOPPED},
 	{"in-use-gpu", PT_WARNING, PT_TELL, SPARE "; or " CONTAINER},

@@ -85,7 +85,25 @@ static int look_patiently(struct pt_gathering *gathering, const struct pt_bdf *b
 	return r;
 }
 
-/* A bridge that carries nothing of the host's own carries what guests have, whether they run now or later. */
+/* Who has his network by a bridge: one that starts at boot, if there is such. NULL: nobody. */
+static const struct pt_mention *bridge_user(struct pt_gathering *gathering, const char *bridge,
+	const struct pt_mention *mention, size_t count)
+{
+	const struct pt_mention *by = NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		if (mention[i].vmid != gathering->guest->vmid &&
+			pt_streq(mention[i].bridge, bridge) &&
+			(!by || (mention[i].onboot && !by->onboot)))
+			by = &mention[i];
+	}
+	return by;
+}
+
+/*
+ * A bridge that carries nothing of the host's own carries what guests have. Those that run are ports of it; one that starts at
+ * boot is on its way when the others of the node do.
+ */
 static int weigh_bridges(struct pt_gathering *gathering)
 {
 	struct pt_uses *uses = &gathering->facts->uses;
@@ -94,27 +112,30 @@ static int weigh_bridges(struct pt_gathering *gathering)
 
 	for (size_t i = 0; i < uses->count; i++) {
 		struct pt_use *use = &uses->use[i];
-		const struct pt_mention *by = NULL;
-		char *how;
+		const struct pt_mention *by;
+		char *how, *end;
 
 		if (!use->weak || !use->bridge[0])
 			continue;
 		if (pt_node_mentions(gathering->node, &mention, &count) < 0)
 			return -ENOMEM;
-		for (size_t m = 0; !by && m < count; m++) {
-			if (mention[m].vmid != gathering->guest->vmid &&
-				pt_streq(mention[m].what, use->bridge))
-				by = &mention[m];
-		}
+		by = bridge_user(gathering, use->bridge, mention, count);
 		if (!by)
 			continue;
-		how = pt_format("is the only port of bridge %s, by which guest %u has its network",
-			use->bridge, by->vmid);
-		if (!how)
+		how = pt_format(
+			"is the only port of bridge %s, by which guest %u%s has its network",
+			use->bridge, by->vmid, by->onboot ? ", which starts at boot," : "");
+		end = pt_format("give bridge %s another port", use->bridge);
+		if (!how || !end) {
+			free(how);
+			free(end);
 			return -ENOMEM;
+		}
 		free(use->how);
+		free(use->end);
 		use->how = how;
-		use->weak = false;
+		use->end = end;
+		use->weak = !by->onboot;
 	}
 	return 0;
 }
@@ -170,26 +191,6 @@ static int add_group(struct pt_gathering *gathering, const struct pt_bdf *bdf, s
 	return r;
 }
 
-/* Whether a guest has a disk of the function, as it lies there. */
-static bool is_mentioned(struct pt_gathering *gathering, const struct pt_bdf *bdf)
-{
-	PT_FREE char *place = pt_format("/%s/", PT_BDF(bdf));
-	const struct pt_mention *mention = NULL;
-	size_t count = 0;
-
-	if (!place || pt_node_mentions(gathering->node, &mention, &count) < 0)
-		return true;
-	for (size_t i = 0; gathering->node->host && i < count; i++) {
-		PT_FREE char *path = pt_format("/sys/class/block/%s", mention[i].what);
-		PT_FREE char *lies = NULL;
-
-		if (path && pt_host_link(gathering->node->host, path, &lies) == 0 &&
-			strstr(lies, place))
-			return true;
-	}
-	return false;
-}
-
 /* Whether it could be taken in place of another: free, all that goes with it as well, and no VFs that would go. */
 static bool is_free(
 	struct pt_gathering *gathering, const struct pt_bdf *bdf, const struct pt_uses *uses)
@@ -199,7 +200,7 @@ static bool is_free(
 
 	/* of one that is shared out as mediated devices nobody knows whose they will be */
 	if (function->vf_count || function->has_mdev || function->has_nvidia ||
-		is_mentioned(gathering, bdf))
+		pt_node_has_guest_disk(gathering->node, bdf))
 		return false;
 	pt_foreach (mate, facts->inventory->function, facts->inventory->count) {
 		if ((mate == function ||

@@ -82,17 +82,14 @@ static int read_vgpu_types(const struct pt_host *host, struct pt_device *device)
 	return r;
 }
 
-static int look(const struct pt_host *host, const struct pt_function *function, bool whole,
-	struct pt_device *device)
+static int look(
+	const struct pt_host *host, const struct pt_function *function, struct pt_device *device)
 {
-	struct pt_config config = function->config;
+	const struct pt_config *config = &function->config;
 
-	/* a whole host's is read for those of which somebody asks */
-	if (!config.known && whole)
-		pt_config_read(host, &function->bdf, &config);
-	device->unknown = !config.known;
-	device->dead = config.ones && !pt_function_is_vf(function);
-	memcpy(device->serial, config.serial, sizeof(device->serial));
+	device->unknown = !config->known;
+	device->dead = config->ones && !pt_function_is_vf(function);
+	memcpy(device->serial, config->serial, sizeof(device->serial));
 	if (!function->driver && function->modalias)
 		pt_module_alias_blocked(host, function->modalias, device->blocked);
 	pt_net_up(host, &function->bdf, device->net);
@@ -114,9 +111,7 @@ const struct pt_device *pt_node_device(struct pt_node *node, const struct pt_bdf
 	if (!slot)
 		return NULL;
 	slot->bdf = *bdf;
-	return node->host && function && look(node->host, function, node->inventory.whole, slot) < 0
-		       ? NULL
-		       : slot;
+	return node->host && function && look(node->host, function, slot) < 0 ? NULL : slot;
 }
 
 int pt_node_identity(

@@ -212,17 +212,37 @@ int pt_node_namings(
 	return 0;
 }
 
-static int add_mention(struct pt_node *node, unsigned int vmid, char *what)
+/* Takes over the two texts, of which one is there. */
+static int add_mention(
+	struct pt_node *node, const struct pt_mention *like, char *bridge, char *place)
 {
 	struct pt_mention *slot =
-		what ? pt_array_grow(&node->mention, &node->mention_count, sizeof(*slot)) : NULL;
+		bridge || place ? pt_array_grow(&node->mention, &node->mention_count, sizeof(*slot))
+				: NULL;
 
 	if (!slot) {
-		free(what);
+		free(bridge);
+		free(place);
 		return -ENOMEM;
 	}
-	*slot = (struct pt_mention){vmid, what};
+	*slot = (struct pt_mention){like->vmid, like->onboot, bridge, place};
 	return 0;
+}
+
+/* Where the disk that a path such as /dev/disk/by-id/nvme-x means lies; a path that means none mentions nothing. */
+static int add_disk(struct pt_node *node, const struct pt_mention *like, const char *path)
+{
+	PT_FREE char *name = NULL;
+	PT_FREE char *file = NULL;
+	char *place = NULL;
+
+	if (pt_host_link_name(node->host, path, &name) < 0)
+		name = strdup(strrchr(path, '/') + 1);
+	file = name ? pt_format("/sys/class/block/%s", name) : NULL;
+	if (!file)
+		return -ENOMEM;
+	return pt_host_link(node->host, file, &place) < 0 ? 0
+							  : add_mention(node, like, NULL, place);
 }
 
 /* "net0", "scsi12": one of the words, and a number. */
@@ -239,27 +259,39 @@ static bool is_numbered(const char *key, size_t length, const char *const *word)
 }
 
 /* One line of a config, of a guest or a container. */
-static int read_mention(struct pt_node *node, unsigned int vmid, char *line)
+static int read_mention(struct pt_node *node, const struct pt_mention *like, char *line)
 {
 	static const char *const nets[] = {"net", NULL};
 	static const char *const disks[] = {"scsi", "virtio", "sata", "ide", NULL};
 	size_t key = strcspn(line, ":");
 	char *value = line + key + strspn(line + key, ": \t");
-	char *word, *rest, *name = NULL;
+	char *word, *rest;
 
 	if (is_numbered(line, key, nets)) {
 		for (word = strtok_r(value, ", \t\r", &rest); word;
 			word = strtok_r(NULL, ", \t\r", &rest)) {
 			if (pt_starts_with(word, "bridge="))
-				return add_mention(node, vmid, strdup(word + strlen("bridge=")));
+				return add_mention(
+					node, like, strdup(word + strlen("bridge=")), NULL);
 		}
 	} else if (is_numbered(line, key, disks) && pt_starts_with(value, "/dev/")) {
 		value[strcspn(value, ", \t\r")] = '\0';
-		if (pt_host_link_name(node->host, value, &name) < 0)
-			name = strdup(strrchr(value, '/') + 1);
-		return add_mention(node, vmid, name);
+		return add_disk(node, like, value);
 	}
 	return 0;
+}
+
+/* Whether the current part of a config has the line. */
+static bool has_line(const char *text, const char *line)
+{
+	size_t length = strlen(line);
+
+	for (; *text && *text != '['; text += strcspn(text, "\n"), text += *text == '\n') {
+		if (strncmp(text, line, length) == 0 &&
+			(!text[length] || strchr(" \t\r\n", text[length])))
+			return true;
+	}
+	return false;
 }
 
 /* What snapshots and pending changes hold comes behind a section. */
@@ -267,18 +299,20 @@ static int read_mentions_of(struct pt_node *node, const char *folder, const char
 {
 	PT_FREE char *path = pt_format("%s/%s", folder, file);
 	PT_FREE char *text = NULL;
+	struct pt_mention like = {0};
 	char *line, *rest;
-	unsigned int vmid;
 	int r = 0;
 
 	if (!path)
 		return -ENOMEM;
-	if (!pt_vmid_of_config(file, &vmid) ||
-		pt_host_read(node->host, path, CONFIG_MAX, &text, NULL) < 0)
+	if (!pt_vmid_of_config(file, &like.vmid) ||
+		pt_host_read(node->host, path, CONFIG_MAX, &text, NULL) < 0 ||
+		has_line(text, "template: 1"))
 		return 0;
+	like.onboot = has_line(text, "onboot: 1");
 	for (line = strtok_r(text, "\n", &rest); r == 0 && line && *line != '[';
 		line = strtok_r(NULL, "\n", &rest))
-		r = read_mention(node, vmid, line);
+		r = read_mention(node, &like, line);
 	return r;
 }
 
@@ -301,4 +335,24 @@ int pt_node_mentions(struct pt_node *node, const struct pt_mention **ret, size_t
 	*ret = node->mention;
 	*ret_count = node->mention_count;
 	return r;
+}
+
+bool pt_node_has_guest_disk(struct pt_node *node, const struct pt_bdf *bdf)
+{
+	PT_FREE char *part = pt_format("/%s/", PT_BDF(bdf));
+	const struct pt_mention *mention = NULL;
+	size_t count = 0;
+
+	if (!node->host) {
+		const struct pt_device *device = pt_node_device(node, bdf);
+
+		return !device || device->guest_disk;
+	}
+	if (!part || pt_node_mentions(node, &mention, &count) < 0)
+		return true;
+	for (size_t i = 0; i < count; i++) {
+		if (mention[i].place && strstr(mention[i].place, part))
+			return true;
+	}
+	return false;
 }

@@ -168,7 +168,7 @@ static struct json_object *policy_to_json(const struct pt_policy *policy)
 	return json;
 }
 
-static struct json_object *devices_to_json(const struct pt_node *node)
+static struct json_object *devices_to_json(struct pt_node *node)
 {
 	struct json_object *json = json_object_new_array();
 
@@ -181,6 +181,7 @@ static struct json_object *devices_to_json(const struct pt_node *node)
 		add_plain(one, "blocked", device->blocked);
 		pt_json_add_text(one, "serial", device->serial);
 		add_plain(one, "net", device->net);
+		pt_json_add_flag(one, "guest_disk", pt_node_has_guest_disk(node, &device->bdf));
 		pt_foreach (type, device->mdev, device->mdev_count) {
 			struct json_object *offered = append_object(types);
 
@@ -445,11 +446,12 @@ static struct json_object *mentions_to_json(const struct pt_node *node)
 	pt_foreach (mention, node->mention, node->mention_count) {
 		struct json_object *one;
 
-		if (!is_bridge_of_use(node, mention->what))
+		if (!mention->bridge || !is_bridge_of_use(node, mention->bridge))
 			continue;
 		one = append_object(json);
 		pt_json_add_number(one, "vmid", mention->vmid);
-		add_plain(one, "bridge", mention->what);
+		add_plain(one, "bridge", mention->bridge);
+		pt_json_add_flag(one, "onboot", mention->onboot);
 	}
 	return json;
 }

@@ -127,7 +127,17 @@ int pt_node_group_users(struct pt_node *node, const struct pt_function *const *f
 	return 0;
 }
 
-/* A process that is a guest's QEMU is called so. */
+/* Takes over end. */
+static int set_end(struct pt_use *use, char *end)
+{
+	if (!end)
+		return -ENOMEM;
+	free(use->end);
+	use->end = end;
+	return 0;
+}
+
+/* A process that is a guest's QEMU is called so, and ended as one. */
 static int name_guests(const struct pt_host *host, struct pt_uses *uses)
 {
 	pt_foreach (use, uses->use, uses->count) {
@@ -142,8 +152,10 @@ static int name_guests(const struct pt_host *host, struct pt_uses *uses)
 			continue;
 		named = pt_format("%.*sguest %u (process %d)%s", (int)(found - use->how), use->how,
 			vmid, use->pid, strchr(found, ')') + 1);
-		if (!named)
+		if (!named || set_end(use, pt_format("stop guest %u", vmid)) < 0) {
+			free(named);
 			return -ENOMEM;
+		}
 		free(use->how);
 		use->how = named;
 	}
@@ -154,17 +166,21 @@ static int name_guests(const struct pt_host *host, struct pt_uses *uses)
  * A container is a service of Proxmox VE's, and its processes are none of that service's: their control group lies elsewhere.
  * Source: pve-container, pve-container@.service.
  */
-static void name_containers(struct pt_uses *uses)
+static int name_containers(struct pt_uses *uses)
 {
 	static const char mark[] = " of container ";
 
 	pt_foreach (use, uses->use, uses->count) {
 		const char *found = strstr(use->how, mark);
 
-		if (found)
-			snprintf(use->unit, sizeof(use->unit), "pve-container@%s.service",
-				found + strlen(mark));
+		if (!found)
+			continue;
+		snprintf(use->unit, sizeof(use->unit), "pve-container@%s.service",
+			found + strlen(mark));
+		if (set_end(use, pt_format("stop container %s", found + strlen(mark))) < 0)
+			return -ENOMEM;
 	}
+	return 0;
 }
 
 static int ask_uses(const struct pt_node *node, const struct pt_function *const *function,
@@ -174,8 +190,7 @@ static int ask_uses(const struct pt_node *node, const struct pt_function *const 
 
 	if (r < 0)
 		return r;
-	name_containers(ret);
-	return name_guests(node->host, ret) < 0 ||
+	return name_containers(ret) < 0 || name_guests(node->host, ret) < 0 ||
 			       pt_container_uses(node->host, node->name, function, count, ret) < 0
 		       ? pt_err_nomem(err)
 		       : 0;

@@ -242,6 +242,9 @@ static int read_device(struct pt_node *node, struct pt_json_reader *reader)
 	copy_short(reader, "blocked", slot->blocked, sizeof(slot->blocked));
 	copy_short(reader, "serial", slot->serial, sizeof(slot->serial));
 	copy_short(reader, "net", slot->net, sizeof(slot->net));
+	/* files of before that was told have none */
+	if (pt_json_has(reader, "guest_disk"))
+		slot->guest_disk = pt_json_flag(reader, "guest_disk");
 	return for_each(node, reader, "mdev_types", read_mdev_type, PLACE_OF_THE_WHOLE);
 }
 
@@ -457,7 +460,8 @@ static int read_mention(struct pt_node *node, struct pt_json_reader *reader)
 	if (!slot)
 		return -ENOMEM;
 	slot->vmid = read_vmid(reader, false);
-	pt_json_copy_text(reader, "bridge", PT_JSON_NEEDED, &slot->what);
+	pt_json_copy_text(reader, "bridge", PT_JSON_NEEDED, &slot->bridge);
+	slot->onboot = pt_json_flag(reader, "onboot");
 	return reader->result;
 }
 

@@ -83,8 +83,10 @@ void pt_node_close(struct pt_node *node)
 		free(naming->name);
 	}
 	free(node->naming);
-	pt_foreach (mention, node->mention, node->mention_count)
-		free(mention->what);
+	pt_foreach (mention, node->mention, node->mention_count) {
+		free(mention->bridge);
+		free(mention->place);
+	}
 	free(node->mention);
 	free(node->named);
 	pt_names_free(&node->cluster);

@@ -49,6 +49,7 @@ struct pt_mdev_type {
 /* What the inventory does not say of a function. */
 struct pt_device {
 	struct pt_bdf bdf;
+	bool guest_disk;  /* of a facts file: as pt_node_has_guest_disk */
 	bool unknown;	  /* its config space could not be read: it is being reset, say */
 	bool dead;	  /* its config space reads all ones */
 	char blocked[64]; /* module that would drive it, but is blacklisted; "" for none */
@@ -111,10 +112,14 @@ struct pt_hook_volume {
 	struct pt_names nodes; /* that its storage is limited to; none: it is on any */
 };
 
-/* What a guest of the node, or a container, has of the host beside passthrough: a bridge, or a disk by its path. */
+/*
+ * What a guest of the node but a template, or a container, has of the host beside passthrough: a bridge, or a disk by its path.
+ */
 struct pt_mention {
 	unsigned int vmid;
-	char *what; /* "vmbr1", or as the kernel calls the disk, "nvme1n1" */
+	bool onboot;
+	char *bridge; /* "vmbr1"; NULL: a disk */
+	char *place;  /* where the disk lies in sysfs, as its link says */
 };
 
 /* A device that a guest's config names: a mapping, or the beginning of an address. */
@@ -268,6 +273,9 @@ const struct pt_names *pt_node_cluster(struct pt_node *node, const struct pt_ha 
 
 /* What configs mention; those that cannot be read mention nothing. -ENOMEM. */
 int pt_node_mentions(struct pt_node *node, const struct pt_mention **ret, size_t *ret_count);
+
+/* Whether a guest has a disk of the function as it lies there. What cannot be found out is taken for yes. */
+bool pt_node_has_guest_disk(struct pt_node *node, const struct pt_bdf *bdf);
 
 /* The numbers of the guests whose config lies on this node, ascending. */
 int pt_node_vmids(

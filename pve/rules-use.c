@@ -109,16 +109,20 @@ static bool has_system(
 static char *list_ends(
 	const struct pt_rule *rule, const struct pt_facts *facts, const struct pt_bdf *bdf)
 {
+	struct pt_names PT_NAMES told = {0};
 	char *list = NULL;
-	size_t count = 0;
+	bool more = false;
 
 	pt_foreach (use, facts->uses.use, facts->uses.count) {
-		if (!use->end || !is_listed(rule, facts, bdf, STRONG, use) ||
-			(list && strstr(list, use->end)) || count++ >= MOST)
+		if (!is_listed(rule, facts, bdf, STRONG, use) ||
+			(use->end && pt_names_hold(&told, use->end)))
 			continue;
-		list = pt_list_add(list, ", ", use->end);
+		if (!use->end || told.count >= MOST || pt_names_add(&told, use->end) < 0)
+			more = true;
+		else
+			list = pt_list_add(list, ", ", use->end);
 	}
-	return list;
+	return list && more ? pt_list_add(list, ", ", "end the other uses") : list;
 }
 
 /* What ends a use of the kind, where no command can be named. */

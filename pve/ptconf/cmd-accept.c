@@ -27,6 +27,10 @@ static int list_identities(struct pt_cli *cli, const struct pt_facts *facts,
 
 		if (taken->companion || !function)
 			continue;
+		if (!function->config.known)
+			return pt_err_set(err, -EAGAIN,
+				"%s: its config space cannot be read now: is it being reset? Try again",
+				PT_BDF(&taken->bdf));
 		slot = pt_array_grow(&ret->identity, &ret->count, sizeof(*slot));
 		if (!slot || pt_node_identity(cli->node, function, slot) < 0)
 			return pt_err_nomem(err);

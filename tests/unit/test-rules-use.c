@@ -335,9 +335,26 @@ static void weights(void **state)
 	}
 }
 
-/* A bridge without address carries what guests have, whether they run by now or not. */
+/* A bridge without address carries what guests have: those that start at boot may be on their way. */
 static void bridges_of_guests(void **state)
 {
+	static const struct {
+		const char *file, *config, *said;
+		bool strong;
+	} rows[] = {
+		/* its own, another bridge, a snapshot, no network, a template */
+		{"qemu-server/101.conf",
+			"net0: virtio=AA:BB:CC:DD:EE:FF,bridge=vmbr10\nnet: bridge=vmbr1\n[snap]\nnet0: bridge=vmbr1\n",
+			"is the only port of bridge vmbr1", false},
+		{"qemu-server/102.conf", "template: 1\nonboot: 1\nnet0: virtio,bridge=vmbr1\n",
+			"is the only port of bridge vmbr1", false},
+		{"qemu-server/103.conf", "net0: virtio,bridge=vmbr1\n[snap]\nonboot: 1\n",
+			"eth0 is the only port of bridge vmbr1, by which guest 103 has its network",
+			false},
+		{"lxc/105.conf", "net1: name=eth0,bridge=vmbr1,type=veth\nonboot: 1",
+			"eth0 is the only port of bridge vmbr1, by which guest 105, which starts at boot, has its network",
+			true},
+	};
 	struct pt_guest_query query = {.vmid = 100, .node = "node1", .view = PT_VIEW_CURRENT};
 	static const char config[] = "hostpci0: 04:00.0\n";
 	struct fake *fake = *state;
@@ -346,18 +363,16 @@ static void bridges_of_guests(void **state)
 
 	snprintf(use.bridge, sizeof(use.bridge), "vmbr1");
 	assert_int_equal(pt_guest_parse(config, strlen(config), &query, &guest, NULL), 0);
-	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/100.conf", "net0: virtio,bridge=vmbr1\n");
-	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/101.conf",
-		"net0: virtio=AA:BB:CC:DD:EE:FF,bridge=vmbr10\nnet: bridge=vmbr1\n[snap]\nnet0: bridge=vmbr1\n");
-	for (int containers = 0; containers < 2; containers++) {
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/100.conf",
+		"onboot: 1\nnet0: virtio,bridge=vmbr1\n");
+	for (size_t i = 0; i < PT_ARRAY_SIZE(rows); i++) {
+		PT_FREE char *path = pt_format("/etc/pve/nodes/node1/%s", rows[i].file);
 		struct pt_findings PT_FINDINGS findings = {0};
 		struct pt_facts PT_FACTS facts = {0};
 		struct pt_node PT_NODE *node = NULL;
-		bool told = false;
+		const struct pt_finding *found = NULL;
 
-		if (containers)
-			fake_file(fake, "/etc/pve/nodes/node1/lxc/105.conf",
-				"hostname: x\nnet1: name=eth0,bridge=vmbr1,type=veth\n");
+		fake_file(fake, path, rows[i].config);
 		assert_int_equal(pt_node_open(&node, fake->host, "node1", NULL, NULL), 0);
 		assert_int_equal(pt_node_learn_all(node, NULL), 0);
 		assert_int_equal(pt_uses_add(&node->uses, use, "eth0",
@@ -365,19 +380,19 @@ static void bridges_of_guests(void **state)
 			0);
 		assert_int_equal(pt_facts_gather(node, guest, PT_DEPTH_CHECK, &facts, NULL), 0);
 		pt_rules_run(&facts, &findings);
+		/* the interface itself is not on this made host, which is told as well */
 		pt_foreach (finding, findings.finding, findings.count) {
-			/* the interface itself is not on this made host, which is told as well */
-			if (!pt_streq(finding->tag, "in-use-net") ||
-				!strstr(finding->message, "vmbr1"))
-				continue;
-			told = true;
-			assert_int_equal(finding->severity, containers ? PT_ERROR : PT_WARNING);
-			if (containers)
-				assert_holds(finding->message,
-					"eth0 is the only port of bridge vmbr1, by which guest 105 has its network");
+			if (pt_streq(finding->tag, "in-use-net") &&
+				strstr(finding->message, "vmbr1"))
+				found = finding;
 		}
-		assert_true(told);
-		assert_int_equal(pt_findings_refusing(&findings, true) != NULL, containers);
+		assert_non_null(found);
+		assert_holds(found->message, rows[i].said);
+		assert_int_equal(found->severity, rows[i].strong ? PT_ERROR : PT_WARNING);
+		if (rows[i].strong)
+			assert_string_equal(found->hint,
+				"give bridge vmbr1 another port, or name another device");
+		assert_int_equal(pt_findings_refusing(&findings, true) != NULL, rows[i].strong);
 	}
 }
 

@@ -160,12 +160,18 @@ static void what_ends_them(void **state)
 		"22 1 259:1 / /boot/efi rw - vfat /dev/nvme0n1p1 rw\n"
 		"23 1 259:2 / /mnt/a\\040b rw - ext4 /dev/nvme0n1p2 rw\n");
 	expect_ends(fake, "nvme0n1p1: umount /boot/efi!\nnvme0n1p2: umount /mnt/a b\n");
+	/* btrfs names one of its disks */
+	fake_file(fake, "/proc/1/mountinfo", "23 1 0:45 /@ / rw - btrfs /dev/sdx1 rw\n");
+	fake_link(fake, "/sys/fs/btrfs/0f1e-2d/devices/sdx1", "x");
+	fake_link(fake, "/sys/fs/btrfs/0f1e-2d/devices/nvme0n1p2", "x");
+	fake_link(fake, "/sys/fs/btrfs/ffff/devices/nvme0n1p1", "x");
+	expect_ends(fake, "nvme0n1p2: umount /!\n");
 	/* that of another namespace is no root of this system */
 	fake_file(fake, "/proc/1/mountinfo", "");
 	fake_link(fake, "/proc/1/ns/mnt", "mnt:[1]");
 	fake_link(fake, "/proc/8/ns/mnt", "mnt:[2]");
 	fake_file(fake, "/proc/8/mountinfo", "22 1 259:2 / / rw - ext4 /dev/nvme0n1p2 rw\n");
-	expect_ends(fake, "nvme0n1p2: end process 8\n");
+	expect_ends(fake, "nvme0n1p2: -\n");
 	fake_remove(fake, "/proc/8");
 	fake_file(fake, "/proc/swaps", "Filename\n/dev/nvme0n1p2 partition 1 0 -2\n");
 	expect_ends(fake, "nvme0n1p2: swapoff /dev/nvme0n1p2!\n");
