@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <sys/mman.h>
 
 #include "looks.h"
 #include "pcidev.h"
@@ -249,15 +248,15 @@ static void read_locked(const struct pt_host *host, const void *data, size_t at,
 	int r = pt_host_open_folder(&folder, host, pt_pci_path(&bdf[at], "", path));
 
 	attrs->override_result = attrs->vfs_result = r;
-	if (r < 0) {
-		__atomic_store_n(&attrs->read, true, __ATOMIC_RELEASE);
-		return;
+	if (r == 0) {
+		attrs->override_result = copy_attr(
+			folder, "driver_override", attrs->override, sizeof(attrs->override));
+		attrs->vfs_result =
+			copy_attr(folder, "sriov_numvfs", attrs->vfs, sizeof(attrs->vfs));
 	}
-	attrs->override_result =
-		copy_attr(folder, "driver_override", attrs->override, sizeof(attrs->override));
-	attrs->vfs_result = copy_attr(folder, "sriov_numvfs", attrs->vfs, sizeof(attrs->vfs));
 	__atomic_store_n(&attrs->read, true, __ATOMIC_RELEASE);
-	pt_config_read(host, &bdf[at], &attrs->config);
+	if (r == 0)
+		pt_config_read(host, &bdf[at], &attrs->config);
 }
 
 static int take_locked(

@@ -160,9 +160,9 @@ static int find_moved(struct pt_gathering *gathering)
 		struct pt_identity now;
 		bool wanted = false;
 
-		if (!pt_inventory_find(facts->inventory, &all[i]))
-			continue;
 		function = pt_inventory_find(facts->inventory, &all[i]);
+		if (!function)
+			continue;
 		r = pt_node_identity(gathering->node, function, &now);
 		pt_foreach (recorded, facts->recorded->identity, facts->recorded->count)
 			wanted |= pt_identity_same(recorded, &now) &&

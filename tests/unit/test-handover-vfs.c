@@ -8,15 +8,22 @@
 #define VF1  "0000:04:00.1"
 #define VF2  "0000:04:10.0"
 
+static struct pt_claim *claim_pf(struct fake *fake)
+{
+	struct pt_claim *claim = NULL;
+
+	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
+	claim_function(fake, claim, PF);
+	return claim;
+}
+
 static void a_pf_gives_its_vfs_up_and_gets_them_back(void **state)
 {
 	struct fake *fake = *state;
 	struct pt_handover handover = handover_of(fake);
-	struct pt_claim *claim = NULL;
+	struct pt_claim *claim = claim_pf(fake);
 	char *text;
 
-	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
-	claim_function(fake, claim, PF);
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
 	text = fake_read(fake, "/sys/bus/pci/devices/" PF "/sriov_numvfs");
 	assert_string_equal(text, "0\n");
@@ -55,8 +62,7 @@ static void vfs_come_back_as_they_were(void **state)
 
 	fake_remove(fake, "/sys/bus/pci/devices/" VF2 "/driver");
 	fake_file(fake, "/sys/bus/pci/devices/" VF2 "/driver_override", "pci-stub\n");
-	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
-	claim_function(fake, claim, PF);
+	claim = claim_pf(fake);
 	claim_vf(fake, claim, VF1);
 	claim_vf(fake, claim, VF2);
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
@@ -84,10 +90,8 @@ static void vfs_end_with_a_pf_that_is_gone(void **state)
 {
 	struct fake *fake = *state;
 	struct pt_handover handover = handover_of(fake);
-	struct pt_claim *claim = NULL;
+	struct pt_claim *claim = claim_pf(fake);
 
-	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
-	claim_function(fake, claim, PF);
 	claim_vf(fake, claim, VF1);
 	claim_function(fake, claim, DISK);
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
@@ -104,10 +108,8 @@ static void the_switch_for_vfs_comes_back_in_any_case(void **state)
 {
 	struct fake *fake = *state;
 	struct pt_handover handover = handover_of(fake);
-	struct pt_claim *claim = NULL;
+	struct pt_claim *claim = claim_pf(fake);
 
-	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
-	claim_function(fake, claim, PF);
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
 	fake_fault(fake, "numvfs", PF, "5");
 	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), -EIO);
@@ -123,10 +125,8 @@ static void vfs_come_back_when_the_take_fails(void **state)
 {
 	struct fake *fake = *state;
 	struct pt_handover handover = handover_of(fake);
-	struct pt_claim *claim = NULL;
+	struct pt_claim *claim = claim_pf(fake);
 
-	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
-	claim_function(fake, claim, PF);
 	claim_vf(fake, claim, VF1);
 	claim_vf(fake, claim, VF2);
 	fake_fault(fake, "bind-vfio-pci", PF, "22");
