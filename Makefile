@@ -25,7 +25,7 @@ LDFLAGS ?= -Wl,-z,relro -Wl,-z,now -Wl,--as-needed -pie
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -I. -MMD -MP $(WARNINGS) $(PACKAGE_CFLAGS) $(CFLAGS) $(CPPFLAGS)
 # asked for when something is built: on a fresh machine pkg-config comes with the first target
 PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PACKAGE_CFLAGS)
-# loaded when somebody wants them: lib/library.h
+# loaded when somebody wants them: lib/base/library.h
 LOADED := libcurl libkmod libsystemd
 LIBS = $(eval LIBS := $(shell pkg-config --libs $(filter-out $(LOADED),$(PACKAGES))))$(LIBS)
 

@@ -3,7 +3,7 @@
 #include "hook/supervisor.h"
 #include "pve/paths.h"
 #include "pve/policy.h"
-#include "pve/startup.h"
+#include "lib/base/startup.h"
 
 #define API_MS 1000
 /* at pre-start, for a return that goes on in the background: as long as that one can take, and this */

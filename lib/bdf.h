@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "base.h"
+#include "lib/base/base.h"
 
 struct pt_bdf {
 	uint32_t domain; /* above 0xffff behind Intel VMD */

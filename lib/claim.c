@@ -4,7 +4,7 @@
 
 #include "bind.h"
 #include "claim.h"
-#include "json.h"
+#include "lib/base/json.h"
 #include "systemd.h"
 
 #define VERSION 4

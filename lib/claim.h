@@ -9,7 +9,7 @@
 #include <json-c/json.h>
 #include <stdint.h>
 
-#include "host.h"
+#include "lib/base/host.h"
 #include "origin.h"
 
 enum pt_claim_state {

@@ -6,8 +6,8 @@
 #include <time.h>
 
 #include "claimfile.h"
-#include "durable.h"
-#include "json.h"
+#include "lib/base/durable.h"
+#include "lib/base/json.h"
 
 #define SUFFIX	       ".json"
 #define CLAIM_SIZE_MAX (1024U * 1024)

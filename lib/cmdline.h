@@ -3,7 +3,7 @@
 #ifndef PT_CMDLINE_H
 #define PT_CMDLINE_H
 
-#include "base.h"
+#include "lib/base/base.h"
 
 /*
  * Whether the parameter is given, "key" or "key=value"; dashes and underscores are alike. The last one counts: its

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "finding.h"
-#include "json.h"
+#include "lib/base/json.h"
 
 void pt_findings_add(struct pt_findings *findings, const char *tag, enum pt_severity severity,
 	enum pt_refusal refusal, char *subject, char *message, char *hint)

@@ -6,7 +6,7 @@
 #include <json-c/json.h>
 
 #include "bdf.h"
-#include "err.h"
+#include "lib/base/err.h"
 
 enum pt_severity {
 	PT_INFO,

@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "inventory.h"
-#include "json.h"
+#include "lib/base/json.h"
 
 static int compare_functions(const void *a, const void *b)
 {

@@ -6,7 +6,7 @@
 #ifndef PT_IOMMU_H
 #define PT_IOMMU_H
 
-#include "host.h"
+#include "lib/base/host.h"
 
 #define PT_IOMMU_CLASS	   "/sys/class/iommu"
 #define PT_FIRMWARE_TABLES "/sys/firmware/acpi/tables"

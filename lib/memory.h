@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "host.h"
+#include "lib/base/host.h"
 
 #define PT_NUMA_NODES 16
 

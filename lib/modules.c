@@ -5,7 +5,7 @@
 #include <limits.h>
 
 #include "cmdline.h"
-#include "library.h"
+#include "lib/base/library.h"
 #include "modules.h"
 #include "pcidev.h"
 

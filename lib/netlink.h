@@ -3,7 +3,7 @@
 #ifndef PT_NETLINK_H
 #define PT_NETLINK_H
 
-#include "host.h"
+#include "lib/base/host.h"
 
 struct pt_link {
 	int index;

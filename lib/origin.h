@@ -3,7 +3,7 @@
 #ifndef PT_ORIGIN_H
 #define PT_ORIGIN_H
 
-#include "json.h"
+#include "lib/base/json.h"
 #include "pcidev.h"
 
 struct pt_origin {

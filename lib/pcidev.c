@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <limits.h>
 
-#include "looks.h"
+#include "lib/base/looks.h"
 #include "pcidev.h"
 
 /* Flags of the resource file: include/linux/ioport.h. */

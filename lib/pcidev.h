@@ -7,7 +7,7 @@
 #define PT_PCIDEV_H
 
 #include "bdf.h"
-#include "host.h"
+#include "lib/base/host.h"
 
 #define PT_PCI_DEVICES "/sys/bus/pci/devices"
 #define PT_PCI_DRIVERS "/sys/bus/pci/drivers"

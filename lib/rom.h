@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "base.h"
+#include "lib/base/base.h"
 
 #define PT_ROM_IMAGES	8
 #define PT_ROM_CODE_EFI 3

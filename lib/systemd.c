@@ -6,7 +6,7 @@
 #include <systemd/sd-bus.h>
 #include <time.h>
 
-#include "library.h"
+#include "lib/base/library.h"
 #include "systemd.h"
 
 /* The manager itself answers here, with or without a bus daemon: late in a shutdown there is none. */

@@ -6,7 +6,7 @@
 #ifndef PT_SYSTEMD_H
 #define PT_SYSTEMD_H
 
-#include "host.h"
+#include "lib/base/host.h"
 
 /* Whether the system is being shut down or restarted: SystemState is "stopping". False when it cannot be asked. */
 bool pt_system_stopping(const struct pt_host *host);

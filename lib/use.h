@@ -3,7 +3,7 @@
 #ifndef PT_USE_H
 #define PT_USE_H
 
-#include "json.h"
+#include "lib/base/json.h"
 #include "pcidev.h"
 
 #define PT_UNIT_TEXT   128

@@ -3,7 +3,7 @@
 #ifndef PT_ZFSLABEL_H
 #define PT_ZFSLABEL_H
 
-#include "base.h"
+#include "lib/base/base.h"
 
 #define PT_ZFS_LABEL (256 * 1024) /* bytes at the beginning of a member */
 

@@ -10,7 +10,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "lib/library.h"
+#include "lib/base/library.h"
 #include "pve/api.h"
 #include "pve/paths.h"
 

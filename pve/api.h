@@ -7,7 +7,7 @@
 #ifndef PT_API_H
 #define PT_API_H
 
-#include "lib/host.h"
+#include "lib/base/host.h"
 
 struct pt_api;
 

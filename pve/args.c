@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
-#include "lib/json.h"
+#include "lib/base/json.h"
 #include "pve/args.h"
 
 #define SPACE	   " \t\n\r\f\v"

@@ -6,7 +6,7 @@
 #ifndef PT_ARGS_H
 #define PT_ARGS_H
 
-#include "lib/host.h"
+#include "lib/base/host.h"
 
 /* The words of args. -EINVAL: a quote has no end, so that Proxmox VE takes none of them; -ENOMEM. */
 int pt_args_split(const char *args, struct pt_names *ret);

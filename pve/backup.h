@@ -6,7 +6,7 @@
 #ifndef PT_BACKUP_H
 #define PT_BACKUP_H
 
-#include "lib/host.h"
+#include "lib/base/host.h"
 
 struct pt_backup_job {
 	char *id;

@@ -2,7 +2,7 @@
 /* Guest configs from Proxmox VE's API. */
 #include <errno.h>
 
-#include "lib/json.h"
+#include "lib/base/json.h"
 #include "pve/api.h"
 #include "pve/guest.h"
 

@@ -7,7 +7,7 @@
 
 #include <json-c/json.h>
 
-#include "lib/host.h"
+#include "lib/base/host.h"
 #include "pve/propstring.h"
 
 #define PT_VMID_MAX  999999999U

@@ -6,7 +6,7 @@
 #ifndef PT_HA_H
 #define PT_HA_H
 
-#include "lib/host.h"
+#include "lib/base/host.h"
 
 /* A guest that HA manages. */
 struct pt_ha_guest {

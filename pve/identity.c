@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "lib/durable.h"
-#include "lib/json.h"
+#include "lib/base/durable.h"
+#include "lib/base/json.h"
 #include "pve/identity.h"
 #include "pve/paths.h"
 

@@ -6,7 +6,7 @@
 #ifndef PT_MAPPING_H
 #define PT_MAPPING_H
 
-#include "lib/host.h"
+#include "lib/base/host.h"
 #include "lib/pcidev.h"
 #include "pve/propstring.h"
 

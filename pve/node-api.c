@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <time.h>
 
-#include "lib/json.h"
+#include "lib/base/json.h"
 #include "pve/node-api.h"
 
 #define CLASS_BRIDGE 0x0604U

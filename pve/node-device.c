@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "lib/looks.h"
+#include "lib/base/looks.h"
 #include "pve/node.h"
 #include "pve/paths.h"
 #include "pve/section.h"

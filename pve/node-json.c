@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 
-#include "lib/json.h"
+#include "lib/base/json.h"
 #include "pve/args.h"
 #include "pve/hostpci.h"
 #include "pve/node-json.h"

@@ -2,7 +2,7 @@
 /* Facts files, reading. Whoever wrote it may mean harm: every key is asked for with its type, and what has a parser goes through it. */
 #include <errno.h>
 
-#include "lib/json.h"
+#include "lib/base/json.h"
 #include "pve/hostpci.h"
 #include "pve/node-json.h"
 

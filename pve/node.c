@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <time.h>
 
-#include "lib/json.h"
+#include "lib/base/json.h"
 #include "pve/node.h"
 #include "pve/paths.h"
 

@@ -16,7 +16,7 @@
 
 #include "lib/bdf.h"
 #include "lib/finding.h"
-#include "lib/host.h"
+#include "lib/base/host.h"
 #include "pve/release.h"
 
 enum pt_policy_scope {

@@ -6,7 +6,7 @@
 #ifndef PT_PROPSTRING_H
 #define PT_PROPSTRING_H
 
-#include "lib/err.h"
+#include "lib/base/err.h"
 
 /* How the text came: the white space and the letters that count differ. */
 enum pt_text {

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "lib/host.h"
+#include "lib/base/host.h"
 
 struct pt_reservation {
 	char *id; /* as it stands in the file: "0000:01:00.0" */

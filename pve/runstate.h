@@ -3,7 +3,7 @@
 #ifndef PT_RUNSTATE_H
 #define PT_RUNSTATE_H
 
-#include "lib/host.h"
+#include "lib/base/host.h"
 
 /*
  * The pid of the guest's QEMU as Proxmox VE finds it: named by the pid file, alive, called kvm or

@@ -3,7 +3,7 @@
 #ifndef PT_SECTION_H
 #define PT_SECTION_H
 
-#include "lib/base.h"
+#include "lib/base/base.h"
 
 /* A key of a section; key NULL: the section begins; type NULL: it was the last. What is pointed to lives as long as reading. */
 typedef int pt_section_line(

@@ -8,7 +8,7 @@
 
 #include <json-c/json.h>
 
-#include "lib/host.h"
+#include "lib/base/host.h"
 
 struct fake {
 	char root[64]; /* a temporary folder */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "pve/ptconf/catalogue.h"
 #include "pve/ptconf/output.h"
-#include "pve/startup.h"
+#include "lib/base/startup.h"
 
 const char *pt_at_start(enum pt_refusal refusal)
 {

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <time.h>
 
-#include "lib/json.h"
+#include "lib/base/json.h"
 #include "pve/paths.h"
 #include "pve/ptconf/ptconf.h"
 #include "pve/runstate.h"

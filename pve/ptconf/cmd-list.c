@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
-#include "lib/json.h"
+#include "lib/base/json.h"
 #include "lib/pciname.h"
 #include "pve/overview.h"
 #include "pve/ptconf/ptconf.h"

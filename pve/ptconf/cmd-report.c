@@ -9,7 +9,7 @@
 #include "pve/overview.h"
 #include "pve/ptconf/ptconf.h"
 #include "pve/ptconf/report-page.h"
-#include "pve/startup.h"
+#include "lib/base/startup.h"
 
 struct page {
 	FILE *out;

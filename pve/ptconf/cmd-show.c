@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/json.h"
+#include "lib/base/json.h"
 #include "lib/pciname.h"
 #include "pve/ptconf/ptconf.h"
 #include "pve/rules.h"

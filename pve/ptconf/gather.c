@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "lib/json.h"
+#include "lib/base/json.h"
 #include "pve/node-api.h"
 #include "pve/node-json.h"
 #include "pve/paths.h"

@@ -3,7 +3,7 @@
 #include <getopt.h>
 
 #include "pve/ptconf/ptconf.h"
-#include "pve/startup.h"
+#include "lib/base/startup.h"
 
 enum cli_option {
 	OPTION_ROOT = 1 << 0,

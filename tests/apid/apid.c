@@ -15,7 +15,7 @@
 #include <signal.h>
 
 #include "lib/inventory.h"
-#include "lib/json.h"
+#include "lib/base/json.h"
 #include "pve/guest.h"
 #include "pve/mapping.h"
 #include "tests/apid/misbehave.h"

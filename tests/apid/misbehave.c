@@ -3,7 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/base.h"
+#include "lib/base/base.h"
 #include "tests/apid/misbehave.h"
 
 #define FOREVER_S 60

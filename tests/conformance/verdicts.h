@@ -5,7 +5,7 @@
 
 #include <json-c/json.h>
 
-#include "lib/base.h"
+#include "lib/base/base.h"
 
 struct suite_context {
 	struct json_object *trees; /* borrowed */

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "lib/base.h"
+#include "lib/base/base.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,7 +4,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "lib/child.h"
+#include "lib/base/child.h"
 #include "tests/unit/unit.h"
 
 static int returns_it(void *data, int out)

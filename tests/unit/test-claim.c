@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "lib/claim.h"
-#include "lib/json.h"
+#include "lib/base/json.h"
 #include "tests/unit/unit.h"
 
 static void json_and_back(void **state)

@@ -2,7 +2,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "lib/durable.h"
+#include "lib/base/durable.h"
 #include "tests/unit/unit.h"
 
 struct folders {

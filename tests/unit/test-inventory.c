@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "lib/inventory.h"
-#include "lib/json.h"
+#include "lib/base/json.h"
 #include "tests/unit/unit.h"
 
 static void reads_all_in_order(void **state)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/json.h"
+#include "lib/base/json.h"
 #include "tests/unit/unit.h"
 
 static void json_text_is_whole(void **state)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/library.h"
+#include "lib/base/library.h"
 #include "tests/unit/unit.h"
 
 static double (*cosine)(double angle), (*sine)(double angle);

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 
-#include "lib/looks.h"
+#include "lib/base/looks.h"
 #include "tests/unit/unit.h"
 
 struct seen {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* A facts file leads to the findings of the node that it was taken from, holds nothing secret, and is hostile. */
-#include "lib/json.h"
+#include "lib/base/json.h"
 #include "pve/node-json.h"
 #include "tests/unit/busy.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* A node at a glance: who names a function, who has it, and why nobody can have it. */
-#include "lib/json.h"
+#include "lib/base/json.h"
 #include "pve/overview.h"
 #include "tests/unit/busy.h"
 

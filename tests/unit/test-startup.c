@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "pve/startup.h"
+#include "lib/base/startup.h"
 #include "tests/unit/unit.h"
 
 /* The exit code of work, run in a child. */

@@ -9,8 +9,8 @@
 #include <json-c/json.h>
 #include <stdint.h>
 
-#include "bdf.h"
-#include "err.h"
+#include "lib/bdf.h"
+#include "lib/base/err.h"
 
 enum pt_json_need {
 	PT_JSON_NEEDED,

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdarg.h>
 
-#include "base.h"
+#include "lib/base/base.h"
 
 void *pt_array_grow(void *array_pointer, size_t *count, size_t element_size)
 {

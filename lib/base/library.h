@@ -6,7 +6,7 @@
 #ifndef PT_LIBRARY_H
 #define PT_LIBRARY_H
 
-#include "base.h"
+#include "lib/base/base.h"
 
 /* A function of the library, and the pointer that gets it. */
 struct pt_symbol {

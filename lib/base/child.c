@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "child.h"
+#include "lib/base/child.h"
 
 /* A child's exit status for "the work returned something that is no errno". */
 #define RESULT_ODD 255

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "durable.h"
+#include "lib/base/durable.h"
 
 int pt_durable_write(int work, int home, const char *name, const char *text)
 {

@@ -3,7 +3,7 @@
 #ifndef PT_STARTUP_H
 #define PT_STARTUP_H
 
-#include "lib/err.h"
+#include "lib/base/err.h"
 
 #define PT_VERSION "0.1.0"
 

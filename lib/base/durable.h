@@ -3,7 +3,7 @@
 #ifndef PT_DURABLE_H
 #define PT_DURABLE_H
 
-#include "base.h"
+#include "lib/base/base.h"
 
 /*
  * Writes a whole file: to a temporary one of the same name in the folder work, synced, then renamed into the folder

@@ -3,7 +3,7 @@
 #ifndef PT_LOG_H
 #define PT_LOG_H
 
-#include "base.h"
+#include "lib/base/base.h"
 
 enum pt_log_level {
 	PT_LOG_DEBUG,

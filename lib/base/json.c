@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <limits.h>
 
-#include "json.h"
+#include "lib/base/json.h"
 
 #define NESTING_MAX 32
 

@@ -6,7 +6,7 @@
 #ifndef PT_LOOKS_H
 #define PT_LOOKS_H
 
-#include "host.h"
+#include "lib/base/host.h"
 
 /* Results lie in memory that the children share with the caller. */
 struct pt_looks {

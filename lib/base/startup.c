@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 
-#include "pve/startup.h"
+#include "lib/base/startup.h"
 
 int pt_startup(struct pt_err *err)
 {

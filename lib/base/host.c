@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "host.h"
+#include "lib/base/host.h"
 
 #define SMALL_FILE 4096
 #define OPEN_TRIES 10000

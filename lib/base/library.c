@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <dlfcn.h>
 
-#include "library.h"
+#include "lib/base/library.h"
 
 const char *pt_library_load(const char *file, const struct pt_symbol *symbol, size_t count)
 {

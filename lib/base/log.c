@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <stdarg.h>
 
-#include "log.h"
+#include "lib/base/log.h"
 
 void pt_log(const struct pt_log *log, enum pt_log_level level, const char *fmt, ...)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <stdarg.h>
 
-#include "err.h"
+#include "lib/base/err.h"
 
 void pt_err_fill(struct pt_err *err, int code, const char *fmt, ...)
 {

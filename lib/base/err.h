@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-#include "base.h"
+#include "lib/base/base.h"
 
 struct pt_err {
 	int code; /* negative errno, 0 while nothing failed */

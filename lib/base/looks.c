@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
-#include "looks.h"
+#include "lib/base/looks.h"
 
 #define LOOK_MS 2000 /* for one that hangs; each that does not gets a millisecond beside */
 

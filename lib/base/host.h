@@ -7,9 +7,9 @@
 #ifndef PT_HOST_H
 #define PT_HOST_H
 
-#include "child.h"
-#include "err.h"
-#include "log.h"
+#include "lib/base/child.h"
+#include "lib/base/err.h"
+#include "lib/base/log.h"
 
 struct pt_host;
 

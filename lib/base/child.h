@@ -9,7 +9,7 @@
 
 #include <sys/types.h>
 
-#include "err.h"
+#include "lib/base/err.h"
 
 #define PT_CHILD_KEEP_MAX 4
 
