@@ -8,7 +8,7 @@
 #ifndef PT_BIND_H
 #define PT_BIND_H
 
-#include "pcidev.h"
+#include "lib/pci/function.h"
 
 enum pt_bind_kind {
 	PT_BIND_OVERRIDE, /* driver is any text of one line; "" clears */

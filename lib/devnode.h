@@ -7,7 +7,7 @@
 #ifndef PT_DEVNODE_H
 #define PT_DEVNODE_H
 
-#include "pcidev.h"
+#include "lib/pci/function.h"
 
 enum pt_devnode_kind {
 	PT_DEVNODE_CHAR,

@@ -5,7 +5,7 @@
 
 #include <json-c/json.h>
 
-#include "bdf.h"
+#include "lib/pci/bdf.h"
 #include "lib/base/err.h"
 
 enum pt_severity {

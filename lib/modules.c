@@ -7,7 +7,7 @@
 #include "cmdline.h"
 #include "lib/base/library.h"
 #include "modules.h"
-#include "pcidev.h"
+#include "lib/pci/function.h"
 
 static bool driver_registered(const struct pt_host *host, const char *name)
 {

@@ -3,7 +3,7 @@
 #ifndef PT_MODULES_H
 #define PT_MODULES_H
 
-#include "pcidev.h"
+#include "lib/pci/function.h"
 
 enum pt_module_state {
 	PT_MODULE_PRESENT,  /* built in or loaded */

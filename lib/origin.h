@@ -4,7 +4,7 @@
 #define PT_ORIGIN_H
 
 #include "lib/base/json.h"
-#include "pcidev.h"
+#include "lib/pci/function.h"
 
 struct pt_origin {
 	char *driver;	/* NULL: none */

@@ -6,7 +6,7 @@
 #ifndef PT_USE_CONSOLE_H
 #define PT_USE_CONSOLE_H
 
-#include "pcidev.h"
+#include "lib/pci/function.h"
 #include "use.h"
 
 #define PT_VTCONSOLES  "/sys/class/vtconsole"

@@ -4,7 +4,7 @@
 #define PT_USE_H
 
 #include "lib/base/json.h"
-#include "pcidev.h"
+#include "lib/pci/function.h"
 
 #define PT_UNIT_TEXT   128
 #define PT_BRIDGE_TEXT 16

@@ -8,7 +8,7 @@
 
 #include <json-c/json.h>
 
-#include "lib/pcidev.h"
+#include "lib/pci/function.h"
 
 struct pt_identity {
 	struct pt_bdf bdf;

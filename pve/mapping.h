@@ -7,7 +7,7 @@
 #define PT_MAPPING_H
 
 #include "lib/base/host.h"
-#include "lib/pcidev.h"
+#include "lib/pci/function.h"
 #include "pve/propstring.h"
 
 struct pt_map_entry {

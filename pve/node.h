@@ -8,10 +8,10 @@
 #define PT_NODE_H
 
 #include "lib/claimfile.h"
-#include "lib/inventory.h"
+#include "lib/pci/inventory.h"
 #include "lib/memory.h"
 #include "lib/modules.h"
-#include "lib/rom.h"
+#include "lib/pci/rom.h"
 #include "lib/use-net.h"
 #include "lib/use-node.h"
 #include "lib/use.h"

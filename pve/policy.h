@@ -14,7 +14,7 @@
 #ifndef PT_POLICY_H
 #define PT_POLICY_H
 
-#include "lib/bdf.h"
+#include "lib/pci/bdf.h"
 #include "lib/finding.h"
 #include "lib/base/host.h"
 #include "pve/release.h"

@@ -6,7 +6,7 @@
 #ifndef PT_RESOLVE_H
 #define PT_RESOLVE_H
 
-#include "lib/inventory.h"
+#include "lib/pci/inventory.h"
 #include "pve/hostpci.h"
 #include "pve/mapping.h"
 

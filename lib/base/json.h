@@ -9,7 +9,7 @@
 #include <json-c/json.h>
 #include <stdint.h>
 
-#include "lib/bdf.h"
+#include "lib/pci/bdf.h"
 #include "lib/base/err.h"
 
 enum pt_json_need {

@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "lib/base/json.h"
-#include "lib/pciname.h"
+#include "lib/pci/names.h"
 #include "pve/overview.h"
 #include "pve/ptconf/ptconf.h"
 

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "lib/pciname.h"
+#include "lib/pci/names.h"
 #include "pve/overview.h"
 #include "pve/ptconf/ptconf.h"
 #include "pve/ptconf/report-page.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "lib/base/json.h"
-#include "lib/pciname.h"
+#include "lib/pci/names.h"
 #include "pve/ptconf/ptconf.h"
 #include "pve/rules.h"
 

@@ -14,7 +14,7 @@
 #include <openssl/evp.h>
 #include <signal.h>
 
-#include "lib/inventory.h"
+#include "lib/pci/inventory.h"
 #include "lib/base/json.h"
 #include "pve/guest.h"
 #include "pve/mapping.h"

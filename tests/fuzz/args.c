@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/bdf.h"
+#include "lib/pci/bdf.h"
 #include "pve/args.h"
 #include "tests/fuzz/fuzz.h"
 

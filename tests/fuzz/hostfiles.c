@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/iommu.h"
+#include "lib/pci/iommu.h"
 #include "lib/memory.h"
 #include "lib/use-console.h"
 #include "tests/fuzz/fuzz-host.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/inventory.h"
+#include "lib/pci/inventory.h"
 #include "lib/base/json.h"
 #include "tests/fuzz/fuzz.h"
 

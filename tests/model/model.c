@@ -6,7 +6,7 @@
  */
 #include <errno.h>
 
-#include "lib/inventory.h"
+#include "lib/pci/inventory.h"
 #include "tests/fake.h"
 
 #define WAIT_MS 20000

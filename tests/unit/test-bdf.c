@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/bdf.h"
+#include "lib/pci/bdf.h"
 #include "tests/unit/unit.h"
 
 static void reads_what_the_kernel_writes(void **state)

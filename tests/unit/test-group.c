@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/group.h"
+#include "lib/pci/group.h"
 #include "tests/unit/unit.h"
 
 static void reads_groups(void **state)

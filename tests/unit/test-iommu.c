@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/iommu.h"
+#include "lib/pci/iommu.h"
 #include "tests/unit/unit.h"
 
 static void active_is_what_has_an_entry(void **state)

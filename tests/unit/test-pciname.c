@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/pciname.h"
+#include "lib/pci/names.h"
 #include "tests/unit/unit.h"
 
 static struct pt_function read_function(struct fake *fake, const char *text)

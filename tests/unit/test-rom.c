@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/rom.h"
+#include "lib/pci/rom.h"
 #include "tests/unit/unit.h"
 
 #define UNIT 512

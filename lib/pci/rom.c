@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "rom.h"
+#include "lib/pci/rom.h"
 
 #define HEADER	 0x1a /* bytes of an image's header that we read */
 #define DATA	 0x18 /* bytes of its PCI data structure */

@@ -6,7 +6,7 @@
 #ifndef PT_PCIDEV_H
 #define PT_PCIDEV_H
 
-#include "bdf.h"
+#include "lib/pci/bdf.h"
 #include "lib/base/host.h"
 
 #define PT_PCI_DEVICES "/sys/bus/pci/devices"

@@ -6,7 +6,7 @@
 #include <limits.h>
 
 #include "lib/base/looks.h"
-#include "pcidev.h"
+#include "lib/pci/function.h"
 
 /* Flags of the resource file: include/linux/ioport.h. */
 #define RESOURCE_MEM	  0x00000200U

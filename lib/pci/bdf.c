@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
-#include "bdf.h"
+#include "lib/pci/bdf.h"
 
 static char *put_hex(char *at, uint32_t value, int digits)
 {

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdint.h>
 
-#include "iommu.h"
+#include "lib/pci/iommu.h"
 
 #define INTERRUPTS_MAX (8U * 1024 * 1024)
 #define IVRS_MAX       (1U << 20)

@@ -3,7 +3,7 @@
 #ifndef PT_PCINAME_H
 #define PT_PCINAME_H
 
-#include "pcidev.h"
+#include "lib/pci/function.h"
 
 struct pt_pcinames;
 

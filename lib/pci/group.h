@@ -5,8 +5,8 @@
 #ifndef PT_GROUP_H
 #define PT_GROUP_H
 
-#include "iommu.h"
-#include "pcidev.h"
+#include "lib/pci/iommu.h"
+#include "lib/pci/function.h"
 
 struct pt_group {
 	int number;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
-#include "group.h"
+#include "lib/pci/group.h"
 
 /* Looks like a PCI address: four or more lower-case hexadecimal digits and a colon. */
 static bool looks_like_pci(const char *name)

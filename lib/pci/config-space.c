@@ -2,7 +2,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "pcidev.h"
+#include "lib/pci/function.h"
 
 #define EXTENDED     0x100 /* where the extended capabilities begin */
 #define CONFIG_END   0x1000

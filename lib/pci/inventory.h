@@ -5,7 +5,7 @@
 
 #include <json-c/json.h>
 
-#include "group.h"
+#include "lib/pci/group.h"
 
 struct pt_inventory {
 	struct pt_function *function; /* in order of address, each once */

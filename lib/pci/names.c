@@ -2,7 +2,7 @@
 #include <pci/pci.h>
 #include <setjmp.h>
 
-#include "pciname.h"
+#include "lib/pci/names.h"
 
 struct pt_pcinames {
 	struct pci_access *access;

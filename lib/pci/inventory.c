@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
-#include "inventory.h"
+#include "lib/pci/inventory.h"
 #include "lib/base/json.h"
 
 static int compare_functions(const void *a, const void *b)
