@@ -5,7 +5,7 @@
 #include "bind.h"
 #include "claim.h"
 #include "lib/base/json.h"
-#include "systemd.h"
+#include "lib/linux/systemd.h"
 
 #define VERSION 4
 

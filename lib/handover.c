@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "handover.h"
-#include "modules.h"
+#include "lib/linux/modules.h"
 #include "mover.h"
 
 static void tell(const struct pt_handover *handover, const struct pt_mover *mover, const char *to)

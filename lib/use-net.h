@@ -7,7 +7,7 @@
 #define PT_USE_NET_H
 
 #include "devnode.h"
-#include "netlink.h"
+#include "lib/linux/netlink.h"
 #include "use.h"
 
 #define PT_NETDEV_TEXT 16

@@ -4,7 +4,7 @@
 #include <sched.h>
 #include <sys/stat.h>
 
-#include "netlink.h"
+#include "lib/linux/netlink.h"
 #include "use-netns.h"
 #include "use-node.h"
 

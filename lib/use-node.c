@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "systemd.h"
+#include "lib/linux/systemd.h"
 #include "use-node.h"
 
 #define NODE_TEXT     64

@@ -9,8 +9,8 @@
 
 #include "lib/claimfile.h"
 #include "lib/pci/inventory.h"
-#include "lib/memory.h"
-#include "lib/modules.h"
+#include "lib/linux/memory.h"
+#include "lib/linux/modules.h"
 #include "lib/pci/rom.h"
 #include "lib/use-net.h"
 #include "lib/use-node.h"

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "lib/bind.h"
-#include "lib/systemd.h"
+#include "lib/linux/systemd.h"
 #include "pve/paths.h"
 #include "pve/policy.h"
 #include "pve/rules.h"

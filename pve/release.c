@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <time.h>
 
-#include "lib/systemd.h"
+#include "lib/linux/systemd.h"
 #include "lib/use-node.h"
 #include "pve/guest.h"
 #include "pve/policy.h"

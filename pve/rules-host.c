@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* The host as a whole. */
-#include "lib/cmdline.h"
+#include "lib/linux/cmdline.h"
 #include "pve/paths.h"
 #include "pve/rules.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
-#include "lib/systemd.h"
+#include "lib/linux/systemd.h"
 #include "pve/units.h"
 
 #define LOOK_MS 2000

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "lib/pci/iommu.h"
-#include "lib/memory.h"
+#include "lib/linux/memory.h"
 #include "lib/use-console.h"
 #include "tests/fuzz/fuzz-host.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/cmdline.h"
+#include "lib/linux/cmdline.h"
 #include "tests/unit/unit.h"
 
 static void finds_parameters(void **state)

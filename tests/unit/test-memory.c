@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/memory.h"
+#include "lib/linux/memory.h"
 #include "tests/unit/unit.h"
 
 #define GIB (UINT64_C(1) << 30)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/modules.h"
+#include "lib/linux/modules.h"
 #include "tests/unit/unit.h"
 
 static void a_registered_driver_is_present(void **state)

@@ -2,7 +2,7 @@
 /* The interfaces of the machine that runs the tests; bridges, routes and namespaces are the lab's. */
 #include <net/if.h>
 
-#include "lib/netlink.h"
+#include "lib/linux/netlink.h"
 #include "tests/unit/unit.h"
 
 static void knows_what_the_kernel_lists(void **state)

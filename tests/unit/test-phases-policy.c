@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* What local policy wants to be different. */
-#include "lib/systemd.h"
+#include "lib/linux/systemd.h"
 #include "tests/unit/phases.h"
 
 /* The one unit of the machine, which has the graphics node open while it runs. */

@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 #include <systemd/sd-bus.h>
 
-#include "lib/systemd.h"
+#include "lib/linux/systemd.h"
 #include "tests/unit/unit.h"
 
 /* The one unit that it knows: it takes a while to stop, and fails to start when told to. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <inttypes.h>
 
-#include "memory.h"
+#include "lib/linux/memory.h"
 
 #define FILE_MAX (256U * 1024)
 #define HUGE	 "/sys/kernel/mm/hugepages"

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "lib/base/library.h"
-#include "systemd.h"
+#include "lib/linux/systemd.h"
 
 /* The manager itself answers here, with or without a bus daemon: late in a shutdown there is none. */
 #define MANAGER_SOCKET "/run/systemd/private"

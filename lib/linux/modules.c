@@ -4,9 +4,9 @@
 #include <libkmod.h>
 #include <limits.h>
 
-#include "cmdline.h"
+#include "lib/linux/cmdline.h"
 #include "lib/base/library.h"
-#include "modules.h"
+#include "lib/linux/modules.h"
 #include "lib/pci/function.h"
 
 static bool driver_registered(const struct pt_host *host, const char *name)

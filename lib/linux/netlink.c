@@ -9,7 +9,7 @@
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
 
-#include "netlink.h"
+#include "lib/linux/netlink.h"
 
 static void free_socket(struct nl_sock **socket)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "cmdline.h"
+#include "lib/linux/cmdline.h"
 
 static char plain(char c)
 {
