@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "bind.h"
-#include "use-console.h"
+#include "lib/use/use-console.h"
 
 #define VERB_TEXT 160
 

@@ -3,7 +3,7 @@
 
 #include "bind.h"
 #include "origin.h"
-#include "use-console.h"
+#include "lib/use/use-console.h"
 
 /* Printable ASCII: what a record gives back as it was. */
 static bool is_plain(const char *text)

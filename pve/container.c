@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
-#include "lib/use-node.h"
+#include "lib/use/use-node.h"
 #include "pve/container.h"
 #include "pve/guest.h"
 #include "pve/paths.h"

@@ -7,7 +7,7 @@
 #ifndef PT_CONTAINER_H
 #define PT_CONTAINER_H
 
-#include "lib/use.h"
+#include "lib/use/use.h"
 
 /*
  * Adds a weak use for what the containers of the node have of the functions, one for each container and node or interface.

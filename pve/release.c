@@ -3,7 +3,7 @@
 #include <time.h>
 
 #include "lib/linux/systemd.h"
-#include "lib/use-node.h"
+#include "lib/use/use-node.h"
 #include "pve/guest.h"
 #include "pve/policy.h"
 #include "pve/release.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/use-net.h"
+#include "lib/use/use-net.h"
 #include "pve/node.h"
 #include "tests/fuzz/fuzz-host.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "lib/pci/iommu.h"
 #include "lib/linux/memory.h"
-#include "lib/use-console.h"
+#include "lib/use/use-console.h"
 #include "tests/fuzz/fuzz-host.h"
 
 /* The input is each of the files that tell of the host's memory, IOMMU and interrupts. */

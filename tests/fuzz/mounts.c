@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/use-block.h"
+#include "lib/use/use-block.h"
 #include "tests/fuzz/fuzz-host.h"
 
 #define DISK "/sys/bus/pci/devices/0000:02:00.0/nvme/nvme0/nvme0n1"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/zfslabel.h"
+#include "lib/use/zfslabel.h"
 #include "tests/fuzz/fuzz.h"
 
 #define LIST_AT (16 * 1024) /* what lies before the list is not read: not the fuzzer's to find */

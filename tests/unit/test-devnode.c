@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/devnode.h"
+#include "lib/use/devnode.h"
 #include "tests/unit/unit.h"
 
 #define GPU_DIR	 "/sys/bus/pci/devices/0000:01:00.0"

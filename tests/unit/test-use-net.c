@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* What links mean for an interface; the real ones are asked in the lab. */
-#include "lib/use-net.h"
+#include "lib/use/use-net.h"
 #include "tests/unit/unit.h"
 
 static void finds_interfaces_that_are_up(void **state)

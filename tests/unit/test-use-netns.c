@@ -2,7 +2,7 @@
 /* Other namespaces of the running system; those that have a card are made in the lab. */
 #include <sys/stat.h>
 
-#include "lib/use-netns.h"
+#include "lib/use/use-netns.h"
 #include "tests/unit/unit.h"
 
 static void a_guess_without_a_system(void **state)

@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "lib/use-node.h"
+#include "lib/use/use-node.h"
 #include "tests/unit/unit.h"
 
 static struct pt_function read_function(struct fake *fake, const char *text)

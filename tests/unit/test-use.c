@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <pthread.h>
 
-#include "lib/use.h"
+#include "lib/use/use.h"
 #include "tests/unit/unit.h"
 
 #define DISK "0000:02:00.0"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/zfslabel.h"
+#include "lib/use/zfslabel.h"
 #include "tests/unit/unit.h"
 
 static size_t put_number(unsigned char *at, uint32_t number)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
-#include "use-console.h"
+#include "lib/use/use-console.h"
 
 #define FRAMEBUFFERS  "/sys/class/graphics"
 #define IOMEM	      "/proc/iomem"

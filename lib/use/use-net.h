@@ -6,9 +6,9 @@
 #ifndef PT_USE_NET_H
 #define PT_USE_NET_H
 
-#include "devnode.h"
+#include "lib/use/devnode.h"
 #include "lib/linux/netlink.h"
-#include "use.h"
+#include "lib/use/use.h"
 
 #define PT_NETDEV_TEXT 16
 

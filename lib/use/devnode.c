@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "devnode.h"
+#include "lib/use/devnode.h"
 
 #define DEEPEST	      24
 #define BLOCKS	      "/sys/class/block"

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 
 #include "lib/linux/systemd.h"
-#include "use-node.h"
+#include "lib/use/use-node.h"
 
 #define NODE_TEXT     64
 #define CGROUP_MAX    65536

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <stdint.h>
 
-#include "zfslabel.h"
+#include "lib/use/zfslabel.h"
 
 #define LIST_AT	    (16 * 1024) /* of the list of names and values */
 #define LIST_END    (128 * 1024)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
-#include "devnode.h"
-#include "use-block.h"
-#include "use-console.h"
-#include "use-net.h"
-#include "use-netns.h"
-#include "use-node.h"
+#include "lib/use/devnode.h"
+#include "lib/use/use-block.h"
+#include "lib/use/use-console.h"
+#include "lib/use/use-net.h"
+#include "lib/use/use-netns.h"
+#include "lib/use/use-node.h"
 
 #define CLASS_NETWORK  0x02U
 #define USES_MAX       (4U * 1024 * 1024)

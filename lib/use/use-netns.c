@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 
 #include "lib/linux/netlink.h"
-#include "use-netns.h"
-#include "use-node.h"
+#include "lib/use/use-netns.h"
+#include "lib/use/use-node.h"
 
 #define NAMED_DIR   "/run/netns"
 #define PATIENCE_MS 2000 /* anybody can make namespaces, and interfaces in them, without end */

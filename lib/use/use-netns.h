@@ -7,7 +7,7 @@
 #ifndef PT_USE_NETNS_H
 #define PT_USE_NETNS_H
 
-#include "use.h"
+#include "lib/use/use.h"
 
 /*
  * Adds where the interface of each function is; of one that is found nowhere, and on a host that is not the running

@@ -7,7 +7,7 @@
 #define PT_USE_CONSOLE_H
 
 #include "lib/pci/function.h"
-#include "use.h"
+#include "lib/use/use.h"
 
 #define PT_VTCONSOLES  "/sys/class/vtconsole"
 #define PT_VTCON_TEXT  16

@@ -3,9 +3,9 @@
 #include <fcntl.h>
 #include <time.h>
 
-#include "use-block.h"
-#include "use-node.h"
-#include "zfslabel.h"
+#include "lib/use/use-block.h"
+#include "lib/use/use-node.h"
+#include "lib/use/zfslabel.h"
 
 #define BLOCKS	      "/sys/class/block"
 #define BTRFS	      "/sys/fs/btrfs"

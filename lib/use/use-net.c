@@ -3,7 +3,7 @@
 #include <net/if.h>
 #include <strings.h>
 
-#include "use-net.h"
+#include "lib/use/use-net.h"
 
 #define DEEPEST	      8
 #define COROSYNC_CONF "/etc/corosync/corosync.conf"

@@ -7,8 +7,8 @@
 #ifndef PT_USE_NODE_H
 #define PT_USE_NODE_H
 
-#include "devnode.h"
-#include "use.h"
+#include "lib/use/devnode.h"
+#include "lib/use/use.h"
 
 #define PT_PROCESS_TEXT 32
 

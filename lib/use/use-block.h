@@ -7,8 +7,8 @@
 #ifndef PT_USE_BLOCK_H
 #define PT_USE_BLOCK_H
 
-#include "devnode.h"
-#include "use.h"
+#include "lib/use/devnode.h"
+#include "lib/use/use.h"
 
 /* Adds what is found. Which processes have a disk open is use-node's matter, of the volumes on top it is seen here. */
 int pt_use_blocks(const struct pt_host *host, const struct pt_devnodes *nodes, struct pt_uses *uses,
