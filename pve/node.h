@@ -7,7 +7,7 @@
 #ifndef PT_NODE_H
 #define PT_NODE_H
 
-#include "lib/claimfile.h"
+#include "lib/claim/claimfile.h"
 #include "lib/pci/inventory.h"
 #include "lib/linux/memory.h"
 #include "lib/linux/modules.h"

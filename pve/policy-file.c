@@ -5,7 +5,7 @@
 #include <ini.h>
 #include <sys/stat.h>
 
-#include "lib/bind.h"
+#include "lib/claim/bind.h"
 #include "lib/linux/systemd.h"
 #include "pve/paths.h"
 #include "pve/policy.h"

@@ -3,8 +3,8 @@
 #ifndef PT_RELEASE_H
 #define PT_RELEASE_H
 
-#include "lib/claimfile.h"
-#include "lib/handover.h"
+#include "lib/claim/claimfile.h"
+#include "lib/claim/handover.h"
 
 /* How long things may take, in milliseconds. */
 struct pt_limits {

@@ -6,7 +6,7 @@
 #ifndef PT_UNITS_H
 #define PT_UNITS_H
 
-#include "lib/claimfile.h"
+#include "lib/claim/claimfile.h"
 
 /*
  * Stops those of the units that run, each within budget_ms, and tells each with the time it took. ret_any: one was stopped

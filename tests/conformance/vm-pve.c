@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "lib/handover.h"
+#include "lib/claim/handover.h"
 #include "pve/runstate.h"
 #include "tests/conformance/compare.h"
 #include "tests/conformance/vm.h"

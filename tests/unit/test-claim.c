@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/claim.h"
+#include "lib/claim/claim.h"
 #include "lib/base/json.h"
 #include "tests/unit/unit.h"
 

@@ -3,7 +3,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "lib/claimfile.h"
+#include "lib/claim/claimfile.h"
 #include "tests/unit/unit.h"
 
 static struct pt_claims *open_claims(struct fake *fake)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Virtual functions, which go with their physical one and come back with it. */
-#include "lib/handover.h"
+#include "lib/claim/handover.h"
 #include "tests/unit/unit.h"
 
 #define DISK "0000:02:00.0"

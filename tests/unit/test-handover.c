@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/claimfile.h"
-#include "lib/handover.h"
+#include "lib/claim/claimfile.h"
+#include "lib/claim/handover.h"
 #include "tests/unit/unit.h"
 
 #define GPU   "0000:01:00.0"

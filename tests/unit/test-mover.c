@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/mover.h"
+#include "lib/claim/mover.h"
 #include "tests/unit/unit.h"
 
 #define GPU   "0000:01:00.0"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/origin.h"
+#include "lib/claim/origin.h"
 #include "tests/unit/unit.h"
 
 #define DISK "0000:02:00.0"

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "lib/handover.h"
+#include "lib/claim/handover.h"
 #include "tests/fake.h"
 
 /* The text holds the piece; both are shown when not. */

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "claimfile.h"
+#include "lib/claim/claimfile.h"
 #include "lib/base/durable.h"
 #include "lib/base/json.h"
 

@@ -6,8 +6,8 @@
 #ifndef PT_MOVER_H
 #define PT_MOVER_H
 
-#include "bind.h"
-#include "handover.h"
+#include "lib/claim/bind.h"
+#include "lib/claim/handover.h"
 
 struct pollfd;
 

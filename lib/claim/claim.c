@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <time.h>
 
-#include "bind.h"
-#include "claim.h"
+#include "lib/claim/bind.h"
+#include "lib/claim/claim.h"
 #include "lib/base/json.h"
 #include "lib/linux/systemd.h"
 

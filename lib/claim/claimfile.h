@@ -7,7 +7,7 @@
 #ifndef PT_CLAIMFILE_H
 #define PT_CLAIMFILE_H
 
-#include "claim.h"
+#include "lib/claim/claim.h"
 
 struct pt_claims; /* an open claims folder */
 

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <poll.h>
 
-#include "mover.h"
+#include "lib/claim/mover.h"
 
 #define WAVE_MIN_MS 1000
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "lib/base/host.h"
-#include "origin.h"
+#include "lib/claim/origin.h"
 
 enum pt_claim_state {
 	PT_CLAIM_TAKING,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
-#include "handover.h"
+#include "lib/claim/handover.h"
 #include "lib/linux/modules.h"
-#include "mover.h"
+#include "lib/claim/mover.h"
 
 static void tell(const struct pt_handover *handover, const struct pt_mover *mover, const char *to)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
-#include "bind.h"
-#include "origin.h"
+#include "lib/claim/bind.h"
+#include "lib/claim/origin.h"
 #include "lib/use/use-console.h"
 
 /* Printable ASCII: what a record gives back as it was. */

@@ -6,7 +6,7 @@
 #ifndef PT_HANDOVER_H
 #define PT_HANDOVER_H
 
-#include "claim.h"
+#include "lib/claim/claim.h"
 
 #define PT_WRITE_MS 30000 /* default deadline of one kernel write */
 #define PT_PHASE_MS 60000 /* default deadline of a whole handover */

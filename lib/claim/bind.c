@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
-#include "bind.h"
+#include "lib/claim/bind.h"
 #include "lib/use/use-console.h"
 
 #define VERB_TEXT 160
