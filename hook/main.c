@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* pve-pthook VMID PHASE: the hookscript. */
 #include "hook/supervisor.h"
-#include "pve/paths.h"
-#include "pve/policy.h"
+#include "pve/config/paths.h"
+#include "pve/config/policy.h"
 #include "lib/base/startup.h"
 
 #define API_MS 1000

@@ -3,9 +3,9 @@
 
 #include "hook/phases.h"
 #include "pve/choice.h"
-#include "pve/identity.h"
-#include "pve/paths.h"
-#include "pve/runstate.h"
+#include "pve/config/identity.h"
+#include "pve/config/paths.h"
+#include "pve/config/runstate.h"
 
 #define LOG(run, level, ...) pt_log(pt_host_log((run)->host), level, __VA_ARGS__)
 

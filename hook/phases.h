@@ -6,7 +6,7 @@
 #ifndef PT_PHASES_H
 #define PT_PHASES_H
 
-#include "pve/guest.h"
+#include "pve/config/guest.h"
 #include "pve/release.h"
 
 /* What a phase works with. */

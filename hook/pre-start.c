@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Before the guest starts: read, judge, record, take. */
 #include "hook/start.h"
-#include "pve/paths.h"
-#include "pve/runstate.h"
+#include "pve/config/paths.h"
+#include "pve/config/runstate.h"
 
 #define TRIES	    8
 #define LOOK_MS	    100

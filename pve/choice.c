@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "pve/choice.h"
-#include "pve/policy.h"
+#include "pve/config/policy.h"
 
 static bool is_reserved(const struct pt_reservations *reservations, unsigned int vmid,
 	const struct pt_claim_function *function)

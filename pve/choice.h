@@ -7,7 +7,7 @@
 #define PT_CHOICE_H
 
 #include "pve/release.h"
-#include "pve/reservation.h"
+#include "pve/config/reservation.h"
 
 /*
  * Makes taken what the guest has reserved, with what shares its IOMMU group, and spare what it has not;

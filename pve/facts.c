@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
-#include "pve/args.h"
+#include "pve/config/args.h"
 #include "pve/gathering.h"
 
 const char *pt_entry_label(int index, char text[static PT_LABEL_TEXT])

@@ -3,7 +3,7 @@
 #ifndef PT_NODE_API_H
 #define PT_NODE_API_H
 
-#include "pve/api.h"
+#include "pve/config/api.h"
 #include "pve/node.h"
 
 /* What is not known of a node that was asked by the API, as a part of a sentence. */

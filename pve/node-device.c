@@ -6,8 +6,8 @@
 
 #include "lib/base/looks.h"
 #include "pve/node.h"
-#include "pve/paths.h"
-#include "pve/section.h"
+#include "pve/config/paths.h"
+#include "pve/config/section.h"
 
 #define ROM_MAX	    (32U * 1024 * 1024)
 #define STORAGE_MAX (1024U * 1024)

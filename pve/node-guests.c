@@ -2,10 +2,10 @@
 /* The guests whose configs lie on a node, what they name, and what else they have of the host. */
 #include <errno.h>
 
-#include "pve/args.h"
-#include "pve/hostpci.h"
+#include "pve/config/args.h"
+#include "pve/config/hostpci.h"
 #include "pve/node.h"
-#include "pve/paths.h"
+#include "pve/config/paths.h"
 
 #define CONFIG_MAX (512U * 1024) /* pmxcfs takes no larger file */
 

@@ -6,8 +6,8 @@
 #include <errno.h>
 
 #include "lib/base/json.h"
-#include "pve/args.h"
-#include "pve/hostpci.h"
+#include "pve/config/args.h"
+#include "pve/config/hostpci.h"
 #include "pve/node-json.h"
 
 static struct json_object *add_array(struct json_object *json, const char *key)

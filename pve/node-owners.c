@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <time.h>
 
-#include "pve/container.h"
+#include "pve/config/container.h"
 #include "pve/node.h"
 #include "pve/release.h"
-#include "pve/runstate.h"
+#include "pve/config/runstate.h"
 
 /* how long a driver may keep us waiting */
 #define USES_MS 20000

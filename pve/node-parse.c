@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "lib/base/json.h"
-#include "pve/hostpci.h"
+#include "pve/config/hostpci.h"
 #include "pve/node-json.h"
 
 #define UNKNOWN_WORD "is a word that is not known"

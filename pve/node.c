@@ -4,7 +4,7 @@
 
 #include "lib/base/json.h"
 #include "pve/node.h"
-#include "pve/paths.h"
+#include "pve/config/paths.h"
 
 #define MEMBERS_MAX	  (1024U * 1024)
 #define UNSAFE_INTERRUPTS "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"

@@ -15,13 +15,13 @@
 #include "lib/use/use-net.h"
 #include "lib/use/use-node.h"
 #include "lib/use/use.h"
-#include "pve/backup.h"
-#include "pve/guest.h"
-#include "pve/ha.h"
-#include "pve/identity.h"
-#include "pve/mapping.h"
-#include "pve/policy.h"
-#include "pve/reservation.h"
+#include "pve/config/backup.h"
+#include "pve/config/guest.h"
+#include "pve/config/ha.h"
+#include "pve/config/identity.h"
+#include "pve/config/mapping.h"
+#include "pve/config/policy.h"
+#include "pve/config/reservation.h"
 
 /* The host itself. */
 struct pt_traits {

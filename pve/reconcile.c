@@ -2,9 +2,9 @@
 #include <errno.h>
 
 #include "pve/choice.h"
-#include "pve/guest.h"
+#include "pve/config/guest.h"
 #include "pve/reconcile.h"
-#include "pve/runstate.h"
+#include "pve/config/runstate.h"
 
 static bool has_claim(const struct pt_claims *claims, unsigned int vmid)
 {

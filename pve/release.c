@@ -4,11 +4,11 @@
 
 #include "lib/linux/systemd.h"
 #include "lib/use/use-node.h"
-#include "pve/guest.h"
-#include "pve/policy.h"
+#include "pve/config/guest.h"
+#include "pve/config/policy.h"
 #include "pve/release.h"
-#include "pve/reservation.h"
-#include "pve/runstate.h"
+#include "pve/config/reservation.h"
+#include "pve/config/runstate.h"
 #include "pve/units.h"
 
 #define WITH_OTHERS   "is with somebody else for now; reconcile returns it when it is free"

@@ -7,8 +7,8 @@
 #define PT_RESOLVE_H
 
 #include "lib/pci/inventory.h"
-#include "pve/hostpci.h"
-#include "pve/mapping.h"
+#include "pve/config/hostpci.h"
+#include "pve/config/mapping.h"
 
 /* One candidate set of functions for an entry. */
 struct pt_alternative {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* What the assigned functions are. */
-#include "pve/paths.h"
+#include "pve/config/paths.h"
 #include "pve/rules.h"
 
 static const struct pt_function *function_of(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* The host as a whole. */
 #include "lib/linux/cmdline.h"
-#include "pve/paths.h"
+#include "pve/config/paths.h"
 #include "pve/rules.h"
 
 #define MOST_LEFT 4 /* devices that are told one by one */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Whether a device can be brought back to its senses between one user and the next. */
-#include "pve/paths.h"
+#include "pve/config/paths.h"
 #include "pve/rules.h"
 
 #define CLASS_STORAGE 0x01U

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* What the host itself does with functions that would be taken from it. */
-#include "pve/policy.h"
+#include "pve/config/policy.h"
 #include "pve/rules.h"
 
 #define MOST		 3	 /* uses of one function that are told one by one */

@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "lib/base/json.h"
-#include "pve/identity.h"
+#include "pve/config/identity.h"
 #include "pve/ptconf/ptconf.h"
 
 /* A record of less than all would pass over what is missing, once that is there again. */

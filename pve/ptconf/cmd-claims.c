@@ -3,9 +3,9 @@
 #include <time.h>
 
 #include "lib/base/json.h"
-#include "pve/paths.h"
+#include "pve/config/paths.h"
 #include "pve/ptconf/ptconf.h"
-#include "pve/runstate.h"
+#include "pve/config/runstate.h"
 
 static const char *format_time(int64_t seconds, char text[static 32])
 {

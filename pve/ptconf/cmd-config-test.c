@@ -2,8 +2,8 @@
 #include <errno.h>
 
 #include "lib/base/json.h"
-#include "pve/paths.h"
-#include "pve/policy.h"
+#include "pve/config/paths.h"
+#include "pve/config/policy.h"
 #include "pve/ptconf/ptconf.h"
 
 #define TEXT_MAX (1024U * 1024)

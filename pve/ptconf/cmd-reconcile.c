@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "lib/base/json.h"
-#include "pve/paths.h"
+#include "pve/config/paths.h"
 #include "pve/ptconf/ptconf.h"
 #include "pve/reconcile.h"
 

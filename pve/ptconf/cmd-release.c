@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "lib/base/json.h"
-#include "pve/paths.h"
+#include "pve/config/paths.h"
 #include "pve/ptconf/ptconf.h"
 
 static int print(const struct pt_cli *cli, size_t held, struct pt_err *err)

@@ -6,7 +6,7 @@
 #include "lib/base/json.h"
 #include "pve/node-api.h"
 #include "pve/node-json.h"
-#include "pve/paths.h"
+#include "pve/config/paths.h"
 #include "pve/ptconf/ptconf.h"
 
 /* Proxmox VE answers a token that it does not accept only after 3 s */

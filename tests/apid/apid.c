@@ -16,8 +16,8 @@
 
 #include "lib/pci/inventory.h"
 #include "lib/base/json.h"
-#include "pve/guest.h"
-#include "pve/mapping.h"
+#include "pve/config/guest.h"
+#include "pve/config/mapping.h"
 #include "tests/apid/misbehave.h"
 #include "tests/identity.h"
 

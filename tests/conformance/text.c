@@ -2,9 +2,9 @@
 /* The suites property and mappingcfg: parsing alone. */
 #include <openssl/evp.h>
 
-#include "pve/guest.h"
-#include "pve/hostpci.h"
-#include "pve/mapping.h"
+#include "pve/config/guest.h"
+#include "pve/config/hostpci.h"
+#include "pve/config/mapping.h"
 #include "tests/conformance/verdicts.h"
 
 struct value {

@@ -8,7 +8,7 @@
 #include <inttypes.h>
 
 #include "lib/claim/handover.h"
-#include "pve/runstate.h"
+#include "pve/config/runstate.h"
 #include "tests/conformance/compare.h"
 #include "tests/conformance/vm.h"
 

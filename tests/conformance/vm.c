@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* The suite vm: whole configs, and operations one after the other. */
-#include "pve/hostpci.h"
-#include "pve/paths.h"
+#include "pve/config/hostpci.h"
+#include "pve/config/paths.h"
 #include "pve/rules.h"
-#include "pve/runstate.h"
+#include "pve/config/runstate.h"
 #include "tests/conformance/compare.h"
 #include "tests/conformance/vm.h"
 

@@ -4,7 +4,7 @@
 #define PT_VM_H
 
 #include "pve/facts.h"
-#include "pve/reservation.h"
+#include "pve/config/reservation.h"
 #include "tests/fake.h"
 
 struct vm {

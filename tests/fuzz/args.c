@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "lib/pci/bdf.h"
-#include "pve/args.h"
+#include "pve/config/args.h"
 #include "tests/fuzz/fuzz.h"
 
 /* What is found is a list of addresses. */

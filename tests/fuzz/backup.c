@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "pve/backup.h"
+#include "pve/config/backup.h"
 #include "tests/fuzz/fuzz.h"
 
 /* The input is both files: jobs and users. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "pve/container.h"
+#include "pve/config/container.h"
 #include "tests/fuzz/fuzz-host.h"
 
 #define FOLDER "/sys/bus/pci/devices/0000:02:00.0"

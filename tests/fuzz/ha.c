@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "pve/ha.h"
+#include "pve/config/ha.h"
 #include "tests/fuzz/fuzz.h"
 
 /* The input is all three files: resources, groups and rules look alike. */

@@ -2,7 +2,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "pve/identity.h"
+#include "pve/config/identity.h"
 #include "tests/fuzz/fuzz.h"
 
 /* A record is a file: it is written for each input. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "pve/policy.h"
+#include "pve/config/policy.h"
 #include "tests/fuzz/fuzz.h"
 
 static void count(void *data, unsigned int line, const char *message)

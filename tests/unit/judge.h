@@ -4,7 +4,7 @@
 #define PT_JUDGE_H
 
 #include "pve/explain.h"
-#include "pve/paths.h"
+#include "pve/config/paths.h"
 #include "pve/rules.h"
 #include "tests/unit/unit.h"
 

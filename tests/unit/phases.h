@@ -4,7 +4,7 @@
 #define PT_UNIT_PHASES_H
 
 #include "hook/phases.h"
-#include "pve/paths.h"
+#include "pve/config/paths.h"
 #include "tests/unit/unit.h"
 
 #define GPU    "0000:01:00.0"

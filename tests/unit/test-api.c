@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "pve/guest.h"
-#include "pve/paths.h"
+#include "pve/config/guest.h"
+#include "pve/config/paths.h"
 #include "tests/identity.h"
 #include "tests/unit/unit.h"
 
@@ -45,7 +45,7 @@ static CURL *no_handle(void)
 	return NULL;
 }
 
-/* The linker lets the calls in pve/api.c come here. */
+/* The linker lets the calls in pve/config/api.c come here. */
 void *__real_dlopen(const char *name, int flags);
 void *__wrap_dlopen(const char *name, int flags);
 void *__wrap_dlopen(const char *name, int flags)

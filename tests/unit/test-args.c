@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "pve/args.h"
+#include "pve/config/args.h"
 #include "tests/unit/unit.h"
 
 static void assert_words(const char *args, const char *expected)

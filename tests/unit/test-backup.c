@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "pve/backup.h"
-#include "pve/paths.h"
+#include "pve/config/backup.h"
+#include "pve/config/paths.h"
 #include "tests/unit/unit.h"
 
 static const char jobs[] = "vzdump: some\n\tschedule 01:00\n\tenabled 1\n\tvmid 100,101\n\n"

@@ -5,7 +5,7 @@
 
 #include "hook/phases.h"
 #include "pve/choice.h"
-#include "pve/paths.h"
+#include "pve/config/paths.h"
 #include "tests/unit/unit.h"
 
 #define A "0000:02:00.0"

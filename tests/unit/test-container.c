@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "pve/container.h"
+#include "pve/config/container.h"
 #include "tests/unit/unit.h"
 
 #define LXC "/etc/pve/nodes/node1/lxc/"

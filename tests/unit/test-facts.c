@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* What is gathered: the set that is taken, and whether it moves. Owners are in test-rules.c. */
 #include "pve/facts.h"
-#include "pve/paths.h"
+#include "pve/config/paths.h"
 #include "tests/unit/unit.h"
 
 struct gathered {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "pve/guest.h"
-#include "pve/paths.h"
+#include "pve/config/guest.h"
+#include "pve/config/paths.h"
 #include "tests/unit/unit.h"
 
 static const char config[] = "#a comment: hostpci9: 1\n"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "pve/ha.h"
-#include "pve/paths.h"
+#include "pve/config/ha.h"
+#include "pve/config/paths.h"
 #include "tests/unit/unit.h"
 
 static const char resources[] =

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "pve/hostpci.h"
+#include "pve/config/hostpci.h"
 #include "tests/unit/unit.h"
 
 static void fills_an_entry(void **state)

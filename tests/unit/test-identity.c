@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "pve/identity.h"
-#include "pve/paths.h"
+#include "pve/config/identity.h"
+#include "pve/config/paths.h"
 #include "tests/unit/unit.h"
 
 #define DISK "0000:02:00.0"

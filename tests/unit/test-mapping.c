@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "pve/mapping.h"
-#include "pve/paths.h"
+#include "pve/config/mapping.h"
+#include "pve/config/paths.h"
 #include "tests/unit/unit.h"
 
 static void mappings_are_read(void **state)

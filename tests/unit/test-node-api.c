@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 
 #include "pve/node-api.h"
-#include "pve/paths.h"
+#include "pve/config/paths.h"
 #include "pve/rules.h"
 #include "tests/unit/unit.h"
 

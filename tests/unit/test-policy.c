@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <sys/stat.h>
 
-#include "pve/paths.h"
-#include "pve/policy.h"
+#include "pve/config/paths.h"
+#include "pve/config/policy.h"
 #include "tests/unit/unit.h"
 
 #define GPU   "0000:01:00.0"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Verdicts are the conformance cases' business; here is what the admin reads. */
-#include "pve/hostpci.h"
+#include "pve/config/hostpci.h"
 #include "tests/unit/unit.h"
 
 static void explains(const char *text, const char *expected)

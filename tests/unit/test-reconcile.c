@@ -3,7 +3,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-#include "pve/paths.h"
+#include "pve/config/paths.h"
 #include "pve/reconcile.h"
 #include "tests/unit/unit.h"
 

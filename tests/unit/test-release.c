@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 
-#include "pve/paths.h"
+#include "pve/config/paths.h"
 #include "pve/release.h"
 #include "tests/unit/unit.h"
 

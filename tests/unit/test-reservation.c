@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "pve/paths.h"
-#include "pve/reservation.h"
+#include "pve/config/paths.h"
+#include "pve/config/reservation.h"
 #include "tests/unit/unit.h"
 
 static void reservations_are_read(void **state)

@@ -2,7 +2,7 @@
 /* The rules of the guest's other settings, its ROM files, and other guests' configs and claims. */
 #include <sys/stat.h>
 
-#include "pve/paths.h"
+#include "pve/config/paths.h"
 #include "tests/unit/judge.h"
 
 #define DISK   "0000:02:00.0"

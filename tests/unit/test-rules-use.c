@@ -3,7 +3,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "pve/paths.h"
+#include "pve/config/paths.h"
 #include "tests/unit/judge.h"
 
 #define DISK_BLOCK "/sys/bus/pci/devices/0000:02:00.0/nvme/nvme0/nvme0n1"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "pve/paths.h"
-#include "pve/runstate.h"
+#include "pve/config/paths.h"
+#include "pve/config/runstate.h"
 #include "tests/unit/unit.h"
 
 #define RUNNING "/usr/bin/" KVM_OF("100") "-x\0"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "pve/section.h"
+#include "pve/config/section.h"
 #include "tests/unit/unit.h"
 
 struct heard {

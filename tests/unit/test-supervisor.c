@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "hook/supervisor.h"
-#include "pve/paths.h"
+#include "pve/config/paths.h"
 #include "tests/unit/unit.h"
 
 #define DISK   "0000:02:00.0"

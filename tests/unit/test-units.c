@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* A manager of three units that answers as it is told; the real one answers in the lab scenario stop-units. */
 #include "lib/linux/systemd.h"
-#include "pve/paths.h"
+#include "pve/config/paths.h"
 #include "pve/units.h"
 #include "tests/unit/unit.h"
 

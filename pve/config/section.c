@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
-#include "pve/section.h"
+#include "pve/config/section.h"
 
 #define SPACE " \t\r"
 

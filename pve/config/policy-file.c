@@ -7,8 +7,8 @@
 
 #include "lib/claim/bind.h"
 #include "lib/linux/systemd.h"
-#include "pve/paths.h"
-#include "pve/policy.h"
+#include "pve/config/paths.h"
+#include "pve/config/policy.h"
 #include "pve/rules.h"
 
 #define POLICY_MAX  (64U * 1024)

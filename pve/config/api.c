@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 
 #include "lib/base/library.h"
-#include "pve/api.h"
-#include "pve/paths.h"
+#include "pve/config/api.h"
+#include "pve/config/paths.h"
 
 #define CONF_MAX    4096
 #define REPLY_MAX   (1024U * 1024)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
-#include "pve/mapping.h"
-#include "pve/paths.h"
+#include "pve/config/mapping.h"
+#include "pve/config/paths.h"
 
 #define FILE_MAX	(4U * 1024 * 1024)
 #define DESCRIPTION_MAX 4096

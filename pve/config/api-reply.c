@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "lib/base/json.h"
-#include "pve/api.h"
+#include "pve/config/api.h"
 
 struct json_object *pt_api_list(
 	const struct pt_api_reply *reply, struct json_object **ret_whole, struct pt_err *err)

@@ -3,7 +3,7 @@
 #ifndef PT_HOSTPCI_H
 #define PT_HOSTPCI_H
 
-#include "pve/propstring.h"
+#include "pve/config/propstring.h"
 
 #define PT_HOSTPCI_MAX 16
 

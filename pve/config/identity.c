@@ -5,8 +5,8 @@
 
 #include "lib/base/durable.h"
 #include "lib/base/json.h"
-#include "pve/identity.h"
-#include "pve/paths.h"
+#include "pve/config/identity.h"
+#include "pve/config/paths.h"
 
 #define VERSION	   1
 #define RECORD_MAX (256U * 1024)

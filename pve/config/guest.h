@@ -8,7 +8,7 @@
 #include <json-c/json.h>
 
 #include "lib/base/host.h"
-#include "pve/propstring.h"
+#include "pve/config/propstring.h"
 
 #define PT_VMID_MAX  999999999U
 #define PT_NODE_TEXT 64

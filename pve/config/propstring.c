@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <regex.h>
 
-#include "pve/propstring.h"
+#include "pve/config/propstring.h"
 
 /* Length in bytes of a white space character at text, or 0. Perl's \s, with VT. */
 static size_t space_at(const char *text, size_t length, enum pt_text encoding)

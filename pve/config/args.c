@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "lib/base/json.h"
-#include "pve/args.h"
+#include "pve/config/args.h"
 
 #define SPACE	   " \t\n\r\f\v"
 #define DRIVER_KEY "driver"

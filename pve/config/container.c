@@ -2,9 +2,9 @@
 #include <errno.h>
 
 #include "lib/use/use-node.h"
-#include "pve/container.h"
-#include "pve/guest.h"
-#include "pve/paths.h"
+#include "pve/config/container.h"
+#include "pve/config/guest.h"
+#include "pve/config/paths.h"
 
 #define CONFIG_MAX (512U * 1024)
 #define DEV	   "/dev/"

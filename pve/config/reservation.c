@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <regex.h>
 
-#include "pve/paths.h"
-#include "pve/reservation.h"
+#include "pve/config/paths.h"
+#include "pve/config/reservation.h"
 
 #define FILE_MAX (1024U * 1024)
 #define LINE                                                                                       \

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
-#include "pve/paths.h"
-#include "pve/policy.h"
+#include "pve/config/paths.h"
+#include "pve/config/policy.h"
 
 #define SPACE " \t"
 

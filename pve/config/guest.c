@@ -2,9 +2,9 @@
 #include <errno.h>
 
 #include "lib/base/json.h"
-#include "pve/args.h"
-#include "pve/guest.h"
-#include "pve/hostpci.h"
+#include "pve/config/args.h"
+#include "pve/config/guest.h"
+#include "pve/config/hostpci.h"
 
 #define LETTERS	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS	    "0123456789"

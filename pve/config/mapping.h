@@ -8,7 +8,7 @@
 
 #include "lib/base/host.h"
 #include "lib/pci/function.h"
-#include "pve/propstring.h"
+#include "pve/config/propstring.h"
 
 struct pt_map_entry {
 	char *raw; /* the line's value as it stands in the file */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
-#include "pve/guest.h"
-#include "pve/ha.h"
-#include "pve/paths.h"
-#include "pve/section.h"
+#include "pve/config/guest.h"
+#include "pve/config/ha.h"
+#include "pve/config/paths.h"
+#include "pve/config/section.h"
 
 #define FILE_MAX (1024U * 1024)
 #define SPACE	 " \t"

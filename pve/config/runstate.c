@@ -5,9 +5,9 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "pve/runstate.h"
-#include "pve/guest.h"
-#include "pve/paths.h"
+#include "pve/config/runstate.h"
+#include "pve/config/guest.h"
+#include "pve/config/paths.h"
 
 #define CMDLINE_MAX (1024U * 1024)
 #define RESTART_S   300

@@ -3,8 +3,8 @@
 #include <ctype.h>
 #include <errno.h>
 
-#include "pve/guest.h"
-#include "pve/paths.h"
+#include "pve/config/guest.h"
+#include "pve/config/paths.h"
 
 #define CONFIG_MAX (512U * 1024) /* pmxcfs takes no larger file */
 

@@ -3,8 +3,8 @@
 #include <errno.h>
 
 #include "lib/base/json.h"
-#include "pve/api.h"
-#include "pve/guest.h"
+#include "pve/config/api.h"
+#include "pve/config/guest.h"
 
 int pt_guest_parse_reply(const char *text, size_t length, const struct pt_guest_query *query,
 	struct pt_guest **ret, struct pt_err *err)

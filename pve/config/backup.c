@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
-#include "pve/backup.h"
-#include "pve/paths.h"
-#include "pve/section.h"
+#include "pve/config/backup.h"
+#include "pve/config/paths.h"
+#include "pve/config/section.h"
 
 #define FILE_MAX    (1024U * 1024)
 #define SEPARATORS  ",; \t"

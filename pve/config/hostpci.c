@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
-#include "pve/hostpci.h"
+#include "pve/config/hostpci.h"
 
 #define ONE    "([a-f0-9]{4,}:)?[a-f0-9]{2}:[a-f0-9]{2}(\\.[a-f0-9])?"
 #define HEX_ID "^0x[0-9a-fA-F]{4}$"
