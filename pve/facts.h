@@ -6,8 +6,8 @@
 #ifndef PT_FACTS_H
 #define PT_FACTS_H
 
-#include "pve/node.h"
-#include "pve/resolve.h"
+#include "pve/node/node.h"
+#include "pve/node/resolve.h"
 
 /* A function that PVE binds to vfio-pci for this guest, or we to a vfio driver (driver=keep, and local policy says so). */
 struct pt_taken {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "lib/base/json.h"
-#include "pve/node-api.h"
+#include "pve/node/node-api.h"
 #include "pve/ptconf/ptconf.h"
 #include "pve/rules.h"
 

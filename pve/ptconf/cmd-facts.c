@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "lib/base/json.h"
-#include "pve/node-json.h"
+#include "pve/node/node-json.h"
 #include "pve/ptconf/ptconf.h"
 
 /* What is text elsewhere is JSON for people here. */

@@ -4,8 +4,8 @@
 #include <fcntl.h>
 
 #include "lib/base/json.h"
-#include "pve/node-api.h"
-#include "pve/node-json.h"
+#include "pve/node/node-api.h"
+#include "pve/node/node-json.h"
 #include "pve/config/paths.h"
 #include "pve/ptconf/ptconf.h"
 

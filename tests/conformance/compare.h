@@ -3,7 +3,7 @@
 #ifndef PT_COMPARE_H
 #define PT_COMPARE_H
 
-#include "pve/resolve.h"
+#include "pve/node/resolve.h"
 #include "tests/conformance/verdicts.h"
 #include "tests/fake.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "lib/use/use-net.h"
-#include "pve/node.h"
+#include "pve/node/node.h"
 #include "tests/fuzz/fuzz-host.h"
 
 /* The input is each of the cluster's files that are read for single words: corosync's, the storages, the members. */

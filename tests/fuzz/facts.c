@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "lib/base/json.h"
-#include "pve/node-json.h"
+#include "pve/node/node-json.h"
 #include "tests/fuzz/fuzz-judge.h"
 
 /* Reads a facts file, and judges every guest in it. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
-#include "pve/node-api.h"
+#include "pve/node/node-api.h"
 #include "tests/fuzz/fuzz-judge.h"
 
 /* What is left of the input: each line is the API's next answer. */

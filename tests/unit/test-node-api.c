@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "pve/node-api.h"
+#include "pve/node/node-api.h"
 #include "pve/config/paths.h"
 #include "pve/rules.h"
 #include "tests/unit/unit.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* A facts file leads to the findings of the node that it was taken from, holds nothing secret, and is hostile. */
 #include "lib/base/json.h"
-#include "pve/node-json.h"
+#include "pve/node/node-json.h"
 #include "tests/unit/busy.h"
 
 static void make_secretive(struct fake *fake)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
-#include "pve/resolve.h"
+#include "pve/node/resolve.h"
 
 struct context {
 	const struct pt_host *host;

@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "pve/config/container.h"
-#include "pve/node.h"
+#include "pve/node/node.h"
 #include "pve/release.h"
 #include "pve/config/runstate.h"
 

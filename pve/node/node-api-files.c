@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Settings of the cluster, as the API lists them, made into the files that they lie in: their parsers then judge. */
 #include "lib/base/json.h"
-#include "pve/node-api.h"
+#include "pve/node/node-api.h"
 
 void pt_api_files_clear(struct pt_api_files *files)
 {

@@ -4,7 +4,7 @@
 #define PT_NODE_API_H
 
 #include "pve/config/api.h"
-#include "pve/node.h"
+#include "pve/node/node.h"
 
 /* What is not known of a node that was asked by the API, as a part of a sentence. */
 #define PT_NODE_UNKNOWN                                                                                \

@@ -4,7 +4,7 @@
 
 #include "pve/config/args.h"
 #include "pve/config/hostpci.h"
-#include "pve/node.h"
+#include "pve/node/node.h"
 #include "pve/config/paths.h"
 
 #define CONFIG_MAX (512U * 1024) /* pmxcfs takes no larger file */

@@ -8,7 +8,7 @@
 #include "lib/base/json.h"
 #include "pve/config/args.h"
 #include "pve/config/hostpci.h"
-#include "pve/node-json.h"
+#include "pve/node/node-json.h"
 
 static struct json_object *add_array(struct json_object *json, const char *key)
 {

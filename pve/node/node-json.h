@@ -3,7 +3,7 @@
 #ifndef PT_NODE_JSON_H
 #define PT_NODE_JSON_H
 
-#include "pve/node.h"
+#include "pve/node/node.h"
 
 #define PT_FACTS_FORMAT	 "pve-ptconf facts"
 #define PT_FACTS_VERSION 1

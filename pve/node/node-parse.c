@@ -4,7 +4,7 @@
 
 #include "lib/base/json.h"
 #include "pve/config/hostpci.h"
-#include "pve/node-json.h"
+#include "pve/node/node-json.h"
 
 #define UNKNOWN_WORD "is a word that is not known"
 #define LINES_MAX    10000 /* of a policy */

@@ -3,7 +3,7 @@
 #include <time.h>
 
 #include "lib/base/json.h"
-#include "pve/node.h"
+#include "pve/node/node.h"
 #include "pve/config/paths.h"
 
 #define MEMBERS_MAX	  (1024U * 1024)

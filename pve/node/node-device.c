@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "lib/base/looks.h"
-#include "pve/node.h"
+#include "pve/node/node.h"
 #include "pve/config/paths.h"
 #include "pve/config/section.h"
 

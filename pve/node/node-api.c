@@ -3,7 +3,7 @@
 #include <time.h>
 
 #include "lib/base/json.h"
-#include "pve/node-api.h"
+#include "pve/node/node-api.h"
 
 #define CLASS_BRIDGE 0x0604U
 #define MOST_GUESTS  512 /* configs that are asked for at once */
