@@ -9,7 +9,7 @@
 #include "lib/linux/systemd.h"
 #include "pve/config/paths.h"
 #include "pve/config/policy.h"
-#include "pve/rules.h"
+#include "pve/check/rules.h"
 
 #define POLICY_MAX  (64U * 1024)
 #define SECONDS_MAX 180

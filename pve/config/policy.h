@@ -15,7 +15,7 @@
 #define PT_POLICY_H
 
 #include "lib/pci/bdf.h"
-#include "lib/finding.h"
+#include "pve/check/finding.h"
 #include "lib/base/host.h"
 #include "pve/release.h"
 

@@ -3,8 +3,8 @@
 #ifndef PT_CATALOGUE_H
 #define PT_CATALOGUE_H
 
-#include "pve/explain.h"
-#include "pve/rules.h"
+#include "pve/check/explain.h"
+#include "pve/check/rules.h"
 
 enum pt_page {
 	PT_PAGE_NONE,

@@ -2,7 +2,7 @@
 #include "lib/base/json.h"
 #include "pve/node/node-api.h"
 #include "pve/ptconf/ptconf.h"
-#include "pve/rules.h"
+#include "pve/check/rules.h"
 
 /* Of the JSON that check writes: examples/check.schema.json. */
 #define SCHEMA_VERSION 1

@@ -3,7 +3,7 @@
 
 #include "lib/base/json.h"
 #include "lib/pci/names.h"
-#include "pve/overview.h"
+#include "pve/check/overview.h"
 #include "pve/ptconf/ptconf.h"
 
 #define DEEPEST 32 /* bridges above a function; what comes from a file may have no end */

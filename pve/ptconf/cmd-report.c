@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "lib/pci/names.h"
-#include "pve/overview.h"
+#include "pve/check/overview.h"
 #include "pve/ptconf/ptconf.h"
 #include "pve/ptconf/report-page.h"
 #include "lib/base/startup.h"

@@ -2,7 +2,7 @@
 #include "lib/base/json.h"
 #include "lib/pci/names.h"
 #include "pve/ptconf/ptconf.h"
-#include "pve/rules.h"
+#include "pve/check/rules.h"
 
 /* Why a function is taken: what the entry says, or the group. The caller's. */
 static char *why(const struct pt_facts *facts, const struct pt_taken *taken,

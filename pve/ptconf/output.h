@@ -5,7 +5,7 @@
 
 #include <json-c/json.h>
 
-#include "lib/finding.h"
+#include "pve/check/finding.h"
 
 enum pt_output_format {
 	PT_OUTPUT_TEXT,

@@ -3,7 +3,7 @@
 #ifndef PT_PTCONF_H
 #define PT_PTCONF_H
 
-#include "pve/facts.h"
+#include "pve/check/facts.h"
 #include "pve/ptconf/catalogue.h"
 #include "pve/ptconf/output.h"
 #include "pve/release.h"

@@ -2,7 +2,7 @@
 /* The suite vm: whole configs, and operations one after the other. */
 #include "pve/config/hostpci.h"
 #include "pve/config/paths.h"
-#include "pve/rules.h"
+#include "pve/check/rules.h"
 #include "pve/config/runstate.h"
 #include "tests/conformance/compare.h"
 #include "tests/conformance/vm.h"

@@ -3,7 +3,7 @@
 #ifndef PT_VM_H
 #define PT_VM_H
 
-#include "pve/facts.h"
+#include "pve/check/facts.h"
 #include "pve/config/reservation.h"
 #include "tests/fake.h"
 

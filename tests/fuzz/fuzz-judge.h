@@ -2,7 +2,7 @@
 #ifndef PT_FUZZ_JUDGE_H
 #define PT_FUZZ_JUDGE_H
 
-#include "pve/rules.h"
+#include "pve/check/rules.h"
 #include "tests/fuzz/fuzz.h"
 
 /* Judges every guest of a node that came from outside. */

@@ -3,9 +3,9 @@
 #ifndef PT_JUDGE_H
 #define PT_JUDGE_H
 
-#include "pve/explain.h"
+#include "pve/check/explain.h"
 #include "pve/config/paths.h"
-#include "pve/rules.h"
+#include "pve/check/rules.h"
 #include "tests/unit/unit.h"
 
 /* A line of a config: most findings that speak of a return are about guests that have it. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "pve/explain.h"
-#include "pve/rules.h"
+#include "pve/check/explain.h"
+#include "pve/check/rules.h"
 #include "tests/unit/unit.h"
 
 static void every_rule_has_its_story(void **state)

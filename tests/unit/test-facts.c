@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* What is gathered: the set that is taken, and whether it moves. Owners are in test-rules.c. */
-#include "pve/facts.h"
+#include "pve/check/facts.h"
 #include "pve/config/paths.h"
 #include "tests/unit/unit.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/finding.h"
+#include "pve/check/finding.h"
 #include "tests/unit/unit.h"
 
 static void add(struct pt_findings *findings, enum pt_severity severity, enum pt_refusal refusal)

@@ -8,7 +8,7 @@
 
 #include "pve/node/node-api.h"
 #include "pve/config/paths.h"
-#include "pve/rules.h"
+#include "pve/check/rules.h"
 #include "tests/unit/unit.h"
 
 struct canned {

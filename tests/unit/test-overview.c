@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* A node at a glance: who names a function, who has it, and why nobody can have it. */
 #include "lib/base/json.h"
-#include "pve/overview.h"
+#include "pve/check/overview.h"
 #include "tests/unit/busy.h"
 
 struct glance {

@@ -3,7 +3,7 @@
 #ifndef PT_GATHERING_H
 #define PT_GATHERING_H
 
-#include "pve/facts.h"
+#include "pve/check/facts.h"
 
 struct pt_gathering {
 	struct pt_node *node;

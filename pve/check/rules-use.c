@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* What the host itself does with functions that would be taken from it. */
 #include "pve/config/policy.h"
-#include "pve/rules.h"
+#include "pve/check/rules.h"
 
 #define MOST		 3	 /* uses of one function that are told one by one */
 #define CLASS_USB	 0x0c03U /* class and subclass of a USB controller */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* ROM files that entries name. */
-#include "pve/rules.h"
+#include "pve/check/rules.h"
 
 static const struct pt_assignment *assignment_of(
 	const struct pt_facts *facts, const struct pt_rom_fact *rom)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "pve/explain.h"
+#include "pve/check/explain.h"
 
 /* Steps are divided by line ends; each is a sentence of its own. */
 #define REBOOT "\nReboot."

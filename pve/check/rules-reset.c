@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Whether a device can be brought back to its senses between one user and the next. */
 #include "pve/config/paths.h"
-#include "pve/rules.h"
+#include "pve/check/rules.h"
 
 #define CLASS_STORAGE 0x01U
 #define CLASS_DISPLAY 0x03U

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* What the guest's config says. */
-#include "pve/rules.h"
+#include "pve/check/rules.h"
 
 static char *copy(const char *text)
 {

@@ -3,8 +3,8 @@
 #ifndef PT_OVERVIEW_H
 #define PT_OVERVIEW_H
 
-#include "lib/finding.h"
-#include "pve/facts.h"
+#include "pve/check/finding.h"
+#include "pve/check/facts.h"
 
 /* A guest whose start would take a function. */
 struct pt_wanting {

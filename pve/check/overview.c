@@ -2,8 +2,8 @@
 #include <errno.h>
 
 #include "lib/base/json.h"
-#include "pve/overview.h"
-#include "pve/rules.h"
+#include "pve/check/overview.h"
+#include "pve/check/rules.h"
 
 void pt_overview_clear(struct pt_overview *overview)
 {

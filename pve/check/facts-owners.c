@@ -2,7 +2,7 @@
 /* Other guests that have functions: by their claims, by reservations, by an open group. */
 #include <errno.h>
 
-#include "pve/gathering.h"
+#include "pve/check/gathering.h"
 
 /* Notes what is wrong with a claim: nothing of its guest is alive, or functions could not be returned. */
 static int note_claim(struct pt_facts *facts, const struct pt_node_claim *claim)

@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "pve/config/args.h"
-#include "pve/gathering.h"
+#include "pve/check/gathering.h"
 
 const char *pt_entry_label(int index, char text[static PT_LABEL_TEXT])
 {

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <time.h>
 
-#include "pve/gathering.h"
+#include "pve/check/gathering.h"
 
 /* how long a node may be open before that is taken for a use */
 #define PATIENCE_MS	1500

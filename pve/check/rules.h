@@ -3,8 +3,8 @@
 #ifndef PT_RULES_H
 #define PT_RULES_H
 
-#include "lib/finding.h"
-#include "pve/facts.h"
+#include "pve/check/finding.h"
+#include "pve/check/facts.h"
 
 struct pt_rule {
 	const char *tag;

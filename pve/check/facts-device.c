@@ -2,7 +2,7 @@
 /* What the functions that are taken are like, beyond what the inventory says. */
 #include <errno.h>
 
-#include "pve/gathering.h"
+#include "pve/check/gathering.h"
 
 #define MOST_TWINS 256 /* that are looked at */
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "finding.h"
+#include "pve/check/finding.h"
 #include "lib/base/json.h"
 
 void pt_findings_add(struct pt_findings *findings, const char *tag, enum pt_severity severity,

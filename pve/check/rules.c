@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "pve/rules.h"
+#include "pve/check/rules.h"
 
 const struct pt_rule pt_rules[] = {
 	/* the host */

@@ -3,7 +3,7 @@
  * Whether the host has the huge pages that the guest's memory is made of, on the NUMA nodes where Proxmox VE looks for
  * them. Source: qemu-server, QemuServer/Memory.pm, hugepages_size, hugepages_topology and hugepages_allocate.
  */
-#include "pve/rules.h"
+#include "pve/check/rules.h"
 
 #define MIB	 (UINT64_C(1) << 20)
 #define GIB	 (UINT64_C(1) << 30)

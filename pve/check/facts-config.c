@@ -2,7 +2,7 @@
 /* What a guest's config leads to: ROM files, mediated devices, its hookscript; and other guests' configs. */
 #include <errno.h>
 
-#include "pve/gathering.h"
+#include "pve/check/gathering.h"
 
 static int gather_rom(struct pt_gathering *gathering, size_t at)
 {

@@ -6,7 +6,7 @@
 #ifndef PT_EXPLAIN_H
 #define PT_EXPLAIN_H
 
-#include "lib/finding.h"
+#include "pve/check/finding.h"
 
 struct pt_story {
 	const char *tag;

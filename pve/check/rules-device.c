@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* What the assigned functions are. */
 #include "pve/config/paths.h"
-#include "pve/rules.h"
+#include "pve/check/rules.h"
 
 static const struct pt_function *function_of(
 	const struct pt_facts *facts, const struct pt_taken *taken)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Whether the host has what the guest's memory and its devices' need. */
-#include "pve/rules.h"
+#include "pve/check/rules.h"
 
 #define GIB (UINT64_C(1) << 30)
 /* with so much, a second for each GiB is all that Proxmox VE waits */

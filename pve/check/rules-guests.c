@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Other guests that have the functions. */
-#include "pve/rules.h"
+#include "pve/check/rules.h"
 
 /* NULL: neither taken nor opened as it is; of an owner, a VF of a taken PF, which is another rule's. */
 static const struct pt_taken *taken_of(const struct pt_facts *facts, const struct pt_bdf *bdf)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* What the guest's other settings mean for passthrough. */
-#include "pve/rules.h"
+#include "pve/check/rules.h"
 
 PT_RULE(pt_rule_mdev_unknown)
 {

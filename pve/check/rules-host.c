@@ -2,7 +2,7 @@
 /* The host as a whole. */
 #include "lib/linux/cmdline.h"
 #include "pve/config/paths.h"
-#include "pve/rules.h"
+#include "pve/check/rules.h"
 
 #define MOST_LEFT 4 /* devices that are told one by one */
 
