@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "hook/phases.h"
-#include "pve/choice.h"
+#include "pve/handover/choice.h"
 #include "pve/config/identity.h"
 #include "pve/config/paths.h"
 #include "pve/config/runstate.h"

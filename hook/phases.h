@@ -7,7 +7,7 @@
 #define PT_PHASES_H
 
 #include "pve/config/guest.h"
-#include "pve/release.h"
+#include "pve/handover/release.h"
 
 /* What a phase works with. */
 struct pt_run {

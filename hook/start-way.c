@@ -3,8 +3,8 @@
 #include <time.h>
 
 #include "hook/start.h"
-#include "pve/reconcile.h"
-#include "pve/units.h"
+#include "pve/handover/reconcile.h"
+#include "pve/handover/units.h"
 
 #define WAIT_POLL_NS 100000000L
 

@@ -17,7 +17,7 @@
 #include "lib/pci/bdf.h"
 #include "pve/check/finding.h"
 #include "lib/base/host.h"
-#include "pve/release.h"
+#include "pve/handover/release.h"
 
 enum pt_policy_scope {
 	PT_POLICY_DEFAULTS,

@@ -5,7 +5,7 @@
 
 #include "pve/config/container.h"
 #include "pve/node/node.h"
-#include "pve/release.h"
+#include "pve/handover/release.h"
 #include "pve/config/runstate.h"
 
 /* how long a driver may keep us waiting */

@@ -4,7 +4,7 @@
 #include "lib/base/json.h"
 #include "pve/config/paths.h"
 #include "pve/ptconf/ptconf.h"
-#include "pve/reconcile.h"
+#include "pve/handover/reconcile.h"
 
 static int print(
 	const struct pt_cli *cli, const struct pt_reconciled *reconciled, struct pt_err *err)

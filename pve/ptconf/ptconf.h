@@ -6,7 +6,7 @@
 #include "pve/check/facts.h"
 #include "pve/ptconf/catalogue.h"
 #include "pve/ptconf/output.h"
-#include "pve/release.h"
+#include "pve/handover/release.h"
 
 /* Exit codes. */
 enum pt_exit {

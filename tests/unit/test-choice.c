@@ -4,7 +4,7 @@
 #include <sys/file.h>
 
 #include "hook/phases.h"
-#include "pve/choice.h"
+#include "pve/handover/choice.h"
 #include "pve/config/paths.h"
 #include "tests/unit/unit.h"
 

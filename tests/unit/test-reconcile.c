@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 
 #include "pve/config/paths.h"
-#include "pve/reconcile.h"
+#include "pve/handover/reconcile.h"
 #include "tests/unit/unit.h"
 
 #define DISK   "0000:02:00.0"

@@ -4,7 +4,7 @@
 #include <sys/file.h>
 
 #include "pve/config/paths.h"
-#include "pve/release.h"
+#include "pve/handover/release.h"
 #include "tests/unit/unit.h"
 
 #define DISK "0000:02:00.0"

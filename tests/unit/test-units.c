@@ -2,7 +2,7 @@
 /* A manager of three units that answers as it is told; the real one answers in the lab scenario stop-units. */
 #include "lib/linux/systemd.h"
 #include "pve/config/paths.h"
-#include "pve/units.h"
+#include "pve/handover/units.h"
 #include "tests/unit/unit.h"
 
 #define CLAIM PT_CLAIMS_DIR "/claims/100.json"

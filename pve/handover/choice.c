@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "pve/choice.h"
+#include "pve/handover/choice.h"
 #include "pve/config/policy.h"
 
 static bool is_reserved(const struct pt_reservations *reservations, unsigned int vmid,

@@ -6,10 +6,10 @@
 #include "lib/use/use-node.h"
 #include "pve/config/guest.h"
 #include "pve/config/policy.h"
-#include "pve/release.h"
+#include "pve/handover/release.h"
 #include "pve/config/reservation.h"
 #include "pve/config/runstate.h"
-#include "pve/units.h"
+#include "pve/handover/units.h"
 
 #define WITH_OTHERS   "is with somebody else for now; reconcile returns it when it is free"
 #define POLL_MS	      100

@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "lib/linux/systemd.h"
-#include "pve/units.h"
+#include "pve/handover/units.h"
 
 #define LOOK_MS 2000
 

@@ -6,7 +6,7 @@
 #ifndef PT_CHOICE_H
 #define PT_CHOICE_H
 
-#include "pve/release.h"
+#include "pve/handover/release.h"
 #include "pve/config/reservation.h"
 
 /*

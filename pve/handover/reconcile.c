@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
-#include "pve/choice.h"
+#include "pve/handover/choice.h"
 #include "pve/config/guest.h"
-#include "pve/reconcile.h"
+#include "pve/handover/reconcile.h"
 #include "pve/config/runstate.h"
 
 static bool has_claim(const struct pt_claims *claims, unsigned int vmid)

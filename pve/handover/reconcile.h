@@ -3,7 +3,7 @@
 #ifndef PT_RECONCILE_H
 #define PT_RECONCILE_H
 
-#include "pve/release.h"
+#include "pve/handover/release.h"
 
 struct pt_reconciled {
 	size_t returned; /* claims that were returned whole */
