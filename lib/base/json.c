@@ -90,17 +90,6 @@ void pt_json_copy_text(
 		pt_json_refuse(reader, key, "does not fit in memory");
 }
 
-bool pt_json_bdf(
-	struct pt_json_reader *reader, const char *key, enum pt_json_need need, struct pt_bdf *ret)
-{
-	const char *text = pt_json_text(reader, key, need);
-
-	if (!text || pt_bdf_parse(text, ret))
-		return text;
-	pt_json_refuse(reader, key, "is no PCI address");
-	return false;
-}
-
 size_t pt_json_word(struct pt_json_reader *reader, const char *key, const char *const *name,
 	size_t count, const char *why)
 {

@@ -7,9 +7,9 @@
 #define PT_JSON_H
 
 #include <json-c/json.h>
+#include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/pci/bdf.h"
 #include "lib/base/err.h"
 
 enum pt_json_need {
@@ -40,9 +40,6 @@ struct json_object *pt_json_array(struct pt_json_reader *reader, const char *key
 /* As pt_json_text, but ret is replaced by a copy, its old text freed. */
 void pt_json_copy_text(
 	struct pt_json_reader *reader, const char *key, enum pt_json_need need, char **ret);
-/* Whether an address is there. */
-bool pt_json_bdf(
-	struct pt_json_reader *reader, const char *key, enum pt_json_need need, struct pt_bdf *ret);
 /* Which of the names it is; 0 when it is none, which is refused with why. */
 size_t pt_json_word(struct pt_json_reader *reader, const char *key, const char *const *name,
 	size_t count, const char *why);

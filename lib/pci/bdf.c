@@ -122,3 +122,14 @@ int pt_bdfs_add(struct pt_bdf **list, size_t *count, const struct pt_bdf *bdf)
 	*slot = *bdf;
 	return 0;
 }
+
+bool pt_json_bdf(
+	struct pt_json_reader *reader, const char *key, enum pt_json_need need, struct pt_bdf *ret)
+{
+	const char *text = pt_json_text(reader, key, need);
+
+	if (!text || pt_bdf_parse(text, ret))
+		return text;
+	pt_json_refuse(reader, key, "is no PCI address");
+	return false;
+}

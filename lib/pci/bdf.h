@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "lib/base/base.h"
+#include "lib/base/json.h"
 
 struct pt_bdf {
 	uint32_t domain; /* above 0xffff behind Intel VMD */
@@ -39,5 +39,9 @@ bool pt_bdf_of_filter(const char *filter, struct pt_bdf *ret);
 
 /* Adds a copy to a list that the caller owns. 0 or -ENOMEM. */
 int pt_bdfs_add(struct pt_bdf **list, size_t *count, const struct pt_bdf *bdf);
+
+/* Reads an address from JSON. False: it is missing or wrong, as need allows. */
+bool pt_json_bdf(
+	struct pt_json_reader *reader, const char *key, enum pt_json_need need, struct pt_bdf *ret);
 
 #endif

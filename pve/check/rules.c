@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "pve/check/rules.h"
+#include "pve/config/paths.h"
+#include "pve/config/tag.h"
 
 const struct pt_rule pt_rules[] = {
 	/* the host */
@@ -101,11 +103,86 @@ const struct pt_rule *pt_rule_find(const char *tag)
 	return NULL;
 }
 
+enum pt_allowing pt_tag_allowing(const char *tag)
+{
+	const struct pt_rule *rule = pt_rule_find(tag);
+
+	if (!rule)
+		return PT_ALLOWING_UNKNOWN;
+	if (rule->refusal == PT_REFUSE_ALWAYS)
+		return PT_ALLOWING_NEVER;
+	/* an address may lead to another device one day */
+	if (rule->refusal == PT_REFUSE && pt_starts_with(tag, "in-use-"))
+		return PT_ALLOWING_ONE_DEVICE;
+	return PT_ALLOWING_ANY;
+}
+
+/* Whether what the address led to when the guest started last is not what it leads to now: no line was meant for that. */
+static bool is_another(const struct pt_findings *findings, const struct pt_bdf *bdf)
+{
+	pt_foreach (finding, findings->finding, findings->count) {
+		struct pt_bdf changed;
+
+		if (pt_streq(finding->tag, "device-identity-changed") &&
+			pt_finding_function(finding, &changed) &&
+			pt_bdf_compare(&changed, bdf) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void cut_end(char *text, const char *end)
+{
+	size_t length = text ? strlen(text) : 0;
+
+	if (length >= strlen(end) && pt_streq(text + length - strlen(end), end))
+		text[length - strlen(end)] = '\0';
+}
+
+/* Appends to what a finding says; without memory it stays as it is. */
+static void append(struct pt_finding *finding, const char *text, unsigned int line)
+{
+	char *longer =
+		pt_format("%s (%s line %u of " PT_POLICY_FILE ")", finding->message, text, line);
+
+	if (!longer)
+		return;
+	free(finding->message);
+	finding->message = longer;
+}
+
+void pt_findings_allow(
+	const struct pt_policy *policy, unsigned int vmid, struct pt_findings *findings)
+{
+	pt_foreach (finding, findings->finding, findings->count) {
+		const struct pt_setting *allow;
+		struct pt_bdf bdf;
+		bool of_function = pt_finding_function(finding, &bdf);
+
+		if (finding->severity == PT_INFO || finding->refusal == PT_REFUSE_ALWAYS)
+			continue;
+		allow = pt_policy_allows(policy, vmid, finding->tag, of_function ? &bdf : NULL);
+		if (!allow)
+			continue;
+		if (of_function && pt_starts_with(finding->tag, "in-use-") &&
+			is_another(findings, &bdf)) {
+			append(finding, "the device is another one now, so it is not allowed by",
+				allow->line);
+			continue;
+		}
+		finding->severity = finding->severity == PT_ERROR ? PT_WARNING : PT_INFO;
+		if (finding->refusal == PT_REFUSE)
+			finding->refusal = PT_TELL;
+		cut_end(finding->message, PT_NOT_TO_BE_HAD);
+		append(finding, "allowed in", allow->line);
+	}
+}
+
 void pt_rules_run(const struct pt_facts *facts, struct pt_findings *findings)
 {
 	pt_foreach (rule, pt_rules, pt_rules_count)
 		rule->check(rule, facts, findings);
-	pt_policy_apply(&facts->host->policy, facts->guest->vmid, findings);
+	pt_findings_allow(&facts->host->policy, facts->guest->vmid, findings);
 }
 
 void pt_rule_found(const struct pt_rule *rule, struct pt_findings *findings, char *subject,

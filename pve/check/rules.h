@@ -21,6 +21,16 @@ extern const size_t pt_rules_count;
 /* NULL: there is no such tag. */
 const struct pt_rule *pt_rule_find(const char *tag);
 
+#define PT_NOT_TO_BE_HAD                                                                           \
+	"; it cannot be passed through" /* ends a message; not where that is allowed */
+
+/*
+ * Lowers the findings that local policy allows: an error becomes a warning, a warning a remark, and no start is refused
+ * for it. Each message names the line that allows it. Another live owner is never allowed.
+ */
+void pt_findings_allow(
+	const struct pt_policy *policy, unsigned int vmid, struct pt_findings *findings);
+
 /* Runs them all; what local policy allows is lowered. Findings are appended. */
 void pt_rules_run(const struct pt_facts *facts, struct pt_findings *findings);
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "lib/base/json.h"
+#include "lib/pci/bdf.h"
 #include "pve/config/args.h"
 
 #define SPACE	   " \t\n\r\f\v"

@@ -7,9 +7,10 @@
 
 #include "lib/claim/bind.h"
 #include "lib/linux/systemd.h"
+#include "pve/config/guest.h"
 #include "pve/config/paths.h"
 #include "pve/config/policy.h"
-#include "pve/check/rules.h"
+#include "pve/config/tag.h"
 
 #define POLICY_MAX  (64U * 1024)
 #define SECONDS_MAX 180
@@ -155,23 +156,21 @@ static bool check_seconds(struct parser *parser, const char *key, const char *va
 static bool check_allowed(struct parser *parser, char *word)
 {
 	char *at = strchr(word, '@');
-	const struct pt_rule *rule;
+	enum pt_allowing allowing;
 	struct pt_bdf bdf;
 	bool slot;
 
 	if (at)
 		*at++ = '\0';
-	rule = pt_rule_find(word);
-	if (!rule)
+	allowing = pt_tag_allowing(word);
+	if (allowing == PT_ALLOWING_UNKNOWN)
 		return refuse(parser,
 			pt_format("there is no finding '%s' ('pve-ptconf explain --list')", word));
-	if (rule->refusal == PT_REFUSE_ALWAYS)
+	if (allowing == PT_ALLOWING_NEVER)
 		return refuse(parser, pt_format("%s cannot be allowed: two guests cannot have one "
 						"device",
 					      word));
-	/* what the host may lose is allowed of a device that is named, not of whatever an address leads to one day */
-	if (!at && parser->like.scope == PT_POLICY_GUEST && pt_starts_with(word, "in-use-") &&
-		rule->refusal == PT_REFUSE)
+	if (!at && parser->like.scope == PT_POLICY_GUEST && allowing == PT_ALLOWING_ONE_DEVICE)
 		return refuse(
 			parser, pt_format("%s: for which device? write %s@ADDRESS", word, word));
 	if (!at)

@@ -97,7 +97,7 @@ static bool word_allows(char *word, const char *tag, const struct pt_bdf *bdf)
 	       (slot ? pt_bdf_same_slot(&only, bdf) : pt_bdf_compare(&only, bdf) == 0);
 }
 
-static const struct pt_setting *find_allow(const struct pt_policy *policy, unsigned int vmid,
+const struct pt_setting *pt_policy_allows(const struct pt_policy *policy, unsigned int vmid,
 	const char *tag, const struct pt_bdf *bdf)
 {
 	pt_foreach (setting, policy->setting, policy->count) {
@@ -112,67 +112,6 @@ static const struct pt_setting *find_allow(const struct pt_policy *policy, unsig
 		}
 	}
 	return NULL;
-}
-
-/* Whether what the address led to when the guest started last is not what it leads to now: no line was meant for that. */
-static bool is_another(const struct pt_findings *findings, const struct pt_bdf *bdf)
-{
-	pt_foreach (finding, findings->finding, findings->count) {
-		struct pt_bdf changed;
-
-		if (pt_streq(finding->tag, "device-identity-changed") &&
-			pt_finding_function(finding, &changed) &&
-			pt_bdf_compare(&changed, bdf) == 0)
-			return true;
-	}
-	return false;
-}
-
-static void cut_end(char *text, const char *end)
-{
-	size_t length = text ? strlen(text) : 0;
-
-	if (length >= strlen(end) && pt_streq(text + length - strlen(end), end))
-		text[length - strlen(end)] = '\0';
-}
-
-/* Appends to what a finding says; without memory it stays as it is. */
-static void append(struct pt_finding *finding, const char *text, unsigned int line)
-{
-	char *longer =
-		pt_format("%s (%s line %u of " PT_POLICY_FILE ")", finding->message, text, line);
-
-	if (!longer)
-		return;
-	free(finding->message);
-	finding->message = longer;
-}
-
-void pt_policy_apply(
-	const struct pt_policy *policy, unsigned int vmid, struct pt_findings *findings)
-{
-	pt_foreach (finding, findings->finding, findings->count) {
-		const struct pt_setting *allow;
-		struct pt_bdf bdf;
-		bool of_function = pt_finding_function(finding, &bdf);
-
-		if (finding->severity == PT_INFO || finding->refusal == PT_REFUSE_ALWAYS)
-			continue;
-		allow = find_allow(policy, vmid, finding->tag, of_function ? &bdf : NULL);
-		if (!allow)
-			continue;
-		if (of_function && pt_starts_with(finding->tag, "in-use-") &&
-			is_another(findings, &bdf)) {
-			append(finding, "the device is another one now, so it is not allowed by",
-				allow->line);
-			continue;
-		}
-		finding->severity = finding->severity == PT_ERROR ? PT_WARNING : PT_INFO;
-		if (finding->refusal == PT_REFUSE)
-			finding->refusal = PT_TELL;
-		cut_end(finding->message, PT_NOT_TO_BE_HAD);
-		append(finding, "allowed in", allow->line);
-	}
 }
 
 /* Where the function goes in place of its origin. NULL: nowhere. */
@@ -233,6 +172,13 @@ int pt_policy_units(const struct pt_policy *policy, unsigned int vmid, const str
 	}
 	return 0;
 }
+
+const struct pt_limits pt_default_limits = {
+	.lock_ms = 5000,
+	.group_ms = 10000,
+	.write_ms = PT_WRITE_MS,
+	.phase_ms = PT_PHASE_MS,
+};
 
 void pt_policy_limits(const struct pt_policy *policy, struct pt_limits *limits)
 {

@@ -15,9 +15,9 @@
 #define PT_POLICY_H
 
 #include "lib/pci/bdf.h"
-#include "pve/check/finding.h"
 #include "lib/base/host.h"
-#include "pve/handover/release.h"
+#include "lib/claim/claim.h"
+#include "lib/claim/mover.h"
 
 enum pt_policy_scope {
 	PT_POLICY_DEFAULTS,
@@ -72,14 +72,9 @@ bool pt_policy_advises(const struct pt_policy *policy, unsigned int vmid);
 const char *pt_policy_return(
 	const struct pt_policy *policy, unsigned int vmid, const struct pt_bdf *bdf);
 
-/*
- * Lowers what is allowed: an error becomes a warning, a warning a remark, and no start is refused for it. Each says
- * which line allows it. Another live owner is never allowed.
- */
-#define PT_NOT_TO_BE_HAD                                                                           \
-	"; it cannot be passed through" /* ends what is said of a device in use; not where that is allowed */
-void pt_policy_apply(
-	const struct pt_policy *policy, unsigned int vmid, struct pt_findings *findings);
+/* The line that allows a finding of the tag, about the function (NULL: about none). NULL: no line does. */
+const struct pt_setting *pt_policy_allows(const struct pt_policy *policy, unsigned int vmid,
+	const char *tag, const struct pt_bdf *bdf);
 
 /*
  * Puts on record where each function of the claim goes that is not a spare; told to log where that is not its origin. One
@@ -91,6 +86,15 @@ void pt_policy_set_homes(const struct pt_policy *policy, unsigned int vmid, stru
 /* Adds the units to stop when the guest takes the function, each once; NULL: those of the guest alone. 0 or -ENOMEM. */
 int pt_policy_units(const struct pt_policy *policy, unsigned int vmid, const struct pt_bdf *bdf,
 	struct pt_names *ret);
+
+/* How long things may take, in milliseconds. */
+struct pt_limits {
+	int lock_ms;  /* for another mover of the functions to end */
+	int group_ms; /* for a dying QEMU to let go of its groups */
+	int write_ms; /* for one kernel write */
+	int phase_ms; /* for all writes */
+};
+extern const struct pt_limits pt_default_limits;
 
 /* Changes the limits that have a line. */
 void pt_policy_limits(const struct pt_policy *policy, struct pt_limits *limits);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include "pve/config/args.h"
 #include "pve/handover/choice.h"
 #include "pve/config/policy.h"
 

@@ -74,7 +74,7 @@ static void reconcile_one(const struct pt_host *host, const struct pt_claims *cl
 		return_spares(host, claims, vmid, limits, again);
 		return;
 	}
-	if (pt_claim_alive(host, claims, vmid))
+	if (pt_guest_is_live(host, claims, vmid))
 		return;
 	pt_log(pt_host_log(host), PT_LOG_INFO,
 		"guest %u does not run, but still holds devices; they are returned", vmid);

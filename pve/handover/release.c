@@ -15,21 +15,7 @@
 #define POLL_MS	      100
 #define GROUP_POLL_NS (POLL_MS * 1000000L)
 #define LOOK_MS	      500
-#define RESTART_S     60  /* from the stop of a restart to its start */
 #define SHORT_MS      500 /* a wait in which nothing happens that matters */
-
-const struct pt_limits pt_default_limits = {
-	.lock_ms = 5000,
-	.group_ms = 10000,
-	.write_ms = PT_WRITE_MS,
-	.phase_ms = PT_PHASE_MS,
-};
-
-const char *pt_owner_name(unsigned int vmid, char text[static PT_OWNER_TEXT])
-{
-	snprintf(text, PT_OWNER_TEXT, "%u", vmid);
-	return text;
-}
 
 static unsigned int vmid_of(const struct pt_claim *claim)
 {
@@ -301,7 +287,7 @@ bool pt_other_counts(void *data, const char *owner, bool spare)
 	if (!pt_vmid_parse(owner, &vmid))
 		return true;
 	/* a guest that runs has chosen: Proxmox VE will not give it a spare any more */
-	return pt_claim_alive(others->host, others->claims, vmid) &&
+	return pt_guest_is_live(others->host, others->claims, vmid) &&
 	       !(spare && pt_guest_pid(others->host, vmid));
 }
 
@@ -395,36 +381,6 @@ int pt_release_locked(const struct pt_host *host, const struct pt_claims *claims
 	r = pt_handover_give_back(&handover, claim, PT_PART_ALL, held < 0 ? NULL : err);
 	stored = store(host, claims, claim, limits, r < 0 || held < 0 ? NULL : err);
 	return held < 0 ? held : r < 0 ? r : stored;
-}
-
-const char *pt_release_kept(const struct pt_host *host, unsigned int vmid, bool stopping)
-{
-	struct pt_guest PT_GUEST *guest = NULL;
-	struct pt_guest_query query = {.vmid = vmid, .view = PT_VIEW_CURRENT};
-	char node[PT_NODE_TEXT];
-
-	if (pt_guest_restarts(host, vmid, stopping))
-		return "it is being restarted";
-	if (pt_system_stopping(host))
-		return "the node is shutting down";
-	if (pt_node_name(host, node, NULL) < 0)
-		return NULL;
-	query.node = node;
-	if (pt_guest_from_file(host, &query, &guest, NULL) == 0 &&
-		pt_streq(pt_guest_get(guest, "lock"), "backup"))
-		return "a backup of it is under way, which starts it again (if none is, 'qm unlock' it)";
-	return NULL;
-}
-
-bool pt_claim_alive(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid)
-{
-	char owner[PT_OWNER_TEXT];
-	PT_CLOSE int lock = -1;
-
-	return pt_guest_pid(host, vmid) ||
-	       pt_claims_work_locked(claims, pt_owner_name(vmid, owner)) ||
-	       pt_guest_try_lock(host, vmid, &lock) < 0 ||
-	       pt_claims_kept(claims, owner, RESTART_S) || pt_release_kept(host, vmid, false);
 }
 
 int pt_release(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,

@@ -5,15 +5,8 @@
 
 #include "lib/claim/claimfile.h"
 #include "lib/claim/handover.h"
-
-/* How long things may take, in milliseconds. */
-struct pt_limits {
-	int lock_ms;  /* for another mover of the functions to end */
-	int group_ms; /* for a dying QEMU to let go of its groups */
-	int write_ms; /* for one kernel write */
-	int phase_ms; /* for all writes */
-};
-extern const struct pt_limits pt_default_limits;
+#include "pve/config/live.h"
+#include "pve/config/policy.h"
 
 /*
  * Returns every function of the guest's claim to its origin and ends the claim; no claim is no error.
@@ -44,16 +37,6 @@ int pt_release_stale(const struct pt_host *host, const struct pt_claims *claims,
 int pt_release_spares(const struct pt_host *host, const struct pt_claims *claims,
 	struct pt_claim *claim, const struct pt_limits *limits, int lock_fd, struct pt_err *err);
 
-/*
- * Why the claim of a guest that does not run is kept for now, as part of a sentence: it starts again at
- * once, or the node goes down and takes the claims with it. stopping: asked by its own post-stop, when the mark of
- * a restart counts however old it is: it was set when the restart was asked for. NULL: it is not.
- */
-const char *pt_release_kept(const struct pt_host *host, unsigned int vmid, bool stopping);
-
-/* Whether a claim's guest is alive: it runs, somebody works on it or on the claim, or the claim is kept. */
-bool pt_claim_alive(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid);
-
 /* For struct pt_claims_alive: whether another guest's claim on a function counts. data is a struct pt_others. */
 struct pt_others {
 	const struct pt_host *host;
@@ -67,12 +50,5 @@ bool pt_other_counts(void *data, const char *owner, bool spare);
  */
 int pt_wait_for_last_run(const struct pt_host *host, unsigned int vmid, const struct pt_bdf *bdf,
 	long long deadline_ms, bool *waited, struct pt_err *err);
-
-/* The label of what args hand over; entries have their key, "hostpci0". */
-#define PT_ARGS_LABEL "args"
-
-/* The owner's name in a claim. */
-#define PT_OWNER_TEXT 16
-const char *pt_owner_name(unsigned int vmid, char text[static PT_OWNER_TEXT]);
 
 #endif

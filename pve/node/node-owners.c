@@ -5,7 +5,7 @@
 
 #include "pve/config/container.h"
 #include "pve/node/node.h"
-#include "pve/handover/release.h"
+#include "pve/config/live.h"
 #include "pve/config/runstate.h"
 
 /* how long a driver may keep us waiting */
@@ -29,7 +29,7 @@ static bool is_returning(
 static int read_claim(struct pt_node *node, unsigned int vmid, const char *owner)
 {
 	struct pt_claim PT_CLAIM *claim = NULL;
-	bool alive = pt_claim_alive(node->host, node->claim_files, vmid);
+	bool alive = pt_guest_is_live(node->host, node->claim_files, vmid);
 	struct pt_node_claim *slot;
 
 	if (pt_claims_load(node->claim_files, owner, &claim, &node->claims_err) < 0)

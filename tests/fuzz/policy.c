@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include "pve/check/rules.h"
 #include "pve/config/policy.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -19,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	pt_findings_add(&findings, "in-use-net", PT_ERROR, PT_REFUSE,
 		pt_format("hostpci0: 0000:01:00.0"), pt_format("is so"), NULL);
-	pt_policy_apply(&policy, 100, &findings);
+	pt_findings_allow(&policy, 100, &findings);
 	pt_policy_limits(&policy, &limits);
 	if (findings.count != 1 || limits.write_ms < 1000)
 		abort();

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include "pve/config/paths.h"
+#include "pve/check/rules.h"
 #include "pve/config/policy.h"
 #include "tests/unit/unit.h"
 
@@ -228,7 +229,7 @@ static void what_is_allowed_weighs_less(void **state)
 		&policy);
 	for (size_t i = 0; i < PT_ARRAY_SIZE(cases); i++) {
 		findings = found(PT_ERROR, PT_REFUSE, "pf-with-vfs", cases[i].subject);
-		pt_policy_apply(&policy, cases[i].vmid, &findings);
+		pt_findings_allow(&policy, cases[i].vmid, &findings);
 		assert_int_equal(
 			findings.finding[0].severity, cases[i].allowed ? PT_WARNING : PT_ERROR);
 		assert_int_equal(pt_findings_refusing(&findings, true) == NULL, cases[i].allowed);
@@ -237,14 +238,14 @@ static void what_is_allowed_weighs_less(void **state)
 		pt_findings_clear(&findings);
 	}
 	findings = found(PT_WARNING, PT_TELL, "no-reset", "hostpci0: " DISK);
-	pt_policy_apply(&policy, 100, &findings);
+	pt_findings_allow(&policy, 100, &findings);
 	assert_int_equal(findings.finding[0].severity, PT_INFO);
 	assert_string_equal(
 		findings.finding[0].message, "is so (allowed in line 2 of " PT_POLICY_FILE ")");
 	pt_findings_clear(&findings);
 	/* whatever stands there, no other guest's device */
 	findings = found(PT_ERROR, PT_REFUSE_ALWAYS, "pf-with-vfs", "hostpci0: " DISK);
-	pt_policy_apply(&policy, 100, &findings);
+	pt_findings_allow(&policy, 100, &findings);
 	assert_int_equal(findings.finding[0].severity, PT_ERROR);
 	pt_findings_clear(&findings);
 }

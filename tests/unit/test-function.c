@@ -170,5 +170,5 @@ int main(void)
 		MACHINE_TEST(what_cannot_be_read_is_told),
 	};
 
-	return cmocka_run_group_tests_name("pcidev", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("function", tests, NULL, NULL);
 }

@@ -31,5 +31,5 @@ int main(void)
 		MACHINE_TEST(names_devices),
 	};
 
-	return cmocka_run_group_tests_name("pciname", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("names", tests, NULL, NULL);
 }

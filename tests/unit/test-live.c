@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include "pve/config/live.h"
+#include "pve/config/paths.h"
+#include "tests/unit/unit.h"
+
+#define CONFIG "/etc/pve/nodes/node1/qemu-server/100.conf"
+
+static struct pt_claims *open_claims(const struct fake *fake)
+{
+	struct pt_claims *claims = NULL;
+
+	assert_int_equal(pt_claims_open(&claims, fake->host, "/run/pt", true, NULL), 0);
+	return claims;
+}
+
+static void a_guest_that_nothing_is_alive_of_is_not_live(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims PT_CLAIMS *claims = open_claims(fake);
+
+	assert_false(pt_guest_is_live(fake->host, claims, 100));
+	assert_null(pt_guest_hold(fake->host, 100, false));
+}
+
+static void a_guest_that_runs_is_live(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims PT_CLAIMS *claims = open_claims(fake);
+
+	fake_file(fake, PT_PVE_RUN "/100.pid", "4242\n");
+	process_4242(fake, KVM_OF("100"));
+	assert_true(pt_guest_is_live(fake->host, claims, 100));
+	assert_false(pt_guest_is_live(fake->host, claims, 101));
+}
+
+static void a_claim_that_is_worked_on_is_live(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims PT_CLAIMS *claims = open_claims(fake);
+	PT_CLOSE int lock = -1;
+
+	assert_int_equal(pt_claims_work_lock(claims, "100", pt_now_ms() + 1000, &lock, NULL), 0);
+	assert_true(pt_guest_is_live(fake->host, claims, 100));
+	pt_close_fd(&lock);
+	assert_false(pt_guest_is_live(fake->host, claims, 100));
+}
+
+static void a_guest_whose_lock_is_held_is_live(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims PT_CLAIMS *claims = open_claims(fake);
+	PT_CLOSE int lock = -1;
+
+	fake_file(fake, PT_PVE_LOCKS "/lock-100.conf", "");
+	assert_false(pt_guest_is_live(fake->host, claims, 100));
+	lock = pt_host_openat(fake->host, PT_PVE_LOCKS "/lock-100.conf", O_RDWR);
+	assert_int_equal(flock(lock, LOCK_EX), 0);
+	assert_true(pt_guest_is_live(fake->host, claims, 100));
+}
+
+static void a_restart_is_a_hold(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims PT_CLAIMS *claims = open_claims(fake);
+
+	fake_file(fake, "/run/qemu-server/100.reboot", "");
+	assert_string_equal(pt_guest_hold(fake->host, 100, false), "it is being restarted");
+	assert_true(pt_guest_is_live(fake->host, claims, 100));
+	assert_null(pt_guest_hold(fake->host, 101, false));
+}
+
+static void a_kept_claim_is_live(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_claims PT_CLAIMS *claims = open_claims(fake);
+
+	assert_int_equal(pt_claims_keep(claims, "100"), 0);
+	assert_true(pt_guest_is_live(fake->host, claims, 100));
+	pt_claims_forget_kept(claims, "100");
+	assert_false(pt_guest_is_live(fake->host, claims, 100));
+}
+
+static void a_backup_is_a_hold_and_another_lock_is_none(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, CONFIG, "lock: migrate\n");
+	assert_null(pt_guest_hold(fake->host, 100, false));
+	fake_file(fake, CONFIG, "lock: backup\n");
+	assert_holds(pt_guest_hold(fake->host, 100, false), "backup");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(a_guest_that_nothing_is_alive_of_is_not_live),
+		MACHINE_TEST(a_guest_that_runs_is_live),
+		MACHINE_TEST(a_claim_that_is_worked_on_is_live),
+		MACHINE_TEST(a_guest_whose_lock_is_held_is_live),
+		MACHINE_TEST(a_restart_is_a_hold),
+		MACHINE_TEST(a_kept_claim_is_live),
+		MACHINE_TEST(a_backup_is_a_hold_and_another_lock_is_none),
+	};
+
+	return cmocka_run_group_tests_name("live", tests, NULL, NULL);
+}
