@@ -119,7 +119,7 @@ static int post_stop(const struct pt_run *run)
 			run->vmid, pid);
 		return 0;
 	}
-	kept = pt_release_kept(run->host, run->vmid, true);
+	kept = pt_guest_hold(run->host, run->vmid, true);
 	if (kept) {
 		if (pt_guest_restarts(run->host, run->vmid, true))
 			keep_for_restart(run);

@@ -19,26 +19,6 @@ static void clear_start(struct pt_start *start)
 	pt_close_fd(&start->lock);
 }
 
-int pt_start_go_on(const struct pt_start *start)
-{
-	PT_START_LOG(start->run, PT_LOG_ERROR,
-		"pve-pthook: %s; the start goes on, but no device is moved or will be returned by "
-		"pve-pthook%s",
-		start->err.text, start->claim ? ", beyond those that its claim holds already" : "");
-	return 0;
-}
-
-static int refuse_for_good(const struct pt_start *start)
-{
-	PT_START_LOG(start->run, PT_LOG_ERROR, "start refused: %s", start->err.text);
-	return 1;
-}
-
-int pt_start_refuse(const struct pt_start *start)
-{
-	return start->run->advise ? pt_start_go_on(start) : refuse_for_good(start);
-}
-
 /* The host cannot be looked at: a driver hangs, and Proxmox VE would hang with it; or our own trouble. */
 static int cannot_look(const struct pt_start *start, int why)
 {
@@ -99,15 +79,6 @@ static int lock_claim(struct pt_start *start, int wait_ms)
 		start->claims, owner, pt_now_ms() + wait_ms, &start->lock, &start->err);
 }
 
-int pt_start_load_claim(struct pt_start *start)
-{
-	char owner[PT_OWNER_TEXT];
-	int r = pt_claims_load(
-		start->claims, pt_owner_name(start->run->vmid, owner), &start->claim, &start->err);
-
-	return r == -ENOENT ? 0 : r;
-}
-
 static int open_claims(struct pt_start *start, int wait_ms)
 {
 	char owner[PT_OWNER_TEXT];
@@ -118,24 +89,6 @@ static int open_claims(struct pt_start *start, int wait_ms)
 	if (r == 0)
 		pt_claims_forget_kept(start->claims, pt_owner_name(start->run->vmid, owner));
 	return r < 0 ? r : pt_start_load_claim(start);
-}
-
-int pt_start_gather(struct pt_start *start)
-{
-	const struct pt_run *run = start->run;
-	int r;
-
-	pt_facts_clear(&start->facts);
-	pt_node_close_p(&start->node);
-	r = pt_node_open(&start->node, run->host, run->node, start->claims, &start->err);
-	return r < 0 ? r
-		     : pt_facts_gather(start->node, start->guest, PT_DEPTH_START, &start->facts,
-			       &start->err);
-}
-
-const struct pt_taken *pt_start_taken(const struct pt_start *start, const struct pt_bdf *bdf)
-{
-	return pt_taken_find(start->facts.taken, start->facts.taken_count, bdf);
 }
 
 static const struct pt_taken *find_spare(const struct pt_start *start, const struct pt_bdf *bdf)
@@ -219,7 +172,8 @@ static int judge_and_take(struct pt_start *start)
 		/* advice or not, what another guest has is not taken, nor what the system runs from */
 		refusing = run->advise ? always : refusing;
 		pt_err_set(&start->err, -EPERM, "%s: %s", refusing->subject, refusing->message);
-		return takes_system(start) ? refuse_for_good(start) : pt_start_refuse(start);
+		return takes_system(start) ? pt_start_refuse_for_good(start)
+					   : pt_start_refuse(start);
 	}
 	if (!start->facts.taken_count)
 		return 0;

@@ -34,6 +34,9 @@ int pt_start_go_on(const struct pt_start *start);
 /* The exit code of a refused start; under local policy's advice that of one that goes on. */
 int pt_start_refuse(const struct pt_start *start);
 
+/* The same, whatever local policy advises. */
+int pt_start_refuse_for_good(const struct pt_start *start);
+
 /* The claim of an earlier start, if there is one. */
 int pt_start_load_claim(struct pt_start *start);
 

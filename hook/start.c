@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* What the steps of a pre-start share. */
+#include "hook/start.h"
+
+int pt_start_go_on(const struct pt_start *start)
+{
+	PT_START_LOG(start->run, PT_LOG_ERROR,
+		"pve-pthook: %s; the start goes on, but no device is moved or will be returned by "
+		"pve-pthook%s",
+		start->err.text, start->claim ? ", beyond those that its claim holds already" : "");
+	return 0;
+}
+
+int pt_start_refuse_for_good(const struct pt_start *start)
+{
+	PT_START_LOG(start->run, PT_LOG_ERROR, "start refused: %s", start->err.text);
+	return 1;
+}
+
+int pt_start_refuse(const struct pt_start *start)
+{
+	return start->run->advise ? pt_start_go_on(start) : pt_start_refuse_for_good(start);
+}
+
+int pt_start_load_claim(struct pt_start *start)
+{
+	char owner[PT_OWNER_TEXT];
+	int r = pt_claims_load(
+		start->claims, pt_owner_name(start->run->vmid, owner), &start->claim, &start->err);
+
+	return r == -ENOENT ? 0 : r;
+}
+
+int pt_start_gather(struct pt_start *start)
+{
+	const struct pt_run *run = start->run;
+	int r;
+
+	pt_facts_clear(&start->facts);
+	pt_node_close_p(&start->node);
+	r = pt_node_open(&start->node, run->host, run->node, start->claims, &start->err);
+	return r < 0 ? r
+		     : pt_facts_gather(start->node, start->guest, PT_DEPTH_START, &start->facts,
+			       &start->err);
+}
+
+const struct pt_taken *pt_start_taken(const struct pt_start *start, const struct pt_bdf *bdf)
+{
+	return pt_taken_find(start->facts.taken, start->facts.taken_count, bdf);
+}
