@@ -29,8 +29,8 @@ PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES
 LOADED := libcurl libkmod libsystemd
 LIBS = $(eval LIBS := $(shell pkg-config --libs $(filter-out $(LOADED),$(PACKAGES))))$(LIBS)
 
-LIB := $(wildcard lib/*.c lib/*/*.c)
-PVE := $(wildcard pve/*.c $(filter-out pve/ptconf/%,$(wildcard pve/*/*.c)))
+LIB := $(wildcard lib/*/*.c)
+PVE := $(filter-out pve/ptconf/%,$(wildcard pve/*/*.c))
 HOOK := $(filter-out hook/main.c,$(wildcard hook/*.c))
 PTCONF := $(wildcard pve/ptconf/*.c)
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
