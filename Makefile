@@ -60,9 +60,12 @@ $(BUILD)/%.o: %.c
 
 include tests/tests.mk
 
-# the catalogue of findings, from the table that the programs have
-$(BUILD)/pve-ptconf-findings.7: $(BUILD)/pve-ptconf
-	$(Q)$< explain --man >$@
+# the catalogue of findings, from the table of checks
+FINDINGS = $< explain --list --output-format json | pve/ptconf/findings.py $(1) "$$($< --version | cut -d' ' -f 2)"
+$(BUILD)/pve-ptconf-findings.7: $(BUILD)/pve-ptconf pve/ptconf/findings.py
+	$(Q)$(call FINDINGS,man) >$@
+FINDINGS.md: $(BUILD)/pve-ptconf pve/ptconf/findings.py
+	$(Q)$(call FINDINGS,markdown) >$@
 
 install: all $(BUILD)/pve-ptconf-findings.7 ## install below DESTDIR
 	install -D -m 0755 $(BUILD)/pve-pthook $(DESTDIR)$(libexecdir)/pve-ptconf/pve-pthook

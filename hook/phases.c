@@ -37,18 +37,17 @@ static int record_identities(
 		if (claimed->companion || claimed->spare || claimed->has_pf)
 			continue;
 		r = pt_function_read(run->host, &claimed->bdf, &function, err);
-		slot = r == 0 ? pt_array_grow(
-					&identities.identity, &identities.count, sizeof(*slot))
-			      : NULL;
-		if (slot && !function.config.known)
+		if (r == 0 && !function.config.known)
 			r = pt_err_set(err, -EAGAIN,
-				"%s: its config space cannot be read now, so what the guest started "
-				"with is not recorded anew",
+				"%s: cannot read its config space now, so the record of the guest's "
+				"devices stays as it was",
 				PT_BDF(&claimed->bdf));
-		else if (slot)
-			pt_identity_of(&function, function.config.serial, slot);
-		else if (r == 0)
-			r = pt_err_nomem(err);
+		if (r < 0) {
+			pt_function_clear(&function);
+			return r;
+		}
+		slot = pt_array_grow(&identities.identity, &identities.count, sizeof(*slot));
+		pt_identity_of(&function, function.config.serial, slot);
 		pt_function_clear(&function);
 	}
 	return r < 0 ? r : pt_identities_write(run->host, run->vmid, &identities, err);

@@ -53,12 +53,27 @@ static void tell_findings(const struct pt_start *start)
 	};
 
 	pt_foreach (finding, start->findings.finding, start->findings.count) {
-		if (finding->refusal == PT_SILENT)
+		PT_FREE char *subject = NULL;
+		PT_FREE char *message = NULL;
+		PT_FREE char *hint = NULL;
+
+		if (finding->effect == PT_SILENT)
 			continue;
-		PT_START_LOG(start->run, level[finding->severity], "%s: %s%s%s [%s]",
-			finding->subject, finding->message, finding->hint ? "; " : "",
-			finding->hint ? finding->hint : "", finding->tag);
+		subject = pt_finding_subject(finding);
+		message = pt_finding_message(finding);
+		hint = pt_finding_hint(finding);
+		PT_START_LOG(start->run, level[finding->severity], "%s: %s%s%s [%s]", subject,
+			message, hint ? "; " : "", hint ? hint : "", pt_finding_tag(finding));
 	}
+}
+
+/* Makes a finding the reason of a refusal. */
+static void set_reason(struct pt_start *start, const struct pt_finding *finding)
+{
+	PT_FREE char *subject = pt_finding_subject(finding);
+	PT_FREE char *message = pt_finding_message(finding);
+
+	pt_err_fill(&start->err, -EPERM, "%s: %s", subject, message);
 }
 
 /* The work lock of one's own claim; a return that still goes on in the background is waited for. */
@@ -141,7 +156,8 @@ static bool claim_fits(const struct pt_start *start)
 static bool takes_system(const struct pt_start *start)
 {
 	pt_foreach (finding, start->findings.finding, start->findings.count) {
-		if (finding->refusal == PT_REFUSE_ALWAYS && pt_starts_with(finding->tag, "in-use-"))
+		if (finding->effect == PT_REFUSES_ALWAYS &&
+			pt_starts_with(pt_finding_tag(finding), "in-use-"))
 			return true;
 	}
 	return false;
@@ -154,24 +170,22 @@ static int judge_and_take(struct pt_start *start)
 	const struct pt_finding *refusing, *always;
 	int r;
 
-	pt_rules_run(&start->facts, &start->findings);
+	pt_check_run(&start->facts, &start->findings);
 	tell_findings(start);
-	if (start->findings.failed) {
-		pt_err_nomem(&start->err);
-		return pt_start_go_on(start);
-	}
 	if (start->facts.claims_err.code)
 		PT_START_LOG(run, PT_LOG_WARNING, "%s", start->facts.claims_err.text);
 	always = pt_findings_refusing(&start->findings, false);
 	refusing = pt_findings_refusing(&start->findings, pt_facts_moves(&start->facts));
 	if (refusing && run->advise && !always) {
+		set_reason(start, refusing);
 		PT_START_LOG(run, PT_LOG_WARNING,
-			"%s: %s: the start would be refused, but for 'mode = advise'",
-			refusing->subject, refusing->message);
+			"%s: only 'mode = advise' keeps this start from being refused",
+			start->err.text);
+		start->err = (struct pt_err){0};
 	} else if (refusing) {
 		/* advice or not, what another guest has is not taken, nor what the system runs from */
 		refusing = run->advise ? always : refusing;
-		pt_err_set(&start->err, -EPERM, "%s: %s", refusing->subject, refusing->message);
+		set_reason(start, refusing);
 		return takes_system(start) ? pt_start_refuse_for_good(start)
 					   : pt_start_refuse(start);
 	}
@@ -244,11 +258,11 @@ static int start_beside_return(struct pt_start *start)
 		start->err = locked;
 		return pt_start_refuse(start);
 	}
-	pt_rules_run(&start->facts, &start->findings);
+	pt_check_run(&start->facts, &start->findings);
 	tell_findings(start);
 	refusing = pt_findings_refusing(&start->findings, pt_facts_moves(&start->facts));
 	if (refusing && !run->advise) {
-		pt_err_set(&start->err, -EPERM, "%s: %s", refusing->subject, refusing->message);
+		set_reason(start, refusing);
 		return pt_start_refuse(start);
 	}
 	start->err = locked;

@@ -9,28 +9,24 @@ static struct pt_claim_function *claim_one(
 	struct pt_claim_function *function = pt_claim_add(
 		start->claim, bdf, PT_LABEL(&start->facts.assignment[taken->assignment]));
 
-	if (function)
-		function->companion = taken->companion;
+	function->companion = taken->companion;
 	return function;
 }
 
 /* The VFs of a PF that is to leave its driver go with it, and come back with it. */
-static int claim_vfs(const struct pt_start *start, const struct pt_function *pf,
+static void claim_vfs(const struct pt_start *start, const struct pt_function *pf,
 	const struct pt_taken *taken, bool spare)
 {
 	if (pt_taken_stays(taken, pf))
-		return 0;
+		return;
 	for (size_t i = 0; i < pf->vf_count; i++) {
 		struct pt_claim_function *vf = claim_one(start, &pf->vf[i], taken);
 
-		if (!vf)
-			return -ENOMEM;
 		vf->spare = spare;
 		vf->moved = !spare;
 		vf->has_pf = true;
 		vf->pf = pf->bdf;
 	}
-	return 0;
 }
 
 /* A VF whose PF is taken as well: claimed with that, unless the PF is where it is taken to already. */
@@ -52,23 +48,20 @@ static const char *driver_to_record(const struct pt_taken *taken)
 	return pt_streq(driver, PT_VFIO_PCI) ? NULL : driver;
 }
 
-static int claim_taken(const struct pt_start *start, const struct pt_taken *taken, bool spare)
+static void claim_taken(const struct pt_start *start, const struct pt_taken *taken, bool spare)
 {
 	const struct pt_function *function = pt_inventory_find(start->facts.inventory, &taken->bdf);
 	struct pt_claim_function *claimed;
 
 	/* refused by device-missing; without refusal PVE decides */
 	if (!function || goes_with_its_pf(start, function))
-		return 0;
+		return;
 	claimed = claim_one(start, &taken->bdf, taken);
-	if (!claimed)
-		return -ENOMEM;
 	claimed->spare = spare;
 	claimed->moved |= !spare;
 	claimed->has_pf = false;
-	if (pt_set_text(&claimed->driver, driver_to_record(taken)) < 0)
-		return -ENOMEM;
-	return claim_vfs(start, function, taken, spare);
+	pt_set_text(&claimed->driver, driver_to_record(taken));
+	claim_vfs(start, function, taken, spare);
 }
 
 int pt_start_make_claim(struct pt_start *start)
@@ -82,12 +75,12 @@ int pt_start_make_claim(struct pt_start *start)
 			&start->claim, pt_owner_name(start->run->vmid, owner), &start->err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; r == 0 && i < facts->taken_count; i++)
-		r = claim_taken(start, &facts->taken[i], false);
-	for (size_t i = 0; r == 0 && i < facts->spare_count; i++)
-		r = claim_taken(start, &facts->spare[i], true);
+	pt_foreach (taken, facts->taken, facts->taken_count)
+		claim_taken(start, taken, false);
+	pt_foreach (spare, facts->spare, facts->spare_count)
+		claim_taken(start, spare, true);
 	start->claim->state = PT_CLAIM_TAKING;
-	return r < 0 ? pt_err_nomem(&start->err) : 0;
+	return 0;
 }
 
 /* What was taken is returned already; what could not be, and the spares, are dealt with. */

@@ -131,23 +131,21 @@ static bool refused_anyway(struct pt_start *start)
 {
 	bool refused = false;
 
-	pt_rules_run(&start->facts, &start->findings);
+	pt_check_run(&start->facts, &start->findings);
 	pt_foreach (finding, start->findings.finding, start->findings.count)
-		refused |=
-			finding->refusal == PT_REFUSE_ALWAYS ||
-			(finding->refusal == PT_REFUSE && !pt_starts_with(finding->tag, "in-use-"));
+		refused |= finding->effect == PT_REFUSES_ALWAYS ||
+			   (finding->effect == PT_REFUSES &&
+				   !pt_starts_with(pt_finding_tag(finding), "in-use-"));
 	pt_findings_clear(&start->findings);
 	return refused;
 }
 
-static int units_to_stop(const struct pt_start *start, struct pt_names *ret)
+static void list_units(const struct pt_start *start, struct pt_names *ret)
 {
 	const struct pt_policy *policy = &start->facts.host->policy;
-	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < start->facts.taken_count; i++)
-		r = pt_policy_units(policy, start->run->vmid, &start->facts.taken[i].bdf, ret);
-	return r;
+	pt_foreach (taken, start->facts.taken, start->facts.taken_count)
+		pt_policy_units(policy, start->run->vmid, &taken->bdf, ret);
 }
 
 int pt_start_stop_units(struct pt_start *start)
@@ -156,13 +154,11 @@ int pt_start_stop_units(struct pt_start *start)
 	struct pt_names PT_NAMES units = {0};
 	char owner[PT_OWNER_TEXT];
 	bool any = false;
-	int r;
+	int r = 0;
 
 	if (!pt_facts_moves(&start->facts))
 		return 0;
-	r = units_to_stop(start, &units);
-	if (r < 0)
-		return pt_err_nomem(&start->err);
+	list_units(start, &units);
 	if (!units.count || refused_anyway(start))
 		return 0;
 	if (!start->claim)

@@ -34,14 +34,12 @@ int pt_start_load_claim(struct pt_start *start)
 int pt_start_gather(struct pt_start *start)
 {
 	const struct pt_run *run = start->run;
-	int r;
 
 	pt_facts_clear(&start->facts);
 	pt_node_close_p(&start->node);
-	r = pt_node_open(&start->node, run->host, run->node, start->claims, &start->err);
-	return r < 0 ? r
-		     : pt_facts_gather(start->node, start->guest, PT_DEPTH_START, &start->facts,
-			       &start->err);
+	start->node = pt_node_open(run->host, run->node, start->claims);
+	return pt_facts_gather(
+		start->node, start->guest, PT_DEPTH_START, &start->facts, &start->err);
 }
 
 const struct pt_taken *pt_start_taken(const struct pt_start *start, const struct pt_bdf *bdf)

@@ -9,7 +9,7 @@
 #include <errno.h>
 
 #include "hook/phases.h"
-#include "pve/check/rules.h"
+#include "pve/check/check.h"
 
 #define PT_START_AGAIN (-EWOULDBLOCK) /* not an exit code: the facts have changed meanwhile */
 

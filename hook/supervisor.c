@@ -87,6 +87,18 @@ static int leave(struct pt_child *child, unsigned int vmid, int out)
 	return 0;
 }
 
+static const char *how_it_ended(int result)
+{
+	switch (result) {
+	case -ETIME:
+		return "has not ended by its deadline";
+	case -ENOMEM:
+		return "ran out of memory";
+	default:
+		return "has crashed";
+	}
+}
+
 int pt_supervise(const struct pt_supervised *supervised, int out)
 {
 	struct pt_supervised copy = *supervised;
@@ -106,8 +118,7 @@ int pt_supervise(const struct pt_supervised *supervised, int out)
 	r = pt_child_wait(&child, deadline);
 	if (r == 0 || r == -1)
 		return -r;
-	dprintf(out, "error: pve-pthook: the worker %s\n",
-		r == -ETIME ? "has not ended by its deadline" : "has crashed");
+	dprintf(out, "error: pve-pthook: the worker %s\n", how_it_ended(r));
 	/* half-moved devices are not for Proxmox VE to meet: then the start is refused */
 	if (supervised->undo)
 		return run_phase(supervised, pt_phase_undo, out);

@@ -88,7 +88,7 @@ lab-model: lab-packages ## the unit tests' made kernel against the real one, 200
 
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test-*.c))
 # those that wait begin first
-SLOW_UNIT := $(filter %/test-rules-use %/test-phases-waits %/test-handover %/test-phases,$(UNIT))
+SLOW_UNIT := $(filter %/test-check-use %/test-phases-waits %/test-handover %/test-phases,$(UNIT))
 UNIT := $(SLOW_UNIT) $(filter-out $(SLOW_UNIT),$(UNIT))
 
 # a test program takes from here what it calls
@@ -109,6 +109,8 @@ $(BUILD)/unit/test-systemd: private WRAP := -Wl,--no-as-needed -lsystemd -Wl,--a
 $(BUILD)/unit/test-phases-waits: private WRAP := -Wl,--wrap=pt_vfio_group_free
 # nor units of systemd
 $(BUILD)/unit/test-units $(BUILD)/unit/test-phases-policy: private WRAP := -Wl,--wrap=pt_unit_order
+# nor is memory that runs out
+$(BUILD)/unit/test-supervisor: private WRAP := -Wl,--wrap=calloc,--wrap=realloc,--wrap=reallocarray,--wrap=strdup,--wrap=strndup
 # nor is a libcurl that is not there
 $(BUILD)/unit/test-api: private WRAP := -Wl,--wrap=dlopen,--wrap=dlsym
 

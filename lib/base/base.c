@@ -4,13 +4,47 @@
 
 #include "lib/base/base.h"
 
+void pt_out_of_memory(void)
+{
+	static const char message[] = "error: out of memory\n";
+
+	/* nothing that buffers or allocates */
+	(void)!write(STDERR_FILENO, message, strlen(message));
+	_exit(ENOMEM);
+}
+
+static void *must_have(void *memory)
+{
+	if (!memory)
+		pt_out_of_memory();
+	return memory;
+}
+
+void *pt_calloc(size_t count, size_t element_size)
+{
+	return must_have(calloc(count ? count : 1, element_size));
+}
+
+void *pt_resize(void *memory, size_t size)
+{
+	return must_have(realloc(memory, size));
+}
+
+char *pt_strdup(const char *text)
+{
+	return must_have(strdup(text));
+}
+
+char *pt_strndup(const char *text, size_t length)
+{
+	return must_have(strndup(text, length));
+}
+
 void *pt_array_grow(void *array_pointer, size_t *count, size_t element_size)
 {
 	void **array = array_pointer;
-	char *grown = reallocarray(*array, *count + 1, element_size);
+	char *grown = must_have(reallocarray(*array, *count + 1, element_size));
 
-	if (!grown)
-		return NULL;
 	*array = grown;
 	return memset(grown + (*count)++ * element_size, 0, element_size);
 }
@@ -24,7 +58,7 @@ char *pt_format(const char *fmt, ...)
 	if (vasprintf(&text, fmt, args) < 0)
 		text = NULL;
 	va_end(args);
-	return text;
+	return must_have(text);
 }
 
 char *pt_list_add(char *list, const char *separator, const char *word)
@@ -44,15 +78,12 @@ void pt_make_plain(char *text)
 	}
 }
 
-int pt_set_text(char **ret, const char *text)
+void pt_set_text(char **ret, const char *text)
 {
-	char *copy = text ? strdup(text) : NULL;
+	char *copy = text ? pt_strdup(text) : NULL;
 
-	if (text && !copy)
-		return -ENOMEM;
 	free(*ret);
 	*ret = copy;
-	return 0;
 }
 
 int pt_write_all(int fd, const char *text, size_t length)

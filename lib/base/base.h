@@ -76,22 +76,36 @@ static inline void pt_close_file(FILE **file)
 #define PT_FCLOSE   PT_CLEANUP(pt_close_file)
 
 /*
- * Makes room for one more element in an array that the caller owns.
- * Returns the address of the new element, zeroed, or NULL when memory is out (the array is as before).
+ * Memory that runs out ends the process at once, with the status ENOMEM: nothing below returns NULL for it. The hook's
+ * supervisor then undoes the work, as after any crash.
  */
-void *pt_array_grow(void *array_pointer, size_t *count, size_t element_size);
+_Noreturn void pt_out_of_memory(void);
 
-/* As asprintf, but NULL when memory is out. The caller frees. */
-char *pt_format(const char *fmt, ...) PT_PRINTF(1, 2);
+#define PT_RETURNS_TEXT __attribute__((returns_nonnull, malloc))
 
-/*
- * list with word behind it, the separator between them unless list is NULL or empty. Takes list over. The caller's; NULL when
- * memory is out.
- */
-char *pt_list_add(char *list, const char *separator, const char *word);
+/* Returns zeroed memory for count elements. The caller frees it. */
+void *pt_calloc(size_t count, size_t element_size) __attribute__((returns_nonnull, malloc));
 
-/* Copies of text that may be NULL; NULL stays NULL. ret is replaced, its old text freed. 0 or -ENOMEM. */
-int pt_set_text(char **ret, const char *text);
+/* Returns the block with room for size bytes; memory may be NULL. The caller frees it. */
+void *pt_resize(void *memory, size_t size) __attribute__((returns_nonnull));
+
+/* Returns a copy of the text, or of its first length bytes. The caller frees it. */
+char *pt_strdup(const char *text) PT_RETURNS_TEXT;
+char *pt_strndup(const char *text, size_t length) PT_RETURNS_TEXT;
+
+/* Makes room for one more element in an array that the caller owns. Returns the address of the new, zeroed element. */
+void *pt_array_grow(void *array_pointer, size_t *count, size_t element_size)
+	__attribute__((returns_nonnull));
+
+/* As asprintf. The caller frees the text. */
+char *pt_format(const char *fmt, ...) PT_PRINTF(1, 2) PT_RETURNS_TEXT;
+
+/* Returns list with word behind it, the separator between them unless list is NULL or empty. Takes list over. */
+char *pt_list_add(char *list, const char *separator, const char *word)
+	__attribute__((returns_nonnull));
+
+/* Replaces *ret by a copy of text, and frees the old text. NULL stays NULL. */
+void pt_set_text(char **ret, const char *text);
 
 /* Puts "?" for each byte that is no printable ASCII: names and values may hold any. text may be NULL. */
 void pt_make_plain(char *text);

@@ -171,12 +171,10 @@ int pt_child_wait(struct pt_child *child, long long deadline_ms)
 int pt_child_collect(struct pt_child *child, long long deadline_ms, size_t cap, char **ret_text,
 	size_t *ret_length)
 {
-	PT_FREE char *text = malloc(cap + 1);
+	PT_FREE char *text = pt_resize(NULL, cap + 1);
 	size_t length = 0;
 	int r;
 
-	if (!text)
-		return end_child(child, -ENOMEM);
 	for (;;) {
 		ssize_t n;
 

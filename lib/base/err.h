@@ -43,7 +43,4 @@ void pt_err_fill_errno(struct pt_err *err, int code, const char *fmt, ...) PT_PR
 /* Puts "<text>: " before what err says already. Returns err's code; err may be NULL (then -EIO). */
 int pt_err_wrap(struct pt_err *err, const char *fmt, ...) PT_PRINTF(2, 3);
 
-/* Memory is out: -ENOMEM. */
-#define pt_err_nomem(err) pt_err_set((err), -ENOMEM, "out of memory")
-
 #endif

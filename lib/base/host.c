@@ -42,11 +42,7 @@ int pt_host_open(
 
 	if (fd < 0)
 		return pt_err_errno(err, -errno, "%s", root);
-	host = calloc(1, sizeof(*host));
-	if (!host) {
-		close(fd);
-		return pt_err_nomem(err);
-	}
+	host = pt_calloc(1, sizeof(*host));
 	*host = (struct pt_host){
 		.root = fd, .live = pt_streq(root, "/"), .writer = write_to_kernel, .log = log};
 	*ret = host;
@@ -60,11 +56,7 @@ int pt_host_open_folder(struct pt_host **ret, const struct pt_host *host, const 
 
 	if (fd < 0)
 		return fd;
-	folder = malloc(sizeof(*folder));
-	if (!folder) {
-		close(fd);
-		return -ENOMEM;
-	}
+	folder = pt_calloc(1, sizeof(*folder));
 	*folder = *host;
 	folder->root = fd;
 	*ret = folder;
@@ -148,16 +140,10 @@ int pt_host_read(
 	if (n < 0)
 		return (int)n;
 	length = (size_t)n;
-	text = malloc(length + 1);
-	if (!text)
-		return -ENOMEM;
+	text = pt_resize(NULL, length + 1);
 	memcpy(text, small, length);
 	while (length == size && length <= cap) {
-		char *grown = realloc(text, size * 2 + 1);
-
-		if (!grown)
-			return -ENOMEM;
-		text = grown;
+		text = pt_resize(text, size * 2 + 1);
 		n = read_some(fd, text + size, size);
 		if (n < 0)
 			return (int)n;
@@ -190,8 +176,8 @@ int pt_host_read_line(const struct pt_host *host, const char *path, char **ret)
 	text[n] = '\0';
 	if (n == SMALL_FILE && !memchr(text, '\n', SMALL_FILE))
 		return -EFBIG;
-	*ret = strndup(text, strcspn(text, "\n"));
-	return *ret ? 0 : -ENOMEM;
+	*ret = pt_strndup(text, strcspn(text, "\n"));
+	return 0;
 }
 
 static int copy_in_child(void *data, int out)
@@ -266,9 +252,7 @@ int pt_host_link(const struct pt_host *host, const char *path, char **ret)
 		return errno == ENOENT ? -EINVAL : -errno; /* ENOENT: the handle is no link */
 	if ((size_t)n == sizeof(target))
 		return -ENAMETOOLONG;
-	copy = strndup(target, (size_t)n);
-	if (!copy)
-		return -ENOMEM;
+	copy = pt_strndup(target, (size_t)n);
 	*ret = copy;
 	return 0;
 }
@@ -282,8 +266,8 @@ int pt_host_link_name(const struct pt_host *host, const char *path, char **ret)
 	if (r < 0 || !target)
 		return r;
 	slash = strrchr(target, '/');
-	*ret = strdup(slash ? slash + 1 : target);
-	return *ret ? 0 : -ENOMEM;
+	*ret = pt_strdup(slash ? slash + 1 : target);
+	return 0;
 }
 
 bool pt_host_exists(const struct pt_host *host, const char *path)
@@ -301,16 +285,14 @@ void pt_names_free(struct pt_names *names)
 	*names = (struct pt_names){0};
 }
 
-int pt_names_split(struct pt_names *names, const char *text, const char *separators)
+void pt_names_split(struct pt_names *names, const char *text, const char *separators)
 {
-	PT_FREE char *copy = strdup(text);
-	int r = copy ? 0 : -ENOMEM;
-	char *word, *rest;
+	PT_FREE char *copy = pt_strdup(text);
+	char *rest;
 
-	for (word = copy ? strtok_r(copy, separators, &rest) : NULL; word && r == 0;
+	for (char *word = strtok_r(copy, separators, &rest); word;
 		word = strtok_r(NULL, separators, &rest))
-		r = pt_names_add(names, word);
-	return r;
+		pt_names_add(names, word);
 }
 
 bool pt_names_hold(const struct pt_names *names, const char *name)
@@ -322,11 +304,11 @@ bool pt_names_hold(const struct pt_names *names, const char *name)
 	return false;
 }
 
-int pt_names_add(struct pt_names *names, const char *name)
+void pt_names_add(struct pt_names *names, const char *name)
 {
 	char **slot = pt_array_grow(&names->name, &names->count, sizeof(*slot));
 
-	return slot ? pt_set_text(slot, name) : -ENOMEM;
+	pt_set_text(slot, name);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -345,10 +327,8 @@ int pt_host_list(const struct pt_host *host, const char *path, struct pt_names *
 	if (fd < 0)
 		return fd;
 	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return -ENOMEM;
-	}
+	if (!dir)
+		pt_out_of_memory();
 	for (;;) {
 		struct dirent *entry;
 
@@ -361,8 +341,7 @@ int pt_host_list(const struct pt_host *host, const char *path, struct pt_names *
 		}
 		if (entry->d_name[0] == '.')
 			continue;
-		if (pt_names_add(&names, entry->d_name) < 0)
-			return -ENOMEM;
+		pt_names_add(&names, entry->d_name);
 	}
 	if (names.count)
 		qsort(names.name, names.count, sizeof(*names.name), compare_names);
@@ -373,12 +352,10 @@ int pt_host_list(const struct pt_host *host, const char *path, struct pt_names *
 
 int pt_host_make_dir(const struct pt_host *host, const char *path)
 {
-	PT_FREE char *parent = strdup(path);
+	PT_FREE char *parent = pt_strdup(path);
 	PT_CLOSE int fd = -1;
 	char *slash;
 
-	if (!parent)
-		return -ENOMEM;
 	slash = strrchr(parent, '/');
 	if (!slash || !slash[1])
 		return -EINVAL;

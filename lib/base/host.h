@@ -82,11 +82,11 @@ struct pt_names {
 void pt_names_free(struct pt_names *names);
 #define PT_NAMES PT_CLEANUP(pt_names_free)
 
-/* Adds a copy at the end. 0 or -ENOMEM. */
-int pt_names_add(struct pt_names *names, const char *name);
+/* Adds a copy at the end. */
+void pt_names_add(struct pt_names *names, const char *name);
 
-/* Adds the words of a text that stand between any of the separators. 0 or -ENOMEM. */
-int pt_names_split(struct pt_names *names, const char *text, const char *separators);
+/* Adds the words of a text that stand between any of the separators. */
+void pt_names_split(struct pt_names *names, const char *text, const char *separators);
 bool pt_names_hold(const struct pt_names *names, const char *name);
 
 /* The entries of a directory without those that begin with a dot, sorted by byte value. */

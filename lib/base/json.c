@@ -86,8 +86,7 @@ struct json_object *pt_json_array(struct pt_json_reader *reader, const char *key
 void pt_json_copy_text(
 	struct pt_json_reader *reader, const char *key, enum pt_json_need need, char **ret)
 {
-	if (pt_set_text(ret, pt_json_text(reader, key, need)) < 0)
-		pt_json_refuse(reader, key, "does not fit in memory");
+	pt_set_text(ret, pt_json_text(reader, key, need));
 }
 
 size_t pt_json_word(struct pt_json_reader *reader, const char *key, const char *const *name,
@@ -125,10 +124,8 @@ struct json_object *pt_json_parse(const char *text, size_t length, struct pt_err
 	enum json_tokener_error error;
 	size_t end;
 
-	if (!tokener) {
-		pt_err_nomem(err);
-		return NULL;
-	}
+	if (!tokener)
+		pt_out_of_memory();
 	if (length >= INT_MAX) {
 		json_tokener_free(tokener);
 		pt_err_set(err, -EMSGSIZE, "JSON of more than 2 GiB");

@@ -41,9 +41,8 @@ int pt_claim_new(struct pt_claim **ret, const char *owner, struct pt_err *err)
 
 	if (!pt_claim_owner_valid(owner))
 		return pt_err_set(err, -EINVAL, "'%s' cannot own a claim", owner);
-	claim = calloc(1, sizeof(*claim));
-	if (!claim || pt_set_text(&claim->owner, owner) < 0)
-		return pt_err_nomem(err);
+	claim = pt_calloc(1, sizeof(*claim));
+	pt_set_text(&claim->owner, owner);
 	claim->since = time(NULL);
 	*ret = PT_STEAL(claim);
 	return 0;
@@ -104,13 +103,12 @@ struct pt_claim_function *pt_claim_add(
 
 	if (!function) {
 		function = pt_array_grow(&claim->function, &claim->count, sizeof(*function));
-		if (!function)
-			return NULL;
 		function->bdf = *bdf;
 		sort(claim);
 		function = pt_claim_find(claim, bdf);
 	}
-	return pt_set_text(&function->label, label) < 0 ? NULL : function;
+	pt_set_text(&function->label, label);
+	return function;
 }
 
 const char *pt_claim_driver(const struct pt_claim_function *function)
@@ -131,13 +129,15 @@ void pt_claim_remove(struct pt_claim *claim, const struct pt_bdf *bdf)
 	memmove(function, function + 1, (claim->count - at) * sizeof(*function));
 }
 
-int pt_claim_set_error(struct pt_claim_function *function, const char *error)
+void pt_claim_set_error(struct pt_claim_function *function, const char *error)
 {
 	if (!error)
 		function->error_since = 0;
+	if (!error)
+		function->with_others = false;
 	else if (!function->error)
 		function->error_since = time(NULL);
-	return pt_set_text(&function->error, error);
+	pt_set_text(&function->error, error);
 }
 
 static struct json_object *function_to_json(const struct pt_claim_function *function)
@@ -155,6 +155,7 @@ static struct json_object *function_to_json(const struct pt_claim_function *func
 	pt_json_add_text(json, "home", function->home);
 	pt_json_add_text(json, "error", function->error);
 	pt_json_add_number(json, "error_since", function->error_since);
+	pt_json_add_flag(json, "with_others", function->with_others);
 	return json;
 }
 
@@ -202,6 +203,9 @@ static int function_from_json(
 	ret->spare = pt_json_flag(&reader, "spare");
 	ret->moved = pt_json_flag(&reader, "moved");
 	ret->error_since = (int64_t)pt_json_uint64(&reader, "error_since");
+	/* older claims lack it */
+	if (pt_json_has(&reader, "with_others"))
+		ret->with_others = pt_json_flag(&reader, "with_others");
 	if (reader.result < 0)
 		return reader.result;
 	if (!json_object_object_get_ex(json, "origin", &origin.object))
@@ -226,8 +230,7 @@ static int units_from_json(struct json_object *json, struct pt_names *ret, struc
 		if (!json_object_is_type(unit, json_type_string) ||
 			!pt_unit_name_valid(json_object_get_string(unit)))
 			return pt_err_set(err, -EINVAL, "units[%zu]: is no unit's name", i);
-		if (pt_names_add(ret, json_object_get_string(unit)) < 0)
-			return pt_err_nomem(err);
+		pt_names_add(ret, json_object_get_string(unit));
 	}
 	return reader.result;
 }
@@ -255,8 +258,6 @@ int pt_claim_from_json(struct json_object *json, struct pt_claim **ret, struct p
 		struct pt_claim_function *slot =
 			pt_array_grow(&claim->function, &claim->count, sizeof(*slot));
 
-		if (!slot)
-			return pt_err_nomem(err);
 		r = function_from_json(json_object_array_get_idx(functions, i), slot, err);
 		if (r < 0)
 			pt_err_wrap(err, "functions[%zu]", i);

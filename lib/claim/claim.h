@@ -34,6 +34,7 @@ struct pt_claim_function {
 	/* why it could not be moved, NULL while all is well, and since when (seconds since 1970) */
 	char *error;
 	int64_t error_since;
+	bool with_others; /* error: somebody else has it, which is logged once */
 };
 
 struct pt_claim {
@@ -68,7 +69,7 @@ struct pt_claim_function *pt_claim_find(const struct pt_claim *claim, const stru
 
 /*
  * Adds a function, or finds it, and sets its label. The origin of a new one is recorded when the claim is
- * (pt_claims_record). NULL: memory is out. The pointer is good until the next add.
+ * (pt_claims_record). The pointer is good until the next add.
  */
 struct pt_claim_function *pt_claim_add(
 	struct pt_claim *claim, const struct pt_bdf *bdf, const char *label);
@@ -80,7 +81,7 @@ const char *pt_claim_driver(const struct pt_claim_function *function);
 void pt_claim_remove(struct pt_claim *claim, const struct pt_bdf *bdf);
 
 /* Notes (error) or clears (NULL) why the function is not where it belongs; since stays when it is set. */
-int pt_claim_set_error(struct pt_claim_function *function, const char *error);
+void pt_claim_set_error(struct pt_claim_function *function, const char *error);
 
 struct json_object *pt_claim_to_json(const struct pt_claim *claim);
 int pt_claim_from_json(struct json_object *json, struct pt_claim **ret, struct pt_err *err);

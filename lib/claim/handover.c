@@ -158,10 +158,9 @@ int pt_handover_take(const struct pt_handover *handover, struct pt_claim *claim,
 		plan_unbind, plan_vfio_attach};
 	long long deadline = pt_now_ms() + handover->phase_ms;
 	struct pt_movers PT_MOVERS movers = {0};
-	int r = pt_movers_make(claim, PT_PART_TAKEN, &movers);
+	int r = 0;
 
-	if (r < 0)
-		return pt_err_nomem(err);
+	pt_movers_make(claim, PT_PART_TAKEN, &movers);
 	pt_foreach (function, claim->function, claim->count) {
 		if (pt_claim_in_part(function, PT_PART_TAKEN))
 			pt_claim_set_error(function, NULL);
@@ -454,8 +453,7 @@ static int give_back(const struct pt_handover *handover, struct pt_claim *claim,
 	struct pt_movers PT_MOVERS movers = {0};
 	size_t stay;
 
-	if (pt_movers_make(claim, part, &movers) < 0)
-		return pt_err_nomem(err);
+	pt_movers_make(claim, part, &movers);
 	return_functions(handover, &movers, false, keep_failed, deadline);
 	pt_movers_step(handover, &movers, plan_hold_autoprobe, false, deadline, false);
 	pt_movers_step(handover, &movers, plan_home_vfs, false, deadline, false);

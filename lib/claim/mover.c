@@ -25,13 +25,10 @@ static struct pt_origin goal_of(const struct pt_claim_function *function)
 	return goal;
 }
 
-int pt_movers_make(struct pt_claim *claim, enum pt_part part, struct pt_movers *ret)
+void pt_movers_make(struct pt_claim *claim, enum pt_part part, struct pt_movers *ret)
 {
-	*ret = (struct pt_movers){
-		.mover = calloc(claim->count ? claim->count : 1, sizeof(struct pt_mover))};
-	ret->pfd = calloc(claim->count ? claim->count : 1, sizeof(*ret->pfd));
-	if (!ret->mover || !ret->pfd)
-		return -ENOMEM;
+	*ret = (struct pt_movers){.mover = pt_calloc(claim->count, sizeof(struct pt_mover))};
+	ret->pfd = pt_calloc(claim->count, sizeof(*ret->pfd));
 	pt_foreach (function, claim->function, claim->count) {
 		struct pt_mover *mover = &ret->mover[ret->count];
 
@@ -47,7 +44,6 @@ int pt_movers_make(struct pt_claim *claim, enum pt_part part, struct pt_movers *
 		if (mover->wave >= ret->waves)
 			ret->waves = mover->wave + 1;
 	}
-	return 0;
 }
 
 void pt_mover_fail(struct pt_mover *mover, int result)

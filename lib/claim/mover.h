@@ -43,8 +43,8 @@ struct pt_movers {
 typedef bool pt_step_plan(
 	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver);
 
-/* One mover for each function of that part of the claim, which must not change meanwhile. 0 or -ENOMEM. */
-int pt_movers_make(struct pt_claim *claim, enum pt_part part, struct pt_movers *ret);
+/* One mover for each function of that part of the claim, which must not change meanwhile. */
+void pt_movers_make(struct pt_claim *claim, enum pt_part part, struct pt_movers *ret);
 void pt_movers_clear(struct pt_movers *movers);
 #define PT_MOVERS PT_CLEANUP(pt_movers_clear)
 

@@ -47,25 +47,19 @@ int pt_origin_read(const struct pt_host *host, const struct pt_bdf *bdf, struct 
 		return pt_err_set(err, -EINVAL,
 			"%s: its driver override holds characters that cannot be recorded",
 			PT_BDF(bdf));
-	if (pt_console_on(host, bdf, console) && pt_set_text(&origin.console, console) < 0)
-		return pt_err_nomem(err);
+	if (pt_console_on(host, bdf, console))
+		pt_set_text(&origin.console, console);
 	*ret = origin;
 	origin = (struct pt_origin){0};
 	return 0;
 }
 
-int pt_origin_copy(struct pt_origin *ret, const struct pt_origin *from, struct pt_err *err)
+void pt_origin_copy(struct pt_origin *ret, const struct pt_origin *from)
 {
-	struct pt_origin origin PT_CLEANUP(pt_origin_clear) = {
-		.vfs = from->vfs, .autoprobe = from->autoprobe};
-
-	if (pt_set_text(&origin.driver, from->driver) < 0 ||
-		pt_set_text(&origin.override, from->override) < 0 ||
-		pt_set_text(&origin.console, from->console) < 0)
-		return pt_err_nomem(err);
-	*ret = origin;
-	origin = (struct pt_origin){0};
-	return 0;
+	*ret = (struct pt_origin){.vfs = from->vfs, .autoprobe = from->autoprobe};
+	pt_set_text(&ret->driver, from->driver);
+	pt_set_text(&ret->override, from->override);
+	pt_set_text(&ret->console, from->console);
 }
 
 void pt_origin_clear(struct pt_origin *origin)
@@ -95,8 +89,8 @@ static void read_text(struct pt_json_reader *reader, const char *key, bool (*val
 
 	if (text && !valid(text))
 		pt_json_refuse(reader, key, why);
-	else if (pt_set_text(ret, text) < 0)
-		pt_json_refuse(reader, key, "does not fit in memory");
+	else
+		pt_set_text(ret, text);
 }
 
 void pt_origin_from_json(struct pt_json_reader *reader, struct pt_origin *ret)

@@ -20,7 +20,7 @@ struct pt_origin {
  */
 int pt_origin_read(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_origin *ret,
 	struct pt_err *err);
-int pt_origin_copy(struct pt_origin *ret, const struct pt_origin *from, struct pt_err *err);
+void pt_origin_copy(struct pt_origin *ret, const struct pt_origin *from);
 void pt_origin_clear(struct pt_origin *origin);
 
 struct json_object *pt_origin_to_json(const struct pt_origin *origin);

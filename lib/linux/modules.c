@@ -68,7 +68,7 @@ static struct {
 /* Why there is no libkmod, as the end of a sentence: ": libkmod.so.2: cannot open ..."; "": it is there. */
 static char unloaded[200];
 
-/* A context of the running system. NULL: memory is out, or there is no libkmod. */
+/* A context of the running system. NULL: there is no libkmod. */
 static struct kmod_ctx *open_context(void)
 {
 #define CALL(name) {"kmod_" #name, &kmod.name},
@@ -178,7 +178,7 @@ char *pt_module_options(const struct pt_host *host, const char *name)
 	context = open_context();
 	module = context ? find_module(context, name) : NULL;
 	options = module ? kmod.module_get_options(module) : NULL;
-	return options ? strdup(options) : NULL;
+	return options ? pt_strdup(options) : NULL;
 }
 
 /* What comes behind the name of an option; NULL: it is another. The kernel takes a hyphen for an underscore. */
@@ -205,8 +205,7 @@ bool pt_options_set(const char *options, const char *name)
 	struct pt_names PT_NAMES words = {0};
 	bool set = false;
 
-	if (pt_names_split(&words, options, " \t\n") < 0)
-		return false;
+	pt_names_split(&words, options, " \t\n");
 	pt_foreach (word, words.name, words.count) {
 		const char *behind = behind_name(*word, name);
 
@@ -350,7 +349,7 @@ static int load_in_child(void *data, int out)
 
 	(void)out;
 	if (!context)
-		return -ENOMEM;
+		return -ENOSYS;
 	if (kmod.module_new_from_lookup(context, *lookup, &list) < 0 || !list)
 		return -ENOENT;
 	return load_list(list);

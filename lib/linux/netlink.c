@@ -63,57 +63,35 @@ static int below(struct rtnl_link *link)
 	return rtnl_link_get_link(link);
 }
 
-static int add_links(struct pt_links *links, struct nl_cache *cache)
+static void add_links(struct pt_links *links, struct nl_cache *cache)
 {
 	for (struct nl_object *object = nl_cache_get_first(cache); object;
 		object = nl_cache_get_next(object)) {
 		struct rtnl_link *link = (struct rtnl_link *)object;
 		struct pt_link *slot = pt_array_grow(&links->link, &links->count, sizeof(*slot));
 
-		if (!slot)
-			return -ENOMEM;
 		slot->index = rtnl_link_get_ifindex(link);
 		copy_text(slot->name, sizeof(slot->name), rtnl_link_get_name(link));
 		copy_text(slot->kind, sizeof(slot->kind), rtnl_link_get_type(link));
 		slot->master = rtnl_link_get_master(link);
 		slot->below = below(link);
 	}
-	return 0;
 }
 
-/* Whether one of the list is the address, which has its width behind it. */
-static bool is_listed(const struct pt_names *list, const char *address)
-{
-	size_t length = strcspn(address, "/");
-
-	pt_foreach (name, list->name, list->count) {
-		if (strncmp(*name, address, length) == 0 && !(*name)[length])
-			return true;
-	}
-	return false;
-}
-
-static void add_addresses(
-	struct pt_links *links, const struct pt_names *cluster, struct nl_cache *cache)
+static void add_addresses(struct pt_links *links, struct nl_cache *cache)
 {
 	for (struct nl_object *object = nl_cache_get_first(cache); object;
 		object = nl_cache_get_next(object)) {
 		struct rtnl_addr *address = (struct rtnl_addr *)object;
 		struct pt_link *link = by_index(links, rtnl_addr_get_ifindex(address));
 		struct nl_addr *local = rtnl_addr_get_local(address);
-		char text[sizeof(link->address)];
 
 		if (!link || !local)
 			continue;
 		if (rtnl_addr_get_scope(address) >= RT_SCOPE_LINK)
 			link->link_local = true;
-		if (link->cluster)
-			continue;
-		nl_addr2str(local, text, sizeof(text));
-		link->cluster = is_listed(cluster, text);
-		if (link->cluster ||
-			(!link->address[0] && rtnl_addr_get_scope(address) < RT_SCOPE_LINK))
-			memcpy(link->address, text, sizeof(text));
+		else if (!link->address[0])
+			nl_addr2str(local, link->address, sizeof(link->address));
 	}
 }
 
@@ -176,7 +154,7 @@ static int explain(int error, struct pt_err *err)
 	return pt_err_set(err, -EIO, "netlink: %s", nl_geterror(error));
 }
 
-int pt_links_read(const struct pt_names *cluster, struct pt_links *ret, struct pt_err *err)
+int pt_links_read(struct pt_links *ret, struct pt_err *err)
 {
 	struct nl_sock *socket PT_CLEANUP(free_socket) = nl_socket_alloc();
 	struct nl_cache *cache PT_CLEANUP(free_cache) = NULL;
@@ -186,7 +164,7 @@ int pt_links_read(const struct pt_names *cluster, struct pt_links *ret, struct p
 	int r;
 
 	if (!socket)
-		return pt_err_nomem(err);
+		pt_out_of_memory();
 	r = nl_connect(socket, NETLINK_ROUTE);
 	if (r == 0)
 		r = rtnl_link_alloc_cache(socket, AF_UNSPEC, &cache);
@@ -196,9 +174,8 @@ int pt_links_read(const struct pt_names *cluster, struct pt_links *ret, struct p
 		r = rtnl_route_alloc_cache(socket, AF_UNSPEC, 0, &routes);
 	if (r < 0)
 		return explain(r, err);
-	if (add_links(&links, cache) < 0)
-		return pt_err_nomem(err);
-	add_addresses(&links, cluster, addresses);
+	add_links(&links, cache);
+	add_addresses(&links, addresses);
 	add_routes(&links, routes);
 	*ret = links;
 	links = (struct pt_links){0};

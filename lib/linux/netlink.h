@@ -16,7 +16,6 @@ struct pt_link {
 		[64]; /* where another one leads that did not come with an address, "10.15.15.51/32"; "": none */
 	bool link_local;  /* has an address that means nothing beyond the wire */
 	char address[64]; /* the first other one, "192.168.1.10/24"; "" for none */
-	bool cluster;	  /* address is one of those that were asked about */
 };
 
 struct pt_links {
@@ -24,8 +23,8 @@ struct pt_links {
 	size_t count;
 };
 
-/* Reads those of this network namespace; cluster lists addresses "10.0.0.1" to look out for. End with pt_links_clear. */
-int pt_links_read(const struct pt_names *cluster, struct pt_links *ret, struct pt_err *err);
+/* Reads the links of this network namespace. End with pt_links_clear. */
+int pt_links_read(struct pt_links *ret, struct pt_err *err);
 void pt_links_clear(struct pt_links *links);
 #define PT_LINKS PT_CLEANUP(pt_links_clear)
 

@@ -149,7 +149,7 @@ static int find_unit(
 	if (r >= 0)
 		r = sd.message_read(reply, "o", &path);
 	if (r >= 0)
-		r = pt_set_text(ret_path, path);
+		pt_set_text(ret_path, path);
 	sd.message_unref(reply);
 	return r < 0 ? r
 		     : sd.get_property_string(

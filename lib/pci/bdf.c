@@ -113,14 +113,11 @@ bool pt_bdf_of_filter(const char *filter, struct pt_bdf *ret)
 	return pt_bdf_parse(text, ret);
 }
 
-int pt_bdfs_add(struct pt_bdf **list, size_t *count, const struct pt_bdf *bdf)
+void pt_bdfs_add(struct pt_bdf **list, size_t *count, const struct pt_bdf *bdf)
 {
 	struct pt_bdf *slot = pt_array_grow(list, count, sizeof(*slot));
 
-	if (!slot)
-		return -ENOMEM;
 	*slot = *bdf;
-	return 0;
 }
 
 bool pt_json_bdf(

@@ -37,8 +37,8 @@ bool pt_bdf_text_matches(const char *text, const char *filter);
 /* Whether filter is a whole address, with or without "0000:", so that it means one function. */
 bool pt_bdf_of_filter(const char *filter, struct pt_bdf *ret);
 
-/* Adds a copy to a list that the caller owns. 0 or -ENOMEM. */
-int pt_bdfs_add(struct pt_bdf **list, size_t *count, const struct pt_bdf *bdf);
+/* Adds a copy to a list that the caller owns. */
+void pt_bdfs_add(struct pt_bdf **list, size_t *count, const struct pt_bdf *bdf);
 
 /* Reads an address from JSON. False: it is missing or wrong, as need allows. */
 bool pt_json_bdf(

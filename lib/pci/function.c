@@ -171,8 +171,7 @@ static int read_vfs(const struct pt_host *folder, struct pt_function *function)
 		snprintf(file, sizeof(file), "virtfn%u", i);
 		if (pt_host_link_name(folder, file, &name) < 0 || !pt_bdf_parse(name, &vf))
 			return 0;
-		if (pt_bdfs_add(&function->vf, &function->vf_count, &vf) < 0)
-			return -ENOMEM;
+		pt_bdfs_add(&function->vf, &function->vf_count, &vf);
 	}
 	return 0;
 }
@@ -273,7 +272,7 @@ static int take_locked(
 	if (r == -ENOENT && !pt_host_exists(host, pt_pci_path(&function->bdf, "", path)))
 		return -ENODEV;
 	if (r == 0 && *attrs->override && !pt_streq(attrs->override, NO_OVERRIDE))
-		r = pt_set_text(&function->override, attrs->override);
+		pt_set_text(&function->override, attrs->override);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	if (attrs->vfs_result == 0)
@@ -358,10 +357,6 @@ int pt_functions_read(const struct pt_host *host, const struct pt_bdf *bdf, size
 		if (pt_looks_done(&looks, i))
 			function.config = attrs->config;
 		slot = pt_array_grow(ret, ret_count, sizeof(*slot));
-		if (!slot) {
-			pt_function_clear(&function);
-			return pt_err_nomem(err);
-		}
 		*slot = function;
 	}
 	return 0;
@@ -439,7 +434,8 @@ static int find_function(const struct pt_host *host, const struct pt_bdf *bdf, s
 		return 0;
 	if (fd < 0)
 		return pt_err_errno(err, fd, "%s", path);
-	return pt_bdfs_add(ret, ret_count, bdf) < 0 ? pt_err_nomem(err) : 0;
+	pt_bdfs_add(ret, ret_count, bdf);
+	return 0;
 }
 
 int pt_functions_matching(const struct pt_host *host, const char *filter, struct pt_bdf **ret,
@@ -460,11 +456,8 @@ int pt_functions_matching(const struct pt_host *host, const char *filter, struct
 	pt_foreach (name, names.name, names.count) {
 		struct pt_bdf bdf;
 
-		if (parse_name(*name, &bdf) && pt_bdf_matches(&bdf, filter) &&
-			pt_bdfs_add(&found, &count, &bdf) < 0) {
-			free(found);
-			return pt_err_nomem(err);
-		}
+		if (parse_name(*name, &bdf) && pt_bdf_matches(&bdf, filter))
+			pt_bdfs_add(&found, &count, &bdf);
 	}
 	*ret = found;
 	*ret_count = count;

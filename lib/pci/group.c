@@ -38,8 +38,7 @@ int pt_group_read(
 			return pt_err_set(err, -EINVAL,
 				"%s: member %s of its IOMMU group %s is no PCI address", device,
 				*name, number);
-		if (pt_bdfs_add(&ret->function, &ret->function_count, &bdf) < 0)
-			return pt_err_nomem(err);
+		pt_bdfs_add(&ret->function, &ret->function_count, &bdf);
 	}
 	return 0;
 }

@@ -36,18 +36,13 @@ const struct pt_function *pt_inventory_slot(
 	return first;
 }
 
-static int append(struct pt_inventory *inventory, struct pt_function *function)
+static void append(struct pt_inventory *inventory, struct pt_function *function)
 {
 	struct pt_function *slot =
 		pt_array_grow(&inventory->function, &inventory->count, sizeof(*slot));
 
-	if (!slot) {
-		pt_function_clear(function);
-		return -ENOMEM;
-	}
 	*slot = *function;
 	*function = (struct pt_function){0};
-	return 0;
 }
 
 static void sort(struct pt_inventory *inventory)
@@ -57,22 +52,20 @@ static void sort(struct pt_inventory *inventory)
 			compare_functions);
 }
 
-int pt_inventory_put(struct pt_inventory *inventory, struct pt_function *function)
+void pt_inventory_put(struct pt_inventory *inventory, struct pt_function *function)
 {
 	pt_foreach (there, inventory->function, inventory->count) {
 		if (pt_bdf_compare(&there->bdf, &function->bdf) != 0)
 			continue;
 		pt_function_clear(there);
 		*there = *function;
-		return 0;
+		return;
 	}
-	if (append(inventory, function) < 0)
-		return -ENOMEM;
+	append(inventory, function);
 	/* who adds many adds them in order */
 	if (inventory->count > 1 && compare_functions(&inventory->function[inventory->count - 2],
 					    &inventory->function[inventory->count - 1]) > 0)
 		sort(inventory);
-	return 0;
 }
 
 int pt_inventory_add(const struct pt_host *host, struct pt_inventory *inventory,
@@ -88,8 +81,7 @@ int pt_inventory_add(const struct pt_host *host, struct pt_inventory *inventory,
 	r = pt_function_read(host, bdf, &function, err);
 	if (r < 0)
 		return r;
-	if (append(inventory, &function) < 0)
-		return pt_err_nomem(err);
+	append(inventory, &function);
 	sort(inventory);
 	return 0;
 }
@@ -99,19 +91,18 @@ int pt_inventory_add_all(const struct pt_host *host, struct pt_inventory *invent
 {
 	struct pt_bdf *missing = NULL;
 	size_t missing_count = 0;
-	int r = 0;
+	int r;
 
-	for (size_t i = 0; r == 0 && i < count && !inventory->whole; i++) {
+	for (size_t i = 0; i < count && !inventory->whole; i++) {
 		bool known = pt_inventory_find(inventory, &bdf[i]) != NULL;
 
 		pt_foreach (listed, missing, missing_count)
 			known |= pt_bdf_compare(listed, &bdf[i]) == 0;
-		if (!known && pt_bdfs_add(&missing, &missing_count, &bdf[i]) < 0)
-			r = pt_err_nomem(err);
+		if (!known)
+			pt_bdfs_add(&missing, &missing_count, &bdf[i]);
 	}
-	if (r == 0)
-		r = pt_functions_read(
-			host, missing, missing_count, &inventory->function, &inventory->count, err);
+	r = pt_functions_read(
+		host, missing, missing_count, &inventory->function, &inventory->count, err);
 	sort(inventory);
 	free(missing);
 	return r;
@@ -147,11 +138,8 @@ int pt_inventory_matching(const struct pt_host *host, const struct pt_inventory 
 	if (!inventory->whole)
 		return pt_functions_matching(host, filter, ret, ret_count, err);
 	pt_foreach (function, inventory->function, inventory->count) {
-		if (pt_bdf_matches(&function->bdf, filter) &&
-			pt_bdfs_add(&found, &count, &function->bdf) < 0) {
-			free(found);
-			return pt_err_nomem(err);
-		}
+		if (pt_bdf_matches(&function->bdf, filter))
+			pt_bdfs_add(&found, &count, &function->bdf);
 	}
 	*ret = found;
 	*ret_count = count;
@@ -169,9 +157,8 @@ int pt_inventory_group(const struct pt_host *host, const struct pt_inventory *in
 	if (ret->number == PT_GROUP_NONE)
 		return pt_err_set(err, -ENOENT, "%s: has no IOMMU group", PT_BDF(bdf));
 	pt_foreach (function, inventory->function, inventory->count) {
-		if (function->group == ret->number &&
-			pt_bdfs_add(&ret->function, &ret->function_count, &function->bdf) < 0)
-			return pt_err_nomem(err);
+		if (function->group == ret->number)
+			pt_bdfs_add(&ret->function, &ret->function_count, &function->bdf);
 	}
 	return 0;
 }
@@ -364,8 +351,7 @@ int pt_inventory_from_json(struct json_object *json, struct pt_inventory *ret, s
 			pt_function_clear(&function);
 			return pt_err_wrap(err, "functions[%zu]", i);
 		}
-		if (append(&inventory, &function) < 0)
-			return pt_err_nomem(err);
+		append(&inventory, &function);
 	}
 	sort(&inventory);
 	for (size_t i = 1; i < inventory.count; i++) {

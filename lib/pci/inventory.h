@@ -31,8 +31,8 @@ int pt_inventory_group(const struct pt_host *host, const struct pt_inventory *in
 int pt_inventory_add_all(const struct pt_host *host, struct pt_inventory *inventory,
 	const struct pt_bdf *bdf, size_t count, struct pt_err *err);
 
-/* Adds one that was made elsewhere, in place of one at the same address. It takes over what function points to. -ENOMEM. */
-int pt_inventory_put(struct pt_inventory *inventory, struct pt_function *function);
+/* Adds one that was made elsewhere, in place of one at the same address. Takes over the texts of function. */
+void pt_inventory_put(struct pt_inventory *inventory, struct pt_function *function);
 
 void pt_inventory_clear(struct pt_inventory *inventory);
 #define PT_INVENTORY PT_CLEANUP(pt_inventory_clear)
@@ -45,7 +45,7 @@ const struct pt_function *pt_inventory_find(
 const struct pt_function *pt_inventory_slot(
 	const struct pt_inventory *inventory, const struct pt_bdf *bdf, size_t *ret_count);
 
-/* A new JSON object, the caller's; NULL when memory is out. */
+/* A new JSON object, the caller's. */
 struct json_object *pt_inventory_to_json(const struct pt_inventory *inventory);
 
 /* Reads what pt_inventory_to_json wrote. -EINVAL with the key that is wrong. */

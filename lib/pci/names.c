@@ -27,7 +27,7 @@ static void PT_PRINTF(1, 2) say_nothing(char *fmt, ...)
 
 struct pt_pcinames *pt_pcinames_open(void)
 {
-	struct pt_pcinames *names = calloc(1, sizeof(*names));
+	struct pt_pcinames *names = pt_calloc(1, sizeof(*names));
 
 	if (names)
 		names->access = pci_alloc();

@@ -7,7 +7,7 @@
 
 struct pt_pcinames;
 
-/* NULL when memory is out; a missing database gives names such as "Device 1234". */
+/* A missing database gives names such as "Device 1234". */
 struct pt_pcinames *pt_pcinames_open(void);
 void pt_pcinames_close(struct pt_pcinames *names);
 void pt_pcinames_close_p(struct pt_pcinames **names);

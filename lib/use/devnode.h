@@ -27,8 +27,8 @@ struct pt_devnodes {
 	size_t count;
 };
 
-/* Adds those of one function. -ENOMEM; what vanishes meanwhile is passed over. */
-int pt_devnodes_add(
+/* Adds those of one function. A file that vanishes meanwhile is skipped. */
+void pt_devnodes_add(
 	const struct pt_host *host, const struct pt_function *function, struct pt_devnodes *nodes);
 void pt_devnodes_clear(struct pt_devnodes *nodes);
 #define PT_DEVNODES PT_CLEANUP(pt_devnodes_clear)

@@ -94,22 +94,17 @@ static char *describe(const struct volumes *volumes, const char *name)
 	return pt_format("%s%s", pt_starts_with(name, "bcache") ? "cache " : "", name);
 }
 
-static int add_volume(struct volumes *volumes, const struct pt_bdf *bdf, const char *name,
+static void add_volume(struct volumes *volumes, const struct pt_bdf *bdf, const char *name,
 	const char *disk, char *label, bool on_top)
 {
 	struct volume *slot = pt_array_grow(&volumes->volume, &volumes->count, sizeof(*slot));
 
-	if (!slot) {
-		free(label);
-		return -ENOMEM;
-	}
 	slot->bdf = *bdf;
 	slot->label = label;
 	slot->on_top = on_top;
 	slot->dev = read_of(volumes, name, "dev");
-	if (!label || pt_set_text(&slot->name, name) < 0 || pt_set_text(&slot->disk, disk) < 0)
-		return -ENOMEM;
-	return 0;
+	pt_set_text(&slot->name, name);
+	pt_set_text(&slot->disk, disk);
 }
 
 static bool has_volume(const struct volumes *volumes, const char *name, const char *disk)
@@ -121,60 +116,44 @@ static bool has_volume(const struct volumes *volumes, const char *name, const ch
 	return false;
 }
 
-/* The volumes that stand on one, and those that stand on them. */
-static int add_holders(struct volumes *volumes, const struct pt_bdf *bdf, const char *name,
+/* The volumes on top of one, and the volumes on top of those. */
+static void add_holders(struct volumes *volumes, const struct pt_bdf *bdf, const char *name,
 	const char *disk, unsigned int depth)
 {
 	PT_FREE char *path = pt_format(BLOCKS "/%s/holders", name);
 	struct pt_names PT_NAMES holders = {0};
-	int r = 0;
 
-	if (!path)
-		return -ENOMEM;
 	if (depth > DEEPEST || pt_host_list(volumes->host, path, &holders) < 0)
-		return 0;
-	for (size_t i = 0; r == 0 && i < holders.count; i++) {
-		const char *holder = holders.name[i];
-
-		if (has_volume(volumes, holder, disk))
+		return;
+	pt_foreach (holder, holders.name, holders.count) {
+		if (has_volume(volumes, *holder, disk))
 			continue;
-		r = add_volume(volumes, bdf, holder, disk, describe(volumes, holder), true);
-		if (r == 0)
-			r = add_holders(volumes, bdf, holder, disk, depth + 1);
+		add_volume(volumes, bdf, *holder, disk, describe(volumes, *holder), true);
+		add_holders(volumes, bdf, *holder, disk, depth + 1);
 	}
-	return r;
 }
 
-static int list_volumes(struct volumes *volumes, const struct pt_devnodes *nodes)
+static void list_volumes(struct volumes *volumes, const struct pt_devnodes *nodes)
 {
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < nodes->count; i++) {
-		const struct pt_devnode *node = &nodes->node[i];
-
+	pt_foreach (node, nodes->node, nodes->count) {
 		if (node->kind != PT_DEVNODE_BLOCK)
 			continue;
-		r = add_volume(
-			volumes, &node->bdf, node->name, node->name, strdup(node->name), false);
-		if (r == 0)
-			r = add_holders(volumes, &node->bdf, node->name, node->name, 0);
+		add_volume(
+			volumes, &node->bdf, node->name, node->name, pt_strdup(node->name), false);
+		add_holders(volumes, &node->bdf, node->name, node->name, 0);
 	}
-	return r;
 }
 
-/* "is mounted at /", of a volume on top "holds LVM volume vg-root, which is mounted at /". Takes over how and like's end. */
-static int use_volume(struct volumes *volumes, struct volume *volume, struct pt_use like, char *how)
+/* Adds a use of the volume. One on top is used through it. */
+static void use_volume(struct volumes *volumes, struct volume *volume, struct pt_use use)
 {
-	char *whole = how;
-
-	like.bdf = volume->bdf;
-	like.kind = PT_USE_BLOCK;
+	use.bdf = volume->bdf;
+	use.kind = PT_USE_BLOCK;
+	use.what = volume->disk;
+	if (volume->on_top)
+		use.via = volume->label;
 	volume->used = true;
-	if (how && volume->on_top) {
-		whole = pt_format("holds %s, which %s", volume->label, how);
-		free(how);
-	}
-	return pt_uses_add(volumes->uses, like, volume->disk, whole);
+	pt_uses_add(volumes->uses, &use);
 }
 
 /* The kernel's name of the block device that a path such as /dev/mapper/vg-root or /dev/sda1 means. The caller's. */
@@ -187,7 +166,7 @@ static char *kernel_name(const struct pt_host *host, const char *path)
 		return NULL;
 	if (pt_host_link_name(host, path, &name) == 0)
 		return name;
-	return strdup(slash + 1);
+	return pt_strdup(slash + 1);
 }
 
 /* "\040" and kin become what they stand for, in place. */
@@ -208,12 +187,12 @@ static void unescape(char *text)
 
 /* Fields of a line of mountinfo that matter. */
 struct mount {
-	const char *dev, *point, *type, *source;
+	char *dev, *point, *type, *source;
 };
 
 static bool parse_mount(char *line, struct mount *ret)
 {
-	char *field[6], *rest, *dash = strstr(line, " - ");
+	char *field[6] = {NULL}, *rest, *dash = strstr(line, " - ");
 
 	if (!dash)
 		return false;
@@ -245,75 +224,65 @@ static bool is_system(const char *point)
 }
 
 /* The block devices that a btrfs file system of one of them lies on. Source: Documentation/ABI/testing/sysfs-fs-btrfs. */
-static int list_members(const struct pt_host *host, const char *name, struct pt_names *ret)
+static void list_members(const struct pt_host *host, const char *name, struct pt_names *ret)
 {
 	struct pt_names PT_NAMES all = {0};
 
 	if (pt_host_list(host, BTRFS, &all) < 0)
-		return 0;
+		return;
 	pt_foreach (id, all.name, all.count) {
 		PT_FREE char *path = pt_format(BTRFS "/%s/devices", *id);
 		struct pt_names PT_NAMES devices = {0};
 
-		if (!path)
-			return -ENOMEM;
 		if (pt_host_list(host, path, &devices) < 0 || !pt_names_hold(&devices, name))
 			continue;
 		pt_foreach (device, devices.name, devices.count) {
-			if (pt_names_add(ret, *device) < 0)
-				return -ENOMEM;
+			pt_names_add(ret, *device);
 		}
-		return 0;
+		return;
 	}
-	return 0;
 }
 
-/* A mount, seen in the mounts of process pid (0: everybody's). */
-static int use_mount(struct volumes *volumes, const struct mount *mount, int pid)
+/* A mount in the mount table of process pid (0: of the host itself). */
+static void use_mount(struct volumes *volumes, const struct mount *mount, int pid)
 {
+	const struct pt_use use = {
+		.how = pid ? PT_USE_MOUNTED_APART : PT_USE_MOUNTED,
+		.place = mount->point,
+		.pid = pid,
+		.system = !pid && is_system(mount->point),
+	};
 	PT_FREE char *name = kernel_name(volumes->host, mount->source);
 	struct pt_names PT_NAMES members = {0};
-	int r = name && pt_streq(mount->type, "btrfs") ? list_members(volumes->host, name, &members)
-						       : 0;
 
-	for (size_t i = 0; r == 0 && i < volumes->count; i++) {
-		struct volume *volume = &volumes->volume[i];
-
+	if (name && pt_streq(mount->type, "btrfs"))
+		list_members(volumes->host, name, &members);
+	pt_foreach (volume, volumes->volume, volumes->count) {
 		/* file systems of several disks have a number of their own */
 		if (!pt_streq(volume->dev, mount->dev) && !pt_streq(volume->name, name) &&
 			!pt_names_hold(&members, volume->name))
 			continue;
-		if (pid && volume->used)
-			continue; /* told already: the mounts of others are copies of the host's */
-		r = use_volume(volumes, volume,
-			(struct pt_use){.pid = pid,
-				.system = !pid && is_system(mount->point),
-				.end = pid ? NULL : pt_format("umount %s", mount->point)},
-			pid ? pt_format("is mounted at %s in the mount namespace of process %d",
-				      mount->point, pid)
-			    : pt_format("is mounted at %s", mount->point));
+		/* the mounts of others are copies of the host's */
+		if (!pid || !volume->used)
+			use_volume(volumes, volume, use);
 	}
-	return r;
 }
 
-static int use_mounts_of(struct volumes *volumes, const char *process, int pid)
+static void use_mounts_of(struct volumes *volumes, const char *process, int pid)
 {
 	PT_FREE char *text = NULL;
 	char path[64];
-	char *line, *rest;
-	int r = 0;
+	char *rest;
 
 	snprintf(path, sizeof(path), "/proc/%s/mountinfo", process);
 	if (pt_host_read(volumes->host, path, MOUNTS_MAX, &text, NULL) < 0)
-		return 0; /* it ended meanwhile */
-	for (line = strtok_r(text, "\n", &rest); r == 0 && line;
-		line = strtok_r(NULL, "\n", &rest)) {
+		return; /* it ended meanwhile */
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		struct mount mount;
 
 		if (parse_mount(line, &mount))
-			r = use_mount(volumes, &mount, pid);
+			use_mount(volumes, &mount, pid);
 	}
-	return r;
 }
 
 static char *namespace_of(const struct pt_host *host, const char *process)
@@ -325,91 +294,72 @@ static char *namespace_of(const struct pt_host *host, const char *process)
 	return pt_host_link(host, path, &name) < 0 ? NULL : name;
 }
 
-static bool is_among(char *const *seen, size_t count, const char *name)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (pt_streq(seen[i], name))
-			return true;
-	}
-	return false;
-}
-
-static int use_mounts(struct volumes *volumes)
+static void use_mounts(struct volumes *volumes)
 {
 	struct pt_names PT_NAMES pids = {0}, seen = {0};
-	char *ours = namespace_of(volumes->host, "1");
-	int r = use_mounts_of(volumes, "1", 0);
+	PT_FREE char *ours = namespace_of(volumes->host, "1");
 
-	if (r == 0 && pt_host_list(volumes->host, "/proc", &pids) < 0)
-		pids.count = 0;
-	for (size_t i = 0; r == 0 && i < pids.count; i++) {
+	use_mounts_of(volumes, "1", 0);
+	if (pt_host_list(volumes->host, "/proc", &pids) < 0)
+		return;
+	pt_foreach (pid, pids.name, pids.count) {
 		PT_FREE char *name = NULL;
-		char **slot;
 
-		if (!pt_process_is(pids.name[i]))
+		if (!pt_process_is(*pid))
 			continue;
-		name = namespace_of(volumes->host, pids.name[i]);
-		if (!name || pt_streq(name, ours) || is_among(seen.name, seen.count, name))
+		name = namespace_of(volumes->host, *pid);
+		if (!name || pt_streq(name, ours) || pt_names_hold(&seen, name))
 			continue;
-		r = use_mounts_of(volumes, pids.name[i], atoi(pids.name[i]));
-		slot = pt_array_grow(&seen.name, &seen.count, sizeof(*slot));
-		if (!slot)
-			r = -ENOMEM;
-		else
-			*slot = PT_STEAL(name);
+		use_mounts_of(volumes, *pid, atoi(*pid));
+		pt_names_add(&seen, name);
 	}
-	free(ours);
-	return r;
 }
 
-static int use_swaps(struct volumes *volumes)
+static void use_swaps(struct volumes *volumes)
 {
 	PT_FREE char *text = NULL;
-	char *line, *rest;
-	int r = 0;
+	char *rest;
 
 	if (pt_host_read(volumes->host, "/proc/swaps", MOUNTS_MAX, &text, NULL) < 0)
-		return 0;
-	for (line = strtok_r(text, "\n", &rest); r == 0 && line;
-		line = strtok_r(NULL, "\n", &rest)) {
+		return;
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		PT_FREE char *name = NULL;
+		PT_FREE char *end = NULL;
 
 		line[strcspn(line, " \t")] = '\0';
 		name = kernel_name(volumes->host, line);
-		for (size_t i = 0; r == 0 && name && i < volumes->count; i++) {
-			if (pt_streq(volumes->volume[i].name, name))
-				r = use_volume(volumes, &volumes->volume[i],
-					(struct pt_use){.system = true,
-						.end = pt_format("swapoff /dev/%s", name)},
-					pt_format("is swap space"));
+		if (!name)
+			continue;
+		end = pt_format("swapoff /dev/%s", name);
+		pt_foreach (volume, volumes->volume, volumes->count) {
+			if (pt_streq(volume->name, name))
+				use_volume(volumes, volume,
+					(struct pt_use){
+						.how = PT_USE_SWAP, .system = true, .end = end});
 		}
 	}
-	return r;
 }
 
 /* Processes that have a volume on top open: a QEMU its logical volume, say. */
 static int use_open_volumes(struct volumes *volumes, struct pt_err *err)
 {
-	const char **name = calloc(volumes->count ? volumes->count : 1, sizeof(*name));
+	const char **name = pt_calloc(volumes->count, sizeof(*name));
 	struct pt_opener *opener = NULL;
 	size_t openers = 0;
-	int r = name ? 0 : -ENOMEM;
+	int r;
 
-	for (size_t i = 0; r == 0 && i < volumes->count; i++)
+	for (size_t i = 0; i < volumes->count; i++)
 		name[i] = volumes->volume[i].name;
-	if (r == 0)
-		r = pt_openers_find(volumes->host, name, volumes->count, &opener, &openers, err);
-	for (size_t i = 0; r == 0 && i < openers; i++) {
+	r = pt_openers_find(volumes->host, name, volumes->count, &opener, &openers, err);
+	for (size_t i = 0; i < openers; i++) {
 		struct volume *volume = &volumes->volume[opener[i].node];
+		struct pt_use use = {.how = PT_USE_OPEN};
 
+		/* use-node reports the disk itself */
 		volume->used = true;
+		pt_use_by(&use, &opener[i]);
 		if (volume->on_top)
-			r = use_volume(volumes, volume,
-				(struct pt_use){.pid = opener[i].pid,
-					.end = pt_format("end process %d", opener[i].pid)},
-				pt_format("is open in process %d (%s)%s%s", opener[i].pid,
-					opener[i].name, opener[i].container[0] ? " of " : "",
-					opener[i].container));
+			use_volume(volumes, volume, use);
 	}
 	free(opener);
 	free(name);
@@ -434,30 +384,27 @@ static char *end_of_idle(const struct volumes *volumes, const struct volume *vol
 
 /*
  * A volume on top that nothing of the above uses is active all the same: it cannot go without being taken down. Of
- * several on one disk the one that stands on the others is told.
+ * several on one disk the topmost is reported.
  */
-static int use_idle_volumes(struct volumes *volumes)
+static void use_idle_volumes(struct volumes *volumes)
 {
-	int r = 0;
-
-	for (size_t i = volumes->count; r == 0 && i-- > 0;) {
+	for (size_t i = volumes->count; i-- > 0;) {
 		struct volume *volume = &volumes->volume[i];
-		bool told = false;
+		bool reported = false;
 
 		if (!volume->on_top || volume->used)
 			continue;
 		pt_foreach (other, volumes->volume, volumes->count)
-			told |= other != volume && other->used && other->on_top &&
-				pt_streq(other->disk, volume->disk);
-		if (!told)
-			r = pt_uses_add(volumes->uses,
-				(struct pt_use){.bdf = volume->bdf,
-					.kind = PT_USE_BLOCK,
-					.end = end_of_idle(volumes, volume)},
-				volume->disk, pt_format("is part of the active %s", volume->label));
+			reported |= other != volume && other->used && other->on_top &&
+				    pt_streq(other->disk, volume->disk);
+		if (!reported) {
+			PT_FREE char *end = end_of_idle(volumes, volume);
+
+			use_volume(
+				volumes, volume, (struct pt_use){.how = PT_USE_ACTIVE, .end = end});
+		}
 		volume->used = true;
 	}
-	return r;
 }
 
 /* Whether name is that of a partition of the disk: "nvme0n1p2" of "nvme0n1", "sda1" of "sda". */
@@ -488,12 +435,12 @@ static bool is_used(const struct volumes *volumes, const char *disk)
 static char *imported_pool(const struct pt_host *host, const char *node)
 {
 	PT_CLOSE int fd = pt_host_openat(host, node, O_RDONLY | O_NONBLOCK);
-	PT_FREE char *label = malloc(PT_ZFS_LABEL);
+	PT_FREE char *label = pt_resize(NULL, PT_ZFS_LABEL);
 	PT_FREE char *pool = NULL;
 	PT_FREE char *proc = NULL;
 	ssize_t n;
 
-	if (fd < 0 || !label)
+	if (fd < 0)
 		return NULL;
 	n = pread(fd, label, PT_ZFS_LABEL, 0);
 	if (n <= 0)
@@ -502,7 +449,7 @@ static char *imported_pool(const struct pt_host *host, const char *node)
 	if (!pool || strchr(pool, '/'))
 		return NULL;
 	proc = pt_format("/proc/spl/kstat/zfs/%s", pool);
-	return proc && pt_host_exists(host, proc) ? PT_STEAL(pool) : NULL;
+	return pt_host_exists(host, proc) ? PT_STEAL(pool) : NULL;
 }
 
 /* Whether the system's root lies in the pool. */
@@ -524,16 +471,15 @@ static bool is_root_pool(const struct pt_host *host, const char *pool)
 	return false;
 }
 
-/* Who claims a node for himself is seen by asking for the same. */
-static int use_exclusive(struct volumes *volumes, struct volume *volume)
+/* An exclusive opener is found by asking for the same. */
+static void use_exclusive(struct volumes *volumes, struct volume *volume)
 {
 	PT_FREE char *node = pt_format("/dev/%s", volume->name);
+	struct pt_use use = {.how = PT_USE_EXCLUSIVE};
 	PT_FREE char *pool = NULL;
 	int r = -EBUSY;
 
-	if (!node)
-		return -ENOMEM;
-	/* others look in the same way, for an instant: another start, or a check */
+	/* others ask in the same way, for an instant: another start, or a check */
 	for (int tries = 0; r == -EBUSY && tries < OPEN_TRIES; tries++) {
 		struct timespec pause = {.tv_nsec = tries ? OPEN_PAUSE_NS : 0};
 
@@ -542,53 +488,49 @@ static int use_exclusive(struct volumes *volumes, struct volume *volume)
 			volumes->host, node, O_RDONLY | O_EXCL | O_NONBLOCK, pt_now_ms() + OPEN_MS);
 	}
 	if (r != -EBUSY && r != -ETIME)
-		return 0;
-	if (r == -ETIME)
-		return use_volume(volumes, volume, (struct pt_use){0},
-			pt_format("does not answer: its driver or the disk hangs"));
-	pool = imported_pool(volumes->host, node);
-	return use_volume(volumes, volume,
-		(struct pt_use){.system = pool && is_root_pool(volumes->host, pool),
-			.end = pool ? pt_format("zpool export %s", pool) : NULL},
-		pool ? pt_format("is part of the imported ZFS pool %s", pool)
-		     : pt_format("is held exclusively, by the kernel or by a program"));
+		return;
+	if (r == -EBUSY)
+		pool = imported_pool(volumes->host, node);
+	if (r == -ETIME) {
+		use.how = PT_USE_HUNG;
+	} else if (pool) {
+		use.how = PT_USE_POOL;
+		use.place = pool;
+		use.system = is_root_pool(volumes->host, pool);
+	}
+	use_volume(volumes, volume, use);
 }
 
 /* Partitions first: one in use makes its disk refuse as well. */
-static int use_exclusives(struct volumes *volumes)
+static void use_exclusives(struct volumes *volumes)
 {
-	int r = 0;
-
 	if (!pt_host_is_live(volumes->host))
-		return 0;
-	for (size_t i = 0; r == 0 && i < 2 * volumes->count; i++) {
+		return;
+	for (size_t i = 0; i < 2 * volumes->count; i++) {
 		struct volume *volume = &volumes->volume[i % volumes->count];
 		PT_FREE char *partition = read_of(volumes, volume->name, "partition");
 
 		if (!volume->on_top && (i < volumes->count) == (partition != NULL) &&
 			!is_used(volumes, volume->name))
-			r = use_exclusive(volumes, volume);
+			use_exclusive(volumes, volume);
 	}
-	return r;
 }
 
 int pt_use_blocks(const struct pt_host *host, const struct pt_devnodes *nodes, struct pt_uses *uses,
 	struct pt_err *err)
 {
 	struct volumes volumes PT_CLEANUP(free_volumes) = {.host = host, .uses = uses};
-	int r = list_volumes(&volumes, nodes);
+	int r;
 
-	if (r == 0 && !volumes.count)
+	list_volumes(&volumes, nodes);
+	if (!volumes.count)
 		return 0;
-	if (r == 0)
-		r = use_mounts(&volumes);
-	if (r == 0)
-		r = use_swaps(&volumes);
-	if (r == 0)
-		r = use_open_volumes(&volumes, err);
-	if (r == 0)
-		r = use_idle_volumes(&volumes);
-	if (r == 0)
-		r = use_exclusives(&volumes);
-	return r == -ENOMEM ? pt_err_nomem(err) : r;
+	use_mounts(&volumes);
+	use_swaps(&volumes);
+	r = use_open_volumes(&volumes, err);
+	if (r < 0)
+		return r;
+	use_idle_volumes(&volumes);
+	use_exclusives(&volumes);
+	return 0;
 }

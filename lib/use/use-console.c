@@ -129,25 +129,29 @@ static bool has_firmware_framebuffer(const struct pt_host *host, const struct pt
 	return false;
 }
 
-int pt_use_console(
+void pt_use_console(
 	const struct pt_host *host, const struct pt_function *function, struct pt_uses *uses)
 {
 	struct pt_use use = {.bdf = function->bdf, .kind = PT_USE_CONSOLE, .weak = true};
+	char firmware[] = "framebuffer", boot_vga[] = "boot_vga";
 	char console[PT_VTCON_TEXT];
 
 	/* no other has a screen; a host may have thousands */
 	if (function->class >> 16 != CLASS_DISPLAY && function->class >> 8 != CLASS_OLD_VGA)
-		return 0;
-	if (pt_console_on(host, &function->bdf, console))
-		return pt_uses_add(uses, use, console, pt_format("shows the text console on it"));
-	if (has_first_framebuffer(host, &function->bdf) && find_console(host, console))
-		return pt_uses_add(
-			uses, use, console, pt_format("may show the text console on its fb0"));
-	if (has_firmware_framebuffer(host, function))
-		return pt_uses_add(
-			uses, use, "framebuffer", pt_format("of the firmware lies in its memory"));
-	if (function->boot_vga == 1)
-		return pt_uses_add(uses, use, "boot_vga",
-			pt_format("says that the firmware chose it as the screen"));
-	return 0;
+		return;
+	use.what = console;
+	if (pt_console_on(host, &function->bdf, console)) {
+		use.how = PT_USE_SHOWS_CONSOLE;
+	} else if (has_first_framebuffer(host, &function->bdf) && find_console(host, console)) {
+		use.how = PT_USE_MAY_SHOW_CONSOLE;
+	} else if (has_firmware_framebuffer(host, function)) {
+		use.how = PT_USE_FRAMEBUFFER;
+		use.what = firmware;
+	} else if (function->boot_vga == 1) {
+		use.how = PT_USE_BOOT_VGA;
+		use.what = boot_vga;
+	} else {
+		return;
+	}
+	pt_uses_add(uses, &use);
 }

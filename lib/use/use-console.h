@@ -28,7 +28,7 @@ bool pt_console_on(
  * Adds what shows text or the firmware's picture on the function: a bound fbcon, a framebuffer of the firmware inside
  * one of its BARs, or that it was the firmware's choice of screen. All weak: the picture goes, nothing else.
  */
-int pt_use_console(
+void pt_use_console(
 	const struct pt_host *host, const struct pt_function *function, struct pt_uses *uses);
 
 /* Whether it is bound, as the kernel prints it: "1" or "0"; the caller frees. -ENODEV. */

@@ -16,14 +16,8 @@
 bool pt_net_up(
 	const struct pt_host *host, const struct pt_bdf *bdf, char ret[static PT_NETDEV_TEXT]);
 
-/*
- * The addresses that corosync.conf has links on, of every node of the cluster; of a name all that /etc/hosts has
- * for it. -ENOMEM. Source: corosync.conf(5), ringX_addr; hosts(5).
- */
-int pt_cluster_addresses(const struct pt_host *host, struct pt_names *ret);
-
-/* Adds what the links say of the interfaces among the nodes. -ENOMEM. */
-int pt_net_judge(
+/* Adds the uses that the links show of the interfaces among the nodes. */
+void pt_net_judge(
 	const struct pt_links *links, const struct pt_devnodes *nodes, struct pt_uses *uses);
 
 /* The same, of the running system; another one has no links that could be asked. */

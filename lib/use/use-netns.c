@@ -36,147 +36,129 @@ static bool is_new(struct search *search, int fd)
 			return false;
 	}
 	slot = pt_array_grow(&search->seen, &search->seen_count, sizeof(*slot));
-	if (slot)
-		*slot = st.st_ino;
-	return slot;
+	*slot = st.st_ino;
+	return true;
 }
 
-/* One of the namespace that is being looked into. */
+/* The namespace that is being searched. */
 struct look {
 	struct search *search;
-	const char *where, *unit; /* of systemd; "" for none */
+	const struct pt_use *like;
 };
 
 static int look_at_interface(void *data, const char *interface, const char *device)
 {
-	struct look *look = data;
+	const struct look *look = data;
 	struct search *search = look->search;
-	int r = 0;
+	PT_FREE char *name = pt_strdup(interface);
 
-	for (size_t at = 0; r == 0 && at < search->count; at++) {
-		struct pt_use like = {.bdf = search->function[at]->bdf, .kind = PT_USE_NET};
+	for (size_t at = 0; at < search->count; at++) {
+		struct pt_use use = *look->like;
 
-		if (!pt_streq(device, PT_BDF(&like.bdf)))
+		use.bdf = search->function[at]->bdf;
+		use.kind = PT_USE_NET;
+		use.what = name;
+		if (!pt_streq(device, PT_BDF(&use.bdf)))
 			continue;
 		search->found[at] = true;
-		snprintf(like.unit, sizeof(like.unit), "%s", look->unit);
-		r = pt_uses_add(search->uses, like, interface, pt_format("is in %s", look->where));
+		pt_uses_add(search->uses, &use);
 	}
-	return r;
+	return 0;
 }
 
-/* Looks into the namespace behind fd. Takes over where. */
-static int look_into(struct search *search, int fd, char *where, const char *unit)
+/* Searches the namespace behind fd. One that cannot be entered or asked is skipped: its interfaces are guessed. */
+static void look_into(struct search *search, int fd, const struct pt_use *like)
 {
-	PT_FREE char *text = where;
-	struct look look = {search, text, unit};
+	struct look look = {search, like};
 
-	if (!text)
-		return -ENOMEM;
-	/* one that cannot be asked is passed over: what is not found is guessed */
-	return setns(fd, CLONE_NEWNET) == 0 &&
-			       pt_links_visit_devices(look_at_interface, &look) == -ENOMEM
-		       ? -ENOMEM
-		       : 0;
+	if (setns(fd, CLONE_NEWNET) == 0)
+		(void)!pt_links_visit_devices(look_at_interface, &look);
 }
 
 /* The file of a process's namespace: a magic link, which the gate does not follow. */
 static int open_namespace(const struct pt_host *host, const char *pid)
 {
 	PT_FREE char *path = pt_format("/proc/%s/ns", pid);
-	PT_CLOSE int dir = path ? pt_host_openat(host, path, O_PATH | O_DIRECTORY) : -ENOMEM;
+	PT_CLOSE int dir = pt_host_openat(host, path, O_PATH | O_DIRECTORY);
 
 	return dir < 0 ? dir : openat(dir, "net", O_RDONLY | O_CLOEXEC);
 }
 
 /* Those that have a name; a container without processes has none. */
-static int look_into_named(struct search *search)
+static void look_into_named(struct search *search)
 {
 	struct pt_names PT_NAMES names = {0};
-	int r = 0;
 
 	if (pt_host_list(search->host, NAMED_DIR, &names) < 0)
-		return 0;
-	for (size_t i = 0; r == 0 && i < names.count; i++) {
-		PT_FREE char *path = pt_format(NAMED_DIR "/%s", names.name[i]);
-		PT_CLOSE int fd = path ? pt_host_openat(search->host, path, O_RDONLY) : -ENOMEM;
+		return;
+	pt_foreach (name, names.name, names.count) {
+		const struct pt_use like = {.how = PT_USE_NAMESPACE, .place = *name};
+		PT_FREE char *path = pt_format(NAMED_DIR "/%s", *name);
+		PT_CLOSE int fd = pt_host_openat(search->host, path, O_RDONLY);
 
 		if (fd >= 0 && is_new(search, fd))
-			r = look_into(search, fd,
-				pt_format("the network namespace %s", names.name[i]), "");
+			look_into(search, fd, &like);
 	}
-	return r;
 }
 
-static int look_into_processes(struct search *search)
+static void look_into_processes(struct search *search)
 {
 	struct pt_names PT_NAMES names = {0};
-	int r = 0;
 
 	if (pt_host_list(search->host, "/proc", &names) < 0)
-		return 0;
-	for (size_t i = 0; r == 0 && i < names.count; i++) {
+		return;
+	pt_foreach (name, names.name, names.count) {
+		struct pt_use like = {.how = PT_USE_NAMESPACE_OF_PROCESS};
 		struct pt_opener process;
 		PT_CLOSE int fd = -1;
 
-		if (!pt_process_is(names.name[i]))
+		if (!pt_process_is(*name))
 			continue;
-		fd = open_namespace(search->host, names.name[i]);
+		fd = open_namespace(search->host, *name);
 		if (fd < 0 || !is_new(search, fd))
 			continue;
-		pt_process_look(search->host, names.name[i], &process);
-		r = look_into(search, fd,
-			pt_format("the network namespace of process %d (%s)%s%s", process.pid,
-				process.name, process.container[0] ? " of " : "",
-				process.container),
-			process.unit);
+		pt_process_look(search->host, *name, &process);
+		pt_use_by(&like, &process);
+		look_into(search, fd, &like);
 	}
-	return r;
 }
 
-/* Not in this namespace, and in none that was looked into: no proof, and no reason to refuse a start. */
-static int guess(struct search *search)
+/* Neither in this namespace nor in one that was searched: no proof, and no reason to refuse a start. */
+static void guess(struct search *search)
 {
 	bool late = pt_now_ms() >= search->until;
-	int r = 0;
+	char what[] = "its interface";
 
-	for (size_t at = 0; r == 0 && at < search->count; at++) {
-		struct pt_use like = {
-			.bdf = search->function[at]->bdf, .kind = PT_USE_NET, .weak = true};
+	for (size_t at = 0; at < search->count; at++) {
+		const struct pt_use use = {.bdf = search->function[at]->bdf,
+			.kind = PT_USE_NET,
+			.how = late ? PT_USE_UNSEARCHED : PT_USE_HIDDEN,
+			.weak = true,
+			.what = what};
 
 		if (!search->found[at])
-			r = pt_uses_add(search->uses, like, "its interface",
-				late ? pt_format("is not in this network namespace, and there are "
-						 "too many others to look into")
-				     : pt_format(
-					       "is not in this network namespace: a container may "
-					       "have it"));
+			pt_uses_add(search->uses, &use);
 	}
-	return r;
 }
 
-int pt_use_hidden_nets(const struct pt_host *host, const struct pt_function *const *function,
+void pt_use_hidden_nets(const struct pt_host *host, const struct pt_function *const *function,
 	size_t count, struct pt_uses *uses)
 {
 	struct search search = {.host = host,
 		.function = function,
 		.count = count,
-		.found = calloc(count ? count : 1, sizeof(bool)),
+		.found = pt_calloc(count, sizeof(bool)),
 		.uses = uses,
 		.until = pt_now_ms() + PATIENCE_MS};
 	PT_CLOSE int own = pt_host_is_live(host) && count ? open_namespace(host, "self") : -1;
-	int r = search.found ? 0 : -ENOMEM;
 
-	if (r == 0 && own >= 0 && is_new(&search, own)) {
-		r = look_into_processes(&search);
-		if (r == 0)
-			r = look_into_named(&search);
-		/* nothing more is asked of the network should that fail: it is the last thing that the child does */
+	if (own >= 0 && is_new(&search, own)) {
+		look_into_processes(&search);
+		look_into_named(&search);
+		/* should this fail: nothing more is asked of the network, since the child ends here */
 		(void)!setns(own, CLONE_NEWNET);
 	}
-	if (r == 0)
-		r = guess(&search);
+	guess(&search);
 	free(search.found);
 	free(search.seen);
-	return r;
 }

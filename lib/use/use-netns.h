@@ -12,9 +12,8 @@
 /*
  * Adds where the interface of each function is; of one that is found nowhere, and on a host that is not the running
  * system, that it may be a container's. For a child: it may not come back from the namespace that it has entered.
- * -ENOMEM.
  */
-int pt_use_hidden_nets(const struct pt_host *host, const struct pt_function *const *function,
+void pt_use_hidden_nets(const struct pt_host *host, const struct pt_function *const *function,
 	size_t count, struct pt_uses *uses);
 
 #endif

@@ -8,6 +8,7 @@
 
 #define NODE_TEXT     64
 #define CGROUP_MAX    65536
+#define CONTAINER_ID  12 /* characters; docker shows as many */
 #define GROUP_OPEN_MS 2000
 #define FIRST_KEYS    0xfffffffeULL /* Escape to S */
 
@@ -69,13 +70,17 @@ static void find_unit(const char *text, char ret[static PT_UNIT_TEXT])
 	}
 }
 
-/*
- * "container 101" for a process below lxc/101 or lxc.payload.101; "" when it is in none. Its control group lies beside that
- * of the service that started it, which is told from its number.
- */
+/* The container and the unit of a process, by its control group: lxc/101, lxc.payload.101, docker-ab12. */
 static void find_home(const struct pt_host *host, const char *pid, struct pt_opener *opener)
 {
-	static const char *const mark[] = {"/lxc/", "/lxc.payload.", "/docker-", "/docker/"};
+	static const struct {
+		const char *mark, *prefix;
+	} marks[] = {
+		{"/lxc/", ""},
+		{"/lxc.payload.", ""},
+		{"/docker-", "docker-"},
+		{"/docker/", "docker-"},
+	};
 	PT_FREE char *text = NULL;
 	char path[64];
 
@@ -83,16 +88,16 @@ static void find_home(const struct pt_host *host, const char *pid, struct pt_ope
 	if (pt_host_read(host, path, CGROUP_MAX, &text, NULL) < 0)
 		return;
 	find_unit(text, opener->unit);
-	for (size_t i = 0; i < PT_ARRAY_SIZE(mark); i++) {
-		const char *found = strstr(text, mark[i]);
+	pt_foreach (one, marks, PT_ARRAY_SIZE(marks)) {
+		const char *found = strstr(text, one->mark);
 		int length;
 
 		if (!found)
 			continue;
-		found += strlen(mark[i]);
+		found += strlen(one->mark);
 		length = (int)strcspn(found, "/.\n");
-		snprintf(opener->container, sizeof(opener->container), "container %.*s",
-			length > 12 ? 12 : length, found);
+		snprintf(opener->container, sizeof(opener->container), "%s%.*s", one->prefix,
+			length > CONTAINER_ID ? CONTAINER_ID : length, found);
 		return;
 	}
 }
@@ -114,21 +119,18 @@ void pt_process_look(const struct pt_host *host, const char *pid, struct pt_open
 	find_home(host, pid, ret);
 }
 
-static int note(struct search *search, const char *pid, size_t node)
+static void note(struct search *search, const char *pid, size_t node)
 {
 	struct pt_opener *slot;
 	int number = atoi(pid);
 
 	pt_foreach (known, search->opener, search->opener_count) {
 		if (known->pid == number && known->node == node)
-			return 0;
+			return;
 	}
 	slot = pt_array_grow(&search->opener, &search->opener_count, sizeof(*slot));
-	if (!slot)
-		return -ENOMEM;
 	pt_process_look(search->host, pid, slot);
 	slot->node = node;
-	return 0;
 }
 
 /*
@@ -151,23 +153,21 @@ static const char *node_name(char *target)
 }
 
 /* Notes all that equal what is wanted: of two functions that share a node both are meant. */
-static int note_equal(struct search *search, const char *pid, const struct watch *list,
+static void note_equal(struct search *search, const char *pid, const struct watch *list,
 	const struct watch *wanted, int (*compare)(const void *a, const void *b))
 {
 	const struct watch *end = list + search->count;
 	const struct watch *found = bsearch(wanted, list, search->count, sizeof(*wanted), compare);
-	int r = 0;
 
 	if (!found)
-		return 0;
+		return;
 	while (found > list && compare(found - 1, wanted) == 0)
 		found--;
-	for (; r == 0 && found < end && compare(found, wanted) == 0; found++) {
+	for (; found < end && compare(found, wanted) == 0; found++) {
 		/* by a name whose number is known, and is another: it is another device's */
 		if (compare == compare_numbers || !found->type || !wanted->type)
-			r = note(search, pid, found->at);
+			note(search, pid, found->at);
 	}
-	return r;
 }
 
 /*
@@ -175,47 +175,44 @@ static int note_equal(struct search *search, const char *pid, const struct watch
  * the first's. Below /dev alone that is looked up, and only of the running system: anywhere else a server may be away, and who
  * looks would hang. There the name counts.
  */
-static int look_at_link(
+static void look_at_link(
 	struct search *search, const char *pid, const char *folder, const char *fd, char *target)
 {
 	const bool in_dev = pt_starts_with(target, "/dev/");
 	struct watch wanted = {.name = node_name(target)};
 	PT_CLOSE int in = -1;
 	struct stat st;
-	int r = 0;
 
 	if (!wanted.name)
-		return 0;
+		return;
 	if (in_dev && pt_host_is_live(search->host))
 		in = pt_host_openat(search->host, folder, O_PATH | O_DIRECTORY);
 	if (in >= 0 && fstatat(in, fd, &st, 0) == 0) {
 		if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
-			return 0;
+			return;
 		wanted.type = st.st_mode & S_IFMT;
 		wanted.number = st.st_rdev;
-		r = note_equal(search, pid, search->by_number, &wanted, compare_numbers);
+		note_equal(search, pid, search->by_number, &wanted, compare_numbers);
 	}
-	return r < 0 ? r : note_equal(search, pid, search->by_name, &wanted, compare_names);
+	note_equal(search, pid, search->by_name, &wanted, compare_names);
 }
 
-static int look_at(struct search *search, const char *pid)
+static void look_at(struct search *search, const char *pid)
 {
 	struct pt_names PT_NAMES fds = {0};
 	char path[NODE_TEXT];
-	int r = 0;
 
 	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
 	if (pt_host_list(search->host, path, &fds) < 0)
-		return 0; /* it ended meanwhile */
-	for (size_t i = 0; r == 0 && i < fds.count; i++) {
+		return; /* it ended meanwhile */
+	for (size_t i = 0; i < fds.count; i++) {
 		PT_FREE char *target = NULL;
 		char file[NODE_TEXT + 280];
 
 		snprintf(file, sizeof(file), "%s/%s", path, fds.name[i]);
 		if (pt_host_link(search->host, file, &target) == 0)
-			r = look_at_link(search, pid, path, fds.name[i], target);
+			look_at_link(search, pid, path, fds.name[i], target);
 	}
-	return r;
 }
 
 static void watch_node(struct search *search, const char *name)
@@ -243,13 +240,11 @@ int pt_openers_find(const struct pt_host *host, const char *const *node, size_t 
 	struct pt_opener **ret, size_t *ret_count, struct pt_err *err)
 {
 	struct search search PT_CLEANUP(free_watches) = {.host = host,
-		.by_name = calloc(count + 1, sizeof(struct watch)),
-		.by_number = calloc(count + 1, sizeof(struct watch))};
+		.by_name = pt_calloc(count + 1, sizeof(struct watch)),
+		.by_number = pt_calloc(count + 1, sizeof(struct watch))};
 	struct pt_names PT_NAMES pids = {0};
 	int r = 0;
 
-	if (!search.by_name || !search.by_number)
-		return pt_err_nomem(err);
 	while (search.count < count)
 		watch_node(&search, node[search.count]);
 	memcpy(search.by_number, search.by_name, count * sizeof(struct watch));
@@ -259,15 +254,23 @@ int pt_openers_find(const struct pt_host *host, const char *const *node, size_t 
 		r = pt_host_list(host, "/proc", &pids);
 	if (r == -ENOENT)
 		r = 0; /* a captured host without processes */
-	for (size_t i = 0; r == 0 && i < pids.count; i++) {
-		if (pt_process_is(pids.name[i]))
-			r = look_at(&search, pids.name[i]);
-	}
 	if (r < 0)
-		return pt_err_errno(err, r, "look for users of device nodes");
+		return pt_err_errno(err, r, "look for users of device files");
+	for (size_t i = 0; i < pids.count; i++) {
+		if (pt_process_is(pids.name[i]))
+			look_at(&search, pids.name[i]);
+	}
 	*ret = PT_STEAL(search.opener);
 	*ret_count = search.opener_count;
 	return 0;
+}
+
+void pt_use_by(struct pt_use *use, const struct pt_opener *opener)
+{
+	use->pid = opener->pid;
+	memcpy(use->process, opener->name, sizeof(use->process));
+	memcpy(use->container, opener->container, sizeof(use->container));
+	memcpy(use->unit, opener->unit, sizeof(use->unit));
 }
 
 enum pt_use_kind pt_use_kind_of(const struct pt_devnode *node)
@@ -284,21 +287,17 @@ enum pt_use_kind pt_use_kind_of(const struct pt_devnode *node)
 	return PT_USE_NODE;
 }
 
-static int use_node(
+static void use_node(
 	struct pt_uses *uses, const struct pt_devnode *node, const struct pt_opener *opener)
 {
 	PT_FREE char *what = pt_format("/dev/%s", node->name);
-	struct pt_use use = {.bdf = node->bdf, .pid = opener->pid};
+	struct pt_use use = {
+		.bdf = node->bdf, .kind = pt_use_kind_of(node), .how = PT_USE_OPEN, .what = what};
 
-	use.kind = pt_use_kind_of(node);
-	/* a keyboard is told, and no more */
+	/* a keyboard only warns */
 	use.weak = use.kind == PT_USE_INPUT;
-	memcpy(use.unit, opener->unit, sizeof(use.unit));
-	if (!what)
-		return -ENOMEM;
-	return pt_uses_add(uses, use, what,
-		pt_format("is open in process %d (%s)%s%s", opener->pid, opener->name,
-			opener->container[0] ? " of " : "", opener->container));
+	pt_use_by(&use, opener);
+	pt_uses_add(uses, &use);
 }
 
 /* Whether it has the keys of a keyboard's first rows, as udev judges. Source: capabilities/key, linux/input-event-codes.h. */
@@ -316,44 +315,41 @@ static bool is_keyboard(const struct pt_host *host, const struct pt_devnode *nod
 	return (strtoull(lowest ? lowest : keys, NULL, 16) & FIRST_KEYS) == FIRST_KEYS;
 }
 
-/* The console reads keyboards, and has no node of theirs open. */
-static int use_keyboard(
+/* The console reads keyboards, and has no device file of theirs open. */
+static void use_keyboard(
 	const struct pt_host *host, struct pt_uses *uses, const struct pt_devnode *node)
 {
-	struct pt_use use = {.bdf = node->bdf, .kind = PT_USE_INPUT, .weak = true};
 	PT_FREE char *what = pt_format("/dev/%s", node->name);
+	const struct pt_use use = {.bdf = node->bdf,
+		.kind = PT_USE_INPUT,
+		.how = PT_USE_KEYBOARD,
+		.weak = true,
+		.what = what};
 
-	if (!what)
-		return -ENOMEM;
-	return is_keyboard(host, node) ? pt_uses_add(uses, use, what, pt_format("is a keyboard"))
-				       : 0;
+	if (is_keyboard(host, node))
+		pt_uses_add(uses, &use);
 }
 
 int pt_use_nodes(const struct pt_host *host, const struct pt_devnodes *nodes, struct pt_uses *uses,
 	struct pt_err *err)
 {
-	const char **name = calloc(nodes->count ? nodes->count : 1, sizeof(*name));
-	size_t *index = calloc(nodes->count ? nodes->count : 1, sizeof(*index));
+	const char **name = pt_calloc(nodes->count, sizeof(*name));
+	size_t *index = pt_calloc(nodes->count, sizeof(*index));
 	struct pt_opener *opener = NULL;
 	size_t count = 0, openers = 0;
-	int r = name && index ? 0 : pt_err_nomem(err);
+	int r;
 
-	for (size_t i = 0; r == 0 && i < nodes->count; i++) {
+	for (size_t i = 0; i < nodes->count; i++) {
 		if (nodes->node[i].kind == PT_DEVNODE_NET)
 			continue;
 		name[count] = nodes->node[i].name;
 		index[count++] = i;
 	}
-	if (r == 0)
-		r = pt_openers_find(host, name, count, &opener, &openers, err);
-	for (size_t i = 0; r == 0 && i < openers; i++) {
-		if (use_node(uses, &nodes->node[index[opener[i].node]], &opener[i]) < 0)
-			r = pt_err_nomem(err);
-	}
-	for (size_t i = 0; r == 0 && i < nodes->count; i++) {
-		if (use_keyboard(host, uses, &nodes->node[i]) < 0)
-			r = pt_err_nomem(err);
-	}
+	r = pt_openers_find(host, name, count, &opener, &openers, err);
+	for (size_t i = 0; i < openers; i++)
+		use_node(uses, &nodes->node[index[opener[i].node]], &opener[i]);
+	for (size_t i = 0; i < nodes->count; i++)
+		use_keyboard(host, uses, &nodes->node[i]);
 	free(opener);
 	free(name);
 	free(index);
@@ -373,80 +369,66 @@ static void free_vfio_nodes(struct vfio_nodes *nodes)
 	free(nodes->group);
 }
 
-static int add_vfio_node(struct vfio_nodes *nodes, int group, const char *folder, const char *name)
+static void add_vfio_node(struct vfio_nodes *nodes, int group, const char *folder, const char *name)
 {
 	char(*slot)[NODE_TEXT] = pt_array_grow(&nodes->name, &nodes->count, sizeof(*slot));
-	int *number = slot ? pt_array_grow(&nodes->group, &nodes->groups, sizeof(*number)) : NULL;
+	int *number = pt_array_grow(&nodes->group, &nodes->groups, sizeof(*number));
 
-	if (!number)
-		return -ENOMEM;
 	*number = group;
 	snprintf(*slot, sizeof(*slot), "vfio/%s%.32s", folder, name);
-	return 0;
 }
 
-static int add_vfio_nodes(
+static void add_vfio_nodes(
 	const struct pt_host *host, struct vfio_nodes *nodes, const struct pt_function *function)
 {
 	struct pt_names PT_NAMES devices = {0};
 	char path[PT_PCI_PATH], group[16];
-	int r;
 
 	if (function->group < 0)
-		return 0;
+		return;
 	snprintf(group, sizeof(group), "%d", function->group);
-	r = add_vfio_node(nodes, function->group, "", group);
-	if (r < 0 || !function->has_vfio_dev ||
+	add_vfio_node(nodes, function->group, "", group);
+	if (!function->has_vfio_dev ||
 		pt_host_list(host, pt_pci_path(&function->bdf, "vfio-dev", path), &devices) < 0)
-		return r;
-	for (size_t i = 0; r == 0 && i < devices.count; i++)
-		r = add_vfio_node(nodes, function->group, "devices/", devices.name[i]);
-	return r;
+		return;
+	for (size_t i = 0; i < devices.count; i++)
+		add_vfio_node(nodes, function->group, "devices/", devices.name[i]);
 }
 
-static int list_users(const struct vfio_nodes *nodes, const struct pt_opener *opener, size_t count,
+static void list_users(const struct vfio_nodes *nodes, const struct pt_opener *opener, size_t count,
 	struct pt_vfio_user **ret, size_t *ret_count)
 {
 	pt_foreach (one, opener, count) {
 		struct pt_vfio_user *slot = pt_array_grow(ret, ret_count, sizeof(*slot));
 
-		if (!slot)
-			return -ENOMEM;
 		slot->group = nodes->group[one->node];
 		slot->pid = one->pid;
 		memcpy(slot->name, one->name, sizeof(slot->name));
 	}
-	return 0;
 }
 
 int pt_vfio_users(const struct pt_host *host, const struct pt_function *const *function,
 	size_t count, struct pt_vfio_user **ret, size_t *ret_count, struct pt_err *err)
 {
 	struct vfio_nodes nodes PT_CLEANUP(free_vfio_nodes) = {0};
-	struct pt_vfio_user *user = NULL;
 	struct pt_opener *opener = NULL;
-	size_t openers = 0, users = 0;
+	size_t openers = 0;
 	const char **name;
-	int r = 0;
+	int r;
 
-	for (size_t i = 0; r == 0 && i < count; i++)
-		r = add_vfio_nodes(host, &nodes, function[i]);
-	name = r == 0 ? calloc(nodes.count ? nodes.count : 1, sizeof(*name)) : NULL;
-	if (!name)
-		return pt_err_nomem(err);
+	for (size_t i = 0; i < count; i++)
+		add_vfio_nodes(host, &nodes, function[i]);
+	name = pt_calloc(nodes.count, sizeof(*name));
 	for (size_t i = 0; i < nodes.count; i++)
 		name[i] = nodes.name[i];
 	r = pt_openers_find(host, name, nodes.count, &opener, &openers, err);
-	if (r == 0 && list_users(&nodes, opener, openers, &user, &users) < 0)
-		r = pt_err_nomem(err);
-	free(opener);
 	free(name);
-	if (r < 0) {
-		free(user);
+	if (r < 0)
 		return r;
-	}
-	*ret = user;
-	*ret_count = users;
+	*ret = NULL;
+	*ret_count = 0;
+	list_users(&nodes, opener, openers, ret, ret_count);
+	free(opener);
 	return 0;
 }
 

@@ -10,13 +10,11 @@
 #include "lib/use/devnode.h"
 #include "lib/use/use.h"
 
-#define PT_PROCESS_TEXT 32
-
 struct pt_opener {
 	size_t node; /* index into what was asked for */
 	int pid;
 	char name[PT_PROCESS_TEXT];	 /* of the process, as the kernel has it */
-	char container[PT_PROCESS_TEXT]; /* that it runs in, "" for none */
+	char container[PT_PROCESS_TEXT]; /* that it runs in, "101" or "docker-ab12"; "" for none */
 	char unit[PT_UNIT_TEXT];	 /* of systemd, that it belongs to; "" when none is known */
 };
 
@@ -33,7 +31,10 @@ void pt_process_look(const struct pt_host *host, const char *pid, struct pt_open
 int pt_openers_find(const struct pt_host *host, const char *const *node, size_t count,
 	struct pt_opener **ret, size_t *ret_count, struct pt_err *err);
 
-/* What the use of a node is a use of. */
+/* Copies the process, its container and its unit into a use. */
+void pt_use_by(struct pt_use *use, const struct pt_opener *opener);
+
+/* Returns the kind of a use by the device file. */
 enum pt_use_kind pt_use_kind_of(const struct pt_devnode *node);
 
 /* Adds what processes have open of the nodes, interfaces passed over, by the nodes' subsystems. */

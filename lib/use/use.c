@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
+#include "lib/base/template.h"
 #include "lib/use/devnode.h"
 #include "lib/use/use-block.h"
 #include "lib/use/use-console.h"
@@ -24,22 +25,78 @@ static const char *const kind_name[] = {
 	[PT_USE_MODULE] = "module",
 };
 
+/*
+ * Words of the sentences: place and via as in struct pt_use; user is "guest 100 (process 42)" or
+ * "process 42 (Xorg) of container 101".
+ */
+static const struct how {
+	const char *name, *sentence;
+} hows[] = {
+	[PT_USE_OPEN] = {"open", "is open in {user}[[ through {via}]]"},
+	[PT_USE_MOUNTED] = {"mounted", "is mounted at {place}[[ through {via}]]"},
+	[PT_USE_MOUNTED_APART] = {"mounted-apart",
+		"is mounted at {place} in the mount namespace of process {pid}[[ through {via}]]"},
+	[PT_USE_SWAP] = {"swap", "is swap space[[ through {via}]]"},
+	[PT_USE_ACTIVE] = {"active", "is part of the active {via}"},
+	[PT_USE_POOL] = {"pool", "is part of the imported ZFS pool {place}"},
+	[PT_USE_EXCLUSIVE] = {"exclusive", "is held exclusively by the kernel or by a program"},
+	[PT_USE_HUNG] = {"hung", "does not answer: its driver or the disk hangs"},
+	[PT_USE_KEYBOARD] = {"keyboard", "is a keyboard"},
+	[PT_USE_DEFAULT_ROUTE] = {"default-route",
+		"carries a default route of this host[[ through {via}]]"},
+	[PT_USE_ADDRESS] = {"address", "carries the address {place}[[ through {via}]]"},
+	[PT_USE_ROUTE] = {"route", "carries the route to {place}[[ through {via}]]"},
+	[PT_USE_UPPER] = {"upper", "has {via} on top"},
+	[PT_USE_PORT] = {"port", "is a port of {via}[[, together with {place}]]"},
+	[PT_USE_ONLY_PORT] = {"only-port",
+		"is the only port of bridge {place}, which has no address"},
+	[PT_USE_ONLY_PORT_OF_GUEST] = {"only-port-of-guest",
+		"is the only port of bridge {place}, which carries the network of guest {guest}"},
+	[PT_USE_ONLY_PORT_AT_BOOT] = {"only-port-at-boot",
+		"is the only port of bridge {place}, which carries the network of guest {guest}; "
+		"that guest starts at boot"},
+	[PT_USE_LINK_LOCAL] = {"link-local", "has only a link-local address"},
+	[PT_USE_NAMESPACE] = {"namespace", "is in the network namespace {place}"},
+	[PT_USE_NAMESPACE_OF_PROCESS] = {"namespace-of-process",
+		"is in the network namespace of {user}"},
+	[PT_USE_HIDDEN] = {"hidden", "is not in this network namespace: a container may have it"},
+	[PT_USE_UNSEARCHED] = {"unsearched",
+		"is not in this network namespace, and there are too many others to search"},
+	[PT_USE_SHOWS_CONSOLE] = {"shows-console", "shows the text console on it"},
+	[PT_USE_MAY_SHOW_CONSOLE] = {"may-show-console", "may show the text console on its fb0"},
+	[PT_USE_FRAMEBUFFER] = {"framebuffer", "of the firmware lies in its memory"},
+	[PT_USE_BOOT_VGA] = {"boot-vga", "is 1: the firmware chose it as the screen"},
+	[PT_USE_BY_MODULE] = {"by-module",
+		"is in use {place} times, more often than the functions that it drives explain"},
+	[PT_USE_CONFIGURED] = {"configured",
+		"is configured for container {container}, which does not have it while the guest runs"},
+	[PT_USE_SAID] = {"said", "{place}"},
+};
+
 static void clear_use(struct pt_use *use)
 {
 	free(use->what);
-	free(use->how);
+	free(use->via);
+	free(use->place);
 	free(use->end);
 }
 
-/* Whether it is told already, or so many of its kind that one more says nothing new. */
-static bool is_known(const struct pt_uses *uses, const struct pt_use *like, const char *what)
+static bool is_same(const struct pt_use *a, const struct pt_use *b)
+{
+	return a->how == b->how && a->pid == b->pid && a->guest == b->guest &&
+	       pt_streq(a->what, b->what) && pt_streq(a->via, b->via) &&
+	       pt_streq(a->place, b->place) && pt_streq(a->container, b->container);
+}
+
+/* Whether the same is there already, or so many of its kind that one more says nothing new. */
+static bool is_known(const struct pt_uses *uses, const struct pt_use *like)
 {
 	size_t alike = 0;
 
 	pt_foreach (use, uses->use, uses->count) {
 		if (pt_bdf_compare(&use->bdf, &like->bdf) != 0)
 			continue;
-		if (pt_streq(use->what, what) && pt_streq(use->how, like->how))
+		if (is_same(use, like))
 			return true;
 		alike += use->kind == like->kind && use->weak == like->weak &&
 			 pt_streq(use->unit, like->unit);
@@ -47,30 +104,87 @@ static bool is_known(const struct pt_uses *uses, const struct pt_use *like, cons
 	return alike >= ALIKE_MAX;
 }
 
-int pt_uses_add(struct pt_uses *uses, struct pt_use like, const char *what, char *how)
+static void copy_plain(char **ret, const char *text)
 {
-	struct pt_use *slot;
+	*ret = text ? pt_strdup(text) : NULL;
+	pt_make_plain(*ret);
+}
 
-	like.what = NULL;
-	like.how = how;
-	pt_make_plain(how);
-	pt_make_plain(like.end);
-	pt_make_plain(like.unit);
-	pt_make_plain(like.bridge);
-	if (how && is_known(uses, &like, what)) {
-		clear_use(&like);
-		return 0;
+void pt_uses_add(struct pt_uses *uses, const struct pt_use *use)
+{
+	struct pt_use copy = *use;
+
+	copy_plain(&copy.what, use->what);
+	copy_plain(&copy.via, use->via);
+	copy_plain(&copy.place, use->place);
+	copy_plain(&copy.end, use->end);
+	pt_make_plain(copy.process);
+	pt_make_plain(copy.container);
+	pt_make_plain(copy.unit);
+	if (is_known(uses, &copy))
+		clear_use(&copy);
+	else
+		*(struct pt_use *)pt_array_grow(&uses->use, &uses->count, sizeof(copy)) = copy;
+}
+
+/* "guest 100 (process 42)", or "process 42 (Xorg)". The caller frees it. */
+static char *user_of(const struct pt_use *use)
+{
+	PT_FREE char *name = use->process[0] ? pt_format(" (%s)", use->process) : pt_strdup("");
+	PT_FREE char *user = use->guest ? pt_format("guest %u (process %d)", use->guest, use->pid)
+					: pt_format("process %d%s", use->pid, name);
+
+	if (!use->container[0])
+		return PT_STEAL(user);
+	return pt_format("%s of container %s", user, use->container);
+}
+
+char *pt_use_text(const struct pt_use *use)
+{
+	PT_FREE char *user = user_of(use);
+	PT_FREE char *pid = pt_format("%d", use->pid);
+	PT_FREE char *guest = pt_format("%u", use->guest);
+	PT_FREE char *predicate = NULL;
+	const struct pt_word words[] = {
+		{"place", use->place},
+		{"via", use->via},
+		{"user", user},
+		{"pid", pid},
+		{"guest", guest},
+		{"container", use->container},
+	};
+
+	predicate = pt_template_fill(hows[use->how].sentence, words, PT_ARRAY_SIZE(words));
+	return pt_format("%s %s", use->what, predicate);
+}
+
+/* The step that ends the process that has the function open. */
+static char *end_of_process(const struct pt_use *use)
+{
+	if (use->guest)
+		return pt_format("stop guest %u", use->guest);
+	if (use->container[0])
+		return pt_format("stop container %s", use->container);
+	/* a volume has no program of its own that the kind of the use would name */
+	return use->via ? pt_format("end process %d", use->pid) : NULL;
+}
+
+char *pt_use_end(const struct pt_use *use)
+{
+	switch (use->how) {
+	case PT_USE_OPEN:
+	case PT_USE_NAMESPACE_OF_PROCESS:
+		return end_of_process(use);
+	case PT_USE_MOUNTED:
+		return pt_format("umount %s", use->place);
+	case PT_USE_POOL:
+		return pt_format("zpool export %s", use->place);
+	case PT_USE_ONLY_PORT_OF_GUEST:
+	case PT_USE_ONLY_PORT_AT_BOOT:
+		return pt_format("give bridge %s another port", use->place);
+	default:
+		return use->end ? pt_strdup(use->end) : NULL;
 	}
-	slot = how && pt_set_text(&like.what, what) == 0
-		       ? pt_array_grow(&uses->use, &uses->count, sizeof(*slot))
-		       : NULL;
-	if (!slot) {
-		clear_use(&like);
-		return -ENOMEM;
-	}
-	pt_make_plain(like.what);
-	*slot = like;
-	return 0;
 }
 
 void pt_uses_clear(struct pt_uses *uses)
@@ -94,9 +208,11 @@ const struct pt_use *pt_uses_strong(const struct pt_uses *uses, const struct pt_
  * A driver whose nodes cannot be told apart by function, or that has none: all that is left to see is that
  * more hold its module than the functions it drives and the modules on top of it.
  */
-static int use_module(const struct pt_host *host, const struct pt_function *function,
+static void use_module(const struct pt_host *host, const struct pt_function *function,
 	const struct pt_devnodes *nodes, struct pt_uses *uses)
 {
+	struct pt_use use = {
+		.bdf = function->bdf, .kind = PT_USE_MODULE, .how = PT_USE_BY_MODULE, .weak = true};
 	struct pt_names PT_NAMES holders = {0}, bound = {0};
 	PT_FREE char *refcnt = NULL;
 	PT_FREE char *module = NULL;
@@ -105,23 +221,23 @@ static int use_module(const struct pt_host *host, const struct pt_function *func
 	int count;
 
 	if (!function->driver)
-		return 0;
+		return;
 	pt_foreach (node, nodes->node, nodes->count) {
 		if (pt_bdf_compare(&node->bdf, &function->bdf) == 0)
-			return 0;
+			return;
 	}
 	snprintf(path, sizeof(path), PT_PCI_DRIVERS "/%s/module", function->driver);
 	if (pt_host_link_name(host, path, &module) < 0)
-		return 0; /* built in */
+		return; /* built in */
 	snprintf(path, sizeof(path), "/sys/module/%.60s/refcnt", module);
 	if (pt_host_read_line(host, path, &refcnt) < 0)
-		return 0;
+		return;
 	snprintf(path, sizeof(path), "/sys/module/%.60s/holders", module);
 	if (pt_host_list(host, path, &holders) < 0)
 		holders.count = 0;
 	snprintf(path, sizeof(path), PT_PCI_DRIVERS "/%s", function->driver);
 	if (pt_host_list(host, path, &bound) < 0)
-		return 0;
+		return;
 	pt_foreach (name, bound.name, bound.count) {
 		struct pt_bdf bdf;
 
@@ -129,11 +245,10 @@ static int use_module(const struct pt_host *host, const struct pt_function *func
 	}
 	count = atoi(refcnt);
 	if (count < 0 || (size_t)count <= holders.count + devices)
-		return 0;
-	return pt_uses_add(uses,
-		(struct pt_use){.bdf = function->bdf, .kind = PT_USE_MODULE, .weak = true}, module,
-		pt_format("is in use %d times, and not by its %zu device%s alone", count, devices,
-			devices == 1 ? "" : "s"));
+		return;
+	use.what = module;
+	use.place = refcnt;
+	pt_uses_add(uses, &use);
 }
 
 /* A network card on its driver without an interface here: that is in another namespace, if anywhere. */
@@ -148,22 +263,25 @@ static bool hides_interface(const struct pt_function *function, const struct pt_
 	return true;
 }
 
-static int use_hidden_interfaces(const struct pt_host *host,
+static void use_hidden_interfaces(const struct pt_host *host,
 	const struct pt_function *const *function, size_t count, const struct pt_devnodes *nodes,
 	struct pt_uses *uses)
 {
-	const struct pt_function **hidden = calloc(count + 1, sizeof(struct pt_function *));
+	const struct pt_function **hidden = pt_calloc(count, sizeof(struct pt_function *));
 	size_t hidden_count = 0;
-	int r = hidden ? 0 : -ENOMEM;
 
-	for (size_t i = 0; r == 0 && i < count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		if (hides_interface(function[i], nodes))
 			hidden[hidden_count++] = function[i];
 	}
 	if (hidden_count)
-		r = pt_use_hidden_nets(host, hidden, hidden_count, uses);
+		pt_use_hidden_nets(host, hidden, hidden_count, uses);
 	free(hidden);
-	return r;
+}
+
+static const char *or_null(const char *text)
+{
+	return text[0] ? text : NULL;
 }
 
 struct json_object *pt_uses_to_json(const struct pt_uses *uses)
@@ -175,48 +293,103 @@ struct json_object *pt_uses_to_json(const struct pt_uses *uses)
 
 		pt_json_add_text(one, "function", PT_BDF(&use->bdf));
 		pt_json_add_text(one, "kind", kind_name[use->kind]);
+		pt_json_add_text(one, "how", hows[use->how].name);
 		pt_json_add_flag(one, "weak", use->weak);
-		pt_json_add_text(one, "what", use->what);
-		pt_json_add_text(one, "how", use->how);
-		pt_json_add_number(one, "pid", use->pid);
-		pt_json_add_text(one, "unit", use->unit[0] ? use->unit : NULL);
 		pt_json_add_flag(one, "system", use->system);
+		pt_json_add_text(one, "what", use->what);
+		pt_json_add_text(one, "via", use->via);
+		pt_json_add_text(one, "place", use->place);
 		pt_json_add_text(one, "end", use->end);
-		pt_json_add_text(one, "bridge", use->bridge[0] ? use->bridge : NULL);
+		pt_json_add_number(one, "pid", use->pid);
+		pt_json_add_text(one, "process", or_null(use->process));
+		pt_json_add_text(one, "container", or_null(use->container));
+		pt_json_add_text(one, "unit", or_null(use->unit));
+		pt_json_add_number(one, "guest", use->guest);
 		json_object_array_add(json, one);
 	}
 	return json;
 }
 
+/* Files of version 1 have the whole sentence as "how", and the bridge of an only port beside it. */
+static void read_how(struct pt_json_reader *reader, struct pt_use *use)
+{
+	const char *how = pt_json_text(reader, "how", PT_JSON_NEEDED);
+	const char *bridge = pt_json_text(reader, "bridge", PT_JSON_MAY_BE_MISSING);
+
+	use->how = PT_USE_SAID;
+	for (size_t i = 0; how && i < PT_ARRAY_SIZE(hows); i++) {
+		if (pt_streq(hows[i].name, how))
+			use->how = (enum pt_use_how)i;
+	}
+	if (bridge) {
+		use->how = PT_USE_ONLY_PORT;
+		pt_set_text(&use->place, bridge);
+	} else if (use->how == PT_USE_SAID && !use->place) {
+		pt_set_text(&use->place, how);
+	}
+}
+
+static void read_name(struct pt_json_reader *reader, const char *key, char *ret, size_t size)
+{
+	const char *text = pt_json_text(reader, key, PT_JSON_MAY_BE_MISSING);
+
+	if (text && strlen(text) >= size)
+		pt_json_refuse(reader, key, "is too long");
+	snprintf(ret, size, "%s", text ? text : "");
+}
+
+/* Words that a sentence cannot do without. */
+static bool is_whole(const struct pt_use *use)
+{
+	switch (use->how) {
+	case PT_USE_MOUNTED:
+	case PT_USE_MOUNTED_APART:
+	case PT_USE_POOL:
+	case PT_USE_ADDRESS:
+	case PT_USE_ROUTE:
+	case PT_USE_ONLY_PORT:
+	case PT_USE_ONLY_PORT_OF_GUEST:
+	case PT_USE_ONLY_PORT_AT_BOOT:
+	case PT_USE_NAMESPACE:
+	case PT_USE_BY_MODULE:
+	case PT_USE_SAID:
+		return use->place;
+	case PT_USE_ACTIVE:
+	case PT_USE_UPPER:
+	case PT_USE_PORT:
+		return use->via;
+	default:
+		return true;
+	}
+}
+
 static int use_from_json(struct json_object *json, struct pt_uses *uses, struct pt_err *err)
 {
 	struct pt_json_reader reader = {json, err, 0};
-	const char *what = pt_json_text(&reader, "what", PT_JSON_NEEDED);
-	const char *how = pt_json_text(&reader, "how", PT_JSON_NEEDED);
-	const char *unit = pt_json_text(&reader, "unit", PT_JSON_MAY_BE_MISSING);
-	const char *end = pt_json_text(&reader, "end", PT_JSON_MAY_BE_MISSING);
-	const char *bridge = pt_json_text(&reader, "bridge", PT_JSON_MAY_BE_MISSING);
-	struct pt_use use = {
+	struct pt_use use PT_CLEANUP(clear_use) = {
 		.weak = pt_json_flag(&reader, "weak"), .pid = pt_json_int(&reader, "pid")};
 
 	use.kind = (enum pt_use_kind)pt_json_word(&reader, "kind", kind_name,
 		PT_ARRAY_SIZE(kind_name), "is none that this version knows");
 	pt_json_bdf(&reader, "function", PT_JSON_NEEDED, &use.bdf);
-	if (unit && strlen(unit) >= sizeof(use.unit))
-		pt_json_refuse(&reader, "unit", "is too long");
-	if (bridge && strlen(bridge) >= sizeof(use.bridge))
-		pt_json_refuse(&reader, "bridge", "is too long");
-	/* files of before that was told do not have it */
+	pt_json_copy_text(&reader, "what", PT_JSON_NEEDED, &use.what);
+	pt_json_copy_text(&reader, "via", PT_JSON_MAY_BE_MISSING, &use.via);
+	pt_json_copy_text(&reader, "place", PT_JSON_MAY_BE_MISSING, &use.place);
+	pt_json_copy_text(&reader, "end", PT_JSON_MAY_BE_MISSING, &use.end);
+	read_name(&reader, "process", use.process, sizeof(use.process));
+	read_name(&reader, "container", use.container, sizeof(use.container));
+	read_name(&reader, "unit", use.unit, sizeof(use.unit));
+	read_how(&reader, &use);
+	/* files of older versions lack these */
 	if (pt_json_has(&reader, "system"))
 		use.system = pt_json_flag(&reader, "system");
-	if (reader.result < 0)
-		return reader.result;
-	snprintf(use.unit, sizeof(use.unit), "%s", unit ? unit : "");
-	snprintf(use.bridge, sizeof(use.bridge), "%s", bridge ? bridge : "");
-	use.end = end ? strdup(end) : NULL;
-	if (end && !use.end)
-		return pt_err_nomem(err);
-	return pt_uses_add(uses, use, what, strdup(how)) < 0 ? pt_err_nomem(err) : 0;
+	if (pt_json_has(&reader, "guest"))
+		use.guest = (unsigned int)pt_json_uint64(&reader, "guest");
+	if (!is_whole(&use))
+		pt_json_refuse(&reader, "how", "lacks its \"place\" or \"via\"");
+	if (reader.result == 0)
+		pt_uses_add(uses, &use);
+	return reader.result;
 }
 
 int pt_uses_from_json(struct json_object *json, struct pt_uses *ret, struct pt_err *err)
@@ -246,30 +419,26 @@ static int gather(const struct pt_host *host, const struct pt_function *const *f
 	size_t count, struct pt_uses *ret, struct pt_err *err)
 {
 	struct pt_devnodes PT_DEVNODES nodes = {0};
-	int r = 0;
+	int r;
 
-	for (size_t i = 0; r == 0 && i < count; i++)
-		r = pt_devnodes_add(host, function[i], &nodes);
-	if (r < 0)
-		return pt_err_nomem(err);
+	for (size_t i = 0; i < count; i++)
+		pt_devnodes_add(host, function[i], &nodes);
 	r = pt_use_blocks(host, &nodes, ret, err);
 	if (r == 0)
 		r = pt_use_nodes(host, &nodes, ret, err);
 	if (r == 0)
 		r = pt_use_nets(host, &nodes, ret, err);
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		r = pt_use_console(host, function[i], ret);
-		if (r == 0)
-			r = use_module(host, function[i], &nodes, ret);
-		if (r < 0)
-			r = pt_err_nomem(err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++) {
+		pt_use_console(host, function[i], ret);
+		use_module(host, function[i], &nodes, ret);
 	}
-	if (r == 0 && use_hidden_interfaces(host, function, count, &nodes, ret) < 0)
-		r = pt_err_nomem(err);
-	return r;
+	use_hidden_interfaces(host, function, count, &nodes, ret);
+	return 0;
 }
 
-/* Some of what is asked hangs with a driver: netlink, a console, a disk. */
+/* Netlink, a console or a disk may hang with a driver. */
 static int gather_in_child(void *data, int out)
 {
 	const struct gathering *gathering = data;
@@ -301,7 +470,7 @@ int pt_uses_gather(const struct pt_host *host, const struct pt_function *const *
 	r = pt_host_collect(
 		host, gather_in_child, &gathering, deadline_ms, USES_MAX, &text, &length);
 	if (r == -ETIME)
-		return pt_err_set(err, r, "who uses %s%s cannot be found out: a driver hangs",
+		return pt_err_set(err, r, "%s%s: a driver hangs, so its uses cannot be read",
 			PT_BDF(&function[0]->bdf), count > 1 ? " and others" : "");
 	if (r < 0)
 		return pt_err_errno(err, r, "look for users of devices");

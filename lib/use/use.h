@@ -1,38 +1,73 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Who on this host uses a function: what use-block, use-net, use-node and use-console find. */
+/* The uses of a function on this host, as use-block, use-net, use-netns, use-node and use-console find them. */
 #ifndef PT_USE_H
 #define PT_USE_H
 
 #include "lib/base/json.h"
 #include "lib/pci/function.h"
 
-#define PT_UNIT_TEXT   128
-#define PT_BRIDGE_TEXT 16
+#define PT_UNIT_TEXT	128
+#define PT_PROCESS_TEXT 32
 
 enum pt_use_kind {
 	PT_USE_BLOCK, /* a disk is mounted, part of a volume, or open */
 	PT_USE_NET,   /* an interface carries traffic of the host */
-	PT_USE_GPU,   /* a process has a graphics node open */
-	PT_USE_SOUND, /* a process has a sound node open */
+	PT_USE_GPU,   /* a process has a graphics device file open */
+	PT_USE_SOUND, /* a process has a sound device file open */
 	PT_USE_INPUT, /* a keyboard or the like hangs there */
-	PT_USE_NODE,  /* a process has another node open */
+	PT_USE_NODE,  /* a process has another device file open */
 	PT_USE_CONSOLE,
 	PT_USE_MODULE, /* the driver is in use, but not which function of it */
+};
+
+/* Each has a sentence in use.c. */
+enum pt_use_how {
+	PT_USE_OPEN,
+	PT_USE_MOUNTED,
+	PT_USE_MOUNTED_APART, /* in the mount namespace of a process */
+	PT_USE_SWAP,
+	PT_USE_ACTIVE, /* part of an active volume that nothing else uses */
+	PT_USE_POOL,
+	PT_USE_EXCLUSIVE,
+	PT_USE_HUNG,
+	PT_USE_KEYBOARD,
+	PT_USE_DEFAULT_ROUTE,
+	PT_USE_ADDRESS,
+	PT_USE_ROUTE,
+	PT_USE_UPPER, /* another interface lies on top, of which no traffic is known */
+	PT_USE_PORT,
+	PT_USE_ONLY_PORT,	   /* of a bridge without an address */
+	PT_USE_ONLY_PORT_OF_GUEST, /* of a bridge that carries a guest's network */
+	PT_USE_ONLY_PORT_AT_BOOT,  /* and the guest starts at boot */
+	PT_USE_LINK_LOCAL,
+	PT_USE_NAMESPACE,
+	PT_USE_NAMESPACE_OF_PROCESS,
+	PT_USE_HIDDEN,
+	PT_USE_UNSEARCHED,
+	PT_USE_SHOWS_CONSOLE,
+	PT_USE_MAY_SHOW_CONSOLE,
+	PT_USE_FRAMEBUFFER,
+	PT_USE_BOOT_VGA,
+	PT_USE_BY_MODULE,
+	PT_USE_CONFIGURED, /* for a container */
+	PT_USE_SAID,	   /* a sentence of an older facts file, in place */
 };
 
 struct pt_use {
 	struct pt_bdf bdf;
 	enum pt_use_kind kind;
-	bool weak; /* worth a word, but nothing is lost when the function goes */
-	bool system; /* the running system lies on it: where its root, its boot files or its swap space are */
-	char *what; /* "nvme0n1p2", "enp5s0", "/dev/dri/card0" */
-	char *how;  /* the rest of the sentence: "is mounted at /" */
-	char *end;  /* what ends it, "umount /mnt"; NULL: nothing that could be named */
-	int pid;    /* of the process that has it, 0: none */
-	char unit
-		[PT_UNIT_TEXT]; /* of systemd, that the process belongs to; "" when none is known */
-	/* that it is the only port of, and which carries nothing of the host's own; "" for none */
-	char bridge[PT_BRIDGE_TEXT];
+	enum pt_use_how how;
+	bool weak;   /* nothing is lost when the function goes */
+	bool system; /* the running system lies on it: its root, its boot files or its swap space */
+	char *what;  /* "nvme0n1p2", "enp5s0", "/dev/dri/card0" */
+	char *via; /* volumes or links between it and the use, "LVM volume vg-root (dm-0)"; NULL: none */
+	char *place; /* mount point, address, route, pool, bridge, port or number, as how says; NULL: none */
+	char *end; /* command that takes an idle volume down; NULL: none is known */
+	int pid;   /* of the process that has it, 0: none */
+	char process[PT_PROCESS_TEXT];	 /* its name, chosen by the process; "" for none */
+	char container[PT_PROCESS_TEXT]; /* that it runs in, "101"; "" for none */
+	char unit[PT_UNIT_TEXT];	 /* of systemd, that it belongs to; "" when none is known */
+	unsigned int guest; /* that the process runs, or that uses the bridge; 0: none is known */
 };
 
 struct pt_uses {
@@ -40,23 +75,28 @@ struct pt_uses {
 	size_t count;
 };
 
-/* Adds one as like, with the two texts, unless the same is there. Takes over how and like's end; what is copied. -ENOMEM. */
-int pt_uses_add(struct pt_uses *uses, struct pt_use like, const char *what, char *how);
+/* Adds a copy, unless the same is there. Bytes that are no printable ASCII become "?". */
+void pt_uses_add(struct pt_uses *uses, const struct pt_use *use);
 void pt_uses_clear(struct pt_uses *uses);
 #define PT_USES PT_CLEANUP(pt_uses_clear)
 
-/* The first use that would be lost when the function goes; NULL: none. */
+/* Returns the first use that is lost when the function goes, or NULL. */
 const struct pt_use *pt_uses_strong(const struct pt_uses *uses, const struct pt_bdf *bdf);
 
+/* Returns the sentence "nvme0n1p2 is mounted at /". The caller frees it. */
+char *pt_use_text(const struct pt_use *use);
+/* Returns the command or the step that ends the use, "umount /mnt", or NULL. The caller frees it. */
+char *pt_use_end(const struct pt_use *use);
+
 /*
- * Adds every use of the functions, of all kinds. In a child: -ETIME, a driver hangs beyond the deadline. Errors of
- * reading; a process that ends meanwhile is none.
+ * Adds all uses of the functions, of all kinds, in a child process. -ETIME: a driver hangs beyond the deadline. A process
+ * that ends meanwhile is no error.
  */
 int pt_uses_gather(const struct pt_host *host, const struct pt_function *const *function,
 	size_t count, long long deadline_ms, struct pt_uses *ret, struct pt_err *err);
 
 struct json_object *pt_uses_to_json(const struct pt_uses *uses);
-/* Adds what pt_uses_to_json wrote. -EINVAL with what is wrong; what came before it is added. */
+/* Adds the uses of pt_uses_to_json. -EINVAL: err names the first key that is wrong; the uses before it are added. */
 int pt_uses_from_json(struct json_object *json, struct pt_uses *ret, struct pt_err *err);
 
 #endif

@@ -49,7 +49,7 @@ static char *copy_name(const char *text, uint32_t length)
 		if (text[i] < ' ' || text[i] > '~')
 			return NULL;
 	}
-	return strndup(text, length);
+	return pt_strndup(text, length);
 }
 
 char *pt_zfs_label_pool(const unsigned char *label, size_t length)

@@ -4,7 +4,7 @@
 
 #include "pve/check/gathering.h"
 
-static int gather_rom(struct pt_gathering *gathering, size_t at)
+static void gather_rom(struct pt_gathering *gathering, size_t at)
 {
 	struct pt_facts *facts = gathering->facts;
 	const char *name = facts->assignment[at].entry.romfile;
@@ -12,50 +12,42 @@ static int gather_rom(struct pt_gathering *gathering, size_t at)
 	struct pt_rom_fact *slot;
 
 	if (!name)
-		return 0;
+		return;
 	slot = pt_array_grow(&facts->rom, &facts->rom_count, sizeof(*slot));
-	if (!file || !slot)
-		return -ENOMEM;
 	*slot = (struct pt_rom_fact){at, file->known, file->readable, file->rom};
-	return 0;
 }
 
-static int look_for_type(struct pt_gathering *gathering, const struct pt_bdf *bdf, const char *type,
-	struct pt_mdev_fact *fact)
+static void look_for_type(struct pt_gathering *gathering, const struct pt_bdf *bdf,
+	const char *type, struct pt_mdev_fact *fact)
 {
 	const struct pt_device *device = pt_node_device(gathering->node, bdf);
 
-	if (!device)
-		return -ENOMEM;
 	pt_foreach (offered, device->mdev, device->mdev_count) {
 		if (!pt_streq(offered->name, type))
 			continue;
 		fact->known = true;
 		fact->free |= offered->available > 0;
 	}
-	return 0;
 }
 
 /*
  * A vGPU: its VF's own type comes first in the list, what its driver can create there now behind it. Proxmox VE takes a VF that
  * has the type already, and empties one that has another before it looks (PCI.pm): what it could be then nobody knows before.
  */
-static int look_for_vgpu(struct pt_gathering *gathering, const struct pt_assignment *assignment,
+static void look_for_vgpu(struct pt_gathering *gathering, const struct pt_assignment *assignment,
 	const struct pt_alternative *alternative, struct pt_mdev_fact *fact)
 {
 	const struct pt_device *device = pt_node_device(gathering->node, &alternative->id[0]);
 	bool creatable = false;
 
-	if (!device)
-		return -ENOMEM;
 	/* another guest's is not to be had, whatever its type */
 	if (!pt_gather_is_free(gathering, assignment, alternative)) {
 		fact->known = true;
-		return 0;
+		return;
 	}
 	if (!device->mdev_count || !pt_streq(device->mdev[0].name, PT_VGPU_NONE)) {
 		fact->known = fact->free = true;
-		return 0;
+		return;
 	}
 	pt_foreach (offered, device->mdev, device->mdev_count) {
 		creatable |= offered->available > 0;
@@ -64,7 +56,6 @@ static int look_for_vgpu(struct pt_gathering *gathering, const struct pt_assignm
 	}
 	/* where nothing can be created any more, all of it may have been */
 	fact->known |= !creatable;
-	return 0;
 }
 
 /* Proxmox VE gives its instance a UUID made of entry and guest, and uses one that is there (PCI.pm). */
@@ -77,32 +68,25 @@ static bool instance_exists(struct pt_gathering *gathering, const struct pt_assi
 	return pt_node_has_instance(gathering->node, uuid);
 }
 
-static int gather_mdev(struct pt_gathering *gathering, size_t at)
+static void gather_mdev(struct pt_gathering *gathering, size_t at)
 {
 	struct pt_facts *facts = gathering->facts;
 	const struct pt_assignment *assignment = &facts->assignment[at];
 	struct pt_mdev_fact *slot;
 
-	if (!assignment->entry.mdev || assignment->problem.tag)
-		return 0;
+	if (!assignment->entry.mdev || assignment->problem.kind)
+		return;
 	slot = pt_array_grow(&facts->mdev, &facts->mdev_count, sizeof(*slot));
-	if (!slot)
-		return -ENOMEM;
 	slot->assignment = at;
 	/* of another node nobody knows which types there are: none is called wrong */
 	slot->known = slot->free = gathering->node->partial;
 	slot->exists = instance_exists(gathering, assignment);
 	pt_foreach (alternative, assignment->alternative, assignment->count) {
-		if (assignment->vgpu && alternative->count &&
-			look_for_vgpu(gathering, assignment, alternative, slot) < 0)
-			return -ENOMEM;
-		for (size_t i = 0; !assignment->vgpu && i < alternative->count; i++) {
-			if (look_for_type(gathering, &alternative->id[i], assignment->entry.mdev,
-				    slot) < 0)
-				return -ENOMEM;
-		}
+		if (assignment->vgpu && alternative->count)
+			look_for_vgpu(gathering, assignment, alternative, slot);
+		for (size_t i = 0; !assignment->vgpu && i < alternative->count; i++)
+			look_for_type(gathering, &alternative->id[i], assignment->entry.mdev, slot);
 	}
-	return 0;
 }
 
 /* The one device that a mapping has on this node; NULL: none, or several, of which there may be enough. */
@@ -170,7 +154,7 @@ static bool is_noted(const struct pt_facts *facts, const struct pt_bdf *bdf, uns
 }
 
 /* Notes those of the list that another guest names. */
-static int note_named(struct pt_gathering *gathering, const struct pt_naming *other,
+static void note_named(struct pt_gathering *gathering, const struct pt_naming *other,
 	const struct pt_taken *list, size_t count)
 {
 	struct pt_facts *facts = gathering->facts;
@@ -182,15 +166,12 @@ static int note_named(struct pt_gathering *gathering, const struct pt_naming *ot
 		if (!named || is_noted(facts, &taken->bdf, other->vmid))
 			continue;
 		slot = pt_array_grow(&facts->elsewhere, &facts->elsewhere_count, sizeof(*slot));
-		if (!slot)
-			return -ENOMEM;
 		*slot = (struct pt_elsewhere){taken->bdf, *named, other->vmid, other->onboot};
 	}
-	return 0;
 }
 
 /* Of the devices of a mapping there may be enough, or not. */
-static int note_crowd(
+static void note_crowd(
 	struct pt_gathering *gathering, const struct pt_naming *naming, size_t count, size_t at)
 {
 	struct pt_facts *facts = gathering->facts;
@@ -201,13 +182,13 @@ static int note_crowd(
 	struct pt_crowd *slot;
 	char vmid[16];
 
-	if (!mapping || assignment->count < 2 || assignment->entry.mdev || assignment->problem.tag)
-		return 0;
+	if (!mapping || assignment->count < 2 || assignment->entry.mdev || assignment->problem.kind)
+		return;
 	for (size_t i = 0; i < facts->count; i++) {
 		if (!pt_streq(facts->assignment[i].entry.mapping, mapping))
 			continue;
 		if (i < at)
-			return 0; /* told of that one */
+			return; /* noted with that one */
 		crowd.wanted++;
 	}
 	pt_foreach (other, naming, count) {
@@ -221,39 +202,30 @@ static int note_crowd(
 	}
 	if (!crowd.guests || crowd.wanted <= assignment->count) {
 		free(crowd.guests);
-		return 0;
+		return;
 	}
 	slot = pt_array_grow(&facts->crowd, &facts->crowd_count, sizeof(*slot));
-	if (!slot) {
-		free(crowd.guests);
-		return -ENOMEM;
-	}
 	*slot = crowd;
-	return 0;
 }
 
-/* What other guests of this node name of what is taken, or left as it is for QEMU. */
-static int read_others(struct pt_gathering *gathering)
+/* Notes the taken and kept functions that other guests of this node name. */
+static void read_others(struct pt_gathering *gathering)
 {
 	struct pt_facts *facts = gathering->facts;
 	const struct pt_naming *naming = NULL;
 	size_t count = 0;
 
-	/* what their configs are is no reason to know nothing of this one */
+	/* unreadable configs of others are no reason to know nothing of this one */
 	if (pt_node_namings(gathering->node, &naming, &count, NULL) < 0)
-		return 0;
-	for (size_t i = 0; i < facts->count; i++) {
-		if (note_crowd(gathering, naming, count, i) < 0)
-			return -ENOMEM;
-	}
+		return;
+	for (size_t i = 0; i < facts->count; i++)
+		note_crowd(gathering, naming, count, i);
 	pt_foreach (other, naming, count) {
 		if (other->vmid == gathering->guest->vmid)
 			continue;
-		if (note_named(gathering, other, facts->taken, facts->taken_count) < 0 ||
-			note_named(gathering, other, facts->kept, facts->kept_count) < 0)
-			return -ENOMEM;
+		note_named(gathering, other, facts->taken, facts->taken_count);
+		note_named(gathering, other, facts->kept, facts->kept_count);
 	}
-	return 0;
 }
 
 static bool has_device_on(const struct pt_mapping *mapping, const char *node)
@@ -279,15 +251,12 @@ static bool may_run_on(const struct pt_facts *facts, const struct pt_mappings *m
 	return named;
 }
 
-static int add_unfit(struct pt_facts *facts, const char *node, struct pt_unfit like)
+static void add_unfit(struct pt_facts *facts, const char *node, struct pt_unfit like)
 {
 	struct pt_unfit *slot = pt_array_grow(&facts->unfit, &facts->unfit_count, sizeof(*slot));
 
-	if (!slot)
-		return -ENOMEM;
 	*slot = like;
 	snprintf(slot->node, sizeof(slot->node), "%s", node);
-	return 0;
 }
 
 /* What is not as an entry of a mapping says, on the node that it is about; code 0: nothing, or it is not known. */
@@ -297,15 +266,14 @@ static struct pt_err why_stale(const struct pt_node *there, const struct pt_mapp
 	struct pt_names PT_NAMES paths = {0};
 	struct pt_err why = {0};
 
-	if (pt_names_split(&paths, entry->path, ";") < 0)
-		return why;
+	pt_names_split(&paths, entry->path, ";");
 	for (size_t i = 0; !why.code && i < paths.count; i++) {
 		const char *path = paths.name[i];
 		PT_FREE char *zero = pt_format("%s%s", path, strchr(path, '.') ? "" : ".0");
 		const struct pt_function *function;
 		struct pt_bdf bdf;
 
-		if (!zero || !pt_bdf_parse(zero, &bdf))
+		if (!pt_bdf_parse(zero, &bdf))
 			continue;
 		function = pt_inventory_find(&there->inventory, &bdf);
 		if (!function)
@@ -331,20 +299,19 @@ static char *stale_on(
 			if (pt_streq(entry->node, node))
 				why = why_stale(there, mapping, entry);
 			if (why.code)
-				return strdup(why.text);
+				return pt_strdup(why.text);
 		}
 	}
 	return NULL;
 }
 
 /* The entries that lead to nothing on the node; an address means a device of this one. */
-static int note_unfit(
+static void note_unfit(
 	struct pt_gathering *gathering, const struct pt_mappings *mappings, const char *node)
 {
 	struct pt_facts *facts = gathering->facts;
-	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < facts->count; i++) {
+	for (size_t i = 0; i < facts->count; i++) {
 		const struct pt_hostpci *entry = &facts->assignment[i].entry;
 		const struct pt_mapping *mapping =
 			entry->mapping ? pt_mapping_find(mappings, entry->mapping) : NULL;
@@ -353,19 +320,16 @@ static int note_unfit(
 
 		if (entry->index == PT_HOSTPCI_MAX || (has && !stale))
 			continue;
-		r = add_unfit(facts, node, (struct pt_unfit){.assignment = i, .stale = stale});
-		if (r < 0)
-			free(stale);
+		add_unfit(facts, node, (struct pt_unfit){.assignment = i, .stale = stale});
 	}
-	return r;
 }
 
 /* A storage that is limited to other nodes may not have the hookscript there. */
-static int note_no_hook(struct pt_facts *facts, const struct pt_hook_volume *hook, const char *node)
+static void note_no_hook(
+	struct pt_facts *facts, const struct pt_hook_volume *hook, const char *node)
 {
-	if (!hook || !hook->nodes.count || pt_names_hold(&hook->nodes, node))
-		return 0;
-	return add_unfit(facts, node, (struct pt_unfit){.no_hook = true});
+	if (hook && hook->nodes.count && !pt_names_hold(&hook->nodes, node))
+		add_unfit(facts, node, (struct pt_unfit){.no_hook = true});
 }
 
 static const struct pt_hook_volume *hook_of(const struct pt_gathering *gathering)
@@ -373,7 +337,7 @@ static const struct pt_hook_volume *hook_of(const struct pt_gathering *gathering
 	return pt_node_hook(gathering->node, pt_guest_get(gathering->guest, "hookscript"));
 }
 
-static int look_at_other_nodes(struct pt_gathering *gathering)
+static void look_at_other_nodes(struct pt_gathering *gathering)
 {
 	struct pt_facts *facts = gathering->facts;
 	const struct pt_mappings *mappings = NULL;
@@ -381,17 +345,16 @@ static int look_at_other_nodes(struct pt_gathering *gathering)
 	const struct pt_names *nodes = pt_node_cluster(gathering->node, &ha);
 	const struct pt_ha_guest *managed = pt_ha_find(ha, gathering->guest->vmid);
 	const struct pt_hook_volume *hook = hook_of(gathering);
-	int r = pt_node_mappings(gathering->node, &mappings, NULL);
 
-	for (size_t i = 0; r == 0 && i < nodes->count; i++) {
+	if (pt_node_mappings(gathering->node, &mappings, NULL) < 0)
+		return;
+	for (size_t i = 0; i < nodes->count; i++) {
 		if (pt_streq(nodes->name[i], gathering->node->name) ||
 			!may_run_on(facts, mappings, managed, nodes->name[i]))
 			continue;
-		r = note_unfit(gathering, mappings, nodes->name[i]);
-		if (r == 0)
-			r = note_no_hook(facts, hook, nodes->name[i]);
+		note_unfit(gathering, mappings, nodes->name[i]);
+		note_no_hook(facts, hook, nodes->name[i]);
 	}
-	return r;
 }
 
 void pt_gather_hook(struct pt_gathering *gathering)
@@ -409,20 +372,17 @@ void pt_gather_hook(struct pt_gathering *gathering)
 int pt_gather_config(struct pt_gathering *gathering)
 {
 	struct pt_facts *facts = gathering->facts;
-	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < facts->count; i++) {
-		r = gather_rom(gathering, i);
-		if (r == 0)
-			r = gather_mdev(gathering, i);
+	for (size_t i = 0; i < facts->count; i++) {
+		gather_rom(gathering, i);
+		gather_mdev(gathering, i);
 	}
 	facts->running = pt_node_pid(gathering->node, gathering->guest->vmid) > 0;
-	if (r == 0 && pt_facts_opens(facts))
-		r = read_others(gathering);
-	if (r == 0 && gathering->depth == PT_DEPTH_CHECK)
-		r = look_at_other_nodes(gathering);
-	if (gathering->depth == PT_DEPTH_CHECK)
-		facts->backup =
-			pt_backups_find(pt_node_backups(gathering->node), gathering->guest->vmid);
-	return r < 0 ? pt_err_nomem(gathering->err) : 0;
+	if (pt_facts_opens(facts))
+		read_others(gathering);
+	if (gathering->depth != PT_DEPTH_CHECK)
+		return 0;
+	look_at_other_nodes(gathering);
+	facts->backup = pt_backups_find(pt_node_backups(gathering->node), gathering->guest->vmid);
+	return 0;
 }

@@ -112,30 +112,26 @@ int pt_gather_details(struct pt_gathering *gathering)
 			continue;
 		device = pt_node_device(gathering->node, &function->bdf);
 		slot = pt_array_grow(&facts->detail, &facts->detail_count, sizeof(*slot));
-		if (!device || !slot)
-			return pt_err_nomem(gathering->err);
 		slot->bdf = function->bdf;
 		look(gathering, function, device, slot);
 	}
 	return 0;
 }
 
-static int add_identity(
+static void add_identity(
 	struct pt_node *node, const struct pt_function *function, struct pt_identities *identities)
 {
 	const struct pt_device *device = pt_node_device(node, &function->bdf);
 	struct pt_identity *slot;
 
-	if (!device)
-		return -ENOMEM;
-	/* one that nobody can ask now is not called another */
+	/* a device that cannot be read now is not called another one */
 	if (device->unknown)
-		return 0;
+		return;
 	slot = pt_array_grow(&identities->identity, &identities->count, sizeof(*slot));
-	return slot ? pt_node_identity(node, function, slot) : -ENOMEM;
+	pt_node_identity(node, function, slot);
 }
 
-/* Whether it is on record for where it is. */
+/* Whether it is on record for its own address. */
 static bool is_at_its_place(const struct pt_facts *facts, const struct pt_identity *now)
 {
 	const struct pt_identity *recorded = pt_identities_find(facts->recorded, &now->bdf);
@@ -143,39 +139,46 @@ static bool is_at_its_place(const struct pt_facts *facts, const struct pt_identi
 	return recorded && pt_identity_same(recorded, now);
 }
 
-/* Where recorded devices may sit now that are not at their addresses any more: others of their model, too. */
-static int find_moved(struct pt_gathering *gathering)
+/* Whether a device on record for another address may be this one. */
+static bool may_be_moved(const struct pt_facts *facts, const struct pt_identity *now)
 {
-	struct pt_facts *facts = gathering->facts;
-	struct pt_bdf *all = NULL;
-	size_t count = 0;
-	/* a hint for the admin, and no reason to know nothing else */
-	int r = pt_node_matching(gathering->node, "", &all, &count, NULL);
-
-	if (r == 0 && gathering->node->host)
-		r = pt_inventory_add_all(
-			gathering->node->host, &gathering->node->inventory, all, count, NULL);
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		const struct pt_function *function;
-		struct pt_identity now;
-		bool wanted = false;
-
-		function = pt_inventory_find(facts->inventory, &all[i]);
-		if (!function)
-			continue;
-		r = pt_node_identity(gathering->node, function, &now);
-		pt_foreach (recorded, facts->recorded->identity, facts->recorded->count)
-			wanted |= pt_identity_same(recorded, &now) &&
-				  pt_bdf_compare(&recorded->bdf, &now.bdf) != 0;
-		if (r == 0 && wanted && !is_at_its_place(facts, &now) &&
-			!pt_gather_is_claimed(gathering, &now.bdf))
-			r = add_identity(gathering->node, function, &facts->moved);
+	pt_foreach (recorded, facts->recorded->identity, facts->recorded->count) {
+		if (pt_identity_same(recorded, now) &&
+			pt_bdf_compare(&recorded->bdf, &now->bdf) != 0)
+			return true;
 	}
-	free(all);
-	return r == -ENOMEM ? r : 0;
+	return false;
 }
 
-/* Whether some record is not what sits at its address. */
+/* Finds recorded devices at other addresses, and others of their model: a hint, so its failure is none. */
+static void find_moved(struct pt_gathering *gathering)
+{
+	struct pt_facts *facts = gathering->facts;
+	struct pt_node *node = gathering->node;
+	struct pt_bdf *all = NULL;
+	size_t count = 0;
+
+	if (pt_node_matching(node, "", &all, &count, NULL) < 0)
+		return;
+	if (!node->host ||
+		pt_inventory_add_all(node->host, &node->inventory, all, count, NULL) == 0) {
+		for (size_t i = 0; i < count; i++) {
+			const struct pt_function *function =
+				pt_inventory_find(facts->inventory, &all[i]);
+			struct pt_identity now;
+
+			if (!function)
+				continue;
+			pt_node_identity(node, function, &now);
+			if (may_be_moved(facts, &now) && !is_at_its_place(facts, &now) &&
+				!pt_gather_is_claimed(gathering, &now.bdf))
+				add_identity(node, function, &facts->moved);
+		}
+	}
+	free(all);
+}
+
+/* Whether another device sits at a recorded address. */
 static bool any_changed(const struct pt_facts *facts)
 {
 	pt_foreach (recorded, facts->recorded->identity, facts->recorded->count) {
@@ -190,20 +193,16 @@ static bool any_changed(const struct pt_facts *facts)
 int pt_gather_identities(struct pt_gathering *gathering)
 {
 	struct pt_facts *facts = gathering->facts;
-	int r = 0;
 
 	facts->recorded = pt_node_record(gathering->node, gathering->guest->vmid);
-	if (!facts->recorded)
-		return pt_err_nomem(gathering->err);
-	for (size_t i = 0; r == 0 && i < facts->taken_count; i++) {
+	pt_foreach (taken, facts->taken, facts->taken_count) {
 		const struct pt_function *function =
-			pt_inventory_find(facts->inventory, &facts->taken[i].bdf);
+			pt_inventory_find(facts->inventory, &taken->bdf);
 
-		if (!facts->taken[i].companion && function)
-			r = add_identity(gathering->node, function, &facts->current);
+		if (!taken->companion && function)
+			add_identity(gathering->node, function, &facts->current);
 	}
-	if (r == 0 && facts->recorded->count && gathering->depth == PT_DEPTH_CHECK &&
-		any_changed(facts))
-		r = find_moved(gathering);
-	return r == -ENOMEM ? pt_err_nomem(gathering->err) : r;
+	if (facts->recorded->count && gathering->depth == PT_DEPTH_CHECK && any_changed(facts))
+		find_moved(gathering);
+	return 0;
 }

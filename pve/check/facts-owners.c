@@ -5,7 +5,7 @@
 #include "pve/check/gathering.h"
 
 /* Notes what is wrong with a claim: nothing of its guest is alive, or functions could not be returned. */
-static int note_claim(struct pt_facts *facts, const struct pt_node_claim *claim)
+static void note_claim(struct pt_facts *facts, const struct pt_node_claim *claim)
 {
 	pt_foreach (claimed, claim->claimed, claim->count) {
 		struct pt_claim_note *slot;
@@ -13,18 +13,14 @@ static int note_claim(struct pt_facts *facts, const struct pt_node_claim *claim)
 		if (!claimed->error && (claim->alive || claimed != claim->claimed))
 			continue;
 		slot = pt_array_grow(&facts->note, &facts->note_count, sizeof(*slot));
-		if (!slot)
-			return -ENOMEM;
 		slot->vmid = claim->vmid;
 		slot->bdf = claimed->bdf;
-		if (pt_set_text(&slot->error, claimed->error) < 0)
-			return -ENOMEM;
+		pt_set_text(&slot->error, claimed->error);
 	}
-	return 0;
 }
 
 /* Notes what another guest's claim has taken. */
-static int note_claimed(struct pt_gathering *gathering, const struct pt_node_claim *claim)
+static void note_claimed(struct pt_gathering *gathering, const struct pt_node_claim *claim)
 {
 	enum pt_owner_kind kind = !claim->alive	     ? PT_OWNER_STALE
 				  : claim->returning ? PT_OWNER_RETURNING
@@ -37,26 +33,23 @@ static int note_claimed(struct pt_gathering *gathering, const struct pt_node_cla
 		if (claimed->spare && kind != PT_OWNER_STALE)
 			continue;
 		slot = pt_array_grow(&gathering->claimed, &gathering->claimed_count, sizeof(*slot));
-		if (!slot)
-			return -ENOMEM;
 		*slot = (struct pt_owner){.bdf = claimed->bdf, .kind = kind, .vmid = claim->vmid};
 	}
-	return 0;
 }
 
 int pt_gather_claims(struct pt_gathering *gathering)
 {
 	const struct pt_node_claim *claims = NULL;
 	size_t count = 0;
-	int r = pt_node_claims(gathering->node, &claims, &count);
 
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		r = note_claim(gathering->facts, &claims[i]);
-		if (r == 0 && claims[i].vmid != gathering->guest->vmid)
-			r = note_claimed(gathering, &claims[i]);
+	pt_node_claims(gathering->node, &claims, &count);
+	pt_foreach (claim, claims, count) {
+		note_claim(gathering->facts, claim);
+		if (claim->vmid != gathering->guest->vmid)
+			note_claimed(gathering, claim);
 	}
 	gathering->facts->claims_err = gathering->node->claims_err;
-	return r < 0 ? pt_err_nomem(gathering->err) : 0;
+	return 0;
 }
 
 enum pt_reservation_verdict pt_gather_judge(const struct pt_gathering *gathering,
@@ -87,103 +80,94 @@ static struct pt_owner *add_owner(struct pt_facts *facts, const struct pt_bdf *b
 {
 	struct pt_owner *slot = pt_array_grow(&facts->owner, &facts->owner_count, sizeof(*slot));
 
-	if (slot)
-		*slot = (struct pt_owner){.bdf = *bdf, .kind = kind, .vmid = vmid};
+	*slot = (struct pt_owner){.bdf = *bdf, .kind = kind, .vmid = vmid};
 	return slot;
 }
 
-/* Functions whose owners matter: what is taken, with the VFs of a PF, which would vanish, and what QEMU opens as it is. */
+/* The functions whose owners matter: the taken ones, the VFs of a PF, which vanish, and those that QEMU opens as they are. */
 static int list_owned(struct pt_gathering *gathering, struct pt_bdf **ret, size_t *ret_count)
 {
 	const struct pt_facts *facts = gathering->facts;
-	int r = 0;
 
-	pt_foreach (taken, facts->taken, facts->taken_count) {
-		if (pt_taken_add_with_vfs(facts, taken, ret, ret_count) < 0)
-			return -ENOMEM;
-	}
+	pt_foreach (taken, facts->taken, facts->taken_count)
+		pt_taken_add_with_vfs(facts, taken, ret, ret_count);
 	pt_foreach (kept, facts->kept, facts->kept_count) {
-		if (!pt_taken_find(facts->taken, facts->taken_count, &kept->bdf) &&
-			pt_bdfs_add(ret, ret_count, &kept->bdf) < 0)
-			return -ENOMEM;
+		if (!pt_taken_find(facts->taken, facts->taken_count, &kept->bdf))
+			pt_bdfs_add(ret, ret_count, &kept->bdf);
 	}
-	for (size_t i = 0; r == 0 && i < *ret_count; i++) {
-		r = pt_node_learn(gathering->node, &(*ret)[i], gathering->err);
-		if (r == -ENODEV)
-			r = 0;
-	}
-	return r;
-}
+	for (size_t i = 0; i < *ret_count; i++) {
+		int r = pt_node_learn(gathering->node, &(*ret)[i], gathering->err);
 
-static int gather_claimed(struct pt_gathering *gathering, const struct pt_bdf *bdf, size_t count)
-{
-	pt_foreach (claimed, gathering->claimed, gathering->claimed_count) {
-		for (size_t i = 0; i < count; i++) {
-			if (pt_bdf_compare(&claimed->bdf, &bdf[i]) == 0 &&
-				!add_owner(gathering->facts, &bdf[i], claimed->kind, claimed->vmid))
-				return -ENOMEM;
-		}
+		if (r < 0 && r != -ENODEV)
+			return r;
 	}
 	return 0;
 }
 
-static int gather_reserved(struct pt_gathering *gathering, const struct pt_bdf *bdf, size_t count)
+static void gather_claimed(struct pt_gathering *gathering, const struct pt_bdf *bdf, size_t count)
+{
+	pt_foreach (claimed, gathering->claimed, gathering->claimed_count) {
+		for (size_t i = 0; i < count; i++) {
+			if (pt_bdf_compare(&claimed->bdf, &bdf[i]) == 0)
+				add_owner(gathering->facts, &bdf[i], claimed->kind, claimed->vmid);
+		}
+	}
+}
+
+static void gather_reserved(struct pt_gathering *gathering, const struct pt_bdf *bdf, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct pt_reservation *reservation;
 		enum pt_reservation_verdict verdict =
 			pt_gather_judge(gathering, &bdf[i], &reservation);
+		bool starting = verdict == PT_RESERVATION_HELD;
+
+		if (verdict != PT_RESERVATION_FREE)
+			add_owner(gathering->facts, &bdf[i],
+				starting ? PT_OWNER_RESERVED : PT_OWNER_USES, reservation->vmid)
+				->pid = (int)reservation->pid;
+	}
+}
+
+/* Adds a process that has a group open as the owner of each of the functions in that group. */
+static void add_opener(struct pt_facts *facts, const struct pt_group_user *user,
+	const struct pt_function *const *function, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
 		struct pt_owner *owner;
 
-		if (verdict == PT_RESERVATION_FREE)
+		if (function[i]->group != user->group)
 			continue;
-		owner = add_owner(gathering->facts, &bdf[i],
-			verdict == PT_RESERVATION_HELD ? PT_OWNER_RESERVED : PT_OWNER_USES,
-			reservation->vmid);
-		if (!owner)
-			return -ENOMEM;
-		owner->pid = (int)reservation->pid;
+		owner = add_owner(facts, &function[i]->bdf, PT_OWNER_OPEN, user->vmid);
+		owner->pid = user->pid;
+		memcpy(owner->name, user->name, sizeof(owner->name));
 	}
-	return 0;
 }
 
 static int gather_open(struct pt_gathering *gathering, const struct pt_bdf *bdf, size_t count)
 {
 	struct pt_facts *facts = gathering->facts;
-	const struct pt_function **function = calloc(count ? count : 1, sizeof(*function));
+	const struct pt_function **function = pt_calloc(count, sizeof(*function));
 	struct pt_group_user *user = NULL;
 	size_t functions = 0, users = 0;
 	int r;
 
-	if (!function)
-		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
 		function[functions] = pt_inventory_find(facts->inventory, &bdf[i]);
 		functions += function[functions] != NULL;
 	}
 	r = pt_node_group_users(
 		gathering->node, function, functions, &user, &users, gathering->err);
-	for (size_t i = 0; r == 0 && i < users * functions; i++) {
-		const struct pt_group_user *who = &user[i / functions];
-		const struct pt_function *what = function[i % functions];
-		struct pt_owner *owner;
-
-		if (what->group != who->group || (who->vmid && who->vmid == gathering->guest->vmid))
-			continue;
-		owner = add_owner(facts, &what->bdf, PT_OWNER_OPEN, who->vmid);
-		if (!owner) {
-			r = -ENOMEM;
-			break;
-		}
-		owner->pid = who->pid;
-		memcpy(owner->name, who->name, sizeof(owner->name));
+	for (size_t i = 0; r == 0 && i < users; i++) {
+		if (!user[i].vmid || user[i].vmid != gathering->guest->vmid)
+			add_opener(facts, &user[i], function, functions);
 	}
 	free(user);
 	free(function);
 	return r;
 }
 
-static int gather_busy_vfs(struct pt_gathering *gathering, const struct pt_bdf *bdf, size_t count)
+static void gather_busy_vfs(struct pt_gathering *gathering, const struct pt_bdf *bdf, size_t count)
 {
 	struct pt_facts *facts = gathering->facts;
 
@@ -195,36 +179,30 @@ static int gather_busy_vfs(struct pt_gathering *gathering, const struct pt_bdf *
 		if (!function || !pt_function_is_vf(function))
 			continue;
 		device = pt_node_device(gathering->node, &bdf[i]);
-		if (!device)
-			return -ENOMEM;
 		if (!device->net[0])
 			continue;
 		slot = pt_array_grow(&facts->busy_vf, &facts->busy_vf_count, sizeof(*slot));
-		if (!slot)
-			return -ENOMEM;
 		slot->bdf = bdf[i];
 		memcpy(slot->net, device->net, sizeof(slot->net));
 	}
-	return 0;
 }
 
 int pt_gather_owners(struct pt_gathering *gathering)
 {
+	struct pt_facts *facts = gathering->facts;
 	struct pt_bdf *bdf = NULL;
 	size_t count = 0;
 	int r = list_owned(gathering, &bdf, &count);
 
-	if (r == 0)
-		r = gather_claimed(gathering, bdf, count);
-	if (r == 0)
-		r = gather_reserved(gathering, bdf, count);
-	if (r == 0)
+	if (r == 0) {
+		gather_claimed(gathering, bdf, count);
+		gather_reserved(gathering, bdf, count);
 		r = gather_open(gathering, bdf, count);
+	}
 	if (r == 0)
-		r = gather_busy_vfs(gathering, bdf, count);
-	if (r == 0 && gathering->depth == PT_DEPTH_CHECK && gathering->facts->count)
-		r = pt_node_left_on_vfio(gathering->node, &gathering->facts->left,
-			&gathering->facts->left_count, gathering->err);
+		gather_busy_vfs(gathering, bdf, count);
+	if (r == 0 && gathering->depth == PT_DEPTH_CHECK && facts->count)
+		pt_node_left_on_vfio(gathering->node, &facts->left, &facts->left_count);
 	free(bdf);
-	return r == -ENOMEM ? pt_err_nomem(gathering->err) : r;
+	return r;
 }

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "pve/check/gathering.h"
+#include "pve/check/obstacle.h"
 
 /* how long a node may be open before that is taken for a use */
 #define PATIENCE_MS	1500
@@ -55,17 +56,15 @@ static bool is_only_open(const struct pt_uses *uses)
 }
 
 /* Functions whose uses matter: what is or may be taken, and the VFs that would go with a PF. The caller's. */
-static int list_asked(const struct pt_facts *facts, struct pt_bdf **ret, size_t *ret_count)
+static void list_asked(const struct pt_facts *facts, struct pt_bdf **ret, size_t *ret_count)
 {
 	for (size_t i = 0; i < facts->taken_count + facts->spare_count; i++) {
 		const struct pt_taken *taken = i < facts->taken_count
 						       ? &facts->taken[i]
 						       : &facts->spare[i - facts->taken_count];
 
-		if (pt_taken_add_with_vfs(facts, taken, ret, ret_count) < 0)
-			return -ENOMEM;
+		pt_taken_add_with_vfs(facts, taken, ret, ret_count);
 	}
-	return 0;
 }
 
 /* Looks, and looks again when only processes are in the way: udev, lvm and others open a node for a moment. */
@@ -85,7 +84,7 @@ static int look_patiently(struct pt_gathering *gathering, const struct pt_bdf *b
 	return r;
 }
 
-/* Who has his network by a bridge: one that starts at boot, if there is such. NULL: nobody. */
+/* The guest that has its network by a bridge: one that starts at boot, if there is such. NULL: none. */
 static const struct pt_mention *bridge_user(struct pt_gathering *gathering, const char *bridge,
 	const struct pt_mention *mention, size_t count)
 {
@@ -101,43 +100,28 @@ static const struct pt_mention *bridge_user(struct pt_gathering *gathering, cons
 }
 
 /*
- * A bridge that carries nothing of the host's own carries what guests have. Those that run are ports of it; one that starts at
- * boot is on its way when the others of the node do.
+ * A bridge without traffic of the host carries that of guests. Those that run are ports of it; one that starts at boot is
+ * about to be.
  */
-static int weigh_bridges(struct pt_gathering *gathering)
+static void weigh_bridges(struct pt_gathering *gathering)
 {
 	struct pt_uses *uses = &gathering->facts->uses;
 	const struct pt_mention *mention = NULL;
 	size_t count = 0;
 
-	for (size_t i = 0; i < uses->count; i++) {
-		struct pt_use *use = &uses->use[i];
+	pt_foreach (use, uses->use, uses->count) {
 		const struct pt_mention *by;
-		char *how, *end;
 
-		if (!use->weak || !use->bridge[0])
+		if (use->how != PT_USE_ONLY_PORT)
 			continue;
-		if (pt_node_mentions(gathering->node, &mention, &count) < 0)
-			return -ENOMEM;
-		by = bridge_user(gathering, use->bridge, mention, count);
+		pt_node_mentions(gathering->node, &mention, &count);
+		by = bridge_user(gathering, use->place, mention, count);
 		if (!by)
 			continue;
-		how = pt_format(
-			"is the only port of bridge %s, by which guest %u%s has its network",
-			use->bridge, by->vmid, by->onboot ? ", which starts at boot," : "");
-		end = pt_format("give bridge %s another port", use->bridge);
-		if (!how || !end) {
-			free(how);
-			free(end);
-			return -ENOMEM;
-		}
-		free(use->how);
-		free(use->end);
-		use->how = how;
-		use->end = end;
+		use->how = by->onboot ? PT_USE_ONLY_PORT_AT_BOOT : PT_USE_ONLY_PORT_OF_GUEST;
+		use->guest = by->vmid;
 		use->weak = !by->onboot;
 	}
-	return 0;
 }
 
 /* Devices of the same model as one in use, and none of the guest's or another's: one may have been meant. */
@@ -167,59 +151,71 @@ static int list_candidates(struct pt_gathering *gathering, const struct pt_bdf *
 			continue;
 		}
 		if (r == 0)
-			r = pt_bdfs_add(ret, ret_count, &all[i]);
+			pt_bdfs_add(ret, ret_count, &all[i]);
 	}
 	free(all);
 	return r;
 }
 
-/* The functions that would go with a candidate: its group's. Added to what is asked about. */
-static int add_group(struct pt_gathering *gathering, const struct pt_bdf *bdf, struct pt_bdf **ret,
+/* Adds a candidate and the functions that go with it: those of its group. */
+static void add_group(struct pt_gathering *gathering, const struct pt_bdf *bdf, struct pt_bdf **ret,
 	size_t *ret_count)
 {
 	struct pt_group PT_GROUP group = {0};
-	int r = pt_bdfs_add(ret, ret_count, bdf);
 
-	if (r < 0 || pt_node_group(gathering->node, bdf, &group, NULL) < 0)
-		return r;
-	for (size_t i = 0; r == 0 && i < group.function_count; i++) {
-		r = pt_node_learn(gathering->node, &group.function[i], NULL);
-		if (r == 0 && pt_bdf_compare(&group.function[i], bdf) != 0)
-			r = pt_bdfs_add(ret, ret_count, &group.function[i]);
-		r = r == -ENOMEM ? r : 0;
+	pt_bdfs_add(ret, ret_count, bdf);
+	if (pt_node_group(gathering->node, bdf, &group, NULL) < 0)
+		return;
+	pt_foreach (mate, group.function, group.function_count) {
+		if (pt_node_learn(gathering->node, mate, NULL) == 0 &&
+			pt_bdf_compare(mate, bdf) != 0)
+			pt_bdfs_add(ret, ret_count, mate);
 	}
-	return r;
 }
 
-/* Whether it could be taken in place of another: free, all that goes with it as well, and no VFs that would go. */
+/* Whether a function of its group is on a vfio driver or claimed already. */
+static bool is_taken(struct pt_gathering *gathering, const struct pt_function *function)
+{
+	const struct pt_inventory *inventory = gathering->facts->inventory;
+
+	pt_foreach (mate, inventory->function, inventory->count) {
+		if ((mate == function ||
+			    (mate->group == function->group && function->group != PT_GROUP_NONE)) &&
+			(pt_function_on_vfio(mate) || pt_gather_is_claimed(gathering, &mate->bdf)))
+			return true;
+	}
+	return false;
+}
+
+/* Whether it could be taken instead of another: free, with everything that goes along, and without VFs. */
 static bool is_free(
 	struct pt_gathering *gathering, const struct pt_bdf *bdf, const struct pt_uses *uses)
 {
 	const struct pt_facts *facts = gathering->facts;
-	const struct pt_function *function = pt_inventory_find(facts->inventory, bdf);
+	struct pt_candidate candidate = {
+		.function = pt_inventory_find(facts->inventory, bdf),
+		.inventory = facts->inventory,
+		.uses = uses,
+		.iommu_active = facts->host->iommu_active,
+	};
+	const struct pt_function *function = candidate.function;
 
-	/* of one that is shared out as mediated devices nobody knows whose they will be */
+	/* mediated devices of a shared function may be given out at any time */
 	if (function->vf_count || function->has_mdev || function->has_nvidia ||
-		pt_node_has_guest_disk(gathering->node, bdf))
+		pt_node_has_guest_disk(gathering->node, bdf) || is_taken(gathering, function))
 		return false;
-	pt_foreach (mate, facts->inventory->function, facts->inventory->count) {
-		if ((mate == function ||
-			    (mate->group == function->group && function->group != PT_GROUP_NONE)) &&
-			(pt_function_on_vfio(mate) || pt_gather_is_claimed(gathering, &mate->bdf)))
-			return false;
-	}
+	/* a console or a keyboard on it is a use as well: it is offered as a device without any */
 	pt_foreach (use, uses->use, uses->count) {
 		const struct pt_function *user = pt_inventory_find(facts->inventory, &use->bdf);
 
-		/* a console or a keyboard on it is not nothing */
 		if (user && (user == function || (user->group == function->group &&
 							 function->group != PT_GROUP_NONE)))
 			return false;
 	}
-	return true;
+	return pt_obstacle_first(&candidate).obstacle == PT_OBSTACLE_NONE;
 }
 
-/* For a device in use: another one of its model that could be had. */
+/* Finds a free device of the same model as one in use. */
 static int find_twin(struct pt_gathering *gathering, const struct pt_bdf *used)
 {
 	struct pt_facts *facts = gathering->facts;
@@ -228,10 +224,8 @@ static int find_twin(struct pt_gathering *gathering, const struct pt_bdf *used)
 	size_t count = 0, asked_count = 0;
 	int r = list_candidates(gathering, used, &candidate, &count);
 
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		if (add_group(gathering, &candidate[i], &asked, &asked_count) < 0)
-			r = pt_err_nomem(gathering->err);
-	}
+	for (size_t i = 0; i < count; i++)
+		add_group(gathering, &candidate[i], &asked, &asked_count);
 	if (r == 0)
 		r = pt_node_uses(gathering->node, asked, asked_count, &uses, gathering->err);
 	for (size_t i = 0; r == 0 && i < count; i++) {
@@ -240,10 +234,7 @@ static int find_twin(struct pt_gathering *gathering, const struct pt_bdf *used)
 		if (!is_free(gathering, &candidate[i], &uses))
 			continue;
 		slot = pt_array_grow(&facts->twin, &facts->twin_count, sizeof(*slot));
-		if (slot)
-			*slot = (struct pt_twin){*used, candidate[i]};
-		else
-			r = -ENOMEM;
+		*slot = (struct pt_twin){*used, candidate[i]};
 		break;
 	}
 	free(candidate);
@@ -256,17 +247,18 @@ int pt_gather_uses(struct pt_gathering *gathering)
 	struct pt_facts *facts = gathering->facts;
 	struct pt_bdf *asked = NULL;
 	size_t count = 0;
-	int r = list_asked(facts, &asked, &count);
+	int r;
 
-	if (r == 0)
-		r = look_patiently(gathering, asked, count);
-	if (r == 0)
-		r = weigh_bridges(gathering);
+	list_asked(facts, &asked, &count);
+	r = look_patiently(gathering, asked, count);
+	free(asked);
+	if (r < 0)
+		return r;
+	weigh_bridges(gathering);
 	for (size_t i = 0; r == 0 && i < facts->taken_count; i++) {
 		if (!facts->taken[i].companion &&
 			pt_uses_strong(&facts->uses, &facts->taken[i].bdf))
 			r = find_twin(gathering, &facts->taken[i].bdf);
 	}
-	free(asked);
-	return r == -ENOMEM ? pt_err_nomem(gathering->err) : r;
+	return r;
 }

@@ -4,15 +4,6 @@
 #include "pve/config/args.h"
 #include "pve/check/gathering.h"
 
-const char *pt_entry_label(int index, char text[static PT_LABEL_TEXT])
-{
-	if (index == PT_HOSTPCI_MAX)
-		snprintf(text, PT_LABEL_TEXT, PT_ARGS_LABEL);
-	else
-		snprintf(text, PT_LABEL_TEXT, "hostpci%d", index);
-	return text;
-}
-
 void pt_facts_clear(struct pt_facts *facts)
 {
 	pt_foreach (assignment, facts->assignment, facts->count)
@@ -45,7 +36,7 @@ void pt_facts_clear(struct pt_facts *facts)
 bool pt_facts_moves(const struct pt_facts *facts)
 {
 	pt_foreach (assignment, facts->assignment, facts->count) {
-		if (assignment->problem.tag)
+		if (assignment->problem.kind)
 			return true;
 	}
 	pt_foreach (taken, facts->taken, facts->taken_count) {
@@ -109,65 +100,62 @@ bool pt_gather_is_free(void *data, const struct pt_assignment *assignment,
 	return true;
 }
 
-/* Adds what a name stands for, and what goes along or matters with it: its group, its PF. */
-static int list_meant(struct pt_node *node, const char *name, struct pt_bdf **list, size_t *count)
+/* Adds the functions of a name, and those that go along or matter with them: the group, and the PF. */
+static void list_meant(struct pt_node *node, const char *name, struct pt_bdf **list, size_t *count)
 {
 	struct pt_bdf *found = NULL;
 	size_t founds = 0;
-	int r = pt_node_matching(node, name, &found, &founds, NULL);
 
-	for (size_t i = 0; r == 0 && i < founds; i++) {
+	if (pt_node_matching(node, name, &found, &founds, NULL) < 0)
+		return;
+	pt_foreach (bdf, found, founds) {
 		struct pt_group PT_GROUP group = {0};
 		struct pt_bdf pf;
 
-		r = pt_bdfs_add(list, count, &found[i]);
-		if (r == 0 && pt_function_read_pf(node->host, &found[i], &pf) == 0)
-			r = pt_bdfs_add(list, count, &pf);
-		if (r < 0 || pt_node_group(node, &found[i], &group, NULL) < 0)
+		pt_bdfs_add(list, count, bdf);
+		if (pt_function_read_pf(node->host, bdf, &pf) == 0)
+			pt_bdfs_add(list, count, &pf);
+		if (pt_node_group(node, bdf, &group, NULL) < 0)
 			continue;
 		pt_foreach (member, group.function, group.function_count)
-			r = r == 0 ? pt_bdfs_add(list, count, member) : r;
+			pt_bdfs_add(list, count, member);
 	}
 	free(found);
-	return r;
 }
 
-static int list_meant_by(
+static void list_meant_by(
 	struct pt_node *node, const char *names, struct pt_bdf **list, size_t *count)
 {
 	struct pt_names PT_NAMES words = {0};
-	int r = pt_names_split(&words, names, ";");
 
-	for (size_t i = 0; r == 0 && i < words.count; i++)
-		r = list_meant(node, words.name[i], list, count);
-	return r;
+	pt_names_split(&words, names, ";");
+	pt_foreach (word, words.name, words.count)
+		list_meant(node, *word, list, count);
 }
 
 /*
- * Reads at once what all entries mean: what waits for a device's lock takes a child for each reading. Nothing that is missed here,
- * or cannot be read, is lost: who needs it learns it, and says what is wrong.
+ * Reads the functions of all entries at once: a reading that waits for a device's lock takes a child. A function that is
+ * missed here, or that cannot be read, is read again by the step that needs it, which reports it.
  */
 static void learn_at_once(struct pt_gathering *gathering, const struct pt_mappings *mappings)
 {
 	struct pt_node *node = gathering->node;
 	struct pt_bdf *list = NULL;
 	size_t count = 0;
-	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < gathering->facts->count; i++) {
+	for (size_t i = 0; i < gathering->facts->count; i++) {
 		const struct pt_hostpci *entry = &gathering->facts->assignment[i].entry;
 		const struct pt_mapping *mapping =
 			entry->mapping ? pt_mapping_find(mappings, entry->mapping) : NULL;
 
 		if (entry->host)
-			r = list_meant_by(node, entry->host, &list, &count);
-		for (size_t at = 0; r == 0 && mapping && at < mapping->count; at++) {
+			list_meant_by(node, entry->host, &list, &count);
+		for (size_t at = 0; mapping && at < mapping->count; at++) {
 			if (pt_streq(mapping->entry[at].node, node->name))
-				r = list_meant_by(node, mapping->entry[at].path, &list, &count);
+				list_meant_by(node, mapping->entry[at].path, &list, &count);
 		}
 	}
-	if (r == 0)
-		pt_inventory_add_all(node->host, &node->inventory, list, count, NULL);
+	pt_inventory_add_all(node->host, &node->inventory, list, count, NULL);
 	free(list);
 }
 
@@ -217,31 +205,27 @@ bool pt_taken_stays(const struct pt_taken *taken, const struct pt_function *func
 	return pt_streq(function->driver, pt_taken_driver(taken));
 }
 
-int pt_taken_add_with_vfs(const struct pt_facts *facts, const struct pt_taken *taken,
+void pt_taken_add_with_vfs(const struct pt_facts *facts, const struct pt_taken *taken,
 	struct pt_bdf **ret, size_t *ret_count)
 {
 	const struct pt_function *function = pt_inventory_find(facts->inventory, &taken->bdf);
-	int r = pt_bdfs_add(ret, ret_count, &taken->bdf);
 
-	for (size_t i = 0; r == 0 && function && i < function->vf_count; i++)
-		r = pt_bdfs_add(ret, ret_count, &function->vf[i]);
-	return r;
+	pt_bdfs_add(ret, ret_count, &taken->bdf);
+	for (size_t i = 0; function && i < function->vf_count; i++)
+		pt_bdfs_add(ret, ret_count, &function->vf[i]);
 }
 
 /* Notes a function, once: as taken, or as spare. */
-static int take(struct pt_facts *facts, const struct pt_taken *taken, bool spare)
+static void take(struct pt_facts *facts, const struct pt_taken *taken, bool spare)
 {
 	struct pt_taken *slot;
 
 	if (pt_taken_find(facts->taken, facts->taken_count, &taken->bdf) ||
 		pt_taken_find(facts->spare, facts->spare_count, &taken->bdf))
-		return 0;
+		return;
 	slot = spare ? pt_array_grow(&facts->spare, &facts->spare_count, sizeof(*slot))
 		     : pt_array_grow(&facts->taken, &facts->taken_count, sizeof(*slot));
-	if (!slot)
-		return -ENOMEM;
 	*slot = *taken;
-	return 0;
 }
 
 /* The module of the vfio driver that was made for the function, where that can be found out. */
@@ -288,44 +272,42 @@ static bool has_wish(const struct pt_gathering *gathering, struct pt_taken *take
 	return true;
 }
 
-static int keep(struct pt_facts *facts, const struct pt_taken *kept)
+static void keep(struct pt_facts *facts, const struct pt_taken *kept)
 {
 	struct pt_taken *slot = pt_array_grow(&facts->kept, &facts->kept_count, sizeof(*slot));
 
-	if (slot)
-		*slot = *kept;
-	return slot ? 0 : -ENOMEM;
+	*slot = *kept;
+}
+
+/* Takes a function of an entry, or leaves it to Proxmox VE where nothing of ours moves it. */
+static void take_function(
+	struct pt_gathering *gathering, size_t at, const struct pt_bdf *bdf, bool spare)
+{
+	const struct pt_assignment *assignment = &gathering->facts->assignment[at];
+	struct pt_taken taken = {.bdf = *bdf, .assignment = at};
+
+	if (pt_assignment_is_bound(assignment) ||
+		(!assignment->vgpu && has_wish(gathering, &taken)))
+		take(gathering->facts, &taken, spare);
+	else if (!spare && gathering->depth == PT_DEPTH_CHECK)
+		keep(gathering->facts, &taken);
 }
 
 /* The functions of an entry's chosen alternative, or of all others. */
-static int take_entry(struct pt_gathering *gathering, size_t at, bool spare)
+static void take_entry(struct pt_gathering *gathering, size_t at, bool spare)
 {
-	struct pt_facts *facts = gathering->facts;
-	const struct pt_assignment *assignment = &facts->assignment[at];
+	const struct pt_assignment *assignment = &gathering->facts->assignment[at];
 
 	if (assignment->chosen < 0 || pt_assignment_is_mdev(assignment))
-		return 0;
+		return;
 	for (size_t i = 0; i < assignment->count; i++) {
 		const struct pt_alternative *alternative = &assignment->alternative[i];
 
 		if (((int)i != assignment->chosen) != spare)
 			continue;
-		pt_foreach (id, alternative->id, alternative->count) {
-			struct pt_taken taken = {.bdf = *id, .assignment = at};
-
-			if (!pt_assignment_is_bound(assignment) &&
-				(assignment->vgpu || !has_wish(gathering, &taken))) {
-				/* a start leaves them, and who has them, to Proxmox VE */
-				if (!spare && gathering->depth == PT_DEPTH_CHECK &&
-					keep(facts, &taken) < 0)
-					return pt_err_nomem(gathering->err);
-				continue;
-			}
-			if (take(facts, &taken, spare) < 0)
-				return pt_err_nomem(gathering->err);
-		}
+		pt_foreach (id, alternative->id, alternative->count)
+			take_function(gathering, at, id, spare);
 	}
-	return 0;
 }
 
 static int take_companions_of(struct pt_gathering *gathering, struct pt_taken of, bool spare)
@@ -357,21 +339,21 @@ static int take_companions_of(struct pt_gathering *gathering, struct pt_taken of
 		if (!pt_assignment_is_bound(&facts->assignment[of.assignment]) &&
 			pt_function_on_vfio(function))
 			continue;
-		if (take(facts, &companion, spare) < 0)
-			return pt_err_nomem(gathering->err);
+		take(facts, &companion, spare);
 	}
 	return 0;
 }
 
-/* The PF of a VF that is taken, for what drives it matters, and the VFs of a PF, which go with it. */
+/* Reads the PF of a taken VF, whose driver matters, and the VFs of a PF, which go with it. */
 static int learn_relatives(struct pt_gathering *gathering)
 {
 	struct pt_facts *facts = gathering->facts;
+	struct pt_node *node = gathering->node;
 	struct pt_bdf *list = NULL;
 	size_t count = 0;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < facts->taken_count + facts->spare_count; i++) {
+	for (size_t i = 0; i < facts->taken_count + facts->spare_count; i++) {
 		const struct pt_taken *taken = i < facts->taken_count
 						       ? &facts->taken[i]
 						       : &facts->spare[i - facts->taken_count];
@@ -379,15 +361,12 @@ static int learn_relatives(struct pt_gathering *gathering)
 			pt_inventory_find(facts->inventory, &taken->bdf);
 
 		if (function && pt_function_is_vf(function))
-			r = pt_bdfs_add(&list, &count, &function->physfn);
-		for (size_t at = 0; r == 0 && function && at < function->vf_count; at++)
-			r = pt_bdfs_add(&list, &count, &function->vf[at]);
+			pt_bdfs_add(&list, &count, &function->physfn);
+		for (size_t at = 0; function && at < function->vf_count; at++)
+			pt_bdfs_add(&list, &count, &function->vf[at]);
 	}
-	if (r < 0)
-		r = pt_err_nomem(gathering->err);
-	else if (!gathering->node->whole)
-		r = pt_inventory_add_all(gathering->node->host, &gathering->node->inventory, list,
-			count, gathering->err);
+	if (!node->whole)
+		r = pt_inventory_add_all(node->host, &node->inventory, list, count, gathering->err);
 	free(list);
 	return r;
 }
@@ -399,13 +378,13 @@ static int gather_taken(struct pt_gathering *gathering)
 	size_t named;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < facts->count; i++)
-		r = take_entry(gathering, i, false);
+	for (size_t i = 0; i < facts->count; i++)
+		take_entry(gathering, i, false);
 	named = facts->taken_count;
 	for (size_t i = 0; r == 0 && i < named; i++)
 		r = take_companions_of(gathering, facts->taken[i], false);
-	for (size_t i = 0; r == 0 && i < facts->count; i++)
-		r = take_entry(gathering, i, true);
+	for (size_t i = 0; i < facts->count; i++)
+		take_entry(gathering, i, true);
 	named = facts->spare_count;
 	for (size_t i = 0; r == 0 && i < named; i++)
 		r = take_companions_of(gathering, facts->spare[i], true);
@@ -420,7 +399,7 @@ int pt_facts_gather(struct pt_node *node, const struct pt_guest *guest, enum pt_
 		resolve_entries,
 		gather_taken,
 		learn_relatives,
-		pt_gather_uses, /* in a child: before a thousand configs are in memory, which makes one dear */
+		pt_gather_uses, /* in a child, which is cheap before a thousand configs are in memory */
 		pt_gather_owners,
 		pt_gather_details,
 		pt_gather_identities,

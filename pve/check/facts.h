@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * Everything that the rules judge a guest by, gathered at once, so that the rules themselves ask
+ * Everything that the checks judge a guest by, gathered at once, so that the checks themselves ask
  * nobody.
  */
 #ifndef PT_FACTS_H
 #define PT_FACTS_H
 
+#include "pve/check/finding.h"
 #include "pve/node/node.h"
 #include "pve/node/resolve.h"
 
@@ -191,9 +192,7 @@ bool pt_taken_stays(const struct pt_taken *taken, const struct pt_function *func
  */
 bool pt_facts_moves(const struct pt_facts *facts);
 
-/* "hostpci0", of PT_HOSTPCI_MAX "args"; text on loan as PT_BDF. */
-#define PT_LABEL_TEXT 16
-const char *pt_entry_label(int index, char text[static PT_LABEL_TEXT]);
+/* The label of an entry; text on loan. */
 #define PT_LABEL(assignment) pt_entry_label((assignment)->entry.index, (char[PT_LABEL_TEXT]){0})
 
 #endif

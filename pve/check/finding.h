@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* What a check found, free of how it is shown. */
+/*
+ * A finding names its check, its subject and the words of its sentence. The sentence is made when it is shown, by
+ * pt_finding_message and kin: nothing else has a text.
+ */
 #ifndef PT_FINDING_H
 #define PT_FINDING_H
 
 #include <json-c/json.h>
 
+#include "lib/base/template.h"
 #include "lib/pci/bdf.h"
-#include "lib/base/err.h"
+
+struct pt_check;
 
 enum pt_severity {
 	PT_INFO,
@@ -14,45 +19,95 @@ enum pt_severity {
 	PT_ERROR,
 };
 
-/* What a start does about it. */
-enum pt_refusal {
-	PT_SILENT,	  /* says nothing: it is for those who ask */
-	PT_TELL,	  /* says it and goes on */
-	PT_REFUSE,	  /* refuses when functions would have to be moved */
-	PT_REFUSE_ALWAYS, /* whatever local policy says: another live owner has the function, or the running system lies on it */
+/* The effect on a start. */
+enum pt_effect {
+	PT_SILENT,  /* none: shown by check only */
+	PT_WARNS,   /* a line in the task log */
+	PT_REFUSES, /* refuses, if a device must be moved */
+	PT_REFUSES_ALWAYS, /* whatever local policy says: another live owner, or the running system lies on it */
+};
+
+/* A situation that a check reports. */
+struct pt_case {
+	enum pt_severity severity;
+	enum pt_effect effect;
+	bool routine; /* true of many healthy guests: text output shows it with --all-infos only */
+	const char *when;    /* behind "when"; NULL: the usual case, or shown under another one's */
+	const char *message; /* templates, see pt_template_fill */
+	const char *hint;    /* NULL: nothing to do */
+};
+
+enum pt_subject_kind {
+	PT_ON_HOST,
+	PT_ON_GUEST,
+	PT_ON_OTHER_GUEST, /* vmid */
+	PT_ON_ENTRY,	   /* entry */
+	PT_ON_FUNCTION,	   /* entry and function */
+};
+
+struct pt_subject {
+	enum pt_subject_kind kind;
+	int entry; /* index of hostpciN; PT_HOSTPCI_MAX: args */
+	struct pt_bdf function;
+	unsigned int vmid;
+};
+
+/* How local policy treats a finding. */
+enum pt_allowance {
+	PT_NOT_ALLOWED,
+	PT_ALLOWED,
+	PT_ALLOWED_ANOTHER, /* a line allows it, but for the device that was there before */
 };
 
 struct pt_finding {
-	const char *tag; /* static */
-	enum pt_severity severity;
-	enum pt_refusal refusal;
-	char *subject; /* "hostpci0: 0000:01:00.0", "host" */
-	char *message; /* what is wrong, and why */
-	char *hint;    /* how to mend it; NULL: nothing to do */
+	const struct pt_check *check;
+	const struct pt_case *of;
+	enum pt_severity severity; /* of the case, or lowered */
+	enum pt_effect effect;
+	struct pt_subject subject;
+	struct pt_word *word; /* values are among those kept */
+	size_t words;
+	char **kept;
+	size_t kept_count;
+	enum pt_allowance allowance;
+	unsigned int policy_line;
 };
 
 struct pt_findings {
 	struct pt_finding *finding;
 	size_t count;
-	bool failed; /* memory ran out: the list is not whole */
 };
 
-/* Adds one; it takes over the three texts, which may be NULL when memory is out. */
-void pt_findings_add(struct pt_findings *findings, const char *tag, enum pt_severity severity,
-	enum pt_refusal refusal, char *subject, char *message, char *hint);
+/* Adds a finding with no words yet, severity and effect of the case. The pointer is good until the next add. */
+struct pt_finding *pt_findings_add(struct pt_findings *findings, const struct pt_check *check,
+	const struct pt_case *of, struct pt_subject subject);
+/* Adds a copy of the value; NULL adds nothing. Bytes that are no printable ASCII become "?". */
+void pt_finding_set(struct pt_finding *finding, const char *name, const char *value);
 void pt_findings_clear(struct pt_findings *findings);
 #define PT_FINDINGS PT_CLEANUP(pt_findings_clear)
 
-/* The function that a finding is about, if it is about one: its subject is the address, or ends with it. */
-bool pt_finding_function(const struct pt_finding *finding, struct pt_bdf *ret);
+const char *pt_finding_tag(const struct pt_finding *finding);
+/* "hostpci0: 0000:01:00.0", "guest". The caller frees it. */
+char *pt_finding_subject(const struct pt_finding *finding);
+/* The problem, and the line of local policy that allows it. The caller frees it. */
+char *pt_finding_message(const struct pt_finding *finding);
+/* The fix, or NULL. The caller frees it. */
+char *pt_finding_hint(const struct pt_finding *finding);
+
+/* Whether the finding is about the function. */
+bool pt_finding_is_on(const struct pt_finding *finding, const struct pt_bdf *bdf);
 
 const char *pt_severity_name(enum pt_severity severity);
 size_t pt_findings_count(const struct pt_findings *findings, enum pt_severity severity);
 
-/* The first that refuses a start, or NULL; moves: whether functions would have to be moved. */
+/* The first that refuses a start, or NULL. moves: whether a device must be moved. */
 const struct pt_finding *pt_findings_refusing(const struct pt_findings *findings, bool moves);
 
-/* A new array of objects {tag, severity, subject, message, hint}; the caller's. */
+/* Returns an array of objects {tag, severity, subject, entry, function, message, hint, about}. */
 struct json_object *pt_findings_to_json(const struct pt_findings *findings);
+
+/* "hostpci0", of PT_HOSTPCI_MAX "args"; text on loan as PT_BDF. */
+#define PT_LABEL_TEXT 16
+const char *pt_entry_label(int index, char text[static PT_LABEL_TEXT]);
 
 #endif

@@ -16,8 +16,8 @@ struct pt_gathering {
 	struct pt_err *err;
 };
 
-/* Adds the function, and of a PF its VFs, which would vanish with it. -ENOMEM. */
-int pt_taken_add_with_vfs(const struct pt_facts *facts, const struct pt_taken *taken,
+/* Adds the function, and of a PF its VFs, which vanish with it. */
+void pt_taken_add_with_vfs(const struct pt_facts *facts, const struct pt_taken *taken,
 	struct pt_bdf **ret, size_t *ret_count);
 
 /* facts-owners.c */

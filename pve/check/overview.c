@@ -3,7 +3,8 @@
 
 #include "lib/base/json.h"
 #include "pve/check/overview.h"
-#include "pve/check/rules.h"
+#include "pve/check/check.h"
+#include "pve/check/obstacle.h"
 
 void pt_overview_clear(struct pt_overview *overview)
 {
@@ -41,22 +42,19 @@ const struct pt_seen_function *pt_overview_find(
 	return find(overview, bdf);
 }
 
-static int note_wanting(struct pt_overview *overview, const struct pt_facts *facts,
+static void note_wanting(struct pt_overview *overview, const struct pt_facts *facts,
 	const struct pt_taken *taken, bool spare)
 {
 	struct pt_seen_function *function = find(overview, &taken->bdf);
 	struct pt_wanting *slot;
 
 	if (!function)
-		return 0;
+		return;
 	slot = pt_array_grow(&function->wanting, &function->wanting_count, sizeof(*slot));
-	if (!slot)
-		return -ENOMEM;
 	slot->vmid = facts->guest->vmid;
 	slot->companion = taken->companion;
 	slot->spare = spare;
 	pt_entry_label(facts->assignment[taken->assignment].entry.index, slot->label);
-	return 0;
 }
 
 static int add_guest(struct pt_overview *overview, struct pt_node *node,
@@ -69,97 +67,29 @@ static int add_guest(struct pt_overview *overview, struct pt_node *node,
 	if (r < 0)
 		return pt_err_wrap(err, "guest %u", guest->vmid);
 	slot = pt_array_grow(&overview->guest, &overview->guest_count, sizeof(*slot));
-	if (!slot)
-		return pt_err_nomem(err);
 	slot->guest = guest;
 	slot->running = facts.running;
-	pt_rules_run(&facts, &slot->findings);
-	for (size_t i = 0; r == 0 && i < facts.taken_count; i++)
-		r = note_wanting(overview, &facts, &facts.taken[i], false);
-	for (size_t i = 0; r == 0 && i < facts.spare_count; i++)
-		r = note_wanting(overview, &facts, &facts.spare[i], true);
-	return r < 0 || slot->findings.failed ? pt_err_nomem(err) : 0;
+	pt_check_run(&facts, &slot->findings);
+	pt_foreach (taken, facts.taken, facts.taken_count)
+		note_wanting(overview, &facts, taken, false);
+	pt_foreach (spare, facts.spare, facts.spare_count)
+		note_wanting(overview, &facts, spare, true);
+	return 0;
 }
 
-/* Somebody in the function's group that the host needs; the function itself first. NULL: nobody. */
-static const struct pt_use *use_in_group(
-	const struct pt_node *node, const struct pt_function *function)
+/* Returns why nobody can have the function, or NULL. */
+static char *judge(const struct pt_node *node, const struct pt_function *function)
 {
-	const struct pt_use *use = pt_uses_strong(&node->uses, &function->bdf);
+	const struct pt_candidate candidate = {
+		.function = function,
+		.inventory = &node->inventory,
+		.uses = node->has_uses ? &node->uses : NULL,
+		.node = node,
+		.iommu_active = node->inventory.iommu_active,
+	};
+	const struct pt_obstruction first = pt_obstacle_first(&candidate);
 
-	if (use || function->group == PT_GROUP_NONE)
-		return use;
-	pt_foreach (other, node->uses.use, node->uses.count) {
-		const struct pt_function *user = pt_inventory_find(&node->inventory, &other->bdf);
-
-		if (!other->weak && user && user->group == function->group)
-			return other;
-	}
-	return NULL;
-}
-
-/* Why nobody can have it, as far as no use has to be named; NULL: nothing of that kind. */
-static const char *plain_reason(const struct pt_node *node, const struct pt_function *function)
-{
-	if (function->is_bridge)
-		return "is a bridge";
-	if (!node->inventory.iommu_active)
-		return "no IOMMU is active";
-	if (function->group == PT_GROUP_NONE)
-		return "is in no IOMMU group";
-	if (function->busy)
-		return "a driver hangs on it";
-	if (!node->has_uses)
-		return "who uses it cannot be found out: a driver hangs";
-	return function->info_ok ? NULL : "does not answer";
-}
-
-static bool is_claimed(const struct pt_node *node, const struct pt_bdf *bdf)
-{
-	pt_foreach (claim, node->claim, node->claim_count) {
-		pt_foreach (claimed, claim->claimed, claim->count) {
-			if (!claimed->spare && pt_bdf_compare(&claimed->bdf, bdf) == 0)
-				return true;
-		}
-	}
-	return false;
-}
-
-/* One of its VFs that the host or a guest uses: taking the PF destroys it. NULL: none. */
-static const struct pt_bdf *used_vf(const struct pt_node *node, const struct pt_function *function)
-{
-	pt_foreach (bdf, function->vf, function->vf_count) {
-		const struct pt_function *vf = pt_inventory_find(&node->inventory, bdf);
-
-		if (pt_uses_strong(&node->uses, bdf) || is_claimed(node, bdf))
-			return bdf;
-		pt_foreach (user, node->user, node->user_count) {
-			if (vf && vf->group == user->group)
-				return bdf;
-		}
-	}
-	return NULL;
-}
-
-/* NULL in *ret: somebody can have it. -ENOMEM. */
-static int judge(const struct pt_node *node, const struct pt_function *function, char **ret)
-{
-	const char *reason = plain_reason(node, function);
-	const struct pt_use *use = reason ? NULL : use_in_group(node, function);
-	const struct pt_bdf *vf = reason || use ? NULL : used_vf(node, function);
-
-	if (vf) {
-		*ret = pt_format("has virtual functions, and %s is in use", PT_BDF(vf));
-		return *ret ? 0 : -ENOMEM;
-	}
-	if (!use)
-		return pt_set_text(ret, reason);
-	if (pt_bdf_compare(&use->bdf, &function->bdf) == 0)
-		*ret = pt_format("is in use: %s %s", use->what, use->how);
-	else
-		*ret = pt_format("shares its group with %s, which is in use: %s %s",
-			PT_BDF(&use->bdf), use->what, use->how);
-	return *ret ? 0 : -ENOMEM;
+	return pt_obstruction_text(&first, function);
 }
 
 static void note_holders(struct pt_overview *overview)
@@ -191,13 +121,10 @@ int pt_overview_make(struct pt_node *node, struct pt_overview *ret, struct pt_er
 	int r;
 
 	*ret = (struct pt_overview){.node = node, .count = inventory->count};
-	ret->function = calloc(inventory->count ? inventory->count : 1, sizeof(*ret->function));
-	if (!ret->function)
-		return pt_err_nomem(err);
+	ret->function = pt_calloc(inventory->count, sizeof(*ret->function));
 	for (size_t i = 0; i < inventory->count; i++) {
 		ret->function[i].function = &inventory->function[i];
-		if (judge(node, &inventory->function[i], &ret->function[i].why_not) < 0)
-			return pt_err_nomem(err);
+		ret->function[i].why_not = judge(node, &inventory->function[i]);
 	}
 	r = pt_node_guests(node, &guest, &count, err);
 	for (size_t i = 0; r == 0 && i < count; i++) {
@@ -229,12 +156,12 @@ static struct json_object *uses_to_json(const struct pt_uses *uses, const struct
 	struct json_object *json = json_object_new_array();
 
 	pt_foreach (use, uses->use, uses->count) {
-		PT_FREE char *text = pt_bdf_compare(&use->bdf, bdf) == 0
-					     ? pt_format("%s %s", use->what, use->how)
-					     : NULL;
+		PT_FREE char *text = NULL;
 
-		if (text)
-			json_object_array_add(json, json_object_new_string(text));
+		if (pt_bdf_compare(&use->bdf, bdf) != 0)
+			continue;
+		text = pt_use_text(use);
+		json_object_array_add(json, json_object_new_string(text));
 	}
 	return json;
 }

@@ -57,7 +57,8 @@ static int set_conf(struct pt_api *api, const char *key, const char *value, stru
 	if (!slot)
 		return pt_err_set(err, -EINVAL,
 			PT_API_CONF ": there is no key '%s'; token, url and ca are known", key);
-	return pt_set_text(slot, value) < 0 ? pt_err_nomem(err) : 0;
+	pt_set_text(slot, value);
+	return 0;
 }
 
 /* Lines "key = value"; "#" begins a comment. */
@@ -153,8 +154,8 @@ static int load_api(const struct pt_host *host, struct pt_api *ret, struct pt_er
 	if (!token_valid(ret->token))
 		return pt_err_set(err, -EINVAL,
 			PT_API_CONF ": the token is not of the form USER@REALM!TOKENID=SECRET");
-	if (!ret->url && pt_set_text(&ret->url, PT_PVE_API_URL) < 0)
-		return pt_err_nomem(err);
+	if (!ret->url)
+		pt_set_text(&ret->url, PT_PVE_API_URL);
 	if (!url_trusted(ret->url))
 		return pt_err_set(err, -EINVAL,
 			PT_API_CONF ": url %s: must be https, or http to this machine itself",
@@ -164,8 +165,8 @@ static int load_api(const struct pt_host *host, struct pt_api *ret, struct pt_er
 
 int pt_api_open(const struct pt_host *host, struct pt_api **ret, struct pt_err *err)
 {
-	struct pt_api PT_API *api = calloc(1, sizeof(*api));
-	int r = api ? load_api(host, api, err) : pt_err_nomem(err);
+	struct pt_api PT_API *api = pt_calloc(1, sizeof(*api));
+	int r = load_api(host, api, err);
 
 	if (r == 0)
 		*ret = PT_STEAL(api);
@@ -404,8 +405,8 @@ static int fetch_in_child(void *data, int out)
 		r = say(out, 'E', i, unloaded, NULL, 0);
 	if (unloaded)
 		return r;
-	transfer = calloc(request->count, sizeof(*transfer));
-	r = transfer ? fetch(request, transfer, out) : -ENOMEM;
+	transfer = pt_calloc(request->count, sizeof(*transfer));
+	r = fetch(request, transfer, out);
 	free(transfer);
 	return r;
 }
@@ -442,10 +443,8 @@ static bool take_outcome(
 	if (line[0] != 'S')
 		pt_err_set(&reply->err, -EIO, "%s", line + 1 + skip);
 	else if (explain_status(line + 1 + skip, what, &reply->err) == 0) {
-		reply->text = strndup(end + 1, length);
+		reply->text = pt_strndup(end + 1, length);
 		reply->length = length;
-		if (!reply->text)
-			pt_err_nomem(&reply->err);
 	}
 	*left -= (size_t)(end + 1 - line) + length;
 	*at = end + 1 + length;

@@ -49,15 +49,15 @@ static int read_word(struct word *word)
 
 int pt_args_split(const char *args, struct pt_names *ret)
 {
-	PT_FREE char *buffer = strdup(args);
+	PT_FREE char *buffer = pt_strdup(args);
 	struct word word = {.at = args};
-	int r = buffer ? 0 : -ENOMEM;
+	int r = 0;
 
 	while (r == 0 && *(word.at += strspn(word.at, SPACE))) {
 		word.to = buffer;
 		r = read_word(&word);
 		if (r == 0)
-			r = pt_names_add(ret, buffer);
+			pt_names_add(ret, buffer);
 	}
 	if (r < 0)
 		pt_names_free(ret);
@@ -89,7 +89,7 @@ static bool parse_host(const char *text, struct pt_bdf *ret)
 /* The last part of a path in sysfs is the address; that of a mediated device is none. */
 static bool parse_sysfs(const char *path, struct pt_bdf *ret)
 {
-	PT_FREE char *copy = strdup(path);
+	PT_FREE char *copy = pt_strdup(path);
 	char *name;
 
 	for (size_t end = copy ? strlen(copy) : 0; end > 0 && copy[end - 1] == '/'; end--)
@@ -140,7 +140,7 @@ static const char *value_of(const char *item, const char *key)
 /* "vfio-pci,host=00:02.0,x-vga=on": what comes first is the driver, unless it has a key of its own. */
 static bool parse_options(const char *text, struct pt_bdf *ret)
 {
-	PT_FREE char *buffer = strdup(text);
+	PT_FREE char *buffer = pt_strdup(text);
 	bool vfio = false, found = false, by_path = false;
 	const char *at = text;
 

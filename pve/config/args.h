@@ -11,7 +11,7 @@
 /* The label of what args hand over; entries have their key, "hostpci0". */
 #define PT_ARGS_LABEL "args"
 
-/* The words of args. -EINVAL: a quote has no end, so that Proxmox VE takes none of them; -ENOMEM. */
+/* The words of args. -EINVAL: a quote has no end, so that Proxmox VE takes none of them. */
 int pt_args_split(const char *args, struct pt_names *ret);
 
 /*

@@ -33,12 +33,11 @@ void pt_backups_clear(struct pt_backups *backups)
 }
 
 /* The guests of a pool: "pool:NAME:COMMENT:100,101:STORAGES:". */
-static int add_pool(const char *users, const char *pool, struct pt_names *guests)
+static void add_pool(const char *users, const char *pool, struct pt_names *guests)
 {
 	PT_FREE char *begin = pt_format(POOL_BEGINS "%s:", pool);
-	int r = begin ? 0 : -ENOMEM;
 
-	for (const char *line = users; r == 0 && line; line = strchr(line, '\n')) {
+	for (const char *line = users; line; line = strchr(line, '\n')) {
 		const char *list;
 
 		line += *line == '\n';
@@ -47,41 +46,38 @@ static int add_pool(const char *users, const char *pool, struct pt_names *guests
 		list = line + strlen(begin);
 		list += strcspn(list, ":\n");
 		if (*list == ':') {
-			PT_FREE char *copy = strndup(list + 1, strcspn(list + 1, ":\n"));
+			PT_FREE char *copy = pt_strndup(list + 1, strcspn(list + 1, ":\n"));
 
-			r = copy ? pt_names_split(guests, copy, SEPARATORS) : -ENOMEM;
+			pt_names_split(guests, copy, SEPARATORS);
 		}
 	}
-	return r;
 }
 
 /* The job at hand is whole. */
-static int end_job(struct parsing *parsing)
+static void end_job(struct parsing *parsing)
 {
 	struct pt_backup_job *slot;
 
 	if (!parsing->wanted) {
 		clear_job(&parsing->job);
-		return 0;
+		return;
 	}
 	slot = pt_array_grow(&parsing->backups->job, &parsing->backups->count, sizeof(*slot));
-	if (!slot)
-		return -ENOMEM;
 	*slot = parsing->job;
 	parsing->job = (struct pt_backup_job){0};
-	return 0;
 }
 
-static int take(void *data, const char *type, const char *id, const char *key, const char *value)
+static void take(void *data, const char *type, const char *id, const char *key, const char *value)
 {
 	struct parsing *parsing = data;
 	struct pt_backup_job *job = &parsing->job;
 
 	if (!key) {
-		if (end_job(parsing) < 0)
-			return -ENOMEM;
+		end_job(parsing);
 		parsing->wanted = pt_streq(type, "vzdump");
-		return parsing->wanted ? pt_set_text(&job->id, id) : 0;
+		if (parsing->wanted)
+			pt_set_text(&job->id, id);
+		return;
 	}
 	if (pt_streq(key, "enabled") && pt_streq(value, "0"))
 		parsing->wanted = false;
@@ -90,24 +86,20 @@ static int take(void *data, const char *type, const char *id, const char *key, c
 	if (pt_streq(key, "all"))
 		job->all = pt_streq(value, "1");
 	if (pt_streq(key, "vmid"))
-		return pt_names_split(&job->guest, value, SEPARATORS);
+		pt_names_split(&job->guest, value, SEPARATORS);
 	if (pt_streq(key, "exclude"))
-		return pt_names_split(&job->except, value, SEPARATORS);
-	return pt_streq(key, "pool") ? add_pool(parsing->users, value, &job->guest) : 0;
+		pt_names_split(&job->except, value, SEPARATORS);
+	if (pt_streq(key, "pool"))
+		add_pool(parsing->users, value, &job->guest);
 }
 
-int pt_backups_parse(const char *jobs, const char *users, const char *node, struct pt_backups *ret)
+void pt_backups_parse(const char *jobs, const char *users, const char *node, struct pt_backups *ret)
 {
-	struct pt_backups PT_BACKUPS backups = {0};
-	struct parsing parsing = {.backups = &backups, .users = users, .node = node};
-	int r = pt_sections_read(jobs, take, &parsing);
+	struct parsing parsing = {.backups = ret, .users = users, .node = node};
 
+	*ret = (struct pt_backups){0};
+	pt_sections_read(jobs, take, &parsing);
 	clear_job(&parsing.job);
-	if (r < 0)
-		return r;
-	*ret = backups;
-	backups = (struct pt_backups){0};
-	return 0;
 }
 
 int pt_backups_read(
@@ -124,7 +116,8 @@ int pt_backups_read(
 	/* without it pools have nobody */
 	if (pt_host_read(host, PT_PVE_USERS, FILE_MAX, &users, NULL) < 0)
 		users = NULL;
-	return pt_backups_parse(jobs, users, node, ret) < 0 ? pt_err_nomem(err) : 0;
+	pt_backups_parse(jobs, users, node, ret);
+	return 0;
 }
 
 const char *pt_backups_find(const struct pt_backups *backups, unsigned int vmid)

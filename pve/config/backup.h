@@ -19,8 +19,9 @@ struct pt_backups {
 	size_t count;
 };
 
-/* Parses the texts of jobs and of users, of which each may be NULL; what is not understood is passed over. -ENOMEM. */
-int pt_backups_parse(const char *jobs, const char *users, const char *node, struct pt_backups *ret);
+/* Parses the texts of jobs and of users, of which each may be NULL; a part that is not understood is skipped. */
+void pt_backups_parse(
+	const char *jobs, const char *users, const char *node, struct pt_backups *ret);
 /* Reads the files; those that are not there say nothing. */
 int pt_backups_read(
 	const struct pt_host *host, const char *node, struct pt_backups *ret, struct pt_err *err);

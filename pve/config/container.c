@@ -49,10 +49,10 @@ static char *first_value(const char *value, size_t length)
 		value += 5;
 		length -= 5;
 	}
-	return strndup(value, comma ? (size_t)(comma - value) : length);
+	return pt_strndup(value, comma ? (size_t)(comma - value) : length);
 }
 
-/* What the line gives, the caller's. NULL: nothing, or memory is out. */
+/* What the line gives, the caller's. NULL: nothing. */
 static char *gift_of(const char *line, size_t length, bool *ret_net)
 {
 	static const char mount[] = "lxc.mount.entry";
@@ -67,7 +67,7 @@ static char *gift_of(const char *line, size_t length, bool *ret_net)
 	*ret_net = is_key(line, key, "lxc.net.", ".link");
 	/* as in fstab the first word */
 	if (key == strlen(mount) && strncmp(line, mount, key) == 0)
-		return strndup(value, strcspn(value, " \t\r\n"));
+		return pt_strndup(value, strcspn(value, " \t\r\n"));
 	if (*ret_net || is_key(line, key, "dev", "") || is_key(line, key, "mp", ""))
 		return first_value(value, (size_t)(end - value));
 	return NULL;
@@ -87,7 +87,7 @@ static void collapse(char *path)
 	}
 }
 
-/* What /dev/dri/by-path/pci-0000:01:00.0-card and the like are links to. The path itself when it is none, or memory is out. */
+/* What /dev/dri/by-path/pci-0000:01:00.0-card and the like are links to. The path itself when it is none. */
 static char *follow(const struct pt_host *host, char *path)
 {
 	PT_FREE char *target = NULL;
@@ -96,16 +96,14 @@ static char *follow(const struct pt_host *host, char *path)
 	if (!pt_starts_with(path, DEV) || pt_host_link(host, path, &target) < 0)
 		return path;
 	whole = target[0] == '/'
-			? strdup(target)
+			? pt_strdup(target)
 			: pt_format("%.*s/%s", (int)(strrchr(path, '/') - path), path, target);
-	if (!whole)
-		return path;
 	free(path);
 	collapse(whole);
 	return whole;
 }
 
-static int add_line(const struct pt_host *host, struct havings *havings, unsigned int vmid,
+static void add_line(const struct pt_host *host, struct havings *havings, unsigned int vmid,
 	const char *line, size_t length)
 {
 	struct having *slot;
@@ -113,52 +111,42 @@ static int add_line(const struct pt_host *host, struct havings *havings, unsigne
 	char *name = gift_of(line, length, &net);
 
 	if (!name)
-		return 0;
+		return;
 	if (!net)
 		name = follow(host, name);
 	slot = pt_array_grow(&havings->having, &havings->count, sizeof(*slot));
-	if (!slot) {
-		free(name);
-		return -ENOMEM;
-	}
 	*slot = (struct having){.vmid = vmid, .name = name, .net = net};
-	return 0;
 }
 
-/* The current part of a config: what snapshots and pending changes hold comes behind a section. */
-static int parse(
+/* The current part of a config: snapshots and pending changes come behind a section. */
+static void parse(
 	const struct pt_host *host, struct havings *havings, unsigned int vmid, const char *text)
 {
-	int r = 0;
-
-	while (r == 0 && *text && *text != '[') {
+	while (*text && *text != '[') {
 		size_t length = strcspn(text, "\n");
 
-		r = add_line(host, havings, vmid, text, length);
+		add_line(host, havings, vmid, text, length);
 		text += length + (text[length] == '\n');
 	}
-	return r;
 }
 
-static int read_all(const struct pt_host *host, const char *node, struct havings *ret)
+static void read_all(const struct pt_host *host, const char *node, struct havings *ret)
 {
 	struct pt_names PT_NAMES files = {0};
 	char folder[128], path[512];
-	int r = 0;
 
 	snprintf(folder, sizeof(folder), PT_PVE_NODES "/%s/lxc", node);
 	if (pt_host_list(host, folder, &files) < 0)
-		return 0;
-	for (size_t i = 0; r == 0 && i < files.count; i++) {
+		return;
+	pt_foreach (file, files.name, files.count) {
 		PT_FREE char *text = NULL;
 		unsigned int vmid;
 
-		snprintf(path, sizeof(path), "%s/%s", folder, files.name[i]);
-		if (pt_vmid_of_config(files.name[i], &vmid) &&
+		snprintf(path, sizeof(path), "%s/%s", folder, *file);
+		if (pt_vmid_of_config(*file, &vmid) &&
 			pt_host_read(host, path, CONFIG_MAX, &text, NULL) == 0)
-			r = parse(host, ret, vmid, text);
+			parse(host, ret, vmid, text);
 	}
-	return r;
 }
 
 /* Whether what a line gives is the node or interface, or a folder above the node. */
@@ -173,40 +161,36 @@ static bool gives(const struct having *having, const struct pt_devnode *node)
 	path = pt_format(DEV "%s", node->name);
 	while (length > 1 && having->name[length - 1] == '/')
 		length--;
-	return path && length >= strlen(DEV) - 1 && strncmp(path, having->name, length) == 0 &&
+	return length >= strlen(DEV) - 1 && strncmp(path, having->name, length) == 0 &&
 	       (path[length] == '/' || path[length] == '\0');
 }
 
-static int add_use(const struct having *having, const struct pt_devnode *node, struct pt_uses *ret)
+static void add_use(const struct having *having, const struct pt_devnode *node, struct pt_uses *ret)
 {
-	struct pt_use use = {.bdf = node->bdf, .kind = PT_USE_NET};
 	PT_FREE char *what = pt_format("%s%s", node->kind == PT_DEVNODE_NET ? "" : DEV, node->name);
+	struct pt_use use = {.bdf = node->bdf,
+		.kind = node->kind == PT_DEVNODE_NET ? PT_USE_NET : pt_use_kind_of(node),
+		.how = PT_USE_CONFIGURED,
+		.weak = true,
+		.what = what};
 
-	if (node->kind != PT_DEVNODE_NET)
-		use.kind = pt_use_kind_of(node);
-	use.weak = true;
-	if (!what)
-		return -ENOMEM;
-	return pt_uses_add(ret, use, what,
-		pt_format(
-			"is configured for container %u, which has not got it while the guest runs",
-			having->vmid));
+	snprintf(use.container, sizeof(use.container), "%u", having->vmid);
+	pt_uses_add(ret, &use);
 }
 
-int pt_container_uses(const struct pt_host *host, const char *node,
+void pt_container_uses(const struct pt_host *host, const char *node,
 	const struct pt_function *const *function, size_t count, struct pt_uses *ret)
 {
 	struct havings havings PT_CLEANUP(clear_havings) = {0};
 	struct pt_devnodes PT_DEVNODES nodes = {0};
-	int r = read_all(host, node, &havings);
 
-	for (size_t i = 0; r == 0 && havings.count && i < count; i++)
-		r = pt_devnodes_add(host, function[i], &nodes);
+	read_all(host, node, &havings);
+	for (size_t i = 0; havings.count && i < count; i++)
+		pt_devnodes_add(host, function[i], &nodes);
 	pt_foreach (one, nodes.node, nodes.count) {
 		pt_foreach (having, havings.having, havings.count) {
-			if (r == 0 && gives(having, one))
-				r = add_use(having, one, ret);
+			if (gives(having, one))
+				add_use(having, one, ret);
 		}
 	}
-	return r;
 }

@@ -11,9 +11,9 @@
 
 /*
  * Adds a weak use for what the containers of the node have of the functions, one for each container and node or interface.
- * Configs that cannot be read are passed over. -ENOMEM.
+ * Configs that cannot be read are skipped.
  */
-int pt_container_uses(const struct pt_host *host, const char *node,
+void pt_container_uses(const struct pt_host *host, const char *node,
 	const struct pt_function *const *function, size_t count, struct pt_uses *ret);
 
 #endif

@@ -22,8 +22,7 @@ int pt_guest_parse_reply(const char *text, size_t length, const struct pt_guest_
 		return pt_err_set(err, -EPROTO, "its reply holds no object \"data\"");
 	if (!json_object_object_get_ex(data, "digest", NULL))
 		return pt_err_set(err, -EPROTO, "its reply is no guest's config: no \"digest\"");
-	if (pt_guest_new(&guest, query, PT_TEXT_CHARS) < 0)
-		return pt_err_nomem(err);
+	guest = pt_guest_new(query, PT_TEXT_CHARS);
 	r = pt_guest_set_all(guest, data, err);
 	if (r == 0)
 		*ret = PT_STEAL(guest);
@@ -48,8 +47,6 @@ static int ask(const struct pt_api *api, const struct pt_guest_query *query, int
 	char what[32];
 	int r;
 
-	if (!path)
-		return pt_err_nomem(err);
 	snprintf(what, sizeof(what), "guest %u", query->vmid);
 	r = pt_api_get(api, (const char *const[]){path}, 1, what, budget_ms, &reply, err);
 	if (r == 0 && reply.err.code) {

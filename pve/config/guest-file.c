@@ -103,19 +103,16 @@ static size_t key_length(const char *line, size_t length)
 }
 
 /* "delete: a,!b" of the pending section. */
-static int delete_keys(struct pt_guest *guest, struct piece list)
+static void delete_keys(struct pt_guest *guest, struct piece list)
 {
-	PT_FREE char *copy = strndup(list.text, list.length);
+	PT_FREE char *copy = pt_strndup(list.text, list.length);
 	char *key, *rest;
 
-	if (!copy)
-		return -ENOMEM;
 	for (key = strtok_r(copy, ",; \t", &rest); key; key = strtok_r(NULL, ",; \t", &rest))
 		pt_guest_unset(guest, key[0] == '!' ? key + 1 : key);
-	return 0;
 }
 
-static int read_line(struct reader *reader, const char *line, size_t length)
+static void read_line(struct reader *reader, const char *line, size_t length)
 {
 	PT_FREE char *key = NULL;
 	struct piece name, value;
@@ -123,25 +120,24 @@ static int read_line(struct reader *reader, const char *line, size_t length)
 
 	if (section_header(line, length, &name)) {
 		enter_section(reader, name);
-		return 0;
+		return;
 	}
 	if (!counts(reader))
-		return 0;
+		return;
 	at = key_length(line, length);
 	if (!at)
-		return 0;
+		return;
 	value = trim(line + at + 1, length - at - 1);
 	/* a value of white space only keeps one of it */
 	if (!value.length && length > at + 1)
 		value = (struct piece){line + length - 1, 1};
 	if (!value.length)
-		return 0;
-	key = strndup(line, at);
-	if (!key)
-		return -ENOMEM;
+		return;
+	key = pt_strndup(line, at);
 	if (reader->section == SECTION_PENDING && pt_streq(key, "delete"))
-		return delete_keys(reader->guest, value);
-	return pt_guest_set(reader->guest, key, value.text, value.length);
+		delete_keys(reader->guest, value);
+	else
+		pt_guest_set(reader->guest, key, value.text, value.length);
 }
 
 int pt_guest_parse(const char *text, size_t length, const struct pt_guest_query *query,
@@ -150,15 +146,13 @@ int pt_guest_parse(const char *text, size_t length, const struct pt_guest_query 
 	struct pt_guest PT_GUEST *guest = NULL;
 	struct reader reader = {.query = query};
 
-	if (pt_guest_new(&guest, query, PT_TEXT_BYTES) < 0)
-		return pt_err_nomem(err);
+	guest = pt_guest_new(query, PT_TEXT_BYTES);
 	reader.guest = guest;
 	while (length) {
 		const char *end = memchr(text, '\n', length);
 		size_t line = end ? (size_t)(end - text) : length;
 
-		if (read_line(&reader, text, line) < 0)
-			return pt_err_nomem(err);
+		read_line(&reader, text, line);
 		text += line + (end ? 1 : 0);
 		length -= line + (end ? 1 : 0);
 	}

@@ -40,7 +40,7 @@ bool pt_vmid_parse(const char *text, unsigned int *ret)
 
 bool pt_vmid_of_config(const char *name, unsigned int *ret)
 {
-	PT_FREE char *vmid = strndup(name, strcspn(name, "."));
+	PT_FREE char *vmid = pt_strndup(name, strcspn(name, "."));
 
 	return vmid && pt_streq(name + strlen(vmid), ".conf") && pt_vmid_parse(vmid, ret);
 }
@@ -82,17 +82,14 @@ int pt_node_name(const struct pt_host *host, char ret[static PT_NODE_TEXT], stru
 	return 0;
 }
 
-int pt_guest_new(struct pt_guest **ret, const struct pt_guest_query *query, enum pt_text encoding)
+struct pt_guest *pt_guest_new(const struct pt_guest_query *query, enum pt_text encoding)
 {
-	struct pt_guest *guest = calloc(1, sizeof(*guest));
+	struct pt_guest *guest = pt_calloc(1, sizeof(*guest));
 
-	if (!guest)
-		return -ENOMEM;
 	guest->vmid = query->vmid;
 	guest->encoding = encoding;
 	snprintf(guest->node, sizeof(guest->node), "%s", query->node);
-	*ret = guest;
-	return 0;
+	return guest;
 }
 
 static void clear_dropped(struct pt_guest_dropped *dropped)
@@ -168,106 +165,82 @@ void pt_guest_unset(struct pt_guest *guest, const char *key)
 }
 
 /* What is wrong with a hostpci value, as a dropped line; NULL in why when it is well. */
-static int judge_hostpci(int index, const char *value, size_t length, enum pt_text encoding,
+static void judge_hostpci(int index, const char *value, size_t length, enum pt_text encoding,
 	struct pt_guest_dropped *ret)
 {
 	struct pt_props PT_PROPS props = {0};
 	struct pt_err err = {0};
 
 	*ret = (struct pt_guest_dropped){.index = index};
-	if (pt_props_parse(&pt_hostpci_schema, value, length, encoding, &props) < 0)
-		return -ENOMEM;
+	pt_props_parse(&pt_hostpci_schema, value, length, encoding, &props);
 	if (props.verdict == PT_PROP_OK)
-		return 0;
+		return;
 	ret->unknown_key = props.verdict == PT_PROP_FORMAT;
 	pt_foreach (prop, props.prop, props.count)
 		ret->unknown_key &= !prop->malformed;
 	pt_props_explain(&pt_hostpci_schema, &props, &err);
-	ret->value = strndup(value, length);
-	if (!ret->value || pt_set_text(&ret->why, err.text) < 0) {
-		clear_dropped(ret);
-		return -ENOMEM;
-	}
-	return 0;
+	ret->value = pt_strndup(value, length);
+	pt_set_text(&ret->why, err.text);
 }
 
-/* Whether PVE keeps the value of a key; a bad hostpci value is noted as dropped. Negative: no memory. */
-static int keeps(struct pt_guest *guest, const char *key, const char *value, size_t length)
+/* Whether PVE keeps the value of a key; a bad hostpci value is noted as dropped. */
+static bool keeps(struct pt_guest *guest, const char *key, const char *value, size_t length)
 {
 	struct pt_guest_dropped dropped, *slot;
 	int index = pt_hostpci_key(key);
 
 	if (pt_streq(key, "machine")) {
 		struct pt_props PT_PROPS props = {0};
-		int r = pt_props_parse(&machine_schema, value, length, guest->encoding, &props);
 
-		return r < 0 ? r : props.verdict == PT_PROP_OK;
+		pt_props_parse(&machine_schema, value, length, guest->encoding, &props);
+		return props.verdict == PT_PROP_OK;
 	}
 	if (index < 0)
 		return !pt_starts_with(key, "hostpci");
-	if (judge_hostpci(index, value, length, guest->encoding, &dropped) < 0)
-		return -ENOMEM;
+	judge_hostpci(index, value, length, guest->encoding, &dropped);
 	if (!dropped.why)
-		return 1;
+		return true;
 	slot = pt_array_grow(&guest->dropped, &guest->dropped_count, sizeof(*slot));
-	if (!slot) {
-		clear_dropped(&dropped);
-		return -ENOMEM;
-	}
 	*slot = dropped;
-	return 0;
+	return false;
 }
 
-int pt_guest_set(struct pt_guest *guest, const char *key, const char *value, size_t length)
+void pt_guest_set(struct pt_guest *guest, const char *key, const char *value, size_t length)
 {
 	struct pt_guest_key *slot;
 	char *copy;
-	int r = keeps(guest, key, value, length);
 
-	if (r <= 0)
-		return r;
-	copy = malloc(length + 1);
-	if (!copy)
-		return -ENOMEM;
+	if (!keeps(guest, key, value, length))
+		return;
+	copy = pt_resize(NULL, length + 1);
 	memcpy(copy, value, length);
 	copy[length] = '\0';
 	slot = find(guest, key);
 	if (!slot) {
 		slot = pt_array_grow(&guest->key, &guest->count, sizeof(*slot));
-		if (slot)
-			slot->key = strdup(key);
-		if (!slot || !slot->key) {
-			free(copy);
-			return -ENOMEM;
-		}
+		slot->key = pt_strdup(key);
 	}
 	forget_dropped(guest, key);
 	free(slot->value);
 	slot->value = copy;
 	slot->length = length;
-	return 0;
 }
 
-int pt_guest_copy(const struct pt_guest *guest, struct pt_guest **ret)
+struct pt_guest *pt_guest_copy(const struct pt_guest *guest)
 {
 	struct pt_guest_query query = {.vmid = guest->vmid, .node = guest->node};
-	struct pt_guest PT_GUEST *copy = NULL;
-	int r = pt_guest_new(&copy, &query, guest->encoding);
+	struct pt_guest *copy = pt_guest_new(&query, guest->encoding);
 
-	for (size_t i = 0; r == 0 && i < guest->count; i++)
-		r = pt_guest_set(
-			copy, guest->key[i].key, guest->key[i].value, guest->key[i].length);
+	pt_foreach (key, guest->key, guest->count)
+		pt_guest_set(copy, key->key, key->value, key->length);
 	/* judged anew, and dropped again */
-	for (size_t i = 0; r == 0 && i < guest->dropped_count; i++) {
+	pt_foreach (dropped, guest->dropped, guest->dropped_count) {
 		char key[16];
 
-		snprintf(key, sizeof(key), "hostpci%d", guest->dropped[i].index);
-		r = pt_guest_set(
-			copy, key, guest->dropped[i].value, strlen(guest->dropped[i].value));
+		snprintf(key, sizeof(key), "hostpci%d", dropped->index);
+		pt_guest_set(copy, key, dropped->value, strlen(dropped->value));
 	}
-	if (r == 0)
-		*ret = PT_STEAL(copy);
-	return r;
+	return copy;
 }
 
 static int set_json(
@@ -296,7 +269,8 @@ static int set_json(
 			return 0;
 		return pt_err_set(err, -EPROTO, "\"%s\" is neither text nor number", key);
 	}
-	return pt_guest_set(guest, key, text, length) < 0 ? pt_err_nomem(err) : 0;
+	pt_guest_set(guest, key, text, length);
+	return 0;
 }
 
 int pt_guest_set_all(struct pt_guest *guest, struct json_object *json, struct pt_err *err)
@@ -322,8 +296,7 @@ int pt_guest_parse_json(const char *text, size_t length, const struct pt_guest_q
 		return -EINVAL;
 	if (!json_object_is_type(json, json_type_object))
 		return pt_err_set(err, -EINVAL, "no object with the config's keys");
-	if (pt_guest_new(&guest, query, PT_TEXT_CHARS) < 0)
-		return pt_err_nomem(err);
+	guest = pt_guest_new(query, PT_TEXT_CHARS);
 	r = pt_guest_set_all(guest, json, err);
 	if (r == 0)
 		*ret = PT_STEAL(guest);
@@ -356,9 +329,9 @@ bool pt_guest_is_q35(const struct pt_guest *guest)
 	const char *machine = pt_guest_get(guest, "machine");
 	const char *type;
 
-	if (!machine || pt_props_parse(&machine_schema, machine, strlen(machine), guest->encoding,
-				&props) < 0)
+	if (!machine)
 		return false;
+	pt_props_parse(&machine_schema, machine, strlen(machine), guest->encoding, &props);
 	type = pt_props_get(&props, "type");
 	return type && strstr(type, "q35");
 }

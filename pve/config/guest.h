@@ -78,12 +78,12 @@ uint64_t pt_guest_memory(const struct pt_guest *guest);
 bool pt_guest_is_q35(const struct pt_guest *guest);
 bool pt_guest_is_template(const struct pt_guest *guest);
 
-/* A guest like that one, with the same lines dropped. -ENOMEM. */
-int pt_guest_copy(const struct pt_guest *guest, struct pt_guest **ret);
+/* Returns a copy, with the same lines dropped. */
+struct pt_guest *pt_guest_copy(const struct pt_guest *guest);
 
 /* Building one, for the sources: a key counts from its last setting; hostpci values are judged. */
-int pt_guest_new(struct pt_guest **ret, const struct pt_guest_query *query, enum pt_text encoding);
-int pt_guest_set(struct pt_guest *guest, const char *key, const char *value, size_t length);
+struct pt_guest *pt_guest_new(const struct pt_guest_query *query, enum pt_text encoding);
+void pt_guest_set(struct pt_guest *guest, const char *key, const char *value, size_t length);
 void pt_guest_unset(struct pt_guest *guest, const char *key);
 
 /* All keys of an object of JSON: text, numbers and booleans. -EPROTO: a hostpci value is something else. */

@@ -20,7 +20,7 @@ struct section {
 };
 
 /* Called for each section; what it points to is the parser's. */
-typedef int take_section(void *data, const struct section *section);
+typedef void take_section(void *data, const struct section *section);
 
 static void take_key(struct section *section, const char *key, const char *value)
 {
@@ -47,40 +47,39 @@ struct collecting {
 	struct section section;
 };
 
-static int collect(void *data, const char *type, const char *id, const char *key, const char *value)
+static void collect(
+	void *data, const char *type, const char *id, const char *key, const char *value)
 {
 	struct collecting *collecting = data;
 	struct section whole = collecting->section;
 
 	if (key) {
 		take_key(&collecting->section, key, value);
-		return 0;
+		return;
 	}
 	collecting->section = (struct section){.type = type, .id = id};
-	return whole.type ? collecting->take(collecting->data, &whole) : 0;
+	if (whole.type)
+		collecting->take(collecting->data, &whole);
 }
 
-static int for_each_section(const char *text, take_section *take, void *data)
+static void for_each_section(const char *text, take_section *take, void *data)
 {
 	struct collecting collecting = {.take = take, .data = data};
 
-	return pt_sections_read(text, collect, &collecting);
+	pt_sections_read(text, collect, &collecting);
 }
 
 /* "node1:2,node2": adds the names without their priorities. */
-static int add_nodes(const char *list, struct pt_names *names)
+static void add_nodes(const char *list, struct pt_names *names)
 {
 	for (const char *at = list; at && *at;) {
 		size_t length = strcspn(at, ",;" SPACE);
-		PT_FREE char *name = strndup(at, strcspn(at, ":,;" SPACE));
+		PT_FREE char *name = pt_strndup(at, strcspn(at, ":,;" SPACE));
 
 		at += length + strspn(at + length, ",;" SPACE);
-		if (!name)
-			return -ENOMEM;
-		if (pt_node_name_valid(name) && pt_names_add(names, name) < 0)
-			return -ENOMEM;
+		if (pt_node_name_valid(name))
+			pt_names_add(names, name);
 	}
-	return 0;
 }
 
 struct parsing {
@@ -90,17 +89,16 @@ struct parsing {
 	struct pt_names *to; /* and where its nodes go */
 };
 
-static int take_group(void *data, const struct section *section)
+static void take_group(void *data, const struct section *section)
 {
 	const struct parsing *parsing = data;
 
-	if (!pt_streq(section->type, "group") || !pt_streq(section->id, parsing->group) ||
-		!section->binding)
-		return 0;
-	return add_nodes(section->nodes, parsing->to);
+	if (pt_streq(section->type, "group") && pt_streq(section->id, parsing->group) &&
+		section->binding)
+		add_nodes(section->nodes, parsing->to);
 }
 
-static int take_resource(void *data, const struct section *section)
+static void take_resource(void *data, const struct section *section)
 {
 	const struct parsing *parsing = data;
 	struct parsing inner = *parsing;
@@ -109,14 +107,13 @@ static int take_resource(void *data, const struct section *section)
 
 	if (!pt_streq(section->type, "vm") || section->ignored ||
 		!pt_vmid_parse(section->id, &vmid))
-		return 0;
+		return;
 	slot = pt_array_grow(&parsing->ha->guest, &parsing->ha->count, sizeof(*slot));
-	if (!slot)
-		return -ENOMEM;
 	slot->vmid = vmid;
 	inner.group = section->group;
 	inner.to = &slot->node;
-	return section->group ? for_each_section(parsing->groups, take_group, &inner) : 0;
+	if (section->group)
+		for_each_section(parsing->groups, take_group, &inner);
 }
 
 /* "vm:100,ct:101" */
@@ -135,33 +132,25 @@ static bool names_guest(const char *resources, unsigned int vmid)
 	return false;
 }
 
-static int take_rule(void *data, const struct section *section)
+static void take_rule(void *data, const struct section *section)
 {
 	const struct parsing *parsing = data;
 
 	if (!pt_streq(section->type, "node-affinity") || !section->binding || section->disabled)
-		return 0;
+		return;
 	pt_foreach (guest, parsing->ha->guest, parsing->ha->count) {
-		if (names_guest(section->resources, guest->vmid) &&
-			add_nodes(section->nodes, &guest->node) < 0)
-			return -ENOMEM;
+		if (names_guest(section->resources, guest->vmid))
+			add_nodes(section->nodes, &guest->node);
 	}
-	return 0;
 }
 
-int pt_ha_parse(const char *resources, const char *groups, const char *rules, struct pt_ha *ret)
+void pt_ha_parse(const char *resources, const char *groups, const char *rules, struct pt_ha *ret)
 {
-	struct pt_ha PT_HA ha = {0};
-	struct parsing parsing = {.ha = &ha, .groups = groups};
-	int r = for_each_section(resources, take_resource, &parsing);
+	struct parsing parsing = {.ha = ret, .groups = groups};
 
-	if (r == 0)
-		r = for_each_section(rules, take_rule, &parsing);
-	if (r < 0)
-		return r;
-	*ret = ha;
-	ha = (struct pt_ha){0};
-	return 0;
+	*ret = (struct pt_ha){0};
+	for_each_section(resources, take_resource, &parsing);
+	for_each_section(rules, take_rule, &parsing);
 }
 
 int pt_ha_read(const struct pt_host *host, struct pt_ha *ret, struct pt_err *err)
@@ -178,8 +167,8 @@ int pt_ha_read(const struct pt_host *host, struct pt_ha *ret, struct pt_err *err
 		if (r < 0)
 			pt_err_errno(err, r, "%s", path[i]);
 	}
-	if (r == 0 && pt_ha_parse(text[0], text[1], text[2], ret) < 0)
-		r = pt_err_nomem(err);
+	if (r == 0)
+		pt_ha_parse(text[0], text[1], text[2], ret);
 	for (size_t i = 0; i < PT_ARRAY_SIZE(path); i++)
 		free(text[i]);
 	return r;

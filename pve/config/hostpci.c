@@ -29,10 +29,8 @@ int pt_hostpci_parse(int index, const char *text, size_t length, enum pt_text en
 {
 	struct pt_props PT_PROPS props = {0};
 	struct pt_hostpci entry = {.index = index};
-	int r = pt_props_parse(&pt_hostpci_schema, text, length, encoding, &props);
 
-	if (r < 0)
-		return pt_err_nomem(err);
+	pt_props_parse(&pt_hostpci_schema, text, length, encoding, &props);
 	if (props.verdict != PT_PROP_OK)
 		return pt_props_explain(&pt_hostpci_schema, &props, err);
 	entry.pcie = pt_props_flag(&props, "pcie", false);
@@ -40,14 +38,10 @@ int pt_hostpci_parse(int index, const char *text, size_t length, enum pt_text en
 	entry.x_vga = pt_props_flag(&props, "x-vga", false);
 	entry.legacy_igd = pt_props_flag(&props, "legacy-igd", false);
 	entry.keep_driver = pt_streq(pt_props_get(&props, "driver"), "keep");
-	r = pt_set_text(&entry.host, pt_props_get(&props, "host"));
-	r |= pt_set_text(&entry.mapping, pt_props_get(&props, "mapping"));
-	r |= pt_set_text(&entry.mdev, pt_props_get(&props, "mdev"));
-	r |= pt_set_text(&entry.romfile, pt_props_get(&props, "romfile"));
-	if (r) {
-		pt_hostpci_clear(&entry);
-		return pt_err_nomem(err);
-	}
+	pt_set_text(&entry.host, pt_props_get(&props, "host"));
+	pt_set_text(&entry.mapping, pt_props_get(&props, "mapping"));
+	pt_set_text(&entry.mdev, pt_props_get(&props, "mdev"));
+	pt_set_text(&entry.romfile, pt_props_get(&props, "romfile"));
 	*ret = entry;
 	return 0;
 }

@@ -83,8 +83,6 @@ int pt_identities_from_json(struct json_object *json, struct pt_identities *ret,
 		struct pt_identity *slot =
 			pt_array_grow(&ret->identity, &ret->count, sizeof(*slot));
 
-		if (!slot)
-			return pt_err_nomem(err);
 		r = from_json(json_object_array_get_idx(json, i), slot, err);
 	}
 	return r;

@@ -103,34 +103,31 @@ static bool id_valid(const char *id)
 	PT_FREE char *text = pt_format("id=%s", id);
 
 	/* a comma would end the value: no id has one */
-	return text && !strchr(id, ',') &&
-	       pt_props_parse(&schema, text, strlen(text), PT_TEXT_BYTES, &props) == 0 &&
-	       props.verdict == PT_PROP_OK;
+	if (strchr(id, ','))
+		return false;
+	pt_props_parse(&schema, text, strlen(text), PT_TEXT_BYTES, &props);
+	return props.verdict == PT_PROP_OK;
 }
 
-/* The map line's entry; 1 when PVE refuses it. */
-static int add_entry(struct pt_mapping *mapping, const char *value)
+/* Adds the entry of a map line. False: PVE refuses it. */
+static bool add_entry(struct pt_mapping *mapping, const char *value)
 {
 	struct pt_props PT_PROPS props = {0};
 	struct pt_map_entry *entry;
-	int r = pt_props_parse(&map_schema, value, strlen(value), PT_TEXT_BYTES, &props);
 
-	if (r < 0)
-		return r;
+	pt_props_parse(&map_schema, value, strlen(value), PT_TEXT_BYTES, &props);
 	if (props.verdict != PT_PROP_OK)
-		return 1;
+		return false;
 	entry = pt_array_grow(&mapping->entry, &mapping->count, sizeof(*entry));
-	if (!entry)
-		return -ENOMEM;
 	mapping->defined = true;
-	r = pt_set_text(&entry->raw, value);
-	r |= pt_set_text(&entry->node, pt_props_get(&props, "node"));
-	r |= pt_set_text(&entry->path, pt_props_get(&props, "path"));
-	r |= pt_set_text(&entry->id, pt_props_get(&props, "id"));
-	r |= pt_set_text(&entry->subsystem, pt_props_get(&props, "subsystem-id"));
-	r |= pt_set_text(&entry->iommugroup, pt_props_get(&props, "iommugroup"));
-	r |= pt_set_text(&entry->description, pt_props_get(&props, "description"));
-	return r ? -ENOMEM : 0;
+	pt_set_text(&entry->raw, value);
+	pt_set_text(&entry->node, pt_props_get(&props, "node"));
+	pt_set_text(&entry->path, pt_props_get(&props, "path"));
+	pt_set_text(&entry->id, pt_props_get(&props, "id"));
+	pt_set_text(&entry->subsystem, pt_props_get(&props, "subsystem-id"));
+	pt_set_text(&entry->iommugroup, pt_props_get(&props, "iommugroup"));
+	pt_set_text(&entry->description, pt_props_get(&props, "description"));
+	return true;
 }
 
 /* A key without value is "1"; anything but 0 and 1 is refused. False: refused. */
@@ -143,33 +140,33 @@ static bool read_flag(const char *value, bool *has, bool *ret)
 	return true;
 }
 
-/* 0: taken; 1: PVE refuses it. */
-static int take_property(struct pt_mapping *mapping, const char *key, const char *value)
+/* False: PVE refuses it. */
+static bool take_property(struct pt_mapping *mapping, const char *key, const char *value)
 {
 	if (pt_streq(key, "map"))
 		return add_entry(mapping, value);
 	if (pt_streq(key, "mdev"))
-		return !read_flag(value, &mapping->has_mdev, &mapping->mdev);
+		return read_flag(value, &mapping->has_mdev, &mapping->mdev);
 	if (pt_streq(key, "live-migration-capable"))
-		return !read_flag(value, &mapping->has_live, &mapping->live);
+		return read_flag(value, &mapping->has_live, &mapping->live);
 	if (pt_streq(key, "type"))
-		return 0; /* says nothing new */
+		return true; /* says nothing new */
 	if (!pt_streq(key, "description") || mapping->description ||
 		strlen(value) > DESCRIPTION_MAX)
-		return 1;
-	return pt_set_text(&mapping->description, value);
+		return false;
+	pt_set_text(&mapping->description, value);
+	return true;
 }
 
-static int drop(
+static void drop(
 	struct pt_mappings *mappings, unsigned int line, const char *section, const char *key)
 {
 	struct pt_mapping_dropped *slot =
 		pt_array_grow(&mappings->dropped, &mappings->dropped_count, sizeof(*slot));
 
-	if (!slot)
-		return -ENOMEM;
 	slot->line = line;
-	return pt_set_text(&slot->section, section) | pt_set_text(&slot->key, key);
+	pt_set_text(&slot->section, section);
+	pt_set_text(&slot->key, key);
 }
 
 /* "<space>key value", both ends of value trimmed. False: the line has not this form. */
@@ -192,20 +189,16 @@ static bool split_property(char *line, char **ret_key, char **ret_value)
 	return true;
 }
 
-static int read_section(
+static void read_section(
 	struct lines *lines, struct pt_mappings *mappings, struct pt_mapping *mapping, bool skip)
 {
 	char *line, *key, *value;
-	int r = 0;
 
 	while (!is_false(line = next_line(lines))) {
-		if (skip || r < 0 || !split_property(line, &key, &value))
-			continue;
-		r = take_property(mapping, key, value);
-		if (r > 0)
-			r = drop(mappings, lines->number, mapping->id, key);
+		if (!skip && split_property(line, &key, &value) &&
+			!take_property(mapping, key, value))
+			drop(mappings, lines->number, mapping->id, key);
 	}
-	return r;
 }
 
 /* The section of that id, emptied when it was there before: the later one counts, in its own place. */
@@ -222,21 +215,18 @@ static struct pt_mapping *open_section(struct pt_mappings *mappings, const char 
 			(mappings->count - i) * sizeof(*slot));
 	}
 	slot = pt_array_grow(&mappings->mapping, &mappings->count, sizeof(*slot));
-	if (!slot || pt_set_text(&slot->id, id) < 0)
-		return NULL;
+	pt_set_text(&slot->id, id);
 	return slot;
 }
 
-int pt_mappings_parse(const char *text, struct pt_mappings *ret)
+void pt_mappings_parse(const char *text, struct pt_mappings *ret)
 {
 	struct pt_mappings PT_MAPPINGS mappings = {0};
-	PT_FREE char *copy = strdup(text);
+	PT_FREE char *copy = pt_strdup(text);
 	struct lines lines = {copy, 0};
 	unsigned int order = 0;
 	char *line;
 
-	if (!copy)
-		return -ENOMEM;
 	while (lines.at) {
 		size_t length;
 		struct pt_mapping ignored = {0}, *mapping = &ignored;
@@ -250,15 +240,13 @@ int pt_mappings_parse(const char *text, struct pt_mappings *ret)
 			continue; /* no section header */
 		line[length] = '\0';
 		skip = !id_valid(line);
-		if (!skip && !(mapping = open_section(&mappings, line)))
-			return -ENOMEM;
+		if (!skip)
+			mapping = open_section(&mappings, line);
 		mapping->order = skip ? 0 : ++order;
-		if (read_section(&lines, &mappings, mapping, skip) < 0)
-			return -ENOMEM;
+		read_section(&lines, &mappings, mapping, skip);
 	}
 	*ret = mappings;
 	mappings = (struct pt_mappings){0};
-	return 0;
 }
 
 int pt_mappings_read(const struct pt_host *host, struct pt_mappings *ret, struct pt_err *err)
@@ -272,7 +260,8 @@ int pt_mappings_read(const struct pt_host *host, struct pt_mappings *ret, struct
 	}
 	if (r < 0)
 		return pt_err_errno(err, r, PT_PVE_PCI_MAPPINGS);
-	return pt_mappings_parse(text, ret) < 0 ? pt_err_nomem(err) : 0;
+	pt_mappings_parse(text, ret);
+	return 0;
 }
 
 static int compare(
@@ -298,7 +287,7 @@ bool pt_map_entry_names(const struct pt_map_entry *entry, const char *bdf)
 {
 	for (const char *path = entry->path; path && *path;) {
 		size_t length = strcspn(path, ";");
-		PT_FREE char *one = strndup(path, length);
+		PT_FREE char *one = pt_strndup(path, length);
 
 		if (one && pt_bdf_text_matches(bdf, one))
 			return true;

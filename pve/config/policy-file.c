@@ -35,7 +35,7 @@ static bool refuse(struct parser *parser, char *message)
 {
 	parser->failed = true;
 	if (parser->report)
-		parser->report(parser->data, parser->line, message ? message : "out of memory");
+		parser->report(parser->data, parser->line, message);
 	free(message);
 	return false;
 }
@@ -196,8 +196,7 @@ static bool check_words(
 	struct pt_names PT_NAMES words = {0};
 	bool good = true;
 
-	if (pt_names_split(&words, value, SPACE) < 0)
-		return refuse(parser, NULL);
+	pt_names_split(&words, value, SPACE);
 	pt_foreach (word, words.name, words.count)
 		good = check(parser, *word) && good;
 	return good;
@@ -258,17 +257,15 @@ static const struct pt_setting *earlier(const struct parser *parser, const char 
 	return NULL;
 }
 
-static bool add(struct parser *parser, const char *key, const char *value)
+static void add(struct parser *parser, const char *key, const char *value)
 {
 	struct pt_setting *slot =
 		pt_array_grow(&parser->policy.setting, &parser->policy.count, sizeof(*slot));
 
-	if (!slot)
-		return refuse(parser, NULL);
 	*slot = parser->like;
 	slot->line = parser->line;
-	return (pt_set_text(&slot->key, key) == 0 && pt_set_text(&slot->value, value) == 0) ||
-	       refuse(parser, NULL);
+	pt_set_text(&slot->key, key);
+	pt_set_text(&slot->value, value);
 }
 
 /* One line "key = value" of a section. Errors are reported by us. */

@@ -103,9 +103,9 @@ const struct pt_setting *pt_policy_allows(const struct pt_policy *policy, unsign
 	pt_foreach (setting, policy->setting, policy->count) {
 		struct pt_names PT_NAMES words = {0};
 
-		if (!pt_streq(setting->key, "allow") || !covers(setting, vmid, bdf) ||
-			pt_names_split(&words, setting->value, SPACE) < 0)
+		if (!pt_streq(setting->key, "allow") || !covers(setting, vmid, bdf))
 			continue;
+		pt_names_split(&words, setting->value, SPACE);
 		pt_foreach (word, words.name, words.count) {
 			if (word_allows(*word, tag, bdf))
 				return setting;
@@ -143,10 +143,8 @@ void pt_policy_set_homes(const struct pt_policy *policy, unsigned int vmid, stru
 		}
 		if (pt_streq(home, function->home) || (!home && !function->home))
 			continue;
-		if (pt_set_text(&function->home, home) < 0)
-			pt_log(log, PT_LOG_WARNING, "%s: out of memory: it goes to its origin",
-				PT_BDF(&function->bdf));
-		else if (home)
+		pt_set_text(&function->home, home);
+		if (home)
 			pt_log(log, PT_LOG_INFO,
 				"%s: %s goes to %s when the guest has stopped, as " PT_POLICY_FILE
 				" says",
@@ -155,7 +153,7 @@ void pt_policy_set_homes(const struct pt_policy *policy, unsigned int vmid, stru
 	}
 }
 
-int pt_policy_units(const struct pt_policy *policy, unsigned int vmid, const struct pt_bdf *bdf,
+void pt_policy_units(const struct pt_policy *policy, unsigned int vmid, const struct pt_bdf *bdf,
 	struct pt_names *ret)
 {
 	pt_foreach (setting, policy->setting, policy->count) {
@@ -163,14 +161,12 @@ int pt_policy_units(const struct pt_policy *policy, unsigned int vmid, const str
 
 		if (!pt_streq(setting->key, "stop-units") || !covers(setting, vmid, bdf))
 			continue;
-		if (pt_names_split(&words, setting->value, SPACE) < 0)
-			return -ENOMEM;
+		pt_names_split(&words, setting->value, SPACE);
 		pt_foreach (word, words.name, words.count) {
-			if (!pt_names_hold(ret, *word) && pt_names_add(ret, *word) < 0)
-				return -ENOMEM;
+			if (!pt_names_hold(ret, *word))
+				pt_names_add(ret, *word);
 		}
 	}
-	return 0;
 }
 
 const struct pt_limits pt_default_limits = {

@@ -83,8 +83,8 @@ const struct pt_setting *pt_policy_allows(const struct pt_policy *policy, unsign
 void pt_policy_set_homes(const struct pt_policy *policy, unsigned int vmid, struct pt_claim *claim,
 	const struct pt_log *log);
 
-/* Adds the units to stop when the guest takes the function, each once; NULL: those of the guest alone. 0 or -ENOMEM. */
-int pt_policy_units(const struct pt_policy *policy, unsigned int vmid, const struct pt_bdf *bdf,
+/* Adds the units to stop when the guest takes the function, each once; NULL: those of the guest alone. */
+void pt_policy_units(const struct pt_policy *policy, unsigned int vmid, const struct pt_bdf *bdf,
 	struct pt_names *ret);
 
 /* How long things may take, in milliseconds. */

@@ -55,11 +55,11 @@ static bool is_blank(const char *text, size_t length, enum pt_text encoding)
 
 /*
  * The text with the two letters beyond ASCII that are the other case of an ASCII letter (KELVIN SIGN and
- * LONG S) put as that letter, when characters count. A copy; NULL when memory is out.
+ * LONG S) put as that letter, when characters count. A copy.
  */
 static char *fold(const char *text, enum pt_text encoding)
 {
-	char *copy = strdup(text);
+	char *copy = pt_strdup(text);
 	char *to = copy;
 
 	for (const char *from = text; copy && encoding == PT_TEXT_CHARS && (*to = *from); to++) {
@@ -77,8 +77,7 @@ static char *fold(const char *text, enum pt_text encoding)
 }
 
 /*
- * The patterns are few and constant, and a node may have thousands of values: each is compiled once, and kept. NULL: it cannot
- * be.
+ * The patterns are few and constant, and a node may have thousands of values: each is compiled once, and kept.
  */
 static const regex_t *compiled(const char *pattern, int flags)
 {
@@ -95,8 +94,9 @@ static const regex_t *compiled(const char *pattern, int flags)
 	}
 	if (count == PT_ARRAY_SIZE(kept))
 		regfree(&kept[--count].regex);
+	/* the patterns are ours, so memory is all that can be missing */
 	if (regcomp(&kept[count].regex, pattern, flags) != 0)
-		return NULL;
+		pt_out_of_memory();
 	kept[count].pattern = pattern;
 	kept[count].flags = flags;
 	return &kept[count++].regex;
@@ -107,7 +107,7 @@ static bool matches(const struct pt_prop_key *key, const char *value)
 	const regex_t *regex = compiled(key->pattern,
 		REG_EXTENDED | REG_NOSUB | (key->type == PT_PROP_PATTERN_NOCASE ? REG_ICASE : 0));
 
-	return regex && regexec(regex, value, 0, NULL, 0) == 0;
+	return regexec(regex, value, 0, NULL, 0) == 0;
 }
 
 static int parse_boolean(const char *text)
@@ -125,19 +125,19 @@ static int parse_boolean(const char *text)
 }
 
 /* Judges the value and brings booleans to 1 and 0. has_nul: it held a NUL, which fits no form. */
-static int judge(
+static void judge(
 	const struct pt_prop_key *key, struct pt_prop *prop, enum pt_text encoding, bool has_nul)
 {
 	PT_FREE char *folded = fold(prop->value, encoding);
 	size_t length;
 
-	if (!folded)
-		return -ENOMEM;
 	if (key->type == PT_PROP_BOOLEAN) {
 		int flag = parse_boolean(folded);
 
 		prop->malformed = flag < 0 || has_nul;
-		return flag < 0 ? 0 : pt_set_text(&prop->value, flag ? "1" : "0");
+		if (flag >= 0)
+			pt_set_text(&prop->value, flag ? "1" : "0");
+		return;
 	}
 	length = strlen(prop->value);
 	/* a pattern's end also matches before a last newline, as in Perl */
@@ -147,7 +147,6 @@ static int judge(
 			  !matches(key, key->type == PT_PROP_PATTERN_NOCASE ? folded : prop->value);
 	if (prop->malformed && !has_nul && length && prop->value[length - 1] == '\n')
 		prop->malformed = !matches(key, folded);
-	return 0;
 }
 
 static const struct pt_prop_key *find_key(const struct pt_prop_schema *schema, const char *name)
@@ -180,17 +179,15 @@ static struct pt_prop *find_prop(const struct pt_props *props, const char *key)
 /* Puts a NUL-terminated copy of a piece, any NUL in it as byte 1 so that nothing hides behind it. */
 static char *copy_piece(const char *text, size_t length)
 {
-	char *copy = malloc(length + 1);
+	char *copy = pt_resize(NULL, length + 1);
 
-	if (!copy)
-		return NULL;
 	for (size_t i = 0; i < length; i++)
 		copy[i] = text[i] ? text[i] : '\1';
 	copy[length] = '\0';
 	return copy;
 }
 
-static int set_prop(const struct pt_prop_schema *schema, struct pt_prop *prop, size_t offset,
+static void set_prop(const struct pt_prop_schema *schema, struct pt_prop *prop, size_t offset,
 	const char *value, size_t length, enum pt_text encoding)
 {
 	const struct pt_prop_key *key = find_key(schema, prop->key);
@@ -198,23 +195,20 @@ static int set_prop(const struct pt_prop_schema *schema, struct pt_prop *prop, s
 	prop->offset = offset;
 	free(prop->value);
 	prop->value = copy_piece(value, length);
-	if (!prop->value)
-		return -ENOMEM;
 	prop->unknown = !key;
-	if (key && judge(key, prop, encoding, memchr(value, 0, length)) < 0)
-		return -ENOMEM;
-	return 0;
+	if (key)
+		judge(key, prop, encoding, memchr(value, 0, length));
 }
 
-static int refuse(struct pt_props *props, enum pt_prop_verdict verdict, size_t offset)
+static bool refuse(struct pt_props *props, enum pt_prop_verdict verdict, size_t offset)
 {
 	props->verdict = verdict;
 	props->offset = offset;
-	return 1;
+	return false;
 }
 
-/* "key=value"; 1 when parsing ends here. */
-static int take_pair(const struct pt_prop_schema *schema, struct pt_props *props, const char *text,
+/* "key=value". False: parsing ends here. */
+static bool take_pair(const struct pt_prop_schema *schema, struct pt_props *props, const char *text,
 	size_t offset, size_t length, size_t key_length, enum pt_text encoding)
 {
 	PT_FREE char *name = copy_piece(text + offset, key_length);
@@ -222,8 +216,6 @@ static int take_pair(const struct pt_prop_schema *schema, struct pt_props *props
 	size_t value_length = length - key_length - 1;
 	struct pt_prop *prop;
 
-	if (!name)
-		return -ENOMEM;
 	/* "." does not match a newline and "$" allows one at the end */
 	if (value_length && value[value_length - 1] == '\n')
 		value_length--;
@@ -232,14 +224,13 @@ static int take_pair(const struct pt_prop_schema *schema, struct pt_props *props
 	if (find_prop(props, name))
 		return refuse(props, PT_PROP_DUPLICATE_KEY, offset);
 	prop = pt_array_grow(&props->prop, &props->count, sizeof(*prop));
-	if (!prop)
-		return -ENOMEM;
 	prop->key = PT_STEAL(name);
-	return set_prop(schema, prop, offset, value, value_length, encoding);
+	set_prop(schema, prop, offset, value, value_length, encoding);
+	return true;
 }
 
-/* A bare value; 1 when parsing ends here. */
-static int take_bare(const struct pt_prop_schema *schema, struct pt_props *props, const char *text,
+/* A bare value. False: parsing ends here. */
+static bool take_bare(const struct pt_prop_schema *schema, struct pt_props *props, const char *text,
 	size_t offset, size_t length, enum pt_text encoding, bool *had_bare)
 {
 	const struct pt_prop_key *key = default_key(schema);
@@ -253,10 +244,10 @@ static int take_bare(const struct pt_prop_schema *schema, struct pt_props *props
 	*had_bare = true;
 	if (!prop) {
 		prop = pt_array_grow(&props->prop, &props->count, sizeof(*prop));
-		if (!prop || pt_set_text(&prop->key, key->name) < 0)
-			return -ENOMEM;
+		pt_set_text(&prop->key, key->name);
 	}
-	return set_prop(schema, prop, offset, text + offset, length, encoding);
+	set_prop(schema, prop, offset, text + offset, length, encoding);
+	return true;
 }
 
 /* Judges everything anew once all is there: a later bare value may have replaced a malformed one. */
@@ -275,34 +266,26 @@ static void conclude(const struct pt_prop_schema *schema, struct pt_props *props
 	}
 }
 
-int pt_props_parse(const struct pt_prop_schema *schema, const char *text, size_t length,
+void pt_props_parse(const struct pt_prop_schema *schema, const char *text, size_t length,
 	enum pt_text encoding, struct pt_props *ret)
 {
-	struct pt_props PT_PROPS props = {0};
-	bool had_bare = false;
-	int r = 0;
+	bool had_bare = false, going = true;
 
-	for (size_t at = 0; r == 0 && at < length;) {
+	*ret = (struct pt_props){0};
+	for (size_t at = 0; going && at < length;) {
 		const char *comma = memchr(text + at, ',', length - at);
 		size_t part = comma ? (size_t)(comma - text) - at : length - at;
 		const char *equals = memchr(text + at, '=', part);
 
-		if (is_blank(text + at, part, encoding))
-			r = 0;
-		else if (equals)
-			r = take_pair(schema, &props, text, at, part, (size_t)(equals - text) - at,
-				encoding);
-		else
-			r = take_bare(schema, &props, text, at, part, encoding, &had_bare);
+		if (!is_blank(text + at, part, encoding))
+			going = equals ? take_pair(schema, ret, text, at, part,
+						 (size_t)(equals - text) - at, encoding)
+				       : take_bare(
+						 schema, ret, text, at, part, encoding, &had_bare);
 		at += part + 1;
 	}
-	if (r < 0)
-		return r;
-	if (r == 0)
-		conclude(schema, &props);
-	*ret = props;
-	props = (struct pt_props){0};
-	return 0;
+	if (going)
+		conclude(schema, ret);
 }
 
 void pt_props_clear(struct pt_props *props)

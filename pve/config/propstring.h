@@ -58,8 +58,8 @@ struct pt_props {
 	size_t offset;	     /* where the first error of a verdict other than PT_PROP_FORMAT is */
 };
 
-/* Parses length bytes. 0 whatever the verdict; -ENOMEM. End with pt_props_clear. */
-int pt_props_parse(const struct pt_prop_schema *schema, const char *text, size_t length,
+/* Parses length bytes; ret has the verdict. End with pt_props_clear. */
+void pt_props_parse(const struct pt_prop_schema *schema, const char *text, size_t length,
 	enum pt_text encoding, struct pt_props *ret);
 void pt_props_clear(struct pt_props *props);
 #define PT_PROPS PT_CLEANUP(pt_props_clear)

@@ -30,23 +30,19 @@ const struct pt_reservation *pt_reservation_find(
 	return find(reservations, id);
 }
 
-static int take_line(
+static void take_line(
 	struct pt_reservations *reservations, const char *line, const regmatch_t part[static PARTS])
 {
-	PT_FREE char *id = strndup(
+	PT_FREE char *id = pt_strndup(
 		line + part[PART_ID].rm_so, (size_t)(part[PART_ID].rm_eo - part[PART_ID].rm_so));
 	int64_t number = strtoll(line + part[PART_NUMBER].rm_so, NULL, 10);
 	bool is_pid = line[part[PART_KIND].rm_so] == 'p';
 	struct pt_reservation *slot;
 
-	if (!id)
-		return -ENOMEM;
 	slot = find(reservations, id); /* the last line of an id counts */
 	if (!slot) {
 		slot = pt_array_grow(
 			&reservations->reservation, &reservations->count, sizeof(*slot));
-		if (!slot)
-			return -ENOMEM;
 		slot->id = PT_STEAL(id);
 	}
 	slot->vmid = strtoull(line + part[PART_VMID].rm_so, NULL, 10);
@@ -54,7 +50,6 @@ static int take_line(
 	slot->pid = is_pid ? number : 0;
 	slot->has_time = !is_pid;
 	slot->time = is_pid ? 0 : number;
-	return 0;
 }
 
 static int compare(const void *a, const void *b)
@@ -64,31 +59,26 @@ static int compare(const void *a, const void *b)
 	return strcmp(x->id, y->id);
 }
 
-int pt_reservations_parse(const char *text, struct pt_reservations *ret)
+void pt_reservations_parse(const char *text, struct pt_reservations *ret)
 {
 	struct pt_reservations PT_RESERVATIONS reservations = {0};
-	PT_FREE char *copy = strdup(text);
+	PT_FREE char *copy = pt_strdup(text);
 	regmatch_t part[PARTS];
 	regex_t regex;
 	char *line, *rest;
-	int r = 0;
 
-	if (!copy || regcomp(&regex, LINE, REG_EXTENDED) != 0)
-		return -ENOMEM;
-	for (line = strtok_r(copy, "\n", &rest); r == 0 && line;
-		line = strtok_r(NULL, "\n", &rest)) {
+	if (regcomp(&regex, LINE, REG_EXTENDED) != 0)
+		pt_out_of_memory();
+	for (line = strtok_r(copy, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		if (regexec(&regex, line, PARTS, part, 0) == 0)
-			r = take_line(&reservations, line, part);
+			take_line(&reservations, line, part);
 	}
 	regfree(&regex);
-	if (r < 0)
-		return r;
 	if (reservations.count)
 		qsort(reservations.reservation, reservations.count,
 			sizeof(*reservations.reservation), compare);
 	*ret = reservations;
 	reservations = (struct pt_reservations){0};
-	return 0;
 }
 
 int pt_reservations_read(
@@ -103,7 +93,8 @@ int pt_reservations_read(
 	}
 	if (r < 0)
 		return pt_err_errno(err, r, PT_PVE_PCI_RESERVATIONS);
-	return pt_reservations_parse(text, ret) < 0 ? pt_err_nomem(err) : 0;
+	pt_reservations_parse(text, ret);
+	return 0;
 }
 
 void pt_reservations_clear(struct pt_reservations *reservations)

@@ -24,8 +24,8 @@ struct pt_reservations {
 	size_t count;
 };
 
-/* Parses the text; lines of another form are passed over, as PVE does. -ENOMEM. */
-int pt_reservations_parse(const char *text, struct pt_reservations *ret);
+/* Parses the text; lines of another form are skipped, as PVE does. */
+void pt_reservations_parse(const char *text, struct pt_reservations *ret);
 /* Reads the file; that there is none is no error. */
 int pt_reservations_read(
 	const struct pt_host *host, struct pt_reservations *ret, struct pt_err *err);

@@ -37,14 +37,13 @@ static const char *split_line(char *line, const char **ret_value)
 	return key;
 }
 
-int pt_sections_read(const char *text, pt_section_line *take, void *data)
+void pt_sections_read(const char *text, pt_section_line *take, void *data)
 {
-	PT_FREE char *copy = text ? strdup(text) : NULL;
+	PT_FREE char *copy = text ? pt_strdup(text) : NULL;
 	const char *type = NULL, *id = NULL;
 	char *line, *rest = NULL;
-	int r = text && !copy ? -ENOMEM : 0;
 
-	for (line = copy ? strtok_r(copy, "\n", &rest) : NULL; r == 0 && line;
+	for (line = copy ? strtok_r(copy, "\n", &rest) : NULL; line;
 		line = strtok_r(NULL, "\n", &rest)) {
 		const char *value, *key;
 
@@ -52,12 +51,13 @@ int pt_sections_read(const char *text, pt_section_line *take, void *data)
 			continue;
 		if (!strchr(SPACE, *line)) {
 			type = split_head(line, &id);
-			r = type ? take(data, type, id, NULL, NULL) : 0;
+			if (type)
+				take(data, type, id, NULL, NULL);
 			continue;
 		}
 		key = split_line(line, &value);
 		if (type && key)
-			r = take(data, type, id, key, value);
+			take(data, type, id, key, value);
 	}
-	return r == 0 ? take(data, NULL, NULL, NULL, NULL) : r;
+	take(data, NULL, NULL, NULL, NULL);
 }

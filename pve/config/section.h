@@ -6,13 +6,12 @@
 #include "lib/base/base.h"
 
 /* A key of a section; key NULL: the section begins; type NULL: it was the last. What is pointed to lives as long as reading. */
-typedef int pt_section_line(
+typedef void pt_section_line(
 	void *data, const char *type, const char *id, const char *key, const char *value);
 
 /*
- * Hands over every line of the text, which may be NULL. What begins no section, and what stands below that, is passed over.
- * -ENOMEM, or what take returned when it was not 0.
+ * Hands over every line of the text, which may be NULL. A line that begins no section is skipped, with the lines below it.
  */
-int pt_sections_read(const char *text, pt_section_line *take, void *data);
+void pt_sections_read(const char *text, pt_section_line *take, void *data);
 
 #endif

@@ -82,10 +82,10 @@ static void park_vfs(struct pt_claim *claim)
 }
 
 /* What is still held stays out of this return, on record with the reason: the others need not wait for it. */
-static int set_aside(struct pt_claim_function *function, const struct pt_err *why)
+static void set_aside(struct pt_claim_function *function, const struct pt_err *why)
 {
 	function->parked = true;
-	return pt_claim_set_error(function, why->text);
+	pt_claim_set_error(function, why->text);
 }
 
 /* -EBUSY: some groups are held for longer, and err is about the first; what lies in them is set aside. */
@@ -101,8 +101,8 @@ static int wait_until(
 
 		if (r < 0 && result == 0 && err)
 			*err = why;
-		if (r == -EBUSY && set_aside(function, &why) < 0)
-			r = pt_err_nomem(err);
+		if (r == -EBUSY)
+			set_aside(function, &why);
 		if (r < 0 && r != -EBUSY)
 			return r;
 		result = r < 0 ? r : result;
@@ -209,41 +209,36 @@ static bool spare_is_used(const struct pt_host *host, unsigned int vmid,
 	return users > 0;
 }
 
-/* Stays on record, untouched for now. Told once; a reconcile comes by every few minutes. */
-static int leave_with_others(
-	const struct pt_host *host, struct pt_claim_function *function, struct pt_err *err)
+/* The function stays on record, untouched for now. One line says so: reconcile comes by every few minutes. */
+static void leave_with_others(const struct pt_host *host, struct pt_claim_function *function)
 {
 	function->parked = true;
-	if (function->error && pt_streq(function->error, WITH_OTHERS))
-		return 0;
+	if (function->with_others)
+		return;
+	function->with_others = true;
 	pt_log(pt_host_log(host), PT_LOG_INFO, "%s: %s %s", function->label, PT_BDF(&function->bdf),
 		WITH_OTHERS);
-	return pt_claim_set_error(function, WITH_OTHERS) < 0 ? pt_err_nomem(err) : 0;
+	pt_claim_set_error(function, WITH_OTHERS);
 }
 
 /*
  * What Proxmox VE has promised to another guest meanwhile is not pulled from under it: its QEMU may not have opened it yet. That
  * happens to who dies between his start and post-start, when the choices of two guests have swapped.
  */
-static int leave_reserved(
-	const struct pt_host *host, unsigned int vmid, struct pt_claim *claim, struct pt_err *err)
+static void leave_reserved(const struct pt_host *host, unsigned int vmid, struct pt_claim *claim)
 {
 	struct pt_reservations PT_RESERVATIONS reservations = {0};
 	struct pt_err unread = {0};
-	int r = 0;
 
 	/* no reason to keep everything: the groups are free */
 	if (pt_reservations_read(host, &reservations, &unread) < 0)
 		pt_log(pt_host_log(host), PT_LOG_WARNING, "%s", unread.text);
-	for (size_t i = 0; r == 0 && i < claim->count; i++) {
-		struct pt_claim_function *function = &claim->function[i];
-
+	pt_foreach (function, claim->function, claim->count) {
 		if (!function->spare && !function->parked &&
 			is_reserved(host, vmid, &reservations, &function->bdf))
-			r = leave_with_others(host, function, err);
+			leave_with_others(host, function);
 	}
 	park_vfs(claim);
-	return r;
 }
 
 /*
@@ -271,9 +266,7 @@ static int drop_used_spares(
 			pt_claim_remove(claim, &function->bdf);
 			continue;
 		}
-		r = leave_with_others(host, function, err);
-		if (r < 0)
-			return r;
+		leave_with_others(host, function);
 	}
 	park_vfs(claim);
 	return 0;
@@ -375,9 +368,7 @@ int pt_release_locked(const struct pt_host *host, const struct pt_claims *claims
 		return pt_err_set(err, -EBUSY,
 			"guest %u was started again meanwhile, as process %d; its devices stay with it",
 			vmid, pid);
-	r = leave_reserved(host, vmid, claim, err);
-	if (r < 0)
-		return r;
+	leave_reserved(host, vmid, claim);
 	r = pt_handover_give_back(&handover, claim, PT_PART_ALL, held < 0 ? NULL : err);
 	stored = store(host, claims, claim, limits, r < 0 || held < 0 ? NULL : err);
 	return held < 0 ? held : r < 0 ? r : stored;

@@ -7,8 +7,8 @@
 #define LOOK_MS 2000
 
 /* Puts those that run on the claim. */
-static int record_running(const struct pt_host *host, struct pt_claim *claim,
-	const struct pt_names *units, struct pt_err *err)
+static void record_running(
+	const struct pt_host *host, struct pt_claim *claim, const struct pt_names *units)
 {
 	pt_foreach (unit, units->name, units->count) {
 		struct pt_err why = {0};
@@ -20,10 +20,9 @@ static int record_running(const struct pt_host *host, struct pt_claim *claim,
 			0)
 			pt_log(pt_host_log(host), PT_LOG_WARNING, "stop-units: %s; passed over",
 				why.text);
-		else if (active && pt_names_add(&claim->unit, *unit) < 0)
-			return pt_err_nomem(err);
+		else if (active)
+			pt_names_add(&claim->unit, *unit);
 	}
-	return 0;
 }
 
 static void stop_one(const struct pt_host *host, const char *unit, int budget_ms)
@@ -47,10 +46,11 @@ int pt_units_stop(const struct pt_host *host, const struct pt_claims *claims,
 	struct pt_err *err)
 {
 	size_t before = claim->unit.count;
-	int r = record_running(host, claim, units, err);
+	int r = 0;
 
+	record_running(host, claim, units);
 	*ret_any = claim->unit.count > before;
-	if (r == 0 && *ret_any)
+	if (*ret_any)
 		r = pt_claims_save(claims, claim, err);
 	for (size_t i = before; r == 0 && i < claim->unit.count; i++)
 		stop_one(host, claim->unit.name[i], budget_ms);

@@ -11,7 +11,7 @@
 /*
  * Stops those of the units that run, each within budget_ms, and tells each with the time it took. ret_any: one was stopped
  * now, so what is known of the host is old. A unit that is not known or does not stop is told, and no error: what it has in
- * use the rules find. An error: the claim could not be written, and nothing was stopped.
+ * use the checks find. An error: the claim could not be written, and nothing was stopped.
  */
 int pt_units_stop(const struct pt_host *host, const struct pt_claims *claims,
 	struct pt_claim *claim, const struct pt_names *units, int budget_ms, bool *ret_any,

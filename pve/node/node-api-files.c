@@ -14,7 +14,7 @@ void pt_api_files_clear(struct pt_api_files *files)
 /* A value must not begin a line of its own. */
 static void put_line(FILE *out, const char *key, const char *value)
 {
-	PT_FREE char *copy = value ? strdup(value) : NULL;
+	PT_FREE char *copy = value ? pt_strdup(value) : NULL;
 
 	pt_make_plain(copy);
 	if (copy)
@@ -23,7 +23,7 @@ static void put_line(FILE *out, const char *key, const char *value)
 
 static void put_section(FILE *out, const char *type, const char *id)
 {
-	PT_FREE char *copy = id ? strdup(id) : NULL;
+	PT_FREE char *copy = id ? pt_strdup(id) : NULL;
 
 	pt_make_plain(copy);
 	fprintf(out, "%s%s%s\n", type ? type : "", type ? ": " : "", copy ? copy : "");
@@ -74,7 +74,7 @@ static void put_rule(FILE *out, struct json_object *one)
 	put_line(out, "disable", pt_api_member(one, "disable"));
 }
 
-/* A reply as a file. NULL: it could not be had, or memory is out, and err says so. The caller's. */
+/* A reply as a file. NULL: err has the reason. The caller frees it. */
 static char *file_of(const struct pt_api_reply *reply,
 	void (*put)(FILE *out, struct json_object *one), struct pt_err *err)
 {

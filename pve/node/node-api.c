@@ -44,22 +44,17 @@ static void clear_round(struct round *round)
 }
 #define ROUND PT_CLEANUP(clear_round)
 
-static int make_round(struct round *round, size_t count)
+static void make_round(struct round *round, size_t count)
 {
 	round->count = count;
-	round->path = calloc(count ? count : 1, sizeof(*round->path));
-	round->reply = calloc(count ? count : 1, sizeof(*round->reply));
-	return round->path && round->reply ? 0 : -ENOMEM;
+	round->path = pt_calloc(count, sizeof(*round->path));
+	round->reply = pt_calloc(count, sizeof(*round->reply));
 }
 
-/* what: in words, for errors. A path that memory was out for fails all. */
+/* what: in words, for errors. */
 static int ask(const struct pt_api *api, struct round *round, const char *what, int budget_ms,
 	struct pt_err *err)
 {
-	for (size_t i = 0; i < round->count; i++) {
-		if (!round->path[i])
-			return pt_err_nomem(err);
-	}
 	return !round->count ? 0
 			     : pt_api_get(api, (const char *const *)round->path, round->count, what,
 				       budget_ms, round->reply, err);
@@ -84,8 +79,8 @@ int pt_api_nodes(const struct pt_api *api, int budget_ms, struct pt_names *ret,
 		struct pt_names *names =
 			pt_streq(pt_api_member(one, "status"), "offline") ? ret_offline : ret;
 
-		if (name && pt_node_name_valid(name) && pt_names_add(names, name) < 0)
-			r = pt_err_nomem(err);
+		if (name && pt_node_name_valid(name))
+			pt_names_add(names, name);
 	}
 	pt_api_replies_clear(&reply, 1);
 	return r;
@@ -100,7 +95,7 @@ static void take_id(struct json_object *object, const char *key, char ret[static
 		snprintf(ret, PT_PCI_ID_TEXT, "%s", text + 2);
 }
 
-/* What is not known is such that no rule speaks of it. */
+/* What is not known is such that no check speaks of it. */
 static bool take_function(struct json_object *object, struct pt_function *ret)
 {
 	const char *id = pt_api_member(object, "id"), *class = pt_api_member(object, "class");
@@ -139,8 +134,7 @@ static int read_hardware(struct pt_node *node, const struct pt_api_reply *reply,
 
 		if (!take_function(json_object_array_get_idx(list, i), &function))
 			continue;
-		if (pt_inventory_put(inventory, &function) < 0)
-			return pt_err_nomem(err);
+		pt_inventory_put(inventory, &function);
 		inventory->iommu_active |= function.group != PT_GROUP_NONE;
 	}
 	inventory->whole = true;
@@ -180,8 +174,6 @@ static int read_vmids(
 			if (!node || !pt_streq(pt_api_member(one, "node"), node->name))
 				continue;
 			slot = pt_array_grow(&node->vmid, &node->vmid_count, sizeof(*slot));
-			if (!slot)
-				return pt_err_nomem(err);
 			*slot = vmid;
 		}
 	}
@@ -189,7 +181,7 @@ static int read_vmids(
 }
 
 /* Those that have no passthrough are left out, as of any node; one that cannot be read is told and left out. */
-static int take_config(struct pt_node *node, unsigned int vmid, const struct pt_api_reply *reply,
+static void take_config(struct pt_node *node, unsigned int vmid, const struct pt_api_reply *reply,
 	const struct pt_log *log)
 {
 	struct pt_guest_query query = {.vmid = vmid, .node = node->name, .view = PT_VIEW_NEXT};
@@ -201,15 +193,12 @@ static int take_config(struct pt_node *node, unsigned int vmid, const struct pt_
 		pt_guest_parse_reply(reply->text, reply->length, &query, &guest, &err) < 0) {
 		pt_log(log, PT_LOG_WARNING, "guest %u of node %s: %s", vmid, node->name, err.text);
 		node->unread++;
-		return 0;
+		return;
 	}
 	if (!pt_guest_has_hostpci(guest))
-		return 0;
+		return;
 	slot = pt_array_grow(&node->guest, &node->guest_count, sizeof(struct pt_guest *));
-	if (!slot)
-		return -ENOMEM;
 	*slot = PT_STEAL(guest);
-	return 0;
 }
 
 /* A guest whose config is asked for. */
@@ -219,7 +208,7 @@ struct wanted {
 };
 
 /* One of each node in turn: a node that hangs holds some of the connections, and not all. */
-static int list_wanted(const struct asking *asking, struct wanted **ret, size_t *ret_count)
+static void list_wanted(const struct asking *asking, struct wanted **ret, size_t *ret_count)
 {
 	bool more = true;
 
@@ -233,12 +222,9 @@ static int list_wanted(const struct asking *asking, struct wanted **ret, size_t 
 				continue;
 			more = true;
 			slot = pt_array_grow(ret, ret_count, sizeof(*slot));
-			if (!slot)
-				return -ENOMEM;
 			*slot = (struct wanted){node, node->vmid[at]};
 		}
 	}
-	return 0;
 }
 
 /* The configs of some guests, of whatever nodes, side by side. */
@@ -248,16 +234,13 @@ static int read_some(const struct asking *asking, const struct wanted *wanted, s
 	struct round ROUND round = {0};
 	int r;
 
-	if (make_round(&round, count) < 0)
-		return pt_err_nomem(err);
+	make_round(&round, count);
 	for (size_t i = 0; i < count; i++)
 		round.path[i] =
 			pt_format("/nodes/%s/qemu/%u/config", wanted[i].node->name, wanted[i].vmid);
 	r = ask(asking->api, &round, "the configs of guests", asking->budget_ms, err);
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		if (take_config(wanted[i].node, wanted[i].vmid, &round.reply[i], log) < 0)
-			r = pt_err_nomem(err);
-	}
+	for (size_t i = 0; r == 0 && i < count; i++)
+		take_config(wanted[i].node, wanted[i].vmid, &round.reply[i], log);
 	return r;
 }
 
@@ -265,8 +248,9 @@ static int read_configs(const struct asking *asking, const struct pt_log *log, s
 {
 	struct wanted *wanted = NULL;
 	size_t count = 0;
-	int r = list_wanted(asking, &wanted, &count) < 0 ? pt_err_nomem(err) : 0;
+	int r = 0;
 
+	list_wanted(asking, &wanted, &count);
 	for (size_t i = 0; r == 0 && i < count; i += MOST_GUESTS)
 		r = read_some(asking, &wanted[i], count - i < MOST_GUESTS ? count - i : MOST_GUESTS,
 			log, err);
@@ -274,30 +258,23 @@ static int read_configs(const struct asking *asking, const struct pt_log *log, s
 	return r;
 }
 
-static int use_files(struct pt_node *node, const struct pt_api_files *files)
+static void use_files(struct pt_node *node, const struct pt_api_files *files)
 {
-	if (pt_mappings_parse(files->mappings, &node->mappings) < 0)
-		return -ENOMEM;
-	return pt_ha_parse(files->ha, files->groups, files->rules, &node->ha);
+	pt_mappings_parse(files->mappings, &node->mappings);
+	pt_ha_parse(files->ha, files->groups, files->rules, &node->ha);
 }
 
 static int open_node(const struct asking *asking, size_t which, const struct pt_api_files *files,
 	const struct pt_api_reply *hardware)
 {
-	struct pt_node PT_NODE *node = NULL;
-	struct pt_err *why = &asking->why[which];
-	int r = pt_node_open(&node, NULL, asking->name[which], NULL, why);
+	struct pt_node PT_NODE *node = pt_node_open(NULL, asking->name[which], NULL);
+	int r = read_hardware(node, hardware, &asking->why[which]);
 
-	if (r == 0)
-		r = read_hardware(node, hardware, why);
-	if (r == 0 && use_files(node, files) < 0)
-		r = pt_err_nomem(why);
-	for (size_t i = 0; r == 0 && i < asking->count; i++) {
-		if (pt_names_add(&node->cluster, asking->name[i]) < 0)
-			r = pt_err_nomem(why);
-	}
 	if (r < 0)
 		return r;
+	use_files(node, files);
+	for (size_t i = 0; i < asking->count; i++)
+		pt_names_add(&node->cluster, asking->name[i]);
 	node->traits.vfio.state = PT_MODULE_UNKNOWN;
 	node->partial = true;
 	asking->node[which] = PT_STEAL(node);
@@ -325,8 +302,7 @@ static int make_nodes(const struct asking *asking, const struct pt_api_reply *re
 			continue;
 		node->other = asking->node;
 		node->other_count = asking->count;
-		if (pt_node_complete(node) < 0)
-			r = pt_err_nomem(err);
+		pt_node_complete(node);
 	}
 	return r;
 }
@@ -339,10 +315,9 @@ int pt_api_read_nodes(const struct pt_api *api, const char *const *name, size_t 
 	struct round ROUND round = {0};
 	int r;
 
-	if (make_round(&round, QUESTIONS + count) < 0)
-		return pt_err_nomem(err);
+	make_round(&round, QUESTIONS + count);
 	for (size_t i = 0; i < QUESTIONS; i++)
-		round.path[i] = strdup(question_path[i]);
+		round.path[i] = pt_strdup(question_path[i]);
 	for (size_t i = 0; i < count; i++)
 		round.path[QUESTIONS + i] =
 			pt_format("/nodes/%s/hardware/pci?pci-class-blacklist=&verbose=1", name[i]);

@@ -15,74 +15,63 @@
 #define OUR_HOOK    "pve-pthook"
 #define INSTANCES   "/sys/bus/mdev/devices"
 
-static int read_mdev_types(const struct pt_host *host, struct pt_device *device)
+static void read_mdev_types(const struct pt_host *host, struct pt_device *device)
 {
 	struct pt_names PT_NAMES types = {0};
 	char path[PT_PCI_PATH];
 
 	if (pt_host_list(host, pt_pci_path(&device->bdf, "mdev_supported_types", path), &types) < 0)
-		return 0;
+		return;
 	pt_foreach (type, types.name, types.count) {
 		struct pt_mdev_type *slot;
 		PT_FREE char *file =
 			pt_format("mdev_supported_types/%.60s/available_instances", *type);
 		PT_FREE char *text = NULL;
 
-		if (!file)
-			return -ENOMEM;
 		if (pt_host_read_line(host, pt_pci_path(&device->bdf, file, path), &text) < 0)
 			continue;
 		slot = pt_array_grow(&device->mdev, &device->mdev_count, sizeof(*slot));
-		if (!slot || pt_set_text(&slot->name, *type) < 0)
-			return -ENOMEM;
+		pt_set_text(&slot->name, *type);
 		slot->available = atoi(text);
 	}
-	return 0;
 }
 
 /* Notes a type of NVIDIA's vGPU as an entry names it; line: its number, then " : " and its name. */
-static int note_vgpu_type(struct pt_device *device, const char *line, int available)
+static void note_vgpu_type(struct pt_device *device, const char *line, int available)
 {
 	size_t length = strspn(line, "0123456789");
 	struct pt_mdev_type *slot;
 
 	/* a line without number is the heading */
 	if (!length)
-		return 0;
+		return;
 	slot = pt_array_grow(&device->mdev, &device->mdev_count, sizeof(*slot));
-	if (!slot)
-		return -ENOMEM;
 	slot->name = pt_format("nvidia-%.*s", (int)length, line);
 	slot->available = available;
-	return slot->name ? 0 : -ENOMEM;
 }
 
 /*
  * The type that a VF has, PT_VGPU_NONE for none, then what NVIDIA's driver can create on it now. Source: NVIDIA's vGPU User
  * Guide, vendor-specific VFIO framework.
  */
-static int read_vgpu_types(const struct pt_host *host, struct pt_device *device)
+static void read_vgpu_types(const struct pt_host *host, struct pt_device *device)
 {
 	PT_FREE char *current = NULL, *creatable = NULL;
 	char path[PT_PCI_PATH];
 	char *line, *rest;
-	int r = 0;
 
 	if (pt_host_read_line(host, pt_pci_path(&device->bdf, "nvidia/current_vgpu_type", path),
 		    &current) < 0)
-		return 0;
-	r = note_vgpu_type(device, current, 0);
-	if (r < 0 ||
-		pt_host_read(host, pt_pci_path(&device->bdf, "nvidia/creatable_vgpu_types", path),
-			VGPU_MAX, &creatable, NULL) < 0)
-		return r;
-	for (line = strtok_r(creatable, "\n", &rest); r == 0 && line;
-		line = strtok_r(NULL, "\n", &rest))
-		r = note_vgpu_type(device, line, 1);
-	return r;
+		return;
+	note_vgpu_type(device, current, 0);
+	if (pt_host_read(host, pt_pci_path(&device->bdf, "nvidia/creatable_vgpu_types", path),
+		    VGPU_MAX, &creatable, NULL) < 0)
+		return;
+	for (line = strtok_r(creatable, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		note_vgpu_type(device, line, 1);
 }
 
-static int look(
+static void look(
 	const struct pt_host *host, const struct pt_function *function, struct pt_device *device)
 {
 	const struct pt_config *config = &function->config;
@@ -94,8 +83,9 @@ static int look(
 		pt_module_alias_blocked(host, function->modalias, device->blocked);
 	pt_net_up(host, &function->bdf, device->net);
 	if (function->has_mdev)
-		return read_mdev_types(host, device);
-	return function->has_nvidia ? read_vgpu_types(host, device) : 0;
+		read_mdev_types(host, device);
+	else if (function->has_nvidia)
+		read_vgpu_types(host, device);
 }
 
 const struct pt_device *pt_node_device(struct pt_node *node, const struct pt_bdf *bdf)
@@ -108,21 +98,18 @@ const struct pt_device *pt_node_device(struct pt_node *node, const struct pt_bdf
 			return device;
 	}
 	slot = pt_array_grow(&node->device, &node->device_count, sizeof(*slot));
-	if (!slot)
-		return NULL;
 	slot->bdf = *bdf;
-	return node->host && function && look(node->host, function, slot) < 0 ? NULL : slot;
+	if (node->host && function)
+		look(node->host, function, slot);
+	return slot;
 }
 
-int pt_node_identity(
+void pt_node_identity(
 	struct pt_node *node, const struct pt_function *function, struct pt_identity *ret)
 {
 	const struct pt_device *device = pt_node_device(node, &function->bdf);
 
-	if (!device)
-		return -ENOMEM;
 	pt_identity_of(function, device->serial, ret);
-	return 0;
 }
 
 const struct pt_identities *pt_node_record(struct pt_node *node, unsigned int vmid)
@@ -135,8 +122,6 @@ const struct pt_identities *pt_node_record(struct pt_node *node, unsigned int vm
 			return &record->identities;
 	}
 	slot = pt_array_grow(&node->record, &node->record_count, sizeof(*slot));
-	if (!slot)
-		return NULL;
 	slot->vmid = vmid;
 	/* a damaged record is told, and no reason to refuse */
 	if (node->host && pt_identities_read(node->host, vmid, &slot->identities, &err) < 0)
@@ -155,9 +140,8 @@ const struct pt_rom_file *pt_node_rom(struct pt_node *node, const char *name)
 		if (pt_streq(rom->name, name))
 			return rom;
 	}
-	slot = path ? pt_array_grow(&node->rom, &node->rom_count, sizeof(*slot)) : NULL;
-	if (!slot || pt_set_text(&slot->name, name) < 0)
-		return NULL;
+	slot = pt_array_grow(&node->rom, &node->rom_count, sizeof(*slot));
+	pt_set_text(&slot->name, name);
 	slot->known = node->host;
 	slot->readable =
 		node->host && pt_host_read(node->host, path, ROM_MAX, &bytes, &length) == 0;
@@ -175,7 +159,7 @@ struct storage {
 	struct pt_names *nodes; /* that it is limited to */
 };
 
-static int take_storage(
+static void take_storage(
 	void *data, const char *type, const char *id, const char *key, const char *value)
 {
 	struct storage *storage = data;
@@ -184,11 +168,12 @@ static int take_storage(
 		storage->here = strlen(id) == storage->length &&
 				strncmp(id, storage->name, storage->length) == 0;
 	if (!storage->here || !key)
-		return 0;
+		return;
 	/* what lies on another machine may be away for now, and hang who looks */
 	if (pt_streq(key, "path") && (pt_streq(type, "dir") || pt_streq(type, "btrfs")))
-		return pt_set_text(&storage->folder, value);
-	return pt_streq(key, "nodes") ? pt_names_split(storage->nodes, value, ",; \t") : 0;
+		pt_set_text(&storage->folder, value);
+	if (pt_streq(key, "nodes"))
+		pt_names_split(storage->nodes, value, ",; \t");
 }
 
 /*
@@ -201,11 +186,10 @@ static char *storage_path(
 	struct storage storage = {.name = name, .length = length, .nodes = nodes};
 	PT_FREE char *text = NULL;
 
-	if (pt_host_read(host, PT_PVE_STORAGE_CFG, STORAGE_MAX, &text, NULL) == 0 &&
-		pt_sections_read(text, take_storage, &storage) < 0)
-		pt_free_char(&storage.folder);
+	if (pt_host_read(host, PT_PVE_STORAGE_CFG, STORAGE_MAX, &text, NULL) == 0)
+		pt_sections_read(text, take_storage, &storage);
 	if (!storage.folder && length == 5 && strncmp(name, "local", 5) == 0)
-		storage.folder = strdup(PT_PVE_LOCAL);
+		storage.folder = pt_strdup(PT_PVE_LOCAL);
 	return storage.folder;
 }
 
@@ -245,8 +229,6 @@ static enum pt_hook_state look_at_hook(
 	if (!folder)
 		return PT_HOOK_UNKNOWN;
 	path = pt_format("%s/%s", folder, colon + 1);
-	if (!path)
-		return PT_HOOK_UNKNOWN;
 	if (pt_streq(folder, PT_PVE_LOCAL))
 		return state_of_file(host, path);
 	/* a folder may lie on another machine, whatever the type of its storage is */
@@ -267,8 +249,7 @@ const struct pt_hook_volume *pt_node_hook(struct pt_node *node, const char *volu
 			return hook;
 	}
 	slot = pt_array_grow(&node->hook, &node->hook_count, sizeof(*slot));
-	if (!slot || pt_set_text(&slot->volume, volume) < 0)
-		return NULL;
+	pt_set_text(&slot->volume, volume);
 	slot->state = look_at_hook(node->host, volume, &slot->nodes);
 	return slot;
 }

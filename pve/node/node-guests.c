@@ -37,8 +37,6 @@ static int list_vmids(struct pt_node *node, struct pt_err *err)
 		if (!pt_vmid_of_config(*name, &vmid))
 			continue;
 		slot = pt_array_grow(&node->vmid, &node->vmid_count, sizeof(*slot));
-		if (!slot)
-			return pt_err_nomem(err);
 		*slot = vmid;
 	}
 	if (node->vmid_count)
@@ -59,7 +57,7 @@ int pt_node_vmids(
 	return 0;
 }
 
-static int add_guest(struct pt_node *node, const struct pt_host *folder, unsigned int vmid)
+static void add_guest(struct pt_node *node, const struct pt_host *folder, unsigned int vmid)
 {
 	struct pt_guest_query query = {.vmid = vmid, .node = node->name, .view = PT_VIEW_NEXT};
 	struct pt_guest PT_GUEST *guest = NULL;
@@ -67,12 +65,9 @@ static int add_guest(struct pt_node *node, const struct pt_host *folder, unsigne
 
 	/* gone since, or broken: its own check tells */
 	if (pt_guest_from_folder(folder, &query, &guest, NULL) < 0 || !pt_guest_has_hostpci(guest))
-		return 0;
+		return;
 	slot = pt_array_grow(&node->guest, &node->guest_count, sizeof(struct pt_guest *));
-	if (!slot)
-		return -ENOMEM;
 	*slot = PT_STEAL(guest);
-	return 0;
 }
 
 int pt_node_guests(
@@ -91,34 +86,28 @@ int pt_node_guests(
 		if (r < 0)
 			return pt_err_errno(err, r, "%s", path);
 	}
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		if (add_guest(node, folder, vmid[i]) < 0)
-			r = pt_err_nomem(err);
-	}
 	if (r < 0)
 		return r;
+	for (size_t i = 0; i < count; i++)
+		add_guest(node, folder, vmid[i]);
 	node->has_guests = true;
 	*ret = node->guest;
 	*ret_count = node->guest_count;
 	return 0;
 }
 
-static int add_naming(struct pt_node *node, const struct pt_guest *guest, const char *mapping,
+static void add_naming(struct pt_node *node, const struct pt_guest *guest, const char *mapping,
 	const char *name, size_t length)
 {
-	PT_FREE char *copy = mapping ? NULL : strndup(name, length);
+	PT_FREE char *copy = mapping ? NULL : pt_strndup(name, length);
 	struct pt_naming *slot;
 
-	if (!mapping && !copy)
-		return -ENOMEM;
 	slot = pt_array_grow(&node->naming, &node->naming_count, sizeof(*slot));
-	if (!slot || pt_set_text(&slot->mapping, mapping) < 0)
-		return -ENOMEM;
+	pt_set_text(&slot->mapping, mapping);
 	slot->vmid = guest->vmid;
 	slot->onboot = pt_streq(pt_guest_get(guest, "onboot"), "1");
 	slot->is_one = copy && pt_bdf_of_filter(copy, &slot->one);
 	slot->name = PT_STEAL(copy);
-	return 0;
 }
 
 bool pt_naming_has(const struct pt_naming *naming, const struct pt_bdf *bdf)
@@ -129,32 +118,30 @@ bool pt_naming_has(const struct pt_naming *naming, const struct pt_bdf *bdf)
 	return naming->name && pt_bdf_matches(bdf, naming->name);
 }
 
-static int add_entry(
+static void add_entry(
 	struct pt_node *node, const struct pt_guest *guest, const struct pt_hostpci *entry)
 {
-	int r = 0;
-
 	if (entry->mdev)
-		return 0;
-	if (entry->mapping)
-		return add_naming(node, guest, entry->mapping, NULL, 0);
-	for (const char *name = entry->host; r == 0 && name && *name;) {
+		return;
+	if (entry->mapping) {
+		add_naming(node, guest, entry->mapping, NULL, 0);
+		return;
+	}
+	for (const char *name = entry->host; name && *name;) {
 		size_t length = strcspn(name, ";");
 
-		r = add_naming(node, guest, NULL, name, length);
+		add_naming(node, guest, NULL, name, length);
 		name += length + (name[length] == ';');
 	}
-	return r;
 }
 
-static int read_namings(struct pt_node *node, const struct pt_guest *guest)
+static void read_namings(struct pt_node *node, const struct pt_guest *guest)
 {
 	struct pt_hostpci by_args = {.host = pt_args_devices(pt_guest_get(guest, "args"))};
-	int r = add_entry(node, guest, &by_args);
 
+	add_entry(node, guest, &by_args);
 	free(by_args.host);
-
-	for (size_t i = 0; r == 0 && i < guest->count; i++) {
+	for (size_t i = 0; i < guest->count; i++) {
 		const struct pt_guest_key *key = &guest->key[i];
 		struct pt_hostpci entry;
 		int index = pt_hostpci_key(key->key);
@@ -162,10 +149,9 @@ static int read_namings(struct pt_node *node, const struct pt_guest *guest)
 		if (index < 0 || pt_hostpci_parse(index, key->value, key->length, guest->encoding,
 					 &entry, NULL) < 0)
 			continue;
-		r = add_entry(node, guest, &entry);
+		add_entry(node, guest, &entry);
 		pt_hostpci_clear(&entry);
 	}
-	return r;
 }
 
 static int compare_addresses(const void *a, const void *b)
@@ -173,16 +159,14 @@ static int compare_addresses(const void *a, const void *b)
 	return pt_bdf_compare(a, b);
 }
 
-static int list_named(struct pt_node *node)
+static void list_named(struct pt_node *node)
 {
 	pt_foreach (naming, node->naming, node->naming_count) {
-		if (naming->is_one &&
-			pt_bdfs_add(&node->named, &node->named_count, &naming->one) < 0)
-			return -ENOMEM;
+		if (naming->is_one)
+			pt_bdfs_add(&node->named, &node->named_count, &naming->one);
 	}
 	if (node->named_count)
 		qsort(node->named, node->named_count, sizeof(*node->named), compare_addresses);
-	return 0;
 }
 
 bool pt_node_is_named(const struct pt_node *node, const struct pt_bdf *bdf)
@@ -198,51 +182,42 @@ int pt_node_namings(
 	size_t count = 0;
 	int r = node->has_namings ? 0 : pt_node_guests(node, &guest, &count, err);
 
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		if (!pt_guest_is_template(guest[i]) && read_namings(node, guest[i]) < 0)
-			r = pt_err_nomem(err);
-	}
-	if (r == 0 && !node->has_namings && list_named(node) < 0)
-		r = pt_err_nomem(err);
 	if (r < 0)
 		return r;
+	for (size_t i = 0; i < count; i++) {
+		if (!pt_guest_is_template(guest[i]))
+			read_namings(node, guest[i]);
+	}
+	if (!node->has_namings)
+		list_named(node);
 	node->has_namings = true;
 	*ret = node->naming;
 	*ret_count = node->naming_count;
 	return 0;
 }
 
-/* Takes over the two texts, of which one is there. */
-static int add_mention(
+/* Takes over the two texts, one of which is NULL. */
+static void add_mention(
 	struct pt_node *node, const struct pt_mention *like, char *bridge, char *place)
 {
 	struct pt_mention *slot =
-		bridge || place ? pt_array_grow(&node->mention, &node->mention_count, sizeof(*slot))
-				: NULL;
+		pt_array_grow(&node->mention, &node->mention_count, sizeof(*slot));
 
-	if (!slot) {
-		free(bridge);
-		free(place);
-		return -ENOMEM;
-	}
 	*slot = (struct pt_mention){like->vmid, like->onboot, bridge, place};
-	return 0;
 }
 
 /* Where the disk that a path such as /dev/disk/by-id/nvme-x means lies; a path that means none mentions nothing. */
-static int add_disk(struct pt_node *node, const struct pt_mention *like, const char *path)
+static void add_disk(struct pt_node *node, const struct pt_mention *like, const char *path)
 {
 	PT_FREE char *name = NULL;
 	PT_FREE char *file = NULL;
 	char *place = NULL;
 
 	if (pt_host_link_name(node->host, path, &name) < 0)
-		name = strdup(strrchr(path, '/') + 1);
-	file = name ? pt_format("/sys/class/block/%s", name) : NULL;
-	if (!file)
-		return -ENOMEM;
-	return pt_host_link(node->host, file, &place) < 0 ? 0
-							  : add_mention(node, like, NULL, place);
+		name = pt_strdup(strrchr(path, '/') + 1);
+	file = pt_format("/sys/class/block/%s", name);
+	if (pt_host_link(node->host, file, &place) == 0)
+		add_mention(node, like, NULL, place);
 }
 
 /* "net0", "scsi12": one of the words, and a number. */
@@ -259,7 +234,7 @@ static bool is_numbered(const char *key, size_t length, const char *const *word)
 }
 
 /* One line of a config, of a guest or a container. */
-static int read_mention(struct pt_node *node, const struct pt_mention *like, char *line)
+static void read_mention(struct pt_node *node, const struct pt_mention *like, char *line)
 {
 	static const char *const nets[] = {"net", NULL};
 	static const char *const disks[] = {"scsi", "virtio", "sata", "ide", NULL};
@@ -270,15 +245,15 @@ static int read_mention(struct pt_node *node, const struct pt_mention *like, cha
 	if (is_numbered(line, key, nets)) {
 		for (word = strtok_r(value, ", \t\r", &rest); word;
 			word = strtok_r(NULL, ", \t\r", &rest)) {
-			if (pt_starts_with(word, "bridge="))
-				return add_mention(
-					node, like, strdup(word + strlen("bridge=")), NULL);
+			if (!pt_starts_with(word, "bridge="))
+				continue;
+			add_mention(node, like, pt_strdup(word + strlen("bridge=")), NULL);
+			return;
 		}
 	} else if (is_numbered(line, key, disks) && pt_starts_with(value, "/dev/")) {
 		value[strcspn(value, ", \t\r")] = '\0';
-		return add_disk(node, like, value);
+		add_disk(node, like, value);
 	}
-	return 0;
 }
 
 /* Whether the current part of a config has the line. */
@@ -295,31 +270,26 @@ static bool has_line(const char *text, const char *line)
 }
 
 /* What snapshots and pending changes hold comes behind a section. */
-static int read_mentions_of(struct pt_node *node, const char *folder, const char *file)
+static void read_mentions_of(struct pt_node *node, const char *folder, const char *file)
 {
 	PT_FREE char *path = pt_format("%s/%s", folder, file);
 	PT_FREE char *text = NULL;
 	struct pt_mention like = {0};
 	char *line, *rest;
-	int r = 0;
 
-	if (!path)
-		return -ENOMEM;
 	if (!pt_vmid_of_config(file, &like.vmid) ||
 		pt_host_read(node->host, path, CONFIG_MAX, &text, NULL) < 0 ||
 		has_line(text, "template: 1"))
-		return 0;
+		return;
 	like.onboot = has_line(text, "onboot: 1");
-	for (line = strtok_r(text, "\n", &rest); r == 0 && line && *line != '[';
+	for (line = strtok_r(text, "\n", &rest); line && *line != '[';
 		line = strtok_r(NULL, "\n", &rest))
-		r = read_mention(node, &like, line);
-	return r;
+		read_mention(node, &like, line);
 }
 
-int pt_node_mentions(struct pt_node *node, const struct pt_mention **ret, size_t *ret_count)
+void pt_node_mentions(struct pt_node *node, const struct pt_mention **ret, size_t *ret_count)
 {
 	static const char *const kinds[] = {"qemu-server", "lxc"};
-	int r = 0;
 
 	for (size_t i = 0; node->host && !node->has_mentions && i < PT_ARRAY_SIZE(kinds); i++) {
 		struct pt_names PT_NAMES files = {0};
@@ -328,13 +298,12 @@ int pt_node_mentions(struct pt_node *node, const struct pt_mention **ret, size_t
 		snprintf(folder, sizeof(folder), PT_PVE_NODES "/%s/%s", node->name, kinds[i]);
 		if (pt_host_list(node->host, folder, &files) < 0)
 			continue;
-		for (size_t j = 0; r == 0 && j < files.count; j++)
-			r = read_mentions_of(node, folder, files.name[j]);
+		for (size_t j = 0; j < files.count; j++)
+			read_mentions_of(node, folder, files.name[j]);
 	}
-	node->has_mentions = r == 0;
+	node->has_mentions = true;
 	*ret = node->mention;
 	*ret_count = node->mention_count;
-	return r;
 }
 
 bool pt_node_has_guest_disk(struct pt_node *node, const struct pt_bdf *bdf)
@@ -343,13 +312,9 @@ bool pt_node_has_guest_disk(struct pt_node *node, const struct pt_bdf *bdf)
 	const struct pt_mention *mention = NULL;
 	size_t count = 0;
 
-	if (!node->host) {
-		const struct pt_device *device = pt_node_device(node, bdf);
-
-		return !device || device->guest_disk;
-	}
-	if (!part || pt_node_mentions(node, &mention, &count) < 0)
-		return true;
+	if (!node->host)
+		return pt_node_device(node, bdf)->guest_disk;
+	pt_node_mentions(node, &mention, &count);
 	for (size_t i = 0; i < count; i++) {
 		if (mention[i].place && strstr(mention[i].place, part))
 			return true;

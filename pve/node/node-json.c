@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
  * Facts files, writing: everything that is known of a node, as JSON that may be handed to others. Of guests' configs, the
- * kernel's command line and args only what rules look at goes in.
+ * kernel's command line and args only what checks look at goes in.
  */
 #include <errno.h>
 
@@ -29,7 +29,7 @@ static struct json_object *append_object(struct json_object *array)
 /* Text of unknown making: JSON takes UTF-8 alone, and readers nothing that steers a terminal. Lines stay lines. */
 static void add_plain(struct json_object *json, const char *key, const char *text)
 {
-	PT_FREE char *copy = text ? strdup(text) : NULL;
+	PT_FREE char *copy = text ? pt_strdup(text) : NULL;
 
 	for (char *at = copy; at && *at; at++) {
 		if ((unsigned char)*at >= 0x7f ||
@@ -44,12 +44,12 @@ static void add_function(struct json_object *json, const struct pt_bdf *bdf)
 	pt_json_add_text(json, "function", PT_BDF(bdf));
 }
 
-/* The words of the kernel's command line that rules look at; others may be secret. The caller's. */
+/* The words of the kernel's command line that checks look at; others may be secret. The caller's. */
 static char *keep_words(const char *cmdline)
 {
 	static const char *const kept[] = {"iommu", "vfio", "acs", "hugepages", "blacklist"};
-	PT_FREE char *copy = cmdline ? strdup(cmdline) : NULL;
-	char *list = copy ? strdup("") : NULL;
+	PT_FREE char *copy = cmdline ? pt_strdup(cmdline) : NULL;
+	char *list = copy ? pt_strdup("") : NULL;
 	char *word, *rest;
 
 	for (word = copy ? strtok_r(copy, " \t", &rest) : NULL; word && list;
@@ -292,7 +292,7 @@ static struct json_object *names_to_json(const struct pt_names *names)
 	struct json_object *json = json_object_new_array();
 
 	pt_foreach (name, names->name, names->count) {
-		PT_FREE char *plain = strdup(*name);
+		PT_FREE char *plain = pt_strdup(*name);
 
 		pt_make_plain(plain);
 		json_object_array_add(json, plain ? json_object_new_string(plain) : NULL);
@@ -353,7 +353,7 @@ static char *mappings_text(const struct pt_mappings *mappings)
 static char *keep_args(const char *args)
 {
 	PT_FREE char *devices = pt_args_devices(args);
-	char *list = strdup(strstr(args, "X-PciMmio64Mb") ? "X-PciMmio64Mb" : "");
+	char *list = pt_strdup(strstr(args, "X-PciMmio64Mb") ? "X-PciMmio64Mb" : "");
 	char *name, *rest;
 
 	for (name = devices ? strtok_r(devices, ";", &rest) : NULL; name && list;
@@ -365,7 +365,7 @@ static char *keep_args(const char *args)
 	return list;
 }
 
-/* Whether rules look at the key. */
+/* Whether checks look at the key. */
 static bool is_of_use(const char *key)
 {
 	static const char *const keys[] = {"balloon", "bios", "cpu", "hookscript", "hotplug",
@@ -433,7 +433,7 @@ static struct json_object *running_to_json(const struct pt_node *node)
 static bool is_bridge_of_use(const struct pt_node *node, const char *name)
 {
 	pt_foreach (use, node->uses.use, node->uses.count) {
-		if (use->bridge[0] && pt_streq(use->bridge, name))
+		if (use->how == PT_USE_ONLY_PORT && pt_streq(use->place, name))
 			return true;
 	}
 	return false;
@@ -485,18 +485,17 @@ static struct json_object *ha_to_json(const struct pt_ha *ha)
 }
 
 /* What is otherwise asked when a guest's config leads to it. */
-static int ask_the_rest(struct pt_node *node)
+static void ask_the_rest(struct pt_node *node)
 {
 	const struct pt_mention *mention = NULL;
 	size_t count = 0;
-	bool ok = true;
 
 	pt_foreach (function, node->inventory.function, node->inventory.count)
-		ok &= pt_node_device(node, &function->bdf) != NULL;
+		pt_node_device(node, &function->bdf);
 	pt_foreach (guest, node->guest, node->guest_count) {
 		const struct pt_guest *one = *guest;
 
-		ok &= pt_node_record(node, one->vmid) != NULL;
+		pt_node_record(node, one->vmid);
 		pt_node_hook(node, pt_guest_get(one, "hookscript"));
 		pt_foreach (key, one->key, one->count) {
 			struct pt_hostpci entry;
@@ -505,13 +504,13 @@ static int ask_the_rest(struct pt_node *node)
 			if (index < 0 || pt_hostpci_parse(index, key->value, key->length,
 						 one->encoding, &entry, NULL) < 0)
 				continue;
-			ok &= !entry.romfile || pt_node_rom(node, entry.romfile);
+			if (entry.romfile)
+				pt_node_rom(node, entry.romfile);
 			pt_hostpci_clear(&entry);
 		}
 	}
 	pt_node_has_instance(node, "");
-	ok &= pt_node_mentions(node, &mention, &count) == 0;
-	return ok ? 0 : -ENOMEM;
+	pt_node_mentions(node, &mention, &count);
 }
 
 int pt_node_to_json(struct pt_node *node, struct json_object **ret, struct pt_err *err)
@@ -522,8 +521,7 @@ int pt_node_to_json(struct pt_node *node, struct json_object **ret, struct pt_er
 	if (!node->has_uses)
 		return pt_err_set(err, -ETIME,
 			"who uses the devices cannot be found out: a driver hangs (see the kernel log)");
-	if (ask_the_rest(node) < 0)
-		return pt_err_nomem(err);
+	ask_the_rest(node);
 	json = json_object_new_object();
 	pt_json_add_text(json, "format", PT_FACTS_FORMAT);
 	pt_json_add_number(json, "version", PT_FACTS_VERSION);

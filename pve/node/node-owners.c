@@ -26,17 +26,15 @@ static bool is_returning(
 			       pt_guest_try_lock(node->host, vmid, &lock) == 0));
 }
 
-static int read_claim(struct pt_node *node, unsigned int vmid, const char *owner)
+static void read_claim(struct pt_node *node, unsigned int vmid, const char *owner)
 {
 	struct pt_claim PT_CLAIM *claim = NULL;
 	bool alive = pt_guest_is_live(node->host, node->claim_files, vmid);
 	struct pt_node_claim *slot;
 
 	if (pt_claims_load(node->claim_files, owner, &claim, &node->claims_err) < 0)
-		return 0;
+		return;
 	slot = pt_array_grow(&node->claim, &node->claim_count, sizeof(*slot));
-	if (!slot)
-		return -ENOMEM;
 	slot->vmid = vmid;
 	slot->alive = alive;
 	slot->returning = alive && is_returning(node, vmid, claim);
@@ -44,15 +42,13 @@ static int read_claim(struct pt_node *node, unsigned int vmid, const char *owner
 		struct pt_claimed *claimed =
 			pt_array_grow(&slot->claimed, &slot->count, sizeof(*claimed));
 
-		if (!claimed || pt_set_text(&claimed->error, function->error) < 0)
-			return -ENOMEM;
+		pt_set_text(&claimed->error, function->error);
 		claimed->bdf = function->bdf;
 		claimed->spare = function->spare;
 	}
-	return 0;
 }
 
-int pt_node_claims(struct pt_node *node, const struct pt_node_claim **ret, size_t *ret_count)
+void pt_node_claims(struct pt_node *node, const struct pt_node_claim **ret, size_t *ret_count)
 {
 	struct pt_names PT_NAMES owners = {0};
 
@@ -61,14 +57,13 @@ int pt_node_claims(struct pt_node *node, const struct pt_node_claim **ret, size_
 		pt_foreach (owner, owners.name, owners.count) {
 			unsigned int vmid;
 
-			if (pt_vmid_parse(*owner, &vmid) && read_claim(node, vmid, *owner) < 0)
-				return -ENOMEM;
+			if (pt_vmid_parse(*owner, &vmid))
+				read_claim(node, vmid, *owner);
 		}
 	}
 	node->has_claims = true;
 	*ret = node->claim;
 	*ret_count = node->claim_count;
-	return 0;
 }
 
 int pt_node_pid(struct pt_node *node, unsigned int vmid)
@@ -82,14 +77,12 @@ int pt_node_pid(struct pt_node *node, unsigned int vmid)
 	return 0;
 }
 
-static int add_user(const struct pt_group_user *user, struct pt_group_user **ret, size_t *ret_count)
+static void add_user(
+	const struct pt_group_user *user, struct pt_group_user **ret, size_t *ret_count)
 {
 	struct pt_group_user *slot = pt_array_grow(ret, ret_count, sizeof(*slot));
 
-	if (!slot)
-		return -ENOMEM;
 	*slot = *user;
-	return 0;
 }
 
 static int ask_group_users(const struct pt_node *node, const struct pt_function *const *function,
@@ -105,10 +98,10 @@ static int ask_group_users(const struct pt_node *node, const struct pt_function 
 			.vmid = pt_pid_guest(node->host, found[i].pid)};
 
 		memcpy(user.name, found[i].name, sizeof(user.name));
-		r = add_user(&user, ret, ret_count);
+		add_user(&user, ret, ret_count);
 	}
 	free(found);
-	return r == -ENOMEM ? pt_err_nomem(err) : r;
+	return r;
 }
 
 int pt_node_group_users(struct pt_node *node, const struct pt_function *const *function,
@@ -121,66 +114,26 @@ int pt_node_group_users(struct pt_node *node, const struct pt_function *const *f
 
 		for (size_t i = 0; i < count; i++)
 			asked |= function[i]->group == user->group;
-		if (asked && add_user(user, ret, ret_count) < 0)
-			return pt_err_nomem(err);
-	}
-	return 0;
-}
-
-/* Takes over end. */
-static int set_end(struct pt_use *use, char *end)
-{
-	if (!end)
-		return -ENOMEM;
-	free(use->end);
-	use->end = end;
-	return 0;
-}
-
-/* A process that is a guest's QEMU is called so, and ended as one. */
-static int name_guests(const struct pt_host *host, struct pt_uses *uses)
-{
-	pt_foreach (use, uses->use, uses->count) {
-		PT_FREE char *process = pt_format("process %d (", use->pid);
-		unsigned int vmid = use->pid ? pt_pid_guest(host, use->pid) : 0;
-		char *found = vmid && process ? strstr(use->how, process) : NULL;
-		char *named;
-
-		if (!process)
-			return -ENOMEM;
-		if (!found)
-			continue;
-		named = pt_format("%.*sguest %u (process %d)%s", (int)(found - use->how), use->how,
-			vmid, use->pid, strchr(found, ')') + 1);
-		if (!named || set_end(use, pt_format("stop guest %u", vmid)) < 0) {
-			free(named);
-			return -ENOMEM;
-		}
-		free(use->how);
-		use->how = named;
+		if (asked)
+			add_user(user, ret, ret_count);
 	}
 	return 0;
 }
 
 /*
- * A container is a service of Proxmox VE's, and its processes are none of that service's: their control group lies elsewhere.
- * Source: pve-container, pve-container@.service.
+ * Names the guest that a process runs, and the service of the container that it runs in: a container is a service of
+ * Proxmox VE's, but its processes lie in another control group. Source: pve-container, pve-container@.service.
  */
-static int name_containers(struct pt_uses *uses)
+static void name_users(const struct pt_host *host, struct pt_uses *uses)
 {
-	static const char mark[] = " of container ";
-
 	pt_foreach (use, uses->use, uses->count) {
-		const char *found = strstr(use->how, mark);
+		unsigned int ctid;
 
-		if (!found)
-			continue;
-		snprintf(use->unit, sizeof(use->unit), "pve-container@%s.service",
-			found + strlen(mark));
-		if (set_end(use, pt_format("stop container %s", found + strlen(mark))) < 0)
-			return -ENOMEM;
+		if (use->pid)
+			use->guest = pt_pid_guest(host, use->pid);
+		if (pt_vmid_parse(use->container, &ctid))
+			snprintf(use->unit, sizeof(use->unit), "pve-container@%u.service", ctid);
 	}
-	return 0;
 }
 
 static int ask_uses(const struct pt_node *node, const struct pt_function *const *function,
@@ -190,38 +143,32 @@ static int ask_uses(const struct pt_node *node, const struct pt_function *const 
 
 	if (r < 0)
 		return r;
-	return name_containers(ret) < 0 || name_guests(node->host, ret) < 0 ||
-			       pt_container_uses(node->host, node->name, function, count, ret) < 0
-		       ? pt_err_nomem(err)
-		       : 0;
+	name_users(node->host, ret);
+	pt_container_uses(node->host, node->name, function, count, ret);
+	return 0;
 }
 
-static int copy_uses(const struct pt_node *node, const struct pt_function *const *function,
+static void copy_uses(const struct pt_node *node, const struct pt_function *const *function,
 	size_t count, struct pt_uses *ret)
 {
 	pt_foreach (use, node->uses.use, node->uses.count) {
-		struct pt_use copy = *use;
 		bool asked = false;
 
 		for (size_t i = 0; i < count; i++)
 			asked |= pt_bdf_compare(&function[i]->bdf, &use->bdf) == 0;
-		if (!asked)
-			continue;
-		copy.end = use->end ? strdup(use->end) : NULL;
-		if (pt_uses_add(ret, copy, use->what, strdup(use->how)) < 0)
-			return -ENOMEM;
+		if (asked)
+			pt_uses_add(ret, use);
 	}
-	return 0;
 }
 
-/* The functions of which uses are told; the caller's. NULL: memory is out. */
+/* The functions that can have uses: no bridges, and not on vfio-pci. The caller frees the list. */
 static const struct pt_function **list_askable(const struct pt_inventory *inventory,
 	const struct pt_bdf *bdf, size_t count, size_t *ret_count)
 {
-	const struct pt_function **list = calloc(count ? count : 1, sizeof(*list));
+	const struct pt_function **list = pt_calloc(count, sizeof(*list));
 
 	*ret_count = 0;
-	for (size_t i = 0; list && i < count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		const struct pt_function *function = pt_inventory_find(inventory, &bdf[i]);
 
 		if (function && !function->is_bridge && !pt_function_on_vfio(function))
@@ -236,48 +183,41 @@ int pt_node_uses(struct pt_node *node, const struct pt_bdf *bdf, size_t count, s
 	size_t functions;
 	const struct pt_function **function =
 		list_askable(&node->inventory, bdf, count, &functions);
-	int r;
+	int r = 0;
 
-	if (!function)
-		return pt_err_nomem(err);
 	if (node->has_uses)
-		r = copy_uses(node, function, functions, ret) < 0 ? pt_err_nomem(err) : 0;
+		copy_uses(node, function, functions, ret);
 	else
 		r = ask_uses(node, function, functions, ret, err);
 	free(function);
 	return r;
 }
 
-/* What is on vfio-pci, as the driver's own folder lists it: no other function is looked at. */
-static int ask_on_vfio(struct pt_node *node, struct pt_bdf **ret, size_t *ret_count)
+/* The functions on vfio-pci, from the driver's own folder: no other function is read. */
+static void ask_on_vfio(struct pt_node *node, struct pt_bdf **ret, size_t *ret_count)
 {
 	struct pt_names PT_NAMES names = {0};
-	int r = 0;
 
 	if (pt_host_list(node->host, PT_PCI_DRIVERS "/" PT_VFIO_PCI, &names) < 0)
-		return 0;
-	for (size_t i = 0; r == 0 && i < names.count; i++) {
+		return;
+	pt_foreach (name, names.name, names.count) {
 		struct pt_bdf bdf;
 
-		if (pt_bdf_parse(names.name[i], &bdf))
-			r = pt_bdfs_add(ret, ret_count, &bdf);
+		if (pt_bdf_parse(*name, &bdf))
+			pt_bdfs_add(ret, ret_count, &bdf);
 	}
-	return r;
 }
 
-static int list_on_vfio(struct pt_node *node, struct pt_bdf **ret, size_t *ret_count)
+static void list_on_vfio(struct pt_node *node, struct pt_bdf **ret, size_t *ret_count)
 {
-	int r = 0;
-
-	if (!node->whole)
-		return ask_on_vfio(node, ret, ret_count);
-	for (size_t i = 0; r == 0 && i < node->inventory.count; i++) {
-		const struct pt_function *function = &node->inventory.function[i];
-
-		if (pt_streq(function->driver, PT_VFIO_PCI))
-			r = pt_bdfs_add(ret, ret_count, &function->bdf);
+	if (!node->whole) {
+		ask_on_vfio(node, ret, ret_count);
+		return;
 	}
-	return r;
+	pt_foreach (function, node->inventory.function, node->inventory.count) {
+		if (pt_streq(function->driver, PT_VFIO_PCI))
+			pt_bdfs_add(ret, ret_count, &function->bdf);
+	}
 }
 
 bool pt_node_names(struct pt_node *node, const struct pt_naming *naming, const struct pt_bdf *bdf)
@@ -330,8 +270,7 @@ static bool concerns_anybody(struct pt_node *node, const struct pt_bdf *bdf)
 	const struct pt_node_claim *claims = NULL;
 	size_t count = 0;
 
-	if (pt_node_claims(node, &claims, &count) < 0)
-		return true;
+	pt_node_claims(node, &claims, &count);
 	pt_foreach (claim, claims, count) {
 		pt_foreach (claimed, claim->claimed, claim->count) {
 			if (pt_bdf_compare(&claimed->bdf, bdf) == 0)
@@ -367,72 +306,63 @@ static bool group_concerns_anybody(struct pt_node *node, const struct pt_bdf *bd
 	return false;
 }
 
-/* Notes as left what no process has open: all are looked for at once. */
-static int note_unused(struct pt_node *node, const struct pt_function *candidate, size_t count)
+/* Notes the functions that no process has open as left: all are looked for at once. */
+static int note_unused(
+	struct pt_node *node, const struct pt_function *candidate, size_t count, struct pt_err *err)
 {
-	const struct pt_function **asked = calloc(count ? count : 1, sizeof(*asked));
+	const struct pt_function **asked = pt_calloc(count, sizeof(*asked));
 	struct pt_group_user *user = NULL;
 	size_t users = 0;
-	int r = asked ? 0 : -ENOMEM;
+	int r = 0;
 
-	for (size_t i = 0; asked && i < count; i++)
+	for (size_t i = 0; i < count; i++)
 		asked[i] = &candidate[i];
-	if (r == 0 && count)
-		r = pt_node_group_users(node, asked, count, &user, &users, NULL);
+	if (count)
+		r = pt_node_group_users(node, asked, count, &user, &users, err);
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		bool used = false;
 
 		for (size_t at = 0; at < users; at++)
 			used |= user[at].group == candidate[i].group;
 		if (!used)
-			r = pt_bdfs_add(&node->left, &node->left_count, &candidate[i].bdf);
+			pt_bdfs_add(&node->left, &node->left_count, &candidate[i].bdf);
 	}
 	free(user);
 	free(asked);
 	return r;
 }
 
-static int find_left(struct pt_node *node)
+static void find_left(struct pt_node *node)
 {
 	struct pt_function *candidate = NULL;
 	struct pt_bdf *bound = NULL;
 	size_t count = 0, candidates = 0;
-	int r = list_on_vfio(node, &bound, &count);
 
-	for (size_t i = 0; r == 0 && i < count; i++) {
+	list_on_vfio(node, &bound, &count);
+	for (size_t i = 0; i < count; i++) {
 		struct pt_function *slot;
 		int group;
 
 		if (group_concerns_anybody(node, &bound[i], &group))
 			continue;
 		slot = pt_array_grow(&candidate, &candidates, sizeof(*slot));
-		if (slot)
-			*slot = (struct pt_function){
-				.bdf = bound[i], .group = group, .has_vfio_dev = true};
-		else
-			r = -ENOMEM;
+		*slot = (struct pt_function){.bdf = bound[i], .group = group, .has_vfio_dev = true};
 	}
-	if (r == 0)
-		r = note_unused(node, candidate, candidates);
-	/* what they are matters only where the module was told ids */
-	if (r == 0 && !node->whole && pt_node_traits(node)->vfio_options)
-		r = pt_inventory_add_all(
+	/* their ids matter only where the module has an option ids= */
+	if (note_unused(node, candidate, candidates, NULL) == 0 && !node->whole &&
+		pt_node_traits(node)->vfio_options)
+		pt_inventory_add_all(
 			node->host, &node->inventory, node->left, node->left_count, NULL);
 	free(candidate);
 	free(bound);
-	return r;
 }
 
-int pt_node_left_on_vfio(
-	struct pt_node *node, const struct pt_bdf **ret, size_t *ret_count, struct pt_err *err)
+void pt_node_left_on_vfio(struct pt_node *node, const struct pt_bdf **ret, size_t *ret_count)
 {
-	int r = node->has_left ? 0 : find_left(node);
-
-	if (r == -ENOMEM)
-		return pt_err_nomem(err);
-	/* what cannot be found out is not told, and not asked again */
+	if (!node->has_left)
+		find_left(node);
+	/* one that cannot be found out is not reported, and not asked again */
 	node->has_left = true;
 	*ret = node->left;
 	*ret_count = node->left_count;
-	return 0;
 }

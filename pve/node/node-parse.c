@@ -29,8 +29,6 @@ static int for_each(struct pt_node *node, struct pt_json_reader *reader, const c
 		struct pt_json_reader one = {json_object_array_get_idx(array, i), reader->err, 0};
 
 		r = read(node, &one);
-		if (r == -ENOMEM)
-			return pt_err_nomem(reader->err);
 		if (r < 0 && place == PLACE_OF_ITS_OWN)
 			return pt_err_wrap(reader->err, "%s[%zu]", key, i);
 	}
@@ -146,8 +144,10 @@ static char *policy_text(struct json_object *settings, struct pt_err *err)
 	FILE *out = open_memstream(&text, &size);
 	PT_FREE char *section = NULL;
 	int at = 1;
-	int r = out ? 0 : -ENOMEM;
+	int r = 0;
 
+	if (!out)
+		pt_out_of_memory();
 	for (size_t i = 0; r == 0 && i < json_object_array_length(settings); i++) {
 		struct pt_json_reader reader = {json_object_array_get_idx(settings, i), err, 0};
 		const char *now = pt_json_text(&reader, "section", PT_JSON_NEEDED);
@@ -165,12 +165,10 @@ static char *policy_text(struct json_object *settings, struct pt_err *err)
 			fprintf(out, "[%s]\n", now);
 		if (r == 0)
 			fprintf(out, "%s = %s\n", key, value);
-		if (r == 0 && pt_set_text(&section, now) < 0)
-			r = pt_err_nomem(err);
+		pt_set_text(&section, now);
 		at = line + 1;
 	}
-	if (out && fclose(out) != 0)
-		r = -ENOMEM;
+	fclose(out);
 	if (r < 0) {
 		free(text);
 		return NULL;
@@ -224,8 +222,6 @@ static int read_mdev_type(struct pt_node *node, struct pt_json_reader *reader)
 	struct pt_mdev_type *slot =
 		pt_array_grow(&device->mdev, &device->mdev_count, sizeof(*slot));
 
-	if (!slot)
-		return -ENOMEM;
 	pt_json_copy_text(reader, "type", PT_JSON_NEEDED, &slot->name);
 	slot->available = pt_json_int(reader, "available");
 	return reader->result;
@@ -235,8 +231,6 @@ static int read_device(struct pt_node *node, struct pt_json_reader *reader)
 {
 	struct pt_device *slot = pt_array_grow(&node->device, &node->device_count, sizeof(*slot));
 
-	if (!slot)
-		return -ENOMEM;
 	pt_json_bdf(reader, "function", PT_JSON_NEEDED, &slot->bdf);
 	slot->dead = pt_json_flag(reader, "dead");
 	copy_short(reader, "blocked", slot->blocked, sizeof(slot->blocked));
@@ -253,8 +247,6 @@ static int read_reservation(struct pt_node *node, struct pt_json_reader *reader)
 	struct pt_reservations *all = &node->reservations;
 	struct pt_reservation *slot = pt_array_grow(&all->reservation, &all->count, sizeof(*slot));
 
-	if (!slot)
-		return -ENOMEM;
 	pt_json_copy_text(reader, "id", PT_JSON_NEEDED, &slot->id);
 	slot->vmid = pt_json_uint64(reader, "vmid");
 	slot->has_pid = pt_json_has(reader, "pid");
@@ -269,8 +261,6 @@ static int read_claimed(struct pt_node *node, struct pt_json_reader *reader)
 	struct pt_node_claim *claim = &node->claim[node->claim_count - 1];
 	struct pt_claimed *slot = pt_array_grow(&claim->claimed, &claim->count, sizeof(*slot));
 
-	if (!slot)
-		return -ENOMEM;
 	pt_json_bdf(reader, "function", PT_JSON_NEEDED, &slot->bdf);
 	slot->spare = pt_json_flag(reader, "spare");
 	pt_json_copy_text(reader, "error", PT_JSON_MAY_BE_NULL, &slot->error);
@@ -281,8 +271,6 @@ static int read_claim(struct pt_node *node, struct pt_json_reader *reader)
 {
 	struct pt_node_claim *slot = pt_array_grow(&node->claim, &node->claim_count, sizeof(*slot));
 
-	if (!slot)
-		return -ENOMEM;
 	slot->vmid = read_vmid(reader, false);
 	slot->alive = pt_json_flag(reader, "alive");
 	slot->returning = pt_json_flag(reader, "returning");
@@ -293,8 +281,6 @@ static int read_user(struct pt_node *node, struct pt_json_reader *reader)
 {
 	struct pt_group_user *slot = pt_array_grow(&node->user, &node->user_count, sizeof(*slot));
 
-	if (!slot)
-		return -ENOMEM;
 	slot->group = pt_json_int(reader, "group");
 	slot->pid = pt_json_int(reader, "pid");
 	slot->vmid = read_vmid(reader, true);
@@ -307,8 +293,6 @@ static int read_record(struct pt_node *node, struct pt_json_reader *reader)
 	struct pt_record *slot = pt_array_grow(&node->record, &node->record_count, sizeof(*slot));
 	struct json_object *functions = pt_json_array(reader, "functions");
 
-	if (!slot)
-		return -ENOMEM;
 	slot->vmid = read_vmid(reader, false);
 	return reader->result < 0
 		       ? reader->result
@@ -334,8 +318,6 @@ static int read_rom(struct pt_node *node, struct pt_json_reader *reader)
 {
 	struct pt_rom_file *slot = pt_array_grow(&node->rom, &node->rom_count, sizeof(*slot));
 
-	if (!slot)
-		return -ENOMEM;
 	pt_json_copy_text(reader, "name", PT_JSON_NEEDED, &slot->name);
 	slot->known = true;
 	slot->readable = pt_json_flag(reader, "readable");
@@ -353,8 +335,7 @@ static int read_names(struct pt_json_reader *reader, const char *key, struct pt_
 			pt_json_refuse(reader, key, "holds something that is no text");
 			break;
 		}
-		if (pt_names_add(names, json_object_get_string(name)) < 0)
-			return pt_err_nomem(reader->err);
+		pt_names_add(names, json_object_get_string(name));
 	}
 	return reader->result;
 }
@@ -363,8 +344,6 @@ static int read_hook(struct pt_node *node, struct pt_json_reader *reader)
 {
 	struct pt_hook_volume *slot = pt_array_grow(&node->hook, &node->hook_count, sizeof(*slot));
 
-	if (!slot)
-		return -ENOMEM;
 	pt_json_copy_text(reader, "volume", PT_JSON_NEEDED, &slot->volume);
 	slot->state = (enum pt_hook_state)pt_json_word(
 		reader, "state", pt_hook_state_names, PT_HOOK_STATES, UNKNOWN_WORD);
@@ -384,8 +363,6 @@ static int read_ha(struct pt_node *node, struct pt_json_reader *reader)
 {
 	struct pt_ha_guest *slot = pt_array_grow(&node->ha.guest, &node->ha.count, sizeof(*slot));
 
-	if (!slot)
-		return -ENOMEM;
 	slot->vmid = read_vmid(reader, false);
 	return reader->result < 0 ? reader->result : read_names(reader, "nodes", &slot->node);
 }
@@ -396,8 +373,6 @@ static int read_backup(struct pt_node *node, struct pt_json_reader *reader)
 		pt_array_grow(&node->backups.job, &node->backups.count, sizeof(*slot));
 	int r;
 
-	if (!slot)
-		return -ENOMEM;
 	pt_json_copy_text(reader, "id", PT_JSON_NEEDED, &slot->id);
 	slot->all = pt_json_flag(reader, "all");
 	r = reader->result < 0 ? reader->result : read_names(reader, "guests", &slot->guest);
@@ -417,7 +392,8 @@ static int read_dropped(struct pt_node *node, struct pt_json_reader *reader)
 		return reader->result;
 	/* judged anew, and dropped again */
 	snprintf(key, sizeof(key), "hostpci%d", index);
-	return pt_guest_set(guest, key, value, strlen(value));
+	pt_guest_set(guest, key, value, strlen(value));
+	return 0;
 }
 
 static int read_guest(struct pt_node *node, struct pt_json_reader *reader)
@@ -434,8 +410,7 @@ static int read_guest(struct pt_node *node, struct pt_json_reader *reader)
 	if (reader->result < 0 || config.result < 0)
 		return -EINVAL;
 	slot = pt_array_grow(&node->guest, &node->guest_count, sizeof(struct pt_guest *));
-	if (!slot || pt_guest_new(&guest, &query, PT_TEXT_BYTES) < 0)
-		return -ENOMEM;
+	guest = pt_guest_new(&query, PT_TEXT_BYTES);
 	*slot = guest;
 	r = pt_guest_set_all(guest, config.object, reader->err);
 	return r < 0 ? r : for_each(node, reader, "dropped", read_dropped, PLACE_OF_THE_WHOLE);
@@ -446,8 +421,6 @@ static int read_running(struct pt_node *node, struct pt_json_reader *reader)
 	struct pt_run_guest *slot =
 		pt_array_grow(&node->running, &node->running_count, sizeof(*slot));
 
-	if (!slot)
-		return -ENOMEM;
 	*slot = (struct pt_run_guest){read_vmid(reader, false), pt_json_int(reader, "pid")};
 	return reader->result;
 }
@@ -457,8 +430,6 @@ static int read_mention(struct pt_node *node, struct pt_json_reader *reader)
 	struct pt_mention *slot =
 		pt_array_grow(&node->mention, &node->mention_count, sizeof(*slot));
 
-	if (!slot)
-		return -ENOMEM;
 	slot->vmid = read_vmid(reader, false);
 	pt_json_copy_text(reader, "bridge", PT_JSON_NEEDED, &slot->bridge);
 	slot->onboot = pt_json_flag(reader, "onboot");
@@ -471,17 +442,20 @@ static int read_mappings(struct pt_node *node, struct pt_json_reader *reader)
 
 	if (reader->result < 0 || !text)
 		return reader->result;
-	return pt_mappings_parse(text, &node->mappings) < 0 ? pt_err_nomem(reader->err) : 0;
+	pt_mappings_parse(text, &node->mappings);
+	return 0;
 }
 
 static int read_head(struct pt_node *node, struct pt_json_reader *reader)
 {
 	const char *format = pt_json_text(reader, "format", PT_JSON_NEEDED);
 	const char *name;
+	int version;
 
 	if (format && !pt_streq(format, PT_FACTS_FORMAT))
 		pt_json_refuse(reader, "format", "is not '" PT_FACTS_FORMAT "'");
-	if (pt_json_int(reader, "version") != PT_FACTS_VERSION)
+	version = pt_json_int(reader, "version");
+	if (version < 1 || version > PT_FACTS_VERSION)
 		pt_json_refuse(reader, "version", "is none that this version knows");
 	name = pt_json_text(reader, "node", PT_JSON_NEEDED);
 	if (name && !pt_node_name_valid(name))
@@ -514,8 +488,8 @@ int pt_node_from_json(struct json_object *json, struct pt_node **ret, struct pt_
 	};
 	struct pt_json_reader reader = {json, err, 0};
 	struct json_object *uses = NULL;
-	struct pt_node PT_NODE *node = NULL;
-	int r = pt_node_open(&node, NULL, "", NULL, err);
+	struct pt_node PT_NODE *node = pt_node_open(NULL, "", NULL);
+	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < PT_ARRAY_SIZE(steps); i++)
 		r = steps[i](node, &reader);
@@ -529,9 +503,9 @@ int pt_node_from_json(struct json_object *json, struct pt_node **ret, struct pt_
 	json_object_object_get_ex(json, "uses", &uses);
 	if (r == 0)
 		r = pt_uses_from_json(uses, &node->uses, err);
-	if (r == 0 && pt_node_complete(node) < 0)
-		r = pt_err_nomem(err);
-	if (r == 0)
-		*ret = PT_STEAL(node);
-	return r;
+	if (r < 0)
+		return r;
+	pt_node_complete(node);
+	*ret = PT_STEAL(node);
+	return 0;
 }

@@ -9,19 +9,16 @@
 #define MEMBERS_MAX	  (1024U * 1024)
 #define UNSAFE_INTERRUPTS "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
 
-int pt_node_open(struct pt_node **ret, const struct pt_host *host, const char *name,
-	const struct pt_claims *claims, struct pt_err *err)
+struct pt_node *pt_node_open(
+	const struct pt_host *host, const char *name, const struct pt_claims *claims)
 {
-	struct pt_node *node = calloc(1, sizeof(*node));
+	struct pt_node *node = pt_calloc(1, sizeof(*node));
 
-	if (!node)
-		return pt_err_nomem(err);
 	node->host = host;
 	node->claim_files = claims;
 	node->time = time(NULL);
 	snprintf(node->name, sizeof(node->name), "%s", name);
-	*ret = node;
-	return 0;
+	return node;
 }
 
 static void clear_traits(struct pt_traits *traits)
@@ -233,18 +230,16 @@ const struct pt_backups *pt_node_backups(struct pt_node *node)
 static int learn_owners(struct pt_node *node, struct pt_err *err)
 {
 	const struct pt_inventory *inventory = &node->inventory;
-	size_t count = inventory->count ? inventory->count : 1;
-	const struct pt_function **function = calloc(count, sizeof(*function));
-	struct pt_bdf *bdf = calloc(count, sizeof(*bdf));
-	int r = function && bdf ? 0 : pt_err_nomem(err);
+	const struct pt_function **function = pt_calloc(inventory->count, sizeof(*function));
+	struct pt_bdf *bdf = pt_calloc(inventory->count, sizeof(*bdf));
+	int r;
 
-	for (size_t i = 0; r == 0 && i < inventory->count; i++) {
+	for (size_t i = 0; i < inventory->count; i++) {
 		function[i] = &inventory->function[i];
 		bdf[i] = function[i]->bdf;
 	}
-	if (r == 0)
-		r = pt_node_group_users(
-			node, function, inventory->count, &node->user, &node->user_count, err);
+	r = pt_node_group_users(
+		node, function, inventory->count, &node->user, &node->user_count, err);
 	if (r == 0)
 		r = pt_node_uses(node, bdf, inventory->count, &node->uses, err);
 	node->has_uses = r == 0;
@@ -259,7 +254,7 @@ static int learn_owners(struct pt_node *node, struct pt_err *err)
 	return r;
 }
 
-static int learn_running(struct pt_node *node, unsigned int vmid)
+static void learn_running(struct pt_node *node, unsigned int vmid)
 {
 	int pid = pt_node_pid(node, vmid);
 	struct pt_run_guest *slot;
@@ -267,28 +262,22 @@ static int learn_running(struct pt_node *node, unsigned int vmid)
 	pt_foreach (known, node->running, node->running_count)
 		pid = known->vmid == vmid ? 0 : pid;
 	if (!pid)
-		return 0;
+		return;
 	slot = pt_array_grow(&node->running, &node->running_count, sizeof(*slot));
-	if (!slot)
-		return -ENOMEM;
 	*slot = (struct pt_run_guest){vmid, pid};
-	return 0;
 }
 
 /* Guests that are here, and those that reservations name: one that comes in has no config here yet. */
-static int learn_running_guests(struct pt_node *node)
+static void learn_running_guests(struct pt_node *node)
 {
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < node->vmid_count; i++)
-		r = learn_running(node, node->vmid[i]);
-	for (size_t i = 0; r == 0 && i < node->reservations.count; i++) {
+	for (size_t i = 0; i < node->vmid_count; i++)
+		learn_running(node, node->vmid[i]);
+	for (size_t i = 0; i < node->reservations.count; i++) {
 		unsigned long long vmid = node->reservations.reservation[i].vmid;
 
 		if (vmid <= PT_VMID_MAX)
-			r = learn_running(node, (unsigned int)vmid);
+			learn_running(node, (unsigned int)vmid);
 	}
-	return r;
 }
 
 int pt_node_learn_all(struct pt_node *node, struct pt_err *err)
@@ -322,26 +311,24 @@ int pt_node_learn_all(struct pt_node *node, struct pt_err *err)
 		node->has_guests = true;
 		*err = (struct pt_err){0};
 	}
-	if (r == 0 && (pt_node_claims(node, &claims, &count) < 0 || learn_running_guests(node) < 0))
-		r = pt_err_nomem(err);
-	if (r == 0)
-		r = learn_owners(node, err);
+	if (r < 0)
+		return r;
+	pt_node_claims(node, &claims, &count);
+	learn_running_guests(node);
+	r = learn_owners(node, err);
 	node->whole = r == 0;
 	return r;
 }
 
-int pt_node_complete(struct pt_node *node)
+void pt_node_complete(struct pt_node *node)
 {
 	node->vmid_count = 0;
 	pt_foreach (guest, node->guest, node->guest_count) {
 		unsigned int *slot = pt_array_grow(&node->vmid, &node->vmid_count, sizeof(*slot));
 
-		if (!slot)
-			return -ENOMEM;
 		*slot = (*guest)->vmid;
 	}
 	node->whole = node->has_traits = node->has_mappings = node->has_reservations = true;
 	node->has_claims = node->has_vmids = node->has_guests = node->has_instances = true;
 	node->has_cluster = node->has_uses = true;
-	return 0;
 }

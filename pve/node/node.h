@@ -197,8 +197,8 @@ struct pt_node {
 };
 
 /* Nothing is asked yet. host and claims (NULL: there are none) must outlive it. End with pt_node_close. */
-int pt_node_open(struct pt_node **ret, const struct pt_host *host, const char *name,
-	const struct pt_claims *claims, struct pt_err *err);
+struct pt_node *pt_node_open(
+	const struct pt_host *host, const char *name, const struct pt_claims *claims);
 void pt_node_close(struct pt_node *node);
 void pt_node_close_p(struct pt_node **node);
 #define PT_NODE PT_CLEANUP(pt_node_close_p)
@@ -206,8 +206,8 @@ void pt_node_close_p(struct pt_node **node);
 /* Asks everything. */
 int pt_node_learn_all(struct pt_node *node, struct pt_err *err);
 
-/* For a node that has no host: what was put in is all that there is, and its guests are those of the node. -ENOMEM. */
-int pt_node_complete(struct pt_node *node);
+/* For a node that has no host: what was put in is all that there is, and its guests are those of the node. */
+void pt_node_complete(struct pt_node *node);
 
 const struct pt_traits *pt_node_traits(struct pt_node *node);
 
@@ -218,19 +218,19 @@ int pt_node_matching(struct pt_node *node, const char *filter, struct pt_bdf **r
 int pt_node_group(
 	struct pt_node *node, const struct pt_bdf *bdf, struct pt_group *ret, struct pt_err *err);
 
-/* Of a function in the inventory. NULL: memory is out. The pointer is good until the next call. */
+/* Of a function in the inventory. The pointer is good until the next call. */
 const struct pt_device *pt_node_device(struct pt_node *node, const struct pt_bdf *bdf);
 
-/* What the function is now, for comparing with a record. -ENOMEM. */
-int pt_node_identity(
+/* Reads the identity of the function now, for comparing with a record. */
+void pt_node_identity(
 	struct pt_node *node, const struct pt_function *function, struct pt_identity *ret);
 
 int pt_node_mappings(struct pt_node *node, const struct pt_mappings **ret, struct pt_err *err);
 int pt_node_reservations(
 	struct pt_node *node, const struct pt_reservations **ret, struct pt_err *err);
 
-/* Every guest's claim. Those that cannot be read are missing, and node->claims_err says why. -ENOMEM. */
-int pt_node_claims(struct pt_node *node, const struct pt_node_claim **ret, size_t *ret_count);
+/* Every guest's claim. Those that cannot be read are missing, and node->claims_err says why. */
+void pt_node_claims(struct pt_node *node, const struct pt_node_claim **ret, size_t *ret_count);
 
 /* Of the guest's QEMU; 0: it does not run. */
 int pt_node_pid(struct pt_node *node, unsigned int vmid);
@@ -239,8 +239,7 @@ int pt_node_pid(struct pt_node *node, unsigned int vmid);
  * Functions on vfio-pci that nobody has anything to do with: no claim, no open group, and no guest of this node names them
  * or somebody in their group. Borrowed.
  */
-int pt_node_left_on_vfio(
-	struct pt_node *node, const struct pt_bdf **ret, size_t *ret_count, struct pt_err *err);
+void pt_node_left_on_vfio(struct pt_node *node, const struct pt_bdf **ret, size_t *ret_count);
 
 /* Processes that have the group of one of the functions open. The caller frees ret. */
 int pt_node_group_users(struct pt_node *node, const struct pt_function *const *function,
@@ -253,13 +252,13 @@ int pt_node_group_users(struct pt_node *node, const struct pt_function *const *f
 int pt_node_uses(struct pt_node *node, const struct pt_bdf *bdf, size_t count, struct pt_uses *ret,
 	struct pt_err *err);
 
-/* What the guest started with last, empty when nothing is on record. NULL: memory is out. */
+/* The devices of the guest's last start, empty without a record. */
 const struct pt_identities *pt_node_record(struct pt_node *node, unsigned int vmid);
 
-/* NULL: memory is out. */
+/* The ROM file of that name, there or not. */
 const struct pt_rom_file *pt_node_rom(struct pt_node *node, const char *name);
 
-/* volume: "local:snippets/pve-pthook", or NULL. NULL: there is no such, or memory is out. Good until the next call. */
+/* volume: "local:snippets/pve-pthook", or NULL. NULL: volume is. Good until the next call. */
 const struct pt_hook_volume *pt_node_hook(struct pt_node *node, const char *volume);
 
 /* Whether a mediated device of that UUID exists. */
@@ -271,8 +270,8 @@ const struct pt_backups *pt_node_backups(struct pt_node *node);
 /* The nodes of the cluster, and what HA may do with guests; empty when they cannot be read. */
 const struct pt_names *pt_node_cluster(struct pt_node *node, const struct pt_ha **ret_ha);
 
-/* What configs mention; those that cannot be read mention nothing. -ENOMEM. */
-int pt_node_mentions(struct pt_node *node, const struct pt_mention **ret, size_t *ret_count);
+/* The bridges and disks that configs mention; a config that cannot be read mentions none. */
+void pt_node_mentions(struct pt_node *node, const struct pt_mention **ret, size_t *ret_count);
 
 /* Whether a guest has a disk of the function as it lies there. What cannot be found out is taken for yes. */
 bool pt_node_has_guest_disk(struct pt_node *node, const struct pt_bdf *bdf);

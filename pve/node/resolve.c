@@ -19,8 +19,8 @@ void pt_assignment_clear(struct pt_assignment *assignment)
 	}
 	free(assignment->alternative);
 	free(assignment->vgpu);
-	free(assignment->problem.message);
-	free(assignment->problem.hint);
+	free(assignment->problem.where);
+	free(assignment->problem.why);
 	*assignment = (struct pt_assignment){0};
 }
 
@@ -34,13 +34,14 @@ bool pt_assignment_is_bound(const struct pt_assignment *assignment)
 	return !assignment->entry.mdev && !assignment->entry.keep_driver;
 }
 
-/* Sets the problem; takes over both texts. Resolving goes no further, which is no error. */
-static int refuse(struct pt_assignment *assignment, const char *tag, char *message, char *hint)
+/* Sets the problem, where resolving ends: no error. */
+static int refuse(struct pt_assignment *assignment, enum pt_problem_kind kind, const char *where,
+	const char *why)
 {
-	free(assignment->problem.message);
-	free(assignment->problem.hint);
-	assignment->problem = (struct pt_problem){tag, message, hint};
-	return message ? 0 : -ENOMEM;
+	assignment->problem.kind = kind;
+	pt_set_text(&assignment->problem.where, where);
+	pt_set_text(&assignment->problem.why, why);
+	return 0;
 }
 
 /* Reads a function; one that is listed but cannot be opened stays out of the inventory. */
@@ -60,17 +61,12 @@ static int add_functions(
 		context->host, context->inventory, filter, &found, &count, context->err);
 
 	for (size_t i = 0; r == 0 && i < count; i++) {
-		r = pt_bdfs_add(&alternative->id, &alternative->count, &found[i]);
-		if (r == 0)
-			r = learn(context, &found[i]);
+		pt_bdfs_add(&alternative->id, &alternative->count, &found[i]);
+		r = learn(context, &found[i]);
 	}
 	free(found);
 	if (r == 0 && count == 0)
-		return refuse(context->assignment, "device-missing",
-			pt_format("there is no PCI device %s on this host", filter),
-			pt_format(
-				"compare with the output of 'pve-ptconf list': was the card moved, "
-				"removed, or disabled in the firmware?"));
+		return refuse(context->assignment, PT_PROBLEM_DEVICE_MISSING, filter, NULL);
 	return r;
 }
 
@@ -80,13 +76,12 @@ static int add_alternative(struct context *context, const char *list)
 	struct pt_assignment *assignment = context->assignment;
 	struct pt_alternative *slot =
 		pt_array_grow(&assignment->alternative, &assignment->count, sizeof(*slot));
-	PT_FREE char *copy = strdup(list);
+	PT_FREE char *copy = pt_strdup(list);
 	char *name, *rest;
 	int r = 0;
 
-	if (!slot || !copy || pt_set_text(&slot->path, list) < 0)
-		return -ENOMEM;
-	for (name = strtok_r(copy, ";", &rest); name && r == 0 && !assignment->problem.tag;
+	pt_set_text(&slot->path, list);
+	for (name = strtok_r(copy, ";", &rest); name && r == 0 && !assignment->problem.kind;
 		name = strtok_r(NULL, ";", &rest))
 		r = add_functions(context, slot, name);
 	if (slot->count > 1)
@@ -106,8 +101,6 @@ static int check_path(struct context *context, const struct pt_mapping *mapping,
 
 	if (!strchr(path, '.')) {
 		whole = pt_format("%s.0", path);
-		if (!whole)
-			return -ENOMEM;
 		path = whole;
 	}
 	if (pt_bdf_parse(path, &bdf)) {
@@ -117,34 +110,27 @@ static int check_path(struct context *context, const struct pt_mapping *mapping,
 	if (r < 0)
 		return r;
 	if (!function || !function->info_ok)
-		return refuse(context->assignment, "device-missing",
-			pt_format("mapping %s names %s, which is not on this host", mapping->id,
-				path),
-			pt_format(
-				"correct the mapping of this node (Datacenter, Resource Mappings)"));
+		return refuse(context->assignment, PT_PROBLEM_MAPPED_DEVICE_MISSING, path, NULL);
 	if (pt_map_entry_check(mapping, entry, function, first, &err) < 0)
-		return refuse(context->assignment, "mapping-mismatch",
-			pt_format("mapping %s, %s: %s", mapping->id, path, err.text),
-			pt_format("edit the mapping and choose the device anew, so that its "
-				  "properties are stored as they are now"));
+		return refuse(context->assignment, PT_PROBLEM_MAPPING_MISMATCH, path, err.text);
 	return 0;
 }
 
 static int add_map_entry(
 	struct context *context, const struct pt_mapping *mapping, const struct pt_map_entry *entry)
 {
-	PT_FREE char *copy = strdup(entry->path);
+	PT_FREE char *copy = pt_strdup(entry->path);
 	bool first = true;
 	char *path, *rest;
-	int r = copy ? 0 : -ENOMEM;
+	int r = 0;
 
-	for (path = copy ? strtok_r(copy, ";", &rest) : NULL;
-		path && r == 0 && !context->assignment->problem.tag;
+	for (path = strtok_r(copy, ";", &rest);
+		path && r == 0 && !context->assignment->problem.kind;
 		path = strtok_r(NULL, ";", &rest)) {
 		r = check_path(context, mapping, entry, path, first);
 		first = false;
 	}
-	if (r < 0 || context->assignment->problem.tag)
+	if (r < 0 || context->assignment->problem.kind)
 		return r;
 	return add_alternative(context, entry->path);
 }
@@ -157,9 +143,7 @@ static int add_mapping(
 	const struct pt_mapping *mapping = pt_mapping_find(mappings, id);
 
 	if (!mapping || !mapping->defined)
-		return refuse(assignment, "mapping-missing",
-			pt_format("there is no PCI mapping %s", id),
-			pt_format("make it (Datacenter, Resource Mappings) or correct the entry"));
+		return refuse(assignment, PT_PROBLEM_MAPPING_MISSING, NULL, NULL);
 	assignment->live = mapping->has_live && mapping->live;
 	pt_foreach (entry, mapping->entry, mapping->count) {
 		int r;
@@ -167,38 +151,35 @@ static int add_mapping(
 		if (!pt_streq(entry->node, node))
 			continue;
 		r = add_map_entry(context, mapping, entry);
-		if (r < 0 || assignment->problem.tag)
+		if (r < 0 || assignment->problem.kind)
 			return r;
 	}
 	if (!assignment->count)
-		return refuse(assignment, "mapping-no-node",
-			pt_format("mapping %s has no device on node %s", id, node),
-			pt_format("add one for this node (Datacenter, Resource Mappings)"));
+		return refuse(assignment, PT_PROBLEM_MAPPING_NO_NODE, node, NULL);
 	return 0;
 }
 
 /* "nvidia-<number>" on a function that has NVIDIA's own interface and not the kernel's mdev one. */
-static int look_for_vgpu(struct context *context)
+static void look_for_vgpu(struct context *context)
 {
 	struct pt_assignment *assignment = context->assignment;
 	const char *mdev = assignment->entry.mdev;
 	const char *number;
 
 	if (!mdev || !pt_starts_with(mdev, "nvidia-"))
-		return 0;
+		return;
 	number = mdev + strlen("nvidia-");
 	if (!*number || strspn(number, "0123456789") != strlen(number))
-		return 0;
+		return;
 	pt_foreach (alternative, assignment->alternative, assignment->count) {
 		pt_foreach (id, alternative->id, alternative->count) {
 			const struct pt_function *function =
 				pt_inventory_find(context->inventory, id);
 
 			if (function && function->has_nvidia && !function->has_mdev)
-				return pt_set_text(&assignment->vgpu, number);
+				pt_set_text(&assignment->vgpu, number);
 		}
 	}
-	return 0;
 }
 
 int pt_resolve(const struct pt_host *host, const struct pt_mappings *mappings, const char *node,
@@ -210,26 +191,18 @@ int pt_resolve(const struct pt_host *host, const struct pt_mappings *mappings, c
 
 	assignment->chosen = -1;
 	if (entry->host && entry->mapping)
-		r = refuse(assignment, "hostpci-host-and-mapping",
-			pt_format("names both a device (%s) and a mapping (%s)", entry->host,
-				entry->mapping),
-			pt_format("keep one of them"));
+		r = refuse(assignment, PT_PROBLEM_HOST_AND_MAPPING, NULL, NULL);
 	else if (entry->host)
 		r = add_alternative(&context, entry->host);
 	else if (entry->mapping)
 		r = add_mapping(&context, mappings, node);
 	else
-		r = refuse(assignment, "hostpci-no-device",
-			pt_format("names neither a device nor a mapping"),
-			pt_format("give host=ADDRESS or mapping=ID, or delete the entry"));
-	if (r == 0 && !assignment->problem.tag && assignment->multifunction && entry->mdev)
-		r = refuse(assignment, "mdev-multifunction",
-			pt_format("asks for the mediated device %s of several functions at once",
-				entry->mdev),
-			pt_format("name the one function that offers it"));
+		r = refuse(assignment, PT_PROBLEM_NO_DEVICE, NULL, NULL);
+	if (r == 0 && !assignment->problem.kind && assignment->multifunction && entry->mdev)
+		r = refuse(assignment, PT_PROBLEM_MDEV_MULTIFUNCTION, NULL, NULL);
 	if (r == 0)
-		r = look_for_vgpu(&context);
-	return r == -ENOMEM ? pt_err_nomem(err) : r;
+		look_for_vgpu(&context);
+	return r;
 }
 
 /* Whether an entry chosen before, or this one itself, has the function. */
@@ -296,7 +269,7 @@ static bool choose_one(struct pt_assignment *all, size_t at, pt_choice_free *is_
 	struct pt_assignment *one = &all[at];
 	const struct pt_bdf *twice;
 
-	if (one->problem.tag || !one->count)
+	if (one->problem.kind || !one->count)
 		return false;
 	/* a mediated device tries all alternatives itself, and may share its function */
 	if (one->count == 1 || pt_assignment_is_mdev(one))
@@ -306,19 +279,13 @@ static bool choose_one(struct pt_assignment *all, size_t at, pt_choice_free *is_
 	if (pt_assignment_is_mdev(one))
 		return true;
 	if (one->chosen < 0) {
-		refuse(one, "mapping-nothing-free",
-			pt_format("none of the %zu devices of mapping %s is free", one->count,
-				one->entry.mapping),
-			pt_format("stop a guest that uses one, or add a device to the mapping"));
+		refuse(one, PT_PROBLEM_MAPPING_NOTHING_FREE, NULL, NULL);
 		return false;
 	}
 	twice = find_twice(all, at);
 	if (!twice)
 		return true;
-	refuse(one, "device-assigned-twice",
-		pt_format("%s is assigned to this guest more than once", PT_BDF(twice)),
-		pt_format("name it in one hostpci entry only; a value without function, as 01:00, "
-			  "already means all functions"));
+	refuse(one, PT_PROBLEM_ASSIGNED_TWICE, PT_BDF(twice), NULL);
 	one->chosen = -1;
 	return false;
 }

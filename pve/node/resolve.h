@@ -17,11 +17,24 @@ struct pt_alternative {
 	size_t count;
 };
 
-/* Why PVE would refuse; tag is that of the finding. */
+/* Why PVE refuses an entry. */
+enum pt_problem_kind {
+	PT_PROBLEM_NONE,
+	PT_PROBLEM_HOST_AND_MAPPING,
+	PT_PROBLEM_NO_DEVICE,
+	PT_PROBLEM_MDEV_MULTIFUNCTION,
+	PT_PROBLEM_DEVICE_MISSING,	  /* where: the address, or the beginning of one */
+	PT_PROBLEM_MAPPED_DEVICE_MISSING, /* where: the address that the mapping names */
+	PT_PROBLEM_MAPPING_MISSING,
+	PT_PROBLEM_MAPPING_NO_NODE,  /* where: the node */
+	PT_PROBLEM_MAPPING_MISMATCH, /* where: the address; why: the property, and both values */
+	PT_PROBLEM_MAPPING_NOTHING_FREE,
+	PT_PROBLEM_ASSIGNED_TWICE, /* where: the function */
+};
+
 struct pt_problem {
-	const char *tag; /* static; NULL: none */
-	char *message;
-	char *hint;
+	enum pt_problem_kind kind;
+	char *where, *why; /* NULL unless kind says otherwise */
 };
 
 struct pt_assignment {
@@ -39,7 +52,7 @@ void pt_assignment_clear(struct pt_assignment *assignment);
 
 /*
  * Finds the alternatives of assignment->entry, which must be set, all else zero. Functions met are read
- * into the inventory. What PVE would refuse is set as problem. -ENOMEM and what reading gives.
+ * into the inventory. What PVE refuses is set as problem, which is no error; errors are those of reading.
  */
 int pt_resolve(const struct pt_host *host, const struct pt_mappings *mappings, const char *node,
 	struct pt_inventory *inventory, struct pt_assignment *assignment, struct pt_err *err);

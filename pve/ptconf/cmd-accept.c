@@ -2,17 +2,22 @@
 #include <errno.h>
 
 #include "lib/base/json.h"
+#include "pve/check/check.h"
 #include "pve/config/identity.h"
 #include "pve/ptconf/ptconf.h"
 
-/* A record of less than all would pass over what is missing, once that is there again. */
+/* A partial record would miss the devices that are absent now, once they are back. */
 static int check_whole(const struct pt_facts *facts, struct pt_err *err)
 {
+	struct pt_findings PT_FINDINGS findings = {0};
+
+	pt_check_run(facts, &findings);
 	pt_foreach (assignment, facts->assignment, facts->count) {
-		if (assignment->problem.tag)
-			return pt_err_set(err, -ENODEV,
-				"%s: %s; nothing is accepted before that is mended",
-				PT_LABEL(assignment), assignment->problem.message);
+		PT_FREE char *error = pt_entry_error(&findings, assignment);
+
+		if (assignment->problem.kind)
+			return pt_err_set(err, -ENODEV, "%s: %s; fix that first",
+				PT_LABEL(assignment), error);
 	}
 	return 0;
 }
@@ -29,11 +34,10 @@ static int list_identities(struct pt_cli *cli, const struct pt_facts *facts,
 			continue;
 		if (!function->config.known)
 			return pt_err_set(err, -EAGAIN,
-				"%s: its config space cannot be read now: is it being reset? Try again",
+				"%s: cannot read its config space now; it may be in a reset: try again",
 				PT_BDF(&taken->bdf));
 		slot = pt_array_grow(&ret->identity, &ret->count, sizeof(*slot));
-		if (!slot || pt_node_identity(cli->node, function, slot) < 0)
-			return pt_err_nomem(err);
+		pt_node_identity(cli->node, function, slot);
 	}
 	return 0;
 }

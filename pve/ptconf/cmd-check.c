@@ -2,7 +2,7 @@
 #include "lib/base/json.h"
 #include "pve/node/node-api.h"
 #include "pve/ptconf/ptconf.h"
-#include "pve/check/rules.h"
+#include "pve/check/check.h"
 
 /* Of the JSON that check writes: examples/check.schema.json. */
 #define SCHEMA_VERSION 1
@@ -42,7 +42,7 @@ static int say(const struct pt_cli *cli, const struct pt_findings *findings, str
 		snprintf(subject, sizeof(subject), "guest %u", cli->vmid);
 	else
 		snprintf(subject, sizeof(subject), "this config");
-	return pt_output_findings(findings, subject, err);
+	return pt_output_findings(findings, subject, cli->all_infos, err);
 }
 
 /* Whether a guest that nobody named is of interest. */
@@ -63,9 +63,7 @@ static int check_one(struct pt_cli *cli, struct sum *sum, struct pt_err *err)
 	r = pt_cli_gather(cli, guest, &facts, err);
 	if (r < 0)
 		return r;
-	pt_rules_run(&facts, &findings);
-	if (findings.failed)
-		return pt_err_nomem(err);
+	pt_check_run(&facts, &findings);
 	r = say(cli, &findings, sum, err);
 	if (r == 0 && facts.claims_err.code) {
 		*err = facts.claims_err;
@@ -178,14 +176,11 @@ static int check_node(struct pt_cli *cli, struct pt_node *node, struct sum *all,
 static int check_nodes(struct pt_cli *cli, const struct pt_names *names, struct sum *all,
 	struct json_object *nodes, struct pt_err *err)
 {
-	size_t count = names->count ? names->count : 1;
-	struct pt_node **node = calloc(count, sizeof(struct pt_node *));
-	struct pt_err *why = calloc(count, sizeof(*why));
-	int r = node && why ? 0 : pt_err_nomem(err);
+	struct pt_node **node = pt_calloc(names->count, sizeof(struct pt_node *));
+	struct pt_err *why = pt_calloc(names->count, sizeof(*why));
+	int r = pt_cli_ask_nodes(
+		cli, (const char *const *)names->name, names->count, node, why, err);
 
-	if (r == 0)
-		r = pt_cli_ask_nodes(
-			cli, (const char *const *)names->name, names->count, node, why, err);
 	for (size_t i = 0; node && why && i < names->count; i++) {
 		if (r == 0 && node[i]) {
 			r = check_node(cli, node[i], all, nodes, err);

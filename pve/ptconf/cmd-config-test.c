@@ -12,7 +12,7 @@
 static void add_error(void *data, unsigned int line, const char *message)
 {
 	struct json_object *json = json_object_new_object();
-	PT_FREE char *plain = strdup(message);
+	PT_FREE char *plain = pt_strdup(message);
 
 	/* it names what the file holds, which may be somebody else's */
 	pt_make_plain(plain);

@@ -2,13 +2,43 @@
 #include <errno.h>
 
 #include "lib/base/json.h"
-#include "pve/ptconf/catalogue.h"
+#include "pve/check/check.h"
 #include "pve/ptconf/ptconf.h"
 
-#define INDENT 2
-#define WIDTH  76 /* of text, behind its indentation */
+#define INDENT	 2
+#define WIDTH	 76 /* of text, behind its indentation */
+#define ALL_TEXT 32 /* "error, warning, info" */
 
-/* A paragraph up to the end of its line, broken at spaces, behind a mark as wide as its indentation. What comes behind it. */
+/* The effect on a start, in words. */
+static const char *effect_text(enum pt_effect effect)
+{
+	static const char *const text[] = {
+		[PT_SILENT] = "none",
+		[PT_WARNS] = "warns",
+		[PT_REFUSES] = "refuses, if a device must be moved",
+		[PT_REFUSES_ALWAYS] = "refuses",
+	};
+
+	return text[effect];
+}
+
+/* "warning, error": the severities of all cases, each once, the usual one first. Returns text. */
+static const char *list_severities(const struct pt_check *check, char text[static ALL_TEXT])
+{
+	size_t length = 0;
+	unsigned int seen = 0;
+
+	pt_foreach (one, check->of, pt_check_cases(check)) {
+		if (seen & 1U << one->severity || length >= ALL_TEXT)
+			continue;
+		seen |= 1U << one->severity;
+		length += (size_t)snprintf(text + length, ALL_TEXT - length, "%s%s",
+			length ? ", " : "", pt_severity_name(one->severity));
+	}
+	return text;
+}
+
+/* Prints a paragraph up to the end of its line, wrapped, behind a mark. Returns the text behind it. */
 static const char *print_wrapped(const char *mark, const char *text)
 {
 	int indent = (int)strlen(mark), column = indent;
@@ -38,7 +68,7 @@ static void print_steps(const char *text)
 {
 	char mark[16];
 
-	puts("\nHow to mend it");
+	puts("\nFix");
 	if (!strchr(text, '\n'))
 		print_wrapped(" ", text);
 	for (int step = 1; strchr(text, '\n') || (step > 1 && *text); step++) {
@@ -47,75 +77,74 @@ static void print_steps(const char *text)
 	}
 }
 
-static void print_story(const struct pt_rule *rule, const struct pt_story *story)
+static void print_check(const struct pt_check *check)
 {
-	printf("%s (%s; at start: %s)\n", story->tag, pt_severity_name(rule->severity),
-		pt_at_start(rule->refusal));
-	pt_foreach (variant, pt_variants, pt_variants_count) {
-		PT_FREE char *text = pt_streq(variant->tag, rule->tag)
-					     ? pt_format("%s (at start: %s) when %s.",
-						       pt_severity_name(variant->severity),
-						       pt_at_start(variant->refusal), variant->when)
-					     : NULL;
+	printf("%s (%s; effect on a start: %s)\n", check->tag,
+		pt_severity_name(check->of[0].severity), effect_text(check->of[0].effect));
+	pt_foreach (one, check->of, pt_check_cases(check)) {
+		PT_FREE char *text = NULL;
 
-		if (text)
-			print_wrapped(" ", text);
+		if (!one->when)
+			continue;
+		text = pt_format("%s (effect on a start: %s) when %s.",
+			pt_severity_name(one->severity), effect_text(one->effect), one->when);
+		print_wrapped(" ", text);
 	}
-	print_part("What it says", story->meaning);
-	print_part("Why it matters", story->why);
-	print_steps(story->mend);
-	print_part("Source", story->source);
+	print_part("Meaning", check->meaning);
+	print_part("Why it matters", check->why);
+	print_steps(check->steps);
+	print_part("Source", check->source);
 }
 
-static struct json_object *variants_to_json(const char *tag)
+static struct json_object *cases_to_json(const struct pt_check *check)
 {
 	struct json_object *json = json_object_new_array();
 
-	pt_foreach (variant, pt_variants, pt_variants_count) {
-		struct json_object *one;
+	pt_foreach (one, check->of, pt_check_cases(check)) {
+		struct json_object *object = json_object_new_object();
 
-		if (!pt_streq(variant->tag, tag))
-			continue;
-		one = json_object_new_object();
-		pt_json_add_text(one, "severity", pt_severity_name(variant->severity));
-		pt_json_add_text(one, "start", pt_at_start(variant->refusal));
-		pt_json_add_text(one, "when", variant->when);
-		json_object_array_add(json, one);
+		pt_json_add_text(object, "severity", pt_severity_name(one->severity));
+		pt_json_add_text(object, "start", effect_text(one->effect));
+		pt_json_add_text(object, "when", one->when);
+		pt_json_add_text(object, "message", one->message);
+		pt_json_add_text(object, "hint", one->hint);
+		json_object_array_add(json, object);
 	}
 	return json;
 }
 
-static struct json_object *to_json(const struct pt_rule *rule, const struct pt_story *story)
+static struct json_object *to_json(const struct pt_check *check)
 {
 	struct json_object *json = json_object_new_object();
+	char severities[ALL_TEXT];
 
-	pt_json_add_text(json, "tag", story->tag);
-	pt_json_add_text(json, "severity", pt_severity_name(rule->severity));
-	json_object_object_add(json, "variants", variants_to_json(rule->tag));
-	pt_json_add_text(json, "start", pt_at_start(rule->refusal));
-	pt_json_add_text(json, "meaning", story->meaning);
-	pt_json_add_text(json, "why", story->why);
-	pt_json_add_text(json, "mend", story->mend);
-	pt_json_add_text(json, "source", story->source);
+	pt_json_add_text(json, "tag", check->tag);
+	pt_json_add_text(json, "severity", pt_severity_name(check->of[0].severity));
+	pt_json_add_text(json, "severities", list_severities(check, severities));
+	pt_json_add_text(json, "start", effect_text(check->of[0].effect));
+	pt_json_add_text(json, "meaning", check->meaning);
+	pt_json_add_text(json, "why", check->why);
+	pt_json_add_text(json, "fix", check->steps);
+	pt_json_add_text(json, "source", check->source);
+	json_object_object_add(json, "cases", cases_to_json(check));
 	return json;
 }
 
 static int list(const struct pt_cli *cli, struct pt_err *err)
 {
-	static const char *const header[] = {"TAG", "SEVERITY", "AT START"};
+	static const char *const header[] = {"TAG", "SEVERITY", "EFFECT ON A START"};
 	struct pt_table PT_TABLE table = {.columns = PT_ARRAY_SIZE(header)};
 	struct json_object PT_JSON *json = json_object_new_array();
 
 	pt_table_row(&table, header);
-	pt_foreach (rule, pt_rules, pt_rules_count) {
-		const struct pt_story *story = pt_story_find(rule->tag);
-		char severities[PT_SEVERITIES_TEXT];
+	for (size_t at = 0; pt_check_at(at); at++) {
+		const struct pt_check *check = pt_check_at(at);
+		char severities[ALL_TEXT];
 
 		pt_table_row(&table,
-			(const char *const[]){rule->tag, pt_rule_severities(rule, severities),
-				pt_at_start(rule->refusal)});
-		if (story)
-			json_object_array_add(json, to_json(rule, story));
+			(const char *const[]){check->tag, list_severities(check, severities),
+				effect_text(check->of[0].effect)});
+		json_object_array_add(json, to_json(check));
 	}
 	return cli->format == PT_OUTPUT_TEXT ? pt_table_print(&table, err)
 					     : pt_output_json(json, cli->format, err);
@@ -123,24 +152,21 @@ static int list(const struct pt_cli *cli, struct pt_err *err)
 
 enum pt_exit pt_cmd_explain(struct pt_cli *cli, struct pt_err *err)
 {
-	const struct pt_story *story = cli->tag ? pt_story_find(cli->tag) : NULL;
-	const struct pt_rule *rule = cli->tag ? pt_rule_find(cli->tag) : NULL;
+	const struct pt_check *check = cli->tag ? pt_check_find(cli->tag) : NULL;
 	struct json_object PT_JSON *json = NULL;
 
-	if (cli->page != PT_PAGE_NONE)
-		return pt_catalogue_print(cli->page, err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
 	if (!cli->tag)
 		return list(cli, err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
-	if (!story || !rule) {
+	if (!check) {
 		pt_err_set(err, -ENOENT,
 			"there is no finding '%s'; 'pve-ptconf explain --list' lists them",
 			cli->tag);
 		return PT_EXIT_USAGE;
 	}
 	if (cli->format == PT_OUTPUT_TEXT) {
-		print_story(rule, story);
+		print_check(check);
 		return PT_EXIT_OK;
 	}
-	json = to_json(rule, story);
+	json = to_json(check);
 	return pt_output_json(json, cli->format, err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
 }

@@ -39,11 +39,11 @@ static char *remark(const struct pt_seen_function *seen)
 	const struct pt_function *function = seen->function;
 
 	if (seen->why_not && !function->is_bridge)
-		return strdup(seen->why_not);
+		return pt_strdup(seen->why_not);
 	if (seen->holder)
 		return pt_format("guest %u has it", seen->holder);
 	if (function->busy)
-		return strdup("a driver hangs on it");
+		return pt_strdup("a driver hangs on it");
 	if (function->override)
 		return pt_format("driver_override is %s", function->override);
 	return NULL;
@@ -81,11 +81,8 @@ static int print_groups(
 	static const char *const header[] = {
 		"GROUP", "FUNCTION", "ID", "DRIVER", "GUESTS", "PASS", "NAME"};
 	struct pt_table PT_TABLE table = {.columns = PT_ARRAY_SIZE(header)};
-	const struct pt_seen_function **order =
-		calloc(overview->count ? overview->count : 1, sizeof(*order));
+	const struct pt_seen_function **order = pt_calloc(overview->count, sizeof(*order));
 
-	if (!order)
-		return pt_err_nomem(err);
 	for (size_t i = 0; i < overview->count; i++)
 		order[i] = &overview->function[i];
 	qsort(order, overview->count, sizeof(*order), compare_groups);
@@ -174,10 +171,6 @@ enum pt_exit pt_cmd_list(struct pt_cli *cli, struct pt_err *err)
 	struct pt_pcinames PT_PCINAMES *names = pt_pcinames_open();
 	struct pt_overview PT_OVERVIEW overview = {0};
 
-	if (!names) {
-		pt_err_nomem(err);
-		return PT_EXIT_UNKNOWN;
-	}
 	if (pt_cli_open_node(cli, err) < 0 || pt_node_learn_all(cli->node, err) < 0 ||
 		pt_overview_make(cli->node, &overview, err) < 0 ||
 		print(cli, &overview, names, err) < 0)

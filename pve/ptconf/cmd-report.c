@@ -38,36 +38,32 @@ static void put_finding(
 	const struct page *page, unsigned int vmid, const struct pt_finding *finding)
 {
 	const char *severity = pt_severity_name(finding->severity);
+	PT_FREE char *subject = pt_finding_subject(finding);
+	PT_FREE char *message = pt_finding_message(finding);
+	PT_FREE char *hint = pt_finding_hint(finding);
 
 	fprintf(page->out,
 		"<div class=\"finding %s\" data-guests=\"%u\"><b>%s</b> "
 		"<span>guest %u, <code>",
 		severity, vmid, severity, vmid);
-	put(page, finding->tag);
+	put(page, pt_finding_tag(finding));
 	fputs("</code></span><p>", page->out);
-	put(page, finding->subject);
+	put(page, subject);
 	fputs(": ", page->out);
-	put(page, finding->message);
+	put(page, message);
 	fputs("</p>", page->out);
-	if (finding->hint) {
+	if (hint) {
 		fputs("<p class=\"hint\">&rarr; ", page->out);
-		put(page, finding->hint);
+		put(page, hint);
 		fputs("</p>", page->out);
 	}
 	fputs("</div>\n", page->out);
 }
 
-static bool concerns(const struct pt_finding *finding, const struct pt_bdf *bdf)
-{
-	struct pt_bdf about;
-
-	return pt_finding_function(finding, &about) && pt_bdf_compare(&about, bdf) == 0;
-}
-
 static bool concerns_any(const struct page *page, const struct pt_finding *finding)
 {
 	for (size_t i = 0; i < page->overview->count; i++) {
-		if (concerns(finding, &page->overview->function[i].function->bdf))
+		if (pt_finding_is_on(finding, &page->overview->function[i].function->bdf))
 			return true;
 	}
 	return false;
@@ -111,7 +107,7 @@ static void put_function(const struct page *page, const struct pt_seen_function 
 	fputs("</div>\n", page->out);
 	pt_foreach (guest, page->overview->guest, page->overview->guest_count) {
 		pt_foreach (finding, guest->findings.finding, guest->findings.count) {
-			if (concerns(finding, &function->bdf))
+			if (pt_finding_is_on(finding, &function->bdf))
 				put_finding(page, guest->guest->vmid, finding);
 		}
 	}
@@ -155,13 +151,11 @@ static int compare_numbers(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-static int put_groups(const struct page *page, struct pt_err *err)
+static void put_groups(const struct page *page)
 {
 	size_t count = page->overview->count;
-	int *group = calloc(count ? count : 1, sizeof(*group));
+	int *group = pt_calloc(count, sizeof(*group));
 
-	if (!group)
-		return pt_err_nomem(err);
 	for (size_t i = 0; i < count; i++)
 		group[i] = page->overview->function[i].function->group;
 	qsort(group, count, sizeof(*group), compare_numbers);
@@ -172,7 +166,6 @@ static int put_groups(const struct page *page, struct pt_err *err)
 	}
 	fputs("</div>\n", page->out);
 	free(group);
-	return 0;
 }
 
 /* What concerns no single function stands here; the rest beside the function. */
@@ -236,10 +229,8 @@ static void put_head(const struct page *page)
 			page->out);
 }
 
-static int put_page(const struct page *page, struct pt_err *err)
+static void put_page(const struct page *page)
 {
-	int r;
-
 	put_head(page);
 	fputs("<h2>Guests with passthrough</h2><div class=\"grid\">\n", page->out);
 	pt_foreach (guest, page->overview->guest, page->overview->guest_count)
@@ -247,9 +238,8 @@ static int put_page(const struct page *page, struct pt_err *err)
 	if (!page->overview->guest_count)
 		fputs("<p class=\"soft\">There is none.</p>", page->out);
 	fputs("</div>\n", page->out);
-	r = put_groups(page, err);
+	put_groups(page);
 	fputs("</main><script>" PT_PAGE_SCRIPT "</script></body></html>\n", page->out);
-	return r;
 }
 
 /* "-" is standard output. A link in the way of the file is not followed: this runs as root. */
@@ -268,19 +258,14 @@ static int write_page(struct pt_cli *cli, const struct pt_overview *overview, st
 	struct pt_pcinames PT_PCINAMES *names = pt_pcinames_open();
 	struct page page = {.overview = overview, .names = names};
 	bool broken;
-	int r;
 
-	if (!names)
-		return pt_err_nomem(err);
 	page.out = open_page(cli->html);
 	if (!page.out)
 		return pt_err_errno(err, -errno, "%s", cli->html);
-	r = put_page(&page, err);
+	put_page(&page);
 	broken = ferror(page.out) != 0;
 	broken |= fclose(page.out) != 0;
-	if (r == 0 && broken)
-		r = pt_err_set(err, -EIO, "%s cannot be written", cli->html);
-	return r;
+	return broken ? pt_err_set(err, -EIO, "%s cannot be written", cli->html) : 0;
 }
 
 enum pt_exit pt_cmd_report(struct pt_cli *cli, struct pt_err *err)

@@ -2,7 +2,7 @@
 #include "lib/base/json.h"
 #include "lib/pci/names.h"
 #include "pve/ptconf/ptconf.h"
-#include "pve/check/rules.h"
+#include "pve/check/check.h"
 
 /* Why a function is taken: what the entry says, or the group. The caller's. */
 static char *why(const struct pt_facts *facts, const struct pt_taken *taken,
@@ -20,17 +20,21 @@ static char *why(const struct pt_facts *facts, const struct pt_taken *taken,
 	return pt_format("%s", assignment->entry.host);
 }
 
-/* What speaks against taking the function: "is in use on this host: ...". NULL: nothing; of several the first. */
-static const char *what_hinders(const struct pt_findings *findings, const struct pt_bdf *bdf)
+/* The first error of the function, "is in use on this host: ...", or NULL. The caller frees it. */
+static char *hindrance_of(const struct pt_findings *findings, const struct pt_bdf *bdf)
 {
 	pt_foreach (finding, findings->finding, findings->count) {
-		struct pt_bdf about;
-
-		if (finding->severity == PT_ERROR && pt_finding_function(finding, &about) &&
-			pt_bdf_compare(&about, bdf) == 0)
-			return finding->message;
+		if (finding->severity == PT_ERROR && pt_finding_is_on(finding, bdf))
+			return pt_finding_message(finding);
 	}
 	return NULL;
+}
+
+static bool is_hindered(const struct pt_findings *findings, const struct pt_bdf *bdf)
+{
+	PT_FREE char *hindrance = hindrance_of(findings, bdf);
+
+	return hindrance;
 }
 
 static void show_text(const struct pt_facts *facts, const struct pt_findings *findings,
@@ -43,6 +47,7 @@ static void show_text(const struct pt_facts *facts, const struct pt_findings *fi
 		const struct pt_function *function =
 			pt_inventory_find(facts->inventory, &taken->bdf);
 		PT_FREE char *reason = function ? why(facts, taken, function) : NULL;
+		PT_FREE char *hindrance = hindrance_of(findings, &taken->bdf);
 		char name[256] = "";
 
 		if (function)
@@ -51,7 +56,7 @@ static void show_text(const struct pt_facts *facts, const struct pt_findings *fi
 			(const char *const[]){PT_LABEL(&facts->assignment[taken->assignment]),
 				PT_BDF(&taken->bdf), function ? function->driver : NULL, reason,
 				name});
-		pt_table_note(table, what_hinders(findings, &taken->bdf));
+		pt_table_note(table, hindrance);
 	}
 }
 
@@ -64,6 +69,7 @@ static struct json_object *show_json(
 		const struct pt_function *function =
 			pt_inventory_find(facts->inventory, &taken->bdf);
 		PT_FREE char *reason = function ? why(facts, taken, function) : NULL;
+		PT_FREE char *hindrance = hindrance_of(findings, &taken->bdf);
 		struct json_object *json = json_object_new_object();
 		char name[256] = "";
 
@@ -77,7 +83,7 @@ static struct json_object *show_json(
 		pt_json_add_flag(json, "companion", taken->companion);
 		pt_json_add_text(json, "why", reason);
 		pt_json_add_text(json, "name", name);
-		pt_json_add_text(json, "hindrance", what_hinders(findings, &taken->bdf));
+		pt_json_add_text(json, "hindrance", hindrance);
 		json_object_array_add(array, json);
 	}
 	return array;
@@ -85,8 +91,7 @@ static struct json_object *show_json(
 
 static bool takes_any(const struct pt_facts *facts, const struct pt_assignment *assignment)
 {
-	const struct pt_alternative *chosen =
-		assignment->chosen < 0 ? NULL : &assignment->alternative[assignment->chosen];
+	const struct pt_alternative *chosen = pt_chosen(assignment);
 
 	for (size_t i = 0; chosen && i < chosen->count; i++) {
 		if (pt_taken_find(facts->taken, facts->taken_count, &chosen->id[i]))
@@ -95,8 +100,9 @@ static bool takes_any(const struct pt_facts *facts, const struct pt_assignment *
 	return false;
 }
 
-/* Entries that take nothing have a reason, too. Whether all is well with them. */
-static bool tell_rest(const struct pt_cli *cli, const struct pt_facts *facts)
+/* Logs why entries take nothing. Returns whether all of them are valid. */
+static bool log_rest(
+	const struct pt_cli *cli, const struct pt_facts *facts, const struct pt_findings *findings)
 {
 	const struct pt_log *log = pt_host_log(cli->host);
 	const struct pt_guest *guest = facts->guest;
@@ -104,16 +110,17 @@ static bool tell_rest(const struct pt_cli *cli, const struct pt_facts *facts)
 
 	pt_foreach (dropped, guest->dropped, guest->dropped_count)
 		pt_log(log, PT_LOG_ERROR,
-			"hostpci%d: Proxmox VE drops it, since it is not valid: 'pve-ptconf check "
-			"%u' shows where",
+			"hostpci%d: not valid, so Proxmox VE drops it; 'pve-ptconf check %u' shows "
+			"the place",
 			dropped->index, cli->vmid);
 	if (!facts->count && well)
 		pt_log(log, PT_LOG_INFO, "guest %u has no hostpci entry", cli->vmid);
 	pt_foreach (assignment, facts->assignment, facts->count) {
-		well = well && !assignment->problem.tag;
-		if (assignment->problem.tag)
-			pt_log(log, PT_LOG_ERROR, "%s: %s", PT_LABEL(assignment),
-				assignment->problem.message);
+		PT_FREE char *error = pt_entry_error(findings, assignment);
+
+		well = well && !assignment->problem.kind;
+		if (assignment->problem.kind)
+			pt_log(log, PT_LOG_ERROR, "%s: %s", PT_LABEL(assignment), error);
 		else if (assignment->chosen >= 0 && !takes_any(facts, assignment))
 			pt_log(log, PT_LOG_INFO, "%s: %s; its functions stay with their drivers",
 				PT_LABEL(assignment),
@@ -133,16 +140,12 @@ enum pt_exit pt_cmd_show(struct pt_cli *cli, struct pt_err *err)
 	bool well;
 	int r;
 
-	if (!names) {
-		pt_err_nomem(err);
-		return PT_EXIT_UNKNOWN;
-	}
 	if (pt_cli_read_guest(cli, &guest, err) < 0 || pt_cli_gather(cli, guest, &facts, err) < 0)
 		return PT_EXIT_UNKNOWN;
-	pt_rules_run(&facts, &findings);
-	well = tell_rest(cli, &facts);
+	pt_check_run(&facts, &findings);
+	well = log_rest(cli, &facts, &findings);
 	pt_foreach (taken, facts.taken, facts.taken_count)
-		well = well && !what_hinders(&findings, &taken->bdf);
+		well = well && !is_hindered(&findings, &taken->bdf);
 	if (cli->format == PT_OUTPUT_TEXT) {
 		show_text(&facts, &findings, names, &table);
 		r = facts.taken_count ? pt_table_print(&table, err) : 0;

@@ -30,8 +30,6 @@ static int read_file(const char *name, const char *what, size_t cap, char **ret,
 		size_t more = size ? size * 2 : 65536;
 		char *grown = realloc(text, more + 1);
 
-		if (!grown)
-			return pt_err_nomem(err);
 		text = grown;
 		size = more;
 		length += fread(text + length, 1, size - length, file);
@@ -137,7 +135,8 @@ int pt_cli_open_node(struct pt_cli *cli, struct pt_err *err)
 	if (r < 0 && r != -ENOENT)
 		return r;
 	*err = (struct pt_err){0};
-	return pt_node_open(&cli->node, cli->host, name, cli->claims, err);
+	cli->node = pt_node_open(cli->host, name, cli->claims);
+	return 0;
 }
 
 static int find_in_node(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *err)
@@ -149,8 +148,10 @@ static int find_in_node(struct pt_cli *cli, struct pt_guest **ret, struct pt_err
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < count; i++) {
-		if (guest[i]->vmid == cli->vmid)
-			return pt_guest_copy(guest[i], ret) < 0 ? pt_err_nomem(err) : 0;
+		if (guest[i]->vmid != cli->vmid)
+			continue;
+		*ret = pt_guest_copy(guest[i]);
+		return 0;
 	}
 	return pt_err_set(err, -ENOENT,
 		"guest %u is not known of node %s: it is not there, or has no passthrough",

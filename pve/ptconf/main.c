@@ -21,20 +21,17 @@ enum cli_option {
 	OPTION_HTML = 1 << 12,
 	OPTION_NODE = 1 << 13,
 	OPTION_CLUSTER = 1 << 14,
-	OPTION_MAN = 1 << 15,
-	OPTION_MARKDOWN = 1 << 16,
+	OPTION_ALL_INFOS = 1 << 15,
 };
 #define GUEST_OPTIONS                                                                              \
 	(OPTION_ROOT | OPTION_VIEW | OPTION_SOURCE | OPTION_CONFIG | OPTION_SNAPSHOT | OPTION_FACTS)
 
-#define EXPLAIN "TAG | --list | --man | --markdown"
-
-/* What stands behind the verb. */
+/* The argument of a verb. */
 enum argument {
 	ARGUMENT_NONE,
 	ARGUMENT_VMID,
 	ARGUMENT_VMIDS, /* one or more, or none with --all and --config */
-	ARGUMENT_TAG,	/* may be missing, when everything is listed */
+	ARGUMENT_TAG,	/* not with --list */
 };
 
 static const struct verb {
@@ -45,32 +42,33 @@ static const struct verb {
 	pt_verb *run;
 	const char *help;
 } verbs[] = {
-	{"check", "VMID... | --all | --cluster | --config FILE [--node NAME] [GUEST OPTIONS]",
-		ARGUMENT_VMIDS, GUEST_OPTIONS | OPTION_ALL | OPTION_NODE | OPTION_CLUSTER,
-		pt_cmd_check, "tell what would go wrong at the guest's start"},
+	{"check",
+		"VMID... | --all | --cluster | --config FILE [--node NAME] [--all-infos] [GUEST OPTIONS]",
+		ARGUMENT_VMIDS,
+		GUEST_OPTIONS | OPTION_ALL | OPTION_NODE | OPTION_CLUSTER | OPTION_ALL_INFOS,
+		pt_cmd_check, "name everything that would go wrong at the guest's start"},
 	{"show", "VMID [GUEST OPTIONS]", ARGUMENT_VMID, GUEST_OPTIONS, pt_cmd_show,
-		"show which functions a start would take, and why"},
-	{"explain", EXPLAIN, ARGUMENT_TAG, OPTION_LIST | OPTION_MAN | OPTION_MARKDOWN,
-		pt_cmd_explain,
-		"tell what a finding means, why it matters and how to mend it; --man, --markdown: all of them on a page"},
+		"show the functions that a start takes, and why"},
+	{"explain", "TAG | --list", ARGUMENT_TAG, OPTION_LIST, pt_cmd_explain,
+		"explain a finding: its meaning, its cause, and how to fix it"},
 	{"list", "[--tree] [--facts FILE|-]", ARGUMENT_NONE,
 		OPTION_ROOT | OPTION_FACTS | OPTION_TREE, pt_cmd_list,
-		"list the host's functions by IOMMU group, or as a tree: who uses them, which guests name them"},
+		"list the host's functions by IOMMU group or as a tree, with their users and guests"},
 	{"report", "--html FILE|- [--facts FILE|-]", ARGUMENT_NONE,
 		OPTION_ROOT | OPTION_FACTS | OPTION_HTML, pt_cmd_report,
-		"write a page that shows groups, guests and what was found"},
+		"write an HTML page with the groups, the guests and their findings"},
 	{"facts", "", ARGUMENT_NONE, OPTION_ROOT, pt_cmd_facts,
-		"write what is known of this node as JSON, to be judged elsewhere with --facts"},
+		"write the facts of this node as JSON, for --facts on any machine"},
 	{"claims", "", ARGUMENT_NONE, OPTION_ROOT, pt_cmd_claims,
-		"list what guests hold, and its origin"},
+		"list the functions that guests hold, and their origins"},
 	{"release", "VMID", ARGUMENT_VMID, 0, pt_cmd_release,
-		"return what a guest that does not run holds"},
+		"release the devices of a stopped guest"},
 	{"accept", "VMID", ARGUMENT_VMID, 0, pt_cmd_accept,
-		"take the guest's devices for the ones that are meant, after a swap"},
+		"record the guest's current devices as the expected ones (after swapping a card)"},
 	{"config-test", "", ARGUMENT_NONE, OPTION_ROOT, pt_cmd_config_test,
 		"read the local policy, and name every line that is wrong"},
 	{"reconcile", "", ARGUMENT_NONE, 0, pt_cmd_reconcile,
-		"return what guests hold that do not run and are not being started or stopped"},
+		"release the devices of all stopped guests"},
 };
 
 static const struct option long_options[] = {
@@ -80,8 +78,7 @@ static const struct option long_options[] = {
 	{"source", required_argument, NULL, OPTION_SOURCE},
 	{"config", required_argument, NULL, OPTION_CONFIG},
 	{"list", no_argument, NULL, OPTION_LIST},
-	{"man", no_argument, NULL, OPTION_MAN},
-	{"markdown", no_argument, NULL, OPTION_MARKDOWN},
+	{"all-infos", no_argument, NULL, OPTION_ALL_INFOS},
 	{"all", no_argument, NULL, OPTION_ALL},
 	{"facts", required_argument, NULL, OPTION_FACTS},
 	{"tree", no_argument, NULL, OPTION_TREE},
@@ -103,15 +100,16 @@ static int print_help(FILE *out)
 	pt_foreach (verb, verbs, PT_ARRAY_SIZE(verbs))
 		fprintf(out, "  %s %s\n      %s\n", verb->name, verb->arguments, verb->help);
 	fputs("\nGuest options:\n"
-	      "  --current              the config without pending changes\n"
-	      "  --snapshot NAME        that of a snapshot\n"
-	      "  --source auto|api|file where the config comes from\n"
-	      "  --config FILE|-        a config that is not a guest's yet, Proxmox VE's text or JSON\n"
-	      "  --facts FILE|-         another node, as its 'pve-ptconf facts' wrote it\n"
-	      "  --node NAME            (check) another node, as far as the API knows it\n"
-	      "\nEvery verb takes --output-format text|json|json-pretty; the reading ones take\n"
-	      "--root DIR, to look at a copy of a host's files instead of the running host.\n"
-	      "Exit: 0 no error was found, 1 some, 2 wrong usage, 3 could not find out.\n",
+	      "  --current              use the config without pending changes\n"
+	      "  --snapshot NAME        use the config of a snapshot\n"
+	      "  --source auto|api|file read the config from the API or from the file\n"
+	      "  --config FILE|-        read a config that is no guest's yet: Proxmox VE's text or JSON\n"
+	      "  --facts FILE|-         judge by the facts of another node ('pve-ptconf facts')\n"
+	      "  --node NAME            (check) judge by another node, as far as the API knows it\n"
+	      "  --all-infos            (check) show the infos of healthy guests too\n"
+	      "\nEvery verb takes --output-format text|json|json-pretty. The reading verbs take\n"
+	      "--root DIR, which reads a copy of a host's files instead of the running host.\n"
+	      "Exit: 0 no error found, 1 errors found, 2 wrong usage, 3 could not find out.\n",
 		out);
 	return out == stderr ? PT_EXIT_USAGE : PT_EXIT_OK;
 }
@@ -170,11 +168,8 @@ static bool take_option(struct pt_cli *cli, int option, const char *value)
 	case OPTION_TREE:
 		cli->tree = true;
 		return true;
-	case OPTION_MAN:
-		cli->page = PT_PAGE_MAN;
-		return true;
-	case OPTION_MARKDOWN:
-		cli->page = PT_PAGE_MARKDOWN;
+	case OPTION_ALL_INFOS:
+		cli->all_infos = true;
 		return true;
 	case OPTION_LIST:
 		return true;
@@ -205,9 +200,7 @@ static int take_vmids(int count, char **argument, int given, struct pt_cli *cli)
 			"usage: pve-ptconf check VMID... | --all | --cluster | --config FILE", "");
 	if (given & OPTION_CONFIG && (count > 1 || cli->all))
 		return wrong("--config goes with one VMID, or with none", "");
-	cli->vmids = calloc(count ? (size_t)count : 1, sizeof(*cli->vmids));
-	if (!cli->vmids)
-		return wrong("out of memory", "");
+	cli->vmids = pt_calloc((size_t)count + 1, sizeof(*cli->vmids));
 	for (; cli->vmid_count < (size_t)count; cli->vmid_count++) {
 		if (!pt_vmid_parse(argument[cli->vmid_count], &cli->vmids[cli->vmid_count]))
 			return wrong("not a VMID: ", argument[cli->vmid_count]);
@@ -216,7 +209,7 @@ static int take_vmids(int count, char **argument, int given, struct pt_cli *cli)
 	return -1;
 }
 
-/* Takes what stands behind the verb. Negative: fine; else the exit code. */
+/* Takes the argument of the verb. Negative: fine; else the exit code. */
 static int take_argument(
 	int count, char **argument, const struct verb *verb, int given, struct pt_cli *cli)
 {
@@ -233,10 +226,8 @@ static int take_argument(
 	case ARGUMENT_TAG:
 		break;
 	}
-	if (count + !!(given & OPTION_LIST) + !!(given & OPTION_MAN) +
-			!!(given & OPTION_MARKDOWN) !=
-		1)
-		return wrong("usage: pve-ptconf explain " EXPLAIN, "");
+	if (count + !!(given & OPTION_LIST) != 1)
+		return wrong("usage: pve-ptconf explain TAG | --list", "");
 	cli->tag = count ? argument[0] : NULL;
 	return -1;
 }
@@ -263,12 +254,12 @@ static int parse(int argc, char **argv, struct pt_cli *cli, const struct verb **
 			return wrong("not a value for this option: ", optarg);
 	}
 	if (optind == argc)
-		return wrong("which verb?", "");
+		return wrong("no verb given", "");
 	*ret_verb = find_verb(argv[optind]);
 	if (!*ret_verb)
 		return wrong("there is no verb ", argv[optind]);
 	if (given & ~(*ret_verb)->options & ~OPTION_FORMAT)
-		return wrong("an option that is not for the verb ", (*ret_verb)->name);
+		return wrong("this option does not belong to the verb ", (*ret_verb)->name);
 	if ((given & OPTION_VIEW && given & OPTION_SNAPSHOT) ||
 		(given & OPTION_SOURCE && given & OPTION_CONFIG))
 		return wrong("options that exclude each other: ",
@@ -278,13 +269,15 @@ static int parse(int argc, char **argv, struct pt_cli *cli, const struct verb **
 		return wrong("usage: pve-ptconf report --html FILE", "");
 	if (given & OPTION_FACTS &&
 		given & (OPTION_ROOT | OPTION_SOURCE | OPTION_VIEW | OPTION_SNAPSHOT))
-		return wrong("--facts goes with --config alone", "");
+		return wrong("of the guest options --facts takes --config only", "");
 	if (given & (OPTION_NODE | OPTION_CLUSTER) &&
 		given & (OPTION_FACTS | OPTION_ROOT | OPTION_SOURCE | OPTION_VIEW |
 				OPTION_SNAPSHOT))
-		return wrong("--node and --cluster ask the API: they go with --config alone", "");
+		return wrong(
+			"--node and --cluster ask the API: of the guest options they take --config only",
+			"");
 	if (given & OPTION_CLUSTER && given & (OPTION_NODE | OPTION_CONFIG | OPTION_ALL))
-		return wrong("--cluster is all nodes and all guests already", "");
+		return wrong("--cluster already means all nodes and all guests", "");
 	if (given & OPTION_FACTS && pt_streq(cli->facts, "-") && pt_streq(cli->config, "-"))
 		return wrong("only one of --facts and --config can be standard input", "");
 	return take_argument(argc - optind - 1, argv + optind + 1, *ret_verb, given, cli);

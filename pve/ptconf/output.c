@@ -36,8 +36,6 @@ int pt_output_json(struct json_object *json, enum pt_output_format format, struc
 {
 	int flags = JSON_C_TO_STRING_NOSLASHESCAPE;
 
-	if (!json)
-		return pt_err_nomem(err);
 	if (format == PT_OUTPUT_JSON_PRETTY)
 		flags |= JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED;
 	puts(json_object_to_json_string_ext(json, flags));
@@ -49,17 +47,14 @@ void pt_table_row(struct pt_table *table, const char *const *cell)
 	for (size_t i = 0; i < table->columns; i++) {
 		char **slot = pt_array_grow(&table->cell, &table->count, sizeof(*slot));
 
-		if (!slot || pt_set_text(slot, cell[i] ? cell[i] : "-") < 0)
-			table->failed = true;
+		pt_set_text(slot, cell[i] ? cell[i] : "-");
 	}
-	if (!pt_array_grow(&table->note, &table->rows, sizeof(*table->note)))
-		table->failed = true;
+	pt_array_grow(&table->note, &table->rows, sizeof(*table->note));
 }
 
 void pt_table_note(struct pt_table *table, const char *text)
 {
-	if (!table->rows || pt_set_text(&table->note[table->rows - 1], text) < 0)
-		table->failed = true;
+	pt_set_text(&table->note[table->rows - 1], text);
 }
 
 static int width_of(const struct pt_table *table, size_t column)
@@ -123,30 +118,24 @@ static void print_note(const char *text, int room)
 
 int pt_table_print(const struct pt_table *table, struct pt_err *err)
 {
-	int room = terminal_width(), used = 0;
-	int *widths = calloc(table->columns, sizeof(*widths));
+	int *widths = pt_calloc(table->columns, sizeof(*widths));
+	int room = terminal_width();
 
-	if (table->failed || !widths) {
-		free(widths);
-		return pt_err_nomem(err);
-	}
 	for (size_t column = 0; column < table->columns; column++)
 		widths[column] = width_of(table, column) + 2;
-	for (size_t i = 0; i < table->count; i++) {
-		size_t column = i % table->columns;
-		int width = widths[column];
+	for (size_t row = 0; row < table->rows; row++) {
+		char **cell = table->cell + row * table->columns;
+		int used = 0;
 
-		if (column + 1 < table->columns) {
-			print_cell(table->cell[i], width);
-			used += width;
-			continue;
+		for (size_t column = 0; column + 1 < table->columns; column++) {
+			print_cell(cell[column], widths[column]);
+			used += widths[column];
 		}
 		/* the last one is cut: names are long */
-		print_plain(table->cell[i], room > used ? room - used : 0);
+		print_plain(cell[table->columns - 1], room > used ? room - used : 0);
 		putchar('\n');
-		used = 0;
-		if (table->note[i / table->columns])
-			print_note(table->note[i / table->columns], room);
+		if (table->note[row])
+			print_note(table->note[row], room);
 	}
 	free(widths);
 	return pt_output_end(err);
@@ -171,24 +160,73 @@ static const char *colour(enum pt_severity severity)
 	return isatty(STDOUT_FILENO) ? code[severity] : "";
 }
 
-int pt_output_findings(const struct pt_findings *findings, const char *subject, struct pt_err *err)
+/* The texts of a finding, for comparing and printing. */
+struct shown {
+	char *subject, *message, *hint;
+};
+
+static struct shown show(const struct pt_finding *finding)
+{
+	return (struct shown){
+		pt_finding_subject(finding), pt_finding_message(finding), pt_finding_hint(finding)};
+}
+
+static void clear_shown(struct shown *shown)
+{
+	free(shown->subject);
+	free(shown->message);
+	free(shown->hint);
+}
+#define SHOWN PT_CLEANUP(clear_shown)
+
+/* Whether a finding says the same of another function of the same entry. */
+static bool continues(const struct pt_finding *first, const struct pt_finding *next)
+{
+	struct shown SHOWN one = {0};
+	struct shown SHOWN two = {0};
+
+	if (first->check != next->check || first->severity != next->severity ||
+		first->subject.kind != PT_ON_FUNCTION || next->subject.kind != PT_ON_FUNCTION ||
+		first->subject.entry != next->subject.entry)
+		return false;
+	one = show(first);
+	two = show(next);
+	return pt_streq(one.message, two.message) && pt_streq(one.hint, two.hint);
+}
+
+/* Prints findings that say the same of several functions as one, with a list of the functions. */
+static void print_findings(const struct pt_finding *first, size_t count)
+{
+	struct shown SHOWN shown = show(first);
+	const char *plain = isatty(STDOUT_FILENO) ? "\033[0m" : "";
+
+	printf("%s%-8s%s ", colour(first->severity), pt_severity_name(first->severity), plain);
+	print_cell(shown.subject, 0);
+	for (size_t i = 1; i < count; i++)
+		printf(", %s", PT_BDF(&first[i].subject.function));
+	printf(": ");
+	print_cell(shown.message, 0);
+	printf(" [%s]\n", pt_finding_tag(first));
+	if (!shown.hint)
+		return;
+	printf("         -> ");
+	print_cell(shown.hint, 0);
+	putchar('\n');
+}
+
+int pt_output_findings(
+	const struct pt_findings *findings, const char *subject, bool all_infos, struct pt_err *err)
 {
 	size_t errors = pt_findings_count(findings, PT_ERROR);
 	size_t warnings = pt_findings_count(findings, PT_WARNING);
-	const char *plain = isatty(STDOUT_FILENO) ? "\033[0m" : "";
 
-	pt_foreach (finding, findings->finding, findings->count) {
-		printf("%s%-8s%s ", colour(finding->severity), pt_severity_name(finding->severity),
-			plain);
-		print_cell(finding->subject, 0);
-		printf(": ");
-		print_cell(finding->message, 0);
-		printf(" [%s]\n", finding->tag);
-		if (finding->hint) {
-			printf("         -> ");
-			print_cell(finding->hint, 0);
-			putchar('\n');
-		}
+	for (size_t i = 0, count; i < findings->count; i += count) {
+		const struct pt_finding *first = &findings->finding[i];
+
+		for (count = 1; i + count < findings->count && continues(first, &first[count]);)
+			count++;
+		if (all_infos || !first->of->routine || first->severity != PT_INFO)
+			print_findings(first, count);
 	}
 	printf("%s: %zu error%s, %zu warning%s\n", subject, errors, errors == 1 ? "" : "s",
 		warnings, warnings == 1 ? "" : "s");

@@ -28,19 +28,22 @@ struct pt_table {
 	size_t count;
 	char **note; /* one for each row: a line below it, or NULL */
 	size_t rows;
-	bool failed; /* memory ran out */
 };
 
 /* Adds cells up to the column count; each is a copy, NULL stands for "-". */
 void pt_table_row(struct pt_table *table, const char *const *cell);
 /* Sets the line below the last row; a copy. */
 void pt_table_note(struct pt_table *table, const char *text);
-/* Writes it to stdout; on a terminal lines end where that ends. 0, -ENOMEM when rows are missing, -EIO. */
+/* Writes it to stdout; on a terminal lines end where that ends. 0 or -EIO. */
 int pt_table_print(const struct pt_table *table, struct pt_err *err);
 void pt_table_clear(struct pt_table *table);
 #define PT_TABLE PT_CLEANUP(pt_table_clear)
 
-/* Findings as text, their remedies below them, and a closing line. */
-int pt_output_findings(const struct pt_findings *findings, const char *subject, struct pt_err *err);
+/*
+ * Prints findings with their hints, and a closing line. Findings that say the same of several functions are one line. Infos
+ * that healthy guests have are left out unless all_infos.
+ */
+int pt_output_findings(const struct pt_findings *findings, const char *subject, bool all_infos,
+	struct pt_err *err);
 
 #endif

@@ -4,7 +4,6 @@
 #define PT_PTCONF_H
 
 #include "pve/check/facts.h"
-#include "pve/ptconf/catalogue.h"
 #include "pve/ptconf/output.h"
 #include "pve/handover/release.h"
 
@@ -28,7 +27,7 @@ struct pt_cli {
 	size_t vmid_count;
 	bool all;	   /* check: every guest of this node */
 	bool tree;	   /* list: by bridges, not by groups */
-	enum pt_page page; /* explain: all of them on a page */
+	bool all_infos;	   /* check: with infos that healthy guests have */
 	const char *other; /* check: the node to judge by, as the API knows it; NULL: this one */
 	bool cluster;	   /* check: every node of the cluster, by the API */
 	const char *tag;   /* of explain; NULL: all */

@@ -39,18 +39,18 @@ static bool resolved_agrees(
 
 	if (!pt_hostpci_is_set(text))
 		return expected && !member(output, "result");
-	ok = pt_mappings_parse(cfg ? cfg : "", &mappings) == 0 &&
-	     pt_hostpci_parse(0, text, (size_t)json_object_get_string_len(value),
+	pt_mappings_parse(cfg ? cfg : "", &mappings);
+	ok = pt_hostpci_parse(0, text, (size_t)json_object_get_string_len(value),
 		     pt_streq(member_text(input, "encoding"), "chars") ? PT_TEXT_CHARS
 								       : PT_TEXT_BYTES,
 		     &assignment.entry, NULL) == 0 &&
 	     pt_resolve(fake->host, &mappings, member_text(input, "node"), &inventory, &assignment,
 		     NULL) == 0 &&
-	     !assignment.problem.tag;
+	     !assignment.problem.kind;
 	agrees = ok == expected;
 	/* a value that does not parse has no tag yet: its line is dropped from a config */
 	if (!ok && agrees && !pt_streq(member_text(output, "reason"), "format"))
-		agrees = same_story(member_text(output, "reason"), assignment.problem.tag);
+		agrees = same_story(member_text(output, "reason"), tag_of(assignment.problem.kind));
 	if (ok && agrees)
 		agrees = same_ids(
 			alternatives_to_json(&assignment), member(member(output, "result"), "ids"));

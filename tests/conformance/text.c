@@ -93,9 +93,8 @@ bool property_agrees(
 	(void)context;
 	if (!get_value(input, &value))
 		return false;
-	agrees = pt_props_parse(&pt_hostpci_schema, value.text, value.length, value.encoding,
-			 &props) == 0 &&
-		 json_object_get_boolean(member(output, "ok")) == (props.verdict == PT_PROP_OK);
+	pt_props_parse(&pt_hostpci_schema, value.text, value.length, value.encoding, &props);
+	agrees = json_object_get_boolean(member(output, "ok")) == (props.verdict == PT_PROP_OK);
 	if (agrees && props.verdict == PT_PROP_OK) {
 		result = props_to_json(&props);
 		agrees = json_object_equal(result, member(output, "result"));
@@ -238,8 +237,9 @@ bool mappingcfg_agrees(
 	bool agrees;
 
 	(void)context;
-	if (!text || pt_mappings_parse(text, &mappings) < 0)
+	if (!text)
 		return false;
+	pt_mappings_parse(text, &mappings);
 	result = config_to_json(&mappings, text);
 	expected_result = without_wording(member(output, "result"));
 	agrees = json_object_equal(result, expected_result);

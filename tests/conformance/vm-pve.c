@@ -146,7 +146,7 @@ static bool reserve_alternative(void *data, const struct pt_assignment *assignme
 
 	/* PVE stops at the first entry that finds nothing */
 	for (size_t i = 0; i < vm->facts.count; i++) {
-		if (vm->facts.assignment[i].problem.tag)
+		if (vm->facts.assignment[i].problem.kind)
 			return false;
 	}
 	ids = ids_to_json(alternative);
@@ -183,8 +183,8 @@ static void forget_choice(struct vm *vm)
 {
 	pt_foreach (one, vm->facts.assignment, vm->facts.count) {
 		one->chosen = -1;
-		free(one->problem.message);
-		free(one->problem.hint);
+		free(one->problem.where);
+		free(one->problem.why);
 		one->problem = (struct pt_problem){0};
 	}
 }

@@ -1,27 +1,20 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/use/use-net.h"
 #include "pve/node/node.h"
 #include "tests/fuzz/fuzz-host.h"
 
-/* The input is each of the cluster's files that are read for single words: corosync's, the storages, the members. */
+/* The input is each of the cluster's files that are read for single words: the storages, the members. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const path[] = {"/etc/corosync/corosync.conf", "/etc/hosts",
-		"/etc/pve/storage.cfg", "/etc/pve/.members"};
+	static const char *const path[] = {"/etc/pve/storage.cfg", "/etc/pve/.members"};
 	struct fake *fake = fuzz_host();
 	struct pt_node *node = NULL;
-	struct pt_names names = {0};
 	const struct pt_hook_volume *hook;
 	const struct pt_ha *ha;
 
 	for (size_t i = 0; i < PT_ARRAY_SIZE(path); i++)
 		fake_bytes(fake, path[i], (const char *)data, size);
 	fake_dir(fake, "/etc/pve/nodes/node1");
-	if (pt_cluster_addresses(fake->host, &names) < 0)
-		abort();
-	pt_names_free(&names);
-	if (pt_node_open(&node, fake->host, "node1", NULL, NULL) < 0)
-		abort();
+	node = pt_node_open(fake->host, "node1", NULL);
 	hook = pt_node_hook(node, "snippets:snippets/pve-pthook");
 	if (!hook || (hook->state != PT_HOOK_UNKNOWN && hook->state != PT_HOOK_MISSING))
 		abort();

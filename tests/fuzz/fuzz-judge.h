@@ -2,7 +2,7 @@
 #ifndef PT_FUZZ_JUDGE_H
 #define PT_FUZZ_JUDGE_H
 
-#include "pve/check/rules.h"
+#include "pve/check/check.h"
 #include "tests/fuzz/fuzz.h"
 
 /* Judges every guest of a node that came from outside. */
@@ -19,7 +19,7 @@ static inline void fuzz_judge(struct pt_node *node)
 		struct pt_facts facts = {0};
 
 		if (pt_facts_gather(node, guest[i], PT_DEPTH_CHECK, &facts, &err) == 0)
-			pt_rules_run(&facts, &findings);
+			pt_check_run(&facts, &findings);
 		pt_findings_clear(&findings);
 		pt_facts_clear(&facts);
 	}

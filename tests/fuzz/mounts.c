@@ -19,8 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fake_link(fake, "/sys/class/block/nvme0n1", DISK);
 	fake_bytes(fake, "/proc/1/mountinfo", (const char *)data, size);
 	fake_bytes(fake, "/proc/swaps", (const char *)data, size);
-	if (pt_devnodes_add(fake->host, &function, &nodes) < 0 || !nodes.count ||
-		pt_use_blocks(fake->host, &nodes, &uses, NULL) < 0)
+	pt_devnodes_add(fake->host, &function, &nodes);
+	if (!nodes.count || pt_use_blocks(fake->host, &nodes, &uses, NULL) < 0)
 		abort();
 	pt_foreach (use, uses.use, uses.count) {
 		if (strcmp(use->what, "nvme0n1") != 0)

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Judging configs on the made machine: what the tests of the rules share. Goes through gathering and resolving. */
+/* Judging configs on the made machine: what the tests of the checks share. Goes through gathering and resolving. */
 #ifndef PT_JUDGE_H
 #define PT_JUDGE_H
 
-#include "pve/check/explain.h"
 #include "pve/config/paths.h"
-#include "pve/check/rules.h"
+#include "tests/unit/shown.h"
 #include "tests/unit/unit.h"
 
 /* A line of a config: most findings that speak of a return are about guests that have it. */
@@ -19,22 +18,15 @@ struct judged {
 	struct pt_node *node;
 };
 
-/* The rule's, or a variant's, and so what a start does; printed for tests/tags. What local policy lowers is neither. */
+/* Prints the severity of a case for tests/tags. A finding that local policy lowers is of no case. */
 static inline void has_a_known_severity(const struct pt_finding *finding)
 {
-	const struct pt_rule *rule = pt_rule_find(finding->tag);
-	bool known = finding->severity == rule->severity && finding->refusal == rule->refusal;
-
-	if (strstr(finding->message, "(allowed in line"))
+	if (finding->allowance != PT_NOT_ALLOWED)
 		return;
-	pt_foreach (variant, pt_variants, pt_variants_count)
-		known |= pt_streq(variant->tag, finding->tag) &&
-			 variant->severity == finding->severity &&
-			 variant->refusal == finding->refusal;
-	if (!known)
-		fail_msg("%s is no %s that a start meets so: %s", finding->tag,
-			pt_severity_name(finding->severity), finding->message);
-	print_message("tag %s %s\n", finding->tag, pt_severity_name(finding->severity));
+	assert_int_equal(finding->severity, finding->of->severity);
+	assert_int_equal(finding->effect, finding->of->effect);
+	assert_null(strchr(message_of(finding), '{'));
+	print_message("tag %s %s\n", pt_finding_tag(finding), pt_severity_name(finding->severity));
 }
 
 static inline void judge(struct fake *fake, const char *config, struct judged *ret)
@@ -45,11 +37,10 @@ static inline void judge(struct fake *fake, const char *config, struct judged *r
 	*ret = (struct judged){0};
 	assert_int_equal(pt_guest_parse(config, strlen(config), &query, &ret->guest, NULL), 0);
 	pt_claims_open(&ret->claims, fake->host, "/run/pt", false, NULL);
-	assert_int_equal(pt_node_open(&ret->node, fake->host, "node1", ret->claims, NULL), 0);
+	ret->node = pt_node_open(fake->host, "node1", ret->claims);
 	if (pt_facts_gather(ret->node, ret->guest, PT_DEPTH_CHECK, &ret->facts, &err) < 0)
 		fail_msg("gather: %s", err.text);
-	pt_rules_run(&ret->facts, &ret->findings);
-	assert_false(ret->findings.failed);
+	pt_check_run(&ret->facts, &ret->findings);
 	pt_foreach (finding, ret->findings.finding, ret->findings.count)
 		has_a_known_severity(finding);
 }
@@ -69,7 +60,7 @@ static inline const struct pt_finding *find(const struct judged *judged, const c
 	const struct pt_finding *found = NULL;
 
 	pt_foreach (finding, judged->findings.finding, judged->findings.count) {
-		if (!found && pt_streq(finding->tag, tag))
+		if (!found && pt_streq(pt_finding_tag(finding), tag))
 			found = finding;
 	}
 	print_message("tag %s %s\n", tag, found ? "triggers" : "passes");
@@ -89,7 +80,7 @@ static inline void triggers(
 	if (!finding)
 		fail_msg("%s is not found in: %s", tag, config);
 	else
-		assert_holds(finding->message, message);
+		assert_holds(message_of(finding), message);
 	clear(&judged);
 }
 

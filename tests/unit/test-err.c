@@ -20,7 +20,6 @@ static void takes_null(void **state)
 	assert_int_equal(pt_err_set(NULL, -EINVAL, "x"), -EINVAL);
 	assert_int_equal(pt_err_errno(NULL, -EIO, "x"), -EIO);
 	assert_int_equal(pt_err_wrap(NULL, "x"), -EIO);
-	assert_int_equal(pt_err_nomem(NULL), -ENOMEM);
 }
 
 static void cuts_what_is_too_long(void **state)

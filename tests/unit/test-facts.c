@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* What is gathered: the set that is taken, and whether it moves. Owners are in test-rules.c. */
+/* What is gathered: the set that is taken, and whether it moves. Owners are in test-check-device.c. */
 #include "pve/check/facts.h"
 #include "pve/config/paths.h"
 #include "tests/unit/unit.h"
@@ -16,7 +16,7 @@ static int gather(struct fake *fake, const char *config, struct gathered *ret, s
 
 	*ret = (struct gathered){0};
 	assert_int_equal(pt_guest_parse(config, strlen(config), &query, &ret->guest, NULL), 0);
-	assert_int_equal(pt_node_open(&ret->node, fake->host, "node1", NULL, NULL), 0);
+	ret->node = pt_node_open(fake->host, "node1", NULL);
 	return pt_facts_gather(ret->node, ret->guest, PT_DEPTH_CHECK, &ret->facts, err);
 }
 

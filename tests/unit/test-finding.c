@@ -1,11 +1,26 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "pve/check/finding.h"
+#include "pve/config/paths.h"
+#include "tests/unit/shown.h"
 #include "tests/unit/unit.h"
 
-static void add(struct pt_findings *findings, enum pt_severity severity, enum pt_refusal refusal)
+static const struct pt_check check = {.tag = "some-tag",
+	.of = {
+		{PT_ERROR, PT_REFUSES, .message = "is {how}", .hint = "fix {what}"},
+		{PT_ERROR, PT_REFUSES_ALWAYS, .message = "is {how}", .hint = "fix {what}"},
+		{PT_ERROR, PT_WARNS, .message = "is {how}"},
+		{PT_WARNING, PT_WARNS, .message = "is {how}"},
+		{PT_INFO, PT_SILENT, .message = "is {how}[[ at {what}]]"},
+	}};
+enum { REFUSES, ALWAYS, TELLS, WARNS, SAYS };
+
+static const struct pt_subject guest = {.kind = PT_ON_GUEST};
+
+static struct pt_finding *add(struct pt_findings *findings, size_t which)
 {
-	pt_findings_add(findings, "some-tag", severity, refusal, pt_format("hostpci0"),
-		pt_format("is wrong"), severity == PT_ERROR ? pt_format("mend it") : NULL);
+	struct pt_finding *finding = pt_findings_add(findings, &check, &check.of[which], guest);
+
+	pt_finding_set(finding, "how", "wrong");
+	return finding;
 }
 
 static void counts_and_refuses(void **state)
@@ -13,14 +28,14 @@ static void counts_and_refuses(void **state)
 	struct pt_findings findings = {0};
 
 	(void)state;
-	add(&findings, PT_WARNING, PT_TELL);
-	add(&findings, PT_ERROR, PT_TELL);
+	add(&findings, WARNS);
+	add(&findings, TELLS);
 	assert_null(pt_findings_refusing(&findings, true));
-	add(&findings, PT_ERROR, PT_REFUSE);
+	add(&findings, REFUSES);
 	assert_ptr_equal(pt_findings_refusing(&findings, true), &findings.finding[2]);
 	/* when nothing has to be moved, only another owner counts */
 	assert_null(pt_findings_refusing(&findings, false));
-	add(&findings, PT_ERROR, PT_REFUSE_ALWAYS);
+	add(&findings, ALWAYS);
 	assert_ptr_equal(pt_findings_refusing(&findings, false), &findings.finding[3]);
 	assert_int_equal(pt_findings_count(&findings, PT_ERROR), 3);
 	assert_int_equal(pt_findings_count(&findings, PT_WARNING), 1);
@@ -29,73 +44,97 @@ static void counts_and_refuses(void **state)
 	assert_int_equal(findings.count, 0);
 }
 
-static void tells_when_the_list_is_not_whole(void **state)
+static void a_subject_is_shown_by_its_kind(void **state)
 {
-	struct pt_findings findings = {0};
-
-	(void)state;
-	pt_findings_add(&findings, "some-tag", PT_ERROR, PT_TELL, pt_format("x"), NULL, NULL);
-	assert_true(findings.failed);
-	assert_int_equal(findings.count, 0);
-}
-
-/* The end of a longer address is none. */
-static void some_are_about_a_function(void **state)
-{
-	static const struct {
-		const char *subject, *function;
+	const struct {
+		struct pt_subject subject;
+		const char *text;
 	} cases[] = {
-		{"hostpci0: 0000:e1:00.0", "0000:e1:00.0"},
-		{"hostpci0: 10000:e1:00.0", "10000:e1:00.0"},
-		{"0000:e1:00.0", "0000:e1:00.0"},
-		{"hostpci0", NULL},
-		{"host", NULL},
-		{"0000:e1:00.0: x", NULL},
+		{{.kind = PT_ON_HOST}, "host"},
+		{{.kind = PT_ON_GUEST}, "guest"},
+		{{.kind = PT_ON_OTHER_GUEST, .vmid = 101}, "guest 101"},
+		{{.kind = PT_ON_ENTRY, .entry = 3}, "hostpci3"},
+		{{.kind = PT_ON_ENTRY, .entry = PT_HOSTPCI_MAX}, "args"},
+		{{.kind = PT_ON_FUNCTION, .entry = 0, .function = bdf_of("10000:e1:00.0")},
+			"hostpci0: 10000:e1:00.0"},
 	};
+	const struct pt_bdf other = bdf_of("0000:e1:00.0"), same = bdf_of("10000:e1:00.0");
 
 	(void)state;
 	for (size_t i = 0; i < PT_ARRAY_SIZE(cases); i++) {
-		struct pt_findings findings = {0};
-		struct pt_bdf bdf;
-		bool about;
+		struct pt_findings PT_FINDINGS findings = {0};
+		struct pt_finding *finding =
+			pt_findings_add(&findings, &check, check.of, cases[i].subject);
 
-		pt_findings_add(&findings, "some-tag", PT_INFO, PT_TELL, strdup(cases[i].subject),
-			strdup("is so"), NULL);
-		about = pt_finding_function(&findings.finding[0], &bdf);
-		assert_int_equal(about, cases[i].function != NULL);
-		if (about)
-			assert_string_equal(PT_BDF(&bdf), cases[i].function);
-		pt_findings_clear(&findings);
+		assert_string_equal(subject_of(finding), cases[i].text);
+		assert_false(pt_finding_is_on(finding, &other));
+		assert_int_equal(
+			pt_finding_is_on(finding, &same), cases[i].subject.kind == PT_ON_FUNCTION);
 	}
 }
 
 static void goes_to_json(void **state)
 {
 	struct pt_findings findings = {0};
+	struct pt_finding *finding = add(&findings, REFUSES);
 	struct json_object *json;
 
 	(void)state;
-	add(&findings, PT_ERROR, PT_REFUSE);
-	add(&findings, PT_INFO, PT_TELL);
+	pt_finding_set(finding, "what", "it");
+	finding->subject = (struct pt_subject){
+		.kind = PT_ON_FUNCTION, .entry = 0, .function = bdf_of("0000:01:00.0")};
+	add(&findings, SAYS);
 	json = pt_findings_to_json(&findings);
 	assert_string_equal(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN),
-		"[{\"tag\":\"some-tag\",\"severity\":\"error\",\"subject\":\"hostpci0\","
-		"\"message\":\"is wrong\",\"hint\":\"mend it\"},{\"tag\":\"some-tag\",\"severity\":"
-		"\"info\",\"subject\":\"hostpci0\",\"message\":\"is wrong\",\"hint\":null}]");
+		"[{\"tag\":\"some-tag\",\"severity\":\"error\",\"subject\":\"hostpci0: "
+		"0000:01:00.0\",\"entry\":\"hostpci0\",\"function\":\"0000:01:00.0\","
+		"\"message\":\"is wrong\",\"hint\":\"fix it\",\"about\":{\"how\":\"wrong\","
+		"\"what\":\"it\"}},{\"tag\":\"some-tag\",\"severity\":\"info\",\"subject\":"
+		"\"guest\",\"entry\":null,\"function\":null,\"message\":\"is wrong\",\"hint\":"
+		"null,\"about\":{\"how\":\"wrong\"}}]");
 	json_object_put(json);
 	pt_findings_clear(&findings);
 }
 
-/* Configs hold what somebody typed: it reaches a terminal, and JSON. */
-static void texts_are_plain(void **state)
+/* Configs and processes choose their names: they reach a terminal, and JSON. */
+static void words_are_plain(void **state)
 {
 	struct pt_findings findings = {0};
+	struct pt_finding *finding = pt_findings_add(&findings, &check, &check.of[SAYS], guest);
 
 	(void)state;
-	pt_findings_add(&findings, "some-tag", PT_ERROR, PT_TELL, strdup("hostpci0"),
-		strdup("'z\xe9\x1b[2J'"), NULL);
-	assert_string_equal(findings.finding[0].message, "'z??[2J'");
-	assert_null(findings.finding[0].hint);
+	pt_finding_set(finding, "how", "'z\xe9\x1b[2J'");
+	pt_finding_set(finding, "what", NULL);
+	assert_string_equal(message_of(finding), "is 'z??[2J'");
+	assert_null(hint_of(finding));
+	pt_findings_clear(&findings);
+}
+
+/* A value that looks like a template is a value. */
+static void words_are_not_templates(void **state)
+{
+	struct pt_findings findings = {0};
+	struct pt_finding *finding = pt_findings_add(&findings, &check, &check.of[SAYS], guest);
+
+	(void)state;
+	pt_finding_set(finding, "how", "{what} [[ {how}");
+	pt_finding_set(finding, "what", "]] {how}");
+	assert_string_equal(message_of(finding), "is {what} [[ {how} at ]] {how}");
+	pt_findings_clear(&findings);
+}
+
+static void local_policy_is_named(void **state)
+{
+	struct pt_findings findings = {0};
+	struct pt_finding *finding = add(&findings, WARNS);
+
+	(void)state;
+	finding->allowance = PT_ALLOWED;
+	finding->policy_line = 7;
+	assert_string_equal(
+		message_of(finding), "is wrong (allowed in line 7 of " PT_POLICY_FILE ")");
+	finding->allowance = PT_ALLOWED_ANOTHER;
+	assert_holds(message_of(finding), "allows it for the device that was here before");
 	pt_findings_clear(&findings);
 }
 
@@ -103,10 +142,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counts_and_refuses),
-		cmocka_unit_test(tells_when_the_list_is_not_whole),
-		cmocka_unit_test(some_are_about_a_function),
+		cmocka_unit_test(a_subject_is_shown_by_its_kind),
 		cmocka_unit_test(goes_to_json),
-		cmocka_unit_test(texts_are_plain),
+		cmocka_unit_test(words_are_plain),
+		cmocka_unit_test(words_are_not_templates),
+		cmocka_unit_test(local_policy_is_named),
 	};
 
 	return cmocka_run_group_tests_name("finding", tests, NULL, NULL);

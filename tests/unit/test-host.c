@@ -210,9 +210,9 @@ static void a_text_has_words(void **state)
 	struct pt_names PT_NAMES names = {0};
 
 	(void)state;
-	assert_int_equal(pt_names_split(&names, "", " "), 0);
+	pt_names_split(&names, "", " ");
 	assert_int_equal(names.count, 0);
-	assert_int_equal(pt_names_split(&names, " a\t b;c ", " \t"), 0);
+	pt_names_split(&names, " a\t b;c ", " \t");
 	assert_int_equal(names.count, 2);
 	assert_string_equal(names.name[1], "b;c");
 	assert_true(pt_names_hold(&names, "a"));

@@ -8,7 +8,7 @@
 
 #include "pve/node/node-api.h"
 #include "pve/config/paths.h"
-#include "pve/check/rules.h"
+#include "tests/unit/shown.h"
 #include "tests/unit/unit.h"
 
 struct canned {
@@ -121,9 +121,9 @@ static char *tags_of(struct pt_node *node, const struct pt_guest *guest)
 	char *list = strdup("");
 
 	assert_int_equal(pt_facts_gather(node, guest, PT_DEPTH_CHECK, &facts, NULL), 0);
-	pt_rules_run(&facts, &findings);
+	pt_check_run(&facts, &findings);
 	pt_foreach (finding, findings.finding, findings.count) {
-		char *longer = pt_format("%s%s ", list, finding->tag);
+		char *longer = pt_format("%s%s ", list, pt_finding_tag(finding));
 
 		free(list);
 		list = longer;
@@ -202,25 +202,25 @@ static void nodes_are_judged(void **state)
 	/* HA may start guest 100 on node2, for which its mapping has nothing; a name cannot begin a section */
 	assert_int_equal(node[0]->ha.count, 1);
 	tags = tags_of(node[0], node[0]->guest[0]);
-	assert_string_equal(tags, "not-migratable hook-not-attached node-unfit ");
+	assert_string_equal(tags, "node-unfit not-migratable hook-not-attached ");
 	free(tags);
 	/* the group is not the one that the mapping has; of what nobody knows nothing is said */
 	tags = tags_of(node[1], node[1]->guest[0]);
-	assert_string_equal(tags, "not-migratable mapping-mismatch ");
+	assert_string_equal(tags, "mapping-mismatch not-migratable ");
 	free(tags);
 	/* what node2 has under the mapping's address is known, too */
 	assert_int_equal(pt_guest_parse(config, strlen(config), &query, &guest, NULL), 0);
 	assert_int_equal(pt_facts_gather(node[0], guest, PT_DEPTH_CHECK, &facts, NULL), 0);
-	pt_rules_run(&facts, &findings);
+	pt_check_run(&facts, &findings);
 	unfit = NULL;
 	pt_foreach (finding, findings.finding, findings.count) {
-		if (pt_streq(finding->tag, "node-unfit"))
+		if (pt_streq(pt_finding_tag(finding), "node-unfit"))
 			unfit = finding;
 	}
 	assert_non_null(unfit);
-	assert_holds(unfit->message,
-		"mapping gpu is not right on node2, where the guest may come to run: 0000:01:00.0: ");
-	assert_holds(unfit->message, "iommugroup");
+	assert_holds(message_of(unfit),
+		"mapping gpu is wrong on node2, where the guest may run: 0000:01:00.0: ");
+	assert_holds(message_of(unfit), "iommugroup");
 	pt_findings_clear(&findings);
 	pt_facts_clear(&facts);
 	pt_guest_free(guest);

@@ -14,7 +14,7 @@ static void look(struct fake *fake, struct glance *ret)
 	struct pt_err err = {0};
 
 	*ret = (struct glance){0};
-	assert_int_equal(pt_node_open(&ret->node, fake->host, "node1", NULL, NULL), 0);
+	ret->node = pt_node_open(fake->host, "node1", NULL);
 	assert_int_equal(pt_node_learn_all(ret->node, NULL), 0);
 	if (pt_overview_make(ret->node, &ret->overview, &err) < 0)
 		fail_msg("%s", err.text);
@@ -82,7 +82,7 @@ static void says_why_it_cannot_be_had(void **state)
 	assert_holds(at(&glance, "0000:01:00.0")->why_not,
 		"is in use: /dev/dri/card0 is open in process 4243");
 	assert_holds(at(&glance, "0000:01:00.1")->why_not,
-		"shares its group with 0000:01:00.0, which is in use: /dev/dri/card0");
+		"shares its IOMMU group with 0000:01:00.0, which is in use: /dev/dri/card0");
 	assert_null(at(&glance, "0000:02:00.0")->why_not);
 	assert_string_equal(
 		at(&glance, "0000:03:00.0")->why_not, "is in use: nvme1n1 is mounted at /");

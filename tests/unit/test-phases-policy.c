@@ -195,7 +195,7 @@ static void advice_refuses_nothing(void **state)
 	run.advise = true;
 	fake_file(fake, CONFIG, "hostpci0: 02:00.0,pcie=1\n");
 	assert_int_equal(pt_phase_find("pre-start")(&run), 0);
-	assert_holds(fake->said, "the start would be refused, but for 'mode = advise'");
+	assert_holds(fake->said, "only 'mode = advise' keeps this start from being refused");
 	assert_driver(fake, DISK, "vfio-pci");
 	assert_int_equal(phase(fake, "post-stop"), 0);
 	/* but nothing that another guest has is taken, whatever else is wrong */
@@ -222,9 +222,10 @@ static void a_bad_policy_is_told(void **state)
 	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
 	fake_file(fake, PT_POLICY_FILE, "[device 02:00.0]\nreturn = none\nreturn = none\n");
 	assert_int_equal(phase(fake, "pre-start"), 0);
-	assert_holds(fake->said, "error: host: " PT_POLICY_FILE
-				 ": line 3: return stands there already, in line 2; nothing of it "
-				 "counts");
+	assert_holds(fake->said,
+		"error: host: " PT_POLICY_FILE
+		": line 3: return stands there already, in line 2; none of its lines "
+		"counts");
 	assert_int_equal(phase(fake, "post-stop"), 0);
 	assert_driver(fake, DISK, "nvme");
 }

@@ -284,7 +284,7 @@ static void a_return_that_hangs_is_not_waited_for_ever(void **state)
 	assert_int_equal(phase(fake, "pre-start"), 1);
 	assert_holds(fake->said, "guest 101 is still giving " DISK " back; waiting");
 	assert_holds(
-		fake->said, "start refused: hostpci0: " DISK ": is on its way back from guest 101");
+		fake->said, "start refused: hostpci0: " DISK ": is still returning from guest 101");
 	assert_false(has(fake, CLAIM));
 	close(lock);
 	pt_claim_free(claim);

@@ -2,7 +2,7 @@
 #include <sys/stat.h>
 
 #include "pve/config/paths.h"
-#include "pve/check/rules.h"
+#include "tests/unit/shown.h"
 #include "pve/config/policy.h"
 #include "tests/unit/unit.h"
 
@@ -109,11 +109,11 @@ static void units_are_named_by_guest_and_device(void **state)
 	parse("[guest 100]\nstop-units = a.service b.service\n[device 01:00]\nstop-units = c.service "
 	      "a.service\n",
 		&policy);
-	assert_int_equal(pt_policy_units(&policy, 101, &disk, &names), 0);
+	pt_policy_units(&policy, 101, &disk, &names);
 	assert_int_equal(names.count, 0);
-	assert_int_equal(pt_policy_units(&policy, 100, NULL, &names), 0);
+	pt_policy_units(&policy, 100, NULL, &names);
 	assert_int_equal(names.count, 2);
-	assert_int_equal(pt_policy_units(&policy, 100, &gpu, &names), 0);
+	pt_policy_units(&policy, 100, &gpu, &names);
 	assert_int_equal(names.count, 3);
 	assert_string_equal(names.name[2], "c.service");
 }
@@ -195,56 +195,65 @@ static void limits_change_one_by_one(void **state)
 	assert_int_equal(limits.phase_ms, pt_default_limits.phase_ms);
 }
 
+/* A finding of that tag about the function; NULL: about the host. */
 static struct pt_findings found(
-	enum pt_severity severity, enum pt_refusal refusal, const char *tag, const char *subject)
+	struct pt_check *check, const char *tag, struct pt_case of, const char *function)
 {
 	struct pt_findings findings = {0};
+	struct pt_subject on = {.kind = PT_ON_HOST};
 
-	pt_findings_add(&findings, tag, severity, refusal, strdup(subject), strdup("is so"), NULL);
+	if (function)
+		on = (struct pt_subject){.kind = PT_ON_FUNCTION, .function = bdf_of(function)};
+	*check = (struct pt_check){.tag = tag, .of = {of}};
+	pt_findings_add(&findings, check, check->of, on);
 	return findings;
 }
 
 static void what_is_allowed_weighs_less(void **state)
 {
 	static const struct {
-		const char *subject;
+		const char *function;
 		unsigned int vmid;
 		bool allowed;
 	} cases[] = {
-		{"hostpci0: " DISK, 100, true},
-		{"hostpci0: " AUDIO, 100, true},
-		{"hostpci0: " GPU, 100, true},
-		{"hostpci0: " GPU, 101, true},
-		{"hostpci0: " AUDIO, 101, false},
-		{"hostpci0: " DISK, 101, false},
-		{"host", 102, true},
-		{"host", 103, false},
+		{DISK, 100, true},
+		{AUDIO, 100, true},
+		{GPU, 100, true},
+		{GPU, 101, true},
+		{AUDIO, 101, false},
+		{DISK, 101, false},
+		{NULL, 102, true},
+		{NULL, 103, false},
 	};
+	static const struct pt_case refuses = {PT_ERROR, PT_REFUSES, .message = "is so"};
+	static const struct pt_case warns = {PT_WARNING, PT_WARNS, .message = "is so"};
+	static const struct pt_case always = {PT_ERROR, PT_REFUSES_ALWAYS, .message = "is so"};
 	struct pt_policy PT_POLICY policy;
 	struct pt_findings findings;
+	struct pt_check check;
 
 	(void)state;
 	parse("[guest 100]\nallow = no-reset pf-with-vfs@0000:02:00\n  allow = pf-with-vfs@0000:01:00.1\n"
 	      "[device 0000:01:00.0]\nallow = pf-with-vfs\n[guest 102]\nallow = pf-with-vfs\n",
 		&policy);
 	for (size_t i = 0; i < PT_ARRAY_SIZE(cases); i++) {
-		findings = found(PT_ERROR, PT_REFUSE, "pf-with-vfs", cases[i].subject);
+		findings = found(&check, "pf-with-vfs", refuses, cases[i].function);
 		pt_findings_allow(&policy, cases[i].vmid, &findings);
 		assert_int_equal(
 			findings.finding[0].severity, cases[i].allowed ? PT_WARNING : PT_ERROR);
 		assert_int_equal(pt_findings_refusing(&findings, true) == NULL, cases[i].allowed);
 		if (cases[i].allowed)
-			assert_holds(findings.finding[0].message, "is so (allowed in line ");
+			assert_holds(message_of(&findings.finding[0]), "is so (allowed in line ");
 		pt_findings_clear(&findings);
 	}
-	findings = found(PT_WARNING, PT_TELL, "no-reset", "hostpci0: " DISK);
+	findings = found(&check, "no-reset", warns, DISK);
 	pt_findings_allow(&policy, 100, &findings);
 	assert_int_equal(findings.finding[0].severity, PT_INFO);
-	assert_string_equal(
-		findings.finding[0].message, "is so (allowed in line 2 of " PT_POLICY_FILE ")");
+	assert_string_equal(message_of(&findings.finding[0]),
+		"is so (allowed in line 2 of " PT_POLICY_FILE ")");
 	pt_findings_clear(&findings);
-	/* whatever stands there, no other guest's device */
-	findings = found(PT_ERROR, PT_REFUSE_ALWAYS, "pf-with-vfs", "hostpci0: " DISK);
+	/* whatever a line says, not another guest's device */
+	findings = found(&check, "pf-with-vfs", always, DISK);
 	pt_findings_allow(&policy, 100, &findings);
 	assert_int_equal(findings.finding[0].severity, PT_ERROR);
 	pt_findings_clear(&findings);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Workers that answer, die and hang, on a made host that each process opens for itself. */
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "hook/supervisor.h"
@@ -192,6 +194,131 @@ static void what_cannot_be_undone_refuses_the_start(void **state)
 	assert_true(pt_host_exists(fake->host, CLAIM));
 }
 
+/* Allocations that the worker and its children still get, then one fails; those of the test all succeed. */
+static int *allocations;
+static pid_t tester;
+
+static bool fails_now(void)
+{
+	return allocations && getpid() != tester && (*allocations)-- == 0;
+}
+
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return fails_now() ? NULL : __real_calloc(count, size);
+}
+
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size)
+{
+	return fails_now() ? NULL : __real_realloc(memory, size);
+}
+
+void *__real_reallocarray(void *memory, size_t count, size_t size);
+void *__wrap_reallocarray(void *memory, size_t count, size_t size);
+void *__wrap_reallocarray(void *memory, size_t count, size_t size)
+{
+	return fails_now() ? NULL : __real_reallocarray(memory, count, size);
+}
+
+char *__real_strdup(const char *text);
+char *__wrap_strdup(const char *text);
+char *__wrap_strdup(const char *text)
+{
+	return fails_now() ? NULL : __real_strdup(text);
+}
+
+char *__real_strndup(const char *text, size_t length);
+char *__wrap_strndup(const char *text, size_t length);
+char *__wrap_strndup(const char *text, size_t length)
+{
+	return fails_now() ? NULL : __real_strndup(text, length);
+}
+
+static int returns(const struct pt_run *run)
+{
+	return pt_phase_find("post-stop")(run);
+}
+
+/* Runs the phase until its n-th allocation fails. Returns whether it came so far. */
+static bool runs_out(struct fake *fake, pt_phase *phase, int n, char said[static 4096])
+{
+	bool reached;
+
+	*allocations = n;
+	supervise(fake, phase, 5000, said);
+	reached = *allocations < 0;
+	*allocations = INT_MAX;
+	return reached;
+}
+
+static void begin_to_count(void)
+{
+	tester = getpid();
+	allocations = mmap(NULL, sizeof(*allocations), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(allocations, MAP_FAILED);
+	*allocations = INT_MAX;
+}
+
+/* Every allocation at first, then ever fewer of them. */
+static int next_allocation(int n)
+{
+	return n + 1 + n / 8;
+}
+
+static void a_take_without_memory_leaves_nothing_half_taken(void **state)
+{
+	struct fake *fake = *state;
+	char said[4096];
+	int told = 0, n = 0;
+
+	begin_to_count();
+	for (; runs_out(fake, takes, n, said); n = next_allocation(n)) {
+		bool claimed = pt_host_exists(fake->host, CLAIM);
+
+		/* a child that only looks may run out while the take goes on */
+		assert_driver(fake, DISK, claimed ? "vfio-pci" : "nvme");
+		told += strstr(said, "the worker ran out of memory") ? 1 : 0;
+		supervise(fake, returns, 5000, said);
+		assert_driver(fake, DISK, "nvme");
+		assert_override(fake, DISK, "(null)");
+		assert_false(pt_host_exists(fake->host, CLAIM));
+	}
+	assert_true(n > 100);
+	assert_true(told > 10);
+}
+
+static void a_return_without_memory_can_be_repeated(void **state)
+{
+	struct fake *fake = *state;
+	char said[4096];
+	int told = 0, n = 0;
+
+	begin_to_count();
+	for (;; n = next_allocation(n)) {
+		bool reached;
+
+		assert_int_equal(supervise(fake, takes, 5000, said), 0);
+		assert_driver(fake, DISK, "vfio-pci");
+		no_undo = true;
+		reached = runs_out(fake, returns, n, said);
+		no_undo = false;
+		told += strstr(said, "'pve-ptconf release 100' tries again") ? 1 : 0;
+		supervise(fake, returns, 5000, said);
+		assert_driver(fake, DISK, "nvme");
+		assert_override(fake, DISK, "(null)");
+		assert_false(pt_host_exists(fake->host, CLAIM));
+		if (!reached)
+			break;
+	}
+	assert_true(n > 10);
+	assert_true(told > 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +328,8 @@ int main(void)
 		MACHINE_TEST(a_worker_that_hangs_is_undone),
 		MACHINE_TEST(a_slow_return_goes_on_in_the_background),
 		MACHINE_TEST(what_cannot_be_undone_refuses_the_start),
+		MACHINE_TEST(a_take_without_memory_leaves_nothing_half_taken),
+		MACHINE_TEST(a_return_without_memory_can_be_repeated),
 	};
 
 	return cmocka_run_group_tests_name("supervisor", tests, NULL, NULL);

@@ -13,20 +13,44 @@ static void to_json_and_back(void **state)
 		"[{\"function\":\"0000:02:00.0\",\"kind\":\"magic\",\"weak\":false,"
 		"\"what\":\"a\",\"how\":\"b\",\"pid\":0}]";
 	struct pt_uses PT_USES uses = {0}, again = {0};
-	struct pt_use like = {.bdf = bdf_of(DISK), .kind = PT_USE_GPU, .weak = true, .pid = 7};
+	char card[] = "/dev/dri/card0", volume[] = "LVM volume x (dm-0)", place[] = "/mnt";
+	struct pt_use like = {
+		.bdf = bdf_of(DISK),
+		.kind = PT_USE_GPU,
+		.how = PT_USE_OPEN,
+		.weak = true,
+		.system = true,
+		.what = card,
+		.via = volume,
+		.place = place,
+		.end = place,
+		.pid = 7,
+		.process = "Xorg",
+		.container = "101",
+		.unit = "x.service",
+		.guest = 100,
+	};
 	struct json_object *json;
 	struct pt_err err = {0};
 
 	(void)state;
-	assert_int_equal(pt_uses_add(&uses, like, "/dev/dri/card0", strdup("is open")), 0);
-	assert_int_equal(pt_uses_add(&uses, like, "/dev/dri/card0", strdup("is open")), 0);
+	pt_uses_add(&uses, &like);
+	pt_uses_add(&uses, &like);
 	assert_int_equal(uses.count, 1);
 	json = pt_uses_to_json(&uses);
 	assert_int_equal(pt_uses_from_json(json, &again, NULL), 0);
 	json_object_put(json);
 	assert_int_equal(again.count, 1);
 	assert_string_equal(again.use[0].what, "/dev/dri/card0");
-	assert_string_equal(again.use[0].how, "is open");
+	assert_int_equal(again.use[0].how, PT_USE_OPEN);
+	assert_string_equal(again.use[0].via, volume);
+	assert_string_equal(again.use[0].place, place);
+	assert_string_equal(again.use[0].end, place);
+	assert_string_equal(again.use[0].process, "Xorg");
+	assert_string_equal(again.use[0].container, "101");
+	assert_string_equal(again.use[0].unit, "x.service");
+	assert_int_equal(again.use[0].guest, 100);
+	assert_true(again.use[0].system);
 	assert_int_equal(again.use[0].kind, PT_USE_GPU);
 	assert_true(again.use[0].weak);
 	assert_int_equal(again.use[0].pid, 7);
@@ -41,25 +65,94 @@ static void to_json_and_back(void **state)
 	json_object_put(json);
 }
 
+/* A facts file of version 1 has the sentence itself, and the bridge of an only port. */
+static void reads_old_sentences(void **state)
+{
+	static const char old[] =
+		"[{\"function\":\"0000:02:00.0\",\"kind\":\"block\",\"weak\":false,\"what\":"
+		"\"sda\",\"how\":\"is mounted at /\",\"pid\":0},"
+		"{\"function\":\"0000:02:00.0\",\"kind\":\"net\",\"weak\":true,\"what\":\"eth0\","
+		"\"how\":\"is the only port of bridge vmbr1, which has no address\",\"pid\":0,"
+		"\"bridge\":\"vmbr1\"}]";
+	struct json_object *json = json_tokener_parse(old);
+	struct pt_uses PT_USES uses = {0};
+
+	(void)state;
+	assert_int_equal(pt_uses_from_json(json, &uses, NULL), 0);
+	assert_int_equal(uses.count, 2);
+	assert_string_equal(on_loan(pt_use_text(&uses.use[0])), "sda is mounted at /");
+	assert_int_equal(uses.use[1].how, PT_USE_ONLY_PORT);
+	assert_string_equal(uses.use[1].place, "vmbr1");
+	json_object_put(json);
+}
+
+static void a_sentence_without_its_words_is_refused(void **state)
+{
+	static const char *const hows[] = {"mounted", "pool", "active", "port", "only-port"};
+
+	(void)state;
+	for (size_t i = 0; i < PT_ARRAY_SIZE(hows); i++) {
+		PT_FREE char *text = pt_format(
+			"[{\"function\":\"0000:02:00.0\",\"kind\":\"block\",\"weak\":false,"
+			"\"what\":\"sda\",\"how\":\"%s\",\"pid\":0}]",
+			hows[i]);
+		struct json_object *json = json_tokener_parse(text);
+		struct pt_uses PT_USES uses = {0};
+		struct pt_err err = {0};
+
+		assert_int_equal(pt_uses_from_json(json, &uses, &err), -EINVAL);
+		assert_holds(err.text, "lacks its");
+		json_object_put(json);
+	}
+}
+
+static void a_user_is_named_by_all_that_is_known(void **state)
+{
+	static const struct {
+		struct pt_use use;
+		const char *text, *end;
+	} cases[] = {
+		{{.pid = 7}, "it is open in process 7", NULL},
+		{{.pid = 7, .process = "Xorg"}, "it is open in process 7 (Xorg)", NULL},
+		{{.pid = 7, .process = "Xorg", .container = "101"},
+			"it is open in process 7 (Xorg) of container 101", "stop container 101"},
+		{{.pid = 7, .process = "kvm", .guest = 100}, "it is open in guest 100 (process 7)",
+			"stop guest 100"},
+		{{.pid = 7, .process = ") of container 1"},
+			"it is open in process 7 () of container 1)", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PT_ARRAY_SIZE(cases); i++) {
+		struct pt_use use = cases[i].use;
+		const char *end;
+		char what[] = "it";
+
+		use.what = what;
+		assert_string_equal(on_loan(pt_use_text(&use)), cases[i].text);
+		end = on_loan(pt_use_end(&use));
+		if (cases[i].end)
+			assert_string_equal(end, cases[i].end);
+		else
+			assert_null(end);
+	}
+}
+
 /* Processes and mount points have names of any bytes. */
 static void names_are_made_plain(void **state)
 {
 	struct pt_uses PT_USES uses = {0};
-	struct pt_use like = {.bdf = bdf_of(DISK), .kind = PT_USE_BLOCK};
+	char disk[] = "sd\xc3\xa9", place[] = "/a\nb\x1b[31m";
+	struct pt_use like = {
+		.bdf = bdf_of(DISK), .how = PT_USE_MOUNTED, .what = disk, .place = place};
 
 	(void)state;
-	assert_int_equal(
-		pt_uses_add(&uses, like, "sd\xc3\xa9", strdup("is mounted at /a\nb\x1b[31m")), 0);
-	assert_string_equal(uses.use[0].what, "sd??");
-	assert_string_equal(uses.use[0].how, "is mounted at /a?b?[31m");
 	snprintf(like.unit, sizeof(like.unit), "ev\xffil.service");
-	assert_int_equal(pt_uses_add(&uses, like, "sdb", strdup("is open")), 0);
-	assert_string_equal(uses.use[1].unit, "ev?il.service");
-	pt_uses_clear(&uses);
-	assert_int_equal(pt_uses_add(&uses, like, "sda", strdup("is open")), 0);
-	/* how could not be made */
-	assert_int_equal(pt_uses_add(&uses, like, "sda", NULL), -ENOMEM);
-	assert_int_equal(uses.count, 1);
+	snprintf(like.process, sizeof(like.process), "X\xff");
+	pt_uses_add(&uses, &like);
+	assert_string_equal(on_loan(pt_use_text(&uses.use[0])), "sd?? is mounted at /a?b?[31m");
+	assert_string_equal(uses.use[0].unit, "ev?il.service");
+	assert_string_equal(uses.use[0].process, "X?");
 	assert_true(pt_uses_strong(&uses, &like.bdf));
 }
 
@@ -88,7 +181,7 @@ static void gathers_of_every_kind(void **state)
 	assert_int_equal(
 		pt_uses_gather(fake->host, functions, 2, pt_now_ms() + 5000, &uses, NULL), 0);
 	assert_int_equal(uses.count, 2);
-	assert_string_equal(uses.use[0].how, "is mounted at /data");
+	assert_string_equal(on_loan(pt_use_text(&uses.use[0])), "nvme0n1 is mounted at /data");
 	assert_true(pt_uses_strong(&uses, &disk_bdf));
 	/* a card on its driver without an interface here */
 	assert_string_equal(uses.use[1].what, "its interface");
@@ -121,17 +214,17 @@ static void what_cannot_be_found_out_is_told(void **state)
 	children_hang = true;
 	assert_int_equal(
 		pt_uses_gather(fake->host, functions, 1, pt_now_ms() - 1, &uses, &err), -ETIME);
-	assert_string_equal(err.text, "who uses " DISK " cannot be found out: a driver hangs");
+	assert_string_equal(err.text, DISK ": a driver hangs, so its uses cannot be read");
 	assert_int_equal(
 		pt_uses_gather(fake->host, functions, 2, pt_now_ms() - 1, &uses, &err), -ETIME);
-	assert_holds(err.text, DISK " and others cannot be found out");
+	assert_holds(err.text, DISK " and others: a driver hangs");
 	children_hang = false;
 	/* the child's own reason gets through */
 	fake_remove(fake, "/proc");
 	fake_file(fake, "/proc", "no folder");
 	assert_int_equal(
 		pt_uses_gather(fake->host, functions, 1, pt_now_ms() + 5000, &uses, &err), -EIO);
-	assert_holds(err.text, "look for users of device nodes: Not a directory");
+	assert_holds(err.text, "look for users of device files: Not a directory");
 	assert_int_equal(uses.count, 0);
 	pt_function_clear(&disk);
 }
@@ -157,24 +250,25 @@ static void a_driver_in_use(void **state)
 	assert_int_equal(
 		pt_uses_gather(fake->host, functions, 1, pt_now_ms() + 5000, &uses, NULL), 0);
 	assert_int_equal(uses.count, 1);
-	assert_string_equal(uses.use[0].how, "is in use 2 times, and not by its 1 device alone");
+	assert_string_equal(on_loan(pt_use_text(&uses.use[0])),
+		"nvme is in use 2 times, more often than the functions that it drives explain");
 	assert_true(uses.use[0].weak);
 	pt_function_clear(&disk);
 }
 
-/* Whoever opens a node a thousand times makes no more of it than a use, and hides nobody else's. */
+/* A thousand openers of a device file are as good as one use, and hide nobody else's. */
 static void many_of_a_kind_are_one(void **state)
 {
-	struct pt_use like = {.bdf = bdf_of(DISK), .kind = PT_USE_GPU};
+	char card[] = "card0";
+	struct pt_use like = {.bdf = bdf_of(DISK), .kind = PT_USE_GPU, .what = card};
 	struct pt_uses PT_USES uses = {0};
 
 	(void)state;
-	for (int i = 0; i < 1000; i++)
-		assert_int_equal(
-			pt_uses_add(&uses, like, "card0", pt_format("is open in %d", i)), 0);
+	for (like.pid = 1; like.pid <= 1000; like.pid++)
+		pt_uses_add(&uses, &like);
 	assert_int_equal(uses.count, 200);
 	snprintf(like.unit, sizeof(like.unit), "other.service");
-	assert_int_equal(pt_uses_add(&uses, like, "card0", strdup("is open in other")), 0);
+	pt_uses_add(&uses, &like);
 	assert_int_equal(uses.count, 201);
 }
 
@@ -197,6 +291,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(more_uses_than_any_host_has_are_refused),
 		cmocka_unit_test(to_json_and_back),
+		cmocka_unit_test(reads_old_sentences),
+		cmocka_unit_test(a_sentence_without_its_words_is_refused),
+		cmocka_unit_test(a_user_is_named_by_all_that_is_known),
 		cmocka_unit_test(names_are_made_plain),
 		cmocka_unit_test(many_of_a_kind_are_one),
 		MACHINE_TEST(gathers_of_every_kind),

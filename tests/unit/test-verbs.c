@@ -124,8 +124,8 @@ static void accept_writes_the_record(void **state)
 	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/100.conf",
 		"hostpci0: 77:00.0\nhostpci1: 02:00.0\n");
 	assert_fails(fake, pt_cmd_accept, 1,
-		"hostpci0: there is no PCI device 77:00.0 on this host; nothing is accepted before "
-		"that is mended");
+		"hostpci0: there is no PCI device 77:00.0 on this host; fix that "
+		"first");
 	record = fake_read(fake, PT_IDENTITY_DIR "/100.json");
 	assert_holds(record, "0000:05:00.0");
 	free(record);

@@ -14,6 +14,18 @@
 #include "lib/claim/handover.h"
 #include "tests/fake.h"
 
+/* Keeps the text until as many others were kept. */
+static inline const char *on_loan(char *text)
+{
+	static char *kept[16];
+	static size_t next;
+	char **slot = &kept[next++ % PT_ARRAY_SIZE(kept)];
+
+	free(*slot);
+	*slot = text;
+	return text;
+}
+
 /* The text holds the piece; both are shown when not. */
 static inline void assert_holds(const char *text, const char *piece)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* The rules of the host as a whole, of resets, and of memory. */
+/* The checks of the host as a whole, of resets, and of memory. */
 #include "tests/unit/judge.h"
 
 #define DISK   "0000:02:00.0"
@@ -13,7 +13,8 @@ static void interrupt_remapping(void **state)
 	fake_file(fake, "/proc/interrupts", " 24:  0  IR-PCI-MSI 458752-edge  PCIe PME\n");
 	passes(fake, "interrupt-remapping-missing", CONFIG);
 	fake_file(fake, "/proc/interrupts", " 24:  0  PCI-MSI 458752-edge  PCIe PME\n");
-	triggers(fake, "interrupt-remapping-missing", CONFIG, "interrupts are not remapped");
+	triggers(
+		fake, "interrupt-remapping-missing", CONFIG, "the IOMMU does not remap interrupts");
 	passes(fake, "interrupt-remapping-missing", "memory: 64\n");
 	fake_file(fake, "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts", "Y\n");
 	passes(fake, "interrupt-remapping-missing", CONFIG);
@@ -40,20 +41,20 @@ static void ids_captured(void **state)
 	judge(fake, CONFIG, &judged);
 	pt_findings_clear(&judged.findings);
 	judged.node->traits.vfio_options = strdup("ids=10de:2204,144D:A808 disable_vga=1");
-	pt_rules_run(&judged.facts, &judged.findings);
+	pt_check_run(&judged.facts, &judged.findings);
 	assert_int_equal(find(&judged, "vfio-ids-captured")->severity, PT_INFO);
 	judged.facts.detail[0].has_id_twin = true;
 	judged.facts.detail[0].id_twin = bdf_of("0000:03:00.0");
 	pt_findings_clear(&judged.findings);
-	pt_rules_run(&judged.facts, &judged.findings);
+	pt_check_run(&judged.facts, &judged.findings);
 	assert_int_equal(find(&judged, "vfio-ids-captured")->severity, PT_WARNING);
-	assert_holds(find(&judged, "vfio-ids-captured")->message, "0000:03:00.0 as well");
-	assert_holds(
-		find(&judged, "vfio-ids-captured")->hint, "would let the host start what is on");
+	assert_holds(message_of(find(&judged, "vfio-ids-captured")), "and so 0000:03:00.0 too");
+	assert_holds(hint_of(find(&judged, "vfio-ids-captured")),
+		"would let the host start the volumes on its disks");
 	pt_findings_clear(&judged.findings);
 	free(judged.node->traits.vfio_options);
 	judged.node->traits.vfio_options = strdup("ids=10de:2204,144d:a80");
-	pt_rules_run(&judged.facts, &judged.findings);
+	pt_check_run(&judged.facts, &judged.findings);
 	assert_null(find(&judged, "vfio-ids-captured"));
 	clear(&judged);
 }
@@ -74,9 +75,9 @@ static void policy_invalid(void **state)
 	judge(fake, "hostpci0: 02:00.0,driver=keep\n" HOOKED, &judged);
 	assert_null(find(&judged, "policy-invalid"));
 	judged.facts.taken[0].lacking = true;
-	pt_rules_run(&judged.facts, &judged.findings);
-	assert_holds(find(&judged, "policy-invalid")->message,
-		"vfio-driver = made-up, but this kernel has no such driver, or modprobe.d has the last word on it");
+	pt_check_run(&judged.facts, &judged.findings);
+	assert_holds(message_of(find(&judged, "policy-invalid")),
+		"vfio-driver = made-up, but this kernel cannot load that driver");
 	clear(&judged);
 }
 
@@ -86,19 +87,19 @@ static void return_risky(void **state)
 	struct fake *fake = *state;
 
 	triggers(fake, "return-risky", CONFIG HOOKED,
-		"goes back to nvme when the guest has stopped: the "
-		"host looks at the guest's disks");
+		"returns to nvme when the guest stops: the host then "
+		"scans the guest's disks");
 	/* without the hook it does not go back */
 	passes(fake, "return-risky", CONFIG);
 	/* silent for those who have decided */
 	fake_file(fake, PT_POLICY_FILE, "[device 02:00.0]\nreturn = origin\n");
 	passes(fake, "return-risky", CONFIG HOOKED);
 	fake_file(fake, PT_POLICY_FILE, "[device 03:00.0]\nreturn = none\n");
-	triggers(fake, "return-risky", CONFIG HOOKED, "goes back to nvme");
+	triggers(fake, "return-risky", CONFIG HOOKED, "returns to nvme");
 	passes(fake, "return-risky", "hostpci0: 04:10.0\n" HOOKED);
 	passes(fake, "return-risky", "hostpci0: 01:00\n" HOOKED);
 	fake_remove(fake, reset);
-	triggers(fake, "return-risky", "hostpci0: 01:00\n" HOOKED, "goes back to nouveau");
+	triggers(fake, "return-risky", "hostpci0: 01:00\n" HOOKED, "returns to nouveau");
 	fake_link(
 		fake, "/sys/bus/pci/devices/0000:01:00.0/driver", "/sys/bus/pci/drivers/vfio-pci");
 	passes(fake, "return-risky", "hostpci0: 01:00\n" HOOKED);
@@ -113,8 +114,8 @@ static void driver_blocked(void **state)
 	judge(fake, "hostpci0: 05:00.0\n", &judged);
 	pt_findings_clear(&judged.findings);
 	snprintf(judged.facts.detail[0].blocked, sizeof(judged.facts.detail[0].blocked), "nouveau");
-	pt_rules_run(&judged.facts, &judged.findings);
-	assert_holds(find(&judged, "host-driver-blocked")->message, "blacklists nouveau");
+	pt_check_run(&judged.facts, &judged.findings);
+	assert_holds(message_of(find(&judged, "host-driver-blocked")), "blacklists nouveau");
 	clear(&judged);
 }
 
@@ -141,7 +142,7 @@ static void resets(void **state)
 	fake_link(fake, "/sys/kernel/iommu_groups/9/devices/0000:01:00.1",
 		"/sys/bus/pci/devices/0000:01:00.1");
 	triggers(fake, "bus-reset-shared", "hostpci0: 01:00.1\n",
-		"0000:01:00.0 on it is not taken along");
+		"0000:01:00.0 on it stays out of the guest");
 	passes(fake, "no-reset", "hostpci0: 01:00.1\n");
 }
 
@@ -153,10 +154,11 @@ static void reset_quirk(void **state)
 	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/vendor", "0x1002\n");
 	passes(fake, "reset-quirk", "hostpci0: 01:00\n");
 	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/device", "0x731f\n");
-	triggers(fake, "reset-quirk", "hostpci0: 01:00\n", "does not survive a reset");
+	triggers(fake, "reset-quirk", "hostpci0: 01:00\n", "often hangs on a reset");
 	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/device", "0x1638\n");
-	triggers(fake, "reset-quirk", "hostpci0: 01:00\n", "is integrated graphics that nothing");
-	triggers(fake, "return-risky", "hostpci0: 01:00\n" HOOKED, "hang the host");
+	triggers(fake, "reset-quirk", "hostpci0: 01:00\n",
+		"is integrated graphics without a full reset");
+	triggers(fake, "return-risky", "hostpci0: 01:00\n" HOOKED, "hangs the driver and the host");
 	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/vendor", "0x8086\n");
 	passes(fake, "reset-quirk", "hostpci0: 01:00\n");
 }
@@ -183,7 +185,7 @@ static void memory(void **state)
 	fake_file(fake, "/proc/meminfo", "MemTotal:  33554432 kB\nMemAvailable:  4194304 kB\n");
 	passes(fake, "memory-not-pinnable", CONFIG "memory: 4096\n");
 	triggers(fake, "memory-not-pinnable", CONFIG "memory: 4097\n",
-		"its 4.0 GiB of memory are pinned when it starts, but only 4.0 GiB are available now");
+		"its start pins 4.0 GiB of memory, but only 4.0 GiB are available now");
 	fake_file(fake, "/proc/spl/kstat/zfs/arcstats",
 		"name type data\nc_min                           4    1073741824\n"
 		"size                            4    5368709120\n");
@@ -209,18 +211,18 @@ static void hugepages(void **state)
 	fake_file(fake, "/sys/kernel/mm/hugepages/hugepages-1048576kB/free_hugepages", "2\n");
 	passes(fake, "hugepages-short", CONFIG "memory: 2048\nnuma: 1\nhugepages: 2\n");
 	triggers(fake, "hugepages-short", CONFIG "memory: 2050\nnuma: 1\nhugepages: 2\n",
-		"needs 1025 huge pages of 2 MiB on NUMA node 0, 512 are free there");
+		"needs 1025 huge pages of 2 MiB on NUMA node 0, but 512 are free there");
 	passes(fake, "hugepages-short", CONFIG "memory: 2048\nnuma: 1\nhugepages: 1024\n");
 	triggers(fake, "hugepages-short", CONFIG "memory: 3072\nnuma: 1\nhugepages: 1024\n",
-		"needs 3 huge pages of 1.0 GiB on NUMA node 0, 2 are free");
+		"needs 3 huge pages of 1.0 GiB on NUMA node 0, but 2 are free");
 	triggers(fake, "hugepages-short", CONFIG "memory: 3072\nnuma: 1\nhugepages: any\n",
-		"needs 3 huge pages of 1.0 GiB on NUMA node 0, 2 are free");
+		"needs 3 huge pages of 1.0 GiB on NUMA node 0, but 2 are free");
 	passes(fake, "hugepages-short", CONFIG "memory: 2048\nnuma: 1\nhugepages: any\n");
 	/* no multiple of the large ones: it is made of small ones */
 	triggers(fake, "hugepages-short", CONFIG "memory: 4090\nnuma: 1\nhugepages: any\n",
-		"needs 2045 huge pages of 2 MiB on NUMA node 0, 512 are free");
+		"needs 2045 huge pages of 2 MiB on NUMA node 0, but 512 are free");
 	triggers(fake, "hugepages-short", CONFIG "memory: 1500\nnuma: 1\nhugepages: 1024\n",
-		"of huge pages of 1.0 GiB, of which it is no multiple");
+		"is no multiple of the huge page size 1.0 GiB");
 	fake_remove(fake, "/sys/kernel/mm/hugepages/hugepages-1048576kB");
 	triggers(fake, "hugepages-short", CONFIG "memory: 1024\nnuma: 1\nhugepages: 1024\n",
 		"needs huge pages of 1.0 GiB, which this host does not offer");
@@ -243,22 +245,22 @@ static void hugepages_by_node(void **state)
 	}
 #define HUGE CONFIG "memory: 8192\nhugepages: 1024\n"
 	triggers(fake, "hugepages-short", HUGE,
-		"huge pages go with NUMA only: Proxmox VE refuses the start");
-	triggers(fake, "hugepages-short", HUGE "numa: 0\n", "go with NUMA only");
+		"huge pages need NUMA: Proxmox VE refuses the start");
+	triggers(fake, "hugepages-short", HUGE "numa: 0\n", "huge pages need NUMA");
 	passes(fake, "hugepages-short", HUGE "numa: 1\nhotplug: disk,memory\n");
 	triggers(fake, "hugepages-short", HUGE "numa: 1\nnuma2: cpus=0,hostnodes=0-1,memory=1024\n",
-		"numa2 needs memory and, for huge pages, one node of the host (hostnodes)");
+		"numa2 needs memory and, for huge pages, one NUMA node of the host (hostnodes)");
 	triggers(fake, "hugepages-short", HUGE "numa: 1\n",
-		"needs 8 huge pages of 1.0 GiB on NUMA node 0, 6 are free there");
+		"needs 8 huge pages of 1.0 GiB on NUMA node 0, but 6 are free there");
 	triggers(fake, "hugepages-short", HUGE "numa: 1\nsockets: 2\n",
-		"needs 4 huge pages of 1.0 GiB on NUMA node 1, 2 are free there");
+		"needs 4 huge pages of 1.0 GiB on NUMA node 1, but 2 are free there");
 	passes(fake, "hugepages-short",
 		HUGE "numa: 1\nnuma0: cpus=0-1,hostnodes=0,memory=6144,policy=bind\n"
 		     "numa1: cpus=2,memory=2048,hostnodes=1\n");
 	triggers(fake, "hugepages-short",
 		HUGE "numa: 1\nnuma0: cpus=0,hostnodes=1,memory=1024\n"
 		     "numa1: cpus=1,hostnodes=1,memory=2048\n",
-		"needs 3 huge pages of 1.0 GiB on NUMA node 1, 2 are free there");
+		"needs 3 huge pages of 1.0 GiB on NUMA node 1, but 2 are free there");
 	triggers(fake, "hugepages-short", HUGE "numa: 1\nnuma0: cpus=0,hostnodes=5,memory=1024\n",
 		"huge pages on NUMA node 5, which this host does not have");
 #undef HUGE
@@ -287,8 +289,8 @@ static void iova(void **state)
 	passes(fake, "iova-too-narrow", CONFIG "memory: 1046528\n");
 	judge(fake, CONFIG "memory: 1046529\n", &judged);
 	assert_int_equal(find(&judged, "iova-too-narrow")->severity, PT_WARNING);
-	assert_holds(find(&judged, "iova-too-narrow")->message,
-		"of 40 bits, 1024.0 GiB, says its firmware");
+	assert_holds(message_of(find(&judged, "iova-too-narrow")),
+		"by the firmware's table the IOMMU of this host translates addresses of 40 bits, 1024.0 GiB");
 	clear(&judged);
 }
 
@@ -322,14 +324,14 @@ static void left_on_vfio(void **state)
 	fake_link(
 		fake, "/sys/bus/pci/devices/0000:03:00.0/driver", "/sys/bus/pci/drivers/vfio-pci");
 	triggers(fake, "left-on-vfio", CONFIG,
-		"0000:03:00.0 is on vfio-pci, but no guest of this node names it");
+		"0000:03:00.0 is still on vfio-pci, but no guest of this node and no option ids= names it");
 	/* the guest at hand names it, or another one, if only by a mapping or by its group */
 	passes(fake, "left-on-vfio", "hostpci0: 03:00.0\n");
 	fake_file(fake, PT_PVE_PCI_MAPPINGS, TWO_DISKS);
 	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/101.conf", "hostpci0: mapping=disks\n");
 	passes(fake, "left-on-vfio", CONFIG);
 	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/101.conf", "hostpci0: 04:00.0\n");
-	triggers(fake, "left-on-vfio", CONFIG, "somebody left it there");
+	triggers(fake, "left-on-vfio", CONFIG, "no guest of this node and no option ids= names it");
 	/* QEMU has it, whatever the configs say */
 	fake_link(fake, "/proc/4242/fd/3", "/dev/vfio/3");
 	passes(fake, "left-on-vfio", CONFIG);
@@ -344,7 +346,7 @@ static void left_on_vfio(void **state)
 	pt_facts_clear(&judged.facts);
 	assert_int_equal(
 		pt_facts_gather(judged.node, judged.guest, PT_DEPTH_CHECK, &judged.facts, NULL), 0);
-	pt_rules_run(&judged.facts, &judged.findings);
+	pt_check_run(&judged.facts, &judged.findings);
 	assert_null(find(&judged, "left-on-vfio"));
 	clear(&judged);
 	/* one of two in a group */
@@ -352,9 +354,9 @@ static void left_on_vfio(void **state)
 	fake_remove(fake, "/sys/bus/pci/devices/0000:05:01.0/driver");
 	fake_link(
 		fake, "/sys/bus/pci/devices/0000:05:01.0/driver", "/sys/bus/pci/drivers/vfio-pci");
-	triggers(fake, "left-on-vfio", CONFIG, "0000:03:00.0, 0000:05:01.0 are on vfio-pci");
+	triggers(fake, "left-on-vfio", CONFIG, "0000:03:00.0, 0000:05:01.0 are still on vfio-pci");
 	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/101.conf", "hostpci0: 05:00.0\n");
-	triggers(fake, "left-on-vfio", CONFIG, "0000:03:00.0 is on vfio-pci");
+	triggers(fake, "left-on-vfio", CONFIG, "0000:03:00.0 is still on vfio-pci");
 }
 
 static void start_timeout(void **state)
@@ -362,8 +364,8 @@ static void start_timeout(void **state)
 	struct fake *fake = *state;
 
 	triggers(fake, "start-timeout-risk", "memory: 65536\nargs: -device vfio-pci,host=02:00.0\n",
-		"its 64.0 GiB of memory are pinned when it starts, and as its devices stand in args "
-		"alone Proxmox VE waits only 64 s");
+		"its start pins 64.0 GiB of memory, but Proxmox VE waits only 64 s for a guest with "
+		"devices in args alone");
 	passes(fake, "start-timeout-risk", "memory: 30720\nargs: -device vfio-pci,host=02:00.0\n");
 	passes(fake, "start-timeout-risk", "memory: 65536\nhostpci0: 02:00.0\n");
 	passes(fake, "start-timeout-risk",
@@ -392,5 +394,5 @@ int main(void)
 		MACHINE_TEST(bar_window),
 	};
 
-	return cmocka_run_group_tests_name("rules-host", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("check-host", tests, NULL, NULL);
 }

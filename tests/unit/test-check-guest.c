@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* The rules of the guest's other settings, its ROM files, and other guests' configs and claims. */
+/* The checks of the guest's other settings, its ROM files, and other guests' configs and claims. */
 #include <sys/stat.h>
 
 #include "pve/config/paths.h"
@@ -46,7 +46,7 @@ static void vgpus(void **state)
 	triggers(fake, "mdev-type-unknown", "hostpci0: 02:00.0,mdev=nvidia-5\n",
 		"no function of it offers the mediated device type nvidia-5");
 	judge(fake, "hostpci0: 02:00.0,mdev=nvidia-5\n", &judged);
-	assert_holds(find(&judged, "mdev-type-unknown")->hint, "nvidia/creatable_vgpu_types");
+	assert_holds(hint_of(find(&judged, "mdev-type-unknown")), "nvidia/creatable_vgpu_types");
 	clear(&judged);
 	/* Proxmox VE takes one that the VF has already, and empties another: what can be had then nobody knows before */
 	fake_file(fake, creatable, heading);
@@ -101,9 +101,10 @@ static void rom_files(void **state)
 	judge(fake, GPU "\n", &judged);
 	pt_findings_clear(&judged.findings);
 	judged.facts.rom[0].known = false;
-	pt_rules_run(&judged.facts, &judged.findings);
+	pt_check_run(&judged.facts, &judged.findings);
 	assert_int_equal(find(&judged, "romfile-missing")->severity, PT_INFO);
-	assert_holds(find(&judged, "romfile-missing")->message, "is not known here");
+	assert_holds(message_of(find(&judged, "romfile-missing")),
+		"unknown whether the node has its ROM file");
 	clear(&judged);
 	make_rom(fake, "\xde\x10\x04\x22", 0);
 	passes(fake, "romfile-missing", GPU "\n");
@@ -112,9 +113,9 @@ static void rom_files(void **state)
 	passes(fake, "romfile-outside-dir", GPU "\n");
 	passes(fake, "romfile-with-rombar-off", GPU "\n");
 	triggers(fake, "romfile-with-rombar-off", GPU ",rombar=0\n",
-		"with rombar=0 it is no ROM of the device");
+		"rombar=0 hides it from the device's driver");
 	passes(fake, "romfile-no-efi-image", GPU "\n");
-	triggers(fake, "romfile-no-efi-image", GPU "\nbios: ovmf\n", "holds no EFI image");
+	triggers(fake, "romfile-no-efi-image", GPU "\nbios: ovmf\n", "has no EFI image");
 	make_rom(fake, "\xde\x10\x04\x22", PT_ROM_CODE_EFI);
 	passes(fake, "romfile-no-efi-image", GPU "\nbios: ovmf\n");
 	make_rom(fake, "\xde\x10\x05\x22", PT_ROM_CODE_EFI);
@@ -163,10 +164,10 @@ static void screens(void **state)
 	passes(fake, "primary-gpu-conflict", "hostpci0: 01:00,x-vga=1\nvga: none\n");
 	passes(fake, "primary-gpu-conflict", "hostpci0: 01:00\nvga: std\n");
 	triggers(fake, "primary-gpu-conflict", "hostpci0: 01:00,x-vga=1\nvga: std\n",
-		"'vga: std' asks for an emulated one");
+		"'vga: std' adds an emulated one");
 	triggers(fake, "primary-gpu-conflict",
 		"hostpci0: 01:00,x-vga=1\nhostpci1: 02:00.0,x-vga=1\n",
-		"which hostpci0 is already");
+		"but hostpci0 is that already");
 }
 
 static void ballooning(void **state)
@@ -191,7 +192,7 @@ static void arguments_and_migration(void **state)
 		CONFIG "args: -device vfio-pci-nohotplug,sysfsdev=/sys/x,host=../../etc\n");
 	triggers(fake, "args-vfio-device",
 		"args: -device vfio-pci,host=02:00.0,id=x -device vfio-pci,id=y,host=0000:03:00.0\n",
-		"hands 0000:02:00.0;0000:03:00.0 to QEMU by itself");
+		"passes 0000:02:00.0;0000:03:00.0 to QEMU");
 	{
 		struct judged judged;
 
@@ -199,16 +200,16 @@ static void arguments_and_migration(void **state)
 			"args: -device vfio-pci,host=02:00.0\nhookscript: nfs:snippets/pve-pthook\n",
 			&judged);
 		assert_int_equal(find(&judged, "args-vfio-device")->severity, PT_INFO);
-		assert_holds(find(&judged, "args-vfio-device")->message,
-			"pve-pthook takes and returns it");
+		assert_holds(message_of(find(&judged, "args-vfio-device")),
+			"pve-pthook takes and restores it");
 		clear(&judged);
 		/* another hookscript may bind it */
 		judge(fake,
 			"args: -device vfio-pci,host=02:00.0\nhookscript: local:snippets/igd.sh\n",
 			&judged);
 		assert_int_equal(find(&judged, "args-vfio-device")->severity, PT_WARNING);
-		assert_holds(find(&judged, "args-vfio-device")->message,
-			"unless the guest's hookscript local:snippets/igd.sh binds it");
+		assert_holds(message_of(find(&judged, "args-vfio-device")),
+			"unless the hookscript local:snippets/igd.sh binds it");
 		clear(&judged);
 		/* without us nobody binds it */
 		judge(fake, "args: -device vfio-pci,host=02:00.0\n", &judged);
@@ -270,7 +271,7 @@ static void backups(void **state)
 	passes(fake, "started-for-backup", "lock: backup\n");
 	fake_file(fake, PT_PVE_JOBS, "vzdump: nightly\n\tall 1\n\texclude 101\n");
 	triggers(fake, "started-for-backup", CONFIG,
-		"is in the backup job nightly, which starts it when it does not run");
+		"is in the backup job nightly, which starts a stopped guest");
 	fake_file(fake, PT_PVE_JOBS, "vzdump: nightly\n\tall 1\n\texclude 100\n");
 	passes(fake, "started-for-backup", CONFIG);
 	fake_file(fake, PT_PVE_RUN "/100.pid", "4242\n");
@@ -311,10 +312,10 @@ static void other_configs(void **state)
 		"\none\n\tmap node=node1,path=0000:02:00.0,id=144d:a808,iommugroup=2,subsystem-id=144d:a801\n");
 	passes(fake, "configured-elsewhere", CONFIG);
 	fake_file(fake, other, "hostpci3: 02:00,pcie=1\n");
-	triggers(fake, "configured-elsewhere", CONFIG, "guest 101 names it as well");
+	triggers(fake, "configured-elsewhere", CONFIG, "guest 101 names it too");
 	fake_file(fake, other, "onboot: 1\nhostpci3: 0000:03:00.0;0000:02:00.0\n");
 	triggers(fake, "configured-elsewhere", CONFIG "onboot: 1\n",
-		"guest 101 names it as well, and both start at boot");
+		"guest 101 names it too; both start at boot");
 	fake_file(fake, other, "hostpci0: 03:00.0\n");
 	passes(fake, "configured-elsewhere", CONFIG);
 	fake_file(fake, other, "template: 1\nhostpci0: 02:00.0\n");
@@ -322,14 +323,12 @@ static void other_configs(void **state)
 	fake_file(fake, other, "hostpci0: 02:00.0,mdev=some\n");
 	passes(fake, "configured-elsewhere", CONFIG);
 	fake_file(fake, other, "hostpci0: mapping=one\n");
-	triggers(fake, "configured-elsewhere", "hostpci0: mapping=one\n",
-		"guest 101 names it as well");
-	triggers(fake, "configured-elsewhere", CONFIG, "guest 101 names it as well");
+	triggers(fake, "configured-elsewhere", "hostpci0: mapping=one\n", "guest 101 names it too");
+	triggers(fake, "configured-elsewhere", CONFIG, "guest 101 names it too");
 	fake_file(fake, other, "hostpci0: 02:00.0,driver=keep\n");
-	triggers(fake, "configured-elsewhere", "hostpci0: mapping=one\n",
-		"guest 101 names it as well");
+	triggers(fake, "configured-elsewhere", "hostpci0: mapping=one\n", "guest 101 names it too");
 	triggers(fake, "configured-elsewhere", "hostpci0: 02:00.0,driver=keep\n",
-		"guest 101 names it as well");
+		"guest 101 names it too");
 	/* a physical function and its virtual ones */
 	fake_file(fake, other, "hostpci0: 04:10.0\n");
 	triggers(fake, "configured-elsewhere", "hostpci0: 04:00.0\n",
@@ -340,7 +339,7 @@ static void other_configs(void **state)
 	/* two devices for three guests, or for one that wants two */
 	fake_file(fake, other, "hostpci0: mapping=disks\nhostpci1: mapping=disks\n");
 	triggers(fake, "configured-elsewhere", "hostpci0: mapping=disks\n",
-		"mapping disks has 2 devices on this node, but with guest 101 it is named 3 times");
+		"mapping disks has 2 devices on this node, but this guest and 101 name it 3 times");
 	fake_file(fake, other, "hostpci0: 02:00.0,driver=keep\n");
 	/* of several there may be enough for both */
 	passes(fake, "configured-elsewhere", "hostpci0: mapping=disks\n");
@@ -378,7 +377,7 @@ static void accept_now(struct fake *fake, const char *config)
 static void assert_finding(const struct judged *judged, const char *message)
 {
 	pt_foreach (finding, judged->findings.finding, judged->findings.count) {
-		if (strstr(finding->message, message))
+		if (strstr(message_of(finding), message))
 			return;
 	}
 	fail_msg("no finding says: %s", message);
@@ -399,8 +398,8 @@ static void identities(void **state)
 		"start it was 144d:a808, subsystem 144d:a801, serial 1234567800000001");
 	judge(fake, CONFIG, &judged);
 	assert_int_equal(find(&judged, "device-identity-changed")->severity, PT_WARNING);
-	assert_string_equal(find(&judged, "device-identity-changed")->hint,
-		"if the change was meant, 'pve-ptconf accept 100'");
+	assert_string_equal(hint_of(find(&judged, "device-identity-changed")),
+		"if you swapped it, 'pve-ptconf accept 100'");
 	clear(&judged);
 	/* what local policy allows of the device that was there, it does not of this one */
 	add_node(fake, "/sys/bus/pci/devices/" DISK "/nvme/nvme0/nvme0n1", "block", "259:0\n",
@@ -409,14 +408,14 @@ static void identities(void **state)
 	fake_file(fake, PT_POLICY_FILE, "[device " DISK "]\nallow = in-use-block\n");
 	judge(fake, CONFIG, &judged);
 	assert_int_equal(find(&judged, "in-use-block")->severity, PT_ERROR);
-	assert_holds(find(&judged, "in-use-block")->message,
-		"(the device is another one now, so it is not allowed by line 2 of");
+	assert_holds(message_of(find(&judged, "in-use-block")),
+		"allows it for the device that was here before");
 	assert_non_null(pt_findings_refusing(&judged.findings, true));
 	clear(&judged);
 	put_serial(fake, "\x01\x00\x00\x00\x78\x56\x34\x12");
 	judge(fake, CONFIG, &judged);
 	assert_int_equal(find(&judged, "in-use-block")->severity, PT_WARNING);
-	assert_holds(find(&judged, "in-use-block")->message,
+	assert_holds(message_of(find(&judged, "in-use-block")),
 		"nvme0n1 is mounted at /mnt (allowed in line 2");
 	clear(&judged);
 	fake_remove(fake, PT_POLICY_FILE);
@@ -427,7 +426,7 @@ static void identities(void **state)
 	judge(fake, "hostpci0: 01:00.0\n", &judged);
 	assert_int_equal(find(&judged, "device-identity-changed")->severity, PT_ERROR);
 	assert_holds(
-		find(&judged, "device-identity-changed")->message, "a device of another class");
+		message_of(find(&judged, "device-identity-changed")), "a device of another class");
 	clear(&judged);
 	/* moved to another slot: said where */
 	{
@@ -441,7 +440,7 @@ static void identities(void **state)
 	assert_int_equal(judged.facts.moved.count, 1);
 	assert_non_null(find(&judged, "device-missing"));
 	assert_finding(&judged,
-		"the device that was at " DISK " when it started last is at 0000:09:00.0 now");
+		"the device that was at " DISK " at the last start is at 0000:09:00.0 now");
 	clear(&judged);
 	triggers(fake, "device-missing", CONFIG, "there is no PCI device 02:00.0");
 	/* a damaged record is told, and no more */
@@ -461,16 +460,16 @@ static void identities_without_serial(void **state)
 	fake_file(fake, "/sys/bus/pci/devices/" DISK "/class", "0x010601\n");
 	judge(fake, CONFIG, &judged);
 	assert_int_equal(find(&judged, "device-identity-changed")->severity, PT_ERROR);
-	assert_string_equal(find(&judged, "device-identity-changed")->hint,
-		"another of the model that it had is at 0000:03:00.0");
+	assert_string_equal(hint_of(find(&judged, "device-identity-changed")),
+		"another device of that model is at 0000:03:00.0");
 	clear(&judged);
 	/* the other one is the guest's as well, and where it was */
 	fake_file(fake, "/sys/bus/pci/devices/" DISK "/class", "0x010802\n");
 	accept_now(fake, CONFIG "hostpci1: 03:00.0\n");
 	fake_file(fake, "/sys/bus/pci/devices/" DISK "/class", "0x010601\n");
 	judge(fake, CONFIG "hostpci1: 03:00.0\n", &judged);
-	assert_string_equal(find(&judged, "device-identity-changed")->hint,
-		"if the change was meant, 'pve-ptconf accept 100'");
+	assert_string_equal(hint_of(find(&judged, "device-identity-changed")),
+		"if you swapped it, 'pve-ptconf accept 100'");
 	clear(&judged);
 }
 
@@ -487,15 +486,12 @@ static void claims_of_the_dead(void **state)
 	/* it is told to whom it concerns */
 	passes(fake, "stale-claim", "hostpci0: 03:00.0\n");
 	passes(fake, "claim-incomplete", CONFIG);
-	assert_int_equal(
-		pt_claim_set_error(&claim->function[0], DISK ": bind to nvme: Input/output error"),
-		0);
+	pt_claim_set_error(&claim->function[0], DISK ": bind to nvme: Input/output error");
 	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
 	/* the override that such a return leaves is nobody's but ours */
 	fake_file(fake, "/sys/bus/pci/devices/" DISK "/driver_override", "nvme\n");
 	passes(fake, "foreign-override", CONFIG);
-	triggers(fake, "claim-incomplete", CONFIG,
-		"could not give " DISK " back: bind to nvme: Input/output error");
+	triggers(fake, "claim-incomplete", CONFIG, "could not return " DISK ": ");
 	fake_file(fake, PT_PVE_RUN "/101.pid", "4242\n");
 	process_4242(fake, KVM_OF("101"));
 	passes(fake, "stale-claim", CONFIG);
@@ -521,23 +517,23 @@ static void node_unfit(void **state)
 	passes(fake, "node-unfit", "hostpci0: mapping=disks\n");
 	/* a mapping that has a device there says that it may run there */
 	triggers(fake, "node-unfit", "hostpci0: mapping=disks\nhostpci1: mapping=gpu\n",
-		"mapping gpu has no device on node2, where the guest may come to run");
+		"mapping gpu has no device on node2, where the guest may run");
 	triggers(fake, "node-unfit", "hostpci0: mapping=disks\nhostpci1: 01:00\n",
-		"names a device of this node by its address, but the guest may come to run on node2");
+		"names a device of this node by its address, but the guest may run on node2");
 	fake_file(fake, PT_PVE_HA "/resources.cfg", "vm: 100\n\tgroup some\n");
 	triggers(fake, "node-unfit", "hostpci0: mapping=gpu\n", "no device on node2, node3, where");
 	triggers(fake, "node-unfit", "hostpci0: mapping=disks\n", "no device on node3, where");
 	fake_file(fake, PT_PVE_HA "/groups.cfg",
 		"group: some\n\tnodes node1,node2\n\trestricted 1\n");
 	passes(fake, "node-unfit", "hostpci0: mapping=disks\n");
-	triggers(fake, "node-unfit", "hostpci0: 02:00.0\n", "may come to run on node2");
+	triggers(fake, "node-unfit", "hostpci0: 02:00.0\n", "may run on node2");
 	passes(fake, "node-unfit", "memory: 64\n");
 	fake_file(fake, PT_PVE_STORAGE_CFG,
 		"dir: scripts\n\tpath /srv\n\tnodes node1\n\tcontent snippets\n");
 	fake_file(fake, "/srv/snippets/pve-pthook", "");
 	triggers(fake, "hook-missing",
 		"hostpci0: mapping=disks\nhookscript: scripts:snippets/pve-pthook\n",
-		"the storage of its hookscript, scripts:snippets/pve-pthook, is not meant for node2");
+		"the storage of its hookscript scripts:snippets/pve-pthook excludes node2");
 	fake_file(fake, PT_PVE_STORAGE_CFG,
 		"dir: scripts\n\tnodes node2,node1\n\tpath /srv\n\tcontent snippets\n");
 	passes(fake, "hook-missing",
@@ -546,7 +542,7 @@ static void node_unfit(void **state)
 	fake_file(fake, PT_PVE_STORAGE_CFG, "nfs: scripts\n\tnodes node3, node1\n\tserver x\n");
 	triggers(fake, "hook-missing",
 		"hostpci0: mapping=disks\nhookscript: scripts:snippets/pve-pthook\n",
-		"is not meant for node2");
+		"excludes node2");
 	/* node2 has left the cluster, and its folder is still there */
 	fake_file(fake, PT_PVE_MEMBERS, "{\"nodelist\":{\"node1\":{},\"node3\":{}}}");
 	passes(fake, "node-unfit", "hostpci0: 02:00.0\n");
@@ -573,5 +569,5 @@ int main(void)
 		MACHINE_TEST(claims_of_the_dead),
 	};
 
-	return cmocka_run_group_tests_name("rules-guest", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("check-guest", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* The rules of what the host itself uses; the real uses are in the lab's scenarios host-*. */
+/* The checks of what the host itself uses; the real uses are in the lab's scenarios host-*. */
 #include <sys/wait.h>
 #include <time.h>
 
@@ -20,31 +20,31 @@ static void in_use_block(void **state)
 	fake_file(fake, "/proc/1/mountinfo",
 		"22 1 259:2 / / rw,relatime shared:1 - ext4 /dev/nvme0n1p2 rw\n");
 	triggers(fake, "in-use-block", "hostpci0: 02:00.0\n",
-		"is in use on this host: nvme0n1p2 is mounted at /; it cannot be passed through");
+		"is in use on this host: nvme0n1p2 is mounted at /");
 	passes(fake, "in-use-block", "hostpci0: 03:00.0\n");
 	judge(fake, "hostpci0: 02:00.0\n", &judged);
 	finding = find(&judged, "in-use-block");
 	assert_non_null(finding);
 	assert_int_equal(finding->severity, PT_ERROR);
-	assert_string_equal(finding->subject, "hostpci0: 0000:02:00.0");
-	assert_string_equal(finding->hint,
-		"0000:03:00.0 is the same model with nothing on it that the host uses: see what it holds first");
+	assert_string_equal(subject_of(finding), "hostpci0: 0000:02:00.0");
+	assert_string_equal(hint_of(finding),
+		"0000:03:00.0 is the same model, and nothing uses it on this host; check its contents first");
 	/* no line of local policy, and no mode, lets the system go */
-	assert_int_equal(finding->refusal, PT_REFUSE_ALWAYS);
+	assert_int_equal(finding->effect, PT_REFUSES_ALWAYS);
 	assert_ptr_equal(pt_findings_refusing(&judged.findings, true), finding);
 	clear(&judged);
 	/* the twin is wanted as well, so it is none to offer */
 	judge(fake, "hostpci0: 02:00.0\nhostpci1: 03:00.0\n", &judged);
 	finding = find(&judged, "in-use-block");
-	assert_string_equal(finding->hint, "the system runs from it: name another device");
+	assert_string_equal(hint_of(finding), "the system runs from it: name another device");
 	clear(&judged);
 	/* another file system is ended by its own command, and may be allowed to go */
 	fake_file(fake, "/proc/1/mountinfo",
 		"22 1 259:2 / /mnt/data rw,relatime shared:1 - ext4 /dev/nvme0n1p2 rw\n");
 	judge(fake, "hostpci0: 02:00.0\nhostpci1: 03:00.0\n", &judged);
 	finding = find(&judged, "in-use-block");
-	assert_string_equal(finding->hint, "umount /mnt/data, or name another device");
-	assert_int_equal(finding->refusal, PT_REFUSE);
+	assert_string_equal(hint_of(finding), "umount /mnt/data, or name another device");
+	assert_int_equal(finding->effect, PT_REFUSES);
 	clear(&judged);
 	/* already on vfio-pci: what is left of it in sysfs is none of the host's */
 	fake_remove(fake, "/sys/bus/pci/devices/0000:02:00.0/driver");
@@ -65,14 +65,14 @@ static void in_use_beside(void **state)
 	fake_file(fake, "/proc/1/mountinfo", "22 1 259:7 / / rw - ext4 /dev/nvme1n1 rw\n");
 	judge(fake, "hostpci0: mapping=disks\n", &judged);
 	assert_int_equal(find(&judged, "in-use-block")->severity, PT_WARNING);
-	assert_holds(find(&judged, "in-use-block")->message,
-		"nvme1n1 is mounted at /; it is another device of the same mapping");
+	assert_holds(message_of(find(&judged, "in-use-block")),
+		"nvme1n1 is mounted at /; it is another device of the mapping");
 	clear(&judged);
 	add_node(fake, "/sys/bus/pci/devices/0000:04:10.0/drm/renderD129", "drm", "226:129\n",
 		"dri/renderD129");
 	fake_link(fake, "/proc/77/fd/4", "/dev/dri/renderD129");
 	triggers(fake, "pf-with-vfs", "hostpci0: 04:00.0\n",
-		"one is in use: /dev/dri/renderD129 of 0000:04:10.0 is open in process 77");
+		"0000:04:10.0 is in use: /dev/dri/renderD129 is open in process 77");
 }
 
 /* udev and others open a node for a moment; in another root it has another name. */
@@ -107,8 +107,8 @@ static void configured_for_a_container(void **state)
 	fake_file(fake, "/etc/pve/nodes/node1/lxc/101.conf", "dev0: /dev/dri/card0,gid=44\n");
 	judge(fake, "hostpci0: 01:00\n", &judged);
 	assert_int_equal(find(&judged, "in-use-gpu")->severity, PT_WARNING);
-	assert_string_equal(find(&judged, "in-use-gpu")->message,
-		"/dev/dri/card0 is configured for container 101, which has not got it while the "
+	assert_string_equal(message_of(find(&judged, "in-use-gpu")),
+		"/dev/dri/card0 is configured for container 101, which does not have it while the "
 		"guest runs");
 	assert_null(pt_findings_refusing(&judged.findings, true));
 	clear(&judged);
@@ -128,7 +128,8 @@ static void assert_stopped_first(struct fake *fake, const char *policy)
 	finding = find(&judged, "in-use-gpu");
 	assert_non_null(finding);
 	assert_int_equal(finding->severity, PT_INFO);
-	assert_holds(finding->message, "a start stops that first, and starts it again afterwards");
+	assert_holds(
+		message_of(finding), "a start stops that first, and starts it again afterwards");
 	assert_null(pt_findings_refusing(&judged.findings, true));
 	clear(&judged);
 }
@@ -161,17 +162,17 @@ static void in_use_by_processes(void **state)
 	/* local policy has the container stopped first: a remark, and a unit that is not its own changes nothing */
 	fake_link(fake, "/proc/4242/fd/4", "/dev/dri/card0");
 	fake_file(fake, PT_POLICY_FILE, "[device 01:00]\nstop-units = pve-container@102.service\n");
-	triggers(fake, "in-use-gpu", "hostpci0: 01:00\n", "it cannot be passed through");
+	triggers(fake, "in-use-gpu", "hostpci0: 01:00\n", "is in use on this host");
 	assert_stopped_first(fake, "[device 01:00]\nstop-units = pve-container@101.service\n");
 	fake_file(fake, "/proc/4242/cgroup",
 		"1:name=x:/\n0::/system.slice/x.service/player.service/sub\n");
 	assert_stopped_first(fake, "[guest 100]\nstop-units = player.service\n");
 	/* whoever may make control groups may name them by any bytes: none is a unit, and nothing fails */
 	fake_file(fake, "/proc/4242/cgroup", "0::/lxc/101/ns/system.slice/ev\xffil.service\n");
-	triggers(fake, "in-use-gpu", "hostpci0: 01:00\n", "it cannot be passed through");
+	triggers(fake, "in-use-gpu", "hostpci0: 01:00\n", "is in use on this host");
 	/* a service of that name inside a container is another one */
 	fake_file(fake, "/proc/4242/cgroup", "0::/lxc/101/ns/system.slice/player.service\n");
-	triggers(fake, "in-use-gpu", "hostpci0: 01:00\n", "it cannot be passed through");
+	triggers(fake, "in-use-gpu", "hostpci0: 01:00\n", "is in use on this host");
 	fake_remove(fake, PT_POLICY_FILE);
 	fake_remove(fake, "/proc/4242/fd/4");
 	fake_file(fake, "/proc/4242/cgroup", "0::/lxc/101/ns/init.scope\n");
@@ -201,6 +202,33 @@ static void in_use_by_processes(void **state)
 	fake_link(fake, "/proc/4242/fd/7", "/dev/nvme0n1");
 	triggers(fake, "in-use-block", "hostpci0: 02:00.0\n",
 		"nvme0n1 is open in guest 102 (process 4242) of container 101");
+}
+
+/* A process chooses its name. That name must not turn its unit, or the advice, into another one. */
+static void a_process_named_like_our_words(void **state)
+{
+	static const char *const names[] = {
+		" of container 1", "x) of container 1", "process 4242 (a"};
+	struct fake *fake = *state;
+
+	add_node(
+		fake, "/sys/bus/pci/devices/0000:01:00.0/drm/card0", "drm", "226:0\n", "dri/card0");
+	fake_link(fake, "/proc/4242/fd/4", "/dev/dri/card0");
+	fake_file(fake, "/proc/4242/cgroup", "0::/system.slice/jellyfin.service\n");
+	for (size_t i = 0; i < PT_ARRAY_SIZE(names); i++) {
+		PT_FREE char *comm = pt_format("%s\n", names[i]);
+		PT_FREE char *message = pt_format("is open in process 4242 (%s)", names[i]);
+		struct judged judged;
+
+		fake_file(fake, "/proc/4242/comm", comm);
+		fake_remove(fake, PT_POLICY_FILE);
+		triggers(fake, "in-use-gpu", "hostpci0: 01:00\n", message);
+		judge(fake, "hostpci0: 01:00\n", &judged);
+		assert_string_equal(judged.facts.uses.use[0].unit, "jellyfin.service");
+		assert_lacks(hint_of(find(&judged, "in-use-gpu")), "container");
+		clear(&judged);
+		assert_stopped_first(fake, "[guest 100]\nstop-units = jellyfin.service\n");
+	}
 }
 
 static void in_use_usb(void **state)
@@ -269,7 +297,12 @@ static void console_on_device(void **state)
 static void in_use_net(void **state)
 {
 	struct fake *fake = *state;
-	struct pt_use use = {.bdf = bdf_of("0000:04:10.0"), .kind = PT_USE_NET};
+	char eth0[] = "eth0", address[] = "10.0.0.1/24";
+	const struct pt_use use = {.bdf = bdf_of("0000:04:10.0"),
+		.kind = PT_USE_NET,
+		.how = PT_USE_ADDRESS,
+		.what = eth0,
+		.place = address};
 	struct judged judged;
 
 	/* a card without interface: it may be a container's */
@@ -278,15 +311,14 @@ static void in_use_net(void **state)
 	passes(fake, "in-use-net", "hostpci0: 04:10.0\n");
 	judge(fake, "hostpci0: 04:10.0\n", &judged);
 	pt_findings_clear(&judged.findings);
-	assert_int_equal(
-		pt_uses_add(&judged.facts.uses, use, "eth0", strdup("has address 10.0.0.1/24")), 0);
-	pt_rules_run(&judged.facts, &judged.findings);
-	assert_holds(find(&judged, "in-use-net")->message,
-		"is in use on this host: eth0 has address 10.0.0.1/24; it cannot be passed through");
+	pt_uses_add(&judged.facts.uses, &use);
+	pt_check_run(&judged.facts, &judged.findings);
+	assert_holds(message_of(find(&judged, "in-use-net")),
+		"is in use on this host: eth0 carries the address 10.0.0.1/24");
 	assert_non_null(pt_findings_refusing(&judged.findings, true));
 	judged.facts.uses.use[0].weak = true;
 	pt_findings_clear(&judged.findings);
-	pt_rules_run(&judged.facts, &judged.findings);
+	pt_check_run(&judged.facts, &judged.findings);
 	assert_int_equal(find(&judged, "in-use-net")->severity, PT_WARNING);
 	assert_null(pt_findings_refusing(&judged.findings, true));
 	clear(&judged);
@@ -314,19 +346,21 @@ static void weights(void **state)
 	for (size_t i = 0; i < PT_ARRAY_SIZE(rows) * PT_ARRAY_SIZE(severity); i++) {
 		size_t row = i / PT_ARRAY_SIZE(severity), weight = i % PT_ARRAY_SIZE(severity);
 		PT_FREE char *config = pt_format("hostpci0: %s\n" HOOKED, rows[row].bdf);
+		char it[] = "it";
 		struct pt_use use = {.bdf = bdf_of(rows[row].bdf),
 			.kind = rows[row].kind,
-			.weak = severity[weight] == PT_WARNING};
+			.how = PT_USE_SWAP,
+			.weak = severity[weight] == PT_WARNING,
+			.what = it};
 		struct judged judged;
 
 		snprintf(use.unit, sizeof(use.unit), "%s",
 			severity[weight] == PT_INFO ? "player.service" : "other.service");
 		judge(fake, config, &judged);
 		pt_uses_clear(&judged.facts.uses);
-		assert_int_equal(
-			pt_uses_add(&judged.facts.uses, use, "it", strdup("is in use")), 0);
+		pt_uses_add(&judged.facts.uses, &use);
 		pt_findings_clear(&judged.findings);
-		pt_rules_run(&judged.facts, &judged.findings);
+		pt_check_run(&judged.facts, &judged.findings);
 		assert_non_null(find(&judged, rows[row].tag));
 		assert_int_equal(find(&judged, rows[row].tag)->severity, severity[weight]);
 		assert_int_equal(pt_findings_refusing(&judged.findings, true) != NULL,
@@ -349,19 +383,24 @@ static void bridges_of_guests(void **state)
 		{"qemu-server/102.conf", "template: 1\nonboot: 1\nnet0: virtio,bridge=vmbr1\n",
 			"is the only port of bridge vmbr1", false},
 		{"qemu-server/103.conf", "net0: virtio,bridge=vmbr1\n[snap]\nonboot: 1\n",
-			"eth0 is the only port of bridge vmbr1, by which guest 103 has its network",
+			"eth0 is the only port of bridge vmbr1, which carries the network of guest 103",
 			false},
 		{"lxc/105.conf", "net1: name=eth0,bridge=vmbr1,type=veth\nonboot: 1",
-			"eth0 is the only port of bridge vmbr1, by which guest 105, which starts at boot, has its network",
+			"eth0 is the only port of bridge vmbr1, which carries the network of guest 105; that guest starts at boot",
 			true},
 	};
 	struct pt_guest_query query = {.vmid = 100, .node = "node1", .view = PT_VIEW_CURRENT};
 	static const char config[] = "hostpci0: 04:00.0\n";
 	struct fake *fake = *state;
-	struct pt_use use = {.bdf = bdf_of("0000:04:00.0"), .kind = PT_USE_NET, .weak = true};
+	char eth0[] = "eth0", vmbr1[] = "vmbr1";
+	const struct pt_use use = {.bdf = bdf_of("0000:04:00.0"),
+		.kind = PT_USE_NET,
+		.how = PT_USE_ONLY_PORT,
+		.weak = true,
+		.what = eth0,
+		.place = vmbr1};
 	struct pt_guest PT_GUEST *guest = NULL;
 
-	snprintf(use.bridge, sizeof(use.bridge), "vmbr1");
 	assert_int_equal(pt_guest_parse(config, strlen(config), &query, &guest, NULL), 0);
 	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/100.conf",
 		"onboot: 1\nnet0: virtio,bridge=vmbr1\n");
@@ -373,24 +412,22 @@ static void bridges_of_guests(void **state)
 		const struct pt_finding *found = NULL;
 
 		fake_file(fake, path, rows[i].config);
-		assert_int_equal(pt_node_open(&node, fake->host, "node1", NULL, NULL), 0);
+		node = pt_node_open(fake->host, "node1", NULL);
 		assert_int_equal(pt_node_learn_all(node, NULL), 0);
-		assert_int_equal(pt_uses_add(&node->uses, use, "eth0",
-					 strdup("is the only port of bridge vmbr1")),
-			0);
+		pt_uses_add(&node->uses, &use);
 		assert_int_equal(pt_facts_gather(node, guest, PT_DEPTH_CHECK, &facts, NULL), 0);
-		pt_rules_run(&facts, &findings);
+		pt_check_run(&facts, &findings);
 		/* the interface itself is not on this made host, which is told as well */
 		pt_foreach (finding, findings.finding, findings.count) {
-			if (pt_streq(finding->tag, "in-use-net") &&
-				strstr(finding->message, "vmbr1"))
+			if (pt_streq(pt_finding_tag(finding), "in-use-net") &&
+				strstr(message_of(finding), "vmbr1"))
 				found = finding;
 		}
 		assert_non_null(found);
-		assert_holds(found->message, rows[i].said);
+		assert_holds(message_of(found), rows[i].said);
 		assert_int_equal(found->severity, rows[i].strong ? PT_ERROR : PT_WARNING);
 		if (rows[i].strong)
-			assert_string_equal(found->hint,
+			assert_string_equal(hint_of(found),
 				"give bridge vmbr1 another port, or name another device");
 		assert_int_equal(pt_findings_refusing(&findings, true) != NULL, rows[i].strong);
 	}
@@ -404,6 +441,7 @@ int main(void)
 		MACHINE_TEST(open_for_a_moment),
 		MACHINE_TEST(in_use_by_processes),
 		MACHINE_TEST(configured_for_a_container),
+		MACHINE_TEST(a_process_named_like_our_words),
 		MACHINE_TEST(in_use_net),
 		MACHINE_TEST(bridges_of_guests),
 		MACHINE_TEST(in_use_usb),
@@ -412,5 +450,5 @@ int main(void)
 		MACHINE_TEST(weights),
 	};
 
-	return cmocka_run_group_tests_name("rules-use", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("check-use", tests, NULL, NULL);
 }

@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* The hostpci entries of the guest. */
+#include "pve/check/check.h"
+
+/* Reports each entry that resolving found the problem in. */
+static void report_problem(
+	const struct pt_judging *judging, enum pt_problem_kind kind, size_t which)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (assignment, facts->assignment, facts->count) {
+		const struct pt_hostpci *entry = &assignment->entry;
+
+		if (assignment->problem.kind == kind)
+			pt_report(judging, which, pt_on_entry(assignment), "where",
+				assignment->problem.where, "why", assignment->problem.why, "host",
+				entry->host, "mapping", entry->mapping, "mdev", entry->mdev,
+				"count", PT_NUMBER(assignment->count), NULL);
+	}
+}
+
+static void report_dropped(const struct pt_judging *judging, bool unknown_key)
+{
+	const struct pt_guest *guest = judging->facts->guest;
+
+	pt_foreach (dropped, guest->dropped, guest->dropped_count) {
+		const struct pt_subject on = {.kind = PT_ON_ENTRY, .entry = dropped->index};
+		char key[PT_LABEL_TEXT];
+
+		if (dropped->unknown_key == unknown_key)
+			pt_report(judging, 0, on, "value", dropped->value, "why", dropped->why,
+				"key", pt_entry_label(dropped->index, key), NULL);
+	}
+}
+
+static void hostpci_syntax(const struct pt_judging *judging)
+{
+	report_dropped(judging, false);
+}
+
+static void hostpci_unknown_key(const struct pt_judging *judging)
+{
+	report_dropped(judging, true);
+}
+
+static void hostpci_host_and_mapping(const struct pt_judging *judging)
+{
+	report_problem(judging, PT_PROBLEM_HOST_AND_MAPPING, 0);
+}
+
+static void hostpci_no_device(const struct pt_judging *judging)
+{
+	report_problem(judging, PT_PROBLEM_NO_DEVICE, 0);
+}
+
+static void device_assigned_twice(const struct pt_judging *judging)
+{
+	report_problem(judging, PT_PROBLEM_ASSIGNED_TWICE, 0);
+}
+
+static void mdev_multifunction(const struct pt_judging *judging)
+{
+	report_problem(judging, PT_PROBLEM_MDEV_MULTIFUNCTION, 0);
+}
+
+static void mapping_missing(const struct pt_judging *judging)
+{
+	report_problem(judging, PT_PROBLEM_MAPPING_MISSING, 0);
+}
+
+static void mapping_no_node(const struct pt_judging *judging)
+{
+	report_problem(judging, PT_PROBLEM_MAPPING_NO_NODE, 0);
+}
+
+static void mapping_mismatch(const struct pt_judging *judging)
+{
+	report_problem(judging, PT_PROBLEM_MAPPING_MISMATCH, 0);
+}
+
+static void mapping_nothing_free(const struct pt_judging *judging)
+{
+	report_problem(judging, PT_PROBLEM_MAPPING_NOTHING_FREE, 0);
+}
+
+static void pcie_needs_q35(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+	const char *machine = pt_guest_get(facts->guest, "machine");
+
+	if (pt_guest_is_q35(facts->guest))
+		return;
+	pt_foreach (assignment, facts->assignment, facts->count) {
+		if (assignment->entry.pcie)
+			pt_report(judging, 0, pt_on_entry(assignment), "machine",
+				machine ? machine : "the default, i440fx", NULL);
+	}
+}
+
+static void legacy_igd_twice(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+	const struct pt_assignment *first = NULL;
+
+	pt_foreach (assignment, facts->assignment, facts->count) {
+		if (!assignment->entry.legacy_igd)
+			continue;
+		if (first)
+			pt_report(judging, 0, pt_on_entry(assignment), "first", PT_LABEL(first),
+				NULL);
+		else
+			first = assignment;
+	}
+}
+
+/* Reports each legacy-igd entry that resolves and that is as unfit says. */
+static void report_igd(const struct pt_judging *judging,
+	bool (*unfit)(const struct pt_facts *facts, const struct pt_assignment *assignment))
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (assignment, facts->assignment, facts->count) {
+		if (assignment->entry.legacy_igd && !assignment->problem.kind &&
+			unfit(facts, assignment))
+			pt_report(judging, 0, pt_on_entry(assignment), NULL);
+	}
+}
+
+static bool has_vga(const struct pt_facts *facts, const struct pt_assignment *assignment)
+{
+	(void)assignment;
+	return !pt_streq(pt_guest_get(facts->guest, "vga"), "none");
+}
+
+static void legacy_igd_vga(const struct pt_judging *judging)
+{
+	report_igd(judging, has_vga);
+}
+
+static bool has_no_rombar(const struct pt_facts *facts, const struct pt_assignment *assignment)
+{
+	(void)facts;
+	return !assignment->entry.rombar;
+}
+
+static void legacy_igd_rombar(const struct pt_judging *judging)
+{
+	report_igd(judging, has_no_rombar);
+}
+
+static bool has_x_vga(const struct pt_facts *facts, const struct pt_assignment *assignment)
+{
+	(void)facts;
+	return assignment->entry.x_vga;
+}
+
+static void legacy_igd_x_vga(const struct pt_judging *judging)
+{
+	report_igd(judging, has_x_vga);
+}
+
+static bool has_mdev(const struct pt_facts *facts, const struct pt_assignment *assignment)
+{
+	(void)facts;
+	return assignment->entry.mdev;
+}
+
+static void legacy_igd_mdev(const struct pt_judging *judging)
+{
+	report_igd(judging, has_mdev);
+}
+
+static bool is_q35(const struct pt_facts *facts, const struct pt_assignment *assignment)
+{
+	(void)assignment;
+	return pt_guest_is_q35(facts->guest);
+}
+
+static void legacy_igd_q35(const struct pt_judging *judging)
+{
+	report_igd(judging, is_q35);
+}
+
+static bool is_multifunction(const struct pt_facts *facts, const struct pt_assignment *assignment)
+{
+	(void)facts;
+	return assignment->multifunction;
+}
+
+static void legacy_igd_multifunction(const struct pt_judging *judging)
+{
+	report_igd(judging, is_multifunction);
+}
+
+static bool has_alternatives(const struct pt_facts *facts, const struct pt_assignment *assignment)
+{
+	(void)facts;
+	return assignment->count > 1;
+}
+
+static void legacy_igd_alternatives(const struct pt_judging *judging)
+{
+	report_igd(judging, has_alternatives);
+}
+
+static bool is_elsewhere(const struct pt_facts *facts, const struct pt_assignment *assignment)
+{
+	const struct pt_alternative *first = assignment->alternative;
+
+	(void)facts;
+	return first && first->count && (first->id[0].slot != 2 || first->id[0].function != 0);
+}
+
+static void legacy_igd_address(const struct pt_judging *judging)
+{
+	report_igd(judging, is_elsewhere);
+}
+
+/* The siblings that stay out of the guest: "0000:01:00.1, 0000:01:00.2". The caller frees the list. */
+static char *list_siblings(const struct pt_facts *facts, const struct pt_taken *zero)
+{
+	char *list = NULL;
+
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		if (pt_function_0_of(facts, taken) == zero)
+			list = pt_list_add(list, ", ", PT_BDF(&taken->bdf));
+	}
+	return list;
+}
+
+/* Whether the bare slot means no more functions than the group takes anyway. */
+static bool takes_whole_slot(const struct pt_facts *facts, const struct pt_taken *zero)
+{
+	pt_foreach (detail, facts->detail, facts->detail_count) {
+		if (pt_bdf_compare(&detail->bdf, &zero->bdf) == 0)
+			return !detail->has_more_in_slot;
+	}
+	return true;
+}
+
+/* The value to write instead: "0000:01:00", or "0000:00:14.0;0000:00:14.2". The caller frees it. */
+static char *whole_of(const struct pt_facts *facts, const struct pt_taken *zero)
+{
+	char slot[PT_BDF_TEXT];
+	char *list = NULL;
+
+	pt_bdf_format(&zero->bdf, slot);
+	if (takes_whole_slot(facts, zero)) {
+		slot[strlen(slot) - 2] = '\0';
+		return pt_strdup(slot);
+	}
+	list = pt_list_add(list, ";", slot);
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		if (pt_function_0_of(facts, taken) == zero)
+			list = pt_list_add(list, ";", PT_BDF(&taken->bdf));
+	}
+	return list;
+}
+
+enum { PARTIAL_ENTRY, PARTIAL_MAPPING };
+
+static void partial_slot(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (zero, facts->taken, facts->taken_count) {
+		const char *mapping = facts->assignment[zero->assignment].entry.mapping;
+		PT_FREE char *siblings = zero->companion ? NULL : list_siblings(facts, zero);
+		PT_FREE char *whole = siblings ? whole_of(facts, zero) : NULL;
+
+		if (whole)
+			pt_report(judging, mapping ? PARTIAL_MAPPING : PARTIAL_ENTRY,
+				pt_on_function(facts, zero), "siblings", siblings, "value", whole,
+				"mapping", mapping, NULL);
+	}
+}
+
+/* prose in lines as long as its sentences: no formatter breaks it well */
+// clang-format off
+static const struct pt_check checks[] = {
+	{
+		.tag = "hostpci-syntax",
+		.find = hostpci_syntax,
+		.meaning = "Proxmox VE cannot parse a hostpci line.",
+		.why = "It drops the line and starts the guest without the device. Only the task log warns, and the API does not show the line.",
+		.steps = "'pve-ptconf check VMID' points at the wrong character."
+			"\nWrite the line again: 'qm set VMID --hostpciN VALUE'.",
+		.source = "qemu-server, QemuServer.pm, parse_vm_config; " PT_SOURCE_PCI_PM,
+		.of = {{PT_ERROR, PT_WARNS,
+			.message = "'{value}': {why}; Proxmox VE drops the line and starts the guest without this device",
+			.hint = "correct it with 'qm set {vmid} --{key} VALUE'"}},
+	},
+	{
+		.tag = "hostpci-unknown-key",
+		.find = hostpci_unknown_key,
+		.meaning = "A hostpci line has a key that this version does not know.",
+		.why = "If Proxmox VE does not know the key either, it drops the whole line.",
+		.steps = "Correct the key, or update the node if a newer version has it.",
+		.source = PT_SOURCE_PCI_PM ", $hostpci_fmt",
+		.of = {{PT_ERROR, PT_WARNS,
+			.message = "'{value}': {why}; Proxmox VE drops the line and starts the guest without this device",
+			.hint = "correct the key, or update this node if a newer version has it"}},
+	},
+	{
+		.tag = "hostpci-host-and-mapping",
+		.find = hostpci_host_and_mapping,
+		.meaning = "An entry names both an address and a mapping.",
+		.why = "Proxmox VE refuses it.",
+		.steps = "Keep one of them.",
+		.source = PT_SOURCE_PCI_PM ", parse_hostpci",
+		.of = {{PT_ERROR, PT_REFUSES,
+			.message = "names both a device ({host}) and a mapping ({mapping})",
+			.hint = "keep one of them"}},
+	},
+	{
+		.tag = "hostpci-no-device",
+		.find = hostpci_no_device,
+		.meaning = "An entry names neither an address nor a mapping.",
+		.why = "Proxmox VE refuses it.",
+		.steps = "Set host=ADDRESS or mapping=ID, or delete the entry.",
+		.source = PT_SOURCE_PCI_PM ", parse_hostpci",
+		.of = {{PT_ERROR, PT_REFUSES,
+			.message = "names neither a device nor a mapping",
+			.hint = "set host=ADDRESS or mapping=ID, or delete the entry"}},
+	},
+	{
+		.tag = "pcie-needs-q35",
+		.find = pcie_needs_q35,
+		.meaning = "pcie=1 with a machine type without PCI Express.",
+		.why = "Proxmox VE refuses the start: 'q35 machine model is not enabled'.",
+		.steps = "'qm set VMID --machine q35', or remove pcie=1.",
+		.source = PT_SOURCE_PCI_PM ", print_hostpci_devices",
+		.of = {{PT_ERROR, PT_REFUSES,
+			.message = "pcie=1 needs the machine type q35, but the guest has {machine}",
+			.hint = "'qm set {vmid} --machine q35', or remove pcie=1"}},
+	},
+	{
+		.tag = "legacy-igd-twice",
+		.find = legacy_igd_twice,
+		.meaning = "Two entries have legacy-igd=1.",
+		.why = "A guest has one place for such a device.",
+		.steps = "Remove it from one of them.",
+		.source = PT_SOURCE_PCI_PM,
+		.of = {{PT_ERROR, PT_REFUSES,
+			.message = "legacy-igd=1, but {first} has it already, and a guest takes only one such device",
+			.hint = "remove legacy-igd=1 from one of them"}},
+	},
+	{
+		.tag = "legacy-igd-vga",
+		.find = legacy_igd_vga,
+		.meaning = "legacy-igd=1 without 'vga: none'.",
+		.why = "The device replaces the emulated screen.",
+		.steps = "'qm set VMID --vga none', in exactly this form.",
+		.source = PT_SOURCE_PCI_PM,
+		.of = {{PT_ERROR, PT_REFUSES,
+			.message = "legacy-igd=1 needs 'vga: none'",
+			.hint = "'qm set {vmid} --vga none', in exactly this form"}},
+	},
+	{
+		.tag = "legacy-igd-rombar",
+		.find = legacy_igd_rombar,
+		.meaning = "legacy-igd=1 with rombar=0.",
+		.why = "The guest's firmware needs the device's ROM.",
+		.steps = "Remove rombar=0.",
+		.source = PT_SOURCE_PCI_PM,
+		.of = {{PT_ERROR, PT_REFUSES,
+			.message = "legacy-igd=1 needs the ROM BAR",
+			.hint = "remove rombar=0"}},
+	},
+	{
+		.tag = "legacy-igd-x-vga",
+		.find = legacy_igd_x_vga,
+		.meaning = "legacy-igd=1 with x-vga=1.",
+		.why = "Proxmox VE refuses the two together.",
+		.steps = "Remove x-vga=1.",
+		.source = PT_SOURCE_PCI_PM,
+		.of = {{PT_ERROR, PT_REFUSES,
+			.message = "legacy-igd=1 excludes x-vga",
+			.hint = "remove x-vga=1"}},
+	},
+	{
+		.tag = "legacy-igd-mdev",
+		.find = legacy_igd_mdev,
+		.meaning = "legacy-igd=1 with a mediated device.",
+		.why = "A slice of the device cannot be the legacy screen.",
+		.steps = "Remove one of the two.",
+		.source = PT_SOURCE_PCI_PM,
+		.of = {{PT_ERROR, PT_REFUSES,
+			.message = "legacy-igd=1 excludes a mediated device",
+			.hint = "remove mdev"}},
+	},
+	{
+		.tag = "legacy-igd-q35",
+		.find = legacy_igd_q35,
+		.meaning = "legacy-igd=1 with the machine type q35.",
+		.why = "The legacy placement exists on i440fx only.",
+		.steps = "'qm set VMID --delete machine'.",
+		.source = PT_SOURCE_PCI_PM,
+		.of = {{PT_ERROR, PT_REFUSES,
+			.message = "legacy-igd=1 excludes the machine type q35",
+			.hint = "use the machine type i440fx: 'qm set {vmid} --delete machine'"}},
+	},
+	{
+		.tag = "legacy-igd-multifunction",
+		.find = legacy_igd_multifunction,
+		.meaning = "legacy-igd=1 with more than one function.",
+		.why = "The legacy screen is one function.",
+		.steps = "Name the function: 0000:00:02.0.",
+		.source = PT_SOURCE_PCI_PM,
+		.of = {{PT_ERROR, PT_REFUSES,
+			.message = "legacy-igd=1 excludes a device of several functions",
+			.hint = "name one function: 0000:00:02.0"}},
+	},
+	{
+		.tag = "legacy-igd-alternatives",
+		.find = legacy_igd_alternatives,
+		.meaning = "legacy-igd=1 with a mapping of several devices.",
+		.why = "Proxmox VE must know the device in advance.",
+		.steps = "Name the address, or a mapping with one device.",
+		.source = PT_SOURCE_PCI_PM,
+		.of = {{PT_ERROR, PT_REFUSES,
+			.message = "legacy-igd=1 excludes a mapping of several devices",
+			.hint = "name the device, or a mapping with one device"}},
+	},
+	{
+		.tag = "legacy-igd-address",
+		.find = legacy_igd_address,
+		.meaning = "legacy-igd=1 on a device that is not at 02.0.",
+		.why = "The guest's firmware expects it there.",
+		.steps = "Remove legacy-igd=1.",
+		.source = PT_SOURCE_PCI_PM,
+		.of = {{PT_ERROR, PT_REFUSES,
+			.message = "legacy-igd=1 works for the device at 00:02.0 only",
+			.hint = "remove legacy-igd=1"}},
+	},
+	{
+		.tag = "device-assigned-twice",
+		.find = device_assigned_twice,
+		.meaning = "Two entries of the guest name one function.",
+		.why = "QEMU cannot open it twice. Proxmox VE refuses.",
+		.steps = "Name it once. A value without a function number already means all functions.",
+		.source = PT_SOURCE_PCI_PM ", choose_hostpci_devices",
+		.of = {{PT_ERROR, PT_REFUSES,
+			.message = "{where} is assigned to this guest more than once",
+			.hint = "name it in one hostpci entry only; a value without a function, such as 01:00, already means all functions"}},
+	},
+	{
+		.tag = "mdev-multifunction",
+		.find = mdev_multifunction,
+		.meaning = "An entry asks for a mediated device of several functions.",
+		.why = "A mediated device belongs to one function.",
+		.steps = "Name the function that offers the type.",
+		.source = PT_SOURCE_PCI_PM ", parse_hostpci",
+		.of = {{PT_ERROR, PT_REFUSES,
+			.message = "asks for the mediated device {mdev} of several functions at once",
+			.hint = "name the one function that offers it"}},
+	},
+	{
+		.tag = "mapping-missing",
+		.find = mapping_missing,
+		.meaning = "The mapping does not exist.",
+		.why = "Proxmox VE refuses the start.",
+		.steps = "Create it (Datacenter, Resource Mappings).",
+		.source = "pve-guest-common, PVE/Mapping/PCI.pm",
+		.of = {{PT_ERROR, PT_REFUSES,
+			.message = "there is no PCI mapping {mapping}",
+			.hint = "create it (Datacenter, Resource Mappings), or correct the entry"}},
+	},
+	{
+		.tag = "mapping-no-node",
+		.find = mapping_no_node,
+		.meaning = "The mapping has no device on this node.",
+		.why = "Proxmox VE refuses the start here.",
+		.steps = "Add a device of this node (Datacenter, Resource Mappings).",
+		.source = "pve-guest-common, PVE/Mapping/PCI.pm",
+		.of = {{PT_ERROR, PT_REFUSES,
+			.message = "mapping {mapping} has no device on node {where}",
+			.hint = "add one for this node (Datacenter, Resource Mappings)"}},
+	},
+	{
+		.tag = "mapping-mismatch",
+		.find = mapping_mismatch,
+		.meaning = "The mapping stores other properties than the hardware has now.",
+		.why = "Proxmox VE refuses, so that the guest does not get another card by mistake.",
+		.steps = "See the hardware: 'pve-ptconf list'."
+			"\nIf you changed it: edit the mapping (Datacenter, Resource Mappings) and choose the device of this node again.",
+		.source = "pve-guest-common, PVE/Mapping/PCI.pm, assert_valid",
+		.of = {{PT_ERROR, PT_REFUSES,
+			.message = "mapping {mapping}, {where}: {why}",
+			.hint = "edit the mapping and choose the device again, which stores its current properties"}},
+	},
+	{
+		.tag = "mapping-nothing-free",
+		.find = mapping_nothing_free,
+		.meaning = "Other guests have all devices of the mapping, or this one names them twice.",
+		.why = "Proxmox VE finds no free device and refuses.",
+		.steps = "Stop a guest that has one, or add a device to the mapping.",
+		.source = PT_SOURCE_PCI_PM ", choose_hostpci_devices",
+		.of = {{PT_ERROR, PT_REFUSES,
+			.message = "none of the {count} devices of mapping {mapping} is free",
+			.hint = "stop a guest that uses one, or add a device to the mapping"}},
+	},
+	{
+		.tag = "partial-slot",
+		.find = partial_slot,
+		.meaning = "Function 0 of a device is assigned, but not its siblings in the same IOMMU group.",
+		.why = "The siblings leave the host too, and the guest does not get them: a GPU without its audio, for example.",
+		.steps = "Write the address without a function number, which means all functions.",
+		.source = PT_SOURCE_PCI_PM "; " PT_SOURCE_VFIO,
+		.of = {
+			[PARTIAL_ENTRY] = {PT_WARNING, PT_WARNS,
+				.message = "shares its IOMMU group with {siblings} of the same device: the whole device leaves the host, but only this function is passed through",
+				.hint = "write {value} instead of its single functions (All Functions)"},
+			[PARTIAL_MAPPING] = {PT_WARNING, PT_WARNS,
+				.message = "shares its IOMMU group with {siblings} of the same device: the whole device leaves the host, but only this function is passed through",
+				.hint = "set the path {value} in the mapping {mapping} (All Functions)"},
+		},
+	},
+};
+// clang-format on
+const struct pt_checks pt_config_checks = {checks, PT_ARRAY_SIZE(checks)};

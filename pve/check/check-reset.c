@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* Whether a device can be reset between one user and the next. */
+#include "pve/check/check.h"
+#include "pve/config/paths.h"
+
+#define CLASS_STORAGE 0x01U
+#define CLASS_DISPLAY 0x03U
+#define VENDOR_AMD    "1002"
+
+static const struct pt_function *function_of(
+	const struct pt_facts *facts, const struct pt_detail *detail)
+{
+	return pt_inventory_find(facts->inventory, &detail->bdf);
+}
+
+static void device_dead(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (detail, facts->detail, facts->detail_count) {
+		const struct pt_taken *taken = pt_detail_taken(facts, detail);
+
+		if (taken && detail->dead)
+			pt_report(judging, 0, pt_on_function(facts, taken), NULL);
+	}
+}
+
+static void no_reset(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (detail, facts->detail, facts->detail_count) {
+		const struct pt_taken *taken = pt_detail_taken(facts, detail);
+
+		if (taken && !detail->resettable && !detail->has_bus_mate)
+			pt_report(judging, 0, pt_on_function(facts, taken), NULL);
+	}
+}
+
+static void bus_reset_shared(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (detail, facts->detail, facts->detail_count) {
+		const struct pt_taken *taken = pt_detail_taken(facts, detail);
+
+		if (taken && detail->has_bus_mate)
+			pt_report(judging, 0, pt_on_function(facts, taken), "mate",
+				PT_BDF(&detail->bus_mate), NULL);
+	}
+}
+
+/* Cards that often do not survive a reset. Source: the device list of the kernel module vendor-reset. */
+static const char *const vega_and_navi[] = {"67c0", "67c4", "67c7", "67d0", "67df", "67e0", "67e3",
+	"67e8", "67eb", "67ef", "67ff", "6860", "6861", "6863", "6867", "686c", "687f", "66a0",
+	"66a1", "66af", "6980", "6985", "6986", "6987", "6995", "699f", "7310", "7312", "7318",
+	"731a", "731b", "731e", "731f", "7340", "7341", "7347", "734f", "7360", "7362"};
+
+/*
+ * Integrated graphics: Raven, Renoir and Cezanne, Rembrandt, Raphael, Phoenix, Mendocino, Van Gogh and Hawk Point. Source:
+ * pci.ids for the ids; the issues 63, 74 and 82 of vendor-reset, and 33 and 135 of ryzen-gpu-passthrough-proxmox.
+ */
+static const char *const integrated[] = {"15dd", "15d8", "15e7", "1636", "1638", "164c", "164d",
+	"1681", "164e", "15bf", "15c8", "1506", "163f", "1900"};
+
+static bool is_among(const char *const *list, size_t count, const char *id)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (pt_streq(list[i], id))
+			return true;
+	}
+	return false;
+}
+
+enum { QUIRK_CARD, QUIRK_INTEGRATED, QUIRK_NONE };
+
+static size_t quirk_of(const struct pt_function *function)
+{
+	if (!pt_streq(function->vendor, VENDOR_AMD) || function->class >> 16 != CLASS_DISPLAY)
+		return QUIRK_NONE;
+	if (is_among(vega_and_navi, PT_ARRAY_SIZE(vega_and_navi), function->device))
+		return QUIRK_CARD;
+	if (is_among(integrated, PT_ARRAY_SIZE(integrated), function->device))
+		return QUIRK_INTEGRATED;
+	return QUIRK_NONE;
+}
+
+static void reset_quirk(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (detail, facts->detail, facts->detail_count) {
+		const struct pt_taken *taken = pt_detail_taken(facts, detail);
+		const struct pt_function *function = function_of(facts, detail);
+		size_t quirk = taken && function ? quirk_of(function) : QUIRK_NONE;
+
+		if (quirk != QUIRK_NONE)
+			pt_report(judging, quirk, pt_on_function(facts, taken), NULL);
+	}
+}
+
+enum { RISK_DISK, RISK_DISPLAY, RISK_NONE };
+
+/* The reason against returning a function to its host driver. */
+static size_t risk_of(const struct pt_function *function, const struct pt_detail *detail)
+{
+	unsigned int class = function->class >> 16;
+
+	if (class == CLASS_STORAGE)
+		return RISK_DISK;
+	if (class == CLASS_DISPLAY && (quirk_of(function) != QUIRK_NONE || !detail->resettable))
+		return RISK_DISPLAY;
+	return RISK_NONE;
+}
+
+static void return_risky(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (detail, facts->detail, facts->detail_count) {
+		const struct pt_taken *taken = pt_detail_taken(facts, detail);
+		const struct pt_function *function = function_of(facts, detail);
+		size_t risk;
+
+		if (!facts->hooked || !taken || !function || !function->driver ||
+			pt_taken_stays(taken, function) ||
+			pt_policy_return(&facts->host->policy, facts->guest->vmid, &taken->bdf))
+			continue;
+		risk = risk_of(function, detail);
+		if (risk != RISK_NONE)
+			pt_report(judging, risk, pt_on_function(facts, taken), "driver",
+				function->driver, "function", PT_BDF(&taken->bdf), NULL);
+	}
+}
+
+/* prose in lines as long as its sentences: no formatter breaks it well */
+// clang-format off
+static const struct pt_check checks[] = {
+	{
+		.tag = "no-reset",
+		.find = no_reset,
+		.meaning = "The function has no reset, and its bus cannot be reset either.",
+		.why = "It keeps its state from one user to the next, and may not work a second time.",
+		.steps = "Reboot the host when it misbehaves. Another slot, behind a port of its own, makes a bus reset possible.",
+		.source = "kernel, Documentation/ABI/testing/sysfs-bus-pci (reset_method)",
+		.of = {{PT_WARNING, PT_WARNS,
+			.message = "cannot be reset: it keeps the state of one guest for the next user",
+			.hint = "reboot the host if it misbehaves after the guest stops"}},
+	},
+	{
+		.tag = "bus-reset-shared",
+		.find = bus_reset_shared,
+		.meaning = "Only its whole bus can be reset, but another function is on that bus.",
+		.why = "QEMU resets a bus only when it has all of it.",
+		.steps = "Pass all functions of the device through, or move one of the cards.",
+		.source = "kernel, drivers/vfio/pci/vfio_pci_core.c, hot reset",
+		.of = {{PT_WARNING, PT_WARNS,
+			.message = "has only a reset of its whole bus, and {mate} on it stays out of the guest: so it is not reset at all",
+			.hint = "pass all functions of the device through, or move one of the cards"}},
+	},
+	{
+		.tag = "reset-quirk",
+		.find = reset_quirk,
+		.meaning = "Devices of this model are known to hang on a reset.",
+		.why = "The first start works. The second shows a dark screen or hangs.",
+		.steps = "A card (Polaris, Vega, Navi 10): install vendor-reset (DKMS; it needs the headers, proxmox-headers of 'uname -r'), and load it at boot: a line vendor-reset in /etc/modules."
+			"\nSet the method at every boot (a unit or a udev rule): 'echo device_specific > /sys/bus/pci/devices/ADDRESS/reset_method'."
+			"\nIntegrated graphics: no module resets it. Let the guest release it before it stops (in Windows, a script that disables it at shutdown and enables it at start)."
+			"\nWithout that, reboot the host between starts.",
+		.source = "the device list and the issues of vendor-reset; the issues of ryzen-gpu-passthrough-proxmox",
+		.of = {
+			[QUIRK_CARD] = {PT_WARNING, PT_WARNS,
+				.message = "is a model that often hangs on a reset: the second start of the guest may fail until the host reboots",
+				.hint = "install the kernel module vendor-reset, and set 'device_specific' in the device's reset_method"},
+			[QUIRK_INTEGRATED] = {PT_WARNING, PT_WARNS,
+				.message = "is integrated graphics without a full reset: the second start of the guest may show no picture until the host reboots",
+				.hint = "let the guest release it before it stops (in Windows, disable it in the device manager at shutdown), or plan to reboot the host"},
+		},
+	},
+	{
+		.tag = "return-risky",
+		.find = return_risky,
+		.meaning = "A disk controller, or a graphics card without a good reset, returns to a host driver.",
+		.why = "The host may start LVM, md or ZFS from a guest's disks, or hang with a card that does not answer.",
+		.steps = "Add a section [device ADDRESS] to " PT_POLICY_FILE ": 'return = none' leaves it without a driver, 'return = keep-vfio' on vfio-pci. 'return = origin' returns it and silences this warning.",
+		.source = "this project's ptconf.conf; the device list of vendor-reset",
+		.of = {
+			[RISK_DISK] = {PT_WARNING, PT_WARNS,
+				.message = "returns to {driver} when the guest stops: the host then scans the guest's disks, and LVM, md and ZFS may start volumes on them, which blocks the next start",
+				.hint = "set 'return = none' or 'return = keep-vfio' under [device {function}] in " PT_POLICY_FILE},
+			[RISK_DISPLAY] = {PT_WARNING, PT_WARNS,
+				.message = "returns to {driver} when the guest stops: it may be in a state that hangs the driver and the host",
+				.hint = "set 'return = none' or 'return = keep-vfio' under [device {function}] in " PT_POLICY_FILE},
+		},
+	},
+	{
+		.tag = "device-dead",
+		.find = device_dead,
+		.meaning = "Its config space reads all ones.",
+		.why = "It has fallen off the bus or does not wake up. Every use of it fails.",
+		.steps = "Switch the host off, unplug it for a minute, and start it: a reboot does not cut the power of a slot."
+			"\nIf it dies again: check the card's power cable and seat, and keep it from sleeping ('echo on > /sys/bus/pci/devices/ADDRESS/power/control', disable_idle_d3=1 for vfio-pci).",
+		.source = "PCI Express Base Specification, 2.3.2",
+		.of = {{PT_ERROR, PT_REFUSES,
+			.message = "does not answer: its config space reads all ones",
+			.hint = "switch the host off for a minute; a warm reboot may not revive the device"}},
+	},
+};
+// clang-format on
+const struct pt_checks pt_reset_checks = {checks, PT_ARRAY_SIZE(checks)};

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* The ROM files of entries. */
+#include "pve/check/check.h"
+#include "pve/config/paths.h"
+
+static const struct pt_assignment *assignment_of(
+	const struct pt_facts *facts, const struct pt_rom_fact *rom)
+{
+	return &facts->assignment[rom->assignment];
+}
+
+enum { ROM_MISSING, ROM_MISSING_BAR_OFF, ROM_UNKNOWN };
+
+static void romfile_missing(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (rom, facts->rom, facts->rom_count) {
+		const struct pt_hostpci *entry = &assignment_of(facts, rom)->entry;
+		size_t which = ROM_MISSING;
+
+		if (rom->readable)
+			continue;
+		if (!rom->known)
+			which = ROM_UNKNOWN;
+		else if (!entry->rombar)
+			which = ROM_MISSING_BAR_OFF;
+		pt_report(judging, which, pt_on_entry(assignment_of(facts, rom)), "path",
+			entry->romfile, NULL);
+	}
+}
+
+static void romfile_outside_dir(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (rom, facts->rom, facts->rom_count) {
+		const struct pt_assignment *assignment = assignment_of(facts, rom);
+
+		if (strstr(assignment->entry.romfile, "../"))
+			pt_report(judging, 0, pt_on_entry(assignment), "path",
+				assignment->entry.romfile, NULL);
+	}
+}
+
+static void romfile_not_a_rom(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (rom, facts->rom, facts->rom_count) {
+		const struct pt_assignment *assignment = assignment_of(facts, rom);
+
+		if (rom->readable && !rom->rom.count)
+			pt_report(judging, 0, pt_on_entry(assignment), "path",
+				assignment->entry.romfile, NULL);
+	}
+}
+
+/* The first function that the entry hands over, or NULL. */
+static const struct pt_function *first_of(
+	const struct pt_facts *facts, const struct pt_assignment *assignment)
+{
+	const struct pt_alternative *chosen = pt_chosen(assignment);
+
+	return chosen && chosen->count ? pt_inventory_find(facts->inventory, &chosen->id[0]) : NULL;
+}
+
+static bool is_for(const struct pt_rom *rom, const struct pt_function *function)
+{
+	unsigned long vendor = strtoul(function->vendor, NULL, 16);
+	unsigned long device = strtoul(function->device, NULL, 16);
+
+	pt_foreach (image, rom->image, rom->count) {
+		if (image->vendor == vendor && image->device == device)
+			return true;
+	}
+	return false;
+}
+
+static void romfile_wrong_device(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (rom, facts->rom, facts->rom_count) {
+		const struct pt_assignment *assignment = assignment_of(facts, rom);
+		const struct pt_function *function = first_of(facts, assignment);
+		char id[PT_PCI_PAIR_TEXT], rom_id[PT_PCI_PAIR_TEXT];
+
+		if (!rom->rom.count || !function || is_for(&rom->rom, function))
+			continue;
+		snprintf(rom_id, sizeof(rom_id), "%04x:%04x", rom->rom.image[0].vendor,
+			rom->rom.image[0].device);
+		pt_report(judging, 0, pt_on_entry(assignment), "path", assignment->entry.romfile,
+			"rom", rom_id, "function", PT_BDF(&function->bdf), "id",
+			pt_function_id(function, id), NULL);
+	}
+}
+
+static bool has_efi(const struct pt_rom *rom)
+{
+	pt_foreach (image, rom->image, rom->count) {
+		if (image->code_type == PT_ROM_CODE_EFI)
+			return true;
+	}
+	return false;
+}
+
+static void romfile_no_efi_image(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	if (!pt_streq(pt_guest_get(facts->guest, "bios"), "ovmf"))
+		return;
+	pt_foreach (rom, facts->rom, facts->rom_count) {
+		const struct pt_assignment *assignment = assignment_of(facts, rom);
+
+		if (rom->rom.count && !has_efi(&rom->rom))
+			pt_report(judging, 0, pt_on_entry(assignment), "path",
+				assignment->entry.romfile, NULL);
+	}
+}
+
+static void romfile_with_rombar_off(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (rom, facts->rom, facts->rom_count) {
+		const struct pt_assignment *assignment = assignment_of(facts, rom);
+
+		if (!assignment->entry.rombar)
+			pt_report(judging, 0, pt_on_entry(assignment), "path",
+				assignment->entry.romfile, NULL);
+	}
+}
+
+#define ROM_SPECIFICATION "PCI Firmware Specification 3.3, 5.2"
+
+/* prose in lines as long as its sentences: no formatter breaks it well */
+// clang-format off
+static const struct pt_check checks[] = {
+	{
+		.tag = "romfile-missing",
+		.find = romfile_missing,
+		.meaning = "The ROM file of an entry cannot be read.",
+		.why = "QEMU does not start without it.",
+		.steps = "Copy it into " PT_PVE_ROMS " on every node that the guest may run on, or remove romfile.",
+		.source = PT_SOURCE_PCI_PM,
+		.of = {
+			[ROM_MISSING] = {PT_ERROR, PT_REFUSES,
+				.message = "its ROM file " PT_PVE_ROMS "/{path} cannot be read, so QEMU does not start",
+				.hint = "copy it there, or remove romfile"},
+			[ROM_MISSING_BAR_OFF] = {PT_WARNING, PT_WARNS,
+				.when = "the entry has rombar=0: QEMU starts without the file",
+				.message = "its ROM file " PT_PVE_ROMS "/{path} cannot be read; QEMU starts without it",
+				.hint = "copy it there, or remove romfile"},
+			[ROM_UNKNOWN] = {PT_INFO, PT_SILENT,
+				.when = "the facts of another node do not include the file",
+				.message = "unknown whether the node has its ROM file " PT_PVE_ROMS "/{path}",
+				.hint = "check it on the node itself"},
+		},
+	},
+	{
+		.tag = "romfile-outside-dir",
+		.find = romfile_outside_dir,
+		.meaning = "The name of the ROM file leads out of " PT_PVE_ROMS ".",
+		.why = "It works by accident, and a later version of Proxmox VE may refuse it.",
+		.steps = "Move the file there and use its bare name.",
+		.source = PT_SOURCE_PCI_PM ", $hostpci_fmt",
+		.of = {{PT_WARNING, PT_WARNS,
+			.message = "its ROM file {path} lies outside " PT_PVE_ROMS,
+			.hint = "move it into " PT_PVE_ROMS ": a later version of Proxmox VE may refuse such names"}},
+	},
+	{
+		.tag = "romfile-not-a-rom",
+		.find = romfile_not_a_rom,
+		.meaning = "The file holds no PCI expansion ROM.",
+		.why = "The guest's firmware ignores it, and the screen stays dark.",
+		.steps = "Dump it from the device while no driver uses it: 'cd /sys/bus/pci/devices/ADDRESS; echo 1 > rom; cat rom > " PT_PVE_ROMS "/NAME.rom; echo 0 > rom'."
+			"\nFrom a vendor's or a collection's file, cut off everything before the bytes 55 AA.",
+		.source = ROM_SPECIFICATION,
+		.of = {{PT_WARNING, PT_WARNS,
+			.message = "its ROM file {path} is no PCI ROM: it does not begin with 55 AA and a PCI data structure",
+			.hint = "dump it again; files from a vendor's updater have a header that you must cut off"}},
+	},
+	{
+		.tag = "romfile-wrong-device",
+		.find = romfile_wrong_device,
+		.meaning = "The ROM is for another device.",
+		.why = "A driver or firmware that finds other ids in it ignores or misuses it.",
+		.steps = "Use a ROM that was dumped from this model.",
+		.source = ROM_SPECIFICATION,
+		.of = {{PT_WARNING, PT_WARNS,
+			.message = "its ROM file {path} is for the device {rom}, but {function} is {id}",
+			.hint = "use a ROM that was dumped from this model"}},
+	},
+	{
+		.tag = "romfile-no-efi-image",
+		.find = romfile_no_efi_image,
+		.meaning = "The guest boots with UEFI, but the ROM has no EFI image.",
+		.why = "Its firmware cannot use the screen before the driver loads.",
+		.steps = "Use a ROM with a GOP image, or SeaBIOS.",
+		.source = "UEFI Specification, 14.4.2",
+		.of = {{PT_WARNING, PT_WARNS,
+			.message = "its ROM file {path} has no EFI image, so the guest's UEFI firmware shows nothing on that device",
+			.hint = "use a ROM with an EFI (GOP) image, or SeaBIOS"}},
+	},
+	{
+		.tag = "romfile-with-rombar-off",
+		.find = romfile_with_rombar_off,
+		.meaning = "The entry has a ROM file, but rombar=0 hides it.",
+		.why = "It is not in the device's ROM BAR, where driver and UEFI firmware look. Only SeaBIOS may run it.",
+		.steps = "Remove one of the two.",
+		.source = "QEMU, hw/pci/pci.c, pci_add_option_rom",
+		.of = {{PT_WARNING, PT_WARNS,
+			.message = "names the ROM file {path}, but rombar=0 hides it from the device's driver and UEFI firmware",
+			.hint = "remove one of the two"}},
+	},
+};
+// clang-format on
+const struct pt_checks pt_rom_checks = {checks, PT_ARRAY_SIZE(checks)};

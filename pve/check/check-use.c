@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* Functions that the host itself uses. */
+#include "pve/check/check.h"
+#include "pve/config/paths.h"
+
+#define MOST		 3	 /* uses of one function that a message lists */
+#define CLASS_USB	 0x0c03U /* class and subclass of a USB controller */
+#define CLASS_MULTIMEDIA 0x04U
+
+/* The checks of this file, by the kind of use that each reports. */
+enum concern {
+	CONCERN_BLOCK,
+	CONCERN_NET,
+	CONCERN_GPU,
+	CONCERN_SOUND,
+	CONCERN_USB,
+	CONCERN_NODE,
+	CONCERN_CONSOLE,
+	CONCERN_MODULE,
+};
+
+static enum concern concern_of(const struct pt_facts *facts, const struct pt_use *use)
+{
+	static const enum concern concern[] = {
+		[PT_USE_BLOCK] = CONCERN_BLOCK,
+		[PT_USE_NET] = CONCERN_NET,
+		[PT_USE_GPU] = CONCERN_GPU,
+		[PT_USE_SOUND] = CONCERN_SOUND,
+		[PT_USE_INPUT] = CONCERN_USB,
+		[PT_USE_NODE] = CONCERN_NODE,
+		[PT_USE_CONSOLE] = CONCERN_CONSOLE,
+		[PT_USE_MODULE] = CONCERN_MODULE,
+	};
+	const struct pt_function *function = pt_inventory_find(facts->inventory, &use->bdf);
+
+	if (use->kind == PT_USE_BLOCK && function && function->class >> 8 == CLASS_USB)
+		return CONCERN_USB;
+	/* the sockets of a sound card report by an input device that something is plugged in */
+	if (use->kind == PT_USE_INPUT && function && function->class >> 16 == CLASS_MULTIMEDIA)
+		return CONCERN_SOUND;
+	return concern[use->kind];
+}
+
+/* The weight of a use. */
+enum weight {
+	WEAK,
+	STRONG,
+	STOPPED, /* strong, but a start ends it first: local policy stops its unit */
+};
+
+static enum weight weigh(const struct pt_facts *facts, const struct pt_use *use)
+{
+	struct pt_names PT_NAMES units = {0};
+
+	if (use->weak)
+		return WEAK;
+	/* without the hook nothing stops the unit */
+	if (!facts->hooked || !use->unit[0])
+		return STRONG;
+	pt_policy_units(&facts->host->policy, facts->guest->vmid, &use->bdf, &units);
+	return pt_names_hold(&units, use->unit) ? STOPPED : STRONG;
+}
+
+/* The uses that a finding is about. */
+struct uses_of {
+	const struct pt_facts *facts;
+	const struct pt_bdf *bdf;
+	enum concern concern;
+	enum weight weight;
+};
+
+static bool is_listed(const struct uses_of *of, const struct pt_use *use)
+{
+	return pt_bdf_compare(&use->bdf, of->bdf) == 0 &&
+	       concern_of(of->facts, use) == of->concern && weigh(of->facts, use) == of->weight;
+}
+
+/* "nvme0n1p2 is mounted at /, nvme0n1p1 is mounted at /boot/efi", or NULL. The caller frees the list. */
+static char *list_uses(const struct uses_of *of)
+{
+	char *list = NULL;
+	size_t count = 0;
+
+	pt_foreach (use, of->facts->uses.use, of->facts->uses.count) {
+		PT_FREE char *text = NULL;
+
+		if (!is_listed(of, use) || count++ >= MOST)
+			continue;
+		text = pt_use_text(use);
+		list = pt_list_add(list, ", ", text);
+	}
+	if (count > MOST) {
+		PT_FREE char *more = pt_format("and %zu more", count - MOST);
+
+		list = pt_list_add(list, ", ", more);
+	}
+	return list;
+}
+
+/* "umount /mnt, vgchange -an data": the steps that end the uses, where they are known. The caller frees the list. */
+static char *list_ends(const struct uses_of *of)
+{
+	struct pt_names PT_NAMES listed = {0};
+	char *list = NULL;
+	bool more = false;
+
+	pt_foreach (use, of->facts->uses.use, of->facts->uses.count) {
+		PT_FREE char *end = is_listed(of, use) ? pt_use_end(use) : NULL;
+
+		if (!is_listed(of, use) || (end && pt_names_hold(&listed, end)))
+			continue;
+		if (!end || listed.count >= MOST) {
+			more = true;
+			continue;
+		}
+		pt_names_add(&listed, end);
+		list = pt_list_add(list, ", ", end);
+	}
+	return list && more ? pt_list_add(list, ", ", "end the other uses") : list;
+}
+
+/* The one use that a finding is about, for its fields; NULL: none, or several. */
+static const struct pt_use *only_use(const struct uses_of *of)
+{
+	const struct pt_use *only = NULL;
+
+	pt_foreach (use, of->facts->uses.use, of->facts->uses.count) {
+		if (!is_listed(of, use))
+			continue;
+		if (only)
+			return NULL;
+		only = use;
+	}
+	return only;
+}
+
+static bool has_system(const struct uses_of *of)
+{
+	pt_foreach (use, of->facts->uses.use, of->facts->uses.count) {
+		if (use->system && is_listed(of, use))
+			return true;
+	}
+	return false;
+}
+
+static const struct pt_bdf *find_twin(const struct pt_facts *facts, const struct pt_bdf *bdf)
+{
+	pt_foreach (twin, facts->twin, facts->twin_count) {
+		if (pt_bdf_compare(&twin->bdf, bdf) == 0)
+			return &twin->free;
+	}
+	return NULL;
+}
+
+/* The step that ends a use when no command is known. */
+static const char *remedy_of(enum concern concern)
+{
+	static const char *const remedies[] = {
+		[CONCERN_BLOCK] = "end that use",
+		[CONCERN_NET] = "move the host's network to another interface",
+		[CONCERN_GPU] = "end that program",
+		[CONCERN_SOUND] = "end that program",
+		[CONCERN_USB] = "unmount the disk that is plugged in there",
+		[CONCERN_NODE] = "end that program",
+		[CONCERN_CONSOLE] = "end that use",
+		[CONCERN_MODULE] = "end that use",
+	};
+
+	return remedies[concern];
+}
+
+/* The cases of the checks in-use-*. */
+enum {
+	USED,		  /* end the use */
+	USED_TWIN,	  /* another device of the model is free */
+	USED_COMPANION,	  /* it only goes along */
+	USED_SYSTEM,	  /* the running system lies on it */
+	USED_SYSTEM_TWIN, /* and another device of the model is free */
+	USED_SYSTEM_COMPANION,
+	USED_WEAK,
+	USED_SPARE,
+	USED_STOPPED,
+};
+
+static size_t case_of(const struct pt_taken *taken, bool system, bool twin)
+{
+	if (taken->companion)
+		return system ? USED_SYSTEM_COMPANION : USED_COMPANION;
+	if (twin)
+		return system ? USED_SYSTEM_TWIN : USED_TWIN;
+	return system ? USED_SYSTEM : USED;
+}
+
+/* Reports the uses that the finding is about; of one use alone it has the fields. */
+static void report_uses(const struct pt_judging *judging, size_t which,
+	const struct pt_taken *taken, const struct uses_of *of)
+{
+	struct pt_subject on = pt_on_function(of->facts, taken);
+	const struct pt_bdf *twin = find_twin(of->facts, of->bdf);
+	const struct pt_use *only = only_use(of);
+	static const struct pt_use none;
+	PT_FREE char *uses = list_uses(of);
+	PT_FREE char *ends = list_ends(of);
+	char label[PT_LABEL_TEXT];
+
+	if (!only)
+		only = &none;
+	pt_report(judging, which, on, "uses", uses, "fix", ends ? ends : remedy_of(of->concern),
+		"twin", twin ? PT_BDF(twin) : NULL, "entry", pt_entry_label(on.entry, label), "pid",
+		only->pid ? PT_NUMBER((unsigned int)only->pid) : NULL, "process",
+		only->process[0] ? only->process : NULL, "container",
+		only->container[0] ? only->container : NULL, "unit",
+		only->unit[0] ? only->unit : NULL, "guest",
+		only->guest ? PT_NUMBER(only->guest) : NULL, "path",
+		only->how == PT_USE_MOUNTED ? only->place : NULL, NULL);
+}
+
+static bool has_any(const struct uses_of *of)
+{
+	pt_foreach (use, of->facts->uses.use, of->facts->uses.count) {
+		if (is_listed(of, use))
+			return true;
+	}
+	return false;
+}
+
+/* The uses of a kind that ends or keeps a function on the host. */
+static void report_in_use(const struct pt_judging *judging, enum concern concern)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (spare, facts->spare, facts->spare_count) {
+		const struct uses_of strong = {facts, &spare->bdf, concern, STRONG};
+
+		if (has_any(&strong))
+			report_uses(judging, USED_SPARE, spare, &strong);
+	}
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		const struct uses_of strong = {facts, &taken->bdf, concern, STRONG};
+		const struct uses_of weak = {facts, &taken->bdf, concern, WEAK};
+		const struct uses_of stopped = {facts, &taken->bdf, concern, STOPPED};
+
+		if (has_any(&strong))
+			report_uses(judging,
+				case_of(taken, has_system(&strong), find_twin(facts, &taken->bdf)),
+				taken, &strong);
+		if (has_any(&weak))
+			report_uses(judging, USED_WEAK, taken, &weak);
+		if (has_any(&stopped))
+			report_uses(judging, USED_STOPPED, taken, &stopped);
+	}
+}
+
+static void in_use_block(const struct pt_judging *judging)
+{
+	report_in_use(judging, CONCERN_BLOCK);
+}
+
+static void in_use_net(const struct pt_judging *judging)
+{
+	report_in_use(judging, CONCERN_NET);
+}
+
+static void in_use_gpu(const struct pt_judging *judging)
+{
+	report_in_use(judging, CONCERN_GPU);
+}
+
+static void in_use_sound(const struct pt_judging *judging)
+{
+	report_in_use(judging, CONCERN_SOUND);
+}
+
+static void in_use_usb(const struct pt_judging *judging)
+{
+	report_in_use(judging, CONCERN_USB);
+}
+
+static void in_use_node(const struct pt_judging *judging)
+{
+	report_in_use(judging, CONCERN_NODE);
+}
+
+/* Uses that never keep a guest from starting, whatever their weight. */
+static void report_mild(const struct pt_judging *judging, enum concern concern)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		for (enum weight weight = WEAK; weight <= STOPPED; weight++) {
+			const struct uses_of uses = {facts, &taken->bdf, concern, weight};
+
+			if (has_any(&uses))
+				report_uses(judging, 0, taken, &uses);
+		}
+	}
+}
+
+static void in_use_module(const struct pt_judging *judging)
+{
+	report_mild(judging, CONCERN_MODULE);
+}
+
+static void console_on_device(const struct pt_judging *judging)
+{
+	report_mild(judging, CONCERN_CONSOLE);
+}
+
+#define IN_USE	     "is in use on this host: {uses}"
+#define TWIN_IS_FREE "{twin} is the same model, and nothing uses it"
+#define IN_COMPANY   "; it shares the IOMMU group of {entry}, and another slot may separate them"
+#define SPARE                                                                                      \
+	"it is another device of the mapping, which Proxmox VE takes if the first one is not free"
+#define CONFIGURED "it is configured for a container that has not opened it"
+#define UNITS                                                                                                \
+	"\nTo stop a service or a container (pve-container@CTID.service) for the guest, and start it again " \
+	"afterwards: name it under 'stop-units' in " PT_POLICY_FILE "."
+
+/* The cases of a check; weak says when a use only warns. */
+#define CASES(twin, weak)                                                                          \
+	{                                                                                          \
+		[USED] = {PT_ERROR, PT_REFUSES, .message = IN_USE,                                 \
+			.hint = "{fix}, or name another device"},                                  \
+		[USED_TWIN] = {PT_ERROR, PT_REFUSES, .message = IN_USE, .hint = twin},             \
+		[USED_COMPANION] = {PT_ERROR, PT_REFUSES, .message = IN_USE,                       \
+			.hint = "{fix}" IN_COMPANY},                                               \
+		[USED_SYSTEM] = {PT_ERROR, PT_REFUSES_ALWAYS,                                      \
+			.when = "the running system lies on it: its root, its boot files, its "    \
+				"swap space",                                                      \
+			.message = IN_USE,                                                         \
+			.hint = "the system runs from it: name another device"},                   \
+		[USED_SYSTEM_TWIN] = {PT_ERROR, PT_REFUSES_ALWAYS, .message = IN_USE,              \
+			.hint = twin},                                                             \
+		[USED_SYSTEM_COMPANION] = {PT_ERROR, PT_REFUSES_ALWAYS, .message = IN_USE,         \
+			.hint = "the system runs from it: remove {entry} from the guest, or move " \
+				"one of the two to another slot, since they share the IOMMU "      \
+				"group"},                                                          \
+		[USED_WEAK] = {PT_WARNING, PT_WARNS, .when = weak, .message = "{uses}"},           \
+		[USED_SPARE] = {PT_WARNING, PT_WARNS, .message = IN_USE "; " SPARE,                \
+			.hint = "remove it from the mapping"},                                     \
+		[USED_STOPPED] = {PT_INFO, PT_WARNS,                                               \
+			.when = "'stop-units' names all units that use it: a start stops them "    \
+				"first",                                                           \
+			.message = IN_USE "; a start stops that first, and starts it again "       \
+					  "afterwards ('stop-units')"},                            \
+	}
+
+/* prose in lines as long as its sentences: no formatter breaks it well */
+// clang-format off
+static const struct pt_check checks[] = {
+	{
+		.tag = "console-on-device",
+		.find = console_on_device,
+		.meaning = "The text console or the firmware's picture is on it.",
+		.why = "Both end when the guest starts. The console returns with the host driver, the firmware's picture does not.",
+		.steps = "Nothing, if you manage the host over the network.",
+		.source = "kernel, Documentation/fb/fbcon.rst",
+		.of = {{PT_WARNING, PT_WARNS,
+			.message = "{uses}; that ends when the guest starts"}},
+	},
+	{
+		.tag = "in-use-block",
+		.find = in_use_block,
+		.meaning = "One of its disks is mounted, swap, part of a volume, or open.",
+		.why = "The host or another guest would lose that disk.",
+		.steps = "A mount: 'umount', and remove its line from /etc/fstab. Swap: 'swapoff'."
+			"\nLVM: 'vgchange -an VG'. MD: 'mdadm --stop'. ZFS: 'zpool export POOL'. A storage of Proxmox VE: disable it first (Datacenter, Storage), or it returns by itself."
+			"\nAnother guest that has the disk: stop it, and remove the disk from its config."
+			"\nOr name another device: the hint names a free one of the same model.",
+		.source = "proc(5); kernel, Documentation/ABI/stable/sysfs-block",
+		.of = CASES(TWIN_IS_FREE " on this host; check its contents first", SPARE "; or " CONFIGURED),
+	},
+	{
+		.tag = "in-use-net",
+		.find = in_use_net,
+		.meaning = "One of its interfaces carries traffic of the host.",
+		.why = "The host, or the guests on its bridge, would lose the network.",
+		.steps = "Find the traffic: 'ip addr', 'bridge link', 'ip route show table all'."
+			"\nMove the address and the bridge port to another card, in the node's panel (System, Network) or in /etc/network/interfaces, then 'ifreload -a'."
+			"\nA link of corosync, before that: edit a copy of /etc/pve/corosync.conf, raise config_version in it, move it into place, check 'pvecm status'. The nodes of HA guests fence themselves when the cluster is lost."
+			"\nA container's interface: remove the line 'lxc.net' or the interface from its config, and restart it."
+			"\nOr pass a virtual function through, if the card has some.",
+		.source = "rtnetlink(7)",
+		.of = CASES(TWIN_IS_FREE, "it has only a link-local address, or is the only port of a bridge without an address and no guest on that bridge starts at boot, or may be in a network namespace that was not found; or " SPARE "; or " CONFIGURED),
+	},
+	{
+		.tag = "in-use-gpu",
+		.find = in_use_gpu,
+		.meaning = "A program has one of its graphics device files open.",
+		.why = "Unbinding its driver hangs or crashes that program, sometimes the kernel.",
+		.steps = "End it: a desktop session, nvidia-persistenced, a container with the GPU." UNITS,
+		.source = "kernel, Documentation/gpu/drm-uapi.rst",
+		.of = CASES(TWIN_IS_FREE, SPARE "; or " CONFIGURED),
+	},
+	{
+		.tag = "in-use-sound",
+		.find = in_use_sound,
+		.meaning = "A program has one of its sound device files open.",
+		.why = "The program loses its sound device.",
+		.steps = "End it (pipewire, pulseaudio)." UNITS,
+		.source = "kernel, Documentation/sound",
+		.of = CASES(TWIN_IS_FREE, "only the device file is open that reports plugged-in sockets; or " SPARE "; or " CONFIGURED),
+	},
+	{
+		.tag = "in-use-usb",
+		.find = in_use_usb,
+		.meaning = "A device on the USB controller is in use.",
+		.why = "A mounted disk would vanish. A keyboard goes to the guest.",
+		.steps = "Unmount the disk, or plug it into another controller.",
+		.source = "kernel, Documentation/driver-api/usb",
+		.of = CASES(TWIN_IS_FREE, "only keyboards and the like hang there; or " SPARE "; or " CONFIGURED),
+	},
+	{
+		.tag = "in-use-node",
+		.find = in_use_node,
+		.meaning = "A program has another device file of it open.",
+		.why = "The program loses its device.",
+		.steps = "End it; 'fuser -v' on the device file names it again if it returns." UNITS,
+		.source = "proc(5), /proc/PID/fd",
+		.of = CASES(TWIN_IS_FREE, SPARE "; or " CONFIGURED),
+	},
+	{
+		.tag = "in-use-module",
+		.find = in_use_module,
+		.meaning = "Its driver is in use more often than its functions explain.",
+		.why = "A program uses the driver; the function is unknown.",
+		.steps = "Find the program that uses the vendor's driver.",
+		.source = "kernel, Documentation/core-api",
+		.of = {{PT_WARNING, PT_WARNS,
+			.message = "{uses}"}},
+	},
+};
+// clang-format on
+const struct pt_checks pt_use_checks = {checks, PT_ARRAY_SIZE(checks)};

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <stdarg.h>
+
+#include "pve/check/check.h"
+#include "pve/config/tag.h"
+
+static const struct pt_checks *const subjects[] = {
+	&pt_host_checks,
+	&pt_config_checks,
+	&pt_guest_checks,
+	&pt_rom_checks,
+	&pt_device_checks,
+	&pt_reset_checks,
+	&pt_use_checks,
+	&pt_owner_checks,
+	&pt_resource_checks,
+	&pt_hugepage_checks,
+};
+
+const struct pt_check *pt_check_at(size_t at)
+{
+	pt_foreach (subject, subjects, PT_ARRAY_SIZE(subjects)) {
+		if (at < (*subject)->count)
+			return &(*subject)->check[at];
+		at -= (*subject)->count;
+	}
+	return NULL;
+}
+
+const struct pt_check *pt_check_find(const char *tag)
+{
+	for (size_t at = 0; pt_check_at(at); at++) {
+		const struct pt_check *check = pt_check_at(at);
+		if (pt_streq(check->tag, tag))
+			return check;
+	}
+	return NULL;
+}
+
+size_t pt_check_cases(const struct pt_check *check)
+{
+	size_t count = 0;
+
+	while (count < PT_CASES_MAX && check->of[count].message)
+		count++;
+	return count;
+}
+
+enum pt_allowing pt_tag_allowing(const char *tag)
+{
+	const struct pt_check *check = pt_check_find(tag);
+
+	if (!check)
+		return PT_ALLOWING_UNKNOWN;
+	if (check->of[0].effect == PT_REFUSES_ALWAYS)
+		return PT_ALLOWING_NEVER;
+	/* an address may lead to another device one day */
+	if (check->of[0].effect == PT_REFUSES && pt_starts_with(tag, "in-use-"))
+		return PT_ALLOWING_ONE_DEVICE;
+	return PT_ALLOWING_ANY;
+}
+
+/* Whether another device sits at the address since the guest's last start: no line was meant for that. */
+static bool is_another(const struct pt_findings *findings, const struct pt_bdf *bdf)
+{
+	pt_foreach (finding, findings->finding, findings->count) {
+		if (pt_streq(pt_finding_tag(finding), "device-identity-changed") &&
+			pt_finding_is_on(finding, bdf))
+			return true;
+	}
+	return false;
+}
+
+static void allow(struct pt_finding *finding, const struct pt_findings *findings,
+	const struct pt_setting *line)
+{
+	const struct pt_subject *on = &finding->subject;
+
+	finding->policy_line = line->line;
+	finding->allowance = PT_ALLOWED;
+	if (on->kind == PT_ON_FUNCTION && pt_starts_with(pt_finding_tag(finding), "in-use-") &&
+		is_another(findings, &on->function)) {
+		finding->allowance = PT_ALLOWED_ANOTHER;
+		return;
+	}
+	finding->severity = finding->severity == PT_ERROR ? PT_WARNING : PT_INFO;
+	if (finding->effect == PT_REFUSES)
+		finding->effect = PT_WARNS;
+}
+
+void pt_findings_allow(
+	const struct pt_policy *policy, unsigned int vmid, struct pt_findings *findings)
+{
+	pt_foreach (finding, findings->finding, findings->count) {
+		const struct pt_subject *on = &finding->subject;
+		const struct pt_setting *line;
+
+		if (finding->severity == PT_INFO || finding->effect == PT_REFUSES_ALWAYS)
+			continue;
+		line = pt_policy_allows(policy, vmid, pt_finding_tag(finding),
+			on->kind == PT_ON_FUNCTION ? &on->function : NULL);
+		if (line)
+			allow(finding, findings, line);
+	}
+}
+
+char *pt_entry_error(const struct pt_findings *findings, const struct pt_assignment *assignment)
+{
+	pt_foreach (finding, findings->finding, findings->count) {
+		if (finding->severity == PT_ERROR && finding->subject.kind == PT_ON_ENTRY &&
+			finding->subject.entry == assignment->entry.index)
+			return pt_finding_message(finding);
+	}
+	return NULL;
+}
+
+/* Keeps the order within a severity: a list of findings is short. */
+static void sort(struct pt_findings *findings)
+{
+	for (size_t i = 1; i < findings->count; i++) {
+		struct pt_finding moved = findings->finding[i];
+		size_t at = i;
+
+		for (; at && findings->finding[at - 1].severity < moved.severity; at--)
+			findings->finding[at] = findings->finding[at - 1];
+		findings->finding[at] = moved;
+	}
+}
+
+void pt_check_run(const struct pt_facts *facts, struct pt_findings *findings)
+{
+	for (size_t at = 0; pt_check_at(at); at++) {
+		const struct pt_check *check = pt_check_at(at);
+		const struct pt_judging judging = {check, facts, findings};
+
+		check->find(&judging);
+	}
+	pt_findings_allow(&facts->host->policy, facts->guest->vmid, findings);
+	sort(findings);
+}
+
+void pt_report(const struct pt_judging *judging, size_t which, struct pt_subject on, ...)
+{
+	unsigned int vmid = judging->facts->guest->vmid;
+	struct pt_finding *finding =
+		pt_findings_add(judging->findings, judging->check, &judging->check->of[which], on);
+	const char *name;
+	va_list words;
+
+	/* for commands; a config that is no guest's yet has no number */
+	pt_finding_set(finding, "vmid", vmid ? PT_NUMBER(vmid) : "VMID");
+	va_start(words, on);
+	while ((name = va_arg(words, const char *)))
+		pt_finding_set(finding, name, va_arg(words, const char *));
+	va_end(words);
+}
+
+struct pt_subject pt_on_host(void)
+{
+	return (struct pt_subject){.kind = PT_ON_HOST};
+}
+
+struct pt_subject pt_on_guest(void)
+{
+	return (struct pt_subject){.kind = PT_ON_GUEST};
+}
+
+struct pt_subject pt_on_other(unsigned int vmid)
+{
+	return (struct pt_subject){.kind = PT_ON_OTHER_GUEST, .vmid = vmid};
+}
+
+struct pt_subject pt_on_entry(const struct pt_assignment *assignment)
+{
+	return (struct pt_subject){.kind = PT_ON_ENTRY, .entry = assignment->entry.index};
+}
+
+struct pt_subject pt_on_id(const struct pt_assignment *assignment, const struct pt_bdf *bdf)
+{
+	return (struct pt_subject){
+		.kind = PT_ON_FUNCTION, .entry = assignment->entry.index, .function = *bdf};
+}
+
+struct pt_subject pt_on_function(const struct pt_facts *facts, const struct pt_taken *taken)
+{
+	return pt_on_id(&facts->assignment[taken->assignment], &taken->bdf);
+}
+
+const char *pt_number_text(unsigned long long number, char text[static PT_NUMBER_TEXT])
+{
+	snprintf(text, PT_NUMBER_TEXT, "%llu", number);
+	return text;
+}
+
+const struct pt_taken *pt_function_0_of(
+	const struct pt_facts *facts, const struct pt_taken *companion)
+{
+	const struct pt_function *function = pt_inventory_find(facts->inventory, &companion->bdf);
+
+	if (!companion->companion || !function || pt_function_is_vf(function))
+		return NULL;
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		if (!taken->companion && taken->bdf.function == 0 &&
+			pt_bdf_same_slot(&taken->bdf, &companion->bdf))
+			return taken;
+	}
+	return NULL;
+}
+
+const struct pt_alternative *pt_chosen(const struct pt_assignment *assignment)
+{
+	return assignment->chosen < 0 ? NULL : &assignment->alternative[assignment->chosen];
+}
+
+const struct pt_taken *pt_detail_taken(const struct pt_facts *facts, const struct pt_detail *detail)
+{
+	const struct pt_taken *taken =
+		pt_taken_find(facts->taken, facts->taken_count, &detail->bdf);
+
+	return taken && !taken->companion ? taken : NULL;
+}

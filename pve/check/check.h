@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/*
+ * The checks. One initializer holds everything about a check, in the file of its subject (check-*.c), below the function
+ * that finds it. check.c runs them all.
+ */
+#ifndef PT_CHECK_H
+#define PT_CHECK_H
+
+#include "pve/check/facts.h"
+#include "pve/check/finding.h"
+
+/* A check at work: what it judges, and where its findings go. */
+struct pt_judging {
+	const struct pt_check *check;
+	const struct pt_facts *facts;
+	struct pt_findings *findings;
+};
+
+#define PT_CASES_MAX 10
+
+struct pt_check {
+	const char *tag;
+	void (*find)(const struct pt_judging *judging); /* bears the tag's name */
+	/* explanation: the situation, its cause or harm, the steps that fix it (divided by line ends), the source */
+	const char *meaning, *why, *steps, *source;
+	struct pt_case
+		of[PT_CASES_MAX]; /* the usual one first; ends before a case without a message */
+};
+
+/* Checks of one subject. */
+struct pt_checks {
+	const struct pt_check *check;
+	size_t count;
+};
+extern const struct pt_checks pt_host_checks, pt_config_checks, pt_guest_checks, pt_rom_checks,
+	pt_device_checks, pt_reset_checks, pt_use_checks, pt_owner_checks, pt_resource_checks,
+	pt_hugepage_checks;
+
+/* The checks of all subjects, in the order of the catalogue; NULL behind the last one. */
+const struct pt_check *pt_check_at(size_t at);
+
+/* NULL: no check has the tag. */
+const struct pt_check *pt_check_find(const char *tag);
+size_t pt_check_cases(const struct pt_check *check);
+
+/* Runs all checks, lowers what local policy allows, and sorts: errors, warnings, infos. */
+void pt_check_run(const struct pt_facts *facts, struct pt_findings *findings);
+
+/*
+ * Lowers the findings that local policy allows: an error becomes a warning, a warning an info, and no start is refused for
+ * it. Another live owner is never allowed.
+ */
+void pt_findings_allow(
+	const struct pt_policy *policy, unsigned int vmid, struct pt_findings *findings);
+
+/* The message of the first error about an entry itself, or NULL. The caller frees it. */
+char *pt_entry_error(const struct pt_findings *findings, const struct pt_assignment *assignment);
+
+/* For the checks. */
+
+/* Reports a case of the check. Pairs of a word and its value follow; a value may be NULL. NULL ends them. */
+void pt_report(const struct pt_judging *judging, size_t which, struct pt_subject on, ...)
+	__attribute__((sentinel));
+
+struct pt_subject pt_on_host(void);
+struct pt_subject pt_on_guest(void);
+struct pt_subject pt_on_other(unsigned int vmid);
+struct pt_subject pt_on_entry(const struct pt_assignment *assignment);
+struct pt_subject pt_on_function(const struct pt_facts *facts, const struct pt_taken *taken);
+struct pt_subject pt_on_id(const struct pt_assignment *assignment, const struct pt_bdf *bdf);
+
+/* Text on loan until the statement ends. */
+#define PT_NUMBER_TEXT 24
+const char *pt_number_text(unsigned long long number, char text[static PT_NUMBER_TEXT]);
+#define PT_NUMBER(number) pt_number_text((number), (char[PT_NUMBER_TEXT]){0})
+
+/* The assigned function 0 of the slot that the companion is in, or NULL. */
+const struct pt_taken *pt_function_0_of(
+	const struct pt_facts *facts, const struct pt_taken *companion);
+
+/* The alternative that the entry hands over, or NULL. */
+const struct pt_alternative *pt_chosen(const struct pt_assignment *assignment);
+
+/* The detail of a taken function that the guest gets, with that function; NULL: it only goes along. */
+const struct pt_taken *pt_detail_taken(
+	const struct pt_facts *facts, const struct pt_detail *detail);
+
+/* Steps that many explanations share. */
+#define PT_STEP_REBOOT "\nReboot."
+#define PT_STEPS_CMDLINE(option)                                                                   \
+	"\nFind the boot loader of the node, PVE 8 and 9: 'proxmox-boot-tool status' prints "      \
+	"'configured with: uefi' for systemd-boot, else it is GRUB."                               \
+	"\nsystemd-boot: " option                                                                  \
+	" in the one line of /etc/kernel/cmdline, then 'proxmox-boot-tool refresh'."               \
+	"\nGRUB: " option                                                                          \
+	" in GRUB_CMDLINE_LINUX_DEFAULT of /etc/default/grub, then 'update-grub'."                 \
+	"\nReboot, and check /proc/cmdline."
+#define PT_STEPS_MODPROBE "\nRun 'update-initramfs -u -k all', PVE 8 and 9." PT_STEP_REBOOT
+#define PT_SOURCE_PCI_PM  "qemu-server, PVE/QemuServer/PCI.pm"
+#define PT_SOURCE_VFIO	  "kernel, Documentation/driver-api/vfio.rst"
+
+#endif

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "pve/check/obstacle.h"
+
+typedef bool applies(const struct pt_candidate *candidate, struct pt_obstruction *ret);
+
+static bool is_bridge(const struct pt_candidate *candidate, struct pt_obstruction *ret)
+{
+	(void)ret;
+	return candidate->function->is_bridge;
+}
+
+static bool has_no_iommu(const struct pt_candidate *candidate, struct pt_obstruction *ret)
+{
+	(void)ret;
+	return !candidate->iommu_active;
+}
+
+static bool has_no_group(const struct pt_candidate *candidate, struct pt_obstruction *ret)
+{
+	(void)ret;
+	return candidate->iommu_active && candidate->function->group == PT_GROUP_NONE;
+}
+
+static bool hangs(const struct pt_candidate *candidate, struct pt_obstruction *ret)
+{
+	(void)ret;
+	return candidate->function->busy;
+}
+
+static bool has_unknown_uses(const struct pt_candidate *candidate, struct pt_obstruction *ret)
+{
+	(void)ret;
+	return !candidate->uses;
+}
+
+static bool is_unreadable(const struct pt_candidate *candidate, struct pt_obstruction *ret)
+{
+	(void)ret;
+	return !candidate->function->info_ok;
+}
+
+static bool is_used(const struct pt_candidate *candidate, struct pt_obstruction *ret)
+{
+	ret->use =
+		candidate->uses ? pt_uses_strong(candidate->uses, &candidate->function->bdf) : NULL;
+	return ret->use;
+}
+
+static bool has_used_mate(const struct pt_candidate *candidate, struct pt_obstruction *ret)
+{
+	const struct pt_function *function = candidate->function;
+
+	if (!candidate->uses || function->group == PT_GROUP_NONE)
+		return false;
+	pt_foreach (use, candidate->uses->use, candidate->uses->count) {
+		const struct pt_function *mate = pt_inventory_find(candidate->inventory, &use->bdf);
+
+		if (use->weak || !mate || mate->group != function->group ||
+			pt_bdf_compare(&use->bdf, &function->bdf) == 0)
+			continue;
+		ret->use = use;
+		return true;
+	}
+	return false;
+}
+
+static bool is_claimed(const struct pt_node *node, const struct pt_bdf *bdf)
+{
+	pt_foreach (claim, node->claim, node->claim_count) {
+		pt_foreach (claimed, claim->claimed, claim->count) {
+			if (!claimed->spare && pt_bdf_compare(&claimed->bdf, bdf) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool is_open(const struct pt_candidate *candidate, const struct pt_bdf *bdf)
+{
+	const struct pt_function *vf = pt_inventory_find(candidate->inventory, bdf);
+	const struct pt_node *node = candidate->node;
+
+	pt_foreach (user, node->user, node->user_count) {
+		if (vf && vf->group == user->group)
+			return true;
+	}
+	return false;
+}
+
+static bool has_used_vf(const struct pt_candidate *candidate, struct pt_obstruction *ret)
+{
+	const struct pt_function *function = candidate->function;
+
+	for (size_t i = 0; candidate->node && i < function->vf_count; i++) {
+		const struct pt_bdf *vf = &function->vf[i];
+
+		if ((candidate->uses && pt_uses_strong(candidate->uses, vf)) ||
+			is_claimed(candidate->node, vf) || is_open(candidate, vf)) {
+			ret->vf = vf;
+			return true;
+		}
+	}
+	return false;
+}
+
+static applies *const obstacles[] = {
+	[PT_OBSTACLE_BRIDGE] = is_bridge,
+	[PT_OBSTACLE_NO_IOMMU] = has_no_iommu,
+	[PT_OBSTACLE_NO_GROUP] = has_no_group,
+	[PT_OBSTACLE_HANGS] = hangs,
+	[PT_OBSTACLE_USES_UNKNOWN] = has_unknown_uses,
+	[PT_OBSTACLE_UNREADABLE] = is_unreadable,
+	[PT_OBSTACLE_USED] = is_used,
+	[PT_OBSTACLE_MATE_USED] = has_used_mate,
+	[PT_OBSTACLE_VF_USED] = has_used_vf,
+};
+
+bool pt_obstacle_applies(enum pt_obstacle obstacle, const struct pt_candidate *candidate)
+{
+	struct pt_obstruction ignored = {0};
+
+	return obstacles[obstacle](candidate, &ignored);
+}
+
+struct pt_obstruction pt_obstacle_first(const struct pt_candidate *candidate)
+{
+	struct pt_obstruction first = {.obstacle = PT_OBSTACLE_BRIDGE};
+
+	while (first.obstacle < PT_OBSTACLE_NONE && !obstacles[first.obstacle](candidate, &first))
+		first.obstacle++;
+	return first;
+}
+
+static char *text_of_use(
+	const struct pt_obstruction *obstruction, const struct pt_function *function)
+{
+	PT_FREE char *use = pt_use_text(obstruction->use);
+
+	if (pt_bdf_compare(&obstruction->use->bdf, &function->bdf) == 0)
+		return pt_format("is in use: %s", use);
+	return pt_format("shares its IOMMU group with %s, which is in use: %s",
+		PT_BDF(&obstruction->use->bdf), use);
+}
+
+char *pt_obstruction_text(
+	const struct pt_obstruction *obstruction, const struct pt_function *function)
+{
+	static const char *const reasons[] = {
+		[PT_OBSTACLE_BRIDGE] = "is a bridge",
+		[PT_OBSTACLE_NO_IOMMU] = "no IOMMU is active",
+		[PT_OBSTACLE_NO_GROUP] = "is in no IOMMU group",
+		[PT_OBSTACLE_HANGS] = "a driver hangs on it",
+		[PT_OBSTACLE_USES_UNKNOWN] = "a driver hangs, so its uses cannot be read",
+		[PT_OBSTACLE_UNREADABLE] = "does not answer",
+	};
+
+	switch (obstruction->obstacle) {
+	case PT_OBSTACLE_USED:
+	case PT_OBSTACLE_MATE_USED:
+		return text_of_use(obstruction, function);
+	case PT_OBSTACLE_VF_USED:
+		return pt_format(
+			"has virtual functions, and %s is in use", PT_BDF(obstruction->vf));
+	case PT_OBSTACLE_NONE:
+		return NULL;
+	default:
+		return pt_strdup(reasons[obstruction->obstacle]);
+	}
+}

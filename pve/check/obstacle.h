@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/*
+ * Why a function cannot be passed through: the one answer of check, list, show and report. A check asks for its own
+ * obstacle, the others for the first.
+ */
+#ifndef PT_OBSTACLE_H
+#define PT_OBSTACLE_H
+
+#include "lib/use/use.h"
+#include "pve/node/node.h"
+
+/* In the order in which the first one is shown. */
+enum pt_obstacle {
+	PT_OBSTACLE_BRIDGE,
+	PT_OBSTACLE_NO_IOMMU,
+	PT_OBSTACLE_NO_GROUP,
+	PT_OBSTACLE_HANGS,	  /* a driver hangs on it */
+	PT_OBSTACLE_USES_UNKNOWN, /* another driver hangs, so its uses cannot be read */
+	PT_OBSTACLE_UNREADABLE,	  /* its vendor, device or interrupt */
+	PT_OBSTACLE_USED,	  /* the host loses something */
+	PT_OBSTACLE_MATE_USED,	  /* the host loses something with its IOMMU group */
+	PT_OBSTACLE_VF_USED,	  /* taking the PF destroys a VF that is in use */
+	PT_OBSTACLE_NONE,
+};
+
+/* A function, and the knowledge that it is judged by. */
+struct pt_candidate {
+	const struct pt_function *function;
+	const struct pt_inventory *inventory;
+	const struct pt_uses *uses; /* NULL: they cannot be read */
+	const struct pt_node *node; /* whole, for the owners of VFs; NULL: they are not judged */
+	bool iommu_active;
+};
+
+/* An obstacle, and the use or the VF that makes it. */
+struct pt_obstruction {
+	enum pt_obstacle obstacle;
+	const struct pt_use *use;
+	const struct pt_bdf *vf;
+};
+
+/* Whether the candidate has that obstacle, whatever else it has. */
+bool pt_obstacle_applies(enum pt_obstacle obstacle, const struct pt_candidate *candidate);
+
+/* Returns the first obstacle, PT_OBSTACLE_NONE without one. */
+struct pt_obstruction pt_obstacle_first(const struct pt_candidate *candidate);
+
+/* Returns the reason, "is a bridge"; NULL for PT_OBSTACLE_NONE. The caller frees it. */
+char *pt_obstruction_text(
+	const struct pt_obstruction *obstruction, const struct pt_function *function);
+
+#endif

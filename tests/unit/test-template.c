@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "lib/base/template.h"
+#include "tests/unit/unit.h"
+
+static void expect(const char *template, const char *expected)
+{
+	static const struct pt_word words[] = {
+		{"a", "one"}, {"ab", "two"}, {"none", NULL}, {"empty", ""}, {"odd", "{a} [[x]]"}};
+	PT_FREE char *text = pt_template_fill(template, words, PT_ARRAY_SIZE(words));
+
+	assert_string_equal(text, expected);
+}
+
+static void words_are_filled_in(void **state)
+{
+	(void)state;
+	expect("", "");
+	expect("plain", "plain");
+	expect("{a}", "one");
+	expect("{a}{ab} {a}", "onetwo one");
+	expect("<{empty}>", "<>");
+	expect("{none} {unknown}", "? ?");
+}
+
+static void a_part_goes_with_its_words(void **state)
+{
+	(void)state;
+	expect("x[[ of {a}]].", "x of one.");
+	expect("x[[ of {none}]].", "x.");
+	expect("x[[ of {a} and {unknown}]].", "x.");
+	expect("[[{a}]][[{none}]][[{ab}]]", "onetwo");
+}
+
+static void the_rest_is_plain_text(void **state)
+{
+	(void)state;
+	expect("[device {a}]", "[device one]");
+	expect("[[never ended {a}", "[[never ended one");
+	expect("never ended {a", "never ended {a");
+	expect("a ]] b", "a ]] b");
+	/* a value is never read as a template */
+	expect("{odd}", "{a} [[x]]");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(words_are_filled_in),
+		cmocka_unit_test(a_part_goes_with_its_words),
+		cmocka_unit_test(the_rest_is_plain_text),
+	};
+
+	return cmocka_run_group_tests_name("template", tests, NULL, NULL);
+}
