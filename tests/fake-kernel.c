@@ -22,6 +22,20 @@ static int read_at(int root, const char *path, char *text, size_t size)
 	return 0;
 }
 
+/* Returns when as many writers have come here as there are to be: they are under way at the same time. */
+static void meet(int root, long long writers)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+	int fd = openat(root, "fault/met", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	struct stat met = {0};
+
+	if (fd < 0 || write(fd, ".", 1) != 1)
+		_exit(1);
+	while (fstat(fd, &met) == 0 && met.st_size < writers)
+		nanosleep(&pause, NULL);
+	close(fd);
+}
+
 /* What fake_fault asked for: 1 when the write is dealt with, its result in ret. */
 static int apply_fault(int root, const char *op, const char *bdf, int *ret)
 {
@@ -37,6 +51,10 @@ static int apply_fault(int root, const char *op, const char *bdf, int *ret)
 		struct timespec pause = {.tv_nsec = atol(what + 5) * 1000000};
 
 		nanosleep(&pause, NULL);
+		return 0;
+	}
+	if (pt_starts_with(what, "meet-")) {
+		meet(root, atol(what + 5));
 		return 0;
 	}
 	if (pt_streq(what, "stuck")) {

@@ -51,7 +51,8 @@ char *fake_read(struct fake *fake, const char *path);
 /*
  * What the made kernel does with one write. An errno number as text fails, "hang" never answers, "done-hang"
  * does it and then never answers, "stuck" keeps its descriptors for 2 s even when killed, "lie" answers
- * success and does nothing, "exit" is the writer dying, "late-N" sleeps N ms first.
+ * success and does nothing, "exit" is the writer dying, "late-N" sleeps N ms first,
+ * "meet-N" waits until N writers have come that far.
  */
 void fake_fault(struct fake *fake, const char *op, const char *bdf, const char *what);
 

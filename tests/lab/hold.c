@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * hold PID SECONDS [unseen]: takes over what process PID has open of vfio and keeps it, so that the kernel goes on
- * holding the groups when PID is dead: as a QEMU with much pinned memory does while it dies. Unseen: no process
+ * hold PID [unseen]: takes over what process PID has open of vfio and keeps it until it is ended, so that the kernel
+ * goes on holding the groups when PID is dead: as a QEMU with much pinned memory does while it dies. Unseen: no process
  * has it open then, it is on its way through a socket.
  */
 #include <dirent.h>
@@ -36,7 +36,7 @@ int main(int argc, char **argv)
 	DIR *fds;
 	int pidfd, held = 0, pair[2];
 
-	if (argc != 3 && argc != 4)
+	if (argc != 2 && argc != 3)
 		return 2;
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
 		return 1;
@@ -58,12 +58,12 @@ int main(int argc, char **argv)
 		if (!strstr(target, "vfio"))
 			continue;
 		fd = (int)syscall(SYS_pidfd_getfd, pidfd, atoi(entry->d_name), 0);
-		if (fd >= 0 && (argc == 3 || send_away(pair[0], fd) == 0))
+		if (fd >= 0 && (argc == 2 || send_away(pair[0], fd) == 0))
 			held++;
 	}
 	close(pidfd);
 	printf("holds %d\n", held);
 	fflush(stdout);
-	sleep((unsigned int)atoi(argv[2]));
+	pause();
 	return 0;
 }

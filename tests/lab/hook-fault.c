@@ -2,7 +2,8 @@
 /*
  * Linked into a pve-pthook of tests in place of its pre-start and its supervisor (ld --wrap). As the program's name
  * says, the worker crashes after everything was taken ("dies"), hangs past a short deadline ("hangs"), or waits a short
- * time only, for the kernel ("hasty") or for a return that is under way ("impatient").
+ * time only, for the kernel ("hasty") or for a return that is under way ("impatient"), or a long one for the API
+ * ("unhurried").
  */
 #include <errno.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #define SHORT_MS     3000
 #define HASTY_MS     2000
 #define IMPATIENT_MS 500
+#define UNHURRIED_MS 60000
 
 int __real_pt_phase_pre_start(const struct pt_run *run);
 int __wrap_pt_phase_pre_start(const struct pt_run *run);
@@ -32,6 +34,8 @@ int __wrap_pt_phase_pre_start(const struct pt_run *run)
 		hasty.limits.write_ms = HASTY_MS;
 	if (is_called("impatient"))
 		hasty.wait_ms = IMPATIENT_MS;
+	if (is_called("unhurried"))
+		hasty.api_ms = UNHURRIED_MS;
 	result = __real_pt_phase_pre_start(&hasty);
 	if (is_called("dies"))
 		raise(SIGSEGV);
