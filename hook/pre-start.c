@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Before the guest starts: read, judge, record, take. */
+#include "hook/phases.h"
 #include "hook/start.h"
 #include "pve/config/paths.h"
 #include "pve/config/runstate.h"
@@ -152,7 +153,7 @@ static bool claim_fits(const struct pt_start *start)
 	return true;
 }
 
-/* Whether the running system would lose what it runs from: Proxmox VE asks nobody before it takes that. */
+/* Whether the running system would lose its own disk: Proxmox VE takes it without asking. */
 static bool takes_system(const struct pt_start *start)
 {
 	pt_foreach (finding, start->findings.finding, start->findings.count) {
@@ -183,7 +184,7 @@ static int judge_and_take(struct pt_start *start)
 			start->err.text);
 		start->err = (struct pt_err){0};
 	} else if (refusing) {
-		/* advice or not, what another guest has is not taken, nor what the system runs from */
+		/* advice or not, a device of another guest or of the running system is not taken */
 		refusing = run->advise ? always : refusing;
 		set_reason(start, refusing);
 		return takes_system(start) ? pt_start_refuse_for_good(start)
@@ -202,7 +203,7 @@ static int judge_and_take(struct pt_start *start)
 }
 
 /*
- * Waits for what others give back, judges and takes. Another guest's start may have claimed a function since
+ * Waits for returns under way, judges and takes. Another guest's start may have claimed a function since
  * the facts were gathered: then they are gathered anew, and another alternative may be left.
  */
 static int settle(struct pt_start *start)

@@ -97,7 +97,7 @@ $(BUILD)/everything.a: $(FAKE) $(IDENTITY) $(call objects,$(HOOK)) $(filter-out 
 	$(Q)rm -f $@
 	$(Q)ar rcs $@ $^
 
-$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/everything.a
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(if $(NEEDED),$(call objects,$(NEEDED)),$(BUILD)/everything.a)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $^ $(LIBS) -lcmocka -lssl -lcrypto
@@ -116,6 +116,13 @@ $(BUILD)/unit/test-api: private WRAP := -Wl,--wrap=dlopen,--wrap=dlsym
 
 .PHONY: test-programs
 test-programs: $(UNIT) $(BUILD)/conformance lab-programs
+
+# "make t T=claim": without optimization, since it is for those who change something and look
+SINGLE := BUILD=$(BUILD)-t CFLAGS="-O0 -g" LDFLAGS=
+t: ## run one unit test, T=NAME; builds what it needs alone
+	$(Q)test -f "tests/unit/test-$(T).c" || { echo "T=NAME names a tests/unit/test-NAME.c, such as T=claim" >&2; exit 2; }
+	$(Q)$(MAKE) -s $(PARALLEL) $(SINGLE) NEEDED="$$(tests/unit/needs "$(T)")" $(BUILD)-t/unit/test-$(T)
+	$(Q)$(BUILD)-t/unit/test-$(T)
 
 unit: $(UNIT) all ## run the unit tests; each finding must have been met and missed
 	$(Q)tests/unit/run $(BUILD)/unit/printed $(UNIT)
