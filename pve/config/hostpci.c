@@ -57,7 +57,7 @@ void pt_hostpci_clear(struct pt_hostpci *entry)
 
 bool pt_hostpci_is_set(const char *value)
 {
-	return *value && !pt_streq(value, "0");
+	return value && *value && !pt_streq(value, "0");
 }
 
 int pt_hostpci_key(const char *key)

@@ -13,6 +13,13 @@ struct value {
 	enum pt_text encoding;
 };
 
+static bool has_null(struct json_object *input, const char *key)
+{
+	struct json_object *value;
+
+	return json_object_object_get_ex(input, key, &value) && !value;
+}
+
 static bool get_value(struct json_object *input, struct value *ret)
 {
 	struct json_object *plain = member(input, "value");
@@ -91,6 +98,12 @@ bool property_agrees(
 	bool agrees;
 
 	(void)context;
+	/* null: the key is not set, which is no value that could be wrong */
+	if (has_null(input, "value")) {
+		result = member(output, "result");
+		return json_object_get_boolean(member(output, "ok")) &&
+		       (!result || json_object_object_length(result) == 0);
+	}
 	if (!get_value(input, &value))
 		return false;
 	pt_props_parse(&pt_hostpci_schema, value.text, value.length, value.encoding, &props);

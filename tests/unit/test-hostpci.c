@@ -29,6 +29,7 @@ static void knows_its_keys(void **state)
 	assert_int_equal(pt_hostpci_key("hostpci16"), -1);
 	assert_int_equal(pt_hostpci_key("hostpci01"), -1);
 	assert_int_equal(pt_hostpci_key("hostpci"), -1);
+	assert_false(pt_hostpci_is_set(NULL));
 	assert_false(pt_hostpci_is_set("0"));
 	assert_false(pt_hostpci_is_set(""));
 	assert_true(pt_hostpci_is_set("01:00"));
