@@ -235,7 +235,7 @@ static const struct pt_check checks[] = {
 			"\n'pve-ptconf release VMID' tries again.",
 		.source = OUR_CLAIMS,
 		.of = {{PT_WARNING, PT_WARNS,
-			.message = "could not return {function}: {error}",
+			.message = "could not return {error}",
 			.hint = "'pve-ptconf release {guest}' tries again"}},
 	},
 };

@@ -22,7 +22,7 @@ static unsigned int vmid_of(const struct pt_claim *claim)
 	return (unsigned int)strtoul(claim->owner, NULL, 10);
 }
 
-/* Who holds the function's group, for the message. */
+/* The holder of the function's group, for the message. */
 static int tell_holder(
 	const struct pt_host *host, const struct pt_function *function, struct pt_err *err)
 {
@@ -81,14 +81,14 @@ static void park_vfs(struct pt_claim *claim)
 	}
 }
 
-/* What is still held stays out of this return, on record with the reason: the others need not wait for it. */
+/* Sets held functions aside, on record with the reason: the others need not wait for them. */
 static void set_aside(struct pt_claim_function *function, const struct pt_err *why)
 {
 	function->parked = true;
 	pt_claim_set_error(function, why->text);
 }
 
-/* -EBUSY: some groups are held for longer, and err is about the first; what lies in them is set aside. */
+/* -EBUSY: some groups are held for longer, and err is about the first; their functions are set aside. */
 static int wait_until(
 	const struct pt_host *host, struct pt_claim *claim, long long deadline, struct pt_err *err)
 {
@@ -202,7 +202,7 @@ static bool spare_is_used(const struct pt_host *host, unsigned int vmid,
 
 	if (is_reserved(host, vmid, reservations, bdf) || !pt_vfio_group_free(host, function.group))
 		return true;
-	/* what cannot be found out is taken for yes: the function stays as it is */
+	/* unknown counts as yes: the function stays as it is */
 	if (pt_vfio_users(host, &asked, 1, &user, &users, NULL) < 0)
 		return true;
 	free(user);
@@ -212,13 +212,15 @@ static bool spare_is_used(const struct pt_host *host, unsigned int vmid,
 /* The function stays on record, untouched for now. One line says so: reconcile comes by every few minutes. */
 static void leave_with_others(const struct pt_host *host, struct pt_claim_function *function)
 {
+	PT_FREE char *error = pt_format("%s: " WITH_OTHERS, PT_BDF(&function->bdf));
+
 	function->parked = true;
 	if (function->with_others)
 		return;
 	function->with_others = true;
 	pt_log(pt_host_log(host), PT_LOG_INFO, "%s: %s %s", function->label, PT_BDF(&function->bdf),
 		WITH_OTHERS);
-	pt_claim_set_error(function, WITH_OTHERS);
+	pt_claim_set_error(function, error);
 }
 
 /*
@@ -315,7 +317,7 @@ int pt_release_spares(const struct pt_host *host, const struct pt_claims *claims
 	return r < 0 ? r : stored;
 }
 
-/* Policy as it is now: what it said at the start may have been a mistake. A take that is undone leads to the origin. */
+/* Policy as it is now: the one at the start may have been a mistake. A take that is undone leads to the origin. */
 static void use_policy(const struct pt_host *host, unsigned int vmid, struct pt_claim *claim)
 {
 	struct pt_policy PT_POLICY policy = {0};
@@ -387,7 +389,7 @@ int pt_release(const struct pt_host *host, const struct pt_claims *claims, unsig
 	return pt_release_locked(host, claims, vmid, limits, lock, err);
 }
 
-/* A claim that still says "taking" is undone to its origins, and stays what it is. */
+/* A claim in the state "taking" is undone to its origins, and keeps its state. */
 static int mark_returning(const struct pt_host *host, const struct pt_claims *claims,
 	unsigned int vmid, struct pt_err *err)
 {

@@ -491,7 +491,7 @@ static void claims_of_the_dead(void **state)
 	/* the override that such a return leaves is nobody's but ours */
 	fake_file(fake, "/sys/bus/pci/devices/" DISK "/driver_override", "nvme\n");
 	passes(fake, "foreign-override", CONFIG);
-	triggers(fake, "claim-incomplete", CONFIG, "could not return " DISK ": ");
+	triggers(fake, "claim-incomplete", CONFIG, "could not return " DISK ": bind to nvme: ");
 	fake_file(fake, PT_PVE_RUN "/101.pid", "4242\n");
 	process_4242(fake, KVM_OF("101"));
 	passes(fake, "stale-claim", CONFIG);
