@@ -17,7 +17,7 @@ bool pt_run_has_claim(const struct pt_run *run)
 	return pt_host_exists(run->host, path);
 }
 
-/* What the guest has started with is what it is known to have. */
+/* Records the devices of this start as the expected ones. */
 static int record_identities(
 	const struct pt_run *run, const struct pt_claims *claims, struct pt_err *err)
 {

@@ -9,7 +9,7 @@
 #include "pve/config/guest.h"
 #include "pve/handover/release.h"
 
-/* What a phase works with. */
+/* The data that a phase works with. */
 struct pt_run {
 	struct pt_host *host; /* its log is the task log */
 	char node[PT_NODE_TEXT];
@@ -35,7 +35,7 @@ pt_phase pt_phase_pre_start;
 /* NULL when there is no phase of that name. */
 pt_phase *pt_phase_find(const char *name);
 
-/* After a pre-start that ended in the middle: gives back what its claim holds. 1: not all of it. */
+/* After a pre-start that ended in the middle: returns the functions of its claim. 1: not all of them. */
 pt_phase pt_phase_undo;
 
 #endif

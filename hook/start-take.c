@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* What a start takes: on the claim first, then moved. */
+/* A start takes functions: on the claim first, then moved. */
 #include "hook/start.h"
 
 /* Adds a function to the claim. */
@@ -29,7 +29,7 @@ static void claim_vfs(const struct pt_start *start, const struct pt_function *pf
 	}
 }
 
-/* A VF whose PF is taken as well: claimed with that, unless the PF is where it is taken to already. */
+/* A VF with a taken PF: claimed with that, unless the PF is where it is taken to already. */
 static bool goes_with_its_pf(const struct pt_start *start, const struct pt_function *function)
 {
 	const struct pt_taken *taken =

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* What is in the way of a start: claims that were left, returns that are under way, units that local policy stops. */
+/* Clears the way of a start: stale claims, returns under way, units that local policy stops. */
 #include <time.h>
 
 #include "hook/start.h"

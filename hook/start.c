@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* What the steps of a pre-start share. */
+/* Shared by the steps of a pre-start. */
 #include "hook/start.h"
 
 int pt_start_go_on(const struct pt_start *start)

@@ -15,7 +15,7 @@
 
 #define PT_START_LOG(run, level, ...) pt_log(pt_host_log((run)->host), level, __VA_ARGS__)
 
-/* What a pre-start holds while it goes from step to step. */
+/* The data that a pre-start hands from step to step. */
 struct pt_start {
 	const struct pt_run *run;
 	struct pt_guest *guest;
@@ -34,13 +34,13 @@ int pt_start_go_on(const struct pt_start *start);
 /* The exit code of a refused start; under local policy's advice that of one that goes on. */
 int pt_start_refuse(const struct pt_start *start);
 
-/* The same, whatever local policy advises. */
+/* The same, even if local policy only advises. */
 int pt_start_refuse_for_good(const struct pt_start *start);
 
 /* The claim of an earlier start, if there is one. */
 int pt_start_load_claim(struct pt_start *start);
 
-/* Everything anew: what was known of the node may have changed. */
+/* Reads everything anew: the node may have changed. */
 int pt_start_gather(struct pt_start *start);
 
 /* NULL: the start does not take it. */

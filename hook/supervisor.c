@@ -47,7 +47,7 @@ static int work(void *data, int out)
 {
 	const struct pt_supervised *supervised = data;
 
-	/* an administrator's ^C is for whom it hits: functions are not left half-way */
+	/* an administrator's ^C must not leave functions half-way */
 	setsid();
 	return -run_phase(supervised, supervised->phase, out);
 }

@@ -110,7 +110,7 @@ void pt_set_text(char **ret, const char *text);
 /* Puts "?" for each byte that is no printable ASCII: names and values may hold any. text may be NULL. */
 void pt_make_plain(char *text);
 
-/* Writes all of it, whatever signals come. 0 or a negative errno. */
+/* Writes all of it, despite signals. 0 or a negative errno. */
 int pt_write_all(int fd, const char *text, size_t length);
 
 #endif

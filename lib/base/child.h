@@ -36,12 +36,12 @@ int pt_child_start(struct pt_child *ret, int (*work)(void *data, int out), void 
 /*
  * Waits until the child ends or the deadline (pt_now_ms) has passed.
  * Returns the child's result: 0 or a negative errno. -ETIME: the deadline has passed; the child was sent
- * SIGKILL, but may live on in the kernel, holding what was kept open for it. -ECHILD: it died otherwise.
+ * SIGKILL, but may live on in the kernel, holding the descriptors that were kept open for it. -ECHILD: it died otherwise.
  */
 int pt_child_wait(struct pt_child *child, long long deadline_ms);
 
 /*
- * As pt_child_wait, after reading the child's output until it ends: ret_text is what it wrote, NUL at
+ * As pt_child_wait, after reading the child's output until it ends: ret_text is its output, NUL at
  * its end, ret_length bytes without that. More than cap bytes: -EMSGSIZE, the child is ended. The
  * caller frees ret_text; it is untouched on failure.
  */

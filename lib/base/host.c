@@ -26,7 +26,7 @@ static int write_to_kernel(void *data, int root, const char *path, int fd, const
 	(void)data;
 	(void)root;
 	(void)path;
-	/* one write(2) whatever happens: sysfs takes each call as a command of its own */
+	/* one write(2) in any case: sysfs takes each call as a command of its own */
 	n = write(fd, text, length);
 	/* ETIME is our own word for a write that has not been answered */
 	if (n < 0)
@@ -167,7 +167,7 @@ int pt_host_read_line(const struct pt_host *host, const char *path, char **ret)
 
 	if (fd < 0)
 		return fd;
-	/* whatever it is, its first line comes with the first read */
+	/* its first line comes with the first read in any case */
 	do
 		n = read(fd, text, SMALL_FILE);
 	while (n < 0 && errno == EINTR);

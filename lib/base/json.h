@@ -15,7 +15,7 @@
 enum pt_json_need {
 	PT_JSON_NEEDED,
 	PT_JSON_MAY_BE_NULL,
-	PT_JSON_MAY_BE_MISSING, /* or null: who wrote it may not have known the key */
+	PT_JSON_MAY_BE_MISSING, /* or null: an older writer may not know the key */
 };
 
 struct pt_json_reader {
@@ -27,7 +27,7 @@ struct pt_json_reader {
 /* Marks the key as wrong, unless something was before. */
 void pt_json_refuse(struct pt_json_reader *reader, const char *key, const char *why);
 
-/* Whether the key is there at all, for those that who wrote it may not have known. */
+/* Whether the key is there at all, for keys that an older writer may not know. */
 bool pt_json_has(const struct pt_json_reader *reader, const char *key);
 
 /* The text is borrowed from the object; NULL when it is null or wrong. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* The library never prints: what it has to tell goes line by line to a sink that the program gives. */
+/* The library never prints: its messages go line by line to a sink of the program. */
 #ifndef PT_LOG_H
 #define PT_LOG_H
 
@@ -22,7 +22,7 @@ struct pt_log {
 void pt_log(const struct pt_log *log, enum pt_log_level level, const char *fmt, ...)
 	PT_PRINTF(3, 4);
 
-/* What stands before a line of that level: "warning: " and kin. */
+/* Returns the prefix of a line of that level: "warning: " and kin. */
 const char *pt_log_mark(enum pt_log_level level);
 
 /* A sink that writes lines to the FILE in data, warnings and errors marked as such. */

@@ -50,7 +50,7 @@ int pt_looks_take(const struct pt_host *host,
 {
 	struct work work = {host, one, data, ret, 0};
 
-	/* each place must be fit for whatever lies there */
+	/* each place must be fit for any type */
 	each = (each + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
 	*ret = (struct pt_looks){NULL, count, each};
 	if (!count)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* What both programs do first, so that nothing they inherit steers or harms them. */
+/* First steps of both programs, so that nothing inherited steers or harms them. */
 #ifndef PT_STARTUP_H
 #define PT_STARTUP_H
 

@@ -34,7 +34,7 @@ static int read_state(const struct pt_host *host, const struct pt_bind *bind, ch
 	return pt_function_read_driver(host, &bind->bdf, ret);
 }
 
-/* What the state reads when the change is through; NULL: nothing at all. */
+/* The text of the state after the change; NULL: nothing at all. */
 static const char *wanted(const struct pt_bind *bind)
 {
 	switch (bind->kind) {
@@ -110,7 +110,7 @@ static const char *text_of(const struct pt_bind *bind, char bdf[static PT_BDF_TE
 	return wanted(bind) ? wanted(bind) : "\n";
 }
 
-/* Whether what is to be can stand in a path. */
+/* Whether the target can stand in a path. */
 static bool is_nameable(const struct pt_bind *bind)
 {
 	switch (bind->kind) {

@@ -2,7 +2,7 @@
 /*
  * One change to one function: its driver override, unbinding, binding to a named driver, the number of its
  * VFs, or the console on its framebuffer. Each is a single kernel write in a child, and each is read back:
- * success is what sysfs says afterwards, not what write(2) returned.
+ * sysfs decides about success afterwards, not the result of write(2).
  * Source: Documentation/ABI/testing/sysfs-bus-pci and sysfs-class-vtconsole.
  */
 #ifndef PT_BIND_H
@@ -12,7 +12,7 @@
 
 enum pt_bind_kind {
 	PT_BIND_OVERRIDE, /* driver is any text of one line; "" clears */
-	PT_BIND_UNBIND,	  /* from whatever driver it has */
+	PT_BIND_UNBIND,	  /* from any driver */
 	PT_BIND_ATTACH,	  /* to driver */
 	PT_BIND_VFS, /* driver is their number as text; from and to 0 only, as the kernel wants it */
 	PT_BIND_AUTOPROBE,  /* driver is "0" or "1": whether VFs that are made get a driver */
@@ -23,7 +23,7 @@ enum pt_bind_kind {
 struct pt_bind {
 	enum pt_bind_kind kind;
 	struct pt_bdf bdf;
-	const char *driver; /* what is to be, as each kind takes it; borrowed */
+	const char *driver; /* the target, as each kind takes it; borrowed */
 	struct pt_write write;
 	bool refused; /* not to be tried at all */
 	bool writing;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * The record "owner N holds functions F, which were at origins O": what makes everything come back.
+ * The record "owner N holds functions F, which were at origins O", from which everything returns.
  * An origin is recorded once, when the function enters the claim, and never looked at anew.
  */
 #ifndef PT_CLAIM_H
@@ -20,7 +20,7 @@ enum pt_claim_state {
 
 struct pt_claim_function {
 	struct pt_bdf bdf;
-	char *label;	/* what it was taken for: "hostpci0" */
+	char *label;	/* the entry that it was taken for: "hostpci0" */
 	bool companion; /* taken because of its IOMMU group only */
 	bool moved;	/* we took it, even if it is a spare by now */
 	bool parked;	/* with somebody else now: not for this handover; not in the record */

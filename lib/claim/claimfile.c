@@ -35,7 +35,7 @@ static int make_folders(const struct pt_host *host, const char *dir, struct pt_e
 	return 0;
 }
 
-/* Opens a folder; own: one that only its owner, who is us, may write to. */
+/* Opens a folder; own: one that only our user may write to. */
 static int open_private(const struct pt_host *host, const char *dir, const char *below, bool own,
 	struct pt_err *err)
 {
@@ -173,7 +173,7 @@ int pt_claims_save(const struct pt_claims *claims, const struct pt_claim *claim,
 	return r < 0 ? pt_err_errno(err, r, "write the claim of %s", claim->owner) : 0;
 }
 
-/* The file whose age says since when the claim is kept. */
+/* The age of this file is the time for which the claim is kept. */
 static char *kept_file_of(const char *owner)
 {
 	return pt_claim_owner_valid(owner) ? pt_format("%s.kept", owner) : NULL;
@@ -280,7 +280,7 @@ bool pt_claims_work_locked(const struct pt_claims *claims, const char *owner)
 
 	if (!name)
 		return false;
-	/* a look makes no file, and two who look do not see each other */
+	/* a look makes no file, and two looks do not see each other */
 	fd = take_lock(claims, name, 0, LOCK_SH, pt_now_ms());
 	return fd == -EWOULDBLOCK;
 }
@@ -302,7 +302,7 @@ struct sharing {
 	struct pt_err *err;
 };
 
-/* What is done with a function that another claim holds as well, there as theirs. */
+/* Handles a function that another claim holds too, there as theirs. */
 typedef int shared_function(const struct sharing *sharing, struct pt_claim_function *function,
 	struct pt_claim_function *theirs);
 
@@ -366,7 +366,7 @@ static int adopt_origin(const struct sharing *sharing, struct pt_claim_function 
 	return 0;
 }
 
-/* Takes out of the other claim what ours has on disk now. */
+/* Removes from the other claim the functions that ours has on disk now. */
 static int take_over(const struct sharing *sharing, struct pt_claim_function *function,
 	struct pt_claim_function *theirs)
 {

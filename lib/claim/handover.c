@@ -82,7 +82,7 @@ static bool is_taken(const struct pt_mover *mover)
 	return pt_streq(mover->was, pt_claim_driver(mover->function));
 }
 
-/* What policy calls a vfio driver may be none: then QEMU could not open the function. */
+/* Policy may name a driver that is no vfio driver: then QEMU could not open the function. */
 static int confirm_vfio(const struct pt_handover *handover, struct pt_movers *movers)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
@@ -120,7 +120,7 @@ static int find_what_to_take(
 	return 0;
 }
 
-/* A PF whose VFs could not be made has its switch for them put back all the same. */
+/* The VF switch of a PF is restored even if its VFs could not be made. */
 static void revive_for_autoprobe(struct pt_movers *movers)
 {
 	pt_foreach (mover, movers->mover, movers->count)
@@ -128,7 +128,7 @@ static void revive_for_autoprobe(struct pt_movers *movers)
 				 mover->bind.kind == PT_BIND_VFS;
 }
 
-/* keep_failed: what bears an error already stays in the claim, at home or not. */
+/* keep_failed: a function with an error stays in the claim, at home or not. */
 static int give_back(const struct pt_handover *handover, struct pt_claim *claim, enum pt_part part,
 	bool keep_failed, struct pt_err *err);
 
@@ -167,7 +167,7 @@ int pt_handover_take(const struct pt_handover *handover, struct pt_claim *claim,
 	}
 	r = find_what_to_take(handover, &movers, err);
 	if (r < 0) {
-		/* nothing was written yet: what is at home leaves the claim */
+		/* nothing was written yet: functions at home leave the claim */
 		give_back(handover, claim, PT_PART_TAKEN, true, NULL);
 		return r;
 	}
@@ -387,7 +387,7 @@ static size_t settle(
 {
 	size_t stay = 0;
 
-	/* backwards: removing moves what comes behind */
+	/* backwards: removing moves the later ones */
 	for (size_t i = movers->count; i-- > 0;) {
 		struct pt_mover *mover = &movers->mover[i];
 		struct pt_claim_function *function = mover->function;

@@ -39,7 +39,7 @@ struct pt_movers {
 	unsigned int waves;
 };
 
-/* What one step does to a function. False: nothing. */
+/* Plans one step of a function. False: nothing to do. */
 typedef bool pt_step_plan(
 	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver);
 
@@ -53,7 +53,7 @@ void pt_mover_fail(struct pt_mover *mover, int result);
 
 /*
  * When a write that begins now must have ended. A slow slot must not take the time of the others: there is
- * some, whatever the hour.
+ * some, at any time.
  */
 long long pt_wave_deadline(const struct pt_handover *handover, long long phase_deadline);
 

@@ -5,7 +5,7 @@
 #include "lib/claim/origin.h"
 #include "lib/use/use-console.h"
 
-/* Printable ASCII: what a record gives back as it was. */
+/* Printable ASCII: a record reproduces it exactly. */
 static bool is_plain(const char *text)
 {
 	for (; *text; text++) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* What a function had before it was taken; what giving back restores. */
+/* The state of a function before it was taken; a return restores it. */
 #ifndef PT_ORIGIN_H
 #define PT_ORIGIN_H
 
@@ -24,7 +24,7 @@ void pt_origin_copy(struct pt_origin *ret, const struct pt_origin *from);
 void pt_origin_clear(struct pt_origin *origin);
 
 struct json_object *pt_origin_to_json(const struct pt_origin *origin);
-/* What is wrong is told through the reader, whose object is the origin's. */
+/* Errors go through the reader of the origin's object. */
 void pt_origin_from_json(struct pt_json_reader *reader, struct pt_origin *ret);
 
 #endif

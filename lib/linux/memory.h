@@ -26,7 +26,7 @@ struct pt_memory {
 	size_t huge_count;
 };
 
-/* What cannot be read stays 0. */
+/* Unreadable numbers stay 0. */
 void pt_memory_read(const struct pt_host *host, struct pt_memory *ret);
 
 /* "12.5 GiB". Returns text. */

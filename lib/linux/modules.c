@@ -40,7 +40,7 @@ bool pt_module_driver(const struct pt_host *host, const char *name, char ret[sta
 	return false;
 }
 
-/* What is called of libkmod. */
+/* The functions of libkmod that we call. */
 #define KMOD_CALLS(X)                                                                              \
 	X(list_next)                                                                               \
 	X(module_apply_filter)                                                                     \
@@ -181,7 +181,7 @@ char *pt_module_options(const struct pt_host *host, const char *name)
 	return options ? pt_strdup(options) : NULL;
 }
 
-/* What comes behind the name of an option; NULL: it is another. The kernel takes a hyphen for an underscore. */
+/* The value of an option; NULL: it is another option. The kernel takes a hyphen for an underscore. */
 static const char *behind_name(const char *option, const char *name)
 {
 	for (; *name; option++, name++) {

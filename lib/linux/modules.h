@@ -20,7 +20,7 @@ struct pt_module {
 	char command[128]; /* the install command of PT_MODULE_BLOCKED and PT_MODULE_CUSTOM */
 };
 
-/* What can be said of the PCI driver name (its module is called alike) without changing anything. */
+/* The state of a PCI driver (its module has the same name), read without changing anything. */
 void pt_module_look(const struct pt_host *host, const char *name, struct pt_module *ret);
 
 /*

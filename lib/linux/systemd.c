@@ -27,7 +27,7 @@ struct question {
 	enum pt_unit_order order;
 };
 
-/* What is called of libsystemd. */
+/* The functions of libsystemd that we call. */
 #define BUS_CALLS(X)                                                                               \
 	X(call_method)                                                                             \
 	X(get_property)                                                                            \
@@ -58,7 +58,7 @@ static int connect_to(int where)
 	return PT_STEAL_FD(fd);
 }
 
-/* In the child; what it opens ends with it. */
+/* In the child; its descriptors end with it. */
 static int open_bus(int where, sd_bus **ret)
 {
 #define CALL(name) {"sd_bus_" #name, &sd.name},
@@ -184,7 +184,7 @@ static int order(const struct question *question, sd_bus *bus, char **ret, sd_bu
 	if (r >= 0 && question->order != PT_UNIT_LOOK) {
 		r = sd.call_method(bus, NULL, MANAGER_PATH, MANAGER, method[question->order], error,
 			NULL, "ss", question->unit, "replace");
-		/* until the deadline of those who wait for us */
+		/* until our caller's deadline */
 		while (r >= 0 && (r = has_job(bus, path, error)) > 0)
 			nanosleep(&pause, NULL);
 	}

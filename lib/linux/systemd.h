@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * What systemd knows and does on the running system, asked of its manager itself. The sole user of libsystemd.
+ * Asks the manager of systemd on the running system. The sole user of libsystemd.
  * Source: org.freedesktop.systemd1(5).
  */
 #ifndef PT_SYSTEMD_H

@@ -13,7 +13,7 @@
 #define RESOURCE_PREFETCH 0x00002000U
 #define RESOURCE_MEM_64	  0x00100000U
 
-#define NO_OVERRIDE "(null)" /* what the kernel prints where none is set */
+#define NO_OVERRIDE "(null)" /* the kernel's text for none */
 
 const char *pt_pci_path(const struct pt_bdf *bdf, const char *name, char path[static PT_PCI_PATH])
 {
@@ -21,7 +21,7 @@ const char *pt_pci_path(const struct pt_bdf *bdf, const char *name, char path[st
 	return path;
 }
 
-/* What the kernel shows under the device's lock. */
+/* Files that the kernel shows under the device's lock. */
 static int read_locked_attr(
 	const struct pt_host *host, const struct pt_bdf *bdf, const char *name, char **ret)
 {
@@ -219,7 +219,7 @@ static void read_ids(const struct pt_host *folder, struct pt_function *function)
 		function->class = (uint32_t)(strtoul(class, NULL, 16) & 0xffffff);
 }
 
-/* What the kernel shows of a function under the device's lock. */
+/* Files of a function that the kernel shows under the device's lock. */
 struct locked_attrs {
 	bool read;			 /* all but the config space, */
 	struct pt_config config;	 /* which is not known where only that hangs */

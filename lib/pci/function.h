@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * What sysfs says of one PCI function, read once into plain fields.
+ * The facts of sysfs about one PCI function, read once into plain fields.
  * Source: Documentation/ABI/testing/sysfs-bus-pci of the kernel.
  */
 #ifndef PT_PCIDEV_H
@@ -27,7 +27,7 @@ struct pt_bar {
 
 #define PT_SERIAL_TEXT 20
 
-/* What config space says; while a device is being reset nobody may read it. */
+/* The facts of config space; nobody may read it during a reset. */
 struct pt_config {
 	bool known;
 	bool ones; /* all of its beginning: a device that does not answer, or a VF, whose ids read so by design */
@@ -105,7 +105,7 @@ int pt_function_read_override(const struct pt_host *host, const struct pt_bdf *b
 int pt_function_read_group(const struct pt_host *host, const struct pt_bdf *bdf);
 /* The PF of a VF. -ENOENT: it is none. */
 int pt_function_read_pf(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_bdf *ret);
-/* What modules are looked up by. -ENOENT. */
+/* Reads the modalias, the key of module lookups. -ENOENT. */
 int pt_function_read_modalias(const struct pt_host *host, const struct pt_bdf *bdf, char **ret);
 /* sriov_numvfs as text. -ENOENT: no PF. This and the override: -ETIME when a driver hangs. */
 int pt_function_read_vfs(const struct pt_host *host, const struct pt_bdf *bdf, char **ret);

@@ -62,7 +62,7 @@ void pt_inventory_put(struct pt_inventory *inventory, struct pt_function *functi
 		return;
 	}
 	append(inventory, function);
-	/* who adds many adds them in order */
+	/* callers add many in order */
 	if (inventory->count > 1 && compare_functions(&inventory->function[inventory->count - 2],
 					    &inventory->function[inventory->count - 1]) > 0)
 		sort(inventory);

@@ -48,7 +48,7 @@ const struct pt_function *pt_inventory_slot(
 /* A new JSON object, the caller's. */
 struct json_object *pt_inventory_to_json(const struct pt_inventory *inventory);
 
-/* Reads what pt_inventory_to_json wrote. -EINVAL with the key that is wrong. */
+/* Reads the output of pt_inventory_to_json. -EINVAL with the wrong key. */
 int pt_inventory_from_json(struct json_object *json, struct pt_inventory *ret, struct pt_err *err);
 
 #endif

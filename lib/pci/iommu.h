@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * What the IOMMU can do. Source: Intel VT-d specification 10.4.2 (the capability register that sysfs shows); AMD I/O
+ * The abilities of the IOMMU. Source: Intel VT-d specification 10.4.2 (the capability register that sysfs shows); AMD I/O
  * Virtualization Technology specification 5.2.1 (IVinfo of the table IVRS).
  */
 #ifndef PT_IOMMU_H

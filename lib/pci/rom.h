@@ -20,7 +20,7 @@ struct pt_rom {
 	size_t count;				  /* 0: it is no ROM */
 };
 
-/* Reads what the bytes hold; a broken image ends the list. The bytes are hostile. */
+/* Reads the images; a broken one ends the list. The bytes are hostile. */
 void pt_rom_parse(const unsigned char *bytes, size_t length, struct pt_rom *ret);
 
 #endif

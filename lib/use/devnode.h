@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * What a function shows to the rest of the system: every device node and network interface in its part of sysfs.
+ * The interfaces of a function: every device node and network interface in its part of sysfs.
  * Source: Documentation/admin-guide/sysfs-rules.rst (a "dev" file is a node), and of NVIDIA's driver its README
  * (its nodes are not below the device).
  */

@@ -69,7 +69,7 @@ static const char *group_of(char *dm)
 	return dm;
 }
 
-/* What a volume on top is called: its kind, the name that people gave it, and the kernel's. */
+/* The label of a volume on top: its kind, the name that people gave it, and the kernel's. */
 static char *describe(const struct volumes *volumes, const char *name)
 {
 	PT_FREE char *dm = read_of(volumes, name, "dm/name");
@@ -169,7 +169,7 @@ static char *kernel_name(const struct pt_host *host, const char *path)
 	return pt_strdup(slash + 1);
 }
 
-/* "\040" and kin become what they stand for, in place. */
+/* Replaces "\040" and kin by their characters, in place. */
 static void unescape(char *text)
 {
 	char *to = text;
@@ -210,7 +210,7 @@ static bool parse_mount(char *line, struct mount *ret)
 	return ret->source;
 }
 
-/* Whether the system does not run on without what is mounted there. */
+/* Whether the running system needs the file system there. */
 static bool is_system(const char *point)
 {
 	static const char *const points[] = {"/", "/boot", "/boot/efi", "/efi", "/etc", "/home",
@@ -366,7 +366,7 @@ static int use_open_volumes(struct volumes *volumes, struct pt_err *err)
 	return r;
 }
 
-/* What takes a volume down that nobody uses. NULL: it has no name that a command knows. The caller's. */
+/* Returns the command that stops an unused volume. NULL: no command knows its name. The caller frees it. */
 static char *end_of_idle(const struct volumes *volumes, const struct volume *volume)
 {
 	PT_FREE char *dm = read_of(volumes, volume->name, "dm/name");

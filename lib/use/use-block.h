@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * Who uses the disks of a function: mounts of every mount namespace, swap, volumes on top (device-mapper, md,
+ * Users of a function's disks: mounts of every mount namespace, swap, volumes on top (device-mapper, md,
  * bcache), ZFS, and whoever holds one exclusively. Labels alone mean nothing: a guest's own disk has them, too.
  * Source: proc(5); Documentation/ABI/stable/sysfs-block.
  */

@@ -11,7 +11,7 @@
 
 #define PT_VTCONSOLES  "/sys/class/vtconsole"
 #define PT_VTCON_TEXT  16
-#define PT_FRAMEBUFFER "frame buffer device" /* what fbcon calls its console */
+#define PT_FRAMEBUFFER "frame buffer device" /* the name of fbcon's console */
 
 /* Whether name can be a console's, "vtcon1", so that it may stand in a path. */
 bool pt_vtcon_name_valid(const char *name);

@@ -11,7 +11,7 @@
 #define NAMED_DIR   "/run/netns"
 #define PATIENCE_MS 2000 /* anybody can make namespaces, and interfaces in them, without end */
 
-/* The functions that are looked for, and what is known so far. */
+/* The wanted functions, and the findings so far. */
 struct search {
 	const struct pt_host *host;
 	const struct pt_function *const *function;

@@ -12,7 +12,7 @@
 #define GROUP_OPEN_MS 2000
 #define FIRST_KEYS    0xfffffffeULL /* Escape to S */
 
-/* A node that is looked for, and its place among what was asked. */
+/* A wanted node, and its index in the request. */
 struct watch {
 	const char *name;
 	mode_t type; /* S_IFCHR or S_IFBLK, and number: of the node of that name; 0: there is none */
@@ -64,7 +64,7 @@ static void find_unit(const char *text, char ret[static PT_UNIT_TEXT])
 		if ((*end != '/' && *end != '\n' && *end) || length >= PT_UNIT_TEXT)
 			continue;
 		snprintf(unit, PT_UNIT_TEXT, "%.*s", (int)length, begin);
-		/* whoever may make control groups may name them by any bytes */
+		/* the name of a control group may have any bytes */
 		if (pt_unit_name_valid(unit))
 			memcpy(ret, unit, PT_UNIT_TEXT);
 	}

@@ -11,7 +11,7 @@
 #include "lib/use/use.h"
 
 struct pt_opener {
-	size_t node; /* index into what was asked for */
+	size_t node; /* index into the request */
 	int pid;
 	char name[PT_PROCESS_TEXT];	 /* of the process, as the kernel has it */
 	char container[PT_PROCESS_TEXT]; /* that it runs in, "101" or "docker-ab12"; "" for none */
@@ -21,7 +21,7 @@ struct pt_opener {
 /* Whether an entry of /proc is a process. */
 bool pt_process_is(const char *name);
 
-/* Names a process, and what it belongs to; pid is the name of its folder in /proc. */
+/* Names a process, with its unit, container or guest; pid is the name of its folder in /proc. */
 void pt_process_look(const struct pt_host *host, const char *pid, struct pt_opener *ret);
 
 /*
@@ -37,7 +37,7 @@ void pt_use_by(struct pt_use *use, const struct pt_opener *opener);
 /* Returns the kind of a use by the device file. */
 enum pt_use_kind pt_use_kind_of(const struct pt_devnode *node);
 
-/* Adds what processes have open of the nodes, interfaces passed over, by the nodes' subsystems. */
+/* Adds the nodes that processes have open, by their subsystems; skips interfaces. */
 int pt_use_nodes(const struct pt_host *host, const struct pt_devnodes *nodes, struct pt_uses *uses,
 	struct pt_err *err);
 

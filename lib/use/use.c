@@ -407,7 +407,7 @@ int pt_uses_from_json(struct json_object *json, struct pt_uses *ret, struct pt_e
 	return 0;
 }
 
-#define ERROR_KEY "error" /* of what the child says instead of a list */
+#define ERROR_KEY "error" /* of the child's answer in place of a list */
 
 struct gathering {
 	const struct pt_host *host;

@@ -281,7 +281,7 @@ static void in_use_node(const struct pt_judging *judging)
 	report_in_use(judging, CONCERN_NODE);
 }
 
-/* Uses that never keep a guest from starting, whatever their weight. */
+/* Uses that never keep a guest from starting. */
 static void report_mild(const struct pt_judging *judging, enum concern concern)
 {
 	const struct pt_facts *facts = judging->facts;

@@ -9,7 +9,7 @@
 #include "pve/check/facts.h"
 #include "pve/check/finding.h"
 
-/* A check at work: what it judges, and where its findings go. */
+/* A check at work: its facts, and where its findings go. */
 struct pt_judging {
 	const struct pt_check *check;
 	const struct pt_facts *facts;
@@ -43,7 +43,7 @@ const struct pt_check *pt_check_at(size_t at);
 const struct pt_check *pt_check_find(const char *tag);
 size_t pt_check_cases(const struct pt_check *check);
 
-/* Runs all checks, lowers what local policy allows, and sorts: errors, warnings, infos. */
+/* Runs all checks, lowers findings that local policy allows, and sorts: errors, warnings, infos. */
 void pt_check_run(const struct pt_facts *facts, struct pt_findings *findings);
 
 /*

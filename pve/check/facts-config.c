@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* What a guest's config leads to: ROM files, mediated devices, its hookscript; and other guests' configs. */
+/* Facts behind a guest's config: ROM files, mediated devices, its hookscript; and other guests' configs. */
 #include <errno.h>
 
 #include "pve/check/gathering.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* What the files that gather facts share; for facts.c and facts-*.c alone. */
+/* Shared by the files that gather facts; for facts.c and facts-*.c alone. */
 #ifndef PT_GATHERING_H
 #define PT_GATHERING_H
 
@@ -10,7 +10,7 @@ struct pt_gathering {
 	const struct pt_guest *guest;
 	enum pt_depth depth;
 	const struct pt_reservations *reservations;
-	struct pt_owner *claimed; /* what other guests' claims have taken, whatever the function */
+	struct pt_owner *claimed; /* functions that other guests' claims have taken */
 	size_t claimed_count;
 	struct pt_facts *facts;
 	struct pt_err *err;
@@ -22,23 +22,23 @@ void pt_taken_add_with_vfs(const struct pt_facts *facts, const struct pt_taken *
 
 /* facts-owners.c */
 
-/* Notes what other guests' claims have taken. */
+/* Notes the functions that other guests' claims have taken. */
 int pt_gather_claims(struct pt_gathering *gathering);
 /* Whether another guest that is alive has the function, or is about to: it will have reserved it. */
 bool pt_gather_is_claimed(const struct pt_gathering *gathering, const struct pt_bdf *bdf);
 /* Whether PVE could reserve the function for this guest now. */
 enum pt_reservation_verdict pt_gather_judge(const struct pt_gathering *gathering,
 	const struct pt_bdf *bdf, const struct pt_reservation **ret);
-/* Who else has what is taken. */
+/* Other owners of the taken functions. */
 int pt_gather_owners(struct pt_gathering *gathering);
 
-/* facts-use.c: what the host does with what is taken, and which device may have been meant instead. */
+/* facts-use.c: the host's uses of the taken functions, and free devices of the same model. */
 int pt_gather_uses(struct pt_gathering *gathering);
 /* Whether the function at bdf is another one with the same ids. */
 bool pt_gather_same_model(
 	struct pt_node *node, const struct pt_function *function, const struct pt_bdf *bdf);
 
-/* facts-device.c: what the functions are like, and whether they are those that the guest had. */
+/* facts-device.c: properties of the functions, and whether the guest had them before. */
 int pt_gather_details(struct pt_gathering *gathering);
 int pt_gather_identities(struct pt_gathering *gathering);
 
@@ -46,7 +46,7 @@ int pt_gather_identities(struct pt_gathering *gathering);
 bool pt_gather_is_free(void *data, const struct pt_assignment *assignment,
 	const struct pt_alternative *alternative);
 
-/* facts-config.c: what the config leads to: ROM files, mediated devices, the hookscript, other guests' configs. */
+/* facts-config.c: facts behind the config: ROM files, mediated devices, the hookscript, other guests' configs. */
 int pt_gather_config(struct pt_gathering *gathering);
 void pt_gather_hook(struct pt_gathering *gathering);
 

@@ -39,7 +39,7 @@ struct pt_obstruction {
 	const struct pt_bdf *vf;
 };
 
-/* Whether the candidate has that obstacle, whatever else it has. */
+/* Whether the candidate has that obstacle, among others. */
 bool pt_obstacle_applies(enum pt_obstacle obstacle, const struct pt_candidate *candidate);
 
 /* Returns the first obstacle, PT_OBSTACLE_NONE without one. */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* A node at a glance: of each function who has to do with it, of each guest what was found. */
+/* A node at a glance: the guests and users of each function, the findings of each guest. */
 #ifndef PT_OVERVIEW_H
 #define PT_OVERVIEW_H
 
 #include "pve/check/finding.h"
 #include "pve/check/facts.h"
 
-/* A guest whose start would take a function. */
+/* A guest that would take a function at its start. */
 struct pt_wanting {
 	unsigned int vmid;
 	char label[PT_LABEL_TEXT];

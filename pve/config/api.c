@@ -19,8 +19,8 @@
 #define HEAD_MAX    (CURL_ERROR_SIZE + 256)
 #define CONNECTIONS 8L
 #define POLL_MS	    100
-#define GRACE_MS    50	/* for what has not begun in time */
-#define TELL_MS	    300 /* for the child to say what it has */
+#define GRACE_MS    50	/* for a request that has not begun in time */
+#define TELL_MS	    300 /* for the child's answer */
 /* how long a refusal takes; source: pve-http-server, AnyEvent.pm */
 #define REFUSAL_MS 3000
 
@@ -178,7 +178,7 @@ const char *pt_api_url(const struct pt_api *api)
 	return api->url;
 }
 
-/* What is called of libcurl. */
+/* The functions of libcurl that we call. */
 #define CURL_CALLS(X)                                                                              \
 	X(easy_cleanup)                                                                            \
 	X(easy_getinfo)                                                                            \
@@ -203,7 +203,7 @@ static struct {
 #undef CALL
 } curl;
 
-/* NULL, or why not. In the child, whose end it does not outlive. */
+/* NULL, or the reason of a failure. In the child; it ends with it. */
 static const char *load_curl(void)
 {
 #define CALL(name) {"curl_" #name, &curl.name},
@@ -292,7 +292,7 @@ static bool make_handle(const struct request *request, struct curl_slist *header
 	return true;
 }
 
-/* Proxmox VE keeps who comes with a bad token waiting: a short budget sees a timeout and no reason. */
+/* Proxmox VE delays the answer to a bad token: a short budget sees a timeout and no reason. */
 static const char *late_hint(int budget_ms)
 {
 	return budget_ms > REFUSAL_MS
@@ -342,7 +342,7 @@ static void note_ended(CURLM *multi)
 	}
 }
 
-/* Lets all run until none does, or the time is over: what has been answered by then counts. */
+/* Runs all requests until they end or the time is over; the answers by then count. */
 static void run_all(CURLM *multi, long long deadline_ms)
 {
 	for (;;) {

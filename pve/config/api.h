@@ -11,7 +11,7 @@
 
 struct pt_api;
 
-/* Reads the file. err says exactly what is wrong with it, and nothing of the secret. */
+/* Reads the file. err names the exact problem, and nothing of the secret. */
 int pt_api_open(const struct pt_host *host, struct pt_api **ret, struct pt_err *err);
 void pt_api_close(struct pt_api *api);
 void pt_api_close_p(struct pt_api **api);
@@ -29,7 +29,7 @@ void pt_api_replies_clear(struct pt_api_reply *reply, size_t count);
 
 /*
  * Asks for every path ("/nodes") side by side, within budget_ms for all of them, at most 1 MiB each. ret has room for
- * count replies, all zero. what is asked, for messages: "guest 100". An error: nothing was answered at all; else each
+ * count replies, all zero. subject, for messages: "guest 100". An error: nothing was answered at all; else each
  * reply has its own.
  */
 int pt_api_get(const struct pt_api *api, const char *const *path, size_t count, const char *what,
@@ -41,7 +41,7 @@ struct json_object;
 struct json_object *pt_api_list(
 	const struct pt_api_reply *reply, struct json_object **ret_whole, struct pt_err *err);
 
-/* A member as text, whatever its type is, true as "1"; NULL when it is missing. Borrowed. */
+/* A member of any type as text, true as "1"; NULL when it is missing. Borrowed. */
 const char *pt_api_member(struct json_object *object, const char *key);
 
 #endif

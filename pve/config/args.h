@@ -8,7 +8,7 @@
 
 #include "lib/base/host.h"
 
-/* The label of what args hand over; entries have their key, "hostpci0". */
+/* The label of devices in args; entries have their key, "hostpci0". */
 #define PT_ARGS_LABEL "args"
 
 /* The words of args. -EINVAL: a quote has no end, so that Proxmox VE takes none of them. */

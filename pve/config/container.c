@@ -9,7 +9,7 @@
 #define CONFIG_MAX (512U * 1024)
 #define DEV	   "/dev/"
 
-/* What one line gives a container. */
+/* The device that one line gives a container. */
 struct having {
 	unsigned int vmid;
 	char *name; /* "/dev/dri", or of an interface "enp5s0" */
@@ -52,7 +52,7 @@ static char *first_value(const char *value, size_t length)
 	return pt_strndup(value, comma ? (size_t)(comma - value) : length);
 }
 
-/* What the line gives, the caller's. NULL: nothing. */
+/* Returns the device of the line, or NULL. The caller frees it. */
 static char *gift_of(const char *line, size_t length, bool *ret_net)
 {
 	static const char mount[] = "lxc.mount.entry";
@@ -149,7 +149,7 @@ static void read_all(const struct pt_host *host, const char *node, struct having
 	}
 }
 
-/* Whether what a line gives is the node or interface, or a folder above the node. */
+/* Whether the device of a line is the node or interface, or a folder above the node. */
 static bool gives(const struct having *having, const struct pt_devnode *node)
 {
 	size_t length = strlen(having->name);

@@ -10,7 +10,7 @@
 #include "lib/use/use.h"
 
 /*
- * Adds a weak use for what the containers of the node have of the functions, one for each container and node or interface.
+ * Adds a weak use for each container of the node with a node or interface of the functions.
  * Configs that cannot be read are skipped.
  */
 void pt_container_uses(const struct pt_host *host, const char *node,

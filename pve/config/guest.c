@@ -164,7 +164,7 @@ void pt_guest_unset(struct pt_guest *guest, const char *key)
 	memmove(found, found + 1, (guest->count - at) * sizeof(*found));
 }
 
-/* What is wrong with a hostpci value, as a dropped line; NULL in why when it is well. */
+/* The problem of a hostpci value, as a dropped line; why is NULL without one. */
 static void judge_hostpci(int index, const char *value, size_t length, enum pt_text encoding,
 	struct pt_guest_dropped *ret)
 {
@@ -348,7 +348,7 @@ static int compare_key(const char *key, const struct pt_guest *reply, const stru
 
 	if (pt_streq(theirs, ours))
 		return 0;
-	/* which may hold what is nobody's business */
+	/* which may hold secrets */
 	if (pt_streq(key, "args"))
 		return pt_err_set(err, -EPROTO,
 			"the API's reply has other 'args' than the config file of guest %u; were "
@@ -360,7 +360,7 @@ static int compare_key(const char *key, const struct pt_guest *reply, const stru
 		key, theirs ? theirs : "", text->vmid, ours ? ours : "");
 }
 
-/* The API's reply must say of the devices what the file says: else it is another guest's, or an old one. */
+/* The API's reply must name the devices of the file: else it is another guest's, or an old one. */
 static int compare_devices(
 	const struct pt_guest *reply, const struct pt_guest *text, struct pt_err *err)
 {

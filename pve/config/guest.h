@@ -14,7 +14,7 @@
 #define PT_NODE_TEXT 64
 
 enum pt_guest_view {
-	PT_VIEW_NEXT,	  /* with pending changes: what the next start uses */
+	PT_VIEW_NEXT,	  /* with pending changes, as the next start uses it */
 	PT_VIEW_CURRENT,  /* without them */
 	PT_VIEW_SNAPSHOT, /* a snapshot's */
 };
@@ -97,7 +97,7 @@ int pt_guest_parse_json(const char *text, size_t length, const struct pt_guest_q
 int pt_guest_parse(const char *text, size_t length, const struct pt_guest_query *query,
 	struct pt_guest **ret, struct pt_err *err);
 
-/* The same from the node's folder of configs, opened by pt_host_open_folder: for who reads them all. */
+/* The same from the node's folder of configs, opened by pt_host_open_folder, to read them all. */
 int pt_guest_from_folder(const struct pt_host *folder, const struct pt_guest_query *query,
 	struct pt_guest **ret, struct pt_err *err);
 
@@ -112,7 +112,7 @@ int pt_guest_from_file(const struct pt_host *host, const struct pt_guest_query *
 int pt_guest_from_api(const struct pt_host *host, const struct pt_guest_query *query, int budget_ms,
 	struct pt_guest **ret, struct pt_err *err);
 
-/* What the API answers for a config: an object "data". -EPROTO. */
+/* Parses the API's answer for a config: an object "data". -EPROTO. */
 int pt_guest_parse_reply(const char *text, size_t length, const struct pt_guest_query *query,
 	struct pt_guest **ret, struct pt_err *err);
 
@@ -124,7 +124,7 @@ int pt_guest_parse_reply(const char *text, size_t length, const struct pt_guest_
 int pt_guest_read(const struct pt_host *host, const struct pt_guest_query *query,
 	enum pt_guest_source source, int budget_ms, struct pt_guest **ret, struct pt_err *err);
 
-/* The node's name: the host name without domain; of a captured host what its /etc/hostname says. */
+/* The node's name: the host name without domain; of a captured host that of its /etc/hostname. */
 int pt_node_name(const struct pt_host *host, char ret[static PT_NODE_TEXT], struct pt_err *err);
 
 #endif

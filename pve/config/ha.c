@@ -19,7 +19,7 @@ struct section {
 	bool ignored; /* "state ignored" */
 };
 
-/* Called for each section; what it points to is the parser's. */
+/* Called for each section; the parser owns its texts. */
 typedef void take_section(void *data, const struct section *section);
 
 static void take_key(struct section *section, const char *key, const char *value)

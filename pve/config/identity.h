@@ -26,7 +26,7 @@ struct pt_identities {
 void pt_identities_clear(struct pt_identities *identities);
 #define PT_IDENTITIES PT_CLEANUP(pt_identities_clear)
 
-/* What the function is now. */
+/* Reads the present identity of the function. */
 void pt_identity_of(
 	const struct pt_function *function, const char *serial, struct pt_identity *ret);
 
@@ -47,7 +47,7 @@ int pt_identities_write(const struct pt_host *host, unsigned int vmid,
 const struct pt_identity *pt_identities_find(
 	const struct pt_identities *identities, const struct pt_bdf *bdf);
 
-/* Whether two are one and the same device, whatever their addresses. */
+/* Whether two are one and the same device, even at different addresses. */
 bool pt_identity_same(const struct pt_identity *a, const struct pt_identity *b);
 
 /* "10de:2204 (subsystem 1043:87d5, serial 00a0c9fffe000001)". Returns text. */

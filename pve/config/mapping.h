@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
  * The cluster's PCI mappings, /etc/pve/mapping/pci.cfg. Source: pve-common SectionConfig.pm and
- * pve-guest-common Mapping/PCI.pm; what they drop is dropped here too.
+ * pve-guest-common Mapping/PCI.pm; we drop the same entries.
  */
 #ifndef PT_MAPPING_H
 #define PT_MAPPING_H

@@ -305,7 +305,7 @@ int pt_policy_parse(const char *text, size_t length, pt_policy_report *report, v
 	struct parser parser = {.at = text, .end = text + length, .report = report, .data = data};
 	int line = ini_parse_stream(next_line, &parser, take_line, &parser);
 
-	/* what libinih itself does not understand: it gives the first such line only, at the end */
+	/* libinih gives only the first line that it does not understand, at the end */
 	if (line > 0) {
 		parser.line = (unsigned int)line;
 		refuse(&parser, pt_format("is neither '[section]' nor 'key = value'"));

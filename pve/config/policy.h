@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * What this node's administrator wants to be different, /etc/pve-ptconf/ptconf.conf: an INI file with the sections
+ * The local policy of this node's administrator, /etc/pve-ptconf/ptconf.conf: an INI file with the sections
  * [defaults], [guest VMID] and [device ADDRESS], the address that of a function or of a whole slot.
  *   mode = enforce|advise                    defaults, guest: advise refuses no start, unless the system runs from it
  *   allow = TAG...                           guest, device: such findings weigh less; TAG@ADDRESS for one device only
@@ -9,7 +9,7 @@
  *                                            variant made for the device, else vfio-pci, unless it is on a vfio driver already
  *   stop-units = UNIT...                     guest, device: of systemd, stopped before the take, started again afterwards
  *   write-deadline, phase-deadline, group-deadline = SECONDS    defaults: see struct pt_limits
- * What stands closer to the function counts: its own section, its slot's, the guest's, the defaults.
+ * The closest section wins: the function, its slot, the guest, the defaults.
  */
 #ifndef PT_POLICY_H
 #define PT_POLICY_H

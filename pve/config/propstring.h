@@ -70,7 +70,7 @@ const char *pt_props_get(const struct pt_props *props, const char *key);
 bool pt_props_flag(const struct pt_props *props, const char *key, bool fallback);
 
 /*
- * Says what is wrong, and where, as in "at character 9: pcie: 'x' is no boolean"; fills err with -EINVAL
+ * Names the problem and its place, as in "at character 9: pcie: 'x' is no boolean"; fills err with -EINVAL
  * and returns it. 0 when the verdict is PT_PROP_OK.
  */
 int pt_props_explain(

@@ -26,7 +26,7 @@ static bool has_reserved_any(
 	return false;
 }
 
-/* What Proxmox VE reserves: not what it does not know of, devices in args. */
+/* Proxmox VE reserves no devices in args, which it does not know. */
 static bool is_reservable(const struct pt_claim_function *function)
 {
 	return !function->companion && !function->has_pf &&

@@ -14,7 +14,7 @@ static bool has_claim(const struct pt_claims *claims, unsigned int vmid)
 	return pt_claims_load(claims, pt_owner_name(vmid, owner), &claim, NULL) != -ENOENT;
 }
 
-/* Whether nothing is left in it but what could not be returned. */
+/* Whether it holds only functions that could not be returned. */
 static bool has_failed(const struct pt_claims *claims, unsigned int vmid)
 {
 	struct pt_claim PT_CLAIM *claim = NULL;
@@ -80,7 +80,7 @@ static void reconcile_one(const struct pt_host *host, const struct pt_claims *cl
 		"guest %u does not run, but still holds devices; they are returned", vmid);
 	r = pt_release_stale(host, claims, vmid, limits, &err);
 	if (r == 0) {
-		/* what is with somebody else for now stays on record */
+		/* a function that somebody else has now stays on record */
 		reconciled->returned += !has_claim(claims, vmid);
 		return;
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Returning what guests left behind that nobody came back for. */
+/* Returns the devices of all stopped guests. */
 #ifndef PT_RECONCILE_H
 #define PT_RECONCILE_H
 

@@ -19,7 +19,7 @@ int pt_units_stop(const struct pt_host *host, const struct pt_claims *claims,
 
 /*
  * Starts the claim's units again, the last one stopped first, and takes them off the claim, whose writing is the caller's.
- * One that does not start is told, with what to do about it.
+ * Warns about a unit that does not start, with the fix.
  */
 void pt_units_start(const struct pt_host *host, struct pt_claim *claim, int budget_ms);
 

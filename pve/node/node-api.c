@@ -51,7 +51,7 @@ static void make_round(struct round *round, size_t count)
 	round->reply = pt_calloc(count, sizeof(*round->reply));
 }
 
-/* what: in words, for errors. */
+/* what: the subject in words, for errors. */
 static int ask(const struct pt_api *api, struct round *round, const char *what, int budget_ms,
 	struct pt_err *err)
 {
@@ -95,7 +95,7 @@ static void take_id(struct json_object *object, const char *key, char ret[static
 		snprintf(ret, PT_PCI_ID_TEXT, "%s", text + 2);
 }
 
-/* What is not known is such that no check speaks of it. */
+/* Unknown facts get values that no check speaks of. */
 static bool take_function(struct json_object *object, struct pt_function *ret)
 {
 	const char *id = pt_api_member(object, "id"), *class = pt_api_member(object, "class");
@@ -201,7 +201,7 @@ static void take_config(struct pt_node *node, unsigned int vmid, const struct pt
 	*slot = PT_STEAL(guest);
 }
 
-/* A guest whose config is asked for. */
+/* A guest with a requested config. */
 struct wanted {
 	struct pt_node *node;
 	unsigned int vmid;
@@ -227,7 +227,7 @@ static void list_wanted(const struct asking *asking, struct wanted **ret, size_t
 	}
 }
 
-/* The configs of some guests, of whatever nodes, side by side. */
+/* The configs of some guests of any nodes, side by side. */
 static int read_some(const struct asking *asking, const struct wanted *wanted, size_t count,
 	const struct pt_log *log, struct pt_err *err)
 {

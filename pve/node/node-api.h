@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* What the API says of other nodes: their functions and guests, the mappings, HA. The rest of a node is unknown then. */
+/* Other nodes through the API: their functions and guests, the mappings, HA. The rest of a node is unknown then. */
 #ifndef PT_NODE_API_H
 #define PT_NODE_API_H
 
 #include "pve/config/api.h"
 #include "pve/node/node.h"
 
-/* What is not known of a node that was asked by the API, as a part of a sentence. */
+/* The facts that the API does not give, as a part of a sentence. */
 #define PT_NODE_UNKNOWN                                                                                \
 	"drivers, who uses a device, resets, claims and reservations, memory, mediated devices left, " \
 	"whether the hookscript is there"

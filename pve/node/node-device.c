@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* What single devices are like, and the files that entries name. */
+/* Properties of single devices, and the files that entries name. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -231,7 +231,7 @@ static enum pt_hook_state look_at_hook(
 	path = pt_format("%s/%s", folder, colon + 1);
 	if (pt_streq(folder, PT_PVE_LOCAL))
 		return state_of_file(host, path);
-	/* a folder may lie on another machine, whatever the type of its storage is */
+	/* a folder may lie on another machine, with any type of storage */
 	if (pt_looks_take(host, look_at_file, path, 1, sizeof(*state), &looks) == 0 &&
 		pt_looks_done(&looks, 0))
 		state = pt_looks_result(&looks, 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* The guests whose configs lie on a node, what they name, and what else they have of the host. */
+/* The guests with configs on a node, their devices, and their other uses of the host. */
 #include <errno.h>
 
 #include "pve/config/args.h"
@@ -269,7 +269,7 @@ static bool has_line(const char *text, const char *line)
 	return false;
 }
 
-/* What snapshots and pending changes hold comes behind a section. */
+/* Snapshots and pending changes follow behind a section. */
 static void read_mentions_of(struct pt_node *node, const char *folder, const char *file)
 {
 	PT_FREE char *path = pt_format("%s/%s", folder, file);

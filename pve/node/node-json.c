@@ -56,7 +56,7 @@ static char *keep_words(const char *cmdline)
 		word = strtok_r(NULL, " \t", &rest)) {
 		bool wanted = false;
 
-		/* the parameter's name counts, whatever its value is */
+		/* the parameter's name counts, with any value */
 		for (size_t i = 0; i < PT_ARRAY_SIZE(kept); i++) {
 			const char *found = strstr(word, kept[i]);
 
@@ -320,7 +320,7 @@ static void put_part(FILE *out, const char *key, const char *value)
 		fprintf(out, ",%s=%s", key, value);
 }
 
-/* The mappings as their file has them, without what people wrote about them. The caller's. */
+/* The mappings as in their file, without descriptions. The caller frees it. */
 static char *mappings_text(const struct pt_mappings *mappings)
 {
 	char *text = NULL;
@@ -349,7 +349,7 @@ static char *mappings_text(const struct pt_mappings *mappings)
 	return text;
 }
 
-/* Of args what hands over devices, and what speaks of the room for BARs. The caller's. */
+/* The parts of args about devices and about room for BARs. The caller frees it. */
 static char *keep_args(const char *args)
 {
 	PT_FREE char *devices = pt_args_devices(args);
@@ -484,7 +484,7 @@ static struct json_object *ha_to_json(const struct pt_ha *ha)
 	return json;
 }
 
-/* What is otherwise asked when a guest's config leads to it. */
+/* Facts that are otherwise asked when a guest's config leads to them. */
 static void ask_the_rest(struct pt_node *node)
 {
 	const struct pt_mention *mention = NULL;

@@ -19,7 +19,7 @@ extern const char *const pt_hook_state_names[PT_HOOK_STATES];
 /* The node must be whole. The caller puts ret back. -ETIME: a driver hangs. */
 int pt_node_to_json(struct pt_node *node, struct json_object **ret, struct pt_err *err);
 
-/* A node that has nobody to ask. The text is hostile: -EINVAL with what is wrong where. */
+/* A node that has nobody to ask. The text is hostile: -EINVAL with the problem and its place. */
 int pt_node_from_json(struct json_object *json, struct pt_node **ret, struct pt_err *err);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Who has functions of a node: guests by their claims, processes, the host itself. */
+/* Owners of a node's functions: guests by their claims, processes, the host itself. */
 #include <errno.h>
 #include <time.h>
 

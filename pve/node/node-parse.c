@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Facts files, reading. Whoever wrote it may mean harm: every key is asked for with its type, and what has a parser goes through it. */
+/* Facts files, reading. The file may be hostile: every key is read with its type, and every text with a parser goes through it. */
 #include <errno.h>
 
 #include "lib/base/json.h"

@@ -226,7 +226,7 @@ const struct pt_backups *pt_node_backups(struct pt_node *node)
 	return &node->backups;
 }
 
-/* Every process that has a group open, and what the host does with every function. */
+/* Every process that has a group open, and the host's uses of every function. */
 static int learn_owners(struct pt_node *node, struct pt_err *err)
 {
 	const struct pt_inventory *inventory = &node->inventory;
@@ -243,7 +243,7 @@ static int learn_owners(struct pt_node *node, struct pt_err *err)
 	if (r == 0)
 		r = pt_node_uses(node, bdf, inventory->count, &node->uses, err);
 	node->has_uses = r == 0;
-	/* one driver hangs: whom it does not concern is asked about alone */
+	/* one driver hangs: asks for each function alone */
 	if (r == -ETIME) {
 		pt_log(pt_host_log(node->host), PT_LOG_WARNING, "%s", err->text);
 		*err = (struct pt_err){0};
@@ -305,7 +305,7 @@ int pt_node_learn_all(struct pt_node *node, struct pt_err *err)
 		r = pt_node_reservations(node, &reservations, err);
 	if (r == 0)
 		r = pt_node_guests(node, &guests, &count, err);
-	/* a host that is no node has none; who asks for the guests themselves is told */
+	/* a host that is no node has none; a request for its guests fails */
 	if (r == -ENOENT) {
 		r = 0;
 		node->has_guests = true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * What is known of a node: its functions, its guests, who holds what. Each thing is asked of the host once, when
+ * All facts about a node: its functions, its guests, the owners. Each thing is asked of the host once, when
  * somebody wants it; or all at once, for many guests or for a facts file (node-json.h). A node from a facts file has no
  * host that could be asked.
  */
@@ -46,7 +46,7 @@ struct pt_mdev_type {
 	int available; /* instances left */
 };
 
-/* What the inventory does not say of a function. */
+/* Facts about a function beyond the inventory. */
 struct pt_device {
 	struct pt_bdf bdf;
 	bool guest_disk;  /* of a facts file: as pt_node_has_guest_disk */
@@ -77,7 +77,7 @@ struct pt_claimed {
 struct pt_node_claim {
 	unsigned int vmid;
 	bool alive;	/* the guest runs, or somebody works on it or on the claim, or it is kept */
-	bool returning; /* what it holds is on its way back */
+	bool returning; /* its functions are on their way back */
 	struct pt_claimed *claimed;
 	size_t count;
 };
@@ -96,7 +96,7 @@ struct pt_rom_file {
 	struct pt_rom rom;
 };
 
-/* What a hookscript setting leads to. */
+/* The state of a hookscript. */
 enum pt_hook_state {
 	PT_HOOK_UNKNOWN, /* a storage that we do not know */
 	PT_HOOK_NONE,
@@ -113,7 +113,7 @@ struct pt_hook_volume {
 };
 
 /*
- * What a guest of the node but a template, or a container, has of the host beside passthrough: a bridge, or a disk by its path.
+ * A use of the host by a guest (no template) or container, beside passthrough: a bridge, or a disk by its path.
  */
 struct pt_mention {
 	unsigned int vmid;
@@ -149,7 +149,7 @@ struct pt_node {
 	int64_t time;  /* when it was looked at, seconds since 1970 */
 	bool whole;    /* everything was asked */
 	size_t unread; /* guests of it that could not be asked about; partial only */
-	bool partial; /* of another node, by the API: what that does not say is as if nothing were wrong */
+	bool partial; /* of another node, by the API: unknown facts are as if nothing were wrong */
 	bool has_traits, has_mappings, has_reservations, has_claims, has_vmids, has_guests,
 		has_namings, has_cluster, has_backups, has_left, has_uses;
 	struct pt_traits traits;
@@ -174,12 +174,12 @@ struct pt_node {
 	size_t hook_count;
 	struct pt_names instances; /* of mediated devices, by UUID */
 	bool has_instances;
-	unsigned int *vmid; /* of the guests whose config lies here */
+	unsigned int *vmid; /* of the guests with their config here */
 	size_t vmid_count;
 	struct pt_guest **guest; /* those that could be read, and have passthrough */
 	size_t guest_count;
 	struct pt_naming
-		*naming; /* what the guests but templates name, mediated devices left out */
+		*naming; /* devices that guests (no templates) name, without mediated ones */
 	size_t naming_count;
 	struct pt_mention *mention;
 	size_t mention_count;
@@ -273,10 +273,10 @@ const struct pt_names *pt_node_cluster(struct pt_node *node, const struct pt_ha 
 /* The bridges and disks that configs mention; a config that cannot be read mentions none. */
 void pt_node_mentions(struct pt_node *node, const struct pt_mention **ret, size_t *ret_count);
 
-/* Whether a guest has a disk of the function as it lies there. What cannot be found out is taken for yes. */
+/* Whether a guest has a disk of the function by its path. Unknown counts as yes. */
 bool pt_node_has_guest_disk(struct pt_node *node, const struct pt_bdf *bdf);
 
-/* The numbers of the guests whose config lies on this node, ascending. */
+/* The VMIDs of the guests with their config on this node, ascending. */
 int pt_node_vmids(
 	struct pt_node *node, const unsigned int **ret, size_t *ret_count, struct pt_err *err);
 /*
@@ -285,12 +285,12 @@ int pt_node_vmids(
  */
 int pt_node_guests(
 	struct pt_node *node, struct pt_guest *const **ret, size_t *ret_count, struct pt_err *err);
-/* What they name. */
+/* The devices that they name. */
 int pt_node_namings(
 	struct pt_node *node, const struct pt_naming **ret, size_t *ret_count, struct pt_err *err);
 /* Whether the whole address of the function is among that. */
 bool pt_node_is_named(const struct pt_node *node, const struct pt_bdf *bdf);
-/* Whether what is named is the function; of a mapping all that it has on this node may be. */
+/* Whether the named device is the function; of a mapping any of its devices on this node may be. */
 bool pt_node_names(struct pt_node *node, const struct pt_naming *naming, const struct pt_bdf *bdf);
 /* Whether a guest other than this one names it, or somebody in its group. What cannot be read is not known to. */
 bool pt_node_is_wanted(struct pt_node *node, unsigned int vmid, const struct pt_bdf *bdf);

@@ -7,7 +7,7 @@
 /* Of the JSON that check writes: examples/check.schema.json. */
 #define SCHEMA_VERSION 1
 
-/* What all guests together come to. */
+/* The totals of all guests. */
 struct sum {
 	size_t guests, errors, warnings, unknown;
 	struct json_object *list; /* NULL for text */
@@ -97,7 +97,7 @@ static int check_all(struct pt_cli *cli, struct sum *sum, struct pt_err *err)
 
 static void say_unknown(const struct pt_cli *cli, struct sum *sum)
 {
-	/* who asks for single guests is told of those by their own reading */
+	/* single guests have errors of their own reading */
 	if (cli->all || cli->cluster)
 		sum->unknown += cli->node->unread;
 	if (cli->node->partial && cli->format == PT_OUTPUT_TEXT)
@@ -230,7 +230,7 @@ enum pt_exit pt_cmd_check(struct pt_cli *cli, struct pt_err *err)
 		return check_cluster(cli, err);
 	sum.list = cli->format == PT_OUTPUT_TEXT ? NULL : json_object_new_array();
 	r = pt_cli_open_node(cli, err);
-	/* many guests: what they all need is asked once */
+	/* many guests: asks for shared facts once */
 	if (r == 0 && (cli->all || cli->vmid_count > 1))
 		r = pt_node_learn_all(cli->node, err);
 	if (r == 0)

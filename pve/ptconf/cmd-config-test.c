@@ -14,7 +14,7 @@ static void add_error(void *data, unsigned int line, const char *message)
 	struct json_object *json = json_object_new_object();
 	PT_FREE char *plain = pt_strdup(message);
 
-	/* it names what the file holds, which may be somebody else's */
+	/* it shows the file's contents, which may be somebody else's */
 	pt_make_plain(plain);
 	pt_json_add_number(json, "line", line);
 	pt_json_add_text(json, "message", plain);

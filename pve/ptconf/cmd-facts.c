@@ -3,7 +3,7 @@
 #include "pve/node/node-json.h"
 #include "pve/ptconf/ptconf.h"
 
-/* What is text elsewhere is JSON for people here. */
+/* Text of other verbs is indented JSON here. */
 enum pt_exit pt_cmd_facts(struct pt_cli *cli, struct pt_err *err)
 {
 	enum pt_output_format format =

@@ -6,7 +6,7 @@
 #include "pve/check/overview.h"
 #include "pve/ptconf/ptconf.h"
 
-#define DEEPEST 32 /* bridges above a function; what comes from a file may have no end */
+#define DEEPEST 32 /* bridges above a function; those of a file may form a circle */
 #define PREFIX	(4 * DEEPEST + 1)
 
 static int compare_groups(const void *a, const void *b)
@@ -33,7 +33,7 @@ static char *list_guests(const struct pt_seen_function *function)
 	return list;
 }
 
-/* Why it cannot be had, who has it, what is odd with it: the line below. NULL: nothing. The caller's. */
+/* The line below: the obstacle, the user, an oddity. NULL: none. The caller frees it. */
 static char *remark(const struct pt_seen_function *seen)
 {
 	const struct pt_function *function = seen->function;
@@ -108,7 +108,7 @@ static bool is_below(const struct pt_overview *overview, const struct pt_functio
 	return function->has_parent && pt_bdf_compare(&function->parent, above) == 0;
 }
 
-/* Everything below a bridge, or, above is NULL, what is below none. */
+/* Everything below a bridge; above is NULL: everything below none. */
 static void add_branches(struct tree *tree, const struct pt_bdf *above, int depth)
 {
 	const struct pt_overview *overview = tree->overview;

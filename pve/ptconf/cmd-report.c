@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* One page of HTML for a node: its IOMMU groups as boxes, its guests, what was found beside what it concerns. */
+/* One page of HTML for a node: its IOMMU groups as boxes, its guests, each finding beside its subject. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -168,7 +168,7 @@ static void put_groups(const struct page *page)
 	free(group);
 }
 
-/* What concerns no single function stands here; the rest beside the function. */
+/* Findings about no single function stand here; the others beside the function. */
 static void put_guest(const struct page *page, const struct pt_seen_guest *seen)
 {
 	const char *name = pt_guest_get(seen->guest, "name");

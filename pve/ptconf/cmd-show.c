@@ -4,7 +4,7 @@
 #include "pve/ptconf/ptconf.h"
 #include "pve/check/check.h"
 
-/* Why a function is taken: what the entry says, or the group. The caller's. */
+/* The reason for taking a function: the entry or the group. The caller frees it. */
 static char *why(const struct pt_facts *facts, const struct pt_taken *taken,
 	const struct pt_function *function)
 {

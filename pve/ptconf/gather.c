@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* What verbs read of the node: the guest that is asked for, its facts, the policy. */
+/* Reading for the verbs: the wanted guest, its facts, the policy. */
 #include <errno.h>
 #include <fcntl.h>
 

@@ -18,7 +18,7 @@ bool pt_output_format_parse(const char *text, enum pt_output_format *ret);
 /* Writes the object in a JSON format to stdout, with a newline. 0 or -EIO. */
 int pt_output_json(struct json_object *json, enum pt_output_format format, struct pt_err *err);
 
-/* Writes out what was printed. -EIO: it did not get where it should. */
+/* Flushes the output. -EIO: it did not arrive. */
 int pt_output_end(struct pt_err *err);
 
 /* Rows of as many cells as the header has; columns are as wide as they need. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* pve-ptconf: what the verbs share. */
+/* pve-ptconf: shared by the verbs. */
 #ifndef PT_PTCONF_H
 #define PT_PTCONF_H
 
@@ -46,7 +46,7 @@ pt_verb pt_cmd_accept, pt_cmd_check, pt_cmd_show, pt_cmd_explain, pt_cmd_list, p
 /* Makes cli->node, of the host or of the facts file, unless it is there; main closes it. */
 int pt_cli_open_node(struct pt_cli *cli, struct pt_err *err);
 
-/* Makes nodes of what the API says of them: ret[i] as pt_api_read_nodes has it. */
+/* Makes nodes from the API's facts: ret[i] as pt_api_read_nodes has it. */
 int pt_cli_ask_nodes(struct pt_cli *cli, const char *const *name, size_t count,
 	struct pt_node **ret, struct pt_err *why, struct pt_err *err);
 /* The names of the cluster's nodes, by the API. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* What the page of 'report' is dressed in. It fetches nothing, and its policy forbids that. */
+/* The style sheet of the page of 'report'. It fetches nothing, and its policy forbids that. */
 #ifndef PT_REPORT_PAGE_H
 #define PT_REPORT_PAGE_H
 
@@ -41,7 +41,7 @@
 	"@media(max-width:600px){label{margin-left:0}}"                                                                      \
 	"@media print{label{display:none}.card{break-inside:avoid}}"
 
-/* Shows what concerns the guest that is chosen: everything else has its number not in data-guests. */
+/* Shows the chosen guest's items: data-guests of all others lacks its number. */
 #define PT_PAGE_SCRIPT                                                                             \
 	"const choice=document.getElementById('guest');"                                           \
 	"function show(){for(const e of document.querySelectorAll('[data-guests]'))"               \
