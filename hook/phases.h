@@ -13,9 +13,9 @@
 struct pt_run {
 	struct pt_host *host; /* its log is the task log */
 	char node[PT_NODE_TEXT];
-	char config_node
-		[PT_NODE_TEXT]; /* where the config lies: the source of an incoming migration */
-	bool source_unknown;	/* PVE_MIGRATED_FROM names no node */
+	char config_node[PT_NODE_TEXT]; /* where the config lies: the source of an incoming
+					   migration */
+	bool source_unknown;		/* PVE_MIGRATED_FROM names no node */
 	unsigned int vmid;
 	struct pt_limits limits;
 	bool advise;	/* local policy: no start is refused */
@@ -35,7 +35,8 @@ pt_phase pt_phase_pre_start;
 /* NULL when there is no phase of that name. */
 pt_phase *pt_phase_find(const char *name);
 
-/* After a pre-start that ended in the middle: returns the functions of its claim. 1: not all of them. */
+/* After a pre-start that ended in the middle: returns the functions of its claim. 1: not all of
+ * them. */
 pt_phase pt_phase_undo;
 
 #endif

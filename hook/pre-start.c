@@ -20,7 +20,8 @@ static void clear_start(struct pt_start *start)
 	pt_close_fd(&start->lock);
 }
 
-/* The host cannot be looked at: a driver hangs, and Proxmox VE would hang with it; or our own trouble. */
+/* The host cannot be looked at: a driver hangs, and Proxmox VE would hang with it; or our own
+ * trouble. */
 static int cannot_look(const struct pt_start *start, int why)
 {
 	return why == -ETIME && pt_facts_moves(&start->facts) ? pt_start_refuse(start)
@@ -132,7 +133,8 @@ static bool is_on_vfio(const struct pt_start *start, const struct pt_bdf *bdf)
 	return function && pt_function_on_vfio(function);
 }
 
-/* Whether all that the claim at hand has taken may be taken again, as it was: its origins then stay as recorded. */
+/* Whether all that the claim at hand has taken may be taken again, as it was: its origins then stay
+ * as recorded. */
 static bool claim_fits(const struct pt_start *start)
 {
 	pt_foreach (function, start->claim->function, start->claim->count) {
@@ -142,10 +144,12 @@ static bool claim_fits(const struct pt_start *start)
 			continue;
 		if (!taken)
 			taken = find_spare(start, &function->bdf);
-		/* one that is left on its vfio driver beside what Proxmox VE does not bind: it stays claimed */
+		/* one that is left on its vfio driver beside what Proxmox VE does not bind: it
+		 * stays claimed */
 		if (!taken && function->companion && is_on_vfio(start, &function->bdf))
 			continue;
-		/* from vfio-pci, which took what another driver could not be had for, it moves straight to that */
+		/* from vfio-pci, which took what another driver could not be had for, it moves
+		 * straight to that */
 		if (!taken || (!pt_streq(pt_taken_driver(taken), pt_claim_driver(function)) &&
 				      !(taken->wish[0] && !function->driver)))
 			return false;
@@ -203,8 +207,8 @@ static int judge_and_take(struct pt_start *start)
 }
 
 /*
- * Waits for returns under way, judges and takes. Another guest's start may have claimed a function since
- * the facts were gathered: then they are gathered anew, and another alternative may be left.
+ * Waits for returns under way, judges and takes. Another guest's start may have claimed a function
+ * since the facts were gathered: then they are gathered anew, and another alternative may be left.
  */
 static int settle(struct pt_start *start)
 {
@@ -239,8 +243,9 @@ static int settle(struct pt_start *start)
 }
 
 /*
- * What the guest held is still on its way home, and maybe for ever: a driver hangs. A start that needs it is refused, for
- * Proxmox VE would hang as well; any other goes on, but not under that claim.
+ * What the guest held is still on its way home, and maybe for ever: a driver hangs. A start that
+ * needs it is refused, for Proxmox VE would hang as well; any other goes on, but not under that
+ * claim.
  */
 static int start_beside_return(struct pt_start *start)
 {
@@ -270,7 +275,8 @@ static int start_beside_return(struct pt_start *start)
 	return pt_start_go_on(start);
 }
 
-/* Who moves nothing still waits for a return that goes on in the background: Proxmox VE's own binding would meet it. */
+/* Who moves nothing still waits for a return that goes on in the background: Proxmox VE's own
+ * binding would meet it. */
 static void wait_for_own_return(struct pt_start *start, int wait_ms)
 {
 	if (pt_run_has_claim(start->run) && open_claims(start, wait_ms) == -EWOULDBLOCK)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * The steps of a pre-start, which pre-start.c puts in order: what is in the way goes (start-way.c), what is free is taken
- * (start-take.c). They return 0 or a negative errno with start->err filled, unless they say otherwise.
+ * The steps of a pre-start, which pre-start.c puts in order: what is in the way goes (start-way.c),
+ * what is free is taken (start-take.c). They return 0 or a negative errno with start->err filled,
+ * unless they say otherwise.
  */
 #ifndef PT_START_H
 #define PT_START_H
@@ -28,7 +29,8 @@ struct pt_start {
 	struct pt_err err;
 };
 
-/* Our own trouble never keeps a guest from starting: it is told, and the start goes on without us. */
+/* Our own trouble never keeps a guest from starting: it is told, and the start goes on without us.
+ */
 int pt_start_go_on(const struct pt_start *start);
 
 /* The exit code of a refused start; under local policy's advice that of one that goes on. */
@@ -49,40 +51,46 @@ const struct pt_taken *pt_start_taken(const struct pt_start *start, const struct
 /* start-way.c */
 
 /*
- * A claim is left from a start that failed, and the config was changed since: it is returned first. What does
- * not come back stays on record, as spares that this start does not take, and keeps nobody from starting.
+ * A claim is left from a start that failed, and the config was changed since: it is returned first.
+ * What does not come back stays on record, as spares that this start does not take, and keeps
+ * nobody from starting.
  */
 int pt_start_return_old(struct pt_start *start);
 
 /*
- * What nobody came back for goes home before anything is taken. Nothing is waited for: what a process still
- * holds may have nothing to do with this guest; if it has, it is returned with patience below. Nor is what has
- * failed before tried anew: a driver that takes its time to fail would keep every start of the node waiting.
+ * What nobody came back for goes home before anything is taken. Nothing is waited for: what a
+ * process still holds may have nothing to do with this guest; if it has, it is returned with
+ * patience below. Nor is what has failed before tried anew: a driver that takes its time to fail
+ * would keep every start of the node waiting.
  */
 void pt_start_reconcile(const struct pt_start *start);
 
 /*
- * Claims in the way that nobody lives on are returned first: what they record is where it belongs. PT_START_AGAIN: a guest
- * came alive. Another error: what cannot be returned cannot be taken. Then, too, *ret_any says whether the facts
- * are to be gathered anew.
+ * Claims in the way that nobody lives on are returned first: what they record is where it belongs.
+ * PT_START_AGAIN: a guest came alive. Another error: what cannot be returned cannot be taken. Then,
+ * too, *ret_any says whether the facts are to be gathered anew.
  */
 int pt_start_return_stale(struct pt_start *start, bool *ret_any);
 
 /* Functions that another guest is giving back right now are waited for. */
 int pt_start_wait_for_returns(struct pt_start *start);
 
-/* QEMU could not open what the guest's last one still holds; what it does not need any more is not waited for. */
+/* QEMU could not open what the guest's last one still holds; what it does not need any more is not
+ * waited for. */
 int pt_start_wait_for_last_run(struct pt_start *start);
 
-/* What local policy has stopped before the host's devices are looked at; then they are looked at anew. */
+/* What local policy has stopped before the host's devices are looked at; then they are looked at
+ * anew. */
 int pt_start_stop_units(struct pt_start *start);
 
-/* A start that is refused, and took nothing, has its units started again; one that goes on without us when its guest stops. */
+/* A start that is refused, and took nothing, has its units started again; one that goes on without
+ * us when its guest stops. */
 void pt_start_begin_units(struct pt_start *start);
 
 /* start-take.c */
 
-/* Loads the drivers that local policy wants, to know them by their own names. What cannot be had is vfio-pci's to take. */
+/* Loads the drivers that local policy wants, to know them by their own names. What cannot be had is
+ * vfio-pci's to take. */
 void pt_start_load_wishes(struct pt_start *start);
 
 /* Makes sure of vfio-pci, unless all that is taken goes to other drivers. */

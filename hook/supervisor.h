@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * A phase runs in a worker process; the supervisor passes its words on and outlives it. The caller reads
- * our streams until they close: a worker that hangs must not hold them.
+ * A phase runs in a worker process; the supervisor passes its words on and outlives it. The caller
+ * reads our streams until they close: a worker that hangs must not hold them.
  */
 #ifndef PT_SUPERVISOR_H
 #define PT_SUPERVISOR_H
@@ -11,15 +11,17 @@
 /* The work of the child: runs the phase and writes its lines to out. */
 struct pt_supervised {
 	pt_phase *phase;
-	/* fills run->host, node and the rest in the process that is to use it; log goes to the task log */
+	/* fills run->host, node and the rest in the process that is to use it; log goes to the task
+	 * log */
 	int (*prepare)(struct pt_run *run, const struct pt_log *log, struct pt_err *err);
 	void (*clean_up)(struct pt_run *run);
 	unsigned int vmid;
 	int deadline_ms;
 	bool undo; /* when the worker dies: pre-start */
 	/*
-	 * Instead of the deadline: the supervisor leaves the worker to itself after this time, 0 never. The
-	 * caller holds Proxmox VE's lock of the guest and must not wait; what is left to say goes to syslog.
+	 * Instead of the deadline: the supervisor leaves the worker to itself after this time, 0
+	 * never. The caller holds Proxmox VE's lock of the guest and must not wait; what is left to
+	 * say goes to syslog.
 	 */
 	int leave_ms;
 };

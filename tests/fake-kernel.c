@@ -22,7 +22,8 @@ static int read_at(int root, const char *path, char *text, size_t size)
 	return 0;
 }
 
-/* Returns when as many writers have come here as there are to be: they are under way at the same time. */
+/* Returns when as many writers have come here as there are to be: they are under way at the same
+ * time. */
 static void meet(int root, long long writers)
 {
 	const struct timespec pause = {.tv_nsec = 1000000};
@@ -58,7 +59,8 @@ static int apply_fault(int root, const char *op, const char *bdf, int *ret)
 		return 0;
 	}
 	if (pt_streq(what, "stuck")) {
-		/* outlives SIGKILL as a D state does: a twin holds the same descriptors for a while */
+		/* outlives SIGKILL as a D state does: a twin holds the same descriptors for a while
+		 */
 		if (fork() == 0) {
 			sleep(2);
 			_exit(0);
@@ -119,8 +121,9 @@ static bool has_new_id(int root, const char *ids)
 }
 
 /*
- * A driver takes a function when the override names it, or, without override, when its ids match: those in its
- * table, and vfio-pci's those that it was told. Source: drivers/pci/pci-driver.c, pci_match_device.
+ * A driver takes a function when the override names it, or, without override, when its ids match:
+ * those in its table, and vfio-pci's those that it was told. Source: drivers/pci/pci-driver.c,
+ * pci_match_device.
  */
 static bool driver_matches(int root, const char *driver, const char *bdf)
 {
@@ -182,7 +185,8 @@ static int unbind_from(int root, const char *driver, const char *bdf)
 	return pt_streq(strrchr(target, '/') + 1, driver) ? unbind(root, bdf) : -ENODEV;
 }
 
-/* The first driver that matches takes the function: vfio-pci, which was loaded first, or its own. */
+/* The first driver that matches takes the function: vfio-pci, which was loaded first, or its own.
+ */
 static void attach(int root, const char *bdf)
 {
 	char path[160], home[64] = "";
@@ -374,7 +378,8 @@ static int set_vfs(int root, const char *pf, const char *text)
 	return write_attr(root, pf, "sriov_numvfs", text);
 }
 
-/* Notes the write, so that tests see what was written in which order: "op function", a line each. */
+/* Notes the write, so that tests see what was written in which order: "op function", a line each.
+ */
 static void journal(int root, const char *op, const char *bdf)
 {
 	int fd = openat(root, "journal", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);

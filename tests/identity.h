@@ -11,7 +11,8 @@ struct identity {
 	X509 *certificate; /* signed with its own key: its own CA */
 };
 
-/* For the names, as "IP:127.0.0.1"; valid for an hour, or until an hour ago. Ends the program on failure. */
+/* For the names, as "IP:127.0.0.1"; valid for an hour, or until an hour ago. Ends the program on
+ * failure. */
 struct identity identity_make(const char *names, bool expired);
 void identity_free(struct identity *identity);
 

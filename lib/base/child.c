@@ -29,8 +29,8 @@ static int compare_fds(const void *a, const void *b)
 }
 
 /*
- * Closes every descriptor that is not in keep, which gets sorted. 0 to 2 become /dev/null, so that no
- * file that is opened later gets their number and the words of some library.
+ * Closes every descriptor that is not in keep, which gets sorted. 0 to 2 become /dev/null, so that
+ * no file that is opened later gets their number and the words of some library.
  */
 static void close_all_but(int *keep, size_t count)
 {

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Files that a crash at any instant leaves as they were or as they were to be. Source: rename(2), fsync(2). */
+/* Files that a crash at any instant leaves as they were or as they were to be. Source: rename(2),
+ * fsync(2). */
 #ifndef PT_DURABLE_H
 #define PT_DURABLE_H
 
 #include "lib/base/base.h"
 
 /*
- * Writes a whole file: to a temporary one of the same name in the folder work, synced, then renamed into the folder
- * home, both folders synced. work and home are descriptors of folders on one file system. 0 or a negative errno.
+ * Writes a whole file: to a temporary one of the same name in the folder work, synced, then renamed
+ * into the folder home, both folders synced. work and home are descriptors of folders on one file
+ * system. 0 or a negative errno.
  */
 int pt_durable_write(int work, int home, const char *name, const char *text);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * The error contract: a function that can fail returns 0 or a negative errno and fills a struct pt_err
- * with a sentence. Callers wrap it on the way up, so that it reads subject, reason, remedy:
+ * The error contract: a function that can fail returns 0 or a negative errno and fills a struct
+ * pt_err with a sentence. Callers wrap it on the way up, so that it reads subject, reason, remedy:
  * "hostpci0: 0000:01:00.0: bind to vfio-pci: Device or resource busy".
  */
 #ifndef PT_ERR_H
@@ -17,15 +17,15 @@ struct pt_err {
 };
 
 /*
- * Fills err (which may be NULL) with a sentence; text that does not fit is cut. For pt_err_errno ": " and
- * the text of the errno follow.
+ * Fills err (which may be NULL) with a sentence; text that does not fit is cut. For pt_err_errno ":
+ * " and the text of the errno follow.
  */
 void pt_err_fill(struct pt_err *err, int code, const char *fmt, ...) PT_PRINTF(3, 4);
 void pt_err_fill_errno(struct pt_err *err, int code, const char *fmt, ...) PT_PRINTF(3, 4);
 
 /*
- * The same as expressions whose value is code, which must be negative. Macros, so that readers of the
- * code, people and analyzers, see what a return statement returns.
+ * The same as expressions whose value is code, which must be negative. Macros, so that readers of
+ * the code, people and analyzers, see what a return statement returns.
  */
 #define pt_err_set(err, code, ...)                                                                 \
 	({                                                                                         \

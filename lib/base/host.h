@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * The one gate to the host's files. Paths are relative to a root directory handle and cannot leave it
- * (openat2 with RESOLVE_IN_ROOT), so the same code runs on the live host, on a captured one and on a
- * made one. Every write goes to the kernel in a child with a deadline.
+ * The one gate to the host's files. Paths are relative to a root directory handle and cannot leave
+ * it (openat2 with RESOLVE_IN_ROOT), so the same code runs on the live host, on a captured one and
+ * on a made one. Every write goes to the kernel in a child with a deadline.
  */
 #ifndef PT_HOST_H
 #define PT_HOST_H
@@ -28,8 +28,9 @@ void pt_host_close_p(struct pt_host **host);
 #define PT_HOST PT_CLEANUP(pt_host_close_p)
 
 /*
- * The same gate with one of the host's folders as its root: for reading many files of it, each by its name, without finding
- * the way there each time. A negative errno. To be closed before the host is.
+ * The same gate with one of the host's folders as its root: for reading many files of it, each by
+ * its name, without finding the way there each time. A negative errno. To be closed before the host
+ * is.
  */
 int pt_host_open_folder(struct pt_host **ret, const struct pt_host *host, const char *path);
 
@@ -38,7 +39,8 @@ const struct pt_log *pt_host_log(const struct pt_host *host);
 /* Whether this is the running system itself, whose processes, modules and locks may be asked. */
 bool pt_host_is_live(const struct pt_host *host);
 
-/* The descriptor, close-on-exec, or a negative errno. path is absolute on the host, or begins at its root. */
+/* The descriptor, close-on-exec, or a negative errno. path is absolute on the host, or begins at
+ * its root. */
 int pt_host_openat(const struct pt_host *host, const char *path, int flags);
 
 /*
@@ -52,15 +54,15 @@ int pt_host_read(
 int pt_host_read_line(const struct pt_host *host, const char *path, char **ret);
 
 /*
- * The same in a child with a deadline, for files whose reading takes the device's lock in the kernel: it
- * hangs while a driver's probe or remove hangs. -ETIME.
+ * The same in a child with a deadline, for files whose reading takes the device's lock in the
+ * kernel: it hangs while a driver's probe or remove hangs. -ETIME.
  */
 int pt_host_read_line_guarded(
 	const struct pt_host *host, const char *path, long long deadline_ms, char **ret);
 
 /*
- * Whether path could be opened with these flags, for devices that may hang: opened in a child and closed again.
- * 0 or a negative errno, -ETIME at the deadline.
+ * Whether path could be opened with these flags, for devices that may hang: opened in a child and
+ * closed again. 0 or a negative errno, -ETIME at the deadline.
  */
 int pt_host_try_open(
 	const struct pt_host *host, const char *path, int flags, long long deadline_ms);
@@ -96,13 +98,14 @@ int pt_host_list(const struct pt_host *host, const char *path, struct pt_names *
 int pt_host_make_dir(const struct pt_host *host, const char *path);
 
 /*
- * Runs work in a child with a deadline that keeps the gate open, and collects what it writes to out; as
- * pt_child_collect.
+ * Runs work in a child with a deadline that keeps the gate open, and collects what it writes to
+ * out; as pt_child_collect.
  */
 int pt_host_collect(const struct pt_host *host, int (*work)(void *data, int out), void *data,
 	long long deadline_ms, size_t cap, char **ret_text, size_t *ret_length);
 
-/* One write under way. lock_fd (or -1) stays open in the child: a stuck writer keeps its claim locked. */
+/* One write under way. lock_fd (or -1) stays open in the child: a stuck writer keeps its claim
+ * locked. */
 struct pt_write {
 	struct pt_child child;
 	char path[128];

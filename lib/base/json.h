@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * Reading JSON that somebody else wrote: every key is asked for with its type, the first thing that is
- * wrong is told, and reading goes on harmlessly after it, so that callers look at the result once.
+ * Reading JSON that somebody else wrote: every key is asked for with its type, the first thing that
+ * is wrong is told, and reading goes on harmlessly after it, so that callers look at the result
+ * once.
  */
 #ifndef PT_JSON_H
 #define PT_JSON_H
@@ -50,8 +51,8 @@ void pt_json_add_flag(struct json_object *object, const char *key, bool value);
 void pt_json_add_number(struct json_object *object, const char *key, int64_t value);
 
 /*
- * Parses a whole text of length bytes, with a NUL behind them: one value and nothing else. The caller puts it back with
- * json_object_put. NULL, with err filled, when it is not JSON.
+ * Parses a whole text of length bytes, with a NUL behind them: one value and nothing else. The
+ * caller puts it back with json_object_put. NULL, with err filled, when it is not JSON.
  */
 struct json_object *pt_json_parse(const char *text, size_t length, struct pt_err *err);
 

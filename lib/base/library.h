@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * Shared libraries that few runs need, loaded when one does: they bring others along (libkmod libcrypto, libsystemd libgcrypt, libcurl
- * thirty), and a hook that has nothing to do starts in half the time without.
+ * Shared libraries that few runs need, loaded when one does: they bring others along (libkmod
+ * libcrypto, libsystemd libgcrypt, libcurl thirty), and a hook that has nothing to do starts in
+ * half the time without.
  */
 #ifndef PT_LIBRARY_H
 #define PT_LIBRARY_H
@@ -14,7 +15,8 @@ struct pt_symbol {
 	void *pointer;
 };
 
-/* Loads "libcurl.so.4" for the life of the program. NULL, or why not: good until something else is loaded. */
+/* Loads "libcurl.so.4" for the life of the program. NULL, or why not: good until something else is
+ * loaded. */
 const char *pt_library_load(const char *file, const struct pt_symbol *symbol, size_t count);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * Looks at many things of which any may hang in the kernel: in one child with a deadline for all, and in the next one behind what
- * hangs, so that it alone is left out.
+ * Looks at many things of which any may hang in the kernel: in one child with a deadline for all,
+ * and in the next one behind what hangs, so that it alone is left out.
  */
 #ifndef PT_LOOKS_H
 #define PT_LOOKS_H
@@ -15,14 +15,15 @@ struct pt_looks {
 };
 
 /*
- * Calls one for each thing below count; result has room for each bytes, all zero. 0 or a negative errno; -ECHILD: a child died.
- * End with pt_looks_end in any case.
+ * Calls one for each thing below count; result has room for each bytes, all zero. 0 or a negative
+ * errno; -ECHILD: a child died. End with pt_looks_end in any case.
  */
 int pt_looks_take(const struct pt_host *host,
 	void (*one)(const struct pt_host *host, const void *data, size_t at, void *result),
 	const void *data, size_t count, size_t each, struct pt_looks *ret);
 
-/* False: that one hung; what it had written of its result until then may be there, and it may go on some day. */
+/* False: that one hung; what it had written of its result until then may be there, and it may go on
+ * some day. */
 bool pt_looks_done(const struct pt_looks *looks, size_t at);
 const void *pt_looks_result(const struct pt_looks *looks, size_t at);
 

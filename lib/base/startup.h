@@ -8,8 +8,8 @@
 #define PT_VERSION "0.1.0"
 
 /*
- * Opens fds 0 to 2 if they are closed, sets umask 077, SIGCHLD to its default, ignores SIGPIPE (a reader
- * that is gone must not stop the work), clears the signal mask and the environment.
+ * Opens fds 0 to 2 if they are closed, sets umask 077, SIGCHLD to its default, ignores SIGPIPE (a
+ * reader that is gone must not stop the work), clears the signal mask and the environment.
  */
 int pt_startup(struct pt_err *err);
 

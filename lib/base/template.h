@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * Sentences with blanks. "{name}" stands for the value of a word. "[[...]]" is left out when a word in it has no value,
- * so that one sentence serves with and without a detail.
+ * Sentences with blanks. "{name}" stands for the value of a word. "[[...]]" is left out when a word
+ * in it has no value, so that one sentence serves with and without a detail.
  */
 #ifndef PT_TEMPLATE_H
 #define PT_TEMPLATE_H
@@ -13,7 +13,8 @@ struct pt_word {
 	const char *value; /* NULL: none */
 };
 
-/* Returns the sentence with the values of the words. The caller frees it. A word that is not given is shown as "?". */
+/* Returns the sentence with the values of the words. The caller frees it. A word that is not given
+ * is shown as "?". */
 char *pt_template_fill(
 	const char *template, const struct pt_word *word, size_t count) PT_RETURNS_TEXT;
 

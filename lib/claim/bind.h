@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * One change to one function: its driver override, unbinding, binding to a named driver, the number of its
- * VFs, or the console on its framebuffer. Each is a single kernel write in a child, and each is read back:
- * sysfs decides about success afterwards, not the result of write(2).
- * Source: Documentation/ABI/testing/sysfs-bus-pci and sysfs-class-vtconsole.
+ * One change to one function: its driver override, unbinding, binding to a named driver, the number
+ * of its VFs, or the console on its framebuffer. Each is a single kernel write in a child, and each
+ * is read back: sysfs decides about success afterwards, not the result of write(2). Source:
+ * Documentation/ABI/testing/sysfs-bus-pci and sysfs-class-vtconsole.
  */
 #ifndef PT_BIND_H
 #define PT_BIND_H
@@ -14,7 +14,8 @@ enum pt_bind_kind {
 	PT_BIND_OVERRIDE, /* driver is any text of one line; "" clears */
 	PT_BIND_UNBIND,	  /* from any driver */
 	PT_BIND_ATTACH,	  /* to driver */
-	PT_BIND_VFS, /* driver is their number as text; from and to 0 only, as the kernel wants it */
+	PT_BIND_VFS, /* driver is their number as text; from and to 0 only, as the kernel wants it
+		      */
 	PT_BIND_AUTOPROBE,  /* driver is "0" or "1": whether VFs that are made get a driver */
 	PT_BIND_CONSOLE_ON, /* driver is the console on the function's framebuffer, "vtcon1" */
 	PT_BIND_CONSOLE_OFF,

@@ -68,8 +68,8 @@ bool pt_claim_owner_valid(const char *owner);
 struct pt_claim_function *pt_claim_find(const struct pt_claim *claim, const struct pt_bdf *bdf);
 
 /*
- * Adds a function, or finds it, and sets its label. The origin of a new one is recorded when the claim is
- * (pt_claims_record). The pointer is good until the next add.
+ * Adds a function, or finds it, and sets its label. The origin of a new one is recorded when the
+ * claim is (pt_claims_record). The pointer is good until the next add.
  */
 struct pt_claim_function *pt_claim_add(
 	struct pt_claim *claim, const struct pt_bdf *bdf, const char *label);
@@ -80,7 +80,8 @@ const char *pt_claim_driver(const struct pt_claim_function *function);
 /* Takes one function out. */
 void pt_claim_remove(struct pt_claim *claim, const struct pt_bdf *bdf);
 
-/* Notes (error) or clears (NULL) why the function is not where it belongs; since stays when it is set. */
+/* Notes (error) or clears (NULL) why the function is not where it belongs; since stays when it is
+ * set. */
 void pt_claim_set_error(struct pt_claim_function *function, const char *error);
 
 struct json_object *pt_claim_to_json(const struct pt_claim *claim);

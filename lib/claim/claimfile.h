@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * Claims on disk: one file per owner in <dir>/claims, written so that a crash at any instant leaves the
- * old or the new one (temporary file, fsync, rename, fsync of the folder). Temporary files and locks
- * live in <dir>/work. Lock files are never unlinked.
+ * Claims on disk: one file per owner in <dir>/claims, written so that a crash at any instant leaves
+ * the old or the new one (temporary file, fsync, rename, fsync of the folder). Temporary files and
+ * locks live in <dir>/work. Lock files are never unlinked.
  */
 #ifndef PT_CLAIMFILE_H
 #define PT_CLAIMFILE_H
@@ -33,8 +33,9 @@ int pt_claims_save(
 	const struct pt_claims *claims, const struct pt_claim *claim, struct pt_err *err);
 
 /*
- * Whether another owner's claim on a function counts, asked of those who know what owners are: not when nothing of the
- * owner is alive. spare: the function is one of its spares. NULL in place of it: every claim counts.
+ * Whether another owner's claim on a function counts, asked of those who know what owners are: not
+ * when nothing of the owner is alive. spare: the function is one of its spares. NULL in place of
+ * it: every claim counts.
  */
 struct pt_claims_alive {
 	bool (*ask)(void *data, const char *owner, bool spare);
@@ -42,19 +43,21 @@ struct pt_claims_alive {
 };
 
 /*
- * Begins a claim, or widens it: fills in the origin of every function that has none, and writes the claim
- * durably. Where another claim knows the function its record counts, else what the host says now. A function that
- * could not be given back is taken over from the claim of an owner of which nothing is alive. -EBUSY:
- * another owner's claim has taken one of the functions, and err names both. -ENODEV, -ETIME, -EINVAL as
- * pt_origin_read. All of it happens under the folder lock, so no other claim begins in between.
+ * Begins a claim, or widens it: fills in the origin of every function that has none, and writes the
+ * claim durably. Where another claim knows the function its record counts, else what the host says
+ * now. A function that could not be given back is taken over from the claim of an owner of which
+ * nothing is alive. -EBUSY: another owner's claim has taken one of the functions, and err names
+ * both. -ENODEV, -ETIME, -EINVAL as pt_origin_read. All of it happens under the folder lock, so no
+ * other claim begins in between.
  */
 int pt_claims_record(const struct pt_claims *claims, const struct pt_host *host,
 	struct pt_claim *claim, const struct pt_claims_alive *alive, struct pt_err *err);
 
 /*
- * Takes out of that part of the claim what another owner's claim that counts holds as well, and writes
- * it: the other one knows the same origin and returns the function when it is through with it. Each that
- * was taken is told to log. Under the folder lock: of two that ask at once one keeps it.
+ * Takes out of that part of the claim what another owner's claim that counts holds as well, and
+ * writes it: the other one knows the same origin and returns the function when it is through with
+ * it. Each that was taken is told to log. Under the folder lock: of two that ask at once one keeps
+ * it.
  */
 int pt_claims_yield(const struct pt_claims *claims, struct pt_claim *claim, enum pt_part part,
 	const struct pt_claims_alive *alive, const struct pt_log *log, struct pt_err *err);
@@ -67,16 +70,16 @@ int pt_claims_store(
 int pt_claims_remove(const struct pt_claims *claims, const char *owner, struct pt_err *err);
 
 /*
- * Marks the claim as kept from now on: its owner comes back at once. pt_claims_kept: whether that was less than so many
- * seconds ago. Ending the claim ends it.
+ * Marks the claim as kept from now on: its owner comes back at once. pt_claims_kept: whether that
+ * was less than so many seconds ago. Ending the claim ends it.
  */
 int pt_claims_keep(const struct pt_claims *claims, const char *owner);
 bool pt_claims_kept(const struct pt_claims *claims, const char *owner, int seconds);
 void pt_claims_forget_kept(const struct pt_claims *claims, const char *owner);
 
 /*
- * The work lock of an owner's claim: whoever moves its functions holds it. ret_fd is closed to release.
- * Tries until deadline_ms; -EWOULDBLOCK: somebody else is moving them.
+ * The work lock of an owner's claim: whoever moves its functions holds it. ret_fd is closed to
+ * release. Tries until deadline_ms; -EWOULDBLOCK: somebody else is moving them.
  */
 int pt_claims_work_lock(const struct pt_claims *claims, const char *owner, long long deadline_ms,
 	int *ret_fd, struct pt_err *err);

@@ -36,7 +36,8 @@ static int read_was(const struct pt_host *host, struct pt_mover *mover)
 	return 0;
 }
 
-/* fbcon lets go of a framebuffer first: the driver below it cannot leave while text is shown there. */
+/* fbcon lets go of a framebuffer first: the driver below it cannot leave while text is shown there.
+ */
 static bool plan_leave_console(
 	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
@@ -45,7 +46,8 @@ static bool plan_leave_console(
 	return mover->goal.console;
 }
 
-/* A PF goes without its VFs: vfio-pci refuses one that has some, and not every driver ends its own. */
+/* A PF goes without its VFs: vfio-pci refuses one that has some, and not every driver ends its own.
+ */
 static bool plan_end_vfs(const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
 	*kind = PT_BIND_VFS;
@@ -132,7 +134,8 @@ static void revive_for_autoprobe(struct pt_movers *movers)
 static int give_back(const struct pt_handover *handover, struct pt_claim *claim, enum pt_part part,
 	bool keep_failed, struct pt_err *err);
 
-/* Notes on the claim what hangs in the kernel: it must not be forgotten even when it looks at home. */
+/* Notes on the claim what hangs in the kernel: it must not be forgotten even when it looks at home.
+ */
 static void note_hanging(struct pt_movers *movers)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
@@ -195,9 +198,9 @@ static bool at_home(const struct pt_mover *mover)
 }
 
 /*
- * While the origin driver is being bound, no other may slip in (its own module may have to be loaded
- * first, and with it others that know the device), and no override of an administrator's for later may
- * keep it away.
+ * While the origin driver is being bound, no other may slip in (its own module may have to be
+ * loaded first, and with it others that know the device), and no override of an administrator's for
+ * later may keep it away.
  */
 static bool plan_open_override(
 	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
@@ -282,7 +285,8 @@ static void ensure_home_drivers(const struct pt_handover *handover, struct pt_mo
 		if (!mover->active || mover->function->has_pf != vfs || at_home(mover) ||
 			!mover->goal.driver)
 			continue;
-		/* a driver's name need not be its module's: the function's own alias finds that one */
+		/* a driver's name need not be its module's: the function's own alias finds that one
+		 */
 		if (pt_function_read_modalias(handover->host, &mover->function->bdf, &alias) < 0)
 			alias = NULL;
 		r = pt_module_ensure(handover->host, mover->goal.driver, alias,
@@ -336,8 +340,8 @@ static bool may_return(const struct pt_movers *movers, struct pt_mover *mover, b
 }
 
 /*
- * Whether it is where a take brings a function, this one or one of before: policy may have named another driver then, and a
- * claim that was taken over another owner's.
+ * Whether it is where a take brings a function, this one or one of before: policy may have named
+ * another driver then, and a claim that was taken over another owner's.
  */
 static bool may_be_ours(const struct pt_handover *handover, const struct pt_mover *mover)
 {
@@ -359,7 +363,8 @@ static void find_what_to_return(
 			pt_mover_fail(mover, r);
 			continue;
 		}
-		/* a spare that we did not move, and nobody else to a vfio driver, is where it was */
+		/* a spare that we did not move, and nobody else to a vfio driver, is where it was
+		 */
 		mover->quiet = mover->function->spare && !mover->function->moved &&
 			       !may_be_ours(handover, mover);
 		mover->active = !mover->quiet;

@@ -12,7 +12,8 @@ void pt_movers_clear(struct pt_movers *movers)
 	free(movers->pfd);
 }
 
-/* Its origin, unless it was given another home: then only a vfio driver needs the override that keeps it there. */
+/* Its origin, unless it was given another home: then only a vfio driver needs the override that
+ * keeps it there. */
 static struct pt_origin goal_of(const struct pt_claim_function *function)
 {
 	struct pt_origin goal = function->origin;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * Functions on their way: all go through a step before any goes to the next. Slots move side by side, the
- * functions of one slot in waves, one after the other.
+ * Functions on their way: all go through a step before any goes to the next. Slots move side by
+ * side, the functions of one slot in waves, one after the other.
  */
 #ifndef PT_MOVER_H
 #define PT_MOVER_H
@@ -52,14 +52,15 @@ void pt_movers_clear(struct pt_movers *movers);
 void pt_mover_fail(struct pt_mover *mover, int result);
 
 /*
- * When a write that begins now must have ended. A slow slot must not take the time of the others: there is
- * some, at any time.
+ * When a write that begins now must have ended. A slow slot must not take the time of the others:
+ * there is some, at any time.
  */
 long long pt_wave_deadline(const struct pt_handover *handover, long long phase_deadline);
 
 /*
- * Brings every active function through one step: VFs that come and go with their PF (vfs), or all others.
- * The first failure, or 0; the others go on, unless stop_at_failure: then no further wave begins.
+ * Brings every active function through one step: VFs that come and go with their PF (vfs), or all
+ * others. The first failure, or 0; the others go on, unless stop_at_failure: then no further wave
+ * begins.
  */
 int pt_movers_step(const struct pt_handover *handover, struct pt_movers *movers, pt_step_plan *plan,
 	bool vfs, long long phase_deadline, bool stop_at_failure);

@@ -10,7 +10,8 @@ enum pt_module_state {
 	PT_MODULE_LOADABLE, /* on disk, nothing in the way that can be seen beforehand */
 	PT_MODULE_MISSING,  /* the running kernel has no such module */
 	PT_MODULE_BLOCKED,  /* modprobe.d replaces its loading by false or true */
-	PT_MODULE_CUSTOM, /* modprobe.d replaces its loading by another command, which we do not run */
+	PT_MODULE_CUSTOM, /* modprobe.d replaces its loading by another command, which we do not run
+			   */
 	PT_MODULE_UNKNOWN, /* the host is not the running system */
 };
 
@@ -24,44 +25,46 @@ struct pt_module {
 void pt_module_look(const struct pt_host *host, const char *name, struct pt_module *ret);
 
 /*
- * The options that a module is loaded with, of modprobe.d and of the kernel's command line: "ids=10de:2204
- * disable_vga=1". The caller's; NULL: none, or the host is not the running system.
+ * The options that a module is loaded with, of modprobe.d and of the kernel's command line:
+ * "ids=10de:2204 disable_vga=1". The caller's; NULL: none, or the host is not the running system.
  */
 char *pt_module_options(const struct pt_host *host, const char *name);
 
-/* Whether options of a module, "a=1 b=on c", set a switch, as the kernel reads them: the last one counts. */
+/* Whether options of a module, "a=1 b=on c", set a switch, as the kernel reads them: the last one
+ * counts. */
 bool pt_options_set(const char *options, const char *name);
-/* Whether the option ids= of vfio-pci, "v:d,v:d:sv:sd", means the function. options may be NULL. Source: drivers/vfio/pci/vfio_pci.c. */
+/* Whether the option ids= of vfio-pci, "v:d,v:d:sv:sd", means the function. options may be NULL.
+ * Source: drivers/vfio/pci/vfio_pci.c. */
 bool pt_ids_mean(const char *options, const struct pt_function *function);
 
 /*
- * Whether modprobe.d keeps every module that would drive the modalias from being loaded by it; ret is then the name of
- * one, else "".
+ * Whether modprobe.d keeps every module that would drive the modalias from being loaded by it; ret
+ * is then the name of one, else "".
  */
 bool pt_module_alias_blocked(const struct pt_host *host, const char *modalias, char ret[static 64]);
 
 /*
- * The module of the vfio driver that fits a PCI modalias best: a variant made for the device, else "vfio_pci". False: it
- * cannot be found out. Source: the aliases "vfio_pci:...", of which the one with the fewest wildcards counts
+ * The module of the vfio driver that fits a PCI modalias best: a variant made for the device, else
+ * "vfio_pci". False: it cannot be found out. Source: the aliases "vfio_pci:...", of which the one
+ * with the fewest wildcards counts
  * (Documentation/driver-api/vfio-pci-device-specific-driver-acceptance.rst).
  */
 bool pt_module_vfio(
 	const struct pt_host *host, const char *modalias, char ret[static PT_DRIVER_TEXT]);
 
 /*
- * The PCI driver that is registered by this name, or by the module of this name: a driver of hisi_acc_vfio_pci is called
- * hisi-acc-vfio-pci. False: none is; ret is name then.
+ * The PCI driver that is registered by this name, or by the module of this name: a driver of
+ * hisi_acc_vfio_pci is called hisi-acc-vfio-pci. False: none is; ret is name then.
  */
 bool pt_module_driver(
 	const struct pt_host *host, const char *name, char ret[static PT_DRIVER_TEXT]);
 
 /*
- * Makes sure that the PCI driver name is registered, as pt_module_driver has it, by loading the module of that name if need
- * be, or, when that does not bring it, those that alias (a modalias, or NULL) finds.
- * Works in a child until deadline_ms and reads back that the driver is there.
- * -ENOENT: no such module. -EPERM: blocked or refused by the kernel. -ENOTSUP: PT_MODULE_CUSTOM. -ETIME. -EAGAIN: our
- * own trouble, which says nothing of the module.
- * Others from init_module.
+ * Makes sure that the PCI driver name is registered, as pt_module_driver has it, by loading the
+ * module of that name if need be, or, when that does not bring it, those that alias (a modalias, or
+ * NULL) finds. Works in a child until deadline_ms and reads back that the driver is there. -ENOENT:
+ * no such module. -EPERM: blocked or refused by the kernel. -ENOTSUP: PT_MODULE_CUSTOM. -ETIME.
+ * -EAGAIN: our own trouble, which says nothing of the module. Others from init_module.
  */
 int pt_module_ensure(const struct pt_host *host, const char *name, const char *alias,
 	long long deadline_ms, struct pt_err *err);

@@ -51,7 +51,8 @@ static void copy_text(char *to, size_t size, const char *from)
 	snprintf(to, size, "%s", from ? from : "");
 }
 
-/* What an interface stands on. Of one whose other end is in another network namespace the index means nothing here. */
+/* What an interface stands on. Of one whose other end is in another network namespace the index
+ * means nothing here. */
 static int below(struct rtnl_link *link)
 {
 	const char *kind = rtnl_link_get_type(link);

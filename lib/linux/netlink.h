@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* The network interfaces of the running system, their addresses and routes. The sole user of libnl. */
+/* The network interfaces of the running system, their addresses and routes. The sole user of libnl.
+ */
 #ifndef PT_NETLINK_H
 #define PT_NETLINK_H
 
@@ -12,10 +13,10 @@ struct pt_link {
 	int master;    /* index of the bridge or bond that it is a port of, 0: none */
 	int below;     /* index of the interface that a VLAN or macvtap stands on, 0: none */
 	bool default_route; /* one leads through it, in some table */
-	char route
-		[64]; /* where another one leads that did not come with an address, "10.15.15.51/32"; "": none */
-	bool link_local;  /* has an address that means nothing beyond the wire */
-	char address[64]; /* the first other one, "192.168.1.10/24"; "" for none */
+	char route[64];	    /* where another one leads that did not come with an address,
+			       "10.15.15.51/32"; "": none */
+	bool link_local;    /* has an address that means nothing beyond the wire */
+	char address[64];   /* the first other one, "192.168.1.10/24"; "" for none */
 };
 
 struct pt_links {
@@ -28,10 +29,12 @@ int pt_links_read(struct pt_links *ret, struct pt_err *err);
 void pt_links_clear(struct pt_links *links);
 #define PT_LINKS PT_CLEANUP(pt_links_clear)
 
-/* Told of an interface that stands on a device, by the device's name on its bus: "0000:01:00.0". Non-zero ends the visit. */
+/* Told of an interface that stands on a device, by the device's name on its bus: "0000:01:00.0".
+ * Non-zero ends the visit. */
 typedef int pt_link_visit(void *data, const char *interface, const char *device);
 
-/* Visits those of the network namespace that this thread is in. What visit returned; -EIO: they cannot be asked. */
+/* Visits those of the network namespace that this thread is in. What visit returned; -EIO: they
+ * cannot be asked. */
 int pt_links_visit_devices(pt_link_visit *visit, void *data);
 
 const struct pt_link *pt_links_find(const struct pt_links *links, const char *name);

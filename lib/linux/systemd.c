@@ -9,18 +9,20 @@
 #include "lib/base/library.h"
 #include "lib/linux/systemd.h"
 
-/* The manager itself answers here, with or without a bus daemon: late in a shutdown there is none. */
+/* The manager itself answers here, with or without a bus daemon: late in a shutdown there is none.
+ */
 #define MANAGER_SOCKET "/run/systemd/private"
 #define MANAGER_PATH   "/org/freedesktop/systemd1"
 #define MANAGER	       "org.freedesktop.systemd1.Manager"
 #define UNIT	       "org.freedesktop.systemd1.Unit"
 #define NOT_FOUND      "not-found"
-#define ASK_MS	       4000 /* libsystemd is loaded meanwhile, from a disk that is busy with a shutdown */
+#define ASK_MS	       4000 /* loads libsystemd meanwhile, from a disk busy with a shutdown */
 #define JOB_POLL_NS    100000000L
 #define REPLY_MAX      512
 #define UNIT_NAME_MAX  255
 
-/* One question to the manager, in a child. What is printed is the answer, behind "!" an error of the manager. */
+/* One question to the manager, in a child. What is printed is the answer, behind "!" an error of
+ * the manager. */
 struct question {
 	int where; /* the socket's file, opened as a path */
 	const char *unit;
@@ -94,7 +96,8 @@ static int ask_state(void *data, int out)
 	return r < 0 ? r : answer(out, state);
 }
 
-/* What work has to say when it has asked the question. As pt_child_collect, or why the manager is not there. */
+/* What work has to say when it has asked the question. As pt_child_collect, or why the manager is
+ * not there. */
 static int ask(const struct pt_host *host, int (*work)(void *data, int out),
 	struct question *question, long long deadline_ms, char **ret)
 {
@@ -137,7 +140,8 @@ bool pt_unit_name_valid(const char *name)
 	return false;
 }
 
-/* The unit's object. LoadUnit knows those as well that are not in memory; one without a file is not-found. */
+/* The unit's object. LoadUnit knows those as well that are not in memory; one without a file is
+ * not-found. */
 static int find_unit(
 	sd_bus *bus, const char *unit, char **ret_path, char **ret_state, sd_bus_error *error)
 {

@@ -8,10 +8,12 @@
 
 #include "lib/base/host.h"
 
-/* Whether the system is being shut down or restarted: SystemState is "stopping". False when it cannot be asked. */
+/* Whether the system is being shut down or restarted: SystemState is "stopping". False when it
+ * cannot be asked. */
 bool pt_system_stopping(const struct pt_host *host);
 
-/* Whether the text can be the name of a unit that is stopped and started: "jellyfin.service", "getty@tty1.service". */
+/* Whether the text can be the name of a unit that is stopped and started: "jellyfin.service",
+ * "getty@tty1.service". */
 bool pt_unit_name_valid(const char *name);
 
 enum pt_unit_order {
@@ -21,10 +23,10 @@ enum pt_unit_order {
 };
 
 /*
- * Has the manager stop or start the unit, as "systemctl stop" and "start" do, or only looks; waits until it has no
- * job for it any more, and reads back whether it is active then, or on its way to it. -ENOENT: there is no such unit. -EIO:
- * the manager's answer is an error, which err has. -ETIME: the job has not ended by the deadline, or the manager does not
- * answer.
+ * Has the manager stop or start the unit, as "systemctl stop" and "start" do, or only looks; waits
+ * until it has no job for it any more, and reads back whether it is active then, or on its way to
+ * it. -ENOENT: there is no such unit. -EIO: the manager's answer is an error, which err has.
+ * -ETIME: the job has not ended by the deadline, or the manager does not answer.
  */
 int pt_unit_order(const struct pt_host *host, const char *unit, enum pt_unit_order order,
 	long long deadline_ms, bool *ret_active, struct pt_err *err);

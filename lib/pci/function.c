@@ -408,7 +408,8 @@ bool pt_function_is_vf(const struct pt_function *function)
 	return function->has_physfn;
 }
 
-/* Reads a name of the devices folder; any byte may stand for the dot, so that what managers match loosely is matched alike. */
+/* Reads a name of the devices folder; any byte may stand for the dot, so that what managers match
+ * loosely is matched alike. */
 static bool parse_name(const char *name, struct pt_bdf *ret)
 {
 	char text[PT_BDF_TEXT];
@@ -425,7 +426,8 @@ static int find_function(const struct pt_host *host, const struct pt_bdf *bdf, s
 	size_t *ret_count, struct pt_err *err)
 {
 	char path[PT_PCI_PATH];
-	/* the name, not where the link leads: its ".." cannot always be followed, see pt_host_openat */
+	/* the name, not where the link leads: its ".." cannot always be followed, see
+	 * pt_host_openat */
 	PT_CLOSE int fd = pt_host_openat(host, pt_pci_path(bdf, "", path), O_PATH | O_NOFOLLOW);
 
 	*ret = NULL;

@@ -30,16 +30,18 @@ struct pt_bar {
 /* The facts of config space; nobody may read it during a reset. */
 struct pt_config {
 	bool known;
-	bool ones; /* all of its beginning: a device that does not answer, or a VF, whose ids read so by design */
-	char serial
-		[PT_SERIAL_TEXT]; /* of the capability of that name, 16 hex digits; "" for none */
+	bool ones; /* all of its beginning: a device that does not answer, or a VF, whose ids read
+		      so by design */
+	char serial[PT_SERIAL_TEXT]; /* of the capability of that name, 16 hex digits; "" for none
+				      */
 };
 
 struct pt_function {
 	struct pt_bdf bdf;
 	/* a driver has hung on it for a while: the override and the number of VFs are not known */
 	bool busy;
-	/* vendor, device and irq are readable; a hypervisor manager may treat the function as absent without */
+	/* vendor, device and irq are readable; a hypervisor manager may treat the function as
+	 * absent without */
 	bool info_ok;
 	/* as sysfs prints them, without 0x; empty when there is no such file */
 	char vendor[PT_PCI_ID_TEXT], device[PT_PCI_ID_TEXT];
@@ -67,21 +69,25 @@ struct pt_function {
 	bool has_mdev;	 /* mdev_supported_types exists */
 	bool has_nvidia; /* the vGPU interface of NVIDIA's driver since 17 */
 	struct pt_config config;
-	bool has_vfio_dev; /* bound to some vfio driver (kernel 6.1 and later): see pt_function_on_vfio */
+	bool has_vfio_dev; /* bound to some vfio driver (kernel 6.1 and later): see
+			      pt_function_on_vfio */
 };
 
-/* The path of a file of a function below PT_PCI_DEVICES; name may be "" for the folder. Returns path. */
+/* The path of a file of a function below PT_PCI_DEVICES; name may be "" for the folder. Returns
+ * path. */
 #define PT_PCI_PATH 128
 const char *pt_pci_path(const struct pt_bdf *bdf, const char *name, char path[static PT_PCI_PATH]);
 
-/* Reads all of it. -ENODEV when there is no such function. ret is to be freed with pt_function_clear. */
+/* Reads all of it. -ENODEV when there is no such function. ret is to be freed with
+ * pt_function_clear. */
 int pt_function_read(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_function *ret,
 	struct pt_err *err);
 void pt_function_clear(struct pt_function *function);
 
 /*
- * Adds each that exists to an array that the caller owns. What waits for a device's lock, or for its reset, is read by one child
- * for all of them, where pt_function_read starts one for each. On failure, too, what was added is the caller's.
+ * Adds each that exists to an array that the caller owns. What waits for a device's lock, or for
+ * its reset, is read by one child for all of them, where pt_function_read starts one for each. On
+ * failure, too, what was added is the caller's.
  */
 int pt_functions_read(const struct pt_host *host, const struct pt_bdf *bdf, size_t count,
 	struct pt_function **ret, size_t *ret_count, struct pt_err *err);
@@ -98,7 +104,8 @@ bool pt_function_on_vfio(const struct pt_function *function);
 bool pt_function_read_on_vfio(
 	const struct pt_host *host, const struct pt_bdf *bdf, const char *driver);
 
-/* Only the driver's name (NULL: none) or the override; what a move reads back. -ENODEV when gone. */
+/* Only the driver's name (NULL: none) or the override; what a move reads back. -ENODEV when gone.
+ */
 int pt_function_read_driver(const struct pt_host *host, const struct pt_bdf *bdf, char **ret);
 int pt_function_read_override(const struct pt_host *host, const struct pt_bdf *bdf, char **ret);
 /* The number of the IOMMU group, PT_GROUP_NONE: none. */
@@ -122,8 +129,8 @@ bool pt_function_is_vf(const struct pt_function *function);
 
 /*
  * All names of functions in sysfs that belong to filter: a prefix of the address, with or without
- * "0000:" before it ("" is all), in order: what a whole device "01:00" means (SysFSTools.pm, lspci). A listing
- * of names only: nothing is read from the functions.
+ * "0000:" before it ("" is all), in order: what a whole device "01:00" means (SysFSTools.pm,
+ * lspci). A listing of names only: nothing is read from the functions.
  */
 int pt_functions_matching(const struct pt_host *host, const char *filter, struct pt_bdf **ret,
 	size_t *ret_count, struct pt_err *err);

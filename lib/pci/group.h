@@ -18,7 +18,8 @@ struct pt_group {
 /*
  * Reads the group of the device folder named device below PT_PCI_DEVICES.
  * -ENOENT: it is in none. -EINVAL: a member looks like a PCI address and is none (a caller cannot
- * know then what belongs to the group). members stays filled on -EINVAL. End with pt_group_clear in every case.
+ * know then what belongs to the group). members stays filled on -EINVAL. End with pt_group_clear in
+ * every case.
  */
 int pt_group_read(
 	const struct pt_host *host, const char *device, struct pt_group *ret, struct pt_err *err);

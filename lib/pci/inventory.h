@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* The functions of a host that somebody asked about, each read once; to JSON and back without loss. */
+/* The functions of a host that somebody asked about, each read once; to JSON and back without loss.
+ */
 #ifndef PT_INVENTORY_H
 #define PT_INVENTORY_H
 
@@ -17,7 +18,8 @@ struct pt_inventory {
 /* Reads every function of the host. End with pt_inventory_clear. */
 int pt_inventory_read_all(const struct pt_host *host, struct pt_inventory *ret, struct pt_err *err);
 
-/* Adds one function, read now unless it is there already. -ENODEV when the host has no such function. */
+/* Adds one function, read now unless it is there already. -ENODEV when the host has no such
+ * function. */
 int pt_inventory_add(const struct pt_host *host, struct pt_inventory *inventory,
 	const struct pt_bdf *bdf, struct pt_err *err);
 
@@ -31,7 +33,8 @@ int pt_inventory_group(const struct pt_host *host, const struct pt_inventory *in
 int pt_inventory_add_all(const struct pt_host *host, struct pt_inventory *inventory,
 	const struct pt_bdf *bdf, size_t count, struct pt_err *err);
 
-/* Adds one that was made elsewhere, in place of one at the same address. Takes over the texts of function. */
+/* Adds one that was made elsewhere, in place of one at the same address. Takes over the texts of
+ * function. */
 void pt_inventory_put(struct pt_inventory *inventory, struct pt_function *function);
 
 void pt_inventory_clear(struct pt_inventory *inventory);
@@ -41,7 +44,8 @@ void pt_inventory_clear(struct pt_inventory *inventory);
 const struct pt_function *pt_inventory_find(
 	const struct pt_inventory *inventory, const struct pt_bdf *bdf);
 
-/* The functions of a slot, the first of ret_count that lie side by side; NULL and 0 when there is none. */
+/* The functions of a slot, the first of ret_count that lie side by side; NULL and 0 when there is
+ * none. */
 const struct pt_function *pt_inventory_slot(
 	const struct pt_inventory *inventory, const struct pt_bdf *bdf, size_t *ret_count);
 

@@ -100,7 +100,8 @@ static bool is_uuid(const char *name)
 	return true;
 }
 
-/* Who runs with a mediated device has its group open, or its own node: the function cannot go from under it. */
+/* Who runs with a mediated device has its group open, or its own node: the function cannot go from
+ * under it. */
 static void add_mediated(struct walk *walk, const char *path)
 {
 	PT_FREE char *link = below(path, "iommu_group");
@@ -121,7 +122,8 @@ static void add_mediated(struct walk *walk, const char *path)
 	}
 }
 
-/* A path to a disk of several controllers, "nvme0c1n1": the disk itself, "nvme0n1", is below none of them. */
+/* A path to a disk of several controllers, "nvme0c1n1": the disk itself, "nvme0n1", is below none
+ * of them. */
 static void walk_shared_disk(struct walk *walk, const char *name, unsigned int depth)
 {
 	unsigned int subsystem, controller, disk;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
  * The interfaces of a function: every device node and network interface in its part of sysfs.
- * Source: Documentation/admin-guide/sysfs-rules.rst (a "dev" file is a node), and of NVIDIA's driver its README
- * (its nodes are not below the device).
+ * Source: Documentation/admin-guide/sysfs-rules.rst (a "dev" file is a node), and of NVIDIA's
+ * driver its README (its nodes are not below the device).
  */
 #ifndef PT_DEVNODE_H
 #define PT_DEVNODE_H

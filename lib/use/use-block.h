@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * Users of a function's disks: mounts of every mount namespace, swap, volumes on top (device-mapper, md,
- * bcache), ZFS, and whoever holds one exclusively. Labels alone mean nothing: a guest's own disk has them, too.
- * Source: proc(5); Documentation/ABI/stable/sysfs-block.
+ * Users of a function's disks: mounts of every mount namespace, swap, volumes on top
+ * (device-mapper, md, bcache), ZFS, and whoever holds one exclusively. Labels alone mean nothing: a
+ * guest's own disk has them, too. Source: proc(5); Documentation/ABI/stable/sysfs-block.
  */
 #ifndef PT_USE_BLOCK_H
 #define PT_USE_BLOCK_H
@@ -10,7 +10,8 @@
 #include "lib/use/devnode.h"
 #include "lib/use/use.h"
 
-/* Adds what is found. Which processes have a disk open is use-node's matter, of the volumes on top it is seen here. */
+/* Adds what is found. Which processes have a disk open is use-node's matter, of the volumes on top
+ * it is seen here. */
 int pt_use_blocks(const struct pt_host *host, const struct pt_devnodes *nodes, struct pt_uses *uses,
 	struct pt_err *err);
 

@@ -61,7 +61,8 @@ static bool is_bound_framebuffer_console(const struct pt_host *host, const char 
 	       pt_console_read_bind(host, vtcon, &bind) == 0 && pt_streq(bind, "1");
 }
 
-/* Of several framebuffers the console is on the first or the primary one, and goes to another when that goes. Source: drivers/video/fbdev/core/fbcon.c. */
+/* Of several framebuffers the console is on the first or the primary one, and goes to another when
+ * that goes. Source: drivers/video/fbdev/core/fbcon.c. */
 static bool has_first_framebuffer(const struct pt_host *host, const struct pt_bdf *bdf)
 {
 	PT_FREE char *device = NULL;

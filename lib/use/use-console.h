@@ -17,16 +17,18 @@
 bool pt_vtcon_name_valid(const char *name);
 
 /*
- * The console driver (name into ret) that is bound and whose only framebuffer is this function's: it has
- * to let go before the function's driver can. With another framebuffer beside it the kernel moves the
- * consoles over by itself, and unbinding would take them from that one as well. False: there is none.
+ * The console driver (name into ret) that is bound and whose only framebuffer is this function's:
+ * it has to let go before the function's driver can. With another framebuffer beside it the kernel
+ * moves the consoles over by itself, and unbinding would take them from that one as well. False:
+ * there is none.
  */
 bool pt_console_on(
 	const struct pt_host *host, const struct pt_bdf *bdf, char ret[static PT_VTCON_TEXT]);
 
 /*
- * Adds what shows text or the firmware's picture on the function: a bound fbcon, a framebuffer of the firmware inside
- * one of its BARs, or that it was the firmware's choice of screen. All weak: the picture goes, nothing else.
+ * Adds what shows text or the firmware's picture on the function: a bound fbcon, a framebuffer of
+ * the firmware inside one of its BARs, or that it was the firmware's choice of screen. All weak:
+ * the picture goes, nothing else.
  */
 void pt_use_console(
 	const struct pt_host *host, const struct pt_function *function, struct pt_uses *uses);

@@ -15,7 +15,8 @@
 /* A wanted node, and its index in the request. */
 struct watch {
 	const char *name;
-	mode_t type; /* S_IFCHR or S_IFBLK, and number: of the node of that name; 0: there is none */
+	mode_t type; /* S_IFCHR or S_IFBLK, and number: of the node of that name; 0: there is none
+		      */
 	dev_t number;
 	size_t at;
 };
@@ -46,8 +47,8 @@ static int compare_numbers(const void *a, const void *b)
 }
 
 /*
- * The unit is the last part of a control group's path that is a unit's name: "/system.slice/jellyfin.service/worker".
- * Source: systemd's CGROUP_DELEGATION.md.
+ * The unit is the last part of a control group's path that is a unit's name:
+ * "/system.slice/jellyfin.service/worker". Source: systemd's CGROUP_DELEGATION.md.
  */
 static void find_unit(const char *text, char ret[static PT_UNIT_TEXT])
 {
@@ -70,7 +71,8 @@ static void find_unit(const char *text, char ret[static PT_UNIT_TEXT])
 	}
 }
 
-/* The container and the unit of a process, by its control group: lxc/101, lxc.payload.101, docker-ab12. */
+/* The container and the unit of a process, by its control group: lxc/101, lxc.payload.101,
+ * docker-ab12. */
 static void find_home(const struct pt_host *host, const char *pid, struct pt_opener *opener)
 {
 	static const struct {
@@ -134,8 +136,8 @@ static void note(struct search *search, const char *pid, size_t node)
 }
 
 /*
- * The name below /dev of what a descriptor is a link to, in place; NULL: nothing there. A process in a root of its own
- * has it below another folder, and it may be unlinked since.
+ * The name below /dev of what a descriptor is a link to, in place; NULL: nothing there. A process
+ * in a root of its own has it below another folder, and it may be unlinked since.
  */
 static const char *node_name(char *target)
 {
@@ -171,9 +173,10 @@ static void note_equal(struct search *search, const char *pid, const struct watc
 }
 
 /*
- * A descriptor is of what its number says, whatever it is called: a container may have the second card's node under the name of
- * the first's. Below /dev alone that is looked up, and only of the running system: anywhere else a server may be away, and who
- * looks would hang. There the name counts.
+ * A descriptor is of what its number says, whatever it is called: a container may have the second
+ * card's node under the name of the first's. Below /dev alone that is looked up, and only of the
+ * running system: anywhere else a server may be away, and who looks would hang. There the name
+ * counts.
  */
 static void look_at_link(
 	struct search *search, const char *pid, const char *folder, const char *fd, char *target)
@@ -300,7 +303,8 @@ static void use_node(
 	pt_uses_add(uses, &use);
 }
 
-/* Whether it has the keys of a keyboard's first rows, as udev judges. Source: capabilities/key, linux/input-event-codes.h. */
+/* Whether it has the keys of a keyboard's first rows, as udev judges. Source: capabilities/key,
+ * linux/input-event-codes.h. */
 static bool is_keyboard(const struct pt_host *host, const struct pt_devnode *node)
 {
 	PT_FREE char *path = pt_format("/sys/class/%s/device/capabilities/key", node->name);

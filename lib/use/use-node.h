@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * Which processes have device nodes open: one pass over /proc/PID/fd for all of them. A node is never opened to
- * find out: opening a vfio group would make the start of its rightful user fail. Source: proc(5);
- * Documentation/driver-api/vfio.rst (one opener per group).
+ * Which processes have device nodes open: one pass over /proc/PID/fd for all of them. A node is
+ * never opened to find out: opening a vfio group would make the start of its rightful user fail.
+ * Source: proc(5); Documentation/driver-api/vfio.rst (one opener per group).
  */
 #ifndef PT_USE_NODE_H
 #define PT_USE_NODE_H
@@ -25,8 +25,8 @@ bool pt_process_is(const char *name);
 void pt_process_look(const struct pt_host *host, const char *pid, struct pt_opener *ret);
 
 /*
- * The processes that have one of the nodes (names below /dev) open, one entry for each process and node. ret
- * is the caller's to free, NULL when there are none.
+ * The processes that have one of the nodes (names below /dev) open, one entry for each process and
+ * node. ret is the caller's to free, NULL when there are none.
  */
 int pt_openers_find(const struct pt_host *host, const char *const *node, size_t count,
 	struct pt_opener **ret, size_t *ret_count, struct pt_err *err);
@@ -55,9 +55,9 @@ int pt_vfio_users(const struct pt_host *host, const struct pt_function *const *f
 	size_t count, struct pt_vfio_user **ret, size_t *ret_count, struct pt_err *err);
 
 /*
- * Whether the kernel gives us the group now: asked by opening it for an instant, so only for the holder
- * of the claim, right before giving back. A dying process may hold a group and show no descriptors.
- * A group without a node is free.
+ * Whether the kernel gives us the group now: asked by opening it for an instant, so only for the
+ * holder of the claim, right before giving back. A dying process may hold a group and show no
+ * descriptors. A group without a node is free.
  */
 bool pt_vfio_group_free(const struct pt_host *host, int group);
 

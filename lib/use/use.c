@@ -205,8 +205,8 @@ const struct pt_use *pt_uses_strong(const struct pt_uses *uses, const struct pt_
 }
 
 /*
- * A driver whose nodes cannot be told apart by function, or that has none: all that is left to see is that
- * more hold its module than the functions it drives and the modules on top of it.
+ * A driver whose nodes cannot be told apart by function, or that has none: all that is left to see
+ * is that more hold its module than the functions it drives and the modules on top of it.
  */
 static void use_module(const struct pt_host *host, const struct pt_function *function,
 	const struct pt_devnodes *nodes, struct pt_uses *uses)
@@ -251,7 +251,8 @@ static void use_module(const struct pt_host *host, const struct pt_function *fun
 	pt_uses_add(uses, &use);
 }
 
-/* A network card on its driver without an interface here: that is in another namespace, if anywhere. */
+/* A network card on its driver without an interface here: that is in another namespace, if
+ * anywhere. */
 static bool hides_interface(const struct pt_function *function, const struct pt_devnodes *nodes)
 {
 	if (function->class >> 16 != CLASS_NETWORK || !function->driver)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* The uses of a function on this host, as use-block, use-net, use-netns, use-node and use-console find them. */
+/* The uses of a function on this host, as use-block, use-net, use-netns, use-node and use-console
+ * find them. */
 #ifndef PT_USE_H
 #define PT_USE_H
 
@@ -60,10 +61,12 @@ struct pt_use {
 	bool weak;   /* nothing is lost when the function goes */
 	bool system; /* the running system lies on it: its root, its boot files or its swap space */
 	char *what;  /* "nvme0n1p2", "enp5s0", "/dev/dri/card0" */
-	char *via; /* volumes or links between it and the use, "LVM volume vg-root (dm-0)"; NULL: none */
-	char *place; /* mount point, address, route, pool, bridge, port or number, as how says; NULL: none */
-	char *end; /* command that takes an idle volume down; NULL: none is known */
-	int pid;   /* of the process that has it, 0: none */
+	char *via;   /* volumes or links between it and the use, "LVM volume vg-root (dm-0)"; NULL:
+			none */
+	char *place; /* mount point, address, route, pool, bridge, port or number, as how says;
+			NULL: none */
+	char *end;   /* command that takes an idle volume down; NULL: none is known */
+	int pid;     /* of the process that has it, 0: none */
 	char process[PT_PROCESS_TEXT];	 /* its name, chosen by the process; "" for none */
 	char container[PT_PROCESS_TEXT]; /* that it runs in, "101"; "" for none */
 	char unit[PT_UNIT_TEXT];	 /* of systemd, that it belongs to; "" when none is known */
@@ -85,18 +88,20 @@ const struct pt_use *pt_uses_strong(const struct pt_uses *uses, const struct pt_
 
 /* Returns the sentence "nvme0n1p2 is mounted at /". The caller frees it. */
 char *pt_use_text(const struct pt_use *use);
-/* Returns the command or the step that ends the use, "umount /mnt", or NULL. The caller frees it. */
+/* Returns the command or the step that ends the use, "umount /mnt", or NULL. The caller frees it.
+ */
 char *pt_use_end(const struct pt_use *use);
 
 /*
- * Adds all uses of the functions, of all kinds, in a child process. -ETIME: a driver hangs beyond the deadline. A process
- * that ends meanwhile is no error.
+ * Adds all uses of the functions, of all kinds, in a child process. -ETIME: a driver hangs beyond
+ * the deadline. A process that ends meanwhile is no error.
  */
 int pt_uses_gather(const struct pt_host *host, const struct pt_function *const *function,
 	size_t count, long long deadline_ms, struct pt_uses *ret, struct pt_err *err);
 
 struct json_object *pt_uses_to_json(const struct pt_uses *uses);
-/* Adds the uses of pt_uses_to_json. -EINVAL: err names the first key that is wrong; the uses before it are added. */
+/* Adds the uses of pt_uses_to_json. -EINVAL: err names the first key that is wrong; the uses before
+ * it are added. */
 int pt_uses_from_json(struct json_object *json, struct pt_uses *ret, struct pt_err *err);
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* The label of a ZFS member. Source: OpenZFS, include/sys/vdev_impl.h and module/nvpair (XDR encoding). */
+/* The label of a ZFS member. Source: OpenZFS, include/sys/vdev_impl.h and module/nvpair (XDR
+ * encoding). */
 #ifndef PT_ZFSLABEL_H
 #define PT_ZFSLABEL_H
 
@@ -8,8 +9,8 @@
 #define PT_ZFS_LABEL (256 * 1024) /* bytes at the beginning of a member */
 
 /*
- * The name of the pool that the label belongs to, or NULL: it is no label. The caller's. The bytes are hostile: a
- * guest may have written them.
+ * The name of the pool that the label belongs to, or NULL: it is no label. The caller's. The bytes
+ * are hostile: a guest may have written them.
  */
 char *pt_zfs_label_pool(const unsigned char *label, size_t length);
 

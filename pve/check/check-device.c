@@ -24,8 +24,8 @@ static bool has_obstacle(
 }
 
 /*
- * The present place of a recorded device, or NULL. Without a serial number it may be any device of the model: of several
- * none is named.
+ * The present place of a recorded device, or NULL. Without a serial number it may be any device of
+ * the model: of several none is named.
  */
 static const struct pt_identity *find_again(
 	const struct pt_facts *facts, const struct pt_identity *recorded)

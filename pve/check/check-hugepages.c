@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * Huge pages for the guest's memory, on the NUMA nodes where Proxmox VE looks for them. Source: qemu-server, QemuServer/Memory.pm, hugepages_size, hugepages_topology and hugepages_allocate.
+ * Huge pages for the guest's memory, on the NUMA nodes where Proxmox VE looks for them. Source:
+ * qemu-server, QemuServer/Memory.pm, hugepages_size, hugepages_topology and hugepages_allocate.
  */
 #include "pve/check/check.h"
 
@@ -53,7 +54,8 @@ static void add_need(struct needs *needs, uint64_t size, uint64_t bytes, int num
 	needs->need[needs->count++] = (struct need){size, bytes / size, numa};
 }
 
-/* The number behind key in "cpus=0-1,hostnodes=0,memory=2048"; -1: there is none, or not one alone. */
+/* The number behind key in "cpus=0-1,hostnodes=0,memory=2048"; -1: there is none, or not one alone.
+ */
 static long long number_of(const char *numa, const char *key)
 {
 	size_t length = strlen(key);

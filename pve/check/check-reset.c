@@ -50,15 +50,17 @@ static void bus_reset_shared(const struct pt_judging *judging)
 	}
 }
 
-/* Cards that often do not survive a reset. Source: the device list of the kernel module vendor-reset. */
+/* Cards that often do not survive a reset. Source: the device list of the kernel module
+ * vendor-reset. */
 static const char *const vega_and_navi[] = {"67c0", "67c4", "67c7", "67d0", "67df", "67e0", "67e3",
 	"67e8", "67eb", "67ef", "67ff", "6860", "6861", "6863", "6867", "686c", "687f", "66a0",
 	"66a1", "66af", "6980", "6985", "6986", "6987", "6995", "699f", "7310", "7312", "7318",
 	"731a", "731b", "731e", "731f", "7340", "7341", "7347", "734f", "7360", "7362"};
 
 /*
- * Integrated graphics: Raven, Renoir and Cezanne, Rembrandt, Raphael, Phoenix, Mendocino, Van Gogh and Hawk Point. Source:
- * pci.ids for the ids; the issues 63, 74 and 82 of vendor-reset, and 33 and 135 of ryzen-gpu-passthrough-proxmox.
+ * Integrated graphics: Raven, Renoir and Cezanne, Rembrandt, Raphael, Phoenix, Mendocino, Van Gogh
+ * and Hawk Point. Source: pci.ids for the ids; the issues 63, 74 and 82 of vendor-reset, and 33 and
+ * 135 of ryzen-gpu-passthrough-proxmox.
  */
 static const char *const integrated[] = {"15dd", "15d8", "15e7", "1636", "1638", "164c", "164d",
 	"1681", "164e", "15bf", "15c8", "1506", "163f", "1900"};

@@ -31,8 +31,9 @@ static void memory_not_pinnable(const struct pt_judging *judging)
 }
 
 /*
- * Proxmox VE waits 30 s for a start, and a second for each GiB of a guest with more than that; four times as long when it
- * sees a hostpci entry. Source: qemu-server, QemuServer/Helpers.pm, config_aware_timeout.
+ * Proxmox VE waits 30 s for a start, and a second for each GiB of a guest with more than that; four
+ * times as long when it sees a hostpci entry. Source: qemu-server, QemuServer/Helpers.pm,
+ * config_aware_timeout.
  */
 static void start_timeout_risk(const struct pt_judging *judging)
 {
@@ -64,7 +65,8 @@ static void iova_too_narrow(const struct pt_judging *judging)
 
 	if (!pt_facts_opens(facts) || width <= 0 || width >= 63 || top <= UINT64_C(1) << width)
 		return;
-	/* the kernel enforces the registers of Intel's units, but not the table of AMD's firmware */
+	/* the kernel enforces the registers of Intel's units, but not the table of AMD's firmware
+	 */
 	pt_report(judging, by_table ? IOVA_NARROW_BY_TABLE : IOVA_TOO_NARROW, pt_on_guest(),
 		"memory", PT_SIZE(memory), "top", PT_SIZE(top), "bits",
 		PT_NUMBER((unsigned int)width), "limit", PT_SIZE(UINT64_C(1) << width), NULL);
@@ -87,7 +89,8 @@ static uint64_t large_bars(const struct pt_facts *facts)
 	return sum;
 }
 
-/* Whether the firmware opens a larger window by itself, from the host's address width, or is told to. */
+/* Whether the firmware opens a larger window by itself, from the host's address width, or is told
+ * to. */
 static bool opens_more(const struct pt_guest *guest)
 {
 	const char *cpu = pt_guest_get(guest, "cpu");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * The checks. One initializer holds everything about a check, in the file of its subject (check-*.c), below the function
- * that finds it. check.c runs them all.
+ * The checks. One initializer holds everything about a check, in the file of its subject
+ * (check-*.c), below the function that finds it. check.c runs them all.
  */
 #ifndef PT_CHECK_H
 #define PT_CHECK_H
@@ -21,7 +21,8 @@ struct pt_judging {
 struct pt_check {
 	const char *tag;
 	void (*find)(const struct pt_judging *judging); /* bears the tag's name */
-	/* explanation: the situation, its cause or harm, the steps that fix it (divided by line ends), the source */
+	/* explanation: the situation, its cause or harm, the steps that fix it (divided by line
+	 * ends), the source */
 	const char *meaning, *why, *steps, *source;
 	struct pt_case
 		of[PT_CASES_MAX]; /* the usual one first; ends before a case without a message */
@@ -47,8 +48,8 @@ size_t pt_check_cases(const struct pt_check *check);
 void pt_check_run(const struct pt_facts *facts, struct pt_findings *findings);
 
 /*
- * Lowers the findings that local policy allows: an error becomes a warning, a warning an info, and no start is refused for
- * it. Another live owner is never allowed.
+ * Lowers the findings that local policy allows: an error becomes a warning, a warning an info, and
+ * no start is refused for it. Another live owner is never allowed.
  */
 void pt_findings_allow(
 	const struct pt_policy *policy, unsigned int vmid, struct pt_findings *findings);
@@ -58,7 +59,8 @@ char *pt_entry_error(const struct pt_findings *findings, const struct pt_assignm
 
 /* For the checks. */
 
-/* Reports a case of the check. Pairs of a word and its value follow; a value may be NULL. NULL ends them. */
+/* Reports a case of the check. Pairs of a word and its value follow; a value may be NULL. NULL ends
+ * them. */
 void pt_report(const struct pt_judging *judging, size_t which, struct pt_subject on, ...)
 	__attribute__((sentinel));
 
@@ -81,7 +83,8 @@ const struct pt_taken *pt_function_0_of(
 /* The alternative that the entry hands over, or NULL. */
 const struct pt_alternative *pt_chosen(const struct pt_assignment *assignment);
 
-/* The detail of a taken function that the guest gets, with that function; NULL: it only goes along. */
+/* The detail of a taken function that the guest gets, with that function; NULL: it only goes along.
+ */
 const struct pt_taken *pt_detail_taken(
 	const struct pt_facts *facts, const struct pt_detail *detail);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Facts behind a guest's config: ROM files, mediated devices, its hookscript; and other guests' configs. */
+/* Facts behind a guest's config: ROM files, mediated devices, its hookscript; and other guests'
+ * configs. */
 #include <errno.h>
 
 #include "pve/check/gathering.h"
@@ -31,8 +32,9 @@ static void look_for_type(struct pt_gathering *gathering, const struct pt_bdf *b
 }
 
 /*
- * A vGPU: its VF's own type comes first in the list, what its driver can create there now behind it. Proxmox VE takes a VF that
- * has the type already, and empties one that has another before it looks (PCI.pm): what it could be then nobody knows before.
+ * A vGPU: its VF's own type comes first in the list, what its driver can create there now behind
+ * it. Proxmox VE takes a VF that has the type already, and empties one that has another before it
+ * looks (PCI.pm): what it could be then nobody knows before.
  */
 static void look_for_vgpu(struct pt_gathering *gathering, const struct pt_assignment *assignment,
 	const struct pt_alternative *alternative, struct pt_mdev_fact *fact)
@@ -58,7 +60,8 @@ static void look_for_vgpu(struct pt_gathering *gathering, const struct pt_assign
 	fact->known |= !creatable;
 }
 
-/* Proxmox VE gives its instance a UUID made of entry and guest, and uses one that is there (PCI.pm). */
+/* Proxmox VE gives its instance a UUID made of entry and guest, and uses one that is there
+ * (PCI.pm). */
 static bool instance_exists(struct pt_gathering *gathering, const struct pt_assignment *assignment)
 {
 	char uuid[64];
@@ -89,7 +92,8 @@ static void gather_mdev(struct pt_gathering *gathering, size_t at)
 	}
 }
 
-/* The one device that a mapping has on this node; NULL: none, or several, of which there may be enough. */
+/* The one device that a mapping has on this node; NULL: none, or several, of which there may be
+ * enough. */
 static const struct pt_map_entry *only_entry(struct pt_node *node, const char *mapping)
 {
 	const struct pt_mappings *mappings = NULL;
@@ -121,7 +125,8 @@ static bool names(
 	return only && pt_map_entry_names(only, PT_BDF(bdf));
 }
 
-/* What another guest's naming means of a function: itself, its virtual function, or its physical one. NULL: nothing. */
+/* What another guest's naming means of a function: itself, its virtual function, or its physical
+ * one. NULL: nothing. */
 static const struct pt_bdf *means(struct pt_gathering *gathering, const struct pt_naming *naming,
 	const struct pt_taken *taken)
 {
@@ -237,7 +242,8 @@ static bool has_device_on(const struct pt_mapping *mapping, const char *node)
 	return false;
 }
 
-/* Whether another node may come to run the guest: HA may start it there, or one of its mappings has a device there. */
+/* Whether another node may come to run the guest: HA may start it there, or one of its mappings has
+ * a device there. */
 static bool may_run_on(const struct pt_facts *facts, const struct pt_mappings *mappings,
 	const struct pt_ha_guest *ha, const char *node)
 {
@@ -259,7 +265,8 @@ static void add_unfit(struct pt_facts *facts, const char *node, struct pt_unfit 
 	snprintf(slot->node, sizeof(slot->node), "%s", node);
 }
 
-/* What is not as an entry of a mapping says, on the node that it is about; code 0: nothing, or it is not known. */
+/* What is not as an entry of a mapping says, on the node that it is about; code 0: nothing, or it
+ * is not known. */
 static struct pt_err why_stale(const struct pt_node *there, const struct pt_mapping *mapping,
 	const struct pt_map_entry *entry)
 {
@@ -284,7 +291,8 @@ static struct pt_err why_stale(const struct pt_node *there, const struct pt_mapp
 	return why;
 }
 
-/* The first entry of a mapping for another node that was asked, too, and that does not have it so. NULL: none. The caller's. */
+/* The first entry of a mapping for another node that was asked, too, and that does not have it so.
+ * NULL: none. The caller's. */
 static char *stale_on(
 	const struct pt_node *here, const struct pt_mapping *mapping, const char *node)
 {

@@ -42,7 +42,8 @@ bool pt_gather_same_model(
 	       pt_streq(other->device, function->device);
 }
 
-/* Whether all that keeps a function from being taken is that processes have it open: some do so for an instant. */
+/* Whether all that keeps a function from being taken is that processes have it open: some do so for
+ * an instant. */
 static bool is_only_open(const struct pt_uses *uses)
 {
 	bool any = false;
@@ -55,7 +56,8 @@ static bool is_only_open(const struct pt_uses *uses)
 	return any;
 }
 
-/* Functions whose uses matter: what is or may be taken, and the VFs that would go with a PF. The caller's. */
+/* Functions whose uses matter: what is or may be taken, and the VFs that would go with a PF. The
+ * caller's. */
 static void list_asked(const struct pt_facts *facts, struct pt_bdf **ret, size_t *ret_count)
 {
 	for (size_t i = 0; i < facts->taken_count + facts->spare_count; i++) {
@@ -67,7 +69,8 @@ static void list_asked(const struct pt_facts *facts, struct pt_bdf **ret, size_t
 	}
 }
 
-/* Looks, and looks again when only processes are in the way: udev, lvm and others open a node for a moment. */
+/* Looks, and looks again when only processes are in the way: udev, lvm and others open a node for a
+ * moment. */
 static int look_patiently(struct pt_gathering *gathering, const struct pt_bdf *bdf, size_t count)
 {
 	long long deadline = pt_now_ms() + PATIENCE_MS;
@@ -84,7 +87,8 @@ static int look_patiently(struct pt_gathering *gathering, const struct pt_bdf *b
 	return r;
 }
 
-/* The guest that has its network by a bridge: one that starts at boot, if there is such. NULL: none. */
+/* The guest that has its network by a bridge: one that starts at boot, if there is such. NULL:
+ * none. */
 static const struct pt_mention *bridge_user(struct pt_gathering *gathering, const char *bridge,
 	const struct pt_mention *mention, size_t count)
 {
@@ -100,8 +104,8 @@ static const struct pt_mention *bridge_user(struct pt_gathering *gathering, cons
 }
 
 /*
- * A bridge without traffic of the host carries that of guests. Those that run are ports of it; one that starts at boot is
- * about to be.
+ * A bridge without traffic of the host carries that of guests. Those that run are ports of it; one
+ * that starts at boot is about to be.
  */
 static void weigh_bridges(struct pt_gathering *gathering)
 {
@@ -124,7 +128,8 @@ static void weigh_bridges(struct pt_gathering *gathering)
 	}
 }
 
-/* Devices of the same model as one in use, and none of the guest's or another's: one may have been meant. */
+/* Devices of the same model as one in use, and none of the guest's or another's: one may have been
+ * meant. */
 static int list_candidates(struct pt_gathering *gathering, const struct pt_bdf *used,
 	struct pt_bdf **ret, size_t *ret_count)
 {
@@ -187,7 +192,8 @@ static bool is_taken(struct pt_gathering *gathering, const struct pt_function *f
 	return false;
 }
 
-/* Whether it could be taken instead of another: free, with everything that goes along, and without VFs. */
+/* Whether it could be taken instead of another: free, with everything that goes along, and without
+ * VFs. */
 static bool is_free(
 	struct pt_gathering *gathering, const struct pt_bdf *bdf, const struct pt_uses *uses)
 {

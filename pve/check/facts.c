@@ -100,7 +100,8 @@ bool pt_gather_is_free(void *data, const struct pt_assignment *assignment,
 	return true;
 }
 
-/* Adds the functions of a name, and those that go along or matter with them: the group, and the PF. */
+/* Adds the functions of a name, and those that go along or matter with them: the group, and the PF.
+ */
 static void list_meant(struct pt_node *node, const char *name, struct pt_bdf **list, size_t *count)
 {
 	struct pt_bdf *found = NULL;
@@ -134,8 +135,9 @@ static void list_meant_by(
 }
 
 /*
- * Reads the functions of all entries at once: a reading that waits for a device's lock takes a child. A function that is
- * missed here, or that cannot be read, is read again by the step that needs it, which reports it.
+ * Reads the functions of all entries at once: a reading that waits for a device's lock takes a
+ * child. A function that is missed here, or that cannot be read, is read again by the step that
+ * needs it, which reports it.
  */
 static void learn_at_once(struct pt_gathering *gathering, const struct pt_mappings *mappings)
 {
@@ -238,8 +240,9 @@ static void find_variant(const struct pt_host *host, const struct pt_function *f
 }
 
 /*
- * Whether local policy has a function taken that its entry leaves alone, and by which driver. "auto" leaves those where they
- * are that QEMU can open already, and NVIDIA's with their own driver.
+ * Whether local policy has a function taken that its entry leaves alone, and by which driver.
+ * "auto" leaves those where they are that QEMU can open already, and NVIDIA's with their own
+ * driver.
  */
 static bool has_wish(const struct pt_gathering *gathering, struct pt_taken *taken)
 {
@@ -335,7 +338,8 @@ static int take_companions_of(struct pt_gathering *gathering, struct pt_taken of
 			continue;
 		companion = (struct pt_taken){
 			.bdf = *member, .assignment = of.assignment, .companion = true};
-		/* beside what Proxmox VE leaves alone it moves nothing: any vfio driver is all that the group needs */
+		/* beside what Proxmox VE leaves alone it moves nothing: any vfio driver is all that
+		 * the group needs */
 		if (!pt_assignment_is_bound(&facts->assignment[of.assignment]) &&
 			pt_function_on_vfio(function))
 			continue;
@@ -399,7 +403,8 @@ int pt_facts_gather(struct pt_node *node, const struct pt_guest *guest, enum pt_
 		resolve_entries,
 		gather_taken,
 		learn_relatives,
-		pt_gather_uses, /* in a child, which is cheap before a thousand configs are in memory */
+		pt_gather_uses, /* in a child, which is cheap before a thousand configs are in
+				   memory */
 		pt_gather_owners,
 		pt_gather_details,
 		pt_gather_identities,

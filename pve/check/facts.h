@@ -10,12 +10,14 @@
 #include "pve/node/node.h"
 #include "pve/node/resolve.h"
 
-/* A function that PVE binds to vfio-pci for this guest, or we to a vfio driver (driver=keep, and local policy says so). */
+/* A function that PVE binds to vfio-pci for this guest, or we to a vfio driver (driver=keep, and
+ * local policy says so). */
 struct pt_taken {
 	struct pt_bdf bdf;
 	size_t assignment; /* index of the entry that it is taken for */
 	bool companion;	   /* only because of the IOMMU group */
-	/* the vfio driver that local policy wants for it, "" for none: vfio-pci; and whether this host lacks that one */
+	/* the vfio driver that local policy wants for it, "" for none: vfio-pci; and whether this
+	 * host lacks that one */
 	char wish[PT_DRIVER_TEXT];
 	bool lacking;
 };
@@ -23,7 +25,8 @@ struct pt_taken {
 enum pt_owner_kind {
 	PT_OWNER_CLAIM,	    /* has it claimed, and runs or is being started, stopped or moved */
 	PT_OWNER_RETURNING, /* had it, and is giving it back right now */
-	PT_OWNER_STALE, /* has it claimed, but nothing of the guest is alive: not an owner any more */
+	PT_OWNER_STALE, /* has it claimed, but nothing of the guest is alive: not an owner any more
+			 */
 	PT_OWNER_RESERVED, /* has reserved it for its start */
 	PT_OWNER_USES,	   /* runs with it, says PVE's reservation */
 	PT_OWNER_OPEN,	   /* a process has its vfio group open */
@@ -68,8 +71,8 @@ struct pt_mdev_fact {
 /* Another guest of this node whose config names a function that is taken. */
 struct pt_elsewhere {
 	struct pt_bdf bdf;
-	struct pt_bdf
-		named; /* itself, or its physical or virtual function, which cannot be had beside it */
+	struct pt_bdf named; /* itself, or its physical or virtual function, which cannot be had
+				beside it */
 	unsigned int vmid;
 	bool onboot;
 };
@@ -81,12 +84,14 @@ struct pt_crowd {
 	char *guests; /* the others, "101, 102" */
 };
 
-/* A node on which the guest may run, and which lacks the device of an entry, or the storage of the hookscript. */
+/* A node on which the guest may run, and which lacks the device of an entry, or the storage of the
+ * hookscript. */
 struct pt_unfit {
 	char node[PT_NODE_TEXT];
 	bool no_hook;
 	size_t assignment;
-	char *stale; /* what the mapping says of that node, and is not so any more; NULL: it says nothing of it */
+	char *stale; /* what the mapping says of that node, and is not so any more; NULL: it says
+			nothing of it */
 };
 
 /* What else is to be said of a function that is taken. */
@@ -99,7 +104,8 @@ struct pt_detail {
 	struct pt_bdf bus_mate; /* somebody on its bus who is not taken */
 	bool has_id_twin;
 	struct pt_bdf id_twin; /* another function of the same ids that is not taken */
-	bool has_more_in_slot; /* of a function 0 with companions in its slot: the slot has others, or VFs */
+	bool has_more_in_slot; /* of a function 0 with companions in its slot: the slot has others,
+				  or VFs */
 };
 
 /* A claim of which nothing is alive, or a function in one that could not be returned. */
@@ -118,10 +124,12 @@ struct pt_facts {
 		*inventory;	/* and every function that the guest has to do with; borrowed */
 	struct pt_taken *taken; /* in order of entries, companions behind */
 	size_t taken_count;
-	/* what Proxmox VE would bind if it chose another alternative after all; none that is in taken */
+	/* what Proxmox VE would bind if it chose another alternative after all; none that is in
+	 * taken */
 	struct pt_taken *spare;
 	size_t spare_count;
-	/* what QEMU opens as it is, for nobody moves it (driver=keep): owners and memory matter; for a check only */
+	/* what QEMU opens as it is, for nobody moves it (driver=keep): owners and memory matter;
+	 * for a check only */
 	struct pt_taken *kept;
 	size_t kept_count;
 	struct pt_owner *owner;
@@ -161,13 +169,14 @@ struct pt_facts {
 
 /* How far gathering goes. */
 enum pt_depth {
-	PT_DEPTH_START, /* what a start is judged by: the functions of the guest alone are looked at */
+	PT_DEPTH_START, /* what a start is judged by: the functions of the guest alone are looked at
+			 */
 	PT_DEPTH_CHECK, /* and what other guests and other functions have to do with them */
 };
 
 /*
- * Gathers them of a guest on the node, which must outlive them and asks the host what it does not know yet. End with
- * pt_facts_clear in every case.
+ * Gathers them of a guest on the node, which must outlive them and asks the host what it does not
+ * know yet. End with pt_facts_clear in every case.
  */
 int pt_facts_gather(struct pt_node *node, const struct pt_guest *guest, enum pt_depth depth,
 	struct pt_facts *ret, struct pt_err *err);
@@ -187,8 +196,9 @@ const char *pt_taken_driver(const struct pt_taken *taken);
 bool pt_taken_stays(const struct pt_taken *taken, const struct pt_function *function);
 
 /*
- * Whether a function would have to be moved, or it is not known which: all on their vfio driver already is the
- * commonest set-up, and nothing but another live owner may keep such a guest from starting.
+ * Whether a function would have to be moved, or it is not known which: all on their vfio driver
+ * already is the commonest set-up, and nothing but another live owner may keep such a guest from
+ * starting.
  */
 bool pt_facts_moves(const struct pt_facts *facts);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * A finding names its check, its subject and the words of its sentence. The sentence is made when it is shown, by
- * pt_finding_message and kin: nothing else has a text.
+ * A finding names its check, its subject and the words of its sentence. The sentence is made when
+ * it is shown, by pt_finding_message and kin: nothing else has a text.
  */
 #ifndef PT_FINDING_H
 #define PT_FINDING_H
@@ -21,10 +21,11 @@ enum pt_severity {
 
 /* The effect on a start. */
 enum pt_effect {
-	PT_SILENT,  /* none: shown by check only */
-	PT_WARNS,   /* a line in the task log */
-	PT_REFUSES, /* refuses, if a device must be moved */
-	PT_REFUSES_ALWAYS, /* whatever local policy says: another live owner, or the running system lies on it */
+	PT_SILENT,	   /* none: shown by check only */
+	PT_WARNS,	   /* a line in the task log */
+	PT_REFUSES,	   /* refuses, if a device must be moved */
+	PT_REFUSES_ALWAYS, /* whatever local policy says: another live owner, or the running system
+			      lies on it */
 };
 
 /* A situation that a check reports. */
@@ -78,7 +79,8 @@ struct pt_findings {
 	size_t count;
 };
 
-/* Adds a finding with no words yet, severity and effect of the case. The pointer is good until the next add. */
+/* Adds a finding with no words yet, severity and effect of the case. The pointer is good until the
+ * next add. */
 struct pt_finding *pt_findings_add(struct pt_findings *findings, const struct pt_check *check,
 	const struct pt_case *of, struct pt_subject subject);
 /* Adds a copy of the value; NULL adds nothing. Bytes that are no printable ASCII become "?". */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * Asking Proxmox VE's API. The sole user of libcurl, which is loaded and runs in a child: it may resolve names, start threads
- * and hang as it likes; its bytes come over a pipe, capped, within the budget. Requests run side by side. Who asks
- * nothing never has libcurl and the thirty libraries below it in memory.
+ * Asking Proxmox VE's API. The sole user of libcurl, which is loaded and runs in a child: it may
+ * resolve names, start threads and hang as it likes; its bytes come over a pipe, capped, within the
+ * budget. Requests run side by side. Who asks nothing never has libcurl and the thirty libraries
+ * below it in memory.
  */
 #include <arpa/inet.h>
 #include <curl/curl.h>
@@ -233,8 +234,8 @@ struct request {
 };
 
 /*
- * What the child says of each request: one byte, its number, a number of bytes and a line, then so many bytes. 'S': the
- * line is the HTTP status, the body follows. 'E': the line says why not.
+ * What the child says of each request: one byte, its number, a number of bytes and a line, then so
+ * many bytes. 'S': the line is the HTTP status, the body follows. 'E': the line says why not.
  */
 static int say(int out, char kind, size_t which, const char *line, const char *body, size_t length)
 {

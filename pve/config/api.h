@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * Proxmox VE's API, asked with the token of PT_API_CONF: a file of root's alone, with the lines "token = ", "url = "
- * (http://127.0.0.1:85 without) and "ca = ". Over plain http the token goes to this machine only, and never after a
- * redirect. Source: pve-http-server, AnyEvent.pm; the API viewer.
+ * Proxmox VE's API, asked with the token of PT_API_CONF: a file of root's alone, with the lines
+ * "token = ", "url = " (http://127.0.0.1:85 without) and "ca = ". Over plain http the token goes to
+ * this machine only, and never after a redirect. Source: pve-http-server, AnyEvent.pm; the API
+ * viewer.
  */
 #ifndef PT_API_H
 #define PT_API_H
@@ -28,16 +29,17 @@ struct pt_api_reply {
 void pt_api_replies_clear(struct pt_api_reply *reply, size_t count);
 
 /*
- * Asks for every path ("/nodes") side by side, within budget_ms for all of them, at most 1 MiB each. ret has room for
- * count replies, all zero. subject, for messages: "guest 100". An error: nothing was answered at all; else each
- * reply has its own.
+ * Asks for every path ("/nodes") side by side, within budget_ms for all of them, at most 1 MiB
+ * each. ret has room for count replies, all zero. subject, for messages: "guest 100". An error:
+ * nothing was answered at all; else each reply has its own.
  */
 int pt_api_get(const struct pt_api *api, const char *const *path, size_t count, const char *what,
 	int budget_ms, struct pt_api_reply *ret, struct pt_err *err);
 
 struct json_object;
 
-/* The list "data" of a reply, borrowed from ret_whole, which the caller puts back. NULL, with err filled. */
+/* The list "data" of a reply, borrowed from ret_whole, which the caller puts back. NULL, with err
+ * filled. */
 struct json_object *pt_api_list(
 	const struct pt_api_reply *reply, struct json_object **ret_whole, struct pt_err *err);
 

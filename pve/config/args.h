@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * The key args of a guest's config: options that Proxmox VE hands to QEMU as they are. Source: pve-common, Tools.pm,
- * split_args; Perl's Text::ParseWords; QEMU, qdev-properties-system.c, set_pci_host_devaddr, and hw/vfio/pci.c.
+ * The key args of a guest's config: options that Proxmox VE hands to QEMU as they are. Source:
+ * pve-common, Tools.pm, split_args; Perl's Text::ParseWords; QEMU, qdev-properties-system.c,
+ * set_pci_host_devaddr, and hw/vfio/pci.c.
  */
 #ifndef PT_ARGS_H
 #define PT_ARGS_H
@@ -15,8 +16,9 @@
 int pt_args_split(const char *args, struct pt_names *ret);
 
 /*
- * The devices that args hand to QEMU by themselves: "-device vfio-pci,host=00:02.0", with sysfsdev=, quoted or as JSON;
- * as the value of an entry: "0000:00:02.0;0000:00:1f.3". The caller's; NULL: there are none.
+ * The devices that args hand to QEMU by themselves: "-device vfio-pci,host=00:02.0", with
+ * sysfsdev=, quoted or as JSON; as the value of an entry: "0000:00:02.0;0000:00:1f.3". The
+ * caller's; NULL: there are none.
  */
 char *pt_args_devices(const char *args);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * Backup jobs of the cluster, and which guests they back up: one that does not run is started for it, devices and all. Source:
- * pve-manager, PVE/Jobs/VZDump.pm, /etc/pve/jobs.cfg; pools of pve-access-control, /etc/pve/user.cfg.
+ * Backup jobs of the cluster, and which guests they back up: one that does not run is started for
+ * it, devices and all. Source: pve-manager, PVE/Jobs/VZDump.pm, /etc/pve/jobs.cfg; pools of
+ * pve-access-control, /etc/pve/user.cfg.
  */
 #ifndef PT_BACKUP_H
 #define PT_BACKUP_H
@@ -19,7 +20,8 @@ struct pt_backups {
 	size_t count;
 };
 
-/* Parses the texts of jobs and of users, of which each may be NULL; a part that is not understood is skipped. */
+/* Parses the texts of jobs and of users, of which each may be NULL; a part that is not understood
+ * is skipped. */
 void pt_backups_parse(
 	const char *jobs, const char *users, const char *node, struct pt_backups *ret);
 /* Reads the files; those that are not there say nothing. */

@@ -87,7 +87,8 @@ static void collapse(char *path)
 	}
 }
 
-/* What /dev/dri/by-path/pci-0000:01:00.0-card and the like are links to. The path itself when it is none. */
+/* What /dev/dri/by-path/pci-0000:01:00.0-card and the like are links to. The path itself when it is
+ * none. */
 static char *follow(const struct pt_host *host, char *path)
 {
 	PT_FREE char *target = NULL;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * What this node's containers are configured to have of its devices, running or not: a device (devN), a mount of a
- * node or of the folder that holds it (mpN, lxc.mount.entry), a network interface (lxc.net.N.link). Source: pct.conf(5),
- * lxc.container.conf(5).
+ * What this node's containers are configured to have of its devices, running or not: a device
+ * (devN), a mount of a node or of the folder that holds it (mpN, lxc.mount.entry), a network
+ * interface (lxc.net.N.link). Source: pct.conf(5), lxc.container.conf(5).
  */
 #ifndef PT_CONTAINER_H
 #define PT_CONTAINER_H

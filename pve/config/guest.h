@@ -71,9 +71,11 @@ void pt_guest_free_p(struct pt_guest **guest);
 
 /* The value of a key, borrowed; NULL when it is not set. */
 const char *pt_guest_get(const struct pt_guest *guest, const char *key);
-/* Whether there is anything that PCI passthrough could mean: a hostpci entry, kept or dropped, or vfio-pci in args. */
+/* Whether there is anything that PCI passthrough could mean: a hostpci entry, kept or dropped, or
+ * vfio-pci in args. */
 bool pt_guest_has_hostpci(const struct pt_guest *guest);
-/* Bytes of memory that it is given: "4096" or "current=4096", in MiB. Source: QemuServer/Memory.pm. */
+/* Bytes of memory that it is given: "4096" or "current=4096", in MiB. Source: QemuServer/Memory.pm.
+ */
 uint64_t pt_guest_memory(const struct pt_guest *guest);
 bool pt_guest_is_q35(const struct pt_guest *guest);
 bool pt_guest_is_template(const struct pt_guest *guest);
@@ -86,10 +88,12 @@ struct pt_guest *pt_guest_new(const struct pt_guest_query *query, enum pt_text e
 void pt_guest_set(struct pt_guest *guest, const char *key, const char *value, size_t length);
 void pt_guest_unset(struct pt_guest *guest, const char *key);
 
-/* All keys of an object of JSON: text, numbers and booleans. -EPROTO: a hostpci value is something else. */
+/* All keys of an object of JSON: text, numbers and booleans. -EPROTO: a hostpci value is something
+ * else. */
 int pt_guest_set_all(struct pt_guest *guest, struct json_object *json, struct pt_err *err);
 
-/* Parses a config that is an object of JSON, {"hostpci0": "01:00", "memory": 4096}. -EINVAL, -EPROTO. */
+/* Parses a config that is an object of JSON, {"hostpci0": "01:00", "memory": 4096}. -EINVAL,
+ * -EPROTO. */
 int pt_guest_parse_json(const char *text, size_t length, const struct pt_guest_query *query,
 	struct pt_guest **ret, struct pt_err *err);
 
@@ -117,9 +121,9 @@ int pt_guest_parse_reply(const char *text, size_t length, const struct pt_guest_
 	struct pt_guest **ret, struct pt_err *err);
 
 /*
- * Reads it from the source. With PT_SOURCE_AUTO the API comes first; when it fails, one line says why
- * and the file counts. The dropped lines of the file's text are added in every case but PT_SOURCE_API
- * without a readable file.
+ * Reads it from the source. With PT_SOURCE_AUTO the API comes first; when it fails, one line says
+ * why and the file counts. The dropped lines of the file's text are added in every case but
+ * PT_SOURCE_API without a readable file.
  */
 int pt_guest_read(const struct pt_host *host, const struct pt_guest_query *query,
 	enum pt_guest_source source, int budget_ms, struct pt_guest **ret, struct pt_err *err);

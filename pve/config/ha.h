@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * Which nodes the cluster's HA manager may start a guest on. Source: pve-ha-manager, /etc/pve/ha/resources.cfg with groups.cfg
- * (PVE 8) or rules.cfg (PVE 9); sections as in pve-common SectionConfig.pm.
+ * Which nodes the cluster's HA manager may start a guest on. Source: pve-ha-manager,
+ * /etc/pve/ha/resources.cfg with groups.cfg (PVE 8) or rules.cfg (PVE 9); sections as in pve-common
+ * SectionConfig.pm.
  */
 #ifndef PT_HA_H
 #define PT_HA_H
@@ -19,7 +20,8 @@ struct pt_ha {
 	size_t count;
 };
 
-/* Parses the texts, of which each may be NULL; a part that is not understood is skipped, as there. */
+/* Parses the texts, of which each may be NULL; a part that is not understood is skipped, as there.
+ */
 void pt_ha_parse(const char *resources, const char *groups, const char *rules, struct pt_ha *ret);
 /* Reads the files; those that are not there say nothing. */
 int pt_ha_read(const struct pt_host *host, struct pt_ha *ret, struct pt_err *err);

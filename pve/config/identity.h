@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * Which devices a guest started with last: addresses move when cards are added, and another card must not be taken
- * for the one that was meant. One file per guest in PT_IDENTITY_DIR; it outlives a reboot.
+ * Which devices a guest started with last: addresses move when cards are added, and another card
+ * must not be taken for the one that was meant. One file per guest in PT_IDENTITY_DIR; it outlives
+ * a reboot.
  */
 #ifndef PT_IDENTITY_H
 #define PT_IDENTITY_H
@@ -30,7 +31,8 @@ void pt_identities_clear(struct pt_identities *identities);
 void pt_identity_of(
 	const struct pt_function *function, const char *serial, struct pt_identity *ret);
 
-/* An array with an object for each, and what such an array (which it must be) holds, added to ret. */
+/* An array with an object for each, and what such an array (which it must be) holds, added to ret.
+ */
 struct json_object *pt_identities_to_json(const struct pt_identities *identities);
 int pt_identities_from_json(
 	struct json_object *json, struct pt_identities *ret, struct pt_err *err);

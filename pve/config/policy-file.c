@@ -69,7 +69,8 @@ static char *next_line(char *ret, int size, void *stream)
 		refuse(parser, pt_format("is longer than %d characters", size - 2));
 		length = 0;
 	}
-	/* one that was refused counts as empty; libinih would take an indented one for more of the one before */
+	/* one that was refused counts as empty; libinih would take an indented one for more of the
+	 * one before */
 	blank = blanks_of(parser->at, length);
 	length -= blank;
 	memcpy(ret, parser->at + blank, length);

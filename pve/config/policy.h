@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * The local policy of this node's administrator, /etc/pve-ptconf/ptconf.conf: an INI file with the sections
- * [defaults], [guest VMID] and [device ADDRESS], the address that of a function or of a whole slot.
- *   mode = enforce|advise                    defaults, guest: advise refuses no start, unless the system runs from it
- *   allow = TAG...                           guest, device: such findings weigh less; TAG@ADDRESS for one device only
- *   return = origin|none|keep-vfio|DRIVER    all: where functions go when the guest has stopped
- *   vfio-driver = auto|NAME                  all: with driver=keep, which Proxmox VE does not touch: what takes them; auto: the
- *                                            variant made for the device, else vfio-pci, unless it is on a vfio driver already
- *   stop-units = UNIT...                     guest, device: of systemd, stopped before the take, started again afterwards
- *   write-deadline, phase-deadline, group-deadline = SECONDS    defaults: see struct pt_limits
- * The closest section wins: the function, its slot, the guest, the defaults.
+ * The local policy of this node's administrator, /etc/pve-ptconf/ptconf.conf: an INI file with the
+ * sections [defaults], [guest VMID] and [device ADDRESS], the address that of a function or of a
+ * whole slot. mode = enforce|advise                    defaults, guest: advise refuses no start,
+ * unless the system runs from it allow = TAG...                           guest, device: such
+ * findings weigh less; TAG@ADDRESS for one device only return = origin|none|keep-vfio|DRIVER all:
+ * where functions go when the guest has stopped vfio-driver = auto|NAME                  all: with
+ * driver=keep, which Proxmox VE does not touch: what takes them; auto: the variant made for the
+ * device, else vfio-pci, unless it is on a vfio driver already stop-units = UNIT... guest, device:
+ * of systemd, stopped before the take, started again afterwards write-deadline, phase-deadline,
+ * group-deadline = SECONDS    defaults: see struct pt_limits The closest section wins: the
+ * function, its slot, the guest, the defaults.
  */
 #ifndef PT_POLICY_H
 #define PT_POLICY_H
@@ -43,24 +44,26 @@ struct pt_policy {
 /* Told of every error, with its line. */
 typedef void pt_policy_report(void *data, unsigned int line, const char *message);
 
-/* Parses the whole text. -EINVAL: there were errors, each reported (report may be NULL), and ret is untouched. */
+/* Parses the whole text. -EINVAL: there were errors, each reported (report may be NULL), and ret is
+ * untouched. */
 int pt_policy_parse(const char *text, size_t length, pt_policy_report *report, void *data,
 	struct pt_policy *ret);
 void pt_policy_clear(struct pt_policy *policy);
 #define PT_POLICY PT_CLEANUP(pt_policy_clear)
 
-/* "0000:01:00.1", or "0000:01:00" for a slot, whose function 0 is returned; without a domain it is 0000. */
+/* "0000:01:00.1", or "0000:01:00" for a slot, whose function 0 is returned; without a domain it is
+ * 0000. */
 bool pt_policy_address(const char *text, struct pt_bdf *ret, bool *ret_slot);
 
 /*
- * Reads the node's. No file is an empty policy. -EINVAL: err has the first error, "line 7: ..."; -EPERM: others than
- * root may write to it. ret is untouched then: nothing of a bad policy counts.
+ * Reads the node's. No file is an empty policy. -EINVAL: err has the first error, "line 7: ...";
+ * -EPERM: others than root may write to it. ret is untouched then: nothing of a bad policy counts.
  */
 int pt_policy_read(const struct pt_host *host, struct pt_policy *ret, struct pt_err *err);
 
 /*
- * The vfio driver that takes the function where its entry says driver=keep: "auto" for that made for the device, or a
- * name; NULL: nothing is said, it is left alone. On loan.
+ * The vfio driver that takes the function where its entry says driver=keep: "auto" for that made
+ * for the device, or a name; NULL: nothing is said, it is left alone. On loan.
  */
 const char *pt_policy_vfio_driver(
 	const struct pt_policy *policy, unsigned int vmid, const struct pt_bdf *bdf);
@@ -68,22 +71,25 @@ const char *pt_policy_vfio_driver(
 /* Whether starts of the guest are never refused. */
 bool pt_policy_advises(const struct pt_policy *policy, unsigned int vmid);
 
-/* Where the function goes when the guest has stopped: "origin", "none", "keep-vfio" or a driver's name; NULL: nothing is said. On loan. */
+/* Where the function goes when the guest has stopped: "origin", "none", "keep-vfio" or a driver's
+ * name; NULL: nothing is said. On loan. */
 const char *pt_policy_return(
 	const struct pt_policy *policy, unsigned int vmid, const struct pt_bdf *bdf);
 
-/* The line that allows a finding of the tag, about the function (NULL: about none). NULL: no line does. */
+/* The line that allows a finding of the tag, about the function (NULL: about none). NULL: no line
+ * does. */
 const struct pt_setting *pt_policy_allows(const struct pt_policy *policy, unsigned int vmid,
 	const char *tag, const struct pt_bdf *bdf);
 
 /*
- * Puts on record where each function of the claim goes that is not a spare; told to log where that is not its origin. One
- * with VFs that come back with it goes to its origin.
+ * Puts on record where each function of the claim goes that is not a spare; told to log where that
+ * is not its origin. One with VFs that come back with it goes to its origin.
  */
 void pt_policy_set_homes(const struct pt_policy *policy, unsigned int vmid, struct pt_claim *claim,
 	const struct pt_log *log);
 
-/* Adds the units to stop when the guest takes the function, each once; NULL: those of the guest alone. */
+/* Adds the units to stop when the guest takes the function, each once; NULL: those of the guest
+ * alone. */
 void pt_policy_units(const struct pt_policy *policy, unsigned int vmid, const struct pt_bdf *bdf,
 	struct pt_names *ret);
 

@@ -54,8 +54,8 @@ static bool is_blank(const char *text, size_t length, enum pt_text encoding)
 }
 
 /*
- * The text with the two letters beyond ASCII that are the other case of an ASCII letter (KELVIN SIGN and
- * LONG S) put as that letter, when characters count. A copy.
+ * The text with the two letters beyond ASCII that are the other case of an ASCII letter (KELVIN
+ * SIGN and LONG S) put as that letter, when characters count. A copy.
  */
 static char *fold(const char *text, enum pt_text encoding)
 {
@@ -77,7 +77,8 @@ static char *fold(const char *text, enum pt_text encoding)
 }
 
 /*
- * The patterns are few and constant, and a node may have thousands of values: each is compiled once, and kept.
+ * The patterns are few and constant, and a node may have thousands of values: each is compiled
+ * once, and kept.
  */
 static const regex_t *compiled(const char *pattern, int flags)
 {
@@ -176,7 +177,8 @@ static struct pt_prop *find_prop(const struct pt_props *props, const char *key)
 	return NULL;
 }
 
-/* Puts a NUL-terminated copy of a piece, any NUL in it as byte 1 so that nothing hides behind it. */
+/* Puts a NUL-terminated copy of a piece, any NUL in it as byte 1 so that nothing hides behind it.
+ */
 static char *copy_piece(const char *text, size_t length)
 {
 	char *copy = pt_resize(NULL, length + 1);
@@ -250,7 +252,8 @@ static bool take_bare(const struct pt_prop_schema *schema, struct pt_props *prop
 	return true;
 }
 
-/* Judges everything anew once all is there: a later bare value may have replaced a malformed one. */
+/* Judges everything anew once all is there: a later bare value may have replaced a malformed one.
+ */
 static void conclude(const struct pt_prop_schema *schema, struct pt_props *props)
 {
 	props->verdict = PT_PROP_OK;

@@ -37,8 +37,8 @@ const struct pt_reservation *pt_reservation_find(
 	const struct pt_reservations *reservations, const char *id);
 
 /*
- * Whether the reservation keeps guest vmid from reserving the function at time now. running_pid: of the
- * guest that holds the reservation, 0 when it does not run.
+ * Whether the reservation keeps guest vmid from reserving the function at time now. running_pid: of
+ * the guest that holds the reservation, 0 when it does not run.
  */
 enum pt_reservation_verdict {
 	PT_RESERVATION_FREE,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Whether a guest runs on this node. Source: qemu-server, QemuServer/Helpers.pm, vm_running_locally. */
+/* Whether a guest runs on this node. Source: qemu-server, QemuServer/Helpers.pm,
+ * vm_running_locally. */
 #ifndef PT_RUNSTATE_H
 #define PT_RUNSTATE_H
 
@@ -12,15 +13,15 @@
 int pt_guest_pid(const struct pt_host *host, unsigned int vmid);
 
 /*
- * Tries the lock that Proxmox VE holds while it starts, stops or changes the guest; never waits, never
- * makes the file. 0: nobody holds it, and until ret_fd is closed (-1: there is no file) nobody can take
- * it. -EWOULDBLOCK: it is held. Not for one's own guest inside a phase.
+ * Tries the lock that Proxmox VE holds while it starts, stops or changes the guest; never waits,
+ * never makes the file. 0: nobody holds it, and until ret_fd is closed (-1: there is no file)
+ * nobody can take it. -EWOULDBLOCK: it is held. Not for one's own guest inside a phase.
  */
 int pt_guest_try_lock(const struct pt_host *host, unsigned int vmid, int *ret_fd);
 
 /*
- * Whether a restart of the guest is under way: it stops now and starts again at once. Unless any_age a mark that nobody
- * took away for five minutes is none.
+ * Whether a restart of the guest is under way: it stops now and starts again at once. Unless
+ * any_age a mark that nobody took away for five minutes is none.
  */
 bool pt_guest_restarts(const struct pt_host *host, unsigned int vmid, bool any_age);
 

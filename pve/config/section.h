@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Files of sections "TYPE: ID" with lines "key value" below. Source: pve-common, PVE/SectionConfig.pm. */
+/* Files of sections "TYPE: ID" with lines "key value" below. Source: pve-common,
+ * PVE/SectionConfig.pm. */
 #ifndef PT_SECTION_H
 #define PT_SECTION_H
 
 #include "lib/base/base.h"
 
-/* A key of a section; key NULL: the section begins; type NULL: it was the last. What is pointed to lives as long as reading. */
+/* A key of a section; key NULL: the section begins; type NULL: it was the last. What is pointed to
+ * lives as long as reading. */
 typedef void pt_section_line(
 	void *data, const char *type, const char *id, const char *key, const char *value);
 
 /*
- * Hands over every line of the text, which may be NULL. A line that begins no section is skipped, with the lines below it.
+ * Hands over every line of the text, which may be NULL. A line that begins no section is skipped,
+ * with the lines below it.
  */
 void pt_sections_read(const char *text, pt_section_line *take, void *data);
 

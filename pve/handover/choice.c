@@ -13,8 +13,9 @@ static bool is_reserved(const struct pt_reservations *reservations, unsigned int
 }
 
 /*
- * Whether the guest has reserved anything: else there is nothing to compare with. A function is labelled with the
- * first entry that may get it, so which entry it is for says nothing when several choose from one mapping.
+ * Whether the guest has reserved anything: else there is nothing to compare with. A function is
+ * labelled with the first entry that may get it, so which entry it is for says nothing when several
+ * choose from one mapping.
  */
 static bool has_reserved_any(
 	const struct pt_reservations *reservations, unsigned int vmid, const struct pt_claim *claim)
@@ -111,7 +112,8 @@ int pt_choice_confirm(const struct pt_host *host, const struct pt_claims *claims
 	r = pt_reservations_read(host, &reservations, err);
 	if (r < 0)
 		return r;
-	/* on disk before anything moves: should we die now, the right functions are on record as taken */
+	/* on disk before anything moves: should we die now, the right functions are on record as
+	 * taken */
 	if (pt_choice_correct(host, &reservations, vmid, claim)) {
 		/* a bad one was told before the start */
 		pt_policy_read(host, &policy, NULL);

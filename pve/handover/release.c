@@ -45,8 +45,8 @@ static int tell_holder(
 }
 
 /*
- * Waits until the kernel lets go of the function's group: unbinding it earlier would hang. Only links are
- * read, which take no device lock: a dying QEMU's reset may hold that for long.
+ * Waits until the kernel lets go of the function's group: unbinding it earlier would hang. Only
+ * links are read, which take no device lock: a dying QEMU's reset may hold that for long.
  */
 static int wait_for_group(const struct pt_host *host, const struct pt_bdf *bdf,
 	long long deadline_ms, struct pt_err *err)
@@ -88,7 +88,8 @@ static void set_aside(struct pt_claim_function *function, const struct pt_err *w
 	pt_claim_set_error(function, why->text);
 }
 
-/* -EBUSY: some groups are held for longer, and err is about the first; their functions are set aside. */
+/* -EBUSY: some groups are held for longer, and err is about the first; their functions are set
+ * aside. */
 static int wait_until(
 	const struct pt_host *host, struct pt_claim *claim, long long deadline, struct pt_err *err)
 {
@@ -111,8 +112,8 @@ static int wait_until(
 }
 
 /*
- * As wait_until, by the limit of groups. Somebody else may have opened the group of one while another's was waited for: they
- * are looked at once more, right before anything moves.
+ * As wait_until, by the limit of groups. Somebody else may have opened the group of one while
+ * another's was waited for: they are looked at once more, right before anything moves.
  */
 static int wait_for_groups(const struct pt_host *host, struct pt_claim *claim,
 	const struct pt_limits *limits, bool *ret_waited, struct pt_err *err)
@@ -127,7 +128,8 @@ static int wait_for_groups(const struct pt_host *host, struct pt_claim *claim,
 	return again < 0 ? again : result;
 }
 
-/* Whether a group is held by nobody who lives: its QEMU ends, and its memory or descriptors are still going. */
+/* Whether a group is held by nobody who lives: its QEMU ends, and its memory or descriptors are
+ * still going. */
 static bool is_ending(const struct pt_host *host, unsigned int vmid, const struct pt_bdf *bdf)
 {
 	struct pt_function function = {
@@ -190,7 +192,8 @@ static bool is_reserved(const struct pt_host *host, unsigned int vmid,
 	return pt_reservation_judge(reservation, vmid, time(NULL), pid) != PT_RESERVATION_FREE;
 }
 
-/* Whether a spare is with somebody else: reserved by another guest, or held by any process, seen or not. */
+/* Whether a spare is with somebody else: reserved by another guest, or held by any process, seen or
+ * not. */
 static bool spare_is_used(const struct pt_host *host, unsigned int vmid,
 	const struct pt_reservations *reservations, const struct pt_bdf *bdf)
 {
@@ -209,7 +212,8 @@ static bool spare_is_used(const struct pt_host *host, unsigned int vmid,
 	return users > 0;
 }
 
-/* The function stays on record, untouched for now. One line says so: reconcile comes by every few minutes. */
+/* The function stays on record, untouched for now. One line says so: reconcile comes by every few
+ * minutes. */
 static void leave_with_others(const struct pt_host *host, struct pt_claim_function *function)
 {
 	PT_FREE char *error = pt_format("%s: " WITH_OTHERS, PT_BDF(&function->bdf));
@@ -224,8 +228,9 @@ static void leave_with_others(const struct pt_host *host, struct pt_claim_functi
 }
 
 /*
- * What Proxmox VE has promised to another guest meanwhile is not pulled from under it: its QEMU may not have opened it yet. That
- * happens to who dies between his start and post-start, when the choices of two guests have swapped.
+ * What Proxmox VE has promised to another guest meanwhile is not pulled from under it: its QEMU may
+ * not have opened it yet. That happens to who dies between his start and post-start, when the
+ * choices of two guests have swapped.
  */
 static void leave_reserved(const struct pt_host *host, unsigned int vmid, struct pt_claim *claim)
 {
@@ -244,8 +249,8 @@ static void leave_reserved(const struct pt_host *host, unsigned int vmid, struct
 }
 
 /*
- * Spares that are with somebody else leave the claim; but one that we moved stays on record, untouched for now, to
- * be returned when it is free.
+ * Spares that are with somebody else leave the claim; but one that we moved stays on record,
+ * untouched for now, to be returned when it is free.
  */
 static int drop_used_spares(
 	const struct pt_host *host, unsigned int vmid, struct pt_claim *claim, struct pt_err *err)
@@ -287,8 +292,8 @@ bool pt_other_counts(void *data, const char *owner, bool spare)
 }
 
 /*
- * Writes the claim. When no function is left its units are started again, and it ends; but not while the guest runs: it has
- * devices that we know nothing of.
+ * Writes the claim. When no function is left its units are started again, and it ends; but not
+ * while the guest runs: it has devices that we know nothing of.
  */
 static int store(const struct pt_host *host, const struct pt_claims *claims, struct pt_claim *claim,
 	const struct pt_limits *limits, struct pt_err *err)
@@ -317,7 +322,8 @@ int pt_release_spares(const struct pt_host *host, const struct pt_claims *claims
 	return r < 0 ? r : stored;
 }
 
-/* Policy as it is now: the one at the start may have been a mistake. A take that is undone leads to the origin. */
+/* Policy as it is now: the one at the start may have been a mistake. A take that is undone leads to
+ * the origin. */
 static void use_policy(const struct pt_host *host, unsigned int vmid, struct pt_claim *claim)
 {
 	struct pt_policy PT_POLICY policy = {0};
@@ -353,7 +359,8 @@ int pt_release_locked(const struct pt_host *host, const struct pt_claims *claims
 		return r;
 	use_policy(host, vmid, claim);
 	claim->state = PT_CLAIM_RETURNING;
-	/* the claim on disk holds the origins whatever its state: a full /run must not stop the return */
+	/* the claim on disk holds the origins whatever its state: a full /run must not stop the
+	 * return */
 	if (pt_claims_store(claims, claim, err) < 0)
 		pt_log(pt_host_log(host), PT_LOG_WARNING, "%s",
 			err ? err->text : "claim not written");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Settings of the cluster, as the API lists them, made into the files that they lie in: their parsers then judge. */
+/* Settings of the cluster, as the API lists them, made into the files that they lie in: their
+ * parsers then judge. */
 #include "lib/base/json.h"
 #include "pve/node/node-api.h"
 

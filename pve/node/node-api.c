@@ -180,7 +180,8 @@ static int read_vmids(
 	return 0;
 }
 
-/* Those that have no passthrough are left out, as of any node; one that cannot be read is told and left out. */
+/* Those that have no passthrough are left out, as of any node; one that cannot be read is told and
+ * left out. */
 static void take_config(struct pt_node *node, unsigned int vmid, const struct pt_api_reply *reply,
 	const struct pt_log *log)
 {

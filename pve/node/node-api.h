@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Other nodes through the API: their functions and guests, the mappings, HA. The rest of a node is unknown then. */
+/* Other nodes through the API: their functions and guests, the mappings, HA. The rest of a node is
+ * unknown then. */
 #ifndef PT_NODE_API_H
 #define PT_NODE_API_H
 
@@ -16,9 +17,9 @@ int pt_api_nodes(const struct pt_api *api, int budget_ms, struct pt_names *ret,
 	struct pt_names *ret_offline, struct pt_err *err);
 
 /*
- * Asks for all of these nodes side by side. ret[i], NULL before, is the node, which knows of the others as long as ret is there,
- * or why[i] says why there is none. A guest
- * whose config cannot be read is told to log. An error: nothing could be asked at all; then, too, what is in ret is the
+ * Asks for all of these nodes side by side. ret[i], NULL before, is the node, which knows of the
+ * others as long as ret is there, or why[i] says why there is none. A guest whose config cannot be
+ * read is told to log. An error: nothing could be asked at all; then, too, what is in ret is the
  * caller's.
  */
 int pt_api_read_nodes(const struct pt_api *api, const char *const *name, size_t count,

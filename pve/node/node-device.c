@@ -51,8 +51,8 @@ static void note_vgpu_type(struct pt_device *device, const char *line, int avail
 }
 
 /*
- * The type that a VF has, PT_VGPU_NONE for none, then what NVIDIA's driver can create on it now. Source: NVIDIA's vGPU User
- * Guide, vendor-specific VFIO framework.
+ * The type that a VF has, PT_VGPU_NONE for none, then what NVIDIA's driver can create on it now.
+ * Source: NVIDIA's vGPU User Guide, vendor-specific VFIO framework.
  */
 static void read_vgpu_types(const struct pt_host *host, struct pt_device *device)
 {
@@ -177,8 +177,9 @@ static void take_storage(
 }
 
 /*
- * The folder of a storage of type dir or btrfs, "local" where it always was, and the nodes that it is limited to, whatever its
- * type. NULL: no such folder. The caller's. Source: pve-storage, PVE/Storage/DirPlugin.pm.
+ * The folder of a storage of type dir or btrfs, "local" where it always was, and the nodes that it
+ * is limited to, whatever its type. NULL: no such folder. The caller's. Source: pve-storage,
+ * PVE/Storage/DirPlugin.pm.
  */
 static char *storage_path(
 	const struct pt_host *host, const char *name, size_t length, struct pt_names *nodes)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * Facts files, writing: everything that is known of a node, as JSON that may be handed to others. Of guests' configs, the
- * kernel's command line and args only what checks look at goes in.
+ * Facts files, writing: everything that is known of a node, as JSON that may be handed to others.
+ * Of guests' configs, the kernel's command line and args only what checks look at goes in.
  */
 #include <errno.h>
 
@@ -26,7 +26,8 @@ static struct json_object *append_object(struct json_object *array)
 	return json;
 }
 
-/* Text of unknown making: JSON takes UTF-8 alone, and readers nothing that steers a terminal. Lines stay lines. */
+/* Text of unknown making: JSON takes UTF-8 alone, and readers nothing that steers a terminal. Lines
+ * stay lines. */
 static void add_plain(struct json_object *json, const char *key, const char *text)
 {
 	PT_FREE char *copy = text ? pt_strdup(text) : NULL;
@@ -44,7 +45,8 @@ static void add_function(struct json_object *json, const struct pt_bdf *bdf)
 	pt_json_add_text(json, "function", PT_BDF(bdf));
 }
 
-/* The words of the kernel's command line that checks look at; others may be secret. The caller's. */
+/* The words of the kernel's command line that checks look at; others may be secret. The caller's.
+ */
 static char *keep_words(const char *cmdline)
 {
 	static const char *const kept[] = {"iommu", "vfio", "acs", "hugepages", "blacklist"};

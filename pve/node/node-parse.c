@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Facts files, reading. The file may be hostile: every key is read with its type, and every text with a parser goes through it. */
+/* Facts files, reading. The file may be hostile: every key is read with its type, and every text
+ * with a parser goes through it. */
 #include <errno.h>
 
 #include "lib/base/json.h"
@@ -12,7 +13,8 @@
 /* Reads one object of a list. */
 typedef int read_object(struct pt_node *node, struct pt_json_reader *reader);
 
-/* Whether what is wrong with one of a list is told with its place, or with that of what the list is part of. */
+/* Whether what is wrong with one of a list is told with its place, or with that of what the list is
+ * part of. */
 enum place {
 	PLACE_OF_ITS_OWN,
 	PLACE_OF_THE_WHOLE,
@@ -134,8 +136,8 @@ static int read_traits(struct pt_node *node, struct pt_json_reader *file)
 }
 
 /*
- * The settings as the text that they came from, so that its own parser judges them: each on the line that findings
- * name, with its section above where that changes.
+ * The settings as the text that they came from, so that its own parser judges them: each on the
+ * line that findings name, with its section above where that changes.
  */
 static char *policy_text(struct json_object *settings, struct pt_err *err)
 {

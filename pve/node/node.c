@@ -175,8 +175,8 @@ int pt_node_reservations(
 }
 
 /*
- * Drops the folders of nodes that have left the cluster: pmxcfs says which are in it. Source: pve-cluster, status.c (the file
- * .members); a node alone has no list there.
+ * Drops the folders of nodes that have left the cluster: pmxcfs says which are in it. Source:
+ * pve-cluster, status.c (the file .members); a node alone has no list there.
  */
 static void keep_members(const struct pt_host *host, struct pt_names *names)
 {
@@ -267,7 +267,8 @@ static void learn_running(struct pt_node *node, unsigned int vmid)
 	*slot = (struct pt_run_guest){vmid, pid};
 }
 
-/* Guests that are here, and those that reservations name: one that comes in has no config here yet. */
+/* Guests that are here, and those that reservations name: one that comes in has no config here yet.
+ */
 static void learn_running_guests(struct pt_node *node)
 {
 	for (size_t i = 0; i < node->vmid_count; i++)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * All facts about a node: its functions, its guests, the owners. Each thing is asked of the host once, when
- * somebody wants it; or all at once, for many guests or for a facts file (node-json.h). A node from a facts file has no
- * host that could be asked.
+ * All facts about a node: its functions, its guests, the owners. Each thing is asked of the host
+ * once, when somebody wants it; or all at once, for many guests or for a facts file (node-json.h).
+ * A node from a facts file has no host that could be asked.
  */
 #ifndef PT_NODE_H
 #define PT_NODE_H
@@ -113,7 +113,8 @@ struct pt_hook_volume {
 };
 
 /*
- * A use of the host by a guest (no template) or container, beside passthrough: a bridge, or a disk by its path.
+ * A use of the host by a guest (no template) or container, beside passthrough: a bridge, or a disk
+ * by its path.
  */
 struct pt_mention {
 	unsigned int vmid;
@@ -149,7 +150,7 @@ struct pt_node {
 	int64_t time;  /* when it was looked at, seconds since 1970 */
 	bool whole;    /* everything was asked */
 	size_t unread; /* guests of it that could not be asked about; partial only */
-	bool partial; /* of another node, by the API: unknown facts are as if nothing were wrong */
+	bool partial;  /* of another node, by the API: unknown facts are as if nothing were wrong */
 	bool has_traits, has_mappings, has_reservations, has_claims, has_vmids, has_guests,
 		has_namings, has_cluster, has_backups, has_left, has_uses;
 	struct pt_traits traits;
@@ -196,7 +197,8 @@ struct pt_node {
 	size_t running_count;
 };
 
-/* Nothing is asked yet. host and claims (NULL: there are none) must outlive it. End with pt_node_close. */
+/* Nothing is asked yet. host and claims (NULL: there are none) must outlive it. End with
+ * pt_node_close. */
 struct pt_node *pt_node_open(
 	const struct pt_host *host, const char *name, const struct pt_claims *claims);
 void pt_node_close(struct pt_node *node);
@@ -206,7 +208,8 @@ void pt_node_close_p(struct pt_node **node);
 /* Asks everything. */
 int pt_node_learn_all(struct pt_node *node, struct pt_err *err);
 
-/* For a node that has no host: what was put in is all that there is, and its guests are those of the node. */
+/* For a node that has no host: what was put in is all that there is, and its guests are those of
+ * the node. */
 void pt_node_complete(struct pt_node *node);
 
 const struct pt_traits *pt_node_traits(struct pt_node *node);
@@ -236,8 +239,8 @@ void pt_node_claims(struct pt_node *node, const struct pt_node_claim **ret, size
 int pt_node_pid(struct pt_node *node, unsigned int vmid);
 
 /*
- * Functions on vfio-pci that nobody has anything to do with: no claim, no open group, and no guest of this node names them
- * or somebody in their group. Borrowed.
+ * Functions on vfio-pci that nobody has anything to do with: no claim, no open group, and no guest
+ * of this node names them or somebody in their group. Borrowed.
  */
 void pt_node_left_on_vfio(struct pt_node *node, const struct pt_bdf **ret, size_t *ret_count);
 
@@ -246,8 +249,9 @@ int pt_node_group_users(struct pt_node *node, const struct pt_function *const *f
 	size_t count, struct pt_group_user **ret, size_t *ret_count, struct pt_err *err);
 
 /*
- * Adds what the host does with the functions that are no bridges and not on vfio-pci: those have left it. Asks anew each
- * time unless all were asked about at once, which a driver that hangs keeps from happening.
+ * Adds what the host does with the functions that are no bridges and not on vfio-pci: those have
+ * left it. Asks anew each time unless all were asked about at once, which a driver that hangs keeps
+ * from happening.
  */
 int pt_node_uses(struct pt_node *node, const struct pt_bdf *bdf, size_t count, struct pt_uses *ret,
 	struct pt_err *err);
@@ -280,8 +284,8 @@ bool pt_node_has_guest_disk(struct pt_node *node, const struct pt_bdf *bdf);
 int pt_node_vmids(
 	struct pt_node *node, const unsigned int **ret, size_t *ret_count, struct pt_err *err);
 /*
- * The configs of those that have passthrough, as their next starts would use them; what cannot be read is left out. A
- * node may have a thousand others.
+ * The configs of those that have passthrough, as their next starts would use them; what cannot be
+ * read is left out. A node may have a thousand others.
  */
 int pt_node_guests(
 	struct pt_node *node, struct pt_guest *const **ret, size_t *ret_count, struct pt_err *err);
@@ -292,7 +296,8 @@ int pt_node_namings(
 bool pt_node_is_named(const struct pt_node *node, const struct pt_bdf *bdf);
 /* Whether the named device is the function; of a mapping any of its devices on this node may be. */
 bool pt_node_names(struct pt_node *node, const struct pt_naming *naming, const struct pt_bdf *bdf);
-/* Whether a guest other than this one names it, or somebody in its group. What cannot be read is not known to. */
+/* Whether a guest other than this one names it, or somebody in its group. What cannot be read is
+ * not known to. */
 bool pt_node_is_wanted(struct pt_node *node, unsigned int vmid, const struct pt_bdf *bdf);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * From hostpci entries to functions: mappings, whole devices, lists, and the choice among alternatives.
- * Source: qemu-server, QemuServer/PCI.pm, parse_hostpci and choose_hostpci_devices.
+ * From hostpci entries to functions: mappings, whole devices, lists, and the choice among
+ * alternatives. Source: qemu-server, QemuServer/PCI.pm, parse_hostpci and choose_hostpci_devices.
  */
 #ifndef PT_RESOLVE_H
 #define PT_RESOLVE_H
@@ -51,8 +51,9 @@ struct pt_assignment {
 void pt_assignment_clear(struct pt_assignment *assignment);
 
 /*
- * Finds the alternatives of assignment->entry, which must be set, all else zero. Functions met are read
- * into the inventory. What PVE refuses is set as problem, which is no error; errors are those of reading.
+ * Finds the alternatives of assignment->entry, which must be set, all else zero. Functions met are
+ * read into the inventory. What PVE refuses is set as problem, which is no error; errors are those
+ * of reading.
  */
 int pt_resolve(const struct pt_host *host, const struct pt_mappings *mappings, const char *node,
 	struct pt_inventory *inventory, struct pt_assignment *assignment, struct pt_err *err);

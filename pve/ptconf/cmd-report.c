@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* One page of HTML for a node: its IOMMU groups as boxes, its guests, each finding beside its subject. */
+/* One page of HTML for a node: its IOMMU groups as boxes, its guests, each finding beside its
+ * subject. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>

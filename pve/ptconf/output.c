@@ -78,7 +78,8 @@ static int terminal_width(void)
 		       : INT_MAX;
 }
 
-/* At most so many characters. Text from outside may hold control characters, which must not reach a terminal. */
+/* At most so many characters. Text from outside may hold control characters, which must not reach a
+ * terminal. */
 static int print_plain(const char *text, int most)
 {
 	int printed = 0;

@@ -40,8 +40,8 @@ void pt_table_clear(struct pt_table *table);
 #define PT_TABLE PT_CLEANUP(pt_table_clear)
 
 /*
- * Prints findings with their hints, and a closing line. Findings that say the same of several functions are one line. Infos
- * that healthy guests have are left out unless all_infos.
+ * Prints findings with their hints, and a closing line. Findings that say the same of several
+ * functions are one line. Infos that healthy guests have are left out unless all_infos.
  */
 int pt_output_findings(const struct pt_findings *findings, const char *subject, bool all_infos,
 	struct pt_err *err);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * apid --root DIR --token TOKEN --port PORT [--tls NAMES [--expired] --ca FILE] [--misbehave FILE] [--deaf]:
- * answers the part of Proxmox VE's API that we ask, from a folder laid out like /etc/pve, on the loopback
- * address. A request without the token gets a 401 after 3 s, as there. Configs go through the project's own
- * reader, which the conformance cases check. With --tls it makes itself a certificate for NAMES
- * ("IP:127.0.0.1") and writes its CA to FILE. The first line of the file of --misbehave says what goes wrong with
- * the next requests: see misbehave.h; "other" answers with the next guest's config, "http10" in HTTP/1.0.
+ * apid --root DIR --token TOKEN --port PORT [--tls NAMES [--expired] --ca FILE] [--misbehave FILE]
+ * [--deaf]: answers the part of Proxmox VE's API that we ask, from a folder laid out like /etc/pve,
+ * on the loopback address. A request without the token gets a 401 after 3 s, as there. Configs go
+ * through the project's own reader, which the conformance cases check. With --tls it makes itself a
+ * certificate for NAMES
+ * ("IP:127.0.0.1") and writes its CA to FILE. The first line of the file of --misbehave says what
+ * goes wrong with the next requests: see misbehave.h; "other" answers with the next guest's config,
+ * "http10" in HTTP/1.0.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -197,7 +199,8 @@ static char *first_function(const char *path)
 	return first ? pt_format("%s%s", first, strchr(first, '.') ? "" : ".0") : NULL;
 }
 
-/* What does not fit on the node that is asked to be checked; of another node nothing is known here. */
+/* What does not fit on the node that is asked to be checked; of another node nothing is known here.
+ */
 static struct json_object *mapping_checks(
 	const struct server *server, const struct pt_mapping *mapping, const char *node)
 {
@@ -306,7 +309,8 @@ static struct answer hardware(const struct server *server, const char *node)
 	return give(list);
 }
 
-/* Sections "TYPE: ID" with lines "KEY VALUE" below, as objects; HA's resources are known by "TYPE:ID". */
+/* Sections "TYPE: ID" with lines "KEY VALUE" below, as objects; HA's resources are known by
+ * "TYPE:ID". */
 static struct answer sections(const struct server *server, const char *path, const char *id_key)
 {
 	struct json_object *list = json_object_new_array(), *section = NULL;

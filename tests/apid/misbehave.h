@@ -7,8 +7,9 @@
 #include <stdbool.h>
 
 /*
- * Answers in the way that is named: a status ("403", "596"), redirect, text, array, types, huge, drip,
- * hang-header, hang-body, cut, gzip. False: there is no such way here, and nothing was answered.
+ * Answers in the way that is named: a status ("403", "596"), redirect, text, array, types, huge,
+ * drip, hang-header, hang-body, cut, gzip. False: there is no such way here, and nothing was
+ * answered.
  */
 bool misbehave(const char *how, struct MHD_Connection *connection, enum MHD_Result *ret);
 

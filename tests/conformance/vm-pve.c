@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * What PVE does around our parsing and choosing: its reservations, its mediated devices, its time-outs. This
- * is test code; what it measures of ours are the reader and the judge of reservations, the choice, the
- * run state, and the handover.
+ * What PVE does around our parsing and choosing: its reservations, its mediated devices, its
+ * time-outs. This is test code; what it measures of ours are the reader and the judge of
+ * reservations, the choice, the run state, and the handover.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -159,7 +159,8 @@ static bool reserve_alternative(void *data, const struct pt_assignment *assignme
 	return ok;
 }
 
-/* The only alternative of a vGPU is reserved as well, and stays so when its type is not to be had. */
+/* The only alternative of a vGPU is reserved as well, and stays so when its type is not to be had.
+ */
 static bool reserve_only_vgpus(struct vm *vm)
 {
 	pt_foreach (one, vm->facts.assignment, vm->facts.count) {
@@ -234,7 +235,8 @@ static int claim_one(struct fake *fake, struct pt_claim *claim, const struct pt_
 	struct pt_claim_function *function = pt_claim_add(claim, bdf, "hostpci");
 	int r = function ? pt_origin_read(fake->host, bdf, &function->origin, NULL) : -ENOMEM;
 
-	/* PVE leaves the VFs of a PF to its driver, and the tree that it answered for has no such driver */
+	/* PVE leaves the VFs of a PF to its driver, and the tree that it answered for has no such
+	 * driver */
 	if (r == 0)
 		function->origin.vfs = -1;
 	return r;

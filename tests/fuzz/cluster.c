@@ -2,7 +2,8 @@
 #include "pve/node/node.h"
 #include "tests/fuzz/fuzz-host.h"
 
-/* The input is each of the cluster's files that are read for single words: the storages, the members. */
+/* The input is each of the cluster's files that are read for single words: the storages, the
+ * members. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const path[] = {"/etc/pve/storage.cfg", "/etc/pve/.members"};

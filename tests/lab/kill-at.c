@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * kill-at N COMMAND [ARGUMENT...]: runs the command and kills it, with every process that it started, right before
- * the N-th system call of theirs that can change something. Exit 0: killed; 3: it ended before that.
+ * kill-at N COMMAND [ARGUMENT...]: runs the command and kills it, with every process that it
+ * started, right before the N-th system call of theirs that can change something. Exit 0: killed;
+ * 3: it ended before that.
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -44,7 +45,8 @@ static void drop(pid_t pid)
 #define STOP_AT(nr)                                                                                \
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE)
 
-/* The kernel stops at these calls alone: stopping at each costs an emulated machine most of its time. */
+/* The kernel stops at these calls alone: stopping at each costs an emulated machine most of its
+ * time. */
 static int stop_at_changes(void)
 {
 	struct sock_filter filter[] = {NUMBER, STOP_AT(SYS_write), STOP_AT(SYS_renameat),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * Preloaded into stock QEMU in the lab: "-id VMID" is an option of Proxmox's own QEMU. The pair is taken
- * out of what main sees; /proc/PID/cmdline keeps showing it, as on a node.
+ * Preloaded into stock QEMU in the lab: "-id VMID" is an option of Proxmox's own QEMU. The pair is
+ * taken out of what main sees; /proc/PID/cmdline keeps showing it, as on a node.
  */
 #include <dlfcn.h>
 #include <stddef.h>

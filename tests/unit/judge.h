@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Judging configs on the made machine: what the tests of the checks share. Goes through gathering and resolving. */
+/* Judging configs on the made machine: what the tests of the checks share. Goes through gathering
+ * and resolving. */
 #ifndef PT_JUDGE_H
 #define PT_JUDGE_H
 
@@ -18,7 +19,8 @@ struct judged {
 	struct pt_node *node;
 };
 
-/* Prints the severity of a case for tests/tags. A finding that local policy lowers is of no case. */
+/* Prints the severity of a case for tests/tags. A finding that local policy lowers is of no case.
+ */
 static inline void has_a_known_severity(const struct pt_finding *finding)
 {
 	if (finding->allowance != PT_NOT_ALLOWED)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* A server of one canned reply: everything that a reply can be, and what the token's file can be. */
+/* A server of one canned reply: everything that a reply can be, and what the token's file can be.
+ */
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <openssl/pem.h>
@@ -26,7 +27,8 @@ struct server {
 	int heard; /* what the client sent */
 };
 
-/* What libcurl does in the child: nothing special, is not there, is too old, gives no handle, or ends the process. */
+/* What libcurl does in the child: nothing special, is not there, is too old, gives no handle, or
+ * ends the process. */
 static enum {
 	LIBCURL_STARTS,
 	LIBCURL_IS_MISSING,

@@ -48,7 +48,8 @@ static void vgpus(void **state)
 	judge(fake, "hostpci0: 02:00.0,mdev=nvidia-5\n", &judged);
 	assert_holds(hint_of(find(&judged, "mdev-type-unknown")), "nvidia/creatable_vgpu_types");
 	clear(&judged);
-	/* Proxmox VE takes one that the VF has already, and empties another: what can be had then nobody knows before */
+	/* Proxmox VE takes one that the VF has already, and empties another: what can be had then
+	 * nobody knows before */
 	fake_file(fake, creatable, heading);
 	fake_file(fake, current, "558\n");
 	passes(fake, "mdev-none-free", wanted);
@@ -450,7 +451,8 @@ static void identities(void **state)
 		"/100.json is damaged ('pve-ptconf accept 100' writes it anew): \"version\"");
 }
 
-/* Without a serial number it may be any of its model: said when there is one alone that nobody else is on record for. */
+/* Without a serial number it may be any of its model: said when there is one alone that nobody else
+ * is on record for. */
 static void identities_without_serial(void **state)
 {
 	struct fake *fake = *state;

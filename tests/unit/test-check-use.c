@@ -53,7 +53,8 @@ static void in_use_block(void **state)
 	passes(fake, "in-use-block", "hostpci0: 02:00.0\n");
 }
 
-/* Of a mapping's devices the one that is taken only if the first is not free; and the VFs of a PF. */
+/* Of a mapping's devices the one that is taken only if the first is not free; and the VFs of a PF.
+ */
 static void in_use_beside(void **state)
 {
 	struct fake *fake = *state;
@@ -96,7 +97,8 @@ static void open_for_a_moment(void **state)
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
-/* A container that has the device by its config is told, running or not, and keeps no guest from starting. */
+/* A container that has the device by its config is told, running or not, and keeps no guest from
+ * starting. */
 static void configured_for_a_container(void **state)
 {
 	struct fake *fake = *state;
@@ -159,7 +161,8 @@ static void in_use_by_processes(void **state)
 	fake_remove(fake, "/proc/4242/fd/4");
 	fake_file(fake, "/proc/4242/comm", "Xorg\n");
 	fake_file(fake, "/proc/4242/cgroup", "0::/lxc/101/ns/init.scope\n");
-	/* local policy has the container stopped first: a remark, and a unit that is not its own changes nothing */
+	/* local policy has the container stopped first: a remark, and a unit that is not its own
+	 * changes nothing */
 	fake_link(fake, "/proc/4242/fd/4", "/dev/dri/card0");
 	fake_file(fake, PT_POLICY_FILE, "[device 01:00]\nstop-units = pve-container@102.service\n");
 	triggers(fake, "in-use-gpu", "hostpci0: 01:00\n", "is in use on this host");
@@ -167,7 +170,8 @@ static void in_use_by_processes(void **state)
 	fake_file(fake, "/proc/4242/cgroup",
 		"1:name=x:/\n0::/system.slice/x.service/player.service/sub\n");
 	assert_stopped_first(fake, "[guest 100]\nstop-units = player.service\n");
-	/* whoever may make control groups may name them by any bytes: none is a unit, and nothing fails */
+	/* whoever may make control groups may name them by any bytes: none is a unit, and nothing
+	 * fails */
 	fake_file(fake, "/proc/4242/cgroup", "0::/lxc/101/ns/system.slice/ev\xffil.service\n");
 	triggers(fake, "in-use-gpu", "hostpci0: 01:00\n", "is in use on this host");
 	/* a service of that name inside a container is another one */
@@ -324,7 +328,8 @@ static void in_use_net(void **state)
 	clear(&judged);
 }
 
-/* Whatever the kind: what only may be is told, what local policy stops first is a remark, the rest refuses. */
+/* Whatever the kind: what only may be is told, what local policy stops first is a remark, the rest
+ * refuses. */
 static void weights(void **state)
 {
 	static const struct {
@@ -369,7 +374,8 @@ static void weights(void **state)
 	}
 }
 
-/* A bridge without address carries what guests have: those that start at boot may be on their way. */
+/* A bridge without address carries what guests have: those that start at boot may be on their way.
+ */
 static void bridges_of_guests(void **state)
 {
 	static const struct {

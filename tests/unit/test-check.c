@@ -46,7 +46,8 @@ static void each_check_is_explained(void **state)
 	}
 }
 
-/* The first case is the usual one. One that differs from it says when it applies, or follows one that does. */
+/* The first case is the usual one. One that differs from it says when it applies, or follows one
+ * that does. */
 static void each_case_is_explained(void **state)
 {
 	(void)state;

@@ -37,7 +37,8 @@ static int phase(struct fake *fake, unsigned int vmid, const char *name)
 	return pt_phase_find(name)(&run);
 }
 
-/* Runs pre-start as Proxmox VE does: with its lock of the guest held, until the caller closes ret. */
+/* Runs pre-start as Proxmox VE does: with its lock of the guest held, until the caller closes ret.
+ */
 static int start(struct fake *fake, unsigned int vmid)
 {
 	PT_FREE char *name = pt_format(PT_PVE_LOCKS "/lock-%u.conf", vmid);
@@ -158,7 +159,8 @@ static void two_guests_swap(void **state)
 	assert_driver(fake, B, "nvme");
 }
 
-/* ... and the start of one of them fails for good: what it held comes back, the other keeps its own. */
+/* ... and the start of one of them fails for good: what it held comes back, the other keeps its
+ * own. */
 static void one_of_two_fails(void **state)
 {
 	struct fake *fake = *state;

@@ -163,7 +163,8 @@ static void an_unbind_that_hangs_stays_in_the_claim(void **state)
 	pt_claim_free(claim);
 }
 
-/* The driver link changes before probe and remove are through, so it proves nothing while they hang. */
+/* The driver link changes before probe and remove are through, so it proves nothing while they
+ * hang. */
 static void a_changed_link_is_no_answer(void **state)
 {
 	struct fake *fake = *state;
@@ -412,7 +413,8 @@ static void a_driver_that_is_unloaded_is_told(void **state)
 	pt_claim_free(claim);
 }
 
-/* Local policy's home is where it goes; what its origin was stays on record while it does not get there. */
+/* Local policy's home is where it goes; what its origin was stays on record while it does not get
+ * there. */
 static void homes_take_the_place_of_origins(void **state)
 {
 	struct fake *fake = *state;

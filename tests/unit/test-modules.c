@@ -49,7 +49,8 @@ static void another_host_is_not_asked(void **state)
 		err.text, "driver no-such-driver is not there, and modules cannot be looked for");
 }
 
-/* Of the running system modprobe.d is asked; a module and an alias that nobody has are answered alike everywhere. */
+/* Of the running system modprobe.d is asked; a module and an alias that nobody has are answered
+ * alike everywhere. */
 static void the_running_system_is_asked(void **state)
 {
 	static const char nobody[] = "pci:v0000FFFEd0000FFFEsv0000FFFEsd0000FFFEbcFEscFEiFE";

@@ -199,7 +199,8 @@ static void nodes_are_judged(void **state)
 	assert_int_equal(node[1]->vmid[0], 101);
 	assert_int_equal(node[0]->inventory.count, 2);
 	assert_true(node[0]->inventory.function[0].is_bridge);
-	/* HA may start guest 100 on node2, for which its mapping has nothing; a name cannot begin a section */
+	/* HA may start guest 100 on node2, for which its mapping has nothing; a name cannot begin a
+	 * section */
 	assert_int_equal(node[0]->ha.count, 1);
 	tags = tags_of(node[0], node[0]->guest[0]);
 	assert_string_equal(tags, "node-unfit not-migratable hook-not-attached ");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* A facts file leads to the findings of the node that it was taken from, holds nothing secret, and is hostile. */
+/* A facts file leads to the findings of the node that it was taken from, holds nothing secret, and
+ * is hostile. */
 #include "lib/base/json.h"
 #include "pve/node/node-json.h"
 #include "tests/unit/busy.h"
@@ -130,7 +131,8 @@ static void nothing_secret_is_in_it(void **state)
 	assert_holds(text, "eth9");
 }
 
-/* Each key is asked for: without it, or with something else in its place, the file is refused and the key named. */
+/* Each key is asked for: without it, or with something else in its place, the file is refused and
+ * the key named. */
 static void each_key_counts(void **state)
 {
 	struct pt_node PT_NODE *live = NULL;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Why a function cannot be passed through. test-overview.c has the owners of VFs, which need a whole node. */
+/* Why a function cannot be passed through. test-overview.c has the owners of VFs, which need a
+ * whole node. */
 #include "pve/check/obstacle.h"
 #include "tests/unit/unit.h"
 

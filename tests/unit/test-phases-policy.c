@@ -78,7 +78,8 @@ static void units_make_way_and_come_back(void **state)
 	assert_false(pt_host_exists(fake->host, CLAIM));
 }
 
-/* Where a function goes is decided when it has been taken; a take that fails is undone to the origin. */
+/* Where a function goes is decided when it has been taken; a take that fails is undone to the
+ * origin. */
 static void policy_says_where_devices_go(void **state)
 {
 	struct fake *fake = *state;
@@ -155,7 +156,8 @@ static void policy_says_which_vfio_driver(void **state)
 	assert_false(has(fake, CLAIM));
 }
 
-/* What goes along because of the group only stays where it is at a restart, though it is on a vfio driver by then. */
+/* What goes along because of the group only stays where it is at a restart, though it is on a vfio
+ * driver by then. */
 static void companions_of_a_kept_entry_stay(void **state)
 {
 	struct fake *fake = *state;

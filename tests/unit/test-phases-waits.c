@@ -100,7 +100,8 @@ static void a_return_under_way_is_waited_for(unsigned int returning, struct fake
 	assert_driver(fake, DISK, "nvme");
 }
 
-/* Even when switched off a return is given some time: Proxmox VE would bind what is being returned. */
+/* Even when switched off a return is given some time: Proxmox VE would bind what is being returned.
+ */
 static void break_glass_waits_for_a_return(void **state)
 {
 	struct fake *fake = *state;
@@ -155,7 +156,8 @@ static void a_hanging_return_does_not_stop_the_guest(void **state)
 	assert_driver(fake, DISK, "nvme");
 }
 
-/* The QEMU before is ending and holds the group, seen or unseen: who needs it waits, nobody else does. */
+/* The QEMU before is ending and holds the group, seen or unseen: who needs it waits, nobody else
+ * does. */
 static void the_last_qemu_is_waited_for(void **state)
 {
 	struct fake *fake = *state;

@@ -129,7 +129,8 @@ static void own_troubles_do_not_stop_the_start(void **state)
 	assert_driver(fake, DISK, "vfio-pci");
 }
 
-/* What cannot be returned stays on record, and keeps the guest from starting neither without devices nor with others. */
+/* What cannot be returned stays on record, and keeps the guest from starting neither without
+ * devices nor with others. */
 static void a_leftover_does_not_stop_a_guest(void **state)
 {
 	struct fake *fake = *state;
@@ -176,7 +177,8 @@ static void a_dead_guests_claim_is_returned_first(void **state)
 	assert_driver(fake, DISK, "nvme");
 }
 
-/* What a dead guest's host driver does not take is taken over by the guest that needs it, with its origin. */
+/* What a dead guest's host driver does not take is taken over by the guest that needs it, with its
+ * origin. */
 static void what_cannot_be_returned_is_taken_over(void **state)
 {
 	struct fake *fake = *state;

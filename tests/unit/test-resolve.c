@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Verdicts are the conformance cases' business; here is the choice among alternatives, and ownership. */
+/* Verdicts are the conformance cases' business; here is the choice among alternatives, and
+ * ownership. */
 #include "pve/node/resolve.h"
 #include "tests/unit/unit.h"
 

@@ -4,7 +4,8 @@
 
 #define UNIT 512
 
-/* An image of so many units at the beginning of the bytes, whose data structure lies right behind the header. */
+/* An image of so many units at the beginning of the bytes, whose data structure lies right behind
+ * the header. */
 static void put_image(
 	unsigned char *bytes, uint16_t device, uint8_t code, uint16_t units, bool last)
 {

@@ -194,7 +194,8 @@ static void what_cannot_be_undone_refuses_the_start(void **state)
 	assert_true(pt_host_exists(fake->host, CLAIM));
 }
 
-/* Allocations that the worker and its children still get, then one fails; those of the test all succeed. */
+/* Allocations that the worker and its children still get, then one fails; those of the test all
+ * succeed. */
 static int *allocations;
 static pid_t tester;
 

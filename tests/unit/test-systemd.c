@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* A manager that answers on its socket; the real one answers in the lab scenarios node-shutdown and stop-units. */
+/* A manager that answers on its socket; the real one answers in the lab scenarios node-shutdown and
+ * stop-units. */
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* A manager of three units that answers as it is told; the real one answers in the lab scenario stop-units. */
+/* A manager of three units that answers as it is told; the real one answers in the lab scenario
+ * stop-units. */
 #include "lib/linux/systemd.h"
 #include "pve/config/paths.h"
 #include "pve/handover/units.h"

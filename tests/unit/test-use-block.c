@@ -40,7 +40,8 @@ static void stack(struct fake *fake, const char *below, const char *name, const 
 	fake_file(fake, uuid_file, uuid);
 }
 
-/* Every use of the disk, "what how" a line, or "what: end" with "!" behind what the system runs from. The caller's. */
+/* Every use of the disk, "what how" a line, or "what: end" with "!" behind what the system runs
+ * from. The caller's. */
 static char *uses_of(struct fake *fake, bool ends)
 {
 	struct pt_devnodes PT_DEVNODES nodes = {0};

@@ -75,8 +75,9 @@ static inline struct pt_bdf bdf_of(const char *text)
 }
 
 /*
- * The machine that most tests use: a GPU with audio (group 1, behind a bridge), two identical disks, a
- * NIC that is a PF with two VFs, a device without driver sharing its group with a sound card.
+ * The machine that most tests use: a GPU with audio (group 1, behind a bridge), two identical
+ * disks, a NIC that is a PF with two VFs, a device without driver sharing its group with a sound
+ * card.
  */
 #define MACHINE                                                                                    \
 	"{\"functions\":["                                                                         \
