@@ -6,7 +6,8 @@
 #include "lib/base/startup.h"
 
 #define API_MS 1000
-/* at pre-start, for a return that goes on in the background: as long as that one can take, and this
+/*
+ * at pre-start, for a return that goes on in the background: as long as that one can take, and this
  */
 #define WAIT_MORE_MS 20000
 /* for a dying QEMU to let go of its groups, unless local policy gives it longer */

@@ -29,7 +29,8 @@ struct pt_start {
 	struct pt_err err;
 };
 
-/* Our own trouble never keeps a guest from starting: it is told, and the start goes on without us.
+/*
+ * Our own trouble never keeps a guest from starting: it is told, and the start goes on without us.
  */
 int pt_start_go_on(const struct pt_start *start);
 

@@ -59,7 +59,8 @@ static int apply_fault(int root, const char *op, const char *bdf, int *ret)
 		return 0;
 	}
 	if (pt_streq(what, "stuck")) {
-		/* outlives SIGKILL as a D state does: a twin holds the same descriptors for a while
+		/*
+		 * outlives SIGKILL as a D state does: a twin holds the same descriptors for a while
 		 */
 		if (fork() == 0) {
 			sleep(2);
@@ -185,7 +186,8 @@ static int unbind_from(int root, const char *driver, const char *bdf)
 	return pt_streq(strrchr(target, '/') + 1, driver) ? unbind(root, bdf) : -ENODEV;
 }
 
-/* The first driver that matches takes the function: vfio-pci, which was loaded first, or its own.
+/*
+ * The first driver that matches takes the function: vfio-pci, which was loaded first, or its own.
  */
 static void attach(int root, const char *bdf)
 {
@@ -378,7 +380,8 @@ static int set_vfs(int root, const char *pf, const char *text)
 	return write_attr(root, pf, "sriov_numvfs", text);
 }
 
-/* Notes the write, so that tests see what was written in which order: "op function", a line each.
+/*
+ * Notes the write, so that tests see what was written in which order: "op function", a line each.
  */
 static void journal(int root, const char *op, const char *bdf)
 {

@@ -221,7 +221,8 @@ int pt_claims_remove(const struct pt_claims *claims, const char *owner, struct p
 	return 0;
 }
 
-/* Takes the lock of a file in work, trying until the deadline. The descriptor or a negative errno.
+/*
+ * Takes the lock of a file in work, trying until the deadline. The descriptor or a negative errno.
  */
 static int take_lock(const struct pt_claims *claims, const char *name, int flags, int operation,
 	long long deadline_ms)

@@ -36,7 +36,8 @@ static int read_was(const struct pt_host *host, struct pt_mover *mover)
 	return 0;
 }
 
-/* fbcon lets go of a framebuffer first: the driver below it cannot leave while text is shown there.
+/*
+ * fbcon lets go of a framebuffer first: the driver below it cannot leave while text is shown there.
  */
 static bool plan_leave_console(
 	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
@@ -46,7 +47,8 @@ static bool plan_leave_console(
 	return mover->goal.console;
 }
 
-/* A PF goes without its VFs: vfio-pci refuses one that has some, and not every driver ends its own.
+/*
+ * A PF goes without its VFs: vfio-pci refuses one that has some, and not every driver ends its own.
  */
 static bool plan_end_vfs(const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
@@ -134,7 +136,8 @@ static void revive_for_autoprobe(struct pt_movers *movers)
 static int give_back(const struct pt_handover *handover, struct pt_claim *claim, enum pt_part part,
 	bool keep_failed, struct pt_err *err);
 
-/* Notes on the claim what hangs in the kernel: it must not be forgotten even when it looks at home.
+/*
+ * Notes on the claim what hangs in the kernel: it must not be forgotten even when it looks at home.
  */
 static void note_hanging(struct pt_movers *movers)
 {
@@ -285,7 +288,8 @@ static void ensure_home_drivers(const struct pt_handover *handover, struct pt_mo
 		if (!mover->active || mover->function->has_pf != vfs || at_home(mover) ||
 			!mover->goal.driver)
 			continue;
-		/* a driver's name need not be its module's: the function's own alias finds that one
+		/*
+		 * a driver's name need not be its module's: the function's own alias finds that one
 		 */
 		if (pt_function_read_modalias(handover->host, &mover->function->bdf, &alias) < 0)
 			alias = NULL;
@@ -363,7 +367,8 @@ static void find_what_to_return(
 			pt_mover_fail(mover, r);
 			continue;
 		}
-		/* a spare that we did not move, and nobody else to a vfio driver, is where it was
+		/*
+		 * a spare that we did not move, and nobody else to a vfio driver, is where it was
 		 */
 		mover->quiet = mover->function->spare && !mover->function->moved &&
 			       !may_be_ours(handover, mover);

@@ -182,7 +182,8 @@ char *pt_module_options(const struct pt_host *host, const char *name)
 	return options ? pt_strdup(options) : NULL;
 }
 
-/* The value of an option; NULL: it is another option. The kernel takes a hyphen for an underscore.
+/*
+ * The value of an option; NULL: it is another option. The kernel takes a hyphen for an underscore.
  */
 static const char *behind_name(const char *option, const char *name)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* The network interfaces of the running system, their addresses and routes. The sole user of libnl.
+/*
+ * The network interfaces of the running system, their addresses and routes. The sole user of libnl.
  */
 #ifndef PT_NETLINK_H
 #define PT_NETLINK_H

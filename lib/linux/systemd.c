@@ -9,7 +9,8 @@
 #include "lib/base/library.h"
 #include "lib/linux/systemd.h"
 
-/* The manager itself answers here, with or without a bus daemon: late in a shutdown there is none.
+/*
+ * The manager itself answers here, with or without a bus daemon: late in a shutdown there is none.
  */
 #define MANAGER_SOCKET "/run/systemd/private"
 #define MANAGER_PATH   "/org/freedesktop/systemd1"

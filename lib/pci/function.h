@@ -104,7 +104,8 @@ bool pt_function_on_vfio(const struct pt_function *function);
 bool pt_function_read_on_vfio(
 	const struct pt_host *host, const struct pt_bdf *bdf, const char *driver);
 
-/* Only the driver's name (NULL: none) or the override; what a move reads back. -ENODEV when gone.
+/*
+ * Only the driver's name (NULL: none) or the override; what a move reads back. -ENODEV when gone.
  */
 int pt_function_read_driver(const struct pt_host *host, const struct pt_bdf *bdf, char **ret);
 int pt_function_read_override(const struct pt_host *host, const struct pt_bdf *bdf, char **ret);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* The functions of a host that somebody asked about, each read once; to JSON and back without loss.
+/*
+ * The functions of a host that somebody asked about, each read once; to JSON and back without loss.
  */
 #ifndef PT_INVENTORY_H
 #define PT_INVENTORY_H

@@ -157,7 +157,8 @@ void pt_use_hidden_nets(const struct pt_host *host, const struct pt_function *co
 	if (own >= 0 && is_new(&search, own)) {
 		look_into_processes(&search);
 		look_into_named(&search);
-		/* should this fail: nothing more is asked of the network, since the child ends here
+		/*
+		 * should this fail: nothing more is asked of the network, since the child ends here
 		 */
 		(void)!setns(own, CLONE_NEWNET);
 	}

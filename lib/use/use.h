@@ -88,7 +88,8 @@ const struct pt_use *pt_uses_strong(const struct pt_uses *uses, const struct pt_
 
 /* Returns the sentence "nvme0n1p2 is mounted at /". The caller frees it. */
 char *pt_use_text(const struct pt_use *use);
-/* Returns the command or the step that ends the use, "umount /mnt", or NULL. The caller frees it.
+/*
+ * Returns the command or the step that ends the use, "umount /mnt", or NULL. The caller frees it.
  */
 char *pt_use_end(const struct pt_use *use);
 

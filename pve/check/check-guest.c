@@ -142,7 +142,8 @@ static void hook_not_attached(const struct pt_judging *judging)
 			hook, NULL);
 }
 
-/* The nodes that are unfit for one reason, "node2, node3"; NULL: none. The caller frees the list.
+/*
+ * The nodes that are unfit for one reason, "node2, node3"; NULL: none. The caller frees the list.
  */
 static char *unfit_nodes(const struct pt_facts *facts, bool no_hook, size_t assignment)
 {

@@ -65,7 +65,8 @@ static void iova_too_narrow(const struct pt_judging *judging)
 
 	if (!pt_facts_opens(facts) || width <= 0 || width >= 63 || top <= UINT64_C(1) << width)
 		return;
-	/* the kernel enforces the registers of Intel's units, but not the table of AMD's firmware
+	/*
+	 * the kernel enforces the registers of Intel's units, but not the table of AMD's firmware
 	 */
 	pt_report(judging, by_table ? IOVA_NARROW_BY_TABLE : IOVA_TOO_NARROW, pt_on_guest(),
 		"memory", PT_SIZE(memory), "top", PT_SIZE(top), "bits",

@@ -100,7 +100,8 @@ bool pt_gather_is_free(void *data, const struct pt_assignment *assignment,
 	return true;
 }
 
-/* Adds the functions of a name, and those that go along or matter with them: the group, and the PF.
+/*
+ * Adds the functions of a name, and those that go along or matter with them: the group, and the PF.
  */
 static void list_meant(struct pt_node *node, const char *name, struct pt_bdf **list, size_t *count)
 {

@@ -24,7 +24,8 @@ void pt_taken_add_with_vfs(const struct pt_facts *facts, const struct pt_taken *
 
 /* Notes the functions that other guests' claims have taken. */
 int pt_gather_claims(struct pt_gathering *gathering);
-/* Whether another guest that is alive has the function, or is about to: it will have reserved it.
+/*
+ * Whether another guest that is alive has the function, or is about to: it will have reserved it.
  */
 bool pt_gather_is_claimed(const struct pt_gathering *gathering, const struct pt_bdf *bdf);
 /* Whether PVE could reserve the function for this guest now. */
@@ -43,7 +44,8 @@ bool pt_gather_same_model(
 int pt_gather_details(struct pt_gathering *gathering);
 int pt_gather_identities(struct pt_gathering *gathering);
 
-/* facts.c: whether no other guest has reserved or claimed it; for pt_choose, data is the gathering.
+/*
+ * facts.c: whether no other guest has reserved or claimed it; for pt_choose, data is the gathering.
  */
 bool pt_gather_is_free(void *data, const struct pt_assignment *assignment,
 	const struct pt_alternative *alternative);

@@ -139,7 +139,8 @@ static const char *value_of(const char *item, const char *key)
 	return strncmp(item, key, length) == 0 && item[length] == '=' ? item + length + 1 : NULL;
 }
 
-/* "vfio-pci,host=00:02.0,x-vga=on": what comes first is the driver, unless it has a key of its own.
+/*
+ * "vfio-pci,host=00:02.0,x-vga=on": what comes first is the driver, unless it has a key of its own.
  */
 static bool parse_options(const char *text, struct pt_bdf *ret)
 {

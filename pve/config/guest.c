@@ -264,7 +264,8 @@ static int set_json(
 		length = strlen(text);
 		break;
 	default:
-		/* nothing of the config that we read is built so; a hostpci value must not vanish
+		/*
+		 * nothing of the config that we read is built so; a hostpci value must not vanish
 		 */
 		if (!pt_starts_with(key, "hostpci"))
 			return 0;

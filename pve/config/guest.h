@@ -74,7 +74,8 @@ const char *pt_guest_get(const struct pt_guest *guest, const char *key);
 /* Whether there is anything that PCI passthrough could mean: a hostpci entry, kept or dropped, or
  * vfio-pci in args. */
 bool pt_guest_has_hostpci(const struct pt_guest *guest);
-/* Bytes of memory that it is given: "4096" or "current=4096", in MiB. Source: QemuServer/Memory.pm.
+/*
+ * Bytes of memory that it is given: "4096" or "current=4096", in MiB. Source: QemuServer/Memory.pm.
  */
 uint64_t pt_guest_memory(const struct pt_guest *guest);
 bool pt_guest_is_q35(const struct pt_guest *guest);

@@ -20,7 +20,8 @@ struct pt_ha {
 	size_t count;
 };
 
-/* Parses the texts, of which each may be NULL; a part that is not understood is skipped, as there.
+/*
+ * Parses the texts, of which each may be NULL; a part that is not understood is skipped, as there.
  */
 void pt_ha_parse(const char *resources, const char *groups, const char *rules, struct pt_ha *ret);
 /* Reads the files; those that are not there say nothing. */

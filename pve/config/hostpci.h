@@ -22,7 +22,8 @@ struct pt_hostpci {
 
 extern const struct pt_prop_schema pt_hostpci_schema;
 
-/* Parses the value of hostpci<index>. -EINVAL: PVE refuses it; err names the problem and its place.
+/*
+ * Parses the value of hostpci<index>. -EINVAL: PVE refuses it; err names the problem and its place.
  */
 int pt_hostpci_parse(int index, const char *text, size_t length, enum pt_text encoding,
 	struct pt_hostpci *ret, struct pt_err *err);

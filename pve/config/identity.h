@@ -31,7 +31,8 @@ void pt_identities_clear(struct pt_identities *identities);
 void pt_identity_of(
 	const struct pt_function *function, const char *serial, struct pt_identity *ret);
 
-/* An array with an object for each, and what such an array (which it must be) holds, added to ret.
+/*
+ * An array with an object for each, and what such an array (which it must be) holds, added to ret.
  */
 struct json_object *pt_identities_to_json(const struct pt_identities *identities);
 int pt_identities_from_json(

@@ -177,7 +177,8 @@ static struct pt_prop *find_prop(const struct pt_props *props, const char *key)
 	return NULL;
 }
 
-/* Puts a NUL-terminated copy of a piece, any NUL in it as byte 1 so that nothing hides behind it.
+/*
+ * Puts a NUL-terminated copy of a piece, any NUL in it as byte 1 so that nothing hides behind it.
  */
 static char *copy_piece(const char *text, size_t length)
 {
@@ -252,7 +253,8 @@ static bool take_bare(const struct pt_prop_schema *schema, struct pt_props *prop
 	return true;
 }
 
-/* Judges everything anew once all is there: a later bare value may have replaced a malformed one.
+/*
+ * Judges everything anew once all is there: a later bare value may have replaced a malformed one.
  */
 static void conclude(const struct pt_prop_schema *schema, struct pt_props *props)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Returns the functions of a claim: the recipe of post-stop, of the verb release, and of undoing.
+/*
+ * Returns the functions of a claim: the recipe of post-stop, of the verb release, and of undoing.
  */
 #ifndef PT_RELEASE_H
 #define PT_RELEASE_H

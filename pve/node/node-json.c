@@ -45,7 +45,8 @@ static void add_function(struct json_object *json, const struct pt_bdf *bdf)
 	pt_json_add_text(json, "function", PT_BDF(bdf));
 }
 
-/* The words of the kernel's command line that checks look at; others may be secret. The caller's.
+/*
+ * The words of the kernel's command line that checks look at; others may be secret. The caller's.
  */
 static char *keep_words(const char *cmdline)
 {

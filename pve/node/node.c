@@ -267,7 +267,8 @@ static void learn_running(struct pt_node *node, unsigned int vmid)
 	*slot = (struct pt_run_guest){vmid, pid};
 }
 
-/* Guests that are here, and those that reservations name: one that comes in has no config here yet.
+/*
+ * Guests that are here, and those that reservations name: one that comes in has no config here yet.
  */
 static void learn_running_guests(struct pt_node *node)
 {

@@ -38,7 +38,8 @@ static const char *list_severities(const struct pt_check *check, char text[stati
 	return text;
 }
 
-/* Prints a paragraph up to the end of its line, wrapped, behind a mark. Returns the text behind it.
+/*
+ * Prints a paragraph up to the end of its line, wrapped, behind a mark. Returns the text behind it.
  */
 static const char *print_wrapped(const char *mark, const char *text)
 {

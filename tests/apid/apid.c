@@ -199,7 +199,8 @@ static char *first_function(const char *path)
 	return first ? pt_format("%s%s", first, strchr(first, '.') ? "" : ".0") : NULL;
 }
 
-/* What does not fit on the node that is asked to be checked; of another node nothing is known here.
+/*
+ * What does not fit on the node that is asked to be checked; of another node nothing is known here.
  */
 static struct json_object *mapping_checks(
 	const struct server *server, const struct pt_mapping *mapping, const char *node)

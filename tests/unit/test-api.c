@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* A server of one canned reply: everything that a reply can be, and what the token's file can be.
+/*
+ * A server of one canned reply: everything that a reply can be, and what the token's file can be.
  */
 #include <arpa/inet.h>
 #include <curl/curl.h>

@@ -53,7 +53,8 @@ static void in_use_block(void **state)
 	passes(fake, "in-use-block", "hostpci0: 02:00.0\n");
 }
 
-/* Of a mapping's devices the one that is taken only if the first is not free; and the VFs of a PF.
+/*
+ * Of a mapping's devices the one that is taken only if the first is not free; and the VFs of a PF.
  */
 static void in_use_beside(void **state)
 {
@@ -374,7 +375,8 @@ static void weights(void **state)
 	}
 }
 
-/* A bridge without address carries what guests have: those that start at boot may be on their way.
+/*
+ * A bridge without address carries what guests have: those that start at boot may be on their way.
  */
 static void bridges_of_guests(void **state)
 {

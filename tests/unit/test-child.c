@@ -142,7 +142,8 @@ static void refuses_too_many_descriptors(void **state)
 	assert_holds(err.text, "too many descriptors");
 }
 
-/* In a process of its own, and not root's: what it may open, and how many processes it may start.
+/*
+ * In a process of its own, and not root's: what it may open, and how many processes it may start.
  */
 static void expect_poor(
 	bool root, __rlimit_resource_t resource, rlim_t limit, bool output, const char *why)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* What is gathered: the set that is taken, and whether it moves. Owners are in test-check-device.c.
+/*
+ * What is gathered: the set that is taken, and whether it moves. Owners are in test-check-device.c.
  */
 #include "pve/check/facts.h"
 #include "pve/config/paths.h"

@@ -100,7 +100,8 @@ static void a_return_under_way_is_waited_for(unsigned int returning, struct fake
 	assert_driver(fake, DISK, "nvme");
 }
 
-/* Even when switched off a return is given some time: Proxmox VE would bind what is being returned.
+/*
+ * Even when switched off a return is given some time: Proxmox VE would bind what is being returned.
  */
 static void break_glass_waits_for_a_return(void **state)
 {

@@ -228,7 +228,8 @@ static void list_goes_by_group(void **state)
 	assert_holds(ran.said, "no IOMMU is active: nothing can be passed through");
 }
 
-/* Bridges lead to what is below them; what says it is below itself has no end, and is not followed.
+/*
+ * Bridges lead to what is below them; what says it is below itself has no end, and is not followed.
  */
 static void list_draws_a_tree(void **state)
 {
