@@ -22,7 +22,7 @@ static void clear_start(struct pt_start *start)
 
 /* The host cannot be looked at: a driver hangs, and Proxmox VE would hang with it; or our own
  * trouble. */
-static int cannot_look(const struct pt_start *start, int why)
+static enum pt_start_result cannot_look(const struct pt_start *start, int why)
 {
 	return why == -ETIME && pt_facts_moves(&start->facts) ? pt_start_refuse(start)
 							      : pt_start_go_on(start);
@@ -168,8 +168,8 @@ static bool takes_system(const struct pt_start *start)
 	return false;
 }
 
-/* Judges, and takes when nothing speaks against it. The exit code, or PT_START_AGAIN. */
-static int judge_and_take(struct pt_start *start)
+/* Judges, and takes when nothing speaks against it. */
+static enum pt_start_result judge_and_take(struct pt_start *start)
 {
 	const struct pt_run *run = start->run;
 	const struct pt_finding *refusing, *always;
@@ -195,7 +195,7 @@ static int judge_and_take(struct pt_start *start)
 					   : pt_start_refuse(start);
 	}
 	if (!start->facts.taken_count)
-		return 0;
+		return PT_START_GOES_ON;
 	pt_start_load_wishes(start);
 	r = pt_start_ensure_vfio(start);
 	if (r == -ENOTSUP || r == -EAGAIN)
@@ -210,30 +210,31 @@ static int judge_and_take(struct pt_start *start)
  * Waits for returns under way, judges and takes. Another guest's start may have claimed a function
  * since the facts were gathered: then they are gathered anew, and another alternative may be left.
  */
-static int settle(struct pt_start *start)
+static enum pt_start_result settle(struct pt_start *start)
 {
 	for (int tries = 0; tries < TRIES; tries++) {
+		enum pt_start_result result;
 		bool returned = false;
-		int result = pt_start_wait_for_returns(start);
+		int r = pt_start_wait_for_returns(start);
 
-		if (result < 0)
-			return cannot_look(start, result);
-		result = pt_start_return_stale(start, &returned);
-		if (result < 0 && result != PT_START_AGAIN)
+		if (r < 0)
+			return cannot_look(start, r);
+		r = pt_start_return_stale(start, &returned);
+		if (r < 0 && r != -EWOULDBLOCK)
 			return pt_start_refuse(start);
-		result = returned ? pt_start_gather(start) : 0;
-		if (result < 0)
-			return cannot_look(start, result);
+		r = returned ? pt_start_gather(start) : 0;
+		if (r < 0)
+			return cannot_look(start, r);
 		pt_findings_clear(&start->findings);
 		result = judge_and_take(start);
 		if (result != PT_START_AGAIN)
 			return result;
 		pt_claim_free_p(&start->claim);
-		result = pt_start_load_claim(start);
-		if (result == 0)
-			result = pt_start_gather(start);
-		if (result < 0)
-			return cannot_look(start, result);
+		r = pt_start_load_claim(start);
+		if (r == 0)
+			r = pt_start_gather(start);
+		if (r < 0)
+			return cannot_look(start, r);
 	}
 	pt_err_wrap(&start->err,
 		"other guests claimed and left its devices meanwhile, %d times over; start it "
@@ -247,7 +248,7 @@ static int settle(struct pt_start *start)
  * needs it is refused, for Proxmox VE would hang as well; any other goes on, but not under that
  * claim.
  */
-static int start_beside_return(struct pt_start *start)
+static enum pt_start_result start_beside_return(struct pt_start *start)
 {
 	const struct pt_run *run = start->run;
 	const struct pt_err locked = start->err;
@@ -284,32 +285,33 @@ static void wait_for_own_return(struct pt_start *start, int wait_ms)
 }
 
 /* Switched off. */
-static int stay_out(struct pt_start *start)
+static enum pt_start_result stay_out(struct pt_start *start)
 {
 	const struct pt_run *run = start->run;
 
 	PT_START_LOG(run, PT_LOG_WARNING, "pve-pthook is switched off by " PT_OFF_FILE);
 	wait_for_own_return(start, run->wait_ms < OFF_WAIT_MS ? run->wait_ms : OFF_WAIT_MS);
-	return 0;
+	return PT_START_GOES_ON;
 }
 
 /* Nothing is moved; a claim of an earlier start is returned by post-stop all the same. */
-static int start_unread(struct pt_start *start)
+static enum pt_start_result start_unread(struct pt_start *start)
 {
-	const int result = pt_start_go_on(start);
+	const enum pt_start_result result = pt_start_go_on(start);
 
 	wait_for_own_return(start, start->run->wait_ms);
 	return result;
 }
 
-int pt_phase_pre_start(const struct pt_run *run)
+static enum pt_start_result pre_start(const struct pt_run *run)
 {
 	struct pt_start start PT_CLEANUP(clear_start) = {.run = run, .lock = -1};
+	enum pt_start_result result;
 	struct pt_guest_query query = query_of(run);
 	int pid, r;
 
 	if (nothing_to_do(run))
-		return 0;
+		return PT_START_GOES_ON;
 	if (run->source_unknown)
 		PT_START_LOG(run, PT_LOG_WARNING,
 			"PVE_MIGRATED_FROM names no node of this cluster and is passed over");
@@ -322,7 +324,7 @@ int pt_phase_pre_start(const struct pt_run *run)
 	if (pid) {
 		PT_START_LOG(run, PT_LOG_WARNING,
 			"guest %u already runs as process %d; nothing is moved", run->vmid, pid);
-		return 0;
+		return PT_START_GOES_ON;
 	}
 	r = open_claims(&start, pt_guest_has_hostpci(start.guest) ? run->wait_ms : LOOK_MS);
 	if (r == -EWOULDBLOCK)
@@ -345,10 +347,15 @@ int pt_phase_pre_start(const struct pt_run *run)
 			return cannot_look(&start, r);
 	}
 	if (pt_guest_is_template(start.guest))
-		return 0;
+		return PT_START_GOES_ON;
 	r = pt_start_stop_units(&start);
-	r = r < 0 ? cannot_look(&start, r) : settle(&start);
-	if (r == 1)
+	result = r < 0 ? cannot_look(&start, r) : settle(&start);
+	if (result == PT_START_REFUSED)
 		pt_start_begin_units(&start);
-	return r;
+	return result;
+}
+
+int pt_phase_pre_start(const struct pt_run *run)
+{
+	return pre_start(run) == PT_START_REFUSED;
 }

@@ -84,7 +84,7 @@ int pt_start_make_claim(struct pt_start *start)
 }
 
 /* What was taken is returned already; what could not be, and the spares, are dealt with. */
-static int give_up(struct pt_start *start)
+static enum pt_start_result give_up(struct pt_start *start)
 {
 	const struct pt_run *run = start->run;
 	size_t left = 0;
@@ -111,7 +111,7 @@ static void forget_homes(struct pt_start *start)
 		pt_set_text(&function->home, NULL);
 }
 
-int pt_start_take(struct pt_start *start)
+enum pt_start_result pt_start_take(struct pt_start *start)
 {
 	const struct pt_run *run = start->run;
 	struct pt_handover handover = {.host = run->host,
@@ -140,7 +140,7 @@ int pt_start_take(struct pt_start *start)
 	/* a claim that still says "taking" returns the same way: no reason to refuse */
 	if (pt_claims_save(start->claims, start->claim, &start->err) < 0)
 		PT_START_LOG(run, PT_LOG_WARNING, "%s", start->err.text);
-	return 0;
+	return PT_START_GOES_ON;
 }
 
 /* That a driver cannot be had is so for all that want it: one that hangs is waited for once. */

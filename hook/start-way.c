@@ -77,7 +77,7 @@ int pt_start_return_stale(struct pt_start *start, bool *ret_any)
 			start->err = (struct pt_err){0};
 			r = 0;
 		}
-		if (r < 0 && r != PT_START_AGAIN)
+		if (r < 0 && r != -EWOULDBLOCK)
 			pt_err_wrap(&start->err,
 				"guest %u does not run, but its devices cannot be returned, which "
 				"'pve-ptconf release %u' tries again",

@@ -2,22 +2,22 @@
 /* Shared by the steps of a pre-start. */
 #include "hook/start.h"
 
-int pt_start_go_on(const struct pt_start *start)
+enum pt_start_result pt_start_go_on(const struct pt_start *start)
 {
 	PT_START_LOG(start->run, PT_LOG_ERROR,
 		"pve-pthook: %s; the start goes on, but no device is moved or will be returned by "
 		"pve-pthook%s",
 		start->err.text, start->claim ? ", beyond those that its claim holds already" : "");
-	return 0;
+	return PT_START_GOES_ON;
 }
 
-int pt_start_refuse_for_good(const struct pt_start *start)
+enum pt_start_result pt_start_refuse_for_good(const struct pt_start *start)
 {
 	PT_START_LOG(start->run, PT_LOG_ERROR, "start refused: %s", start->err.text);
-	return 1;
+	return PT_START_REFUSED;
 }
 
-int pt_start_refuse(const struct pt_start *start)
+enum pt_start_result pt_start_refuse(const struct pt_start *start)
 {
 	return start->run->advise ? pt_start_go_on(start) : pt_start_refuse_for_good(start);
 }

@@ -7,12 +7,14 @@
 #ifndef PT_START_H
 #define PT_START_H
 
-#include <errno.h>
-
 #include "hook/phases.h"
 #include "pve/check/check.h"
 
-#define PT_START_AGAIN (-EWOULDBLOCK) /* not an exit code: the facts have changed meanwhile */
+enum pt_start_result {
+	PT_START_GOES_ON, /* with the devices, without them, or without us */
+	PT_START_REFUSED,
+	PT_START_AGAIN, /* the facts have changed meanwhile: gather them and judge anew */
+};
 
 #define PT_START_LOG(run, level, ...) pt_log(pt_host_log((run)->host), level, __VA_ARGS__)
 
@@ -32,13 +34,13 @@ struct pt_start {
 /*
  * Our own trouble never keeps a guest from starting: it is told, and the start goes on without us.
  */
-int pt_start_go_on(const struct pt_start *start);
+enum pt_start_result pt_start_go_on(const struct pt_start *start);
 
-/* The exit code of a refused start; under local policy's advice that of one that goes on. */
-int pt_start_refuse(const struct pt_start *start);
+/* Refuses the start, or goes on if local policy only advises. */
+enum pt_start_result pt_start_refuse(const struct pt_start *start);
 
-/* The same, even if local policy only advises. */
-int pt_start_refuse_for_good(const struct pt_start *start);
+/* Refuses the start, even if local policy only advises. */
+enum pt_start_result pt_start_refuse_for_good(const struct pt_start *start);
 
 /* The claim of an earlier start, if there is one. */
 int pt_start_load_claim(struct pt_start *start);
@@ -68,7 +70,7 @@ void pt_start_reconcile(const struct pt_start *start);
 
 /*
  * Claims in the way that nobody lives on are returned first: what they record is where it belongs.
- * PT_START_AGAIN: a guest came alive. Another error: what cannot be returned cannot be taken. Then,
+ * -EWOULDBLOCK: a guest came alive. Another error: what cannot be returned cannot be taken. Then,
  * too, *ret_any says whether the facts are to be gathered anew.
  */
 int pt_start_return_stale(struct pt_start *start, bool *ret_any);
@@ -100,7 +102,7 @@ int pt_start_ensure_vfio(struct pt_start *start);
 /* Puts all that is taken, and the spares, on the claim. */
 int pt_start_make_claim(struct pt_start *start);
 
-/* Writes the claim, moves the functions, writes the claim. The exit code, or PT_START_AGAIN. */
-int pt_start_take(struct pt_start *start);
+/* Writes the claim, moves the functions, writes the claim. */
+enum pt_start_result pt_start_take(struct pt_start *start);
 
 #endif
