@@ -361,6 +361,8 @@ static int use_open_volumes(struct volumes *volumes, struct pt_err *err)
 		/* use-node reports the disk itself */
 		volume->used = true;
 		pt_use_by(&use, &opener[i]);
+		/* a volume stays active when a service stops: that would not free the disk */
+		use.unit[0] = '\0';
 		if (volume->on_top)
 			use_volume(volumes, volume, use);
 	}

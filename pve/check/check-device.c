@@ -296,30 +296,30 @@ static void report_pf(const struct pt_judging *judging, const struct pt_taken *t
 {
 	struct pt_subject on = pt_on_function(judging->facts, taken);
 	const struct vf_use use = worst_use(judging->facts, pf);
-	const char *count = PT_NUMBER(pf->vf_count);
+	PT_FREE char *vfs = pt_format("%zu VF%s", pf->vf_count, pf->vf_count == 1 ? "" : "s");
 	const struct pt_owner *owner = use.owner;
 	PT_FREE char *text = NULL;
 
 	switch (use.which) {
 	case VFS_OF_GUEST:
-		pt_report(judging, use.which, on, "count", count, "vf", PT_BDF(use.vf), "guest",
+		pt_report(judging, use.which, on, "vfs", vfs, "vf", PT_BDF(use.vf), "guest",
 			PT_NUMBER(owner->vmid), NULL);
 		break;
 	case VFS_OPEN:
-		pt_report(judging, use.which, on, "count", count, "vf", PT_BDF(use.vf), "pid",
+		pt_report(judging, use.which, on, "vfs", vfs, "vf", PT_BDF(use.vf), "pid",
 			PT_NUMBER((unsigned int)owner->pid), "process", owner->name, NULL);
 		break;
 	case VFS_USED:
 		text = pt_use_text(use.use);
-		pt_report(judging, use.which, on, "count", count, "vf", PT_BDF(use.vf), "use", text,
+		pt_report(judging, use.which, on, "vfs", vfs, "vf", PT_BDF(use.vf), "use", text,
 			NULL);
 		break;
 	case VFS_CASES:
-		pt_report(judging, judging->facts->hooked ? VFS_RESTORED : VFS_LOST, on, "count",
-			count, NULL);
+		pt_report(judging, judging->facts->hooked ? VFS_RESTORED : VFS_LOST, on, "vfs", vfs,
+			NULL);
 		break;
 	default:
-		pt_report(judging, use.which, on, "count", count, "vf", PT_BDF(use.vf), "net",
+		pt_report(judging, use.which, on, "vfs", vfs, "vf", PT_BDF(use.vf), "net",
 			use.busy ? use.busy->net : NULL, NULL);
 	}
 }
@@ -411,7 +411,7 @@ static void keep_without_vfio(const struct pt_judging *judging)
 	}
 }
 
-#define PF_DESTROYS "has {count} VFs, which taking it destroys"
+#define PF_DESTROYS "has {vfs}, which taking it destroys"
 
 /* prose in lines as long as its sentences: no formatter breaks it well */
 // clang-format off

@@ -98,10 +98,12 @@ static void configured_elsewhere(const struct pt_judging *judging)
 	}
 	pt_foreach (crowd, facts->crowd, facts->crowd_count) {
 		const struct pt_assignment *assignment = &facts->assignment[crowd->assignment];
+		PT_FREE char *guests = pt_format(
+			"guest%s %s", strchr(crowd->guests, ',') ? "s" : "", crowd->guests);
 
 		pt_report(judging, ELSEWHERE_CROWD, pt_on_entry(assignment), "mapping",
 			assignment->entry.mapping, "count", PT_NUMBER(assignment->count), "guests",
-			crowd->guests, "wanted", PT_NUMBER(crowd->wanted), NULL);
+			guests, "wanted", PT_NUMBER(crowd->wanted), NULL);
 	}
 }
 

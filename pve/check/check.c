@@ -105,14 +105,32 @@ void pt_findings_allow(
 	}
 }
 
-char *pt_entry_error(const struct pt_findings *findings, const struct pt_assignment *assignment)
+char *pt_entry_problem(const struct pt_findings *findings, const struct pt_assignment *assignment)
 {
+	static const char *const tags[] = {
+		[PT_PROBLEM_HOST_AND_MAPPING] = "hostpci-host-and-mapping",
+		[PT_PROBLEM_NO_DEVICE] = "hostpci-no-device",
+		[PT_PROBLEM_MDEV_MULTIFUNCTION] = "mdev-multifunction",
+		[PT_PROBLEM_DEVICE_MISSING] = "device-missing",
+		[PT_PROBLEM_MAPPED_DEVICE_MISSING] = "device-missing",
+		[PT_PROBLEM_MAPPING_MISSING] = "mapping-missing",
+		[PT_PROBLEM_MAPPING_NO_NODE] = "mapping-no-node",
+		[PT_PROBLEM_MAPPING_MISMATCH] = "mapping-mismatch",
+		[PT_PROBLEM_MAPPING_NOTHING_FREE] = "mapping-nothing-free",
+		[PT_PROBLEM_ASSIGNED_TWICE] = "device-assigned-twice",
+	};
+	const char *tag = tags[assignment->problem.kind];
+
+	if (!tag)
+		return NULL;
+	/* local policy may have lowered it: any severity counts */
 	pt_foreach (finding, findings->finding, findings->count) {
-		if (finding->severity == PT_ERROR && finding->subject.kind == PT_ON_ENTRY &&
+		if (pt_streq(pt_finding_tag(finding), tag) &&
+			finding->subject.kind == PT_ON_ENTRY &&
 			finding->subject.entry == assignment->entry.index)
 			return pt_finding_message(finding);
 	}
-	return NULL;
+	return pt_strdup(tag);
 }
 
 /* Keeps the order within a severity: a list of findings is short. */

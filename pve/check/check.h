@@ -54,8 +54,8 @@ void pt_check_run(const struct pt_facts *facts, struct pt_findings *findings);
 void pt_findings_allow(
 	const struct pt_policy *policy, unsigned int vmid, struct pt_findings *findings);
 
-/* The message of the first error about an entry itself, or NULL. The caller frees it. */
-char *pt_entry_error(const struct pt_findings *findings, const struct pt_assignment *assignment);
+/* The message of the finding about an entry's problem; NULL without one. The caller frees it. */
+char *pt_entry_problem(const struct pt_findings *findings, const struct pt_assignment *assignment);
 
 /* For the checks. */
 

@@ -49,7 +49,7 @@ static bool is_only_open(const struct pt_uses *uses)
 	bool any = false;
 
 	pt_foreach (use, uses->use, uses->count) {
-		if (!use->weak && !use->pid)
+		if (!use->weak && use->how != PT_USE_OPEN && use->how != PT_USE_MOUNTED_APART)
 			return false;
 		any |= !use->weak;
 	}

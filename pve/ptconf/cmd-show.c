@@ -116,7 +116,7 @@ static bool log_rest(
 	if (!facts->count && well)
 		pt_log(log, PT_LOG_INFO, "guest %u has no hostpci entry", cli->vmid);
 	pt_foreach (assignment, facts->assignment, facts->count) {
-		PT_FREE char *error = pt_entry_error(findings, assignment);
+		PT_FREE char *error = pt_entry_problem(findings, assignment);
 
 		well = well && !assignment->problem.kind;
 		if (assignment->problem.kind)

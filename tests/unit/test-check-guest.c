@@ -340,7 +340,7 @@ static void other_configs(void **state)
 	/* two devices for three guests, or for one that wants two */
 	fake_file(fake, other, "hostpci0: mapping=disks\nhostpci1: mapping=disks\n");
 	triggers(fake, "configured-elsewhere", "hostpci0: mapping=disks\n",
-		"mapping disks has 2 devices on this node, but this guest and 101 name it 3 times");
+		"mapping disks has 2 devices on this node, but this guest and guest 101 name it 3 times");
 	fake_file(fake, other, "hostpci0: 02:00.0,driver=keep\n");
 	/* of several there may be enough for both */
 	passes(fake, "configured-elsewhere", "hostpci0: mapping=disks\n");

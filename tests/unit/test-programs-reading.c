@@ -169,6 +169,12 @@ static void show_says_why(void **state)
 	PTCONF(&ran, "show", "100", "--root", fake->root, "--output-format", "json");
 	assert_holds(ran.said, "\"function\":\"0000:05:01.0\",\"driver\":\"snd_emu10k1\"");
 	assert_holds(ran.said, "\"companion\":true,\"why\":\"shares IOMMU group 7\"");
+	/* its problem, allowed or not, and no other error about the entry */
+	fake_file(fake, CONFIG, "hostpci0: 66:00.0,pcie=1\n");
+	fake_file(fake, PT_POLICY_FILE, "[guest 100]\nallow = device-missing\n");
+	PTCONF(&ran, "show", "100", "--root", fake->root);
+	assert_holds(ran.said, "error: hostpci0: there is no PCI device 66:00.0");
+	fake_remove(fake, PT_POLICY_FILE);
 	fake_file(fake, CONFIG, "memory: 64\n");
 	PTCONF(&ran, "show", "100", "--root", fake->root);
 	assert_string_equal(ran.said, "guest 100 has no hostpci entry\n");
