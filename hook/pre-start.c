@@ -161,8 +161,7 @@ static bool claim_fits(const struct pt_start *start)
 static bool takes_system(const struct pt_start *start)
 {
 	pt_foreach (finding, start->findings.finding, start->findings.count) {
-		if (finding->effect == PT_REFUSES_ALWAYS &&
-			pt_starts_with(pt_finding_tag(finding), "in-use-"))
+		if (finding->effect == PT_REFUSES_ALWAYS && pt_check_is_in_use(finding->check))
 			return true;
 	}
 	return false;

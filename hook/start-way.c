@@ -135,8 +135,7 @@ static bool refused_anyway(struct pt_start *start)
 	pt_check_run(&start->facts, &start->findings);
 	pt_foreach (finding, start->findings.finding, start->findings.count)
 		refused |= finding->effect == PT_REFUSES_ALWAYS ||
-			   (finding->effect == PT_REFUSES &&
-				   !pt_starts_with(pt_finding_tag(finding), "in-use-"));
+			   (finding->effect == PT_REFUSES && !pt_check_is_in_use(finding->check));
 	pt_findings_clear(&start->findings);
 	return refused;
 }

@@ -2,17 +2,16 @@
 /* The hostpci entries of the guest. */
 #include "pve/check/check.h"
 
-/* Reports each entry that resolving found the problem in. */
-static void report_problem(
-	const struct pt_judging *judging, enum pt_problem_kind kind, size_t which)
+/* Reports each entry with the problem that the check is for. */
+static void report_problem(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;
 
 	pt_foreach (assignment, facts->assignment, facts->count) {
 		const struct pt_hostpci *entry = &assignment->entry;
 
-		if (assignment->problem.kind == kind)
-			pt_report(judging, which, pt_on_entry(assignment), "where",
+		if (pt_streq(pt_problem_tag(assignment->problem.kind), judging->check->tag))
+			pt_report(judging, 0, pt_on_entry(assignment), "where",
 				assignment->problem.where, "why", assignment->problem.why, "host",
 				entry->host, "mapping", entry->mapping, "mdev", entry->mdev,
 				"count", PT_NUMBER(assignment->count), NULL);
@@ -45,42 +44,42 @@ static void hostpci_unknown_key(const struct pt_judging *judging)
 
 static void hostpci_host_and_mapping(const struct pt_judging *judging)
 {
-	report_problem(judging, PT_PROBLEM_HOST_AND_MAPPING, 0);
+	report_problem(judging);
 }
 
 static void hostpci_no_device(const struct pt_judging *judging)
 {
-	report_problem(judging, PT_PROBLEM_NO_DEVICE, 0);
+	report_problem(judging);
 }
 
 static void device_assigned_twice(const struct pt_judging *judging)
 {
-	report_problem(judging, PT_PROBLEM_ASSIGNED_TWICE, 0);
+	report_problem(judging);
 }
 
 static void mdev_multifunction(const struct pt_judging *judging)
 {
-	report_problem(judging, PT_PROBLEM_MDEV_MULTIFUNCTION, 0);
+	report_problem(judging);
 }
 
 static void mapping_missing(const struct pt_judging *judging)
 {
-	report_problem(judging, PT_PROBLEM_MAPPING_MISSING, 0);
+	report_problem(judging);
 }
 
 static void mapping_no_node(const struct pt_judging *judging)
 {
-	report_problem(judging, PT_PROBLEM_MAPPING_NO_NODE, 0);
+	report_problem(judging);
 }
 
 static void mapping_mismatch(const struct pt_judging *judging)
 {
-	report_problem(judging, PT_PROBLEM_MAPPING_MISMATCH, 0);
+	report_problem(judging);
 }
 
 static void mapping_nothing_free(const struct pt_judging *judging)
 {
-	report_problem(judging, PT_PROBLEM_MAPPING_NOTHING_FREE, 0);
+	report_problem(judging);
 }
 
 static void pcie_needs_q35(const struct pt_judging *judging)

@@ -193,7 +193,7 @@ static size_t case_of(const struct pt_taken *taken, bool system, bool twin)
 	return system ? USED_SYSTEM : USED;
 }
 
-/* Reports the uses that the finding is about; of one use alone it has the fields. */
+/* Reports the uses that the finding is about, if any; of one use alone it has the fields. */
 static void report_uses(const struct pt_judging *judging, size_t which,
 	const struct pt_taken *taken, const struct uses_of *of)
 {
@@ -205,6 +205,8 @@ static void report_uses(const struct pt_judging *judging, size_t which,
 	PT_FREE char *ends = list_ends(of);
 	char label[PT_LABEL_TEXT];
 
+	if (!uses)
+		return;
 	if (!only)
 		only = &none;
 	pt_report(judging, which, on, "uses", uses, "fix", ends ? ends : remedy_of(of->concern),
@@ -217,15 +219,6 @@ static void report_uses(const struct pt_judging *judging, size_t which,
 		only->how == PT_USE_MOUNTED ? only->place : NULL, NULL);
 }
 
-static bool has_any(const struct uses_of *of)
-{
-	pt_foreach (use, of->facts->uses.use, of->facts->uses.count) {
-		if (is_listed(of, use))
-			return true;
-	}
-	return false;
-}
-
 /* The uses of a kind that ends or keeps a function on the host. */
 static void report_in_use(const struct pt_judging *judging, enum concern concern)
 {
@@ -234,22 +227,18 @@ static void report_in_use(const struct pt_judging *judging, enum concern concern
 	pt_foreach (spare, facts->spare, facts->spare_count) {
 		const struct uses_of strong = {facts, &spare->bdf, concern, STRONG};
 
-		if (has_any(&strong))
-			report_uses(judging, USED_SPARE, spare, &strong);
+		report_uses(judging, USED_SPARE, spare, &strong);
 	}
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		const struct uses_of strong = {facts, &taken->bdf, concern, STRONG};
 		const struct uses_of weak = {facts, &taken->bdf, concern, WEAK};
 		const struct uses_of stopped = {facts, &taken->bdf, concern, STOPPED};
 
-		if (has_any(&strong))
-			report_uses(judging,
-				case_of(taken, has_system(&strong), find_twin(facts, &taken->bdf)),
-				taken, &strong);
-		if (has_any(&weak))
-			report_uses(judging, USED_WEAK, taken, &weak);
-		if (has_any(&stopped))
-			report_uses(judging, USED_STOPPED, taken, &stopped);
+		report_uses(judging,
+			case_of(taken, has_system(&strong), find_twin(facts, &taken->bdf)), taken,
+			&strong);
+		report_uses(judging, USED_WEAK, taken, &weak);
+		report_uses(judging, USED_STOPPED, taken, &stopped);
 	}
 }
 
@@ -292,8 +281,7 @@ static void report_mild(const struct pt_judging *judging, enum concern concern)
 		for (enum weight weight = WEAK; weight <= STOPPED; weight++) {
 			const struct uses_of uses = {facts, &taken->bdf, concern, weight};
 
-			if (has_any(&uses))
-				report_uses(judging, 0, taken, &uses);
+			report_uses(judging, 0, taken, &uses);
 		}
 	}
 }

@@ -29,12 +29,13 @@ const struct pt_check *pt_check_at(size_t at)
 
 const struct pt_check *pt_check_find(const char *tag)
 {
-	for (size_t at = 0; pt_check_at(at); at++) {
-		const struct pt_check *check = pt_check_at(at);
+	const struct pt_check *check;
+
+	for (size_t at = 0; (check = pt_check_at(at)); at++) {
 		if (pt_streq(check->tag, tag))
-			return check;
+			break;
 	}
-	return NULL;
+	return check;
 }
 
 size_t pt_check_cases(const struct pt_check *check)
@@ -46,6 +47,11 @@ size_t pt_check_cases(const struct pt_check *check)
 	return count;
 }
 
+bool pt_check_is_in_use(const struct pt_check *check)
+{
+	return pt_starts_with(check->tag, "in-use-");
+}
+
 enum pt_allowing pt_tag_allowing(const char *tag)
 {
 	const struct pt_check *check = pt_check_find(tag);
@@ -55,7 +61,7 @@ enum pt_allowing pt_tag_allowing(const char *tag)
 	if (check->of[0].effect == PT_REFUSES_ALWAYS)
 		return PT_ALLOWING_NEVER;
 	/* an address may lead to another device one day */
-	if (check->of[0].effect == PT_REFUSES && pt_starts_with(tag, "in-use-"))
+	if (check->of[0].effect == PT_REFUSES && pt_check_is_in_use(check))
 		return PT_ALLOWING_ONE_DEVICE;
 	return PT_ALLOWING_ANY;
 }
@@ -79,7 +85,7 @@ static void allow(struct pt_finding *finding, const struct pt_findings *findings
 
 	finding->policy_line = line->line;
 	finding->allowance = PT_ALLOWED;
-	if (on->kind == PT_ON_FUNCTION && pt_starts_with(pt_finding_tag(finding), "in-use-") &&
+	if (on->kind == PT_ON_FUNCTION && pt_check_is_in_use(finding->check) &&
 		is_another(findings, &on->function)) {
 		finding->allowance = PT_ALLOWED_ANOTHER;
 		return;
@@ -105,7 +111,7 @@ void pt_findings_allow(
 	}
 }
 
-char *pt_entry_problem(const struct pt_findings *findings, const struct pt_assignment *assignment)
+const char *pt_problem_tag(enum pt_problem_kind kind)
 {
 	static const char *const tags[] = {
 		[PT_PROBLEM_HOST_AND_MAPPING] = "hostpci-host-and-mapping",
@@ -119,7 +125,13 @@ char *pt_entry_problem(const struct pt_findings *findings, const struct pt_assig
 		[PT_PROBLEM_MAPPING_NOTHING_FREE] = "mapping-nothing-free",
 		[PT_PROBLEM_ASSIGNED_TWICE] = "device-assigned-twice",
 	};
-	const char *tag = tags[assignment->problem.kind];
+
+	return tags[kind];
+}
+
+char *pt_entry_problem(const struct pt_findings *findings, const struct pt_assignment *assignment)
+{
+	const char *tag = pt_problem_tag(assignment->problem.kind);
 
 	if (!tag)
 		return NULL;
@@ -148,8 +160,9 @@ static void sort(struct pt_findings *findings)
 
 void pt_check_run(const struct pt_facts *facts, struct pt_findings *findings)
 {
-	for (size_t at = 0; pt_check_at(at); at++) {
-		const struct pt_check *check = pt_check_at(at);
+	const struct pt_check *check;
+
+	for (size_t at = 0; (check = pt_check_at(at)); at++) {
 		const struct pt_judging judging = {check, facts, findings};
 
 		check->find(&judging);

@@ -43,6 +43,8 @@ const struct pt_check *pt_check_at(size_t at);
 /* NULL: no check has the tag. */
 const struct pt_check *pt_check_find(const char *tag);
 size_t pt_check_cases(const struct pt_check *check);
+/* Whether it reports uses of the host: in-use-*. */
+bool pt_check_is_in_use(const struct pt_check *check);
 
 /* Runs all checks, lowers findings that local policy allows, and sorts: errors, warnings, infos. */
 void pt_check_run(const struct pt_facts *facts, struct pt_findings *findings);
@@ -53,6 +55,9 @@ void pt_check_run(const struct pt_facts *facts, struct pt_findings *findings);
  */
 void pt_findings_allow(
 	const struct pt_policy *policy, unsigned int vmid, struct pt_findings *findings);
+
+/* The tag of the check that reports the problem; NULL for none. */
+const char *pt_problem_tag(enum pt_problem_kind kind);
 
 /* The message of the finding about an entry's problem; NULL without one. The caller frees it. */
 char *pt_entry_problem(const struct pt_findings *findings, const struct pt_assignment *assignment);

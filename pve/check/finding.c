@@ -22,12 +22,13 @@ struct pt_finding *pt_findings_add(struct pt_findings *findings, const struct pt
 
 void pt_finding_set(struct pt_finding *finding, const char *name, const char *value)
 {
+	size_t kept_count = finding->words;
 	struct pt_word *word;
 	char **kept;
 
 	if (!value)
 		return;
-	kept = pt_array_grow(&finding->kept, &finding->kept_count, sizeof(*kept));
+	kept = pt_array_grow(&finding->kept, &kept_count, sizeof(*kept));
 	*kept = pt_strdup(value);
 	/* configs and processes may hold any byte, and a terminal or JSON shows it */
 	pt_make_plain(*kept);
@@ -37,7 +38,7 @@ void pt_finding_set(struct pt_finding *finding, const char *name, const char *va
 
 static void clear_finding(struct pt_finding *finding)
 {
-	pt_foreach (kept, finding->kept, finding->kept_count)
+	pt_foreach (kept, finding->kept, finding->words)
 		free(*kept);
 	free(finding->kept);
 	free(finding->word);

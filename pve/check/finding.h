@@ -67,9 +67,8 @@ struct pt_finding {
 	enum pt_effect effect;
 	struct pt_subject subject;
 	struct pt_word *word; /* values are among those kept */
-	size_t words;
 	char **kept;
-	size_t kept_count;
+	size_t words; /* of each of the two */
 	enum pt_allowance allowance;
 	unsigned int policy_line;
 };

@@ -15,7 +15,7 @@ static int check_whole(const struct pt_facts *facts, struct pt_err *err)
 	pt_foreach (assignment, facts->assignment, facts->count) {
 		PT_FREE char *error = pt_entry_problem(&findings, assignment);
 
-		if (assignment->problem.kind)
+		if (error)
 			return pt_err_set(err, -ENODEV, "%s: %s; fix that first",
 				PT_LABEL(assignment), error);
 	}

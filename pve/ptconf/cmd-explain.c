@@ -137,10 +137,10 @@ static int list(const struct pt_cli *cli, struct pt_err *err)
 	static const char *const header[] = {"TAG", "SEVERITY", "EFFECT ON A START"};
 	struct pt_table PT_TABLE table = {.columns = PT_ARRAY_SIZE(header)};
 	struct json_object PT_JSON *json = json_object_new_array();
+	const struct pt_check *check;
 
 	pt_table_row(&table, header);
-	for (size_t at = 0; pt_check_at(at); at++) {
-		const struct pt_check *check = pt_check_at(at);
+	for (size_t at = 0; (check = pt_check_at(at)); at++) {
 		char severities[ALL_TEXT];
 
 		pt_table_row(&table,

@@ -118,8 +118,8 @@ static bool log_rest(
 	pt_foreach (assignment, facts->assignment, facts->count) {
 		PT_FREE char *error = pt_entry_problem(findings, assignment);
 
-		well = well && !assignment->problem.kind;
-		if (assignment->problem.kind)
+		well = well && !error;
+		if (error)
 			pt_log(log, PT_LOG_ERROR, "%s: %s", PT_LABEL(assignment), error);
 		else if (assignment->chosen >= 0 && !takes_any(facts, assignment))
 			pt_log(log, PT_LOG_INFO, "%s: %s; its functions stay with their drivers",

@@ -32,24 +32,6 @@ static const struct {
 	{"no-free-alternative", "mapping-nothing-free"},
 };
 
-const char *tag_of(enum pt_problem_kind kind)
-{
-	static const char *const tags[] = {
-		[PT_PROBLEM_HOST_AND_MAPPING] = "hostpci-host-and-mapping",
-		[PT_PROBLEM_NO_DEVICE] = "hostpci-no-device",
-		[PT_PROBLEM_MDEV_MULTIFUNCTION] = "mdev-multifunction",
-		[PT_PROBLEM_DEVICE_MISSING] = "device-missing",
-		[PT_PROBLEM_MAPPED_DEVICE_MISSING] = "device-missing",
-		[PT_PROBLEM_MAPPING_MISSING] = "mapping-missing",
-		[PT_PROBLEM_MAPPING_NO_NODE] = "mapping-no-node",
-		[PT_PROBLEM_MAPPING_MISMATCH] = "mapping-mismatch",
-		[PT_PROBLEM_MAPPING_NOTHING_FREE] = "mapping-nothing-free",
-		[PT_PROBLEM_ASSIGNED_TWICE] = "device-assigned-twice",
-	};
-
-	return tags[kind];
-}
-
 /* Whether the tag is one for the reason; a reason without tags of ours agrees with none. */
 bool same_story(const char *reason, const char *tag)
 {

@@ -10,9 +10,6 @@
 /* Makes the host that the case names. False: there is no such tree. */
 bool make_host(const struct suite_context *context, struct json_object *input, struct fake *fake);
 
-/* The tag of the finding about a problem, NULL without one. */
-const char *tag_of(enum pt_problem_kind kind);
-
 /* Whether the tag is one for PVE's reason; a reason without tags of ours agrees with none. */
 bool same_story(const char *reason, const char *tag);
 

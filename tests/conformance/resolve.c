@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* The suite resolve: values, mappings and groups on made hosts. */
+#include "pve/check/check.h"
 #include "tests/conformance/compare.h"
 
 static bool group_agrees(const struct fake *fake, const char *device, struct json_object *expected)
@@ -50,7 +51,8 @@ static bool resolved_agrees(
 	agrees = ok == expected;
 	/* a value that does not parse has no tag yet: its line is dropped from a config */
 	if (!ok && agrees && !pt_streq(member_text(output, "reason"), "format"))
-		agrees = same_story(member_text(output, "reason"), tag_of(assignment.problem.kind));
+		agrees = same_story(
+			member_text(output, "reason"), pt_problem_tag(assignment.problem.kind));
 	if (ok && agrees)
 		agrees = same_ids(
 			alternatives_to_json(&assignment), member(member(output, "result"), "ids"));

@@ -11,7 +11,7 @@
 static bool choice_told(const struct vm *vm, const char *reason)
 {
 	pt_foreach (one, vm->facts.assignment, vm->facts.count) {
-		if (same_story(reason, tag_of(one->problem.kind)))
+		if (same_story(reason, pt_problem_tag(one->problem.kind)))
 			return true;
 	}
 	return false;
