@@ -67,6 +67,13 @@ $(BUILD)/pve-ptconf-findings.7: $(BUILD)/pve-ptconf pve/ptconf/findings.py
 FINDINGS.md: $(BUILD)/pve-ptconf pve/ptconf/findings.py
 	$(Q)$(call FINDINGS,markdown) >$@
 
+# the schemas, from the tables of fields
+$(BUILD)/schema: $(BUILD)/tests/schema.o $(BUILD)/everything.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+examples/%.schema.json: $(BUILD)/schema
+	$(Q)$< $* >$@
+
 install: all $(BUILD)/pve-ptconf-findings.7 ## install below DESTDIR
 	install -D -m 0755 $(BUILD)/pve-pthook $(DESTDIR)$(libexecdir)/pve-ptconf/pve-pthook
 	install -D -m 0755 $(BUILD)/pve-ptconf $(DESTDIR)$(sbindir)/pve-ptconf

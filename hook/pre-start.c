@@ -55,27 +55,24 @@ static void tell_findings(const struct pt_start *start)
 	};
 
 	pt_foreach (finding, start->findings.finding, start->findings.count) {
-		PT_FREE char *subject = NULL;
-		PT_FREE char *message = NULL;
-		PT_FREE char *hint = NULL;
+		struct pt_shown PT_SHOWN shown = {0};
 
 		if (finding->effect == PT_SILENT)
 			continue;
-		subject = pt_finding_subject(finding);
-		message = pt_finding_message(finding);
-		hint = pt_finding_hint(finding);
-		PT_START_LOG(start->run, level[finding->severity], "%s: %s%s%s [%s]", subject,
-			message, hint ? "; " : "", hint ? hint : "", pt_finding_tag(finding));
+		pt_finding_show(finding, &shown);
+		PT_START_LOG(start->run, level[finding->severity], "%s: %s%s%s [%s]", shown.subject,
+			shown.message, shown.hint ? "; " : "", shown.hint ? shown.hint : "",
+			shown.tag);
 	}
 }
 
 /* Makes a finding the reason of a refusal. */
 static void set_reason(struct pt_start *start, const struct pt_finding *finding)
 {
-	PT_FREE char *subject = pt_finding_subject(finding);
-	PT_FREE char *message = pt_finding_message(finding);
+	struct pt_shown PT_SHOWN shown = {0};
 
-	pt_err_fill(&start->err, -EPERM, "%s: %s", subject, message);
+	pt_finding_show(finding, &shown);
+	pt_err_fill(&start->err, -EPERM, "%s: %s", shown.subject, shown.message);
 }
 
 /* The work lock of one's own claim; a return that still goes on in the background is waited for. */

@@ -120,6 +120,27 @@ void pt_bdfs_add(struct pt_bdf **list, size_t *count, const struct pt_bdf *bdf)
 	*slot = *bdf;
 }
 
+static const char *format_form(const void *value, char text[static PT_FORM_TEXT])
+{
+	return pt_bdf_format(value, text);
+}
+
+static bool parse_form(const char *text, void *ret)
+{
+	return pt_bdf_parse(text, ret);
+}
+
+const struct pt_form pt_bdf_form = {
+	.pattern = "^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-9a-f]$",
+	.why = "is no PCI address",
+	.format = format_form,
+	.parse = parse_form,
+};
+
+static const struct pt_field bdf_field[] = {
+	{.kind = PT_FIELD_FORM, .size = sizeof(struct pt_bdf), .form = &pt_bdf_form}};
+const struct pt_record pt_bdf_record = {PT_RECORD(struct pt_bdf, bdf_field)};
+
 bool pt_json_bdf(
 	struct pt_json_reader *reader, const char *key, enum pt_json_need need, struct pt_bdf *ret)
 {

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "lib/base/json.h"
+#include "lib/base/record.h"
 
 struct pt_bdf {
 	uint32_t domain; /* above 0xffff behind Intel VMD */
@@ -40,6 +40,10 @@ bool pt_bdf_of_filter(const char *filter, struct pt_bdf *ret);
 
 /* Adds a copy to a list that the caller owns. */
 void pt_bdfs_add(struct pt_bdf **list, size_t *count, const struct pt_bdf *bdf);
+
+/* An address in a record, and a record that is an address. */
+extern const struct pt_form pt_bdf_form;
+extern const struct pt_record pt_bdf_record;
 
 /* Reads an address from JSON. False: it is missing or wrong, as need allows. */
 bool pt_json_bdf(

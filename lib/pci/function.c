@@ -15,6 +15,17 @@
 
 #define NO_OVERRIDE "(null)" /* the kernel's text for none */
 
+static bool is_hex(const char *text)
+{
+	return strspn(text, "0123456789abcdefABCDEF") == strlen(text);
+}
+
+const struct pt_form pt_hex_form = {
+	.pattern = "^[0-9a-fA-F]*$",
+	.why = "is no hexadecimal number of that size",
+	.valid = is_hex,
+};
+
 const char *pt_pci_path(const struct pt_bdf *bdf, const char *name, char path[static PT_PCI_PATH])
 {
 	snprintf(path, PT_PCI_PATH, PT_PCI_DEVICES "/%s%s%s", PT_BDF(bdf), *name ? "/" : "", name);

@@ -14,6 +14,9 @@
 #define PT_VFIO_PCI    "vfio-pci"
 #define PT_DRIVER_TEXT 64 /* a driver's name */
 
+/* Ids and serial numbers in records: hexadecimal, as sysfs prints them but for the "0x". */
+extern const struct pt_form pt_hex_form;
+
 #define PT_PCI_ID_TEXT 8
 #define PT_PCI_BARS    6
 #define PT_GROUP_NONE  (-1)

@@ -2,7 +2,6 @@
 #include <errno.h>
 
 #include "lib/pci/inventory.h"
-#include "lib/base/json.h"
 
 static int compare_functions(const void *a, const void *b)
 {
@@ -171,195 +170,90 @@ void pt_inventory_clear(struct pt_inventory *inventory)
 	*inventory = (struct pt_inventory){0};
 }
 
-static struct json_object *bar_to_json(const struct pt_bar *bar)
+/* For readers: the other functions of the slot. The addresses imply them. */
+static struct json_object *slot_mates_to_json(const void *outer, const void *record)
 {
-	struct json_object *json = json_object_new_object();
-
-	json_object_object_add(json, "start", json_object_new_uint64(bar->start));
-	json_object_object_add(json, "size", json_object_new_uint64(bar->size));
-	pt_json_add_flag(json, "memory", bar->memory);
-	pt_json_add_flag(json, "64bit", bar->is_64bit);
-	pt_json_add_flag(json, "prefetchable", bar->prefetchable);
-	return json;
-}
-
-/* For readers: the other functions of the slot. Reading back derives them from the addresses. */
-static struct json_object *slot_mates_to_json(
-	const struct pt_inventory *inventory, const struct pt_function *function)
-{
+	const struct pt_inventory *inventory = outer;
+	const struct pt_function *function = record;
 	struct json_object *json = json_object_new_array();
 	size_t count;
 	const struct pt_function *slot = pt_inventory_slot(inventory, &function->bdf, &count);
 
 	pt_foreach (mate, slot, count) {
 		if (mate != function)
-			json_object_array_add(json, json_object_new_string(PT_BDF(&mate->bdf)));
+			json_object_array_add(json, pt_record_to_json(&pt_bdf_record, &mate->bdf));
 	}
 	return json;
 }
 
-static struct json_object *function_to_json(
-	const struct pt_inventory *inventory, const struct pt_function *function)
+static const struct pt_own slot_mates = {.write = slot_mates_to_json};
+
+static const struct pt_field bar_fields[] = {
+	{PT_FIELD("start", UINT, struct pt_bar, start)},
+	{PT_FIELD("size", UINT, struct pt_bar, size)},
+	{PT_FIELD("memory", FLAG, struct pt_bar, memory)},
+	{PT_FIELD("64bit", FLAG, struct pt_bar, is_64bit)},
+	{PT_FIELD("prefetchable", FLAG, struct pt_bar, prefetchable)},
+};
+static const struct pt_record bar_record = {PT_RECORD(struct pt_bar, bar_fields)};
+
+#define FUNCTION(key, kind, member) PT_FIELD(key, kind, struct pt_function, member)
+#define HAS(member)		    .has = offsetof(struct pt_function, member)
+
+static const struct pt_field function_fields[] = {
+	{FUNCTION("bdf", FORM, bdf), .form = &pt_bdf_form},
+	{FUNCTION("slot_mates", LIST, bdf), .of = &pt_bdf_record, .own = &slot_mates},
+	{FUNCTION("busy", FLAG, busy)},
+	{FUNCTION("info_ok", FLAG, info_ok)},
+	{FUNCTION("vendor", CHARS, vendor), .form = &pt_hex_form},
+	{FUNCTION("device", CHARS, device), .form = &pt_hex_form},
+	{FUNCTION("subsystem_vendor", CHARS, subvendor), .form = &pt_hex_form},
+	{FUNCTION("subsystem_device", CHARS, subdevice), .form = &pt_hex_form},
+	{FUNCTION("class", UINT, class), .max = 0xffffff},
+	{FUNCTION("bridge", FLAG, is_bridge)},
+	{FUNCTION("parent", FORM, parent), PT_JSON_MAY_BE_NULL, HAS(has_parent),
+		.form = &pt_bdf_form},
+	{FUNCTION("driver", TEXT, driver), PT_JSON_MAY_BE_NULL},
+	{FUNCTION("driver_override", TEXT, override), PT_JSON_MAY_BE_NULL},
+	{FUNCTION("modalias", TEXT, modalias), PT_JSON_MAY_BE_NULL},
+	{FUNCTION("iommu_group", INT, group), .min = PT_GROUP_NONE, .max = INT32_MAX},
+	{FUNCTION("numa_node", INT, numa_node)},
+	{FUNCTION("boot_vga", INT, boot_vga)},
+	{FUNCTION("physfn", FORM, physfn), PT_JSON_MAY_BE_NULL, HAS(has_physfn),
+		.form = &pt_bdf_form},
+	{FUNCTION("sriov_numvfs", INT, vfs)},
+	{FUNCTION("sriov_totalvfs", INT, vfs_max)},
+	{FUNCTION("virtfns", LIST, vf), .count = offsetof(struct pt_function, vf_count),
+		.of = &pt_bdf_record},
+	{FUNCTION("reset", FLAG, has_reset)},
+	{FUNCTION("reset_method", TEXT, reset_methods), PT_JSON_MAY_BE_NULL},
+	{FUNCTION("power_state", TEXT, power_state), PT_JSON_MAY_BE_NULL},
+	{FUNCTION("d3cold_allowed", FLAG, d3cold_allowed)},
+	{FUNCTION("bars", ROW, bar), .of = &bar_record},
+	{FUNCTION("mdev", FLAG, has_mdev)},
+	{FUNCTION("nvidia", FLAG, has_nvidia)},
+	{FUNCTION("vfio_dev", FLAG, has_vfio_dev)},
+};
+static const struct pt_record function_record = {PT_RECORD(struct pt_function, function_fields)};
+
+static int complete(void *record, struct pt_err *err)
 {
-	struct json_object *json = json_object_new_object();
-	struct json_object *bars = json_object_new_array();
-	struct json_object *vfs = json_object_new_array();
+	struct pt_inventory *inventory = record;
 
-	pt_json_add_text(json, "bdf", PT_BDF(&function->bdf));
-	json_object_object_add(json, "slot_mates", slot_mates_to_json(inventory, function));
-	pt_json_add_flag(json, "busy", function->busy);
-	pt_json_add_flag(json, "info_ok", function->info_ok);
-	pt_json_add_text(json, "vendor", function->vendor);
-	pt_json_add_text(json, "device", function->device);
-	pt_json_add_text(json, "subsystem_vendor", function->subvendor);
-	pt_json_add_text(json, "subsystem_device", function->subdevice);
-	pt_json_add_number(json, "class", (int)function->class);
-	pt_json_add_flag(json, "bridge", function->is_bridge);
-	pt_json_add_text(json, "parent", function->has_parent ? PT_BDF(&function->parent) : NULL);
-	pt_json_add_text(json, "driver", function->driver);
-	pt_json_add_text(json, "driver_override", function->override);
-	pt_json_add_text(json, "modalias", function->modalias);
-	pt_json_add_number(json, "iommu_group", function->group);
-	pt_json_add_number(json, "numa_node", function->numa_node);
-	pt_json_add_number(json, "boot_vga", function->boot_vga);
-	pt_json_add_text(json, "physfn", function->has_physfn ? PT_BDF(&function->physfn) : NULL);
-	pt_json_add_number(json, "sriov_numvfs", function->vfs);
-	pt_json_add_number(json, "sriov_totalvfs", function->vfs_max);
-	pt_foreach (vf, function->vf, function->vf_count)
-		json_object_array_add(vfs, json_object_new_string(PT_BDF(vf)));
-	json_object_object_add(json, "virtfns", vfs);
-	pt_json_add_flag(json, "reset", function->has_reset);
-	pt_json_add_text(json, "reset_method", function->reset_methods);
-	pt_json_add_text(json, "power_state", function->power_state);
-	pt_json_add_flag(json, "d3cold_allowed", function->d3cold_allowed);
-	pt_foreach (bar, function->bar, PT_PCI_BARS)
-		json_object_array_add(bars, bar_to_json(bar));
-	json_object_object_add(json, "bars", bars);
-	pt_json_add_flag(json, "mdev", function->has_mdev);
-	pt_json_add_flag(json, "nvidia", function->has_nvidia);
-	pt_json_add_flag(json, "vfio_dev", function->has_vfio_dev);
-	return json;
-}
-
-struct json_object *pt_inventory_to_json(const struct pt_inventory *inventory)
-{
-	struct json_object *json = json_object_new_object();
-	struct json_object *functions = json_object_new_array();
-
-	pt_json_add_flag(json, "iommu_active", inventory->iommu_active);
-	pt_foreach (function, inventory->function, inventory->count)
-		json_object_array_add(functions, function_to_json(inventory, function));
-	json_object_object_add(json, "functions", functions);
-	return json;
-}
-
-static void read_id(struct pt_json_reader *reader, const char *key, char ret[static PT_PCI_ID_TEXT])
-{
-	const char *text = pt_json_text(reader, key, PT_JSON_NEEDED);
-
-	if (text && (strlen(text) >= PT_PCI_ID_TEXT ||
-			    strspn(text, "0123456789abcdefABCDEF") != strlen(text)))
-		pt_json_refuse(reader, key, "is no hexadecimal number of that size");
-	else if (text)
-		snprintf(ret, PT_PCI_ID_TEXT, "%s", text);
-}
-
-static void read_vfs(struct pt_json_reader *reader, struct pt_function *function)
-{
-	struct json_object *vfs = pt_json_array(reader, "virtfns");
-
-	for (size_t i = 0; vfs && i < json_object_array_length(vfs); i++) {
-		const char *text = json_object_get_string(json_object_array_get_idx(vfs, i));
-		struct pt_bdf *slot =
-			pt_array_grow(&function->vf, &function->vf_count, sizeof(*slot));
-
-		if (!slot || !text || !pt_bdf_parse(text, slot))
-			pt_json_refuse(reader, "virtfns", "holds something that is no PCI address");
-	}
-}
-
-static void read_bars(struct pt_json_reader *reader, struct pt_function *function)
-{
-	struct json_object *bars = pt_json_array(reader, "bars");
-
-	for (size_t i = 0; bars && i < json_object_array_length(bars) && i < PT_PCI_BARS; i++) {
-		struct pt_json_reader bar = {json_object_array_get_idx(bars, i), reader->err, 0};
-
-		function->bar[i] = (struct pt_bar){
-			.start = pt_json_uint64(&bar, "start"),
-			.size = pt_json_uint64(&bar, "size"),
-			.memory = pt_json_flag(&bar, "memory"),
-			.is_64bit = pt_json_flag(&bar, "64bit"),
-			.prefetchable = pt_json_flag(&bar, "prefetchable"),
-		};
-		if (bar.result < 0)
-			reader->result = pt_err_wrap(reader->err, "bars[%zu]", i);
-	}
-}
-
-static int function_from_json(struct json_object *json, struct pt_function *ret, struct pt_err *err)
-{
-	struct pt_json_reader reader = {json, err, 0};
-
-	if (!pt_json_bdf(&reader, "bdf", PT_JSON_MAY_BE_NULL, &ret->bdf))
-		pt_json_refuse(&reader, "bdf", "is missing");
-	ret->busy = pt_json_flag(&reader, "busy");
-	ret->info_ok = pt_json_flag(&reader, "info_ok");
-	read_id(&reader, "vendor", ret->vendor);
-	read_id(&reader, "device", ret->device);
-	read_id(&reader, "subsystem_vendor", ret->subvendor);
-	read_id(&reader, "subsystem_device", ret->subdevice);
-	ret->class = (uint32_t)pt_json_int(&reader, "class") & 0xffffff;
-	ret->is_bridge = pt_json_flag(&reader, "bridge");
-	ret->has_parent = pt_json_bdf(&reader, "parent", PT_JSON_MAY_BE_NULL, &ret->parent);
-	pt_json_copy_text(&reader, "driver", PT_JSON_MAY_BE_NULL, &ret->driver);
-	pt_json_copy_text(&reader, "driver_override", PT_JSON_MAY_BE_NULL, &ret->override);
-	pt_json_copy_text(&reader, "modalias", PT_JSON_MAY_BE_NULL, &ret->modalias);
-	ret->group = pt_json_int(&reader, "iommu_group");
-	ret->numa_node = pt_json_int(&reader, "numa_node");
-	ret->boot_vga = pt_json_int(&reader, "boot_vga");
-	ret->has_physfn = pt_json_bdf(&reader, "physfn", PT_JSON_MAY_BE_NULL, &ret->physfn);
-	ret->vfs = pt_json_int(&reader, "sriov_numvfs");
-	ret->vfs_max = pt_json_int(&reader, "sriov_totalvfs");
-	read_vfs(&reader, ret);
-	ret->has_reset = pt_json_flag(&reader, "reset");
-	pt_json_copy_text(&reader, "reset_method", PT_JSON_MAY_BE_NULL, &ret->reset_methods);
-	pt_json_copy_text(&reader, "power_state", PT_JSON_MAY_BE_NULL, &ret->power_state);
-	ret->d3cold_allowed = pt_json_flag(&reader, "d3cold_allowed");
-	read_bars(&reader, ret);
-	ret->has_mdev = pt_json_flag(&reader, "mdev");
-	ret->has_nvidia = pt_json_flag(&reader, "nvidia");
-	ret->has_vfio_dev = pt_json_flag(&reader, "vfio_dev");
-	return reader.result;
-}
-
-int pt_inventory_from_json(struct json_object *json, struct pt_inventory *ret, struct pt_err *err)
-{
-	struct pt_inventory PT_INVENTORY inventory = {.whole = true};
-	struct pt_json_reader reader = {json, err, 0};
-	struct json_object *functions;
-
-	inventory.iommu_active = pt_json_flag(&reader, "iommu_active");
-	functions = pt_json_array(&reader, "functions");
-	if (reader.result < 0)
-		return reader.result;
-	for (size_t i = 0; i < json_object_array_length(functions); i++) {
-		struct pt_function function = {0};
-		int r = function_from_json(json_object_array_get_idx(functions, i), &function, err);
-
-		if (r < 0) {
-			pt_function_clear(&function);
-			return pt_err_wrap(err, "functions[%zu]", i);
-		}
-		append(&inventory, &function);
-	}
-	sort(&inventory);
-	for (size_t i = 1; i < inventory.count; i++) {
-		if (compare_functions(&inventory.function[i - 1], &inventory.function[i]) == 0)
+	inventory->whole = true;
+	sort(inventory);
+	for (size_t i = 1; i < inventory->count; i++) {
+		if (compare_functions(&inventory->function[i - 1], &inventory->function[i]) == 0)
 			return pt_err_set(err, -EINVAL, "functions: %s is there twice",
-				PT_BDF(&inventory.function[i].bdf));
+				PT_BDF(&inventory->function[i].bdf));
 	}
-	*ret = inventory;
-	inventory = (struct pt_inventory){0};
 	return 0;
 }
+
+static const struct pt_field inventory_fields[] = {
+	{PT_FIELD("iommu_active", FLAG, struct pt_inventory, iommu_active)},
+	{PT_FIELD("functions", LIST, struct pt_inventory, function),
+		.count = offsetof(struct pt_inventory, count), .of = &function_record},
+};
+const struct pt_record pt_inventory_record = {
+	PT_RECORD(struct pt_inventory, inventory_fields), .complete = complete};

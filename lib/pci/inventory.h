@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * The functions of a host that somebody asked about, each read once; to JSON and back without loss.
- */
+/* The functions of a host that somebody asked about, each read once. */
 #ifndef PT_INVENTORY_H
 #define PT_INVENTORY_H
-
-#include <json-c/json.h>
 
 #include "lib/pci/group.h"
 
@@ -50,10 +46,7 @@ const struct pt_function *pt_inventory_find(
 const struct pt_function *pt_inventory_slot(
 	const struct pt_inventory *inventory, const struct pt_bdf *bdf, size_t *ret_count);
 
-/* A new JSON object, the caller's. */
-struct json_object *pt_inventory_to_json(const struct pt_inventory *inventory);
-
-/* Reads the output of pt_inventory_to_json. -EINVAL with the wrong key. */
-int pt_inventory_from_json(struct json_object *json, struct pt_inventory *ret, struct pt_err *err);
+/* A whole inventory. Reading refuses an address that is there twice. */
+extern const struct pt_record pt_inventory_record;
 
 #endif

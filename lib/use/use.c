@@ -9,10 +9,9 @@
 #include "lib/use/use-netns.h"
 #include "lib/use/use-node.h"
 
-#define CLASS_NETWORK  0x02U
-#define USES_MAX       (4U * 1024 * 1024)
-#define USES_COUNT_MAX 20000
-#define ALIKE_MAX      200
+#define CLASS_NETWORK 0x02U
+#define USES_MAX      (4U * 1024 * 1024)
+#define ALIKE_MAX     200
 
 static const char *const kind_name[] = {
 	[PT_USE_BLOCK] = "block",
@@ -280,64 +279,47 @@ static void use_hidden_interfaces(const struct pt_host *host,
 	free(hidden);
 }
 
-static const char *or_null(const char *text)
+static struct json_object *how_to_json(const void *outer, const void *record)
 {
-	return text[0] ? text : NULL;
+	const struct pt_use *use = record;
+
+	(void)outer;
+	return json_object_new_string(hows[use->how].name);
 }
 
-struct json_object *pt_uses_to_json(const struct pt_uses *uses)
+/* Facts files of version 1 have a sentence here, and no place. */
+static int how_from_json(struct json_object *value, void *record, struct pt_err *err)
 {
-	struct json_object *json = json_object_new_array();
+	struct pt_use *use = record;
+	const char *how = json_object_get_string(value);
 
-	pt_foreach (use, uses->use, uses->count) {
-		struct json_object *one = json_object_new_object();
-
-		pt_json_add_text(one, "function", PT_BDF(&use->bdf));
-		pt_json_add_text(one, "kind", kind_name[use->kind]);
-		pt_json_add_text(one, "how", hows[use->how].name);
-		pt_json_add_flag(one, "weak", use->weak);
-		pt_json_add_flag(one, "system", use->system);
-		pt_json_add_text(one, "what", use->what);
-		pt_json_add_text(one, "via", use->via);
-		pt_json_add_text(one, "place", use->place);
-		pt_json_add_text(one, "end", use->end);
-		pt_json_add_number(one, "pid", use->pid);
-		pt_json_add_text(one, "process", or_null(use->process));
-		pt_json_add_text(one, "container", or_null(use->container));
-		pt_json_add_text(one, "unit", or_null(use->unit));
-		pt_json_add_number(one, "guest", use->guest);
-		json_object_array_add(json, one);
+	(void)err;
+	for (size_t i = 0; i < PT_ARRAY_SIZE(hows); i++) {
+		if (!pt_streq(hows[i].name, how))
+			continue;
+		use->how = (enum pt_use_how)i;
+		return 0;
 	}
-	return json;
-}
-
-/* Files of version 1 have the whole sentence as "how", and the bridge of an only port beside it. */
-static void read_how(struct pt_json_reader *reader, struct pt_use *use)
-{
-	const char *how = pt_json_text(reader, "how", PT_JSON_NEEDED);
-	const char *bridge = pt_json_text(reader, "bridge", PT_JSON_MAY_BE_MISSING);
-
 	use->how = PT_USE_SAID;
-	for (size_t i = 0; how && i < PT_ARRAY_SIZE(hows); i++) {
-		if (pt_streq(hows[i].name, how))
-			use->how = (enum pt_use_how)i;
-	}
-	if (bridge) {
-		use->how = PT_USE_ONLY_PORT;
-		pt_set_text(&use->place, bridge);
-	} else if (use->how == PT_USE_SAID && !use->place) {
-		pt_set_text(&use->place, how);
-	}
+	pt_set_text(&use->place, how);
+	pt_make_plain(use->place);
+	return 0;
 }
 
-static void read_name(struct pt_json_reader *reader, const char *key, char *ret, size_t size)
+/* Facts files of version 1 name the bridge of an only port beside its sentence. */
+static int bridge_from_json(struct json_object *value, void *record, struct pt_err *err)
 {
-	const char *text = pt_json_text(reader, key, PT_JSON_MAY_BE_MISSING);
+	struct pt_use *use = record;
 
-	if (text && strlen(text) >= size)
-		pt_json_refuse(reader, key, "is too long");
-	snprintf(ret, size, "%s", text ? text : "");
+	(void)err;
+	use->how = PT_USE_ONLY_PORT;
+	pt_set_text(&use->place, json_object_get_string(value));
+	pt_make_plain(use->place);
+	return 0;
 }
+
+static const struct pt_own how = {how_to_json, how_from_json};
+static const struct pt_own bridge = {.read = bridge_from_json};
 
 /* Words that a sentence cannot do without. */
 static bool is_whole(const struct pt_use *use)
@@ -364,49 +346,40 @@ static bool is_whole(const struct pt_use *use)
 	}
 }
 
-static int use_from_json(struct json_object *json, struct pt_uses *uses, struct pt_err *err)
+static int complete(void *record, struct pt_err *err)
 {
-	struct pt_json_reader reader = {json, err, 0};
-	struct pt_use use PT_CLEANUP(clear_use) = {
-		.weak = pt_json_flag(&reader, "weak"), .pid = pt_json_int(&reader, "pid")};
-
-	use.kind = (enum pt_use_kind)pt_json_word(&reader, "kind", kind_name,
-		PT_ARRAY_SIZE(kind_name), "is none that this version knows");
-	pt_json_bdf(&reader, "function", PT_JSON_NEEDED, &use.bdf);
-	pt_json_copy_text(&reader, "what", PT_JSON_NEEDED, &use.what);
-	pt_json_copy_text(&reader, "via", PT_JSON_MAY_BE_MISSING, &use.via);
-	pt_json_copy_text(&reader, "place", PT_JSON_MAY_BE_MISSING, &use.place);
-	pt_json_copy_text(&reader, "end", PT_JSON_MAY_BE_MISSING, &use.end);
-	read_name(&reader, "process", use.process, sizeof(use.process));
-	read_name(&reader, "container", use.container, sizeof(use.container));
-	read_name(&reader, "unit", use.unit, sizeof(use.unit));
-	read_how(&reader, &use);
-	/* files of older versions lack these */
-	if (pt_json_has(&reader, "system"))
-		use.system = pt_json_flag(&reader, "system");
-	if (pt_json_has(&reader, "guest"))
-		use.guest = (unsigned int)pt_json_uint64(&reader, "guest");
-	if (!is_whole(&use))
-		pt_json_refuse(&reader, "how", "lacks its \"place\" or \"via\"");
-	if (reader.result == 0)
-		pt_uses_add(uses, &use);
-	return reader.result;
+	return is_whole(record)
+		       ? 0
+		       : pt_err_set(err, -EINVAL, "\"how\" lacks its \"place\" or \"via\"");
 }
 
-int pt_uses_from_json(struct json_object *json, struct pt_uses *ret, struct pt_err *err)
-{
-	if (!json_object_is_type(json, json_type_array))
-		return pt_err_set(err, -EINVAL, "uses are no list");
-	if (json_object_array_length(json) > USES_COUNT_MAX)
-		return pt_err_set(err, -EINVAL, "uses are more than any host has");
-	for (size_t i = 0; i < json_object_array_length(json); i++) {
-		int r = use_from_json(json_object_array_get_idx(json, i), ret, err);
+#define USE(key, kind, member) PT_FIELD(key, kind, struct pt_use, member)
 
-		if (r < 0)
-			return pt_err_wrap(err, "uses[%zu]", i);
-	}
-	return 0;
-}
+static const struct pt_field use_fields[] = {
+	{USE("function", FORM, bdf), .form = &pt_bdf_form},
+	{USE("kind", WORD, kind), PT_FIELD_WORDS(kind_name)},
+	{USE("how", TEXT, place), .own = &how, .about = "kind of use; in version 1 a sentence"},
+	{USE("weak", FLAG, weak)},
+	{USE("system", FLAG, system), PT_JSON_MAY_BE_MISSING},
+	{USE("what", TEXT, what)},
+	{USE("via", TEXT, via), PT_JSON_MAY_BE_MISSING},
+	{USE("place", TEXT, place), PT_JSON_MAY_BE_MISSING},
+	{USE("end", TEXT, end), PT_JSON_MAY_BE_MISSING},
+	{USE("pid", INT, pid)},
+	{USE("process", CHARS, process), PT_JSON_MAY_BE_MISSING},
+	{USE("container", CHARS, container), PT_JSON_MAY_BE_MISSING},
+	{USE("unit", CHARS, unit), PT_JSON_MAY_BE_MISSING},
+	{USE("guest", UINT, guest), PT_JSON_MAY_BE_MISSING},
+	{USE("bridge", TEXT, place), PT_JSON_MAY_BE_MISSING, .own = &bridge,
+		.about = "in version 1 only"},
+};
+const struct pt_record pt_use_record = {PT_RECORD(struct pt_use, use_fields), .complete = complete};
+
+static const struct pt_field uses_field[] = {
+	{PT_FIELD(NULL, LIST, struct pt_uses, use), .count = offsetof(struct pt_uses, count),
+		.most = PT_USES_MOST, .of = &pt_use_record},
+};
+const struct pt_record pt_uses_record = {PT_RECORD(struct pt_uses, uses_field)};
 
 #define ERROR_KEY "error" /* of the child's answer in place of a list */
 
@@ -451,7 +424,7 @@ static int gather_in_child(void *data, int out)
 		json = json_object_new_object();
 		pt_json_add_text(json, ERROR_KEY, err.text);
 	} else {
-		json = pt_uses_to_json(&uses);
+		json = pt_record_to_json(&pt_uses_record, &uses);
 	}
 	return dprintf(out, "%s", json_object_to_json_string(json)) < 0 ? -EIO : 0;
 }
@@ -461,6 +434,7 @@ int pt_uses_gather(const struct pt_host *host, const struct pt_function *const *
 {
 	struct gathering gathering = {host, function, count};
 	struct json_object PT_JSON *json = NULL;
+	struct pt_uses PT_USES uses = {0};
 	struct json_object *why;
 	PT_FREE char *text = NULL;
 	size_t length = 0;
@@ -478,5 +452,10 @@ int pt_uses_gather(const struct pt_host *host, const struct pt_function *const *
 	json = pt_json_parse(text, length, err);
 	if (json_object_object_get_ex(json, ERROR_KEY, &why))
 		return pt_err_set(err, -EIO, "%s", json_object_get_string(why));
-	return json ? pt_uses_from_json(json, ret, err) : -EINVAL;
+	r = json ? pt_record_from_json(&pt_uses_record, json, &uses, err) : -EINVAL;
+	if (r < 0)
+		return r;
+	pt_foreach (use, uses.use, uses.count)
+		pt_uses_add(ret, use);
+	return 0;
 }

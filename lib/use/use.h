@@ -4,7 +4,6 @@
 #ifndef PT_USE_H
 #define PT_USE_H
 
-#include "lib/base/json.h"
 #include "lib/pci/function.h"
 
 #define PT_UNIT_TEXT	128
@@ -100,9 +99,8 @@ char *pt_use_end(const struct pt_use *use);
 int pt_uses_gather(const struct pt_host *host, const struct pt_function *const *function,
 	size_t count, long long deadline_ms, struct pt_uses *ret, struct pt_err *err);
 
-struct json_object *pt_uses_to_json(const struct pt_uses *uses);
-/* Adds the uses of pt_uses_to_json. -EINVAL: err names the first key that is wrong; the uses before
- * it are added. */
-int pt_uses_from_json(struct json_object *json, struct pt_uses *ret, struct pt_err *err);
+/* One use, and a list of them. */
+extern const struct pt_record pt_use_record, pt_uses_record;
+#define PT_USES_MOST 20000 /* more than any host has */
 
 #endif

@@ -196,7 +196,7 @@ int pt_gather_identities(struct pt_gathering *gathering)
 {
 	struct pt_facts *facts = gathering->facts;
 
-	facts->recorded = pt_node_record(gathering->node, gathering->guest->vmid);
+	facts->recorded = pt_node_last_start(gathering->node, gathering->guest->vmid);
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		const struct pt_function *function =
 			pt_inventory_find(facts->inventory, &taken->bdf);

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/base/json.h"
 #include "pve/check/check.h"
 #include "pve/config/args.h"
 #include "pve/config/paths.h"
@@ -66,7 +65,7 @@ const char *pt_finding_tag(const struct pt_finding *finding)
 	return finding->check->tag;
 }
 
-char *pt_finding_subject(const struct pt_finding *finding)
+static char *subject_of(const struct pt_finding *finding)
 {
 	const struct pt_subject *on = &finding->subject;
 	char label[PT_LABEL_TEXT];
@@ -105,11 +104,31 @@ char *pt_finding_message(const struct pt_finding *finding)
 	return PT_STEAL(message);
 }
 
-char *pt_finding_hint(const struct pt_finding *finding)
+void pt_finding_show(const struct pt_finding *finding, struct pt_shown *ret)
 {
-	if (!finding->of->hint)
-		return NULL;
-	return pt_template_fill(finding->of->hint, finding->word, finding->words);
+	const struct pt_subject *on = &finding->subject;
+	char label[PT_LABEL_TEXT];
+
+	*ret = (struct pt_shown){.finding = finding, .severity = finding->severity};
+	ret->tag = pt_strdup(pt_finding_tag(finding));
+	ret->subject = subject_of(finding);
+	if (on->kind == PT_ON_ENTRY || on->kind == PT_ON_FUNCTION)
+		ret->entry = pt_strdup(pt_entry_label(on->entry, label));
+	if (on->kind == PT_ON_FUNCTION)
+		ret->function = pt_strdup(PT_BDF(&on->function));
+	ret->message = pt_finding_message(finding);
+	if (finding->of->hint)
+		ret->hint = pt_template_fill(finding->of->hint, finding->word, finding->words);
+}
+
+void pt_shown_clear(struct pt_shown *shown)
+{
+	free(shown->tag);
+	free(shown->subject);
+	free(shown->entry);
+	free(shown->function);
+	free(shown->message);
+	free(shown->hint);
 }
 
 bool pt_finding_is_on(const struct pt_finding *finding, const struct pt_bdf *bdf)
@@ -118,15 +137,15 @@ bool pt_finding_is_on(const struct pt_finding *finding, const struct pt_bdf *bdf
 	       pt_bdf_compare(&finding->subject.function, bdf) == 0;
 }
 
+static const char *const severities[] = {
+	[PT_INFO] = "info",
+	[PT_WARNING] = "warning",
+	[PT_ERROR] = "error",
+};
+
 const char *pt_severity_name(enum pt_severity severity)
 {
-	static const char *const name[] = {
-		[PT_INFO] = "info",
-		[PT_WARNING] = "warning",
-		[PT_ERROR] = "error",
-	};
-
-	return name[severity];
+	return severities[severity];
 }
 
 size_t pt_findings_count(const struct pt_findings *findings, enum pt_severity severity)
@@ -148,42 +167,49 @@ const struct pt_finding *pt_findings_refusing(const struct pt_findings *findings
 	return NULL;
 }
 
-static struct json_object *about_to_json(const struct pt_finding *finding)
+static struct json_object *about_to_json(const void *outer, const void *record)
 {
+	const struct pt_shown *shown = record;
 	struct json_object *json = json_object_new_object();
 
-	pt_foreach (word, finding->word, finding->words)
+	(void)outer;
+	pt_foreach (word, shown->finding->word, shown->finding->words)
 		pt_json_add_text(json, word->name, word->value);
 	return json;
 }
 
-static struct json_object *finding_to_json(const struct pt_finding *finding)
-{
-	const struct pt_subject *on = &finding->subject;
-	bool of_function = on->kind == PT_ON_FUNCTION;
-	bool of_entry = of_function || on->kind == PT_ON_ENTRY;
-	struct json_object *json = json_object_new_object();
-	PT_FREE char *subject = pt_finding_subject(finding);
-	PT_FREE char *message = pt_finding_message(finding);
-	PT_FREE char *hint = pt_finding_hint(finding);
-	char label[PT_LABEL_TEXT];
+static const struct pt_own about = {.write = about_to_json};
 
-	pt_json_add_text(json, "tag", pt_finding_tag(finding));
-	pt_json_add_text(json, "severity", pt_severity_name(finding->severity));
-	pt_json_add_text(json, "subject", subject);
-	pt_json_add_text(json, "entry", of_entry ? pt_entry_label(on->entry, label) : NULL);
-	pt_json_add_text(json, "function", of_function ? PT_BDF(&on->function) : NULL);
-	pt_json_add_text(json, "message", message);
-	pt_json_add_text(json, "hint", hint);
-	json_object_object_add(json, "about", about_to_json(finding));
-	return json;
+#define SHOWN(key, kind, member) PT_FIELD(key, kind, struct pt_shown, member)
+
+static const struct pt_field shown_fields[] = {
+	{SHOWN("tag", TEXT, tag), .about = "for pve-ptconf explain"},
+	{SHOWN("severity", WORD, severity), PT_FIELD_WORDS(severities)},
+	{SHOWN("subject", TEXT, subject), .about = "an entry, a function, the guest or the host"},
+	{SHOWN("entry", TEXT, entry), PT_JSON_MAY_BE_NULL, .about = "hostpci0, or args"},
+	{SHOWN("function", TEXT, function), PT_JSON_MAY_BE_NULL},
+	{SHOWN("message", TEXT, message)},
+	{SHOWN("hint", TEXT, hint), PT_JSON_MAY_BE_NULL, .about = "the fix"},
+	{SHOWN("about", MAP, finding), .own = &about,
+		.about = "the words that fill the message and the hint, by name"},
+};
+static const struct pt_record shown_record = {PT_RECORD(struct pt_shown, shown_fields)};
+
+static struct json_object *finding_to_json(const void *outer, const void *record)
+{
+	struct pt_shown PT_SHOWN shown = {0};
+
+	(void)outer;
+	pt_finding_show(record, &shown);
+	return pt_record_to_json(&shown_record, &shown);
 }
 
-struct json_object *pt_findings_to_json(const struct pt_findings *findings)
-{
-	struct json_object *json = json_object_new_array();
+static const struct pt_own show = {.write = finding_to_json};
 
-	pt_foreach (finding, findings->finding, findings->count)
-		json_object_array_add(json, finding_to_json(finding));
-	return json;
-}
+static const struct pt_field finding_field[] = {
+	{.kind = PT_FIELD_RECORD, .of = &shown_record, .own = &show}};
+const struct pt_record pt_finding_record = {PT_RECORD(struct pt_finding, finding_field)};
+
+static const struct pt_field findings_field[] = {{PT_FIELD(NULL, LIST, struct pt_findings, finding),
+	.count = offsetof(struct pt_findings, count), .of = &pt_finding_record}};
+const struct pt_record pt_findings_record = {PT_RECORD(struct pt_findings, findings_field)};

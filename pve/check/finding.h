@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
  * A finding names its check, its subject and the words of its sentence. The sentence is made when
- * it is shown, by pt_finding_message and kin: nothing else has a text.
+ * it is shown: nothing else has a text.
  */
 #ifndef PT_FINDING_H
 #define PT_FINDING_H
-
-#include <json-c/json.h>
 
 #include "lib/base/template.h"
 #include "lib/pci/bdf.h"
@@ -88,12 +86,28 @@ void pt_findings_clear(struct pt_findings *findings);
 #define PT_FINDINGS PT_CLEANUP(pt_findings_clear)
 
 const char *pt_finding_tag(const struct pt_finding *finding);
-/* "hostpci0: 0000:01:00.0", "guest". The caller frees it. */
-char *pt_finding_subject(const struct pt_finding *finding);
-/* The problem, and the line of local policy that allows it. The caller frees it. */
+/* Returns the problem, and the line of local policy that allows it. The caller frees it. */
 char *pt_finding_message(const struct pt_finding *finding);
-/* The fix, or NULL. The caller frees it. */
-char *pt_finding_hint(const struct pt_finding *finding);
+
+/* A finding as it is shown. */
+struct pt_shown {
+	const struct pt_finding *finding; /* borrowed */
+	enum pt_severity severity;
+	char *tag;
+	char *subject;	/* "hostpci0: 0000:01:00.0", "guest" */
+	char *entry;	/* "hostpci0"; NULL: about none */
+	char *function; /* "0000:01:00.0"; NULL: about none */
+	char *message;	/* as pt_finding_message */
+	char *hint;	/* NULL: nothing to do */
+};
+
+/* Fills ret; end with pt_shown_clear. */
+void pt_finding_show(const struct pt_finding *finding, struct pt_shown *ret);
+void pt_shown_clear(struct pt_shown *shown);
+#define PT_SHOWN PT_CLEANUP(pt_shown_clear)
+
+/* A list of findings as they are shown; for writing only. */
+extern const struct pt_record pt_finding_record, pt_findings_record;
 
 /* Whether the finding is about the function. */
 bool pt_finding_is_on(const struct pt_finding *finding, const struct pt_bdf *bdf);
@@ -103,9 +117,6 @@ size_t pt_findings_count(const struct pt_findings *findings, enum pt_severity se
 
 /* The first that refuses a start, or NULL. moves: whether a device must be moved. */
 const struct pt_finding *pt_findings_refusing(const struct pt_findings *findings, bool moves);
-
-/* Returns an array of objects {tag, severity, subject, entry, function, message, hint, about}. */
-struct json_object *pt_findings_to_json(const struct pt_findings *findings);
 
 /* "hostpci0", of PT_HOSTPCI_MAX "args"; text on loan as PT_BDF. */
 #define PT_LABEL_TEXT 16

@@ -168,7 +168,8 @@ static struct json_object *uses_to_json(const struct pt_uses *uses, const struct
 
 struct json_object *pt_overview_to_json(const struct pt_overview *overview)
 {
-	struct json_object *json = pt_inventory_to_json(&overview->node->inventory);
+	struct json_object *json =
+		pt_record_to_json(&pt_inventory_record, &overview->node->inventory);
 	struct json_object *functions = NULL;
 
 	json_object_object_get_ex(json, "functions", &functions);

@@ -4,11 +4,9 @@
 #include <sys/stat.h>
 
 #include "lib/base/durable.h"
-#include "lib/base/json.h"
 #include "pve/config/identity.h"
 #include "pve/config/paths.h"
 
-#define VERSION	   1
 #define RECORD_MAX (256U * 1024)
 
 void pt_identities_clear(struct pt_identities *identities)
@@ -27,76 +25,25 @@ void pt_identity_of(const struct pt_function *function, const char *serial, stru
 	snprintf(ret->serial, sizeof(ret->serial), "%s", serial);
 }
 
-static struct json_object *to_json(const struct pt_identity *identity)
-{
-	struct json_object *json = json_object_new_object();
+#define IDENTITY(key, kind, member) PT_FIELD(key, kind, struct pt_identity, member)
 
-	pt_json_add_text(json, "function", PT_BDF(&identity->bdf));
-	pt_json_add_text(json, "vendor", identity->vendor);
-	pt_json_add_text(json, "device", identity->device);
-	pt_json_add_text(json, "subsystem_vendor", identity->subvendor);
-	pt_json_add_text(json, "subsystem_device", identity->subdevice);
-	pt_json_add_number(json, "class", identity->class);
-	pt_json_add_text(json, "serial", identity->serial);
-	return json;
-}
+static const struct pt_field identity_fields[] = {
+	{IDENTITY("function", FORM, bdf), .form = &pt_bdf_form},
+	{IDENTITY("vendor", CHARS, vendor), .form = &pt_hex_form},
+	{IDENTITY("device", CHARS, device), .form = &pt_hex_form},
+	{IDENTITY("subsystem_vendor", CHARS, subvendor), .form = &pt_hex_form},
+	{IDENTITY("subsystem_device", CHARS, subdevice), .form = &pt_hex_form},
+	{IDENTITY("class", UINT, class), .max = 0xffffff},
+	{IDENTITY("serial", CHARS, serial), .form = &pt_hex_form},
+};
+const struct pt_record pt_identity_record = {PT_RECORD(struct pt_identity, identity_fields)};
 
-static void copy(struct pt_json_reader *reader, const char *key, char *to, size_t size)
-{
-	const char *text = pt_json_text(reader, key, PT_JSON_NEEDED);
-
-	if (text &&
-		(strlen(text) >= size || strspn(text, "0123456789abcdefABCDEF") != strlen(text)))
-		pt_json_refuse(reader, key, "is no hexadecimal number of that size");
-	else if (text)
-		snprintf(to, size, "%s", text);
-}
-
-static int from_json(struct json_object *json, struct pt_identity *ret, struct pt_err *err)
-{
-	struct pt_json_reader reader = {json, err, 0};
-
-	pt_json_bdf(&reader, "function", PT_JSON_NEEDED, &ret->bdf);
-	copy(&reader, "vendor", ret->vendor, sizeof(ret->vendor));
-	copy(&reader, "device", ret->device, sizeof(ret->device));
-	copy(&reader, "subsystem_vendor", ret->subvendor, sizeof(ret->subvendor));
-	copy(&reader, "subsystem_device", ret->subdevice, sizeof(ret->subdevice));
-	copy(&reader, "serial", ret->serial, sizeof(ret->serial));
-	ret->class = (uint32_t)pt_json_int(&reader, "class") & 0xffffff;
-	return reader.result;
-}
-
-struct json_object *pt_identities_to_json(const struct pt_identities *identities)
-{
-	struct json_object *json = json_object_new_array();
-
-	pt_foreach (identity, identities->identity, identities->count)
-		json_object_array_add(json, to_json(identity));
-	return json;
-}
-
-int pt_identities_from_json(struct json_object *json, struct pt_identities *ret, struct pt_err *err)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < json_object_array_length(json); i++) {
-		struct pt_identity *slot =
-			pt_array_grow(&ret->identity, &ret->count, sizeof(*slot));
-
-		r = from_json(json_object_array_get_idx(json, i), slot, err);
-	}
-	return r;
-}
-
-static int read_record(struct json_object *json, struct pt_identities *ret, struct pt_err *err)
-{
-	struct pt_json_reader reader = {json, err, 0};
-	struct json_object *functions = pt_json_array(&reader, "functions");
-
-	if (pt_json_int(&reader, "version") != VERSION)
-		pt_json_refuse(&reader, "version", "is none that this version knows");
-	return reader.result < 0 ? reader.result : pt_identities_from_json(functions, ret, err);
-}
+static const struct pt_field file_fields[] = {
+	{PT_FIELD("functions", LIST, struct pt_identities, identity),
+		.count = offsetof(struct pt_identities, count), .of = &pt_identity_record},
+};
+const struct pt_record pt_identities_record = {
+	PT_RECORD(struct pt_identities, file_fields), .version = 1};
 
 int pt_identities_read(const struct pt_host *host, unsigned int vmid, struct pt_identities *ret,
 	struct pt_err *err)
@@ -115,7 +62,7 @@ int pt_identities_read(const struct pt_host *host, unsigned int vmid, struct pt_
 	if (r < 0)
 		return pt_err_errno(err, r, "%s", path);
 	json = pt_json_parse(text, length, err);
-	r = json ? read_record(json, &identities, err) : -EINVAL;
+	r = json ? pt_record_from_json(&pt_identities_record, json, &identities, err) : -EINVAL;
 	if (r < 0)
 		return pt_err_wrap(
 			err, "%s is damaged ('pve-ptconf accept %u' writes it anew)", path, vmid);
@@ -127,14 +74,12 @@ int pt_identities_read(const struct pt_host *host, unsigned int vmid, struct pt_
 int pt_identities_write(const struct pt_host *host, unsigned int vmid,
 	const struct pt_identities *identities, struct pt_err *err)
 {
-	struct json_object PT_JSON *json = json_object_new_object();
+	struct json_object PT_JSON *json = pt_record_to_json(&pt_identities_record, identities);
 	PT_CLOSE int home = -1;
 	PT_CLOSE int work = -1;
 	char name[32];
 	int r = pt_host_make_dir(host, PT_STATE_DIR);
 
-	pt_json_add_number(json, "version", VERSION);
-	json_object_object_add(json, "functions", pt_identities_to_json(identities));
 	if (r == 0)
 		r = pt_host_make_dir(host, PT_IDENTITY_DIR);
 	if (r == 0)

@@ -7,8 +7,6 @@
 #ifndef PT_IDENTITY_H
 #define PT_IDENTITY_H
 
-#include <json-c/json.h>
-
 #include "lib/pci/function.h"
 
 struct pt_identity {
@@ -31,12 +29,8 @@ void pt_identities_clear(struct pt_identities *identities);
 void pt_identity_of(
 	const struct pt_function *function, const char *serial, struct pt_identity *ret);
 
-/*
- * An array with an object for each, and what such an array (which it must be) holds, added to ret.
- */
-struct json_object *pt_identities_to_json(const struct pt_identities *identities);
-int pt_identities_from_json(
-	struct json_object *json, struct pt_identities *ret, struct pt_err *err);
+/* One device, and the whole file of a guest. */
+extern const struct pt_record pt_identity_record, pt_identities_record;
 
 /* Reads a guest's record. No record is none, and no error. */
 int pt_identities_read(const struct pt_host *host, unsigned int vmid, struct pt_identities *ret,

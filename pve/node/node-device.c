@@ -112,16 +112,16 @@ void pt_node_identity(
 	pt_identity_of(function, device->serial, ret);
 }
 
-const struct pt_identities *pt_node_record(struct pt_node *node, unsigned int vmid)
+const struct pt_identities *pt_node_last_start(struct pt_node *node, unsigned int vmid)
 {
-	struct pt_record *slot;
+	struct pt_last_start *slot;
 	struct pt_err err = {0};
 
-	pt_foreach (record, node->record, node->record_count) {
-		if (record->vmid == vmid)
-			return &record->identities;
+	pt_foreach (start, node->last_start, node->last_start_count) {
+		if (start->vmid == vmid)
+			return &start->identities;
 	}
-	slot = pt_array_grow(&node->record, &node->record_count, sizeof(*slot));
+	slot = pt_array_grow(&node->last_start, &node->last_start_count, sizeof(*slot));
 	slot->vmid = vmid;
 	/* a damaged record is told, and no reason to refuse */
 	if (node->host && pt_identities_read(node->host, vmid, &slot->identities, &err) < 0)

@@ -1,104 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * Facts files, writing: everything that is known of a node, as JSON that may be handed to others.
- * Of guests' configs, the kernel's command line and args only what checks look at goes in.
+ * Facts files: each field of a node, as JSON that may be handed to others and read back. The file
+ * may be hostile, so every text with a parser goes through it.
  */
-#include <errno.h>
-
-#include "lib/base/json.h"
-#include "pve/config/args.h"
 #include "pve/config/hostpci.h"
 #include "pve/node/node-json.h"
+#include "pve/node/node-parts.h"
 
-static struct json_object *add_array(struct json_object *json, const char *key)
-{
-	struct json_object *array = json_object_new_array();
-
-	json_object_object_add(json, key, array);
-	return array;
-}
-
-static struct json_object *append_object(struct json_object *array)
-{
-	struct json_object *json = json_object_new_object();
-
-	json_object_array_add(array, json);
-	return json;
-}
-
-/* Text of unknown making: JSON takes UTF-8 alone, and readers nothing that steers a terminal. Lines
- * stay lines. */
-static void add_plain(struct json_object *json, const char *key, const char *text)
-{
-	PT_FREE char *copy = text ? pt_strdup(text) : NULL;
-
-	for (char *at = copy; at && *at; at++) {
-		if ((unsigned char)*at >= 0x7f ||
-			((unsigned char)*at < ' ' && !strchr("\n\t", *at)))
-			*at = '?';
-	}
-	pt_json_add_text(json, key, copy);
-}
-
-static void add_function(struct json_object *json, const struct pt_bdf *bdf)
-{
-	pt_json_add_text(json, "function", PT_BDF(bdf));
-}
-
-/*
- * The words of the kernel's command line that checks look at; others may be secret. The caller's.
- */
-static char *keep_words(const char *cmdline)
-{
-	static const char *const kept[] = {"iommu", "vfio", "acs", "hugepages", "blacklist"};
-	PT_FREE char *copy = cmdline ? pt_strdup(cmdline) : NULL;
-	char *list = copy ? pt_strdup("") : NULL;
-	char *word, *rest;
-
-	for (word = copy ? strtok_r(copy, " \t", &rest) : NULL; word && list;
-		word = strtok_r(NULL, " \t", &rest)) {
-		bool wanted = false;
-
-		/* the parameter's name counts, with any value */
-		for (size_t i = 0; i < PT_ARRAY_SIZE(kept); i++) {
-			const char *found = strstr(word, kept[i]);
-
-			wanted |= found && found < word + strcspn(word, "=");
-		}
-		if (wanted)
-			list = pt_list_add(list, " ", word);
-	}
-	return list;
-}
-
-/* Free pages by NUMA node. */
-static void add_numa(struct json_object *json, const struct pt_hugepages *huge)
-{
-	struct json_object *nodes = add_array(json, "nodes");
-
-	for (size_t i = 0; i < huge->nodes; i++)
-		json_object_array_add(nodes, json_object_new_uint64(huge->node_free[i]));
-}
-
-static void add_memory(struct json_object *json, const struct pt_memory *memory)
-{
-	struct json_object *object = json_object_new_object();
-	struct json_object *huge = add_array(object, "hugepages");
-
-	json_object_object_add(object, "total", json_object_new_uint64(memory->total));
-	json_object_object_add(object, "available", json_object_new_uint64(memory->available));
-	json_object_object_add(object, "arc", json_object_new_uint64(memory->arc));
-	for (size_t i = 0; i < memory->huge_count; i++) {
-		struct json_object *size = append_object(huge);
-
-		json_object_object_add(size, "size", json_object_new_uint64(memory->huge[i].size));
-		json_object_object_add(size, "free", json_object_new_uint64(memory->huge[i].free));
-		add_numa(size, &memory->huge[i]);
-	}
-	json_object_object_add(json, "memory", object);
-}
-
-const char *const pt_module_state_names[PT_MODULE_STATES] = {
+static const char *const module_states[] = {
 	[PT_MODULE_PRESENT] = "present",
 	[PT_MODULE_LOADABLE] = "loadable",
 	[PT_MODULE_MISSING] = "missing",
@@ -107,13 +16,13 @@ const char *const pt_module_state_names[PT_MODULE_STATES] = {
 	[PT_MODULE_UNKNOWN] = "unknown",
 };
 
-const char *const pt_remapping_names[PT_REMAPPINGS] = {
+static const char *const remappings[] = {
 	[PT_REMAPPING_UNKNOWN] = "unknown",
 	[PT_REMAPPING_ON] = "on",
 	[PT_REMAPPING_OFF] = "off",
 };
 
-const char *const pt_hook_state_names[PT_HOOK_STATES] = {
+static const char *const hook_states[] = {
 	[PT_HOOK_UNKNOWN] = "unknown",
 	[PT_HOOK_NONE] = "none",
 	[PT_HOOK_OTHER] = "other",
@@ -122,370 +31,269 @@ const char *const pt_hook_state_names[PT_HOOK_STATES] = {
 	[PT_HOOK_NOT_EXECUTABLE] = "not-executable",
 };
 
-static struct json_object *traits_to_json(const struct pt_traits *traits)
-{
-	struct json_object *json = json_object_new_object();
-	struct json_object *module = json_object_new_object();
-	PT_FREE char *cmdline = keep_words(traits->cmdline);
+#define NODE(key, kind, member) PT_FIELD(key, kind, struct pt_node, member)
+#define COUNT(type, member)	.count = offsetof(type, member)
+#define VMID(type, member)	PT_FIELD("vmid", UINT, type, member), .min = 100, .max = PT_VMID_MAX
+#define NAMES(key, type, member)                                                                   \
+	PT_FIELD(key, LIST, type, member.name), .count = offsetof(type, member.count),             \
+						.of = &pt_text_record
 
-	pt_json_add_flag(json, "dmar", traits->has_dmar);
-	pt_json_add_flag(json, "ivrs", traits->has_ivrs);
-	add_plain(json, "cmdline", cmdline);
-	pt_json_add_number(json, "iova_width", traits->iova_width);
-	pt_json_add_text(json, "interrupt_remapping", pt_remapping_names[traits->remapping]);
-	pt_json_add_flag(json, "unsafe_interrupts", traits->unsafe_interrupts);
-	add_plain(json, "vfio_options", traits->vfio_options);
-	pt_json_add_text(module, "state", pt_module_state_names[traits->vfio.state]);
-	pt_json_add_flag(module, "blacklisted", traits->vfio.blacklisted);
-	add_plain(module, "command", traits->vfio.command);
-	json_object_object_add(json, "vfio_pci", module);
-	add_memory(json, &traits->memory);
-	return json;
+static const struct pt_field hugepages_fields[] = {
+	{PT_FIELD("size", UINT, struct pt_hugepages, size)},
+	{PT_FIELD("free", UINT, struct pt_hugepages, free)},
+	{PT_FIELD("nodes", ROW, struct pt_hugepages, node_free), PT_JSON_MAY_BE_MISSING,
+		COUNT(struct pt_hugepages, nodes), .of = &pt_uint64_record,
+		.about = "free pages of each NUMA node"},
+};
+static const struct pt_record hugepages_record = {PT_RECORD(struct pt_hugepages, hugepages_fields)};
+
+static const struct pt_field memory_fields[] = {
+	{PT_FIELD("hugepages", ROW, struct pt_memory, huge), COUNT(struct pt_memory, huge_count),
+		.of = &hugepages_record},
+	{PT_FIELD("total", UINT, struct pt_memory, total)},
+	{PT_FIELD("available", UINT, struct pt_memory, available)},
+	{PT_FIELD("arc", UINT, struct pt_memory, arc)},
+};
+static const struct pt_record memory_record = {PT_RECORD(struct pt_memory, memory_fields)};
+
+static const struct pt_field module_fields[] = {
+	{PT_FIELD("state", WORD, struct pt_module, state), PT_FIELD_WORDS(module_states)},
+	{PT_FIELD("blacklisted", FLAG, struct pt_module, blacklisted)},
+	{PT_FIELD("command", CHARS, struct pt_module, command)},
+};
+static const struct pt_record module_record = {PT_RECORD(struct pt_module, module_fields)};
+
+#define TRAIT(key, kind, member) PT_FIELD(key, kind, struct pt_traits, member)
+
+static const struct pt_field traits_fields[] = {
+	{TRAIT("dmar", FLAG, has_dmar)},
+	{TRAIT("ivrs", FLAG, has_ivrs)},
+	{TRAIT("cmdline", TEXT, cmdline), PT_JSON_MAY_BE_NULL, .part = pt_cmdline_part},
+	{TRAIT("iova_width", INT, iova_width)},
+	{TRAIT("interrupt_remapping", WORD, remapping), PT_FIELD_WORDS(remappings)},
+	{TRAIT("unsafe_interrupts", FLAG, unsafe_interrupts)},
+	{TRAIT("vfio_options", TEXT, vfio_options), PT_JSON_MAY_BE_NULL},
+	{TRAIT("vfio_pci", RECORD, vfio), .of = &module_record},
+	{TRAIT("memory", RECORD, memory), .of = &memory_record},
+};
+static const struct pt_record traits_record = {PT_RECORD(struct pt_traits, traits_fields)};
+
+static const struct pt_field mdev_fields[] = {
+	{PT_FIELD("type", TEXT, struct pt_mdev_type, name)},
+	{PT_FIELD("available", INT, struct pt_mdev_type, available)},
+};
+static const struct pt_record mdev_record = {PT_RECORD(struct pt_mdev_type, mdev_fields)};
+
+#define DEVICE(key, kind, member) PT_FIELD(key, kind, struct pt_device, member)
+
+static const struct pt_field device_fields[] = {
+	{DEVICE("mdev_types", LIST, mdev), COUNT(struct pt_device, mdev_count), .of = &mdev_record},
+	{DEVICE("function", FORM, bdf), .form = &pt_bdf_form},
+	{DEVICE("dead", FLAG, dead)},
+	{DEVICE("blocked", CHARS, blocked)},
+	{DEVICE("serial", CHARS, serial)},
+	{DEVICE("net", CHARS, net)},
+	{DEVICE("guest_disk", FLAG, guest_disk), PT_JSON_MAY_BE_MISSING},
+};
+static const struct pt_record device_record = {PT_RECORD(struct pt_device, device_fields)};
+
+#define RESERVATION(key, kind, member) PT_FIELD(key, kind, struct pt_reservation, member)
+
+static const struct pt_field reservation_fields[] = {
+	{RESERVATION("id", TEXT, id)},
+	{RESERVATION("vmid", UINT, vmid)},
+	{RESERVATION("pid", INT, pid), PT_JSON_MAY_BE_MISSING,
+		.has = offsetof(struct pt_reservation, has_pid)},
+	{RESERVATION("time", INT, time), PT_JSON_MAY_BE_MISSING,
+		.has = offsetof(struct pt_reservation, has_time)},
+};
+static const struct pt_record reservation_record = {
+	PT_RECORD(struct pt_reservation, reservation_fields)};
+
+static const struct pt_field claimed_fields[] = {
+	{PT_FIELD("function", FORM, struct pt_claimed, bdf), .form = &pt_bdf_form},
+	{PT_FIELD("spare", FLAG, struct pt_claimed, spare)},
+	{PT_FIELD("error", TEXT, struct pt_claimed, error), PT_JSON_MAY_BE_NULL},
+};
+static const struct pt_record claimed_record = {PT_RECORD(struct pt_claimed, claimed_fields)};
+
+static const struct pt_field claim_fields[] = {
+	{PT_FIELD("functions", LIST, struct pt_node_claim, claimed),
+		COUNT(struct pt_node_claim, count), .of = &claimed_record},
+	{VMID(struct pt_node_claim, vmid)},
+	{PT_FIELD("alive", FLAG, struct pt_node_claim, alive)},
+	{PT_FIELD("returning", FLAG, struct pt_node_claim, returning)},
+};
+static const struct pt_record claim_record = {PT_RECORD(struct pt_node_claim, claim_fields)};
+
+#define USER(key, kind, member) PT_FIELD(key, kind, struct pt_group_user, member)
+
+static const struct pt_field user_fields[] = {
+	{USER("group", INT, group)},
+	{USER("pid", INT, pid)},
+	{USER("name", CHARS, name)},
+	{USER("vmid", UINT, vmid), .max = PT_VMID_MAX},
+};
+static const struct pt_record user_record = {PT_RECORD(struct pt_group_user, user_fields)};
+
+static const struct pt_field start_fields[] = {
+	{VMID(struct pt_last_start, vmid)},
+	{PT_FIELD("functions", LIST, struct pt_last_start, identities.identity),
+		COUNT(struct pt_last_start, identities.count), .of = &pt_identity_record},
+};
+static const struct pt_record start_record = {PT_RECORD(struct pt_last_start, start_fields)};
+
+#define IMAGE(key, kind, member) PT_FIELD(key, kind, struct pt_rom_image, member)
+
+static const struct pt_field image_fields[] = {
+	{IMAGE("vendor", UINT, vendor)},
+	{IMAGE("device", UINT, device)},
+	{IMAGE("code_type", UINT, code_type)},
+};
+static const struct pt_record image_record = {PT_RECORD(struct pt_rom_image, image_fields)};
+
+static int complete_rom(void *record, struct pt_err *err)
+{
+	struct pt_rom_file *rom = record;
+
+	(void)err;
+	rom->known = true;
+	return 0;
 }
 
-static void add_section(struct json_object *json, const struct pt_setting *setting)
-{
-	char text[64] = "defaults";
+static const struct pt_field rom_fields[] = {
+	{PT_FIELD("images", ROW, struct pt_rom_file, rom.image),
+		COUNT(struct pt_rom_file, rom.count), .of = &image_record},
+	{PT_FIELD("name", TEXT, struct pt_rom_file, name)},
+	{PT_FIELD("readable", FLAG, struct pt_rom_file, readable)},
+};
+static const struct pt_record rom_record = {
+	PT_RECORD(struct pt_rom_file, rom_fields), .complete = complete_rom};
 
-	if (setting->scope == PT_POLICY_GUEST)
-		snprintf(text, sizeof(text), "guest %u", setting->vmid);
-	else if (setting->scope != PT_POLICY_DEFAULTS)
-		snprintf(text, sizeof(text), "device %s", PT_BDF(&setting->bdf));
-	if (setting->scope == PT_POLICY_SLOT)
-		text[strlen(text) - strlen(".0")] = '\0';
-	pt_json_add_text(json, "section", text);
+static const struct pt_field hook_fields[] = {
+	{PT_FIELD("volume", TEXT, struct pt_hook_volume, volume)},
+	{PT_FIELD("state", WORD, struct pt_hook_volume, state), PT_FIELD_WORDS(hook_states)},
+	{NAMES("nodes", struct pt_hook_volume, nodes), .need = PT_JSON_MAY_BE_MISSING},
+};
+static const struct pt_record hook_record = {PT_RECORD(struct pt_hook_volume, hook_fields)};
+
+static const struct pt_field ha_fields[] = {
+	{VMID(struct pt_ha_guest, vmid)},
+	{NAMES("nodes", struct pt_ha_guest, node)},
+};
+static const struct pt_record ha_record = {PT_RECORD(struct pt_ha_guest, ha_fields)};
+
+static const struct pt_field backup_fields[] = {
+	{PT_FIELD("id", TEXT, struct pt_backup_job, id)},
+	{PT_FIELD("all", FLAG, struct pt_backup_job, all)},
+	{NAMES("guests", struct pt_backup_job, guest)},
+	{NAMES("except", struct pt_backup_job, except)},
+};
+static const struct pt_record backup_record = {PT_RECORD(struct pt_backup_job, backup_fields)};
+
+static const struct pt_field running_fields[] = {
+	{VMID(struct pt_run_guest, vmid)},
+	{PT_FIELD("pid", INT, struct pt_run_guest, pid)},
+};
+static const struct pt_record running_record = {PT_RECORD(struct pt_run_guest, running_fields)};
+
+static const struct pt_field mention_fields[] = {
+	{VMID(struct pt_mention, vmid)},
+	{PT_FIELD("bridge", TEXT, struct pt_mention, bridge)},
+	{PT_FIELD("onboot", FLAG, struct pt_mention, onboot)},
+};
+static const struct pt_record mention_record = {PT_RECORD(struct pt_mention, mention_fields)};
+
+static bool skip_start(const void *node, const void *element)
+{
+	const struct pt_last_start *start = element;
+
+	(void)node;
+	return !start->identities.count;
 }
 
-static struct json_object *policy_to_json(const struct pt_policy *policy)
+static bool skip_rom(const void *node, const void *element)
 {
-	struct json_object *json = json_object_new_array();
+	const struct pt_rom_file *rom = element;
 
-	pt_foreach (setting, policy->setting, policy->count) {
-		struct json_object *one = append_object(json);
-
-		pt_json_add_number(one, "line", setting->line);
-		add_section(one, setting);
-		add_plain(one, "key", setting->key);
-		add_plain(one, "value", setting->value);
-	}
-	return json;
+	(void)node;
+	return !rom->known;
 }
 
-static struct json_object *devices_to_json(struct pt_node *node)
+/* All but the users of a bridge that a use speaks of. */
+static bool skip_mention(const void *record, const void *element)
 {
-	struct json_object *json = json_object_new_array();
+	const struct pt_node *node = record;
+	const struct pt_mention *mention = element;
 
-	pt_foreach (device, node->device, node->device_count) {
-		struct json_object *one = append_object(json);
-		struct json_object *types = add_array(one, "mdev_types");
-
-		add_function(one, &device->bdf);
-		pt_json_add_flag(one, "dead", device->dead);
-		add_plain(one, "blocked", device->blocked);
-		pt_json_add_text(one, "serial", device->serial);
-		add_plain(one, "net", device->net);
-		pt_json_add_flag(one, "guest_disk", pt_node_has_guest_disk(node, &device->bdf));
-		pt_foreach (type, device->mdev, device->mdev_count) {
-			struct json_object *offered = append_object(types);
-
-			add_plain(offered, "type", type->name);
-			pt_json_add_number(offered, "available", type->available);
-		}
-	}
-	return json;
-}
-
-static struct json_object *reservations_to_json(const struct pt_reservations *reservations)
-{
-	struct json_object *json = json_object_new_array();
-
-	pt_foreach (reservation, reservations->reservation, reservations->count) {
-		struct json_object *one = append_object(json);
-
-		add_plain(one, "id", reservation->id);
-		json_object_object_add(one, "vmid", json_object_new_uint64(reservation->vmid));
-		if (reservation->has_pid)
-			pt_json_add_number(one, "pid", reservation->pid);
-		if (reservation->has_time)
-			pt_json_add_number(one, "time", reservation->time);
-	}
-	return json;
-}
-
-static struct json_object *claims_to_json(const struct pt_node *node)
-{
-	struct json_object *json = json_object_new_array();
-
-	pt_foreach (claim, node->claim, node->claim_count) {
-		struct json_object *one = append_object(json);
-		struct json_object *functions = add_array(one, "functions");
-
-		pt_json_add_number(one, "vmid", claim->vmid);
-		pt_json_add_flag(one, "alive", claim->alive);
-		pt_json_add_flag(one, "returning", claim->returning);
-		pt_foreach (claimed, claim->claimed, claim->count) {
-			struct json_object *function = append_object(functions);
-
-			add_function(function, &claimed->bdf);
-			pt_json_add_flag(function, "spare", claimed->spare);
-			add_plain(function, "error", claimed->error);
-		}
-	}
-	return json;
-}
-
-static struct json_object *users_to_json(const struct pt_node *node)
-{
-	struct json_object *json = json_object_new_array();
-
-	pt_foreach (user, node->user, node->user_count) {
-		struct json_object *one = append_object(json);
-
-		pt_json_add_number(one, "group", user->group);
-		pt_json_add_number(one, "pid", user->pid);
-		add_plain(one, "name", user->name);
-		pt_json_add_number(one, "vmid", user->vmid);
-	}
-	return json;
-}
-
-static struct json_object *records_to_json(const struct pt_node *node)
-{
-	struct json_object *json = json_object_new_array();
-
-	pt_foreach (record, node->record, node->record_count) {
-		struct json_object *one;
-
-		if (!record->identities.count)
-			continue;
-		one = append_object(json);
-		pt_json_add_number(one, "vmid", record->vmid);
-		json_object_object_add(
-			one, "functions", pt_identities_to_json(&record->identities));
-	}
-	return json;
-}
-
-static struct json_object *roms_to_json(const struct pt_node *node)
-{
-	struct json_object *json = json_object_new_array();
-
-	pt_foreach (rom, node->rom, node->rom_count) {
-		struct json_object *one, *images;
-
-		if (!rom->known)
-			continue;
-		one = append_object(json);
-		images = add_array(one, "images");
-		add_plain(one, "name", rom->name);
-		pt_json_add_flag(one, "readable", rom->readable);
-		for (size_t i = 0; i < rom->rom.count; i++) {
-			struct json_object *image = append_object(images);
-
-			pt_json_add_number(image, "vendor", rom->rom.image[i].vendor);
-			pt_json_add_number(image, "device", rom->rom.image[i].device);
-			pt_json_add_number(image, "code_type", rom->rom.image[i].code_type);
-		}
-	}
-	return json;
-}
-
-static struct json_object *names_to_json(const struct pt_names *names)
-{
-	struct json_object *json = json_object_new_array();
-
-	pt_foreach (name, names->name, names->count) {
-		PT_FREE char *plain = pt_strdup(*name);
-
-		pt_make_plain(plain);
-		json_object_array_add(json, plain ? json_object_new_string(plain) : NULL);
-	}
-	return json;
-}
-
-static struct json_object *hooks_to_json(const struct pt_node *node)
-{
-	struct json_object *json = json_object_new_array();
-
-	pt_foreach (hook, node->hook, node->hook_count) {
-		struct json_object *one = append_object(json);
-
-		add_plain(one, "volume", hook->volume);
-		pt_json_add_text(one, "state", pt_hook_state_names[hook->state]);
-		json_object_object_add(one, "nodes", names_to_json(&hook->nodes));
-	}
-	return json;
-}
-
-static void put_part(FILE *out, const char *key, const char *value)
-{
-	if (value)
-		fprintf(out, ",%s=%s", key, value);
-}
-
-/* The mappings as in their file, without descriptions. The caller frees it. */
-static char *mappings_text(const struct pt_mappings *mappings)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	for (size_t i = 0; out && i < mappings->count; i++) {
-		const struct pt_mapping *mapping = &mappings->mapping[i];
-
-		fprintf(out, "%s\n", mapping->id);
-		pt_foreach (entry, mapping->entry, mapping->count) {
-			fprintf(out, "\tmap id=%s,node=%s,path=%s", entry->id, entry->node,
-				entry->path);
-			put_part(out, "iommugroup", entry->iommugroup);
-			put_part(out, "subsystem-id", entry->subsystem);
-			fputc('\n', out);
-		}
-		if (mapping->has_mdev)
-			fprintf(out, "\tmdev %d\n", mapping->mdev);
-		if (mapping->has_live)
-			fprintf(out, "\tlive-migration-capable %d\n", mapping->live);
-		fputc('\n', out);
-	}
-	if (out && fclose(out) != 0)
-		pt_free_char(&text);
-	return text;
-}
-
-/* The parts of args about devices and about room for BARs. The caller frees it. */
-static char *keep_args(const char *args)
-{
-	PT_FREE char *devices = pt_args_devices(args);
-	char *list = pt_strdup(strstr(args, "X-PciMmio64Mb") ? "X-PciMmio64Mb" : "");
-	char *name, *rest;
-
-	for (name = devices ? strtok_r(devices, ";", &rest) : NULL; name && list;
-		name = strtok_r(NULL, ";", &rest)) {
-		PT_FREE char *device = pt_format("-device vfio-pci,host=%s", name);
-
-		list = pt_list_add(list, " ", device ? device : "");
-	}
-	return list;
-}
-
-/* Whether checks look at the key. */
-static bool is_of_use(const char *key)
-{
-	static const char *const keys[] = {"balloon", "bios", "cpu", "hookscript", "hotplug",
-		"hugepages", "lock", "machine", "memory", "name", "numa", "onboot", "sockets",
-		"template", "vga"};
-
-	for (size_t i = 0; i < PT_ARRAY_SIZE(keys); i++) {
-		if (pt_streq(key, keys[i]))
-			return true;
-	}
-	return pt_hostpci_key(key) >= 0 ||
-	       (pt_starts_with(key, "numa") && strlen(key) == strlen("numa0"));
-}
-
-static void add_config(struct json_object *json, const struct pt_guest *guest)
-{
-	struct json_object *config = json_object_new_object();
-
-	pt_foreach (key, guest->key, guest->count) {
-		PT_FREE char *args = pt_streq(key->key, "args") ? keep_args(key->value) : NULL;
-
-		if (args && *args)
-			add_plain(config, key->key, args);
-		else if (is_of_use(key->key))
-			add_plain(config, key->key, key->value);
-	}
-	json_object_object_add(json, "config", config);
-}
-
-static struct json_object *guests_to_json(const struct pt_node *node)
-{
-	struct json_object *json = json_object_new_array();
-
-	pt_foreach (guest, node->guest, node->guest_count) {
-		struct json_object *one = append_object(json);
-		struct json_object *dropped = add_array(one, "dropped");
-
-		pt_json_add_number(one, "vmid", (*guest)->vmid);
-		add_config(one, *guest);
-		/* lines that Proxmox VE passes over */
-		for (size_t i = 0; i < (*guest)->dropped_count; i++) {
-			struct json_object *line = append_object(dropped);
-
-			pt_json_add_number(line, "index", (*guest)->dropped[i].index);
-			add_plain(line, "value", (*guest)->dropped[i].value);
-		}
-	}
-	return json;
-}
-
-static struct json_object *running_to_json(const struct pt_node *node)
-{
-	struct json_object *json = json_object_new_array();
-
-	pt_foreach (guest, node->running, node->running_count) {
-		struct json_object *one = append_object(json);
-
-		pt_json_add_number(one, "vmid", guest->vmid);
-		pt_json_add_number(one, "pid", guest->pid);
-	}
-	return json;
-}
-
-/* Of a bridge that a use speaks of. */
-static bool is_bridge_of_use(const struct pt_node *node, const char *name)
-{
 	pt_foreach (use, node->uses.use, node->uses.count) {
-		if (use->how == PT_USE_ONLY_PORT && pt_streq(use->place, name))
-			return true;
+		if (use->how == PT_USE_ONLY_PORT && pt_streq(use->place, mention->bridge))
+			return false;
 	}
-	return false;
+	return true;
 }
 
-static struct json_object *mentions_to_json(const struct pt_node *node)
+static const struct pt_form node_name = {
+	.pattern = "^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?$",
+	.why = "cannot be a node's name",
+	.valid = pt_node_name_valid,
+};
+
+static const struct pt_field node_fields[] = {
+	{NODE("node", CHARS, name), .form = &node_name},
+	{NODE("time", INT, time), .max = INT64_MAX, .about = "of the look, in seconds since 1970"},
+	{NODE("host", RECORD, traits), .of = &traits_record},
+	{NODE("policy", LIST, traits.policy), .of = &pt_policy_line_record, .own = &pt_policy_own},
+	{NODE("policy_error", CHARS, traits.policy_err.text), PT_JSON_MAY_BE_NULL},
+	{NODE("inventory", RECORD, inventory), .of = &pt_inventory_record},
+	{NODE("devices", LIST, device), COUNT(struct pt_node, device_count), .of = &device_record},
+	{NODE("mappings", TEXT, mappings), PT_JSON_MAY_BE_NULL, .own = &pt_mappings_own},
+	{NODE("reservations", LIST, reservations.reservation),
+		COUNT(struct pt_node, reservations.count), .of = &reservation_record},
+	{NODE("claims", LIST, claim), COUNT(struct pt_node, claim_count), .of = &claim_record},
+	{NODE("claims_error", CHARS, claims_err.text), PT_JSON_MAY_BE_NULL},
+	{NODE("group_users", LIST, user), COUNT(struct pt_node, user_count), .of = &user_record},
+	{NODE("uses", LIST, uses.use), COUNT(struct pt_node, uses.count), .most = PT_USES_MOST,
+		.of = &pt_use_record},
+	{NODE("records", LIST, last_start), COUNT(struct pt_node, last_start_count),
+		.of = &start_record, .skip = skip_start},
+	{NODE("roms", LIST, rom), COUNT(struct pt_node, rom_count), .of = &rom_record,
+		.skip = skip_rom},
+	{NODE("hooks", LIST, hook), COUNT(struct pt_node, hook_count), .of = &hook_record},
+	{NAMES("mdev_instances", struct pt_node, instances)},
+	{NAMES("nodes", struct pt_node, cluster)},
+	{NODE("ha", LIST, ha.guest), COUNT(struct pt_node, ha.count), .of = &ha_record},
+	{NODE("backups", LIST, backups.job), PT_JSON_MAY_BE_MISSING,
+		COUNT(struct pt_node, backups.count), .of = &backup_record},
+	{NODE("guests", LIST, guest), .of = &pt_guest_record, .own = &pt_guests_own},
+	{NODE("running", LIST, running), COUNT(struct pt_node, running_count),
+		.of = &running_record},
+	{NODE("bridge_users", LIST, mention), PT_JSON_MAY_BE_MISSING,
+		COUNT(struct pt_node, mention_count), .of = &mention_record, .skip = skip_mention},
+};
+
+static int complete_node(void *record, struct pt_err *err)
 {
-	struct json_object *json = json_object_new_array();
+	struct pt_node *node = record;
 
-	pt_foreach (mention, node->mention, node->mention_count) {
-		struct json_object *one;
-
-		if (!mention->bridge || !is_bridge_of_use(node, mention->bridge))
-			continue;
-		one = append_object(json);
-		pt_json_add_number(one, "vmid", mention->vmid);
-		add_plain(one, "bridge", mention->bridge);
-		pt_json_add_flag(one, "onboot", mention->onboot);
-	}
-	return json;
+	(void)err;
+	node->traits.iommu_active = node->inventory.iommu_active;
+	if (node->traits.policy_err.text[0])
+		node->traits.policy_err.code = -EIO;
+	if (node->claims_err.text[0])
+		node->claims_err.code = -EIO;
+	pt_node_complete(node);
+	return 0;
 }
 
-static struct json_object *backups_to_json(const struct pt_backups *backups)
-{
-	struct json_object *json = json_object_new_array();
-
-	pt_foreach (job, backups->job, backups->count) {
-		struct json_object *one = append_object(json);
-
-		add_plain(one, "id", job->id);
-		pt_json_add_flag(one, "all", job->all);
-		json_object_object_add(one, "guests", names_to_json(&job->guest));
-		json_object_object_add(one, "except", names_to_json(&job->except));
-	}
-	return json;
-}
-
-static struct json_object *ha_to_json(const struct pt_ha *ha)
-{
-	struct json_object *json = json_object_new_array();
-
-	pt_foreach (guest, ha->guest, ha->count) {
-		struct json_object *one = append_object(json);
-
-		pt_json_add_number(one, "vmid", guest->vmid);
-		json_object_object_add(one, "nodes", names_to_json(&guest->node));
-	}
-	return json;
-}
+const struct pt_record pt_node_record = {
+	PT_RECORD(struct pt_node, node_fields),
+	.format = "pve-ptconf facts",
+	.version = 2, /* of a use, how names a kind of use and no sentence */
+	.oldest = 1,
+	.complete = complete_node,
+	.about = "Facts about a node: the output of pve-ptconf facts, the input of --facts",
+};
 
 /* Facts that are otherwise asked when a guest's config leads to them. */
 static void ask_the_rest(struct pt_node *node)
@@ -498,7 +306,7 @@ static void ask_the_rest(struct pt_node *node)
 	pt_foreach (guest, node->guest, node->guest_count) {
 		const struct pt_guest *one = *guest;
 
-		pt_node_record(node, one->vmid);
+		pt_node_last_start(node, one->vmid);
 		pt_node_hook(node, pt_guest_get(one, "hookscript"));
 		pt_foreach (key, one->key, one->count) {
 			struct pt_hostpci entry;
@@ -514,45 +322,26 @@ static void ask_the_rest(struct pt_node *node)
 	}
 	pt_node_has_instance(node, "");
 	pt_node_mentions(node, &mention, &count);
+	pt_foreach (device, node->device, node->device_count)
+		device->guest_disk = pt_node_has_guest_disk(node, &device->bdf);
 }
 
 int pt_node_to_json(struct pt_node *node, struct json_object **ret, struct pt_err *err)
 {
-	PT_FREE char *mappings = NULL;
-	struct json_object *json;
-
 	if (!node->has_uses)
 		return pt_err_set(err, -ETIME,
 			"who uses the devices cannot be found out: a driver hangs (see the kernel log)");
 	ask_the_rest(node);
-	json = json_object_new_object();
-	pt_json_add_text(json, "format", PT_FACTS_FORMAT);
-	pt_json_add_number(json, "version", PT_FACTS_VERSION);
-	pt_json_add_text(json, "node", node->name);
-	pt_json_add_number(json, "time", node->time);
-	json_object_object_add(json, "host", traits_to_json(&node->traits));
-	json_object_object_add(json, "policy", policy_to_json(&node->traits.policy));
-	add_plain(json, "policy_error",
-		node->traits.policy_err.code ? node->traits.policy_err.text : NULL);
-	json_object_object_add(json, "inventory", pt_inventory_to_json(&node->inventory));
-	json_object_object_add(json, "devices", devices_to_json(node));
-	mappings = mappings_text(&node->mappings);
-	add_plain(json, "mappings", mappings);
-	json_object_object_add(json, "reservations", reservations_to_json(&node->reservations));
-	json_object_object_add(json, "claims", claims_to_json(node));
-	add_plain(json, "claims_error", node->claims_err.code ? node->claims_err.text : NULL);
-	json_object_object_add(json, "group_users", users_to_json(node));
-	json_object_object_add(json, "uses", pt_uses_to_json(&node->uses));
-	json_object_object_add(json, "records", records_to_json(node));
-	json_object_object_add(json, "roms", roms_to_json(node));
-	json_object_object_add(json, "hooks", hooks_to_json(node));
-	json_object_object_add(json, "mdev_instances", names_to_json(&node->instances));
-	json_object_object_add(json, "nodes", names_to_json(&node->cluster));
-	json_object_object_add(json, "ha", ha_to_json(&node->ha));
-	json_object_object_add(json, "backups", backups_to_json(&node->backups));
-	json_object_object_add(json, "guests", guests_to_json(node));
-	json_object_object_add(json, "running", running_to_json(node));
-	json_object_object_add(json, "bridge_users", mentions_to_json(node));
-	*ret = json;
+	*ret = pt_record_to_json(&pt_node_record, node);
 	return 0;
+}
+
+int pt_node_from_json(struct json_object *json, struct pt_node **ret, struct pt_err *err)
+{
+	struct pt_node PT_NODE *node = pt_node_open(NULL, "", NULL);
+	int r = pt_record_from_json(&pt_node_record, json, node, err);
+
+	if (r == 0)
+		*ret = PT_STEAL(node);
+	return r;
 }

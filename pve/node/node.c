@@ -59,9 +59,9 @@ void pt_node_close(struct pt_node *node)
 	free(node->left);
 	free(node->user);
 	pt_uses_clear(&node->uses);
-	pt_foreach (record, node->record, node->record_count)
-		pt_identities_clear(&record->identities);
-	free(node->record);
+	pt_foreach (start, node->last_start, node->last_start_count)
+		pt_identities_clear(&start->identities);
+	free(node->last_start);
 	pt_foreach (rom, node->rom, node->rom_count)
 		free(rom->name);
 	free(node->rom);

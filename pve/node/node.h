@@ -83,7 +83,7 @@ struct pt_node_claim {
 };
 
 /* Which devices a guest started with last. */
-struct pt_record {
+struct pt_last_start {
 	unsigned int vmid;
 	struct pt_identities identities;
 };
@@ -167,8 +167,8 @@ struct pt_node {
 	struct pt_group_user *user; /* when whole */
 	size_t user_count;
 	struct pt_uses uses; /* when has_uses */
-	struct pt_record *record;
-	size_t record_count;
+	struct pt_last_start *last_start;
+	size_t last_start_count;
 	struct pt_rom_file *rom;
 	size_t rom_count;
 	struct pt_hook_volume *hook;
@@ -257,7 +257,7 @@ int pt_node_uses(struct pt_node *node, const struct pt_bdf *bdf, size_t count, s
 	struct pt_err *err);
 
 /* The devices of the guest's last start, empty without a record. */
-const struct pt_identities *pt_node_record(struct pt_node *node, unsigned int vmid);
+const struct pt_identities *pt_node_last_start(struct pt_node *node, unsigned int vmid);
 
 /* The ROM file of that name, there or not. */
 const struct pt_rom_file *pt_node_rom(struct pt_node *node, const char *name);

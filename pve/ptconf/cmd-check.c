@@ -1,48 +1,120 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/base/json.h"
 #include "pve/node/node-api.h"
 #include "pve/ptconf/ptconf.h"
 #include "pve/check/check.h"
 
-/* Of the JSON that check writes: examples/check.schema.json. */
-#define SCHEMA_VERSION 1
-
-/* The totals of all guests. */
-struct sum {
-	size_t guests, errors, warnings, unknown;
-	struct json_object *list; /* NULL for text */
+/* One guest's part of the output. */
+struct guest_report {
+	unsigned int vmid;
+	size_t errors, warnings;
+	struct pt_findings findings; /* for JSON */
 };
 
-static struct json_object *guest_to_json(unsigned int vmid, const struct pt_findings *findings)
-{
-	struct json_object *json = json_object_new_object();
+struct totals {
+	size_t guests, errors, warnings, unknown;
+};
 
-	pt_json_add_number(json, "vmid", vmid);
-	json_object_object_add(
-		json, "errors", json_object_new_uint64(pt_findings_count(findings, PT_ERROR)));
-	json_object_object_add(
-		json, "warnings", json_object_new_uint64(pt_findings_count(findings, PT_WARNING)));
-	json_object_object_add(json, "findings", pt_findings_to_json(findings));
-	return json;
+/* One node's. */
+struct node_report {
+	char name[PT_NODE_TEXT];
+	bool partial;
+	const char *not_known; /* when partial */
+	struct totals totals;
+	struct guest_report *guest;
+	size_t count;
+};
+
+/* The cluster's. */
+struct cluster_report {
+	struct totals totals;
+	struct node_report *node;
+	size_t count;
+};
+
+#define GUEST(key, kind, member)   PT_FIELD(key, kind, struct guest_report, member)
+#define NODE(key, kind, member)	   PT_FIELD(key, kind, struct node_report, member)
+#define CLUSTER(key, kind, member) PT_FIELD(key, kind, struct cluster_report, member)
+#define VERSION			   1
+
+static const struct pt_field guest_fields[] = {
+	{GUEST("vmid", UINT, vmid), .max = PT_VMID_MAX,
+		.about = "0: a config that is no guest's yet (--config without VMID)"},
+	{GUEST("errors", UINT, errors)},
+	{GUEST("warnings", UINT, warnings)},
+	{GUEST("findings", LIST, findings.finding),
+		.count = offsetof(struct guest_report, findings.count), .of = &pt_finding_record},
+};
+static const struct pt_record guest_record = {PT_RECORD(struct guest_report, guest_fields)};
+
+static const struct pt_field node_fields[] = {
+	{NODE("node", CHARS, name), .about = "the node that the guests are checked on"},
+	{NODE("not_known", TEXT, not_known), PT_JSON_MAY_BE_MISSING,
+		.has = offsetof(struct node_report, partial),
+		.about = "of another node: facts that the API does not give, so that nothing is "
+			 "found there"},
+	{NODE("errors", UINT, totals.errors), .about = "findings of that severity, of all guests"},
+	{NODE("warnings", UINT, totals.warnings)},
+	{NODE("unknown", UINT, totals.unknown),
+		.about = "guests that could not be checked; standard error says why"},
+	{NODE("guests", LIST, guest), .count = offsetof(struct node_report, count),
+		.of = &guest_record},
+};
+static const struct pt_record node_record = {PT_RECORD(struct node_report, node_fields)};
+const struct pt_record pt_check_node_record = {
+	PT_RECORD(struct node_report, node_fields), .version = VERSION, .about = "of one node"};
+
+static const struct pt_field cluster_fields[] = {
+	{CLUSTER("errors", UINT, totals.errors),
+		.about = "findings of that severity, of all guests"},
+	{CLUSTER("warnings", UINT, totals.warnings)},
+	{CLUSTER("unknown", UINT, totals.unknown),
+		.about = "guests and nodes that could not be checked; standard error says why"},
+	{CLUSTER("nodes", LIST, node), .count = offsetof(struct cluster_report, count),
+		.of = &node_record},
+};
+const struct pt_record pt_check_cluster_record = {
+	PT_RECORD(struct cluster_report, cluster_fields),
+	.version = VERSION,
+	.about = "of --cluster",
+};
+
+static void clear_node(struct node_report *report)
+{
+	pt_foreach (guest, report->guest, report->count)
+		pt_findings_clear(&guest->findings);
+	free(report->guest);
 }
+#define NODE_REPORT PT_CLEANUP(clear_node)
 
-static int say(const struct pt_cli *cli, const struct pt_findings *findings, struct sum *sum,
-	struct pt_err *err)
+static void clear_cluster(struct cluster_report *report)
 {
-	char subject[32];
+	pt_foreach (node, report->node, report->count)
+		clear_node(node);
+	free(report->node);
+}
+#define CLUSTER_REPORT PT_CLEANUP(clear_cluster)
 
-	sum->guests++;
-	sum->errors += pt_findings_count(findings, PT_ERROR);
-	sum->warnings += pt_findings_count(findings, PT_WARNING);
-	if (sum->list) {
-		json_object_array_add(sum->list, guest_to_json(cli->vmid, findings));
-		return 0;
+/* Prints a guest's findings, or takes them over for JSON. */
+static int add_guest(const struct pt_cli *cli, struct pt_findings *findings,
+	struct node_report *report, struct pt_err *err)
+{
+	struct guest_report *guest = pt_array_grow(&report->guest, &report->count, sizeof(*guest));
+	char subject[32] = "this config";
+
+	guest->vmid = cli->vmid;
+	guest->errors = pt_findings_count(findings, PT_ERROR);
+	guest->warnings = pt_findings_count(findings, PT_WARNING);
+	report->totals.guests++;
+	report->totals.errors += guest->errors;
+	report->totals.warnings += guest->warnings;
+	if (cli->format == PT_OUTPUT_TEXT) {
+		if (cli->vmid)
+			snprintf(subject, sizeof(subject), "guest %u", cli->vmid);
+		return pt_output_findings(findings, subject, cli->all_infos, err);
 	}
-	if (cli->vmid)
-		snprintf(subject, sizeof(subject), "guest %u", cli->vmid);
-	else
-		snprintf(subject, sizeof(subject), "this config");
-	return pt_output_findings(findings, subject, cli->all_infos, err);
+	guest->findings = *findings;
+	*findings = (struct pt_findings){0};
+	return 0;
 }
 
 /* Whether a guest that nobody named is of interest. */
@@ -51,7 +123,7 @@ static bool is_wanted(const struct pt_cli *cli, const struct pt_guest *guest)
 	return !cli->all || (pt_guest_has_hostpci(guest) && !pt_guest_is_template(guest));
 }
 
-static int check_one(struct pt_cli *cli, struct sum *sum, struct pt_err *err)
+static int check_one(struct pt_cli *cli, struct node_report *report, struct pt_err *err)
 {
 	struct pt_findings PT_FINDINGS findings = {0};
 	struct pt_facts PT_FACTS facts = {0};
@@ -64,7 +136,7 @@ static int check_one(struct pt_cli *cli, struct sum *sum, struct pt_err *err)
 	if (r < 0)
 		return r;
 	pt_check_run(&facts, &findings);
-	r = say(cli, &findings, sum, err);
+	r = add_guest(cli, &findings, report, err);
 	if (r == 0 && facts.claims_err.code) {
 		*err = facts.claims_err;
 		r = err->code;
@@ -73,124 +145,102 @@ static int check_one(struct pt_cli *cli, struct sum *sum, struct pt_err *err)
 }
 
 /* One that cannot be checked does not keep the others from it. */
-static void check(struct pt_cli *cli, unsigned int vmid, struct sum *sum)
+static void check(struct pt_cli *cli, unsigned int vmid, struct node_report *report)
 {
 	struct pt_err err = {0};
 
 	cli->vmid = vmid;
-	if (check_one(cli, sum, &err) == 0)
+	if (check_one(cli, report, &err) == 0)
 		return;
-	sum->unknown++;
+	report->totals.unknown++;
 	fprintf(stderr, "pve-ptconf: %s\n", err.text);
 }
 
-static int check_all(struct pt_cli *cli, struct sum *sum, struct pt_err *err)
+static int check_all(struct pt_cli *cli, struct node_report *report, struct pt_err *err)
 {
 	const unsigned int *vmid = NULL;
 	size_t count = 0;
 	int r = pt_node_vmids(cli->node, &vmid, &count, err);
 
 	for (size_t i = 0; r == 0 && i < count; i++)
-		check(cli, vmid[i], sum);
+		check(cli, vmid[i], report);
 	return r;
 }
 
-static void say_unknown(const struct pt_cli *cli, struct sum *sum)
+static void begin_node(const struct pt_cli *cli, struct node_report *report)
 {
+	snprintf(report->name, sizeof(report->name), "%s", cli->node->name);
+	report->partial = cli->node->partial;
+	report->not_known = PT_NODE_UNKNOWN;
 	/* single guests have errors of their own reading */
 	if (cli->all || cli->cluster)
-		sum->unknown += cli->node->unread;
-	if (cli->node->partial && cli->format == PT_OUTPUT_TEXT)
-		printf("node %s: not known by the API: " PT_NODE_UNKNOWN "\n", cli->node->name);
+		report->totals.unknown = cli->node->unread;
+	if (report->partial && cli->format == PT_OUTPUT_TEXT)
+		printf("node %s: not known by the API: %s\n", report->name, report->not_known);
 }
 
-static void add_counts(struct json_object *json, const struct sum *sum)
-{
-	json_object_object_add(json, "errors", json_object_new_uint64(sum->errors));
-	json_object_object_add(json, "warnings", json_object_new_uint64(sum->warnings));
-	json_object_object_add(json, "unknown", json_object_new_uint64(sum->unknown));
-}
-
-static int print_text_sum(const struct pt_cli *cli, const struct sum *sum)
-{
-	if (cli->all || cli->vmid_count > 1)
-		printf("%zu error%s, %zu warning%s in %zu guest%s\n", sum->errors,
-			sum->errors == 1 ? "" : "s", sum->warnings, sum->warnings == 1 ? "" : "s",
-			sum->guests, sum->guests == 1 ? "" : "s");
-	return 0;
-}
-
-/* One node's part of the JSON; takes the list of guests over. */
-static void add_node(const struct pt_cli *cli, struct sum *sum, struct json_object *json)
-{
-	pt_json_add_text(json, "node", cli->node->name);
-	if (cli->node->partial)
-		pt_json_add_text(json, "not_known", PT_NODE_UNKNOWN);
-	add_counts(json, sum);
-	json_object_object_add(json, "guests", PT_STEAL(sum->list));
-}
-
-static int print_sum(const struct pt_cli *cli, struct sum *sum, struct pt_err *err)
+/* Ends the output: a line of totals, or the whole as JSON. */
+static int end_output(const struct pt_cli *cli, const struct totals *totals,
+	const struct pt_record *record, const void *report, struct pt_err *err)
 {
 	struct json_object PT_JSON *json = NULL;
 
-	if (!sum->list)
-		return print_text_sum(cli, sum);
-	json = json_object_new_object();
-	pt_json_add_number(json, "version", SCHEMA_VERSION);
-	add_node(cli, sum, json);
-	return pt_output_json(json, cli->format, err);
+	if (cli->format != PT_OUTPUT_TEXT) {
+		json = pt_record_to_json(record, report);
+		return pt_output_json(json, cli->format, err);
+	}
+	if (cli->all || cli->vmid_count > 1)
+		printf("%zu error%s, %zu warning%s in %zu guest%s\n", totals->errors,
+			totals->errors == 1 ? "" : "s", totals->warnings,
+			totals->warnings == 1 ? "" : "s", totals->guests,
+			totals->guests == 1 ? "" : "s");
+	return 0;
 }
 
-static enum pt_exit exit_of(int r, const struct sum *sum)
+static enum pt_exit exit_of(int r, const struct totals *totals)
 {
-	if (r < 0 || sum->unknown)
+	if (r < 0 || totals->unknown)
 		return PT_EXIT_UNKNOWN;
-	return sum->errors ? PT_EXIT_FINDINGS : PT_EXIT_OK;
+	return totals->errors ? PT_EXIT_FINDINGS : PT_EXIT_OK;
 }
 
-/* All guests of one node of the cluster, added to the sum of all. */
-static int check_node(struct pt_cli *cli, struct pt_node *node, struct sum *all,
-	struct json_object *nodes, struct pt_err *err)
+/* Checks all guests of one node of the cluster. */
+static int check_node(struct pt_cli *cli, struct pt_node *node, struct cluster_report *cluster,
+	struct pt_err *err)
 {
-	struct sum sum = {.list = nodes ? json_object_new_array() : NULL};
+	struct node_report *report =
+		pt_array_grow(&cluster->node, &cluster->count, sizeof(*report));
 	int r;
 
 	cli->node = node;
-	say_unknown(cli, &sum);
-	r = check_all(cli, &sum, err);
-	if (nodes) {
-		struct json_object *json = json_object_new_object();
-
-		add_node(cli, &sum, json);
-		json_object_array_add(nodes, json);
-	}
-	all->guests += sum.guests;
-	all->errors += sum.errors;
-	all->warnings += sum.warnings;
-	all->unknown += sum.unknown;
+	begin_node(cli, report);
+	r = check_all(cli, report, err);
+	cluster->totals.guests += report->totals.guests;
+	cluster->totals.errors += report->totals.errors;
+	cluster->totals.warnings += report->totals.warnings;
+	cluster->totals.unknown += report->totals.unknown;
 	cli->node = NULL;
 	return r;
 }
 
-static int check_nodes(struct pt_cli *cli, const struct pt_names *names, struct sum *all,
-	struct json_object *nodes, struct pt_err *err)
+static int check_nodes(struct pt_cli *cli, const struct pt_names *names,
+	struct cluster_report *cluster, struct pt_err *err)
 {
 	struct pt_node **node = pt_calloc(names->count, sizeof(struct pt_node *));
 	struct pt_err *why = pt_calloc(names->count, sizeof(*why));
 	int r = pt_cli_ask_nodes(
 		cli, (const char *const *)names->name, names->count, node, why, err);
 
-	for (size_t i = 0; node && why && i < names->count; i++) {
-		if (r == 0 && node[i]) {
-			r = check_node(cli, node[i], all, nodes, err);
-		} else if (r == 0) {
-			fprintf(stderr, "pve-ptconf: node %s: %s\n", names->name[i], why[i].text);
-			all->unknown++;
+	for (size_t i = 0; r == 0 && i < names->count; i++) {
+		if (node[i]) {
+			r = check_node(cli, node[i], cluster, err);
+			continue;
 		}
+		fprintf(stderr, "pve-ptconf: node %s: %s\n", names->name[i], why[i].text);
+		cluster->totals.unknown++;
 	}
 	/* each knows of the others */
-	for (size_t i = 0; node && i < names->count; i++)
+	for (size_t i = 0; i < names->count; i++)
 		pt_node_close(node[i]);
 	free(node);
 	free(why);
@@ -199,48 +249,40 @@ static int check_nodes(struct pt_cli *cli, const struct pt_names *names, struct 
 
 static enum pt_exit check_cluster(struct pt_cli *cli, struct pt_err *err)
 {
-	struct json_object PT_JSON *json = json_object_new_object();
-	struct json_object *nodes = cli->format == PT_OUTPUT_TEXT ? NULL : json_object_new_array();
+	struct cluster_report CLUSTER_REPORT cluster = {0};
 	struct pt_names PT_NAMES names = {0}, offline = {0};
-	struct sum sum = {0};
 	int r = pt_cli_list_nodes(cli, &names, &offline, err);
 
 	if (r == 0)
-		r = check_nodes(cli, &names, &sum, nodes, err);
+		r = check_nodes(cli, &names, &cluster, err);
 	pt_foreach (name, offline.name, offline.count) {
 		fprintf(stderr, "pve-ptconf: node %s: is offline\n", *name);
-		sum.unknown++;
+		cluster.totals.unknown++;
 	}
-	if (r == 0 && !nodes)
-		r = print_text_sum(cli, &sum);
-	pt_json_add_number(json, "version", SCHEMA_VERSION);
-	add_counts(json, &sum);
-	json_object_object_add(json, "nodes", nodes);
-	if (r == 0 && nodes)
-		r = pt_output_json(json, cli->format, err);
-	return exit_of(r, &sum);
+	if (r == 0)
+		r = end_output(cli, &cluster.totals, &pt_check_cluster_record, &cluster, err);
+	return exit_of(r, &cluster.totals);
 }
 
 enum pt_exit pt_cmd_check(struct pt_cli *cli, struct pt_err *err)
 {
-	struct sum sum = {0};
+	struct node_report NODE_REPORT report = {0};
 	int r;
 
 	if (cli->cluster)
 		return check_cluster(cli, err);
-	sum.list = cli->format == PT_OUTPUT_TEXT ? NULL : json_object_new_array();
 	r = pt_cli_open_node(cli, err);
 	/* many guests: asks for shared facts once */
 	if (r == 0 && (cli->all || cli->vmid_count > 1))
 		r = pt_node_learn_all(cli->node, err);
-	if (r == 0)
-		say_unknown(cli, &sum);
-	if (r == 0 && cli->all)
-		r = check_all(cli, &sum, err);
+	if (r < 0)
+		return PT_EXIT_UNKNOWN;
+	begin_node(cli, &report);
+	if (cli->all)
+		r = check_all(cli, &report, err);
 	for (size_t i = 0; r == 0 && i < cli->vmid_count; i++)
-		check(cli, cli->vmids[i], &sum);
+		check(cli, cli->vmids[i], &report);
 	if (r == 0)
-		r = print_sum(cli, &sum, err);
-	json_object_put(sum.list);
-	return exit_of(r, &sum);
+		r = end_output(cli, &report.totals, &pt_check_node_record, &report, err);
+	return exit_of(r, &report.totals);
 }

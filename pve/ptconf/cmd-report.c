@@ -39,23 +39,22 @@ static void put_finding(
 	const struct page *page, unsigned int vmid, const struct pt_finding *finding)
 {
 	const char *severity = pt_severity_name(finding->severity);
-	PT_FREE char *subject = pt_finding_subject(finding);
-	PT_FREE char *message = pt_finding_message(finding);
-	PT_FREE char *hint = pt_finding_hint(finding);
+	struct pt_shown PT_SHOWN shown = {0};
 
+	pt_finding_show(finding, &shown);
 	fprintf(page->out,
 		"<div class=\"finding %s\" data-guests=\"%u\"><b>%s</b> "
 		"<span>guest %u, <code>",
 		severity, vmid, severity, vmid);
-	put(page, pt_finding_tag(finding));
+	put(page, shown.tag);
 	fputs("</code></span><p>", page->out);
-	put(page, subject);
+	put(page, shown.subject);
 	fputs(": ", page->out);
-	put(page, message);
+	put(page, shown.message);
 	fputs("</p>", page->out);
-	if (hint) {
+	if (shown.hint) {
 		fputs("<p class=\"hint\">&rarr; ", page->out);
-		put(page, hint);
+		put(page, shown.hint);
 		fputs("</p>", page->out);
 	}
 	fputs("</div>\n", page->out);

@@ -161,53 +161,35 @@ static const char *colour(enum pt_severity severity)
 	return isatty(STDOUT_FILENO) ? code[severity] : "";
 }
 
-/* The texts of a finding, for comparing and printing. */
-struct shown {
-	char *subject, *message, *hint;
-};
-
-static struct shown show(const struct pt_finding *finding)
-{
-	return (struct shown){
-		pt_finding_subject(finding), pt_finding_message(finding), pt_finding_hint(finding)};
-}
-
-static void clear_shown(struct shown *shown)
-{
-	free(shown->subject);
-	free(shown->message);
-	free(shown->hint);
-}
-#define SHOWN PT_CLEANUP(clear_shown)
-
 /* Whether a finding says the same of another function of the same entry. */
 static bool continues(const struct pt_finding *first, const struct pt_finding *next)
 {
-	struct shown SHOWN one = {0};
-	struct shown SHOWN two = {0};
+	struct pt_shown PT_SHOWN one = {0};
+	struct pt_shown PT_SHOWN two = {0};
 
 	if (first->check != next->check || first->severity != next->severity ||
 		first->subject.kind != PT_ON_FUNCTION || next->subject.kind != PT_ON_FUNCTION ||
 		first->subject.entry != next->subject.entry)
 		return false;
-	one = show(first);
-	two = show(next);
+	pt_finding_show(first, &one);
+	pt_finding_show(next, &two);
 	return pt_streq(one.message, two.message) && pt_streq(one.hint, two.hint);
 }
 
 /* Prints findings that say the same of several functions as one, with a list of the functions. */
 static void print_findings(const struct pt_finding *first, size_t count)
 {
-	struct shown SHOWN shown = show(first);
+	struct pt_shown PT_SHOWN shown = {0};
 	const char *plain = isatty(STDOUT_FILENO) ? "\033[0m" : "";
 
+	pt_finding_show(first, &shown);
 	printf("%s%-8s%s ", colour(first->severity), pt_severity_name(first->severity), plain);
 	print_cell(shown.subject, 0);
 	for (size_t i = 1; i < count; i++)
 		printf(", %s", PT_BDF(&first[i].subject.function));
 	printf(": ");
 	print_cell(shown.message, 0);
-	printf(" [%s]\n", pt_finding_tag(first));
+	printf(" [%s]\n", shown.tag);
 	if (!shown.hint)
 		return;
 	printf("         -> ");

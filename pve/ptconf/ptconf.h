@@ -43,6 +43,9 @@ typedef enum pt_exit pt_verb(struct pt_cli *cli, struct pt_err *err);
 pt_verb pt_cmd_accept, pt_cmd_check, pt_cmd_show, pt_cmd_explain, pt_cmd_list, pt_cmd_claims,
 	pt_cmd_release, pt_cmd_reconcile, pt_cmd_config_test, pt_cmd_facts, pt_cmd_report;
 
+/* The JSON that check writes: of one node, and of --cluster. */
+extern const struct pt_record pt_check_node_record, pt_check_cluster_record;
+
 /* Makes cli->node, of the host or of the facts file, unless it is there; main closes it. */
 int pt_cli_open_node(struct pt_cli *cli, struct pt_err *err);
 

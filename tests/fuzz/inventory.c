@@ -10,8 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text = fuzz_text(data, size);
 	struct json_object *json = pt_json_parse(text, size, &err);
 
-	if (json && pt_inventory_from_json(json, &inventory, &err) == 0)
-		json_object_put(pt_inventory_to_json(&inventory));
+	if (json && pt_record_from_json(&pt_inventory_record, json, &inventory, &err) == 0)
+		json_object_put(pt_record_to_json(&pt_inventory_record, &inventory));
 	pt_inventory_clear(&inventory);
 	json_object_put(json);
 	free(text);

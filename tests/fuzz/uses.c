@@ -8,8 +8,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct json_object *json = pt_json_parse(text, size, NULL);
 	struct pt_uses uses = {0};
 
-	if (json && pt_uses_from_json(json, &uses, NULL) == 0)
-		json_object_put(pt_uses_to_json(&uses));
+	if (json && pt_record_from_json(&pt_uses_record, json, &uses, NULL) == 0)
+		json_object_put(pt_record_to_json(&pt_uses_record, &uses));
 	pt_uses_clear(&uses);
 	json_object_put(json);
 	free(text);

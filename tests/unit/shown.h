@@ -13,12 +13,18 @@ static inline const char *message_of(const struct pt_finding *finding)
 
 static inline const char *hint_of(const struct pt_finding *finding)
 {
-	return on_loan(pt_finding_hint(finding));
+	struct pt_shown PT_SHOWN shown = {0};
+
+	pt_finding_show(finding, &shown);
+	return on_loan(PT_STEAL(shown.hint));
 }
 
 static inline const char *subject_of(const struct pt_finding *finding)
 {
-	return on_loan(pt_finding_subject(finding));
+	struct pt_shown PT_SHOWN shown = {0};
+
+	pt_finding_show(finding, &shown);
+	return on_loan(PT_STEAL(shown.subject));
 }
 
 #endif

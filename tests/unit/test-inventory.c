@@ -65,9 +65,9 @@ static void json_and_back_without_loss(void **state)
 		"0xffffffff00000000 0xfffffffffffffffe 0x000000000014220c\n");
 	fake_dir(fake, "/sys/bus/pci/devices/0000:02:00.0/nvidia");
 	assert_int_equal(pt_inventory_read_all(fake->host, &inventory, NULL), 0);
-	first = pt_inventory_to_json(&inventory);
-	assert_int_equal(pt_inventory_from_json(first, &again, NULL), 0);
-	second = pt_inventory_to_json(&again);
+	first = pt_record_to_json(&pt_inventory_record, &inventory);
+	assert_int_equal(pt_record_from_json(&pt_inventory_record, first, &again, NULL), 0);
+	second = pt_record_to_json(&pt_inventory_record, &again);
 	assert_true(json_object_equal(first, second));
 	assert_int_equal(again.function[1].bar[0].start, 0xffffffff00000000);
 	assert_string_equal(again.function[1].override, "x\"y");
@@ -122,8 +122,8 @@ static void every_field_survives(void **state)
 	for (size_t i = 0; i < PT_PCI_BARS; i++)
 		function.bar[i] = (struct pt_bar){
 			0x1000 * (i + 1), 0x100 * (i + 1), i % 2 == 0, i % 3 == 0, i % 2 == 1};
-	json = pt_inventory_to_json(&inventory);
-	assert_int_equal(pt_inventory_from_json(json, &again, NULL), 0);
+	json = pt_record_to_json(&pt_inventory_record, &inventory);
+	assert_int_equal(pt_record_from_json(&pt_inventory_record, json, &again, NULL), 0);
 	json_object_put(json);
 	assert_true(again.iommu_active);
 	assert_int_equal(again.count, 1);
@@ -192,10 +192,11 @@ static void refuses(struct json_object *good, const char *key, const char *bad, 
 	if (bad)
 		json_object_object_add(
 			json_object_array_get_idx(functions, 0), key, json_tokener_parse(bad));
-	assert_int_equal(pt_inventory_from_json(copy, &inventory, &err), -EINVAL);
+	assert_int_equal(
+		pt_record_from_json(&pt_inventory_record, copy, &inventory, &err), -EINVAL);
 	assert_holds(err.text, key);
 	assert_holds(err.text, why);
-	assert_int_equal(inventory.count, 0);
+	pt_inventory_clear(&inventory);
 	json_object_put(copy);
 }
 
@@ -206,21 +207,23 @@ static void refuses_what_is_no_inventory(void **state)
 	struct json_object *good, *other = json_tokener_parse("{\"functions\":{}}");
 
 	assert_int_equal(pt_inventory_read_all(fake->host, &inventory, NULL), 0);
-	good = pt_inventory_to_json(&inventory);
+	good = pt_record_to_json(&pt_inventory_record, &inventory);
 	pt_inventory_clear(&inventory);
 	refuses(good, "bdf", "\"nonsense\"", "is no PCI address");
 	refuses(good, "bdf", NULL, "is missing");
 	refuses(good, "vendor", "7", "is no string");
 	refuses(good, "vendor", "\"123456789\"", "is no hexadecimal number of that size");
 	refuses(good, "iommu_group", "\"1\"", "is no whole number");
-	refuses(good, "iommu_group", "99999999999", "out of range");
+	refuses(good, "iommu_group", "99999999999", "is not between -1 and 2147483647");
 	refuses(good, "bridge", "1", "is no boolean");
-	refuses(good, "virtfns", "[3]", "holds something that is no PCI address");
+	refuses(good, "virtfns", "[3]", "virtfns[0]: is no string");
 	refuses(good, "bars", "{}", "is no array");
-	refuses(good, "bars", "[{}]", "functions[0]");
+	refuses(good, "bars", "[{}]", "functions[0]: bars[0]: \"start\" is missing");
 	refuses(good, "driver", "\"a\\u0000b\"", "NUL");
-	assert_int_equal(pt_inventory_from_json(other, &inventory, NULL), -EINVAL);
-	assert_int_equal(pt_inventory_from_json(NULL, &inventory, NULL), -EINVAL);
+	assert_int_equal(
+		pt_record_from_json(&pt_inventory_record, other, &inventory, NULL), -EINVAL);
+	assert_int_equal(
+		pt_record_from_json(&pt_inventory_record, NULL, &inventory, NULL), -EINVAL);
 	json_object_put(good);
 	json_object_put(other);
 }

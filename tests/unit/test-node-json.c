@@ -108,8 +108,8 @@ static void findings_are_the_same(void **state)
 		assert_int_equal(pt_facts_gather(node, theirs[i], PT_DEPTH_CHECK, &two, NULL), 0);
 		pt_check_run(&one, &here);
 		pt_check_run(&two, &there);
-		a = pt_findings_to_json(&here);
-		b = pt_findings_to_json(&there);
+		a = pt_record_to_json(&pt_findings_record, &here);
+		b = pt_record_to_json(&pt_findings_record, &there);
 		assert_string_equal(json_object_to_json_string(a), json_object_to_json_string(b));
 		json_object_put(a);
 		json_object_put(b);
@@ -171,28 +171,31 @@ static void what_is_wrong_is_told_with_its_place(void **state)
 		{"\"version\":2,", "\"version\":3,", "\"version\" is none that this version knows"},
 		{"\"node\":\"node1\"", "\"node\":\"../x\"", "\"node\" cannot be a node's name"},
 		{"\"state\":\"present\"", "\"state\":\"x\"",
-			"host: \"state\" is a word that is not"},
-		{"\"vmid\":103", "\"vmid\":3", "claims[0]: \"vmid\" is no VMID"},
+			"host: vfio_pci: \"state\" is none of the words"},
+		{"\"vmid\":103", "\"vmid\":3",
+			"claims[0]: \"vmid\" is not between 100 and 999999999"},
 		{"\"key\":\"mode\"", "\"key\":\"mood\"", "policy: line 3: "},
+		{"\"line\":7,", "\"line\":3,", "policy[1]: \"line\" is not behind the one before"},
 		{"\"line\":3,", "\"line\":999999,",
-			"policy: \"line\" is not behind the one before"},
-		{"\"index\":1,", "\"index\":16,", "guests[2]: \"index\" is none of an entry"},
+			"policy[0]: \"line\" is not between 1 and 10000"},
+		{"\"index\":1,", "\"index\":16,",
+			"guests[2]: dropped[0]: \"index\" is not between 0 and 15"},
 		{"\"net\":\"eth9\"", "\"net\":\"a-name-that-is-far-too-long\"",
 			"\"net\" is too long"},
 		{"\"memory\":{", "\"memory\":7,\"x\":{", "\"memory\" is no object"},
 		{"\"images\":[", "\"images\":[{\"vendor\":70000,\"device\":1,\"code_type\":0}",
-			"roms[0]: \"code_type\" and its ids are of no image that can be"},
+			"roms[0]: images[0]: \"vendor\" is not between 0 and 65535"},
 		{"\"mdev_instances\":[", "\"mdev_instances\":[7,",
-			"\"mdev_instances\" holds something that is no text"},
+			"mdev_instances[0]: is no string"},
 		{"\"hugepages\":[", "\"hugepages\":[{\"size\":1,\"free\":1,\"nodes\":[\"x\"]},",
-			"hugepages[0]: \"nodes\" are no whole numbers"},
+			"memory: hugepages[0]: nodes[0]: is no whole number"},
 		{"\"hugepages\":[",
 			"\"hugepages\":[{\"size\":1,\"free\":1},{\"size\":1,\"free\":1},"
 			"{\"size\":1,\"free\":1},{\"size\":1,\"free\":1},",
-			"hugepages[4]: \"size\" is one more than there can be"},
+			"memory: \"hugepages\" has more than 4 elements"},
 		{"\"vmid\":102,\n      \"config\"", "\"vmid\":101,\"config\"",
 			"guests[1]: \"vmid\" is not behind the one before"},
-		{"\"kind\":\"gpu\"", "\"kind\":\"x\"", "uses[1]: \"kind\" is none"},
+		{"\"kind\":\"gpu\"", "\"kind\":\"x\"", "uses[1]: \"kind\" is none of the words"},
 		{"\"bdf\":\"0000:01:00.1\"", "\"bdf\":\"0000:01:00.0\"", "is there twice"},
 	};
 	struct json_object *json = NULL;

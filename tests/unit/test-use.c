@@ -37,8 +37,8 @@ static void to_json_and_back(void **state)
 	pt_uses_add(&uses, &like);
 	pt_uses_add(&uses, &like);
 	assert_int_equal(uses.count, 1);
-	json = pt_uses_to_json(&uses);
-	assert_int_equal(pt_uses_from_json(json, &again, NULL), 0);
+	json = pt_record_to_json(&pt_uses_record, &uses);
+	assert_int_equal(pt_record_from_json(&pt_uses_record, json, &again, NULL), 0);
 	json_object_put(json);
 	assert_int_equal(again.count, 1);
 	assert_string_equal(again.use[0].what, "/dev/dri/card0");
@@ -56,12 +56,12 @@ static void to_json_and_back(void **state)
 	assert_int_equal(again.use[0].pid, 7);
 	assert_false(pt_uses_strong(&again, &like.bdf));
 	json = json_tokener_parse(bad);
-	assert_int_equal(pt_uses_from_json(json, &again, &err), -EINVAL);
-	assert_holds(err.text, "uses[0]: \"kind\" is none that this version knows");
+	assert_int_equal(pt_record_from_json(&pt_uses_record, json, &again, &err), -EINVAL);
+	assert_holds(err.text, "[0]: \"kind\" is none of the words that this version knows");
 	json_object_put(json);
 	json = json_tokener_parse("{}");
-	assert_int_equal(pt_uses_from_json(json, &again, &err), -EINVAL);
-	assert_holds(err.text, "uses are no list");
+	assert_int_equal(pt_record_from_json(&pt_uses_record, json, &again, &err), -EINVAL);
+	assert_holds(err.text, "is no array");
 	json_object_put(json);
 }
 
@@ -78,7 +78,7 @@ static void reads_old_sentences(void **state)
 	struct pt_uses PT_USES uses = {0};
 
 	(void)state;
-	assert_int_equal(pt_uses_from_json(json, &uses, NULL), 0);
+	assert_int_equal(pt_record_from_json(&pt_uses_record, json, &uses, NULL), 0);
 	assert_int_equal(uses.count, 2);
 	assert_string_equal(on_loan(pt_use_text(&uses.use[0])), "sda is mounted at /");
 	assert_int_equal(uses.use[1].how, PT_USE_ONLY_PORT);
@@ -100,7 +100,7 @@ static void a_sentence_without_its_words_is_refused(void **state)
 		struct pt_uses PT_USES uses = {0};
 		struct pt_err err = {0};
 
-		assert_int_equal(pt_uses_from_json(json, &uses, &err), -EINVAL);
+		assert_int_equal(pt_record_from_json(&pt_uses_record, json, &uses, &err), -EINVAL);
 		assert_holds(err.text, "lacks its");
 		json_object_put(json);
 	}
@@ -281,8 +281,8 @@ static void more_uses_than_any_host_has_are_refused(void **state)
 	(void)state;
 	for (int i = 0; i <= 20000; i++)
 		json_object_array_add(json, NULL);
-	assert_int_equal(pt_uses_from_json(json, &uses, &err), -EINVAL);
-	assert_string_equal(err.text, "uses are more than any host has");
+	assert_int_equal(pt_record_from_json(&pt_uses_record, json, &uses, &err), -EINVAL);
+	assert_string_equal(err.text, "has more than 20000 elements");
 	json_object_put(json);
 }
 
