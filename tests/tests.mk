@@ -121,7 +121,8 @@ test-programs: $(UNIT) $(BUILD)/conformance lab-programs
 SINGLE := BUILD=$(BUILD)-t CFLAGS="-O0 -g" LDFLAGS=
 t: ## run one unit test, T=NAME; builds what it needs alone
 	$(Q)test -f "tests/unit/test-$(T).c" || { echo "T=NAME names a tests/unit/test-NAME.c, such as T=claim" >&2; exit 2; }
-	$(Q)$(MAKE) -s $(PARALLEL) $(SINGLE) NEEDED="$$(tests/unit/needs "$(T)")" $(BUILD)-t/unit/test-$(T)
+	$(Q)$(MAKE) -s $(PARALLEL) $(SINGLE) NEEDED="$$(tests/unit/needs "$(T)")" $(BUILD)-t/unit/test-$(T) \
+		$(if $(shell grep -l 'tests/unit/ran[.]h' tests/unit/test-$(T).c 2>/dev/null),all)
 	$(Q)$(BUILD)-t/unit/test-$(T)
 
 unit: $(UNIT) all ## run the unit tests; each finding must have been met and missed
