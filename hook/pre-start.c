@@ -208,8 +208,9 @@ static enum pt_start_result judge_and_take(struct pt_start *start)
  */
 static enum pt_start_result settle(struct pt_start *start)
 {
+	enum pt_start_result result = PT_START_AGAIN;
+
 	for (int tries = 0; tries < TRIES; tries++) {
-		enum pt_start_result result;
 		bool returned = false;
 		int r = pt_start_wait_for_returns(start);
 
@@ -222,7 +223,7 @@ static enum pt_start_result settle(struct pt_start *start)
 		if (r < 0)
 			return cannot_look(start, r);
 		pt_findings_clear(&start->findings);
-		result = judge_and_take(start);
+		result = pt_start_decide(result, judge_and_take(start));
 		if (result != PT_START_AGAIN)
 			return result;
 		pt_claim_free_p(&start->claim);

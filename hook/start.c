@@ -1,6 +1,25 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Shared by the steps of a pre-start. */
 #include "hook/start.h"
+#include "lib/base/states.h"
+
+enum pt_start_result pt_start_decide(enum pt_start_result before, enum pt_start_result result)
+{
+	static const char *const names[] = {
+		[PT_START_AGAIN] = "again",
+		[PT_START_GOES_ON] = "goes on",
+		[PT_START_REFUSED] = "refused",
+	};
+	static const unsigned int next[] = {
+		[PT_START_AGAIN] = PT_NEXT(PT_START_AGAIN) | PT_NEXT(PT_START_GOES_ON) |
+				   PT_NEXT(PT_START_REFUSED),
+		[PT_START_GOES_ON] = 0,
+		[PT_START_REFUSED] = 0,
+	};
+	static const struct pt_states states = {"start", names, next};
+
+	return (enum pt_start_result)pt_state_next(&states, before, result);
+}
 
 enum pt_start_result pt_start_go_on(const struct pt_start *start)
 {

@@ -11,9 +11,9 @@
 #include "pve/check/check.h"
 
 enum pt_start_result {
+	PT_START_AGAIN,	  /* undecided, or the facts have changed: gather them and judge anew */
 	PT_START_GOES_ON, /* with the devices, without them, or without us */
 	PT_START_REFUSED,
-	PT_START_AGAIN, /* the facts have changed meanwhile: gather them and judge anew */
 };
 
 #define PT_START_LOG(run, level, ...) pt_log(pt_host_log((run)->host), level, __VA_ARGS__)
@@ -30,6 +30,9 @@ struct pt_start {
 	struct pt_findings findings;
 	struct pt_err err;
 };
+
+/* Checks that the result may follow the one before, and returns it: a decision is final. */
+enum pt_start_result pt_start_decide(enum pt_start_result before, enum pt_start_result result);
 
 /*
  * Our own trouble never keeps a guest from starting: it is told, and the start goes on without us.

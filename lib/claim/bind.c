@@ -140,8 +140,8 @@ void pt_bind_start(const struct pt_host *host, struct pt_bind *bind, enum pt_bin
 		.bdf = *bdf,
 		.driver = driver ? driver : "",
 		.write.child = PT_CHILD_NONE};
-	bind->refused = !is_nameable(bind);
-	if (bind->refused) {
+	if (!is_nameable(bind)) {
+		bind->state = PT_BIND_REFUSED;
 		bind->result = pt_err_set(&bind->err, -EINVAL,
 			"%s: '%s' is no name of a driver or console", PT_BDF(bdf), bind->driver);
 		return;
@@ -153,7 +153,8 @@ void pt_bind_start(const struct pt_host *host, struct pt_bind *bind, enum pt_bin
 		return;
 	bind->result = pt_host_write_start(
 		host, path_of(bind, path), text_of(bind, text), lock_fd, &bind->write, &bind->err);
-	bind->writing = bind->result == 0;
+	if (bind->result == 0)
+		bind->state = PT_BIND_WRITES;
 }
 
 int pt_bind_finish(const struct pt_host *host, struct pt_bind *bind, long long deadline_ms)
@@ -162,11 +163,11 @@ int pt_bind_finish(const struct pt_host *host, struct pt_bind *bind, long long d
 	int written = bind->result;
 	int r;
 
-	if (bind->writing)
-		written = pt_host_write_wait(&bind->write, deadline_ms, NULL);
-	bind->writing = false;
-	if (bind->refused)
+	if (bind->state == PT_BIND_REFUSED)
 		return bind->result;
+	if (bind->state == PT_BIND_WRITES)
+		written = pt_host_write_wait(&bind->write, deadline_ms, NULL);
+	bind->state = PT_BIND_RESTS;
 	/* the driver link changes before probe and remove are through: it proves nothing while they
 	 * hang */
 	if (written == -ETIME)

@@ -21,13 +21,18 @@ enum pt_bind_kind {
 	PT_BIND_CONSOLE_OFF,
 };
 
+enum pt_bind_state {
+	PT_BIND_RESTS,	 /* nothing is being written: it is as wanted, or failed to start */
+	PT_BIND_REFUSED, /* its target must not stand in a path */
+	PT_BIND_WRITES,
+};
+
 struct pt_bind {
 	enum pt_bind_kind kind;
 	struct pt_bdf bdf;
 	const char *driver; /* the target, as each kind takes it; borrowed */
 	struct pt_write write;
-	bool refused; /* not to be tried at all */
-	bool writing;
+	enum pt_bind_state state;
 	int result; /* of starting */
 	struct pt_err err;
 };

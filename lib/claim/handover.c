@@ -19,21 +19,27 @@ static void tell_stays(const struct pt_handover *handover, const struct pt_mover
 		PT_BDF(&mover->function->bdf), mover->was[0] ? mover->was : "no driver");
 }
 
-/* Reads the driver that a function has now into was. */
+static void set_gone(struct pt_mover *mover)
+{
+	pt_mover_set(mover, PT_MOVE_GONE);
+	mover->result = pt_err_set(
+		&mover->err, -ENODEV, "%s: is gone from the bus", PT_BDF(&mover->function->bdf));
+}
+
+/* Reads the driver that a function has now into was; else the move has failed. */
 static int read_was(const struct pt_host *host, struct pt_mover *mover)
 {
 	PT_FREE char *driver = NULL;
 	int r = pt_function_read_driver(host, &mover->function->bdf, &driver);
 
-	mover->gone = r == -ENODEV;
-	if (mover->gone)
-		return pt_err_set(
-			&mover->err, r, "%s: is gone from the bus", PT_BDF(&mover->function->bdf));
-	if (r < 0)
-		return pt_err_errno(
-			&mover->err, r, "%s: read its driver", PT_BDF(&mover->function->bdf));
-	snprintf(mover->was, sizeof(mover->was), "%s", driver ? driver : "");
-	return 0;
+	if (r == 0)
+		snprintf(mover->was, sizeof(mover->was), "%s", driver ? driver : "");
+	else if (r == -ENODEV)
+		set_gone(mover);
+	else
+		pt_mover_fail(mover, pt_err_errno(&mover->err, r, "%s: read its driver",
+					     PT_BDF(&mover->function->bdf)));
+	return r;
 }
 
 /*
@@ -95,9 +101,9 @@ static int confirm_vfio(const struct pt_handover *handover, struct pt_movers *mo
 		if (!function->driver ||
 			pt_function_read_on_vfio(handover->host, &function->bdf, function->driver))
 			continue;
-		mover->result =
+		pt_mover_fail(mover,
 			pt_err_set(&mover->err, -ENODEV, "%s: %s has it now, but is no vfio driver",
-				PT_BDF(&function->bdf), function->driver);
+				PT_BDF(&function->bdf), function->driver));
 		return mover->result;
 	}
 	return 0;
@@ -117,8 +123,8 @@ static int find_what_to_take(
 				*err = mover->err;
 			return r;
 		}
-		mover->active = !is_taken(mover);
-		if (!mover->active)
+		pt_mover_set(mover, is_taken(mover) ? PT_MOVE_SKIPPED : PT_MOVE_ACTIVE);
+		if (mover->state == PT_MOVE_SKIPPED)
 			tell_stays(handover, mover);
 	}
 	return 0;
@@ -127,9 +133,11 @@ static int find_what_to_take(
 /* The VF switch of a PF is restored even if its VFs could not be made. */
 static void revive_for_autoprobe(struct pt_movers *movers)
 {
-	pt_foreach (mover, movers->mover, movers->count)
-		mover->active |= mover->result < 0 && mover->result != -ETIME &&
-				 mover->bind.kind == PT_BIND_VFS;
+	pt_foreach (mover, movers->mover, movers->count) {
+		if (mover->state == PT_MOVE_FAILED && mover->result != -ETIME &&
+			mover->bind.kind == PT_BIND_VFS)
+			pt_mover_set(mover, PT_MOVE_RESTORING);
+	}
 }
 
 /* keep_failed: a function with an error stays in the claim, at home or not. */
@@ -150,7 +158,7 @@ static void note_hanging(struct pt_movers *movers)
 static void first_error(const struct pt_movers *movers, struct pt_err *err)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
-		if (mover->result < 0 && !mover->gone) {
+		if (mover->result < 0 && mover->state != PT_MOVE_GONE) {
 			if (err)
 				*err = mover->err;
 			return;
@@ -188,16 +196,22 @@ int pt_handover_take(const struct pt_handover *handover, struct pt_claim *claim,
 		return r;
 	}
 	pt_foreach (mover, movers.mover, movers.count) {
-		if (mover->active)
+		if (mover->state == PT_MOVE_ACTIVE)
 			tell(handover, mover, pt_claim_driver(mover->function));
 	}
 	return 0;
 }
 
+static bool is_foreign(const struct pt_mover *mover)
+{
+	return mover->state == PT_MOVE_FOREIGN || mover->state == PT_MOVE_FOREIGN_OVERRIDE;
+}
+
 /* Whether the driver is as it shall be. */
 static bool at_home(const struct pt_mover *mover)
 {
-	return mover->left || pt_streq(mover->was, mover->goal.driver ? mover->goal.driver : "");
+	return is_foreign(mover) ||
+	       pt_streq(mover->was, mover->goal.driver ? mover->goal.driver : "");
 }
 
 /*
@@ -236,12 +250,12 @@ static bool plan_home_override(
 
 	*kind = PT_BIND_OVERRIDE;
 	*driver = override ? override : "";
-	return !mover->left || mover->ours;
+	return true;
 }
 
 static bool had_vfs(const struct pt_mover *mover)
 {
-	return mover->goal.vfs > 0 && !mover->left;
+	return mover->goal.vfs > 0 && !is_foreign(mover);
 }
 
 /* VFs come without a driver first, so that each can get the one that it had. */
@@ -274,7 +288,7 @@ static bool plan_home_console(
 {
 	*kind = PT_BIND_CONSOLE_ON;
 	*driver = mover->goal.console;
-	return mover->goal.console && !mover->left;
+	return mover->goal.console && mover->state == PT_MOVE_ACTIVE;
 }
 
 /* Loads the modules of origin drivers that were unloaded meanwhile. */
@@ -285,8 +299,8 @@ static void ensure_home_drivers(const struct pt_handover *handover, struct pt_mo
 		PT_FREE char *alias = NULL;
 		int r;
 
-		if (!mover->active || mover->function->has_pf != vfs || at_home(mover) ||
-			!mover->goal.driver)
+		if (mover->state != PT_MOVE_ACTIVE || mover->function->has_pf != vfs ||
+			at_home(mover) || !mover->goal.driver)
 			continue;
 		/*
 		 * a driver's name need not be its module's: the function's own alias finds that one
@@ -306,16 +320,16 @@ static void ensure_home_drivers(const struct pt_handover *handover, struct pt_mo
 static void leave(const struct pt_handover *handover, struct pt_mover *mover)
 {
 	PT_FREE char *override = NULL;
+	bool ours;
 
 	pt_log(handover->log, PT_LOG_WARNING,
 		"%s: %s was bound to %s by somebody since; left there, its origin was %s",
 		mover->function->label, PT_BDF(&mover->function->bdf), mover->was,
 		mover->goal.driver ? mover->goal.driver : "no driver");
-	mover->left = true;
-	mover->ours =
-		pt_function_read_override(handover->host, &mover->function->bdf, &override) == 0 &&
-		(pt_streq(override, pt_claim_driver(mover->function)) ||
-			pt_streq(override, PT_VFIO_PCI));
+	ours = pt_function_read_override(handover->host, &mover->function->bdf, &override) == 0 &&
+	       (pt_streq(override, pt_claim_driver(mover->function)) ||
+		       pt_streq(override, PT_VFIO_PCI));
+	pt_mover_set(mover, ours ? PT_MOVE_FOREIGN_OVERRIDE : PT_MOVE_FOREIGN);
 }
 
 /* Whether the PF of a VF that comes back with it did not come back itself. */
@@ -323,7 +337,7 @@ static bool pf_failed(const struct pt_movers *movers, const struct pt_mover *vf)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
 		if (pt_bdf_compare(&mover->function->bdf, &vf->function->pf) == 0)
-			return mover->result < 0 && !mover->gone;
+			return mover->result < 0 && mover->state != PT_MOVE_GONE;
 	}
 	return false;
 }
@@ -358,37 +372,33 @@ static void find_what_to_return(
 	const struct pt_handover *handover, struct pt_movers *movers, bool vfs, bool keep_failed)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
-		int r;
+		bool ours;
 
 		if (mover->function->has_pf != vfs || !may_return(movers, mover, keep_failed))
 			continue;
-		r = read_was(handover->host, mover);
-		if (r < 0) {
-			pt_mover_fail(mover, r);
+		if (read_was(handover->host, mover) < 0)
 			continue;
-		}
+		ours = may_be_ours(handover, mover);
 		/*
 		 * a spare that we did not move, and nobody else to a vfio driver, is where it was
 		 */
-		mover->quiet = mover->function->spare && !mover->function->moved &&
-			       !may_be_ours(handover, mover);
-		mover->active = !mover->quiet;
-		if (mover->active && !at_home(mover) && mover->was[0] &&
-			!may_be_ours(handover, mover))
+		if (mover->function->spare && !mover->function->moved && !ours)
+			pt_mover_set(mover, PT_MOVE_SKIPPED);
+		else if (!at_home(mover) && mover->was[0] && !ours)
 			leave(handover, mover);
+		else
+			pt_mover_set(mover, PT_MOVE_ACTIVE);
 	}
 }
 
-/* Whether a step failed because the function went from the bus meanwhile. */
-static bool went_away(const struct pt_host *host, struct pt_mover *mover)
+/* Notes that a step failed because the function went from the bus meanwhile. */
+static void note_gone(const struct pt_host *host, struct pt_mover *mover)
 {
 	PT_FREE char *driver = NULL;
 
-	if (mover->result != -ENODEV ||
-		pt_function_read_driver(host, &mover->function->bdf, &driver) != -ENODEV)
-		return false;
-	pt_err_set(&mover->err, -ENODEV, "%s: is gone from the bus", PT_BDF(&mover->function->bdf));
-	return true;
+	if (mover->result == -ENODEV && mover->state != PT_MOVE_GONE &&
+		pt_function_read_driver(host, &mover->function->bdf, &driver) == -ENODEV)
+		set_gone(mover);
 }
 
 /* Tells how each function ended and takes out of the claim what ended. How many stay. */
@@ -402,7 +412,8 @@ static size_t settle(
 		struct pt_mover *mover = &movers->mover[i];
 		struct pt_claim_function *function = mover->function;
 
-		if (mover->gone || went_away(handover->host, mover)) {
+		note_gone(handover->host, mover);
+		if (mover->state == PT_MOVE_GONE) {
 			pt_log(handover->log, PT_LOG_WARNING, "%s: %s; nothing to return",
 				function->label, mover->err.text);
 			pt_claim_remove(claim, &function->bdf);
@@ -436,10 +447,11 @@ static void return_console(
 {
 	pt_movers_step(handover, movers, plan_home_console, false, deadline, false);
 	pt_foreach (mover, movers->mover, movers->count) {
-		if (mover->result == 0 || mover->bind.kind != PT_BIND_CONSOLE_ON)
+		if (mover->state != PT_MOVE_FAILED || mover->bind.kind != PT_BIND_CONSOLE_ON)
 			continue;
 		pt_log(handover->log, PT_LOG_WARNING, "%s: %s", mover->function->label,
 			mover->err.text);
+		pt_mover_set(mover, PT_MOVE_ACTIVE);
 		mover->result = 0;
 	}
 }
@@ -447,7 +459,7 @@ static void return_console(
 static void tell_returned(const struct pt_handover *handover, const struct pt_movers *movers)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
-		if (mover->result < 0 || mover->quiet)
+		if (mover->result < 0 || mover->state == PT_MOVE_SKIPPED)
 			continue;
 		if (!at_home(mover))
 			tell(handover, mover, mover->goal.driver);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "lib/base/states.h"
 #include "lib/claim/mover.h"
 
 #define WAVE_MIN_MS 1000
@@ -47,10 +48,49 @@ void pt_movers_make(struct pt_claim *claim, enum pt_part part, struct pt_movers 
 	}
 }
 
+static const char *const names[] = {
+	[PT_MOVE_NEW] = "new",
+	[PT_MOVE_SKIPPED] = "skipped",
+	[PT_MOVE_ACTIVE] = "active",
+	[PT_MOVE_FOREIGN] = "foreign",
+	[PT_MOVE_FOREIGN_OVERRIDE] = "foreign override",
+	[PT_MOVE_FAILED] = "failed",
+	[PT_MOVE_RESTORING] = "restoring",
+	[PT_MOVE_GONE] = "gone",
+};
+
+static const unsigned int next[] = {
+	[PT_MOVE_NEW] = PT_NEXT(PT_MOVE_SKIPPED) | PT_NEXT(PT_MOVE_ACTIVE) |
+			PT_NEXT(PT_MOVE_FOREIGN) | PT_NEXT(PT_MOVE_FOREIGN_OVERRIDE) |
+			PT_NEXT(PT_MOVE_FAILED) | PT_NEXT(PT_MOVE_GONE),
+	[PT_MOVE_SKIPPED] = PT_NEXT(PT_MOVE_FAILED), /* it is on no vfio driver */
+	[PT_MOVE_ACTIVE] = PT_NEXT(PT_MOVE_FAILED),
+	[PT_MOVE_FOREIGN] = 0,
+	[PT_MOVE_FOREIGN_OVERRIDE] = PT_NEXT(PT_MOVE_FAILED),
+	/* without its console a function is back all the same */
+	[PT_MOVE_FAILED] =
+		PT_NEXT(PT_MOVE_RESTORING) | PT_NEXT(PT_MOVE_ACTIVE) | PT_NEXT(PT_MOVE_GONE),
+	[PT_MOVE_RESTORING] = PT_NEXT(PT_MOVE_FAILED) | PT_NEXT(PT_MOVE_GONE),
+	[PT_MOVE_GONE] = 0,
+};
+
+static const struct pt_states states = {"move", names, next};
+
+void pt_mover_set(struct pt_mover *mover, enum pt_move state)
+{
+	mover->state = (enum pt_move)pt_state_next(&states, mover->state, state);
+}
+
 void pt_mover_fail(struct pt_mover *mover, int result)
 {
-	mover->active = false;
+	pt_mover_set(mover, PT_MOVE_FAILED);
 	mover->result = result;
+}
+
+static bool takes_part(const struct pt_mover *mover)
+{
+	return mover->state == PT_MOVE_ACTIVE || mover->state == PT_MOVE_FOREIGN_OVERRIDE ||
+	       mover->state == PT_MOVE_RESTORING;
 }
 
 long long pt_wave_deadline(const struct pt_handover *handover, long long phase_deadline)
@@ -70,11 +110,11 @@ static void start_wave(const struct pt_handover *handover, struct pt_movers *mov
 		enum pt_bind_kind kind;
 		const char *driver = "";
 
-		mover->busy = mover->active && mover->wave == wave &&
-			      mover->function->has_pf == vfs && plan(mover, &kind, &driver);
-		mover->waited = mover->busy;
-		if (!mover->busy)
+		mover->turn = PT_TURN_NONE;
+		if (!takes_part(mover) || mover->wave != wave || mover->function->has_pf != vfs ||
+			!plan(mover, &kind, &driver))
 			continue;
+		mover->turn = PT_TURN_WRITES;
 		mover->begun_ms = pt_now_ms();
 		pt_bind_start(handover->host, &mover->bind, kind, &mover->function->bdf, driver,
 			handover->lock_fd);
@@ -87,7 +127,7 @@ static void finish_one(
 	int r = pt_bind_finish(handover->host, &mover->bind, deadline_ms);
 
 	mover->spent_ms += pt_now_ms() - mover->begun_ms;
-	mover->waited = false;
+	mover->turn = PT_TURN_ENDED;
 	if (r < 0) {
 		mover->err = mover->bind.err;
 		pt_mover_fail(mover, r);
@@ -97,22 +137,22 @@ static void finish_one(
 /* Waits until a writer of the wave has ended or the deadline has passed. */
 static void wait_for_one(struct pt_movers *movers, long long deadline_ms)
 {
-	long long left = deadline_ms - pt_now_ms();
+	long long rest_ms = deadline_ms - pt_now_ms();
 	nfds_t count = 0;
 
 	pt_foreach (mover, movers->mover, movers->count) {
-		if (mover->waited)
+		if (mover->turn == PT_TURN_WRITES)
 			movers->pfd[count++] = (struct pollfd){
 				.fd = mover->bind.write.child.pidfd, .events = POLLIN};
 	}
-	poll(movers->pfd, count, left < 0 ? 0 : (int)left);
+	poll(movers->pfd, count, rest_ms < 0 ? 0 : (int)rest_ms);
 }
 
 static bool has_ended(const struct pt_mover *mover)
 {
 	struct pollfd pfd = {.fd = mover->bind.write.child.pidfd, .events = POLLIN};
 
-	return !mover->bind.writing || poll(&pfd, 1, 0) != 0;
+	return mover->bind.state != PT_BIND_WRITES || poll(&pfd, 1, 0) != 0;
 }
 
 /* Ends every write of the wave, each as soon as it is through. */
@@ -126,9 +166,9 @@ static void finish_wave(
 
 		waiting = false;
 		pt_foreach (mover, movers->mover, movers->count) {
-			if (mover->waited && (late || has_ended(mover)))
+			if (mover->turn == PT_TURN_WRITES && (late || has_ended(mover)))
 				finish_one(handover, mover, deadline_ms);
-			waiting |= mover->waited;
+			waiting |= mover->turn == PT_TURN_WRITES;
 		}
 		if (waiting)
 			wait_for_one(movers, deadline_ms);
@@ -144,7 +184,7 @@ int pt_movers_step(const struct pt_handover *handover, struct pt_movers *movers,
 		start_wave(handover, movers, wave, plan, vfs);
 		finish_wave(handover, movers, pt_wave_deadline(handover, phase_deadline));
 		pt_foreach (mover, movers->mover, movers->count) {
-			if (mover->busy && mover->result < 0 && result == 0)
+			if (mover->turn == PT_TURN_ENDED && mover->result < 0 && result == 0)
 				result = mover->result;
 		}
 		if (result < 0 && stop_at_failure)

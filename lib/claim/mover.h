@@ -11,16 +11,31 @@
 
 struct pollfd;
 
+/* The state of a move. Only the states marked * take part in the steps. */
+enum pt_move {
+	PT_MOVE_NEW,		  /* nobody has looked at the function yet */
+	PT_MOVE_SKIPPED,	  /* it is where it belongs without a move */
+	PT_MOVE_ACTIVE,		  /* * */
+	PT_MOVE_FOREIGN,	  /* somebody else bound it to another driver, which keeps it */
+	PT_MOVE_FOREIGN_OVERRIDE, /* * the same, but the override of a take goes */
+	PT_MOVE_FAILED,		  /* result and err say why */
+	PT_MOVE_RESTORING,	  /* * it failed, but sriov_drivers_autoprobe is restored */
+	PT_MOVE_GONE,		  /* from the bus */
+};
+
+/* The part of a function in the wave at hand. */
+enum pt_turn {
+	PT_TURN_NONE,
+	PT_TURN_WRITES, /* bind was started */
+	PT_TURN_ENDED,	/* and is finished */
+};
+
 /* One function on its way. */
 struct pt_mover {
 	struct pt_claim_function *function; /* borrowed */
-	struct pt_origin goal;	  /* where giving back brings it; its texts are borrowed */
-	unsigned int wave;	  /* its place within its slot */
-	bool active;		  /* still to be moved */
-	bool gone;		  /* from the bus */
-	bool left;		  /* to a driver that somebody else bound it to */
-	bool ours;		  /* the override is that of a take */
-	bool quiet;		  /* nothing about it is worth a line */
+	struct pt_origin goal; /* where giving back brings it; its texts are borrowed */
+	unsigned int wave;     /* its place within its slot */
+	enum pt_move state;
 	char was[PT_DRIVER_TEXT]; /* driver when the handover began, "" for none */
 	char vfs[16];		  /* how many it had, as text */
 	long long spent_ms;
@@ -28,8 +43,7 @@ struct pt_mover {
 	struct pt_err err;
 	struct pt_bind bind;
 	long long begun_ms;
-	bool busy;   /* bind was started in this wave */
-	bool waited; /* and has not been finished */
+	enum pt_turn turn;
 };
 
 struct pt_movers {
@@ -47,6 +61,9 @@ typedef bool pt_step_plan(
 void pt_movers_make(struct pt_claim *claim, enum pt_part part, struct pt_movers *ret);
 void pt_movers_clear(struct pt_movers *movers);
 #define PT_MOVERS PT_CLEANUP(pt_movers_clear)
+
+/* Changes the state, as the table of mover.c allows. */
+void pt_mover_set(struct pt_mover *mover, enum pt_move state);
 
 /* Takes one out of the steps that follow; its err says why. */
 void pt_mover_fail(struct pt_mover *mover, int result);

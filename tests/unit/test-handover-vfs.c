@@ -121,6 +121,30 @@ static void the_switch_for_vfs_comes_back_in_any_case(void **state)
 	pt_claim_free(claim);
 }
 
+/* Graphics with VFs: that its console is back says nothing about them. */
+static void a_console_hides_no_lost_vfs(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = NULL;
+
+	fake_link(fake, "/sys/class/graphics/fb0/device", "/sys/bus/pci/devices/" PF);
+	fake_file(fake, "/sys/class/graphics/fbcon/rotate", "0\n");
+	fake_file(fake, "/sys/class/vtconsole/vtcon1/name", "(M) frame buffer device\n");
+	fake_file(fake, "/sys/class/vtconsole/vtcon1/bind", "1\n");
+	claim = claim_pf(fake);
+	assert_string_equal(claim->function[0].origin.console, "vtcon1");
+	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
+	fake_fault(fake, "numvfs", PF, "5");
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), -EIO);
+	assert_int_equal(claim->count, 1);
+	assert_probes_vfs(fake);
+	fake_remove(fake, "/fault");
+	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
+	assert_int_equal(claim->count, 0);
+	pt_claim_free(claim);
+}
+
 static void vfs_come_back_when_the_take_fails(void **state)
 {
 	struct fake *fake = *state;
@@ -144,6 +168,7 @@ int main(void)
 		MACHINE_TEST(vfs_come_back_as_they_were),
 		MACHINE_TEST(vfs_end_with_a_pf_that_is_gone),
 		MACHINE_TEST(the_switch_for_vfs_comes_back_in_any_case),
+		MACHINE_TEST(a_console_hides_no_lost_vfs),
 		MACHINE_TEST(vfs_come_back_when_the_take_fails),
 	};
 

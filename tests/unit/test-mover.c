@@ -26,7 +26,7 @@ static void make(struct pt_claim *claim, enum pt_part part, struct pt_movers *re
 {
 	pt_movers_make(claim, part, ret);
 	pt_foreach (mover, ret->mover, ret->count)
-		mover->active = true;
+		pt_mover_set(mover, PT_MOVE_ACTIVE);
 }
 
 static bool unbind(const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
@@ -140,7 +140,7 @@ static void a_failure_takes_one_out(void **state)
 	assert_int_equal(
 		pt_movers_step(&handover, &movers, unbind, false, pt_now_ms() + PATIENCE_MS, false),
 		-EBUSY);
-	assert_false(movers.mover[2].active);
+	assert_int_equal(movers.mover[2].state, PT_MOVE_FAILED);
 	assert_holds(movers.mover[2].err.text, DISK);
 	assert_driver(fake, DISK, "nvme");
 	/* the others went on, in this wave and the next */
@@ -164,8 +164,8 @@ static void or_ends_the_step(void **state)
 	/* of the same wave all were under way; the next never began */
 	assert_driver(fake, GPU, "none");
 	assert_driver(fake, AUDIO, "snd_hda_intel");
-	assert_true(movers.mover[1].active);
-	assert_false(movers.mover[1].busy);
+	assert_int_equal(movers.mover[1].state, PT_MOVE_ACTIVE);
+	assert_int_equal(movers.mover[1].turn, PT_TURN_NONE);
 	pt_claim_free(claim);
 }
 

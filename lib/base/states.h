@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* States and the steps between them: a table says which state may follow which. */
+#ifndef PT_STATES_H
+#define PT_STATES_H
+
+#include "lib/base/base.h"
+
+#define PT_NEXT(state) (1U << (state))
+
+struct pt_states {
+	const char *what;	  /* "move", for messages */
+	const char *const *name;  /* of each state */
+	const unsigned int *next; /* of each state: PT_NEXT of those that may follow */
+};
+
+/*
+ * Checks that next may follow state, and returns it. A step that is none of the table ends the
+ * process: the hook's supervisor then undoes the work, as after any crash.
+ */
+unsigned int pt_state_next(const struct pt_states *states, unsigned int state, unsigned int next);
+
+#endif
