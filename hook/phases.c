@@ -37,7 +37,7 @@ static int record_identities(
 		if (claimed->companion || claimed->spare || claimed->has_pf)
 			continue;
 		r = pt_function_read(run->host, &claimed->bdf, &function, err);
-		if (r == 0 && !function.config.known)
+		if (r == 0 && !function.space.known)
 			r = pt_err_set(err, -EAGAIN,
 				"%s: cannot read its config space now, so the record of the guest's "
 				"devices stays as it was",
@@ -47,7 +47,7 @@ static int record_identities(
 			return r;
 		}
 		slot = pt_array_grow(&identities.identity, &identities.count, sizeof(*slot));
-		pt_identity_of(&function, function.config.serial, slot);
+		pt_identity_of(&function, function.space.serial, slot);
 		pt_function_clear(&function);
 	}
 	return r < 0 ? r : pt_identities_write(run->host, run->vmid, &identities, err);
@@ -103,12 +103,12 @@ static void keep_for_restart(const struct pt_run *run)
 	char owner[PT_OWNER_TEXT];
 
 	if (pt_claims_open(&claims, run->host, PT_CLAIMS_DIR, false, NULL) == 0)
-		pt_claims_keep(claims, pt_owner_name(run->vmid, owner));
+		pt_claims_hold(claims, pt_owner_name(run->vmid, owner));
 }
 
 static int post_stop(const struct pt_run *run)
 {
-	const char *kept;
+	const char *hold;
 	int pid;
 
 	if (!pt_run_has_claim(run))
@@ -119,11 +119,11 @@ static int post_stop(const struct pt_run *run)
 			run->vmid, pid);
 		return 0;
 	}
-	kept = pt_guest_hold(run->host, run->vmid, true);
-	if (kept) {
+	hold = pt_guest_hold(run->host, run->vmid, true);
+	if (hold) {
 		if (pt_guest_restarts(run->host, run->vmid, true))
 			keep_for_restart(run);
-		LOG(run, PT_LOG_INFO, "guest %u: %s; its devices stay taken", run->vmid, kept);
+		LOG(run, PT_LOG_INFO, "guest %u: %s; its devices stay taken", run->vmid, hold);
 		return 0;
 	}
 	return release(run);

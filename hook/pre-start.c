@@ -101,7 +101,7 @@ static int open_claims(struct pt_start *start, int wait_ms)
 	if (r == 0)
 		r = lock_claim(start, wait_ms);
 	if (r == 0)
-		pt_claims_forget_kept(start->claims, pt_owner_name(start->run->vmid, owner));
+		pt_claims_end_hold(start->claims, pt_owner_name(start->run->vmid, owner));
 	return r < 0 ? r : pt_start_load_claim(start);
 }
 

@@ -87,17 +87,17 @@ int pt_start_make_claim(struct pt_start *start)
 static enum pt_start_result give_up(struct pt_start *start)
 {
 	const struct pt_run *run = start->run;
-	size_t left = 0;
+	size_t failed = 0;
 
 	start->claim->state = PT_CLAIM_RETURNING;
 	pt_release_spares(run->host, start->claims, start->claim, &run->limits, start->lock, NULL);
 	pt_foreach (function, start->claim->function, start->claim->count)
-		left += function->error != NULL;
-	if (left)
+		failed += function->error != NULL;
+	if (failed)
 		pt_err_wrap(&start->err,
 			"devices cannot be taken, and %zu of those that were cannot be returned "
 			"('pve-ptconf claims' shows why, 'pve-ptconf release %u' tries again)",
-			left, run->vmid);
+			failed, run->vmid);
 	else
 		pt_err_wrap(
 			&start->err, "devices cannot be taken, and those that were are returned");

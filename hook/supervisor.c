@@ -59,12 +59,12 @@ static bool relay(const struct pt_child *child, long long deadline_ms, int out)
 
 	for (;;) {
 		struct pollfd pfd = {.fd = child->out, .events = POLLIN};
-		long long left = deadline_ms - pt_now_ms();
+		long long rest_ms = deadline_ms - pt_now_ms();
 		ssize_t n;
 
-		if (left <= 0)
+		if (rest_ms <= 0)
 			return false;
-		if (poll(&pfd, 1, left > INT_MAX ? INT_MAX : (int)left) <= 0)
+		if (poll(&pfd, 1, rest_ms > INT_MAX ? INT_MAX : (int)rest_ms) <= 0)
 			continue;
 		n = read(child->out, text, sizeof(text));
 		if (n < 0 && errno == EINTR)

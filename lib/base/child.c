@@ -121,8 +121,8 @@ static int wait_readable(int fd, long long deadline_ms)
 	struct pollfd pfd = {.fd = fd, .events = POLLIN};
 
 	for (;;) {
-		long long left = deadline_ms - pt_now_ms();
-		int r = poll(&pfd, 1, left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left);
+		long long rest_ms = deadline_ms - pt_now_ms();
+		int r = poll(&pfd, 1, rest_ms < 0 ? 0 : rest_ms > INT_MAX ? INT_MAX : (int)rest_ms);
 
 		if (r > 0)
 			return 1;

@@ -104,7 +104,7 @@ void pt_claims_close_p(struct pt_claims **claims)
 int pt_claims_owners(const struct pt_claims *claims, struct pt_names *ret, struct pt_err *err)
 {
 	struct pt_names PT_NAMES names = {0};
-	size_t kept = 0;
+	size_t count = 0;
 	int r = claims ? pt_host_list(claims->folder, "/", &names) : 0;
 
 	if (r < 0)
@@ -116,13 +116,13 @@ int pt_claims_owners(const struct pt_claims *claims, struct pt_names *ret, struc
 			char *name = names.name[i];
 
 			*dot = '\0';
-			names.name[i] = names.name[kept];
-			names.name[kept++] = name;
+			names.name[i] = names.name[count];
+			names.name[count++] = name;
 		}
 	}
-	for (size_t i = kept; i < names.count; i++)
+	for (size_t i = count; i < names.count; i++)
 		free(names.name[i]);
-	names.count = kept;
+	names.count = count;
 	*ret = names;
 	names = (struct pt_names){0};
 	return 0;
@@ -173,13 +173,13 @@ int pt_claims_save(const struct pt_claims *claims, const struct pt_claim *claim,
 	return r < 0 ? pt_err_errno(err, r, "write the claim of %s", claim->owner) : 0;
 }
 
-/* The age of this file is the time for which the claim is kept. */
+/* The age of this file is the time for which the claim is on hold. */
 static char *kept_file_of(const char *owner)
 {
 	return pt_claim_owner_valid(owner) ? pt_format("%s.kept", owner) : NULL;
 }
 
-int pt_claims_keep(const struct pt_claims *claims, const char *owner)
+int pt_claims_hold(const struct pt_claims *claims, const char *owner)
 {
 	PT_FREE char *name = kept_file_of(owner);
 	PT_CLOSE int fd = -1;
@@ -190,7 +190,7 @@ int pt_claims_keep(const struct pt_claims *claims, const char *owner)
 	return fd < 0 || futimens(fd, NULL) < 0 ? -errno : 0;
 }
 
-bool pt_claims_kept(const struct pt_claims *claims, const char *owner, int seconds)
+bool pt_claims_on_hold(const struct pt_claims *claims, const char *owner, int seconds)
 {
 	PT_FREE char *name = kept_file_of(owner);
 	struct stat st;
@@ -199,7 +199,7 @@ bool pt_claims_kept(const struct pt_claims *claims, const char *owner, int secon
 	       llabs(time(NULL) - st.st_mtime) < seconds;
 }
 
-void pt_claims_forget_kept(const struct pt_claims *claims, const char *owner)
+void pt_claims_end_hold(const struct pt_claims *claims, const char *owner)
 {
 	PT_FREE char *name = kept_file_of(owner);
 
@@ -213,7 +213,7 @@ int pt_claims_remove(const struct pt_claims *claims, const char *owner, struct p
 
 	if (!file)
 		return pt_err_set(err, -EINVAL, "'%s' cannot own a claim", owner);
-	pt_claims_forget_kept(claims, owner);
+	pt_claims_end_hold(claims, owner);
 	if (unlinkat(claims->claims, file, 0) < 0 && errno != ENOENT)
 		return pt_err_errno(err, -errno, "remove the claim of %s", owner);
 	if (fsync(claims->claims) < 0)

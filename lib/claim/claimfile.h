@@ -70,12 +70,12 @@ int pt_claims_store(
 int pt_claims_remove(const struct pt_claims *claims, const char *owner, struct pt_err *err);
 
 /*
- * Marks the claim as kept from now on: its owner comes back at once. pt_claims_kept: whether that
- * was less than so many seconds ago. Ending the claim ends it.
+ * Puts the claim on hold: its owner comes back at once. pt_claims_on_hold: whether that was less
+ * than so many seconds ago. The end of the claim ends the hold.
  */
-int pt_claims_keep(const struct pt_claims *claims, const char *owner);
-bool pt_claims_kept(const struct pt_claims *claims, const char *owner, int seconds);
-void pt_claims_forget_kept(const struct pt_claims *claims, const char *owner);
+int pt_claims_hold(const struct pt_claims *claims, const char *owner);
+bool pt_claims_on_hold(const struct pt_claims *claims, const char *owner, int seconds);
+void pt_claims_end_hold(const struct pt_claims *claims, const char *owner);
 
 /*
  * The work lock of an owner's claim: whoever moves its functions holds it. ret_fd is closed to

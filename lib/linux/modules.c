@@ -117,11 +117,12 @@ static struct kmod_module *find_module(struct kmod_ctx *context, const char *nam
 static bool is_blacklisted(struct kmod_ctx *context, const char *name)
 {
 	struct kmod_list *all PT_CLEANUP(unref_list) = NULL;
-	struct kmod_list *left PT_CLEANUP(unref_list) = NULL;
+	struct kmod_list *allowed PT_CLEANUP(unref_list) = NULL;
 
 	if (kmod.module_new_from_lookup(context, name, &all) < 0 || !all)
 		return false;
-	return kmod.module_apply_filter(context, KMOD_FILTER_BLACKLIST, all, &left) == 0 && !left;
+	return kmod.module_apply_filter(context, KMOD_FILTER_BLACKLIST, all, &allowed) == 0 &&
+	       !allowed;
 }
 
 /* Whether the program of an install command does nothing, which is how loading is forbidden. */

@@ -38,13 +38,14 @@ static void read_serial(int config, char ret[static PT_SERIAL_TEXT])
 	}
 }
 
-void pt_config_read(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_config *ret)
+void pt_config_space_read(
+	const struct pt_host *host, const struct pt_bdf *bdf, struct pt_config_space *ret)
 {
 	char path[PT_PCI_PATH];
 	PT_CLOSE int config = pt_host_openat(host, pt_pci_path(bdf, "config", path), O_RDONLY);
 	uint32_t ids;
 
-	*ret = (struct pt_config){.known = true};
+	*ret = (struct pt_config_space){.known = true};
 	if (config < 0)
 		return;
 	/* reading the ids wakes a device */

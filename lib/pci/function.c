@@ -233,7 +233,7 @@ static void read_ids(const struct pt_host *folder, struct pt_function *function)
 /* Files of a function that the kernel shows under the device's lock. */
 struct locked_attrs {
 	bool read;			 /* all but the config space, */
-	struct pt_config config;	 /* which is not known where only that hangs */
+	struct pt_config_space space;	 /* which is not known where only that hangs */
 	int override_result, vfs_result; /* 0 or a negative errno */
 	char override[128];
 	char vfs[16];
@@ -266,7 +266,7 @@ static void read_locked(const struct pt_host *host, const void *data, size_t at,
 	}
 	__atomic_store_n(&attrs->read, true, __ATOMIC_RELEASE);
 	if (r == 0)
-		pt_config_read(host, &bdf[at], &attrs->config);
+		pt_config_space_read(host, &bdf[at], &attrs->space);
 }
 
 static int take_locked(
@@ -366,7 +366,7 @@ int pt_functions_read(const struct pt_host *host, const struct pt_bdf *bdf, size
 		if (r < 0)
 			return pt_err_errno(err, r, "%s: read from sysfs", PT_BDF(&bdf[i]));
 		if (pt_looks_done(&looks, i))
-			function.config = attrs->config;
+			function.space = attrs->space;
 		slot = pt_array_grow(ret, ret_count, sizeof(*slot));
 		*slot = function;
 	}

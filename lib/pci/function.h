@@ -31,7 +31,7 @@ struct pt_bar {
 #define PT_SERIAL_TEXT 20
 
 /* The facts of config space; nobody may read it during a reset. */
-struct pt_config {
+struct pt_config_space {
 	bool known;
 	bool ones; /* all of its beginning: a device that does not answer, or a VF, whose ids read
 		      so by design */
@@ -71,7 +71,7 @@ struct pt_function {
 	struct pt_bar bar[PT_PCI_BARS];
 	bool has_mdev;	 /* mdev_supported_types exists */
 	bool has_nvidia; /* the vGPU interface of NVIDIA's driver since 17 */
-	struct pt_config config;
+	struct pt_config_space space;
 	bool has_vfio_dev; /* bound to some vfio driver (kernel 6.1 and later): see
 			      pt_function_on_vfio */
 };
@@ -96,7 +96,8 @@ int pt_functions_read(const struct pt_host *host, const struct pt_bdf *bdf, size
 	struct pt_function **ret, size_t *ret_count, struct pt_err *err);
 
 /* Reads config space, here and now: it may hang. Source: PCI Express Base Specification, 7.9.3. */
-void pt_config_read(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_config *ret);
+void pt_config_space_read(
+	const struct pt_host *host, const struct pt_bdf *bdf, struct pt_config_space *ret);
 
 /* How long reading an attribute may take that waits for the device's lock. */
 #define PT_ATTR_MS 2000

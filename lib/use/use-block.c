@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "lib/use/use-block.h"
-#include "lib/use/use-node.h"
+#include "lib/use/use-devfile.h"
 #include "lib/use/zfslabel.h"
 
 #define BLOCKS	      "/sys/class/block"
@@ -22,7 +22,7 @@ struct volume {
 	char *label; /* for people: "nvme0n1p3", "LVM volume vg-root (dm-0)" */
 	char *disk;  /* the disk or partition of the function that it lies on */
 	char *dev;   /* "259:3" */
-	bool on_top; /* no node of the function itself */
+	bool on_top; /* no device file of the function itself */
 	bool used;
 };
 
@@ -134,14 +134,14 @@ static void add_holders(struct volumes *volumes, const struct pt_bdf *bdf, const
 	}
 }
 
-static void list_volumes(struct volumes *volumes, const struct pt_devnodes *nodes)
+static void list_volumes(struct volumes *volumes, const struct pt_devfiles *devfiles)
 {
-	pt_foreach (node, nodes->node, nodes->count) {
-		if (node->kind != PT_DEVNODE_BLOCK)
+	pt_foreach (devfile, devfiles->devfile, devfiles->count) {
+		if (devfile->kind != PT_DEVFILE_BLOCK)
 			continue;
-		add_volume(
-			volumes, &node->bdf, node->name, node->name, pt_strdup(node->name), false);
-		add_holders(volumes, &node->bdf, node->name, node->name, 0);
+		add_volume(volumes, &devfile->bdf, devfile->name, devfile->name,
+			pt_strdup(devfile->name), false);
+		add_holders(volumes, &devfile->bdf, devfile->name, devfile->name, 0);
 	}
 }
 
@@ -355,10 +355,10 @@ static int use_open_volumes(struct volumes *volumes, struct pt_err *err)
 		name[i] = volumes->volume[i].name;
 	r = pt_openers_find(volumes->host, name, volumes->count, &opener, &openers, err);
 	for (size_t i = 0; i < openers; i++) {
-		struct volume *volume = &volumes->volume[opener[i].node];
+		struct volume *volume = &volumes->volume[opener[i].devfile];
 		struct pt_use use = {.how = PT_USE_OPEN};
 
-		/* use-node reports the disk itself */
+		/* use-devfile reports the disk itself */
 		volume->used = true;
 		pt_use_by(&use, &opener[i]);
 		/* a volume stays active when a service stops: that would not free the disk */
@@ -437,10 +437,10 @@ static bool is_used(const struct volumes *volumes, const char *disk)
 	return false;
 }
 
-/* The imported pool that a node in use belongs to; NULL: none. The caller's. */
-static char *imported_pool(const struct pt_host *host, const char *node)
+/* The imported pool that a device file in use belongs to; NULL: none. The caller's. */
+static char *imported_pool(const struct pt_host *host, const char *devfile)
 {
-	PT_CLOSE int fd = pt_host_openat(host, node, O_RDONLY | O_NONBLOCK);
+	PT_CLOSE int fd = pt_host_openat(host, devfile, O_RDONLY | O_NONBLOCK);
 	PT_FREE char *label = pt_resize(NULL, PT_ZFS_LABEL);
 	PT_FREE char *pool = NULL;
 	PT_FREE char *proc = NULL;
@@ -480,7 +480,7 @@ static bool is_root_pool(const struct pt_host *host, const char *pool)
 /* An exclusive opener is found by asking for the same. */
 static void use_exclusive(struct volumes *volumes, struct volume *volume)
 {
-	PT_FREE char *node = pt_format("/dev/%s", volume->name);
+	PT_FREE char *devfile = pt_format("/dev/%s", volume->name);
 	struct pt_use use = {.how = PT_USE_EXCLUSIVE};
 	PT_FREE char *pool = NULL;
 	int r = -EBUSY;
@@ -490,13 +490,13 @@ static void use_exclusive(struct volumes *volumes, struct volume *volume)
 		struct timespec pause = {.tv_nsec = tries ? OPEN_PAUSE_NS : 0};
 
 		nanosleep(&pause, NULL);
-		r = pt_host_try_open(
-			volumes->host, node, O_RDONLY | O_EXCL | O_NONBLOCK, pt_now_ms() + OPEN_MS);
+		r = pt_host_try_open(volumes->host, devfile, O_RDONLY | O_EXCL | O_NONBLOCK,
+			pt_now_ms() + OPEN_MS);
 	}
 	if (r != -EBUSY && r != -ETIME)
 		return;
 	if (r == -EBUSY)
-		pool = imported_pool(volumes->host, node);
+		pool = imported_pool(volumes->host, devfile);
 	if (r == -ETIME) {
 		use.how = PT_USE_HUNG;
 	} else if (pool) {
@@ -522,13 +522,13 @@ static void use_exclusives(struct volumes *volumes)
 	}
 }
 
-int pt_use_blocks(const struct pt_host *host, const struct pt_devnodes *nodes, struct pt_uses *uses,
-	struct pt_err *err)
+int pt_use_blocks(const struct pt_host *host, const struct pt_devfiles *devfiles,
+	struct pt_uses *uses, struct pt_err *err)
 {
 	struct volumes volumes PT_CLEANUP(free_volumes) = {.host = host, .uses = uses};
 	int r;
 
-	list_volumes(&volumes, nodes);
+	list_volumes(&volumes, devfiles);
 	if (!volumes.count)
 		return 0;
 	use_mounts(&volumes);

@@ -7,12 +7,12 @@
 #ifndef PT_USE_BLOCK_H
 #define PT_USE_BLOCK_H
 
-#include "lib/use/devnode.h"
+#include "lib/use/devfile.h"
 #include "lib/use/use.h"
 
-/* Adds what is found. Which processes have a disk open is use-node's matter, of the volumes on top
- * it is seen here. */
-int pt_use_blocks(const struct pt_host *host, const struct pt_devnodes *nodes, struct pt_uses *uses,
-	struct pt_err *err);
+/* Adds what is found. Which processes have a disk open is use-devfile's matter, of the volumes on
+ * top it is seen here. */
+int pt_use_blocks(const struct pt_host *host, const struct pt_devfiles *devfiles,
+	struct pt_uses *uses, struct pt_err *err);
 
 #endif

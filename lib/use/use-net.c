@@ -31,7 +31,7 @@ bool pt_net_up(
 
 struct judging {
 	const struct pt_links *links;
-	const struct pt_devnode *node; /* the interface of the function */
+	const struct pt_devfile *devfile; /* the interface of the function */
 	struct pt_uses *uses;
 };
 
@@ -46,9 +46,9 @@ static const struct pt_link *by_index(const struct pt_links *links, int index)
 
 static void use(const struct judging *judging, struct pt_use use)
 {
-	use.bdf = judging->node->bdf;
+	use.bdf = judging->devfile->bdf;
 	use.kind = PT_USE_NET;
-	use.what = judging->node->name;
+	use.what = judging->devfile->name;
 	pt_uses_add(judging->uses, &use);
 }
 
@@ -142,7 +142,7 @@ static void judge_port(const struct judging *judging, const struct pt_link *link
 
 static void judge(const struct judging *judging)
 {
-	const struct pt_link *link = pt_links_find(judging->links, judging->node->name);
+	const struct pt_link *link = pt_links_find(judging->links, judging->devfile->name);
 	struct traffic traffic = {0};
 
 	if (!link)
@@ -163,29 +163,29 @@ static void judge(const struct judging *judging)
 }
 
 void pt_net_judge(
-	const struct pt_links *links, const struct pt_devnodes *nodes, struct pt_uses *uses)
+	const struct pt_links *links, const struct pt_devfiles *devfiles, struct pt_uses *uses)
 {
-	pt_foreach (node, nodes->node, nodes->count) {
-		const struct judging judging = {links, node, uses};
+	pt_foreach (devfile, devfiles->devfile, devfiles->count) {
+		const struct judging judging = {links, devfile, uses};
 
-		if (node->kind == PT_DEVNODE_NET)
+		if (devfile->kind == PT_DEVFILE_NET)
 			judge(&judging);
 	}
 }
 
-int pt_use_nets(const struct pt_host *host, const struct pt_devnodes *nodes, struct pt_uses *uses,
-	struct pt_err *err)
+int pt_use_nets(const struct pt_host *host, const struct pt_devfiles *devfiles,
+	struct pt_uses *uses, struct pt_err *err)
 {
 	struct pt_links PT_LINKS links = {0};
 	bool any = false;
 	int r;
 
-	pt_foreach (node, nodes->node, nodes->count)
-		any |= node->kind == PT_DEVNODE_NET;
+	pt_foreach (devfile, devfiles->devfile, devfiles->count)
+		any |= devfile->kind == PT_DEVFILE_NET;
 	if (!any || !pt_host_is_live(host))
 		return 0;
 	r = pt_links_read(&links, err);
 	if (r == 0)
-		pt_net_judge(&links, nodes, uses);
+		pt_net_judge(&links, devfiles, uses);
 	return r;
 }

@@ -6,7 +6,7 @@
 #ifndef PT_USE_NET_H
 #define PT_USE_NET_H
 
-#include "lib/use/devnode.h"
+#include "lib/use/devfile.h"
 #include "lib/linux/netlink.h"
 #include "lib/use/use.h"
 
@@ -16,12 +16,12 @@
 bool pt_net_up(
 	const struct pt_host *host, const struct pt_bdf *bdf, char ret[static PT_NETDEV_TEXT]);
 
-/* Adds the uses that the links show of the interfaces among the nodes. */
+/* Adds the uses that the links show of the interfaces among the device files. */
 void pt_net_judge(
-	const struct pt_links *links, const struct pt_devnodes *nodes, struct pt_uses *uses);
+	const struct pt_links *links, const struct pt_devfiles *devfiles, struct pt_uses *uses);
 
 /* The same, of the running system; another one has no links that could be asked. */
-int pt_use_nets(const struct pt_host *host, const struct pt_devnodes *nodes, struct pt_uses *uses,
-	struct pt_err *err);
+int pt_use_nets(const struct pt_host *host, const struct pt_devfiles *devfiles,
+	struct pt_uses *uses, struct pt_err *err);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "lib/linux/netlink.h"
 #include "lib/use/use-netns.h"
-#include "lib/use/use-node.h"
+#include "lib/use/use-devfile.h"
 
 #define NAMED_DIR   "/run/netns"
 #define PATIENCE_MS 2000 /* anybody can make namespaces, and interfaces in them, without end */

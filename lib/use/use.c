@@ -2,12 +2,12 @@
 #include <errno.h>
 
 #include "lib/base/template.h"
-#include "lib/use/devnode.h"
+#include "lib/use/devfile.h"
 #include "lib/use/use-block.h"
 #include "lib/use/use-console.h"
 #include "lib/use/use-net.h"
 #include "lib/use/use-netns.h"
-#include "lib/use/use-node.h"
+#include "lib/use/use-devfile.h"
 
 #define CLASS_NETWORK 0x02U
 #define USES_MAX      (4U * 1024 * 1024)
@@ -19,7 +19,7 @@ static const char *const kind_name[] = {
 	[PT_USE_GPU] = "gpu",
 	[PT_USE_SOUND] = "sound",
 	[PT_USE_INPUT] = "input",
-	[PT_USE_NODE] = "node",
+	[PT_USE_DEVFILE] = "node",
 	[PT_USE_CONSOLE] = "console",
 	[PT_USE_MODULE] = "module",
 };
@@ -204,11 +204,11 @@ const struct pt_use *pt_uses_strong(const struct pt_uses *uses, const struct pt_
 }
 
 /*
- * A driver whose nodes cannot be told apart by function, or that has none: all that is left to see
- * is that more hold its module than the functions it drives and the modules on top of it.
+ * A driver whose device files cannot be told apart by function, or that has none: all that is left
+ * to see is that more hold its module than the functions it drives and the modules on top of it.
  */
 static void use_module(const struct pt_host *host, const struct pt_function *function,
-	const struct pt_devnodes *nodes, struct pt_uses *uses)
+	const struct pt_devfiles *devfiles, struct pt_uses *uses)
 {
 	struct pt_use use = {
 		.bdf = function->bdf, .kind = PT_USE_MODULE, .how = PT_USE_BY_MODULE, .weak = true};
@@ -221,8 +221,8 @@ static void use_module(const struct pt_host *host, const struct pt_function *fun
 
 	if (!function->driver)
 		return;
-	pt_foreach (node, nodes->node, nodes->count) {
-		if (pt_bdf_compare(&node->bdf, &function->bdf) == 0)
+	pt_foreach (devfile, devfiles->devfile, devfiles->count) {
+		if (pt_bdf_compare(&devfile->bdf, &function->bdf) == 0)
 			return;
 	}
 	snprintf(path, sizeof(path), PT_PCI_DRIVERS "/%s/module", function->driver);
@@ -252,26 +252,27 @@ static void use_module(const struct pt_host *host, const struct pt_function *fun
 
 /* A network card on its driver without an interface here: that is in another namespace, if
  * anywhere. */
-static bool hides_interface(const struct pt_function *function, const struct pt_devnodes *nodes)
+static bool hides_interface(const struct pt_function *function, const struct pt_devfiles *devfiles)
 {
 	if (function->class >> 16 != CLASS_NETWORK || !function->driver)
 		return false;
-	pt_foreach (node, nodes->node, nodes->count) {
-		if (node->kind == PT_DEVNODE_NET && pt_bdf_compare(&node->bdf, &function->bdf) == 0)
+	pt_foreach (devfile, devfiles->devfile, devfiles->count) {
+		if (devfile->kind == PT_DEVFILE_NET &&
+			pt_bdf_compare(&devfile->bdf, &function->bdf) == 0)
 			return false;
 	}
 	return true;
 }
 
 static void use_hidden_interfaces(const struct pt_host *host,
-	const struct pt_function *const *function, size_t count, const struct pt_devnodes *nodes,
+	const struct pt_function *const *function, size_t count, const struct pt_devfiles *devfiles,
 	struct pt_uses *uses)
 {
 	const struct pt_function **hidden = pt_calloc(count, sizeof(struct pt_function *));
 	size_t hidden_count = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		if (hides_interface(function[i], nodes))
+		if (hides_interface(function[i], devfiles))
 			hidden[hidden_count++] = function[i];
 	}
 	if (hidden_count)
@@ -392,23 +393,23 @@ struct gathering {
 static int gather(const struct pt_host *host, const struct pt_function *const *function,
 	size_t count, struct pt_uses *ret, struct pt_err *err)
 {
-	struct pt_devnodes PT_DEVNODES nodes = {0};
+	struct pt_devfiles PT_DEVFILES devfiles = {0};
 	int r;
 
 	for (size_t i = 0; i < count; i++)
-		pt_devnodes_add(host, function[i], &nodes);
-	r = pt_use_blocks(host, &nodes, ret, err);
+		pt_devfiles_add(host, function[i], &devfiles);
+	r = pt_use_blocks(host, &devfiles, ret, err);
 	if (r == 0)
-		r = pt_use_nodes(host, &nodes, ret, err);
+		r = pt_use_devfiles(host, &devfiles, ret, err);
 	if (r == 0)
-		r = pt_use_nets(host, &nodes, ret, err);
+		r = pt_use_nets(host, &devfiles, ret, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < count; i++) {
 		pt_use_console(host, function[i], ret);
-		use_module(host, function[i], &nodes, ret);
+		use_module(host, function[i], &devfiles, ret);
 	}
-	use_hidden_interfaces(host, function, count, &nodes, ret);
+	use_hidden_interfaces(host, function, count, &devfiles, ret);
 	return 0;
 }
 

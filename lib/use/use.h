@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* The uses of a function on this host, as use-block, use-net, use-netns, use-node and use-console
- * find them. */
+/* The uses of a function on this host, as use-block, use-net, use-netns, use-devfile and
+ * use-console find them. */
 #ifndef PT_USE_H
 #define PT_USE_H
 
@@ -10,12 +10,12 @@
 #define PT_PROCESS_TEXT 32
 
 enum pt_use_kind {
-	PT_USE_BLOCK, /* a disk is mounted, part of a volume, or open */
-	PT_USE_NET,   /* an interface carries traffic of the host */
-	PT_USE_GPU,   /* a process has a graphics device file open */
-	PT_USE_SOUND, /* a process has a sound device file open */
-	PT_USE_INPUT, /* a keyboard or the like hangs there */
-	PT_USE_NODE,  /* a process has another device file open */
+	PT_USE_BLOCK,	/* a disk is mounted, part of a volume, or open */
+	PT_USE_NET,	/* an interface carries traffic of the host */
+	PT_USE_GPU,	/* a process has a graphics device file open */
+	PT_USE_SOUND,	/* a process has a sound device file open */
+	PT_USE_INPUT,	/* a keyboard or the like hangs there */
+	PT_USE_DEVFILE, /* a process has another device file open */
 	PT_USE_CONSOLE,
 	PT_USE_MODULE, /* the driver is in use, but not which function of it */
 };

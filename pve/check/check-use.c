@@ -27,7 +27,7 @@ static enum concern concern_of(const struct pt_facts *facts, const struct pt_use
 		[PT_USE_GPU] = CONCERN_GPU,
 		[PT_USE_SOUND] = CONCERN_SOUND,
 		[PT_USE_INPUT] = CONCERN_USB,
-		[PT_USE_NODE] = CONCERN_NODE,
+		[PT_USE_DEVFILE] = CONCERN_NODE,
 		[PT_USE_CONSOLE] = CONCERN_CONSOLE,
 		[PT_USE_MODULE] = CONCERN_MODULE,
 	};

@@ -21,25 +21,25 @@ struct pt_finding *pt_findings_add(struct pt_findings *findings, const struct pt
 
 void pt_finding_set(struct pt_finding *finding, const char *name, const char *value)
 {
-	size_t kept_count = finding->words;
+	size_t values = finding->words;
 	struct pt_word *word;
-	char **kept;
+	char **copy;
 
 	if (!value)
 		return;
-	kept = pt_array_grow(&finding->kept, &kept_count, sizeof(*kept));
-	*kept = pt_strdup(value);
+	copy = pt_array_grow(&finding->value, &values, sizeof(*copy));
+	*copy = pt_strdup(value);
 	/* configs and processes may hold any byte, and a terminal or JSON shows it */
-	pt_make_plain(*kept);
+	pt_make_plain(*copy);
 	word = pt_array_grow(&finding->word, &finding->words, sizeof(*word));
-	*word = (struct pt_word){name, *kept};
+	*word = (struct pt_word){name, *copy};
 }
 
 static void clear_finding(struct pt_finding *finding)
 {
-	pt_foreach (kept, finding->kept, finding->words)
-		free(*kept);
-	free(finding->kept);
+	pt_foreach (value, finding->value, finding->words)
+		free(*value);
+	free(finding->value);
 	free(finding->word);
 }
 

@@ -64,8 +64,8 @@ struct pt_finding {
 	enum pt_severity severity; /* of the case, or lowered */
 	enum pt_effect effect;
 	struct pt_subject subject;
-	struct pt_word *word; /* values are among those kept */
-	char **kept;
+	struct pt_word *word;
+	char **value; /* of each word, owned */
 	size_t words; /* of each of the two */
 	enum pt_allowance allowance;
 	unsigned int policy_line;

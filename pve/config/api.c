@@ -267,7 +267,7 @@ static bool make_handle(const struct request *request, struct curl_slist *header
 {
 	CURL *easy = curl.easy_init();
 	long long now = pt_now_ms();
-	long left = now < request->deadline_ms ? (long)(request->deadline_ms - now) : 1;
+	long rest_ms = now < request->deadline_ms ? (long)(request->deadline_ms - now) : 1;
 
 	transfer->easy = easy;
 	transfer->url = pt_format("%s/api2/json%s", request->api->url, request->path[which]);
@@ -275,8 +275,8 @@ static bool make_handle(const struct request *request, struct curl_slist *header
 		return false;
 	curl.easy_setopt(easy, CURLOPT_URL, transfer->url);
 	curl.easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-	curl.easy_setopt(easy, CURLOPT_TIMEOUT_MS, left);
-	curl.easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, left);
+	curl.easy_setopt(easy, CURLOPT_TIMEOUT_MS, rest_ms);
+	curl.easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, rest_ms);
 	curl.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl.easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl.easy_setopt(easy, CURLOPT_PROXY, "");
@@ -332,9 +332,9 @@ static int tell_outcome(
 static void note_ended(CURLM *multi)
 {
 	CURLMsg *message;
-	int left;
+	int waiting;
 
-	while ((message = curl.multi_info_read(multi, &left))) {
+	while ((message = curl.multi_info_read(multi, &waiting))) {
 		struct transfer *transfer = NULL;
 
 		curl.easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
@@ -347,16 +347,16 @@ static void note_ended(CURLM *multi)
 static void run_all(CURLM *multi, long long deadline_ms)
 {
 	for (;;) {
-		long long left;
+		long long rest_ms;
 		int running;
 
 		if (curl.multi_perform(multi, &running) != CURLM_OK)
 			return;
 		note_ended(multi);
-		left = deadline_ms - pt_now_ms();
-		if (!running || left <= 0)
+		rest_ms = deadline_ms - pt_now_ms();
+		if (!running || rest_ms <= 0)
 			return;
-		curl.multi_poll(multi, NULL, 0, left < POLL_MS ? (int)left : POLL_MS, NULL);
+		curl.multi_poll(multi, NULL, 0, rest_ms < POLL_MS ? (int)rest_ms : POLL_MS, NULL);
 	}
 }
 
@@ -427,9 +427,9 @@ static int explain_status(const char *status, const char *what, struct pt_err *e
 
 /* Takes one outcome off the text; false: there is no whole one left. */
 static bool take_outcome(
-	char **at, size_t *left, const char *what, struct pt_api_reply *reply, size_t count)
+	char **at, size_t *rest, const char *what, struct pt_api_reply *reply, size_t count)
 {
-	char *line = *at, *end = memchr(line, '\n', *left);
+	char *line = *at, *end = memchr(line, '\n', *rest);
 	size_t which, length;
 	int skip = 0;
 
@@ -437,7 +437,7 @@ static bool take_outcome(
 		return false;
 	*end = '\0';
 	if (sscanf(line + 1, "%zu %zu %n", &which, &length, &skip) != 2 || !skip ||
-		which >= count || length > *left - (size_t)(end + 1 - line))
+		which >= count || length > *rest - (size_t)(end + 1 - line))
 		return false;
 	reply += which;
 	reply->err = (struct pt_err){0};
@@ -447,7 +447,7 @@ static bool take_outcome(
 		reply->text = pt_strndup(end + 1, length);
 		reply->length = length;
 	}
-	*left -= (size_t)(end + 1 - line) + length;
+	*rest -= (size_t)(end + 1 - line) + length;
 	*at = end + 1 + length;
 	return true;
 }

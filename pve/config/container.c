@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
-#include "lib/use/use-node.h"
+#include "lib/use/use-devfile.h"
 #include "pve/config/container.h"
 #include "pve/config/guest.h"
 #include "pve/config/paths.h"
@@ -151,26 +151,28 @@ static void read_all(const struct pt_host *host, const char *node, struct having
 }
 
 /* Whether the device of a line is the node or interface, or a folder above the node. */
-static bool gives(const struct having *having, const struct pt_devnode *node)
+static bool gives(const struct having *having, const struct pt_devfile *devfile)
 {
 	size_t length = strlen(having->name);
 	PT_FREE char *path = NULL;
 
-	if (having->net || node->kind == PT_DEVNODE_NET)
-		return having->net && node->kind == PT_DEVNODE_NET &&
-		       pt_streq(having->name, node->name);
-	path = pt_format(DEV "%s", node->name);
+	if (having->net || devfile->kind == PT_DEVFILE_NET)
+		return having->net && devfile->kind == PT_DEVFILE_NET &&
+		       pt_streq(having->name, devfile->name);
+	path = pt_format(DEV "%s", devfile->name);
 	while (length > 1 && having->name[length - 1] == '/')
 		length--;
 	return length >= strlen(DEV) - 1 && strncmp(path, having->name, length) == 0 &&
 	       (path[length] == '/' || path[length] == '\0');
 }
 
-static void add_use(const struct having *having, const struct pt_devnode *node, struct pt_uses *ret)
+static void add_use(
+	const struct having *having, const struct pt_devfile *devfile, struct pt_uses *ret)
 {
-	PT_FREE char *what = pt_format("%s%s", node->kind == PT_DEVNODE_NET ? "" : DEV, node->name);
-	struct pt_use use = {.bdf = node->bdf,
-		.kind = node->kind == PT_DEVNODE_NET ? PT_USE_NET : pt_use_kind_of(node),
+	PT_FREE char *what =
+		pt_format("%s%s", devfile->kind == PT_DEVFILE_NET ? "" : DEV, devfile->name);
+	struct pt_use use = {.bdf = devfile->bdf,
+		.kind = devfile->kind == PT_DEVFILE_NET ? PT_USE_NET : pt_use_kind_of(devfile),
 		.how = PT_USE_CONFIGURED,
 		.weak = true,
 		.what = what};
@@ -183,12 +185,12 @@ void pt_container_uses(const struct pt_host *host, const char *node,
 	const struct pt_function *const *function, size_t count, struct pt_uses *ret)
 {
 	struct havings havings PT_CLEANUP(clear_havings) = {0};
-	struct pt_devnodes PT_DEVNODES nodes = {0};
+	struct pt_devfiles PT_DEVFILES devfiles = {0};
 
 	read_all(host, node, &havings);
 	for (size_t i = 0; havings.count && i < count; i++)
-		pt_devnodes_add(host, function[i], &nodes);
-	pt_foreach (one, nodes.node, nodes.count) {
+		pt_devfiles_add(host, function[i], &devfiles);
+	pt_foreach (one, devfiles.devfile, devfiles.count) {
 		pt_foreach (having, havings.having, havings.count) {
 			if (gives(having, one))
 				add_use(having, one, ret);

@@ -138,15 +138,15 @@ const char *pt_guest_get(const struct pt_guest *guest, const char *key)
 static void forget_dropped(struct pt_guest *guest, const char *key)
 {
 	int index = pt_hostpci_key(key);
-	size_t kept = 0;
+	size_t count = 0;
 
 	for (size_t i = 0; i < guest->dropped_count; i++) {
 		if (guest->dropped[i].index == index)
 			clear_dropped(&guest->dropped[i]);
 		else
-			guest->dropped[kept++] = guest->dropped[i];
+			guest->dropped[count++] = guest->dropped[i];
 	}
-	guest->dropped_count = kept;
+	guest->dropped_count = count;
 }
 
 void pt_guest_unset(struct pt_guest *guest, const char *key)

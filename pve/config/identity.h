@@ -14,7 +14,7 @@ struct pt_identity {
 	char vendor[PT_PCI_ID_TEXT], device[PT_PCI_ID_TEXT];
 	char subvendor[PT_PCI_ID_TEXT], subdevice[PT_PCI_ID_TEXT];
 	uint32_t class;
-	char serial[PT_SERIAL_TEXT]; /* as in struct pt_config */
+	char serial[PT_SERIAL_TEXT]; /* as in struct pt_config_space */
 };
 
 struct pt_identities {

@@ -39,5 +39,5 @@ bool pt_guest_is_live(const struct pt_host *host, const struct pt_claims *claims
 	return pt_guest_pid(host, vmid) ||
 	       pt_claims_work_locked(claims, pt_owner_name(vmid, owner)) ||
 	       pt_guest_try_lock(host, vmid, &lock) < 0 ||
-	       pt_claims_kept(claims, owner, RESTART_S) || pt_guest_hold(host, vmid, false);
+	       pt_claims_on_hold(claims, owner, RESTART_S) || pt_guest_hold(host, vmid, false);
 }

@@ -10,7 +10,7 @@
 const char *pt_owner_name(unsigned int vmid, char text[static PT_OWNER_TEXT]);
 
 /*
- * Why the claim of a guest that does not run is kept for now, as part of a sentence: it starts
+ * Returns why a guest that does not run is on hold, as part of a sentence: it starts
  * again at once, or the node goes down and takes the claims with it. stopping: asked by its own
  * post-stop, when the mark of a restart counts however old it is: it was set when the restart was
  * asked for. NULL: it is not.
@@ -18,7 +18,7 @@ const char *pt_owner_name(unsigned int vmid, char text[static PT_OWNER_TEXT]);
 const char *pt_guest_hold(const struct pt_host *host, unsigned int vmid, bool stopping);
 
 /* Whether a claim's guest is alive: it runs, somebody works on it or on the claim, or the claim is
- * kept. */
+ * on hold. */
 bool pt_guest_is_live(
 	const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid);
 

@@ -78,7 +78,7 @@ static char *fold(const char *text, enum pt_text encoding)
 
 /*
  * The patterns are few and constant, and a node may have thousands of values: each is compiled
- * once, and kept.
+ * once, and cached.
  */
 static const regex_t *compiled(const char *pattern, int flags)
 {
@@ -86,21 +86,21 @@ static const regex_t *compiled(const char *pattern, int flags)
 		const char *pattern;
 		int flags;
 		regex_t regex;
-	} kept[32];
+	} cache[32];
 	static size_t count;
 
 	for (size_t i = 0; i < count; i++) {
-		if (kept[i].pattern == pattern && kept[i].flags == flags)
-			return &kept[i].regex;
+		if (cache[i].pattern == pattern && cache[i].flags == flags)
+			return &cache[i].regex;
 	}
-	if (count == PT_ARRAY_SIZE(kept))
-		regfree(&kept[--count].regex);
+	if (count == PT_ARRAY_SIZE(cache))
+		regfree(&cache[--count].regex);
 	/* the patterns are ours, so memory is all that can be missing */
-	if (regcomp(&kept[count].regex, pattern, flags) != 0)
+	if (regcomp(&cache[count].regex, pattern, flags) != 0)
 		pt_out_of_memory();
-	kept[count].pattern = pattern;
-	kept[count].flags = flags;
-	return &kept[count++].regex;
+	cache[count].pattern = pattern;
+	cache[count].flags = flags;
+	return &cache[count++].regex;
 }
 
 static bool matches(const struct pt_prop_key *key, const char *value)

@@ -12,9 +12,9 @@ struct pt_reconciled {
 
 /*
  * Returns every claim of which nothing is alive: its guest does not run, nobody works on either,
- * and it is not kept for a restart. That its config is on another node proves nothing: an incoming
- * guest runs before its config moves. Of a guest that runs the devices are returned that Proxmox VE
- * did not choose. Without again, what could not be returned before is not tried anew.
+ * and it is not on hold for a restart. That its config is on another node proves nothing: an
+ * incoming guest runs before its config moves. Of a guest that runs the devices are returned that
+ * Proxmox VE did not choose. Without again, what could not be returned before is not tried anew.
  */
 int pt_reconcile(const struct pt_host *host, const struct pt_claims *claims,
 	const struct pt_limits *limits, bool again, struct pt_reconciled *ret, struct pt_err *err);

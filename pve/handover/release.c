@@ -3,7 +3,7 @@
 #include <time.h>
 
 #include "lib/linux/systemd.h"
-#include "lib/use/use-node.h"
+#include "lib/use/use-devfile.h"
 #include "pve/config/guest.h"
 #include "pve/config/policy.h"
 #include "pve/handover/release.h"

@@ -74,7 +74,7 @@ static void read_vgpu_types(const struct pt_host *host, struct pt_device *device
 static void look(
 	const struct pt_host *host, const struct pt_function *function, struct pt_device *device)
 {
-	const struct pt_config *config = &function->config;
+	const struct pt_config_space *config = &function->space;
 
 	device->unknown = !config->known;
 	device->dead = config->ones && !pt_function_is_vf(function);

@@ -14,7 +14,7 @@
 /*
  * Whether the claim is being given back: somebody works on it, and its state says so, or neither
  * the guest nor Proxmox VE is alive. One that nobody works on is not on its way: its return has
- * failed, or it is kept.
+ * failed, or it is on hold.
  */
 static bool is_returning(
 	const struct pt_node *node, unsigned int vmid, const struct pt_claim *claim)

@@ -7,7 +7,8 @@
 
 char *pt_cmdline_part(const char *cmdline)
 {
-	static const char *const kept[] = {"iommu", "vfio", "acs", "hugepages", "blacklist"};
+	static const char *const wanted_words[] = {
+		"iommu", "vfio", "acs", "hugepages", "blacklist"};
 	PT_FREE char *copy = pt_strdup(cmdline);
 	char *list = pt_strdup("");
 	char *rest;
@@ -16,8 +17,8 @@ char *pt_cmdline_part(const char *cmdline)
 		bool wanted = false;
 
 		/* the parameter's name counts, with any value */
-		for (size_t i = 0; i < PT_ARRAY_SIZE(kept); i++) {
-			const char *found = strstr(word, kept[i]);
+		for (size_t i = 0; i < PT_ARRAY_SIZE(wanted_words); i++) {
+			const char *found = strstr(word, wanted_words[i]);
 
 			wanted |= found && found < word + strcspn(word, "=");
 		}

@@ -183,7 +183,7 @@ static void keep_members(const struct pt_host *host, struct pt_names *names)
 	struct json_object PT_JSON *json = NULL;
 	struct json_object *list = NULL;
 	PT_FREE char *text = NULL;
-	size_t length = 0, kept = 0;
+	size_t length = 0, members = 0;
 
 	if (pt_host_read(host, PT_PVE_MEMBERS, MEMBERS_MAX, &text, &length) == 0)
 		json = pt_json_parse(text, length, NULL);
@@ -193,11 +193,11 @@ static void keep_members(const struct pt_host *host, struct pt_names *names)
 		return;
 	for (size_t i = 0; i < names->count; i++) {
 		if (json_object_object_get_ex(list, names->name[i], NULL))
-			names->name[kept++] = names->name[i];
+			names->name[members++] = names->name[i];
 		else
 			free(names->name[i]);
 	}
-	names->count = kept;
+	names->count = members;
 }
 
 const struct pt_names *pt_node_cluster(struct pt_node *node, const struct pt_ha **ret_ha)

@@ -13,7 +13,7 @@
 #include "lib/linux/modules.h"
 #include "lib/pci/rom.h"
 #include "lib/use/use-net.h"
-#include "lib/use/use-node.h"
+#include "lib/use/use-devfile.h"
 #include "lib/use/use.h"
 #include "pve/config/backup.h"
 #include "pve/config/guest.h"
@@ -76,7 +76,7 @@ struct pt_claimed {
 /* A guest's claim. */
 struct pt_node_claim {
 	unsigned int vmid;
-	bool alive;	/* the guest runs, or somebody works on it or on the claim, or it is kept */
+	bool alive; /* the guest runs, or somebody works on it or on the claim, or it is on hold */
 	bool returning; /* its functions are on their way back */
 	struct pt_claimed *claimed;
 	size_t count;

@@ -32,7 +32,7 @@ static int list_identities(struct pt_cli *cli, const struct pt_facts *facts,
 
 		if (taken->companion || !function)
 			continue;
-		if (!function->config.known)
+		if (!function->space.known)
 			return pt_err_set(err, -EAGAIN,
 				"%s: cannot read its config space now; it may be in a reset: try again",
 				PT_BDF(&taken->bdf));

@@ -113,26 +113,26 @@ static bool is_below(const struct pt_overview *overview, const struct pt_functio
 static void add_branches(struct tree *tree, const struct pt_bdf *above, int depth)
 {
 	const struct pt_overview *overview = tree->overview;
-	size_t left = 0, length = strlen(tree->prefix);
+	size_t below = 0, length = strlen(tree->prefix);
 
 	for (size_t i = 0; i < overview->count; i++)
-		left += is_below(overview, overview->function[i].function, above);
+		below += is_below(overview, overview->function[i].function, above);
 	for (size_t i = 0; i < overview->count && depth < DEEPEST; i++) {
 		const struct pt_seen_function *seen = &overview->function[i];
 
 		if (!is_below(overview, seen->function, above))
 			continue;
-		left--;
+		below--;
 		add_row(&tree->table, tree->names, seen, tree->prefix,
-			!above ? ""
-			: left ? "|-- "
-			       : "`-- ");
+			!above	? ""
+			: below ? "|-- "
+				: "`-- ");
 		if (!seen->function->is_bridge)
 			continue;
 		snprintf(tree->prefix + length, PREFIX - length, "%s",
-			!above ? ""
-			: left ? "|   "
-			       : "    ");
+			!above	? ""
+			: below ? "|   "
+				: "    ");
 		add_branches(tree, &seen->function->bdf, depth + 1);
 		tree->prefix[length] = '\0';
 	}

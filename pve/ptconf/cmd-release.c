@@ -55,7 +55,7 @@ enum pt_exit pt_cmd_release(struct pt_cli *cli, struct pt_err *err)
 		return PT_EXIT_FINDINGS;
 	held = claim ? count_taken(claim) : 0;
 	pt_claim_free_p(&claim);
-	/* what is kept after all, as when the node goes down meanwhile */
+	/* a claim is on hold after all, as when the node goes down meanwhile */
 	if (pt_claims_load(claims, owner, &claim, NULL) == 0)
 		held -= count_taken(claim) < held ? count_taken(claim) : held;
 	return print(cli, held, err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;

@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fake *fake = fuzz_host();
 	struct pt_function function = {0};
-	struct pt_devnodes nodes = {0};
+	struct pt_devfiles nodes = {0};
 	struct pt_uses uses = {0};
 
 	pt_bdf_parse("0000:02:00.0", &function.bdf);
@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fake_link(fake, "/sys/class/block/nvme0n1", DISK);
 	fake_bytes(fake, "/proc/1/mountinfo", (const char *)data, size);
 	fake_bytes(fake, "/proc/swaps", (const char *)data, size);
-	pt_devnodes_add(fake->host, &function, &nodes);
+	pt_devfiles_add(fake->host, &function, &nodes);
 	if (!nodes.count || pt_use_blocks(fake->host, &nodes, &uses, NULL) < 0)
 		abort();
 	pt_foreach (use, uses.use, uses.count) {
@@ -27,6 +27,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 	}
 	pt_uses_clear(&uses);
-	pt_devnodes_clear(&nodes);
+	pt_devfiles_clear(&nodes);
 	return 0;
 }

@@ -342,7 +342,7 @@ static void weights(void **state)
 		{"in-use-gpu", "0000:01:00.0", PT_USE_GPU},
 		{"in-use-sound", "0000:01:00.1", PT_USE_SOUND},
 		{"in-use-usb", "0000:05:00.0", PT_USE_BLOCK},
-		{"in-use-node", "0000:04:10.0", PT_USE_NODE},
+		{"in-use-node", "0000:04:10.0", PT_USE_DEVFILE},
 	};
 	static const enum pt_severity severity[] = {PT_ERROR, PT_WARNING, PT_INFO};
 	struct fake *fake = *state;

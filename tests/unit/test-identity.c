@@ -12,7 +12,7 @@ static struct pt_identity identity_of(struct fake *fake, const char *name)
 	struct pt_identity identity;
 
 	assert_int_equal(pt_function_read(fake->host, &bdf, &function, NULL), 0);
-	pt_identity_of(&function, function.config.serial, &identity);
+	pt_identity_of(&function, function.space.serial, &identity);
 	pt_function_clear(&function);
 	return identity;
 }

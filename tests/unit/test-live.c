@@ -77,9 +77,9 @@ static void a_kept_claim_is_live(void **state)
 	struct fake *fake = *state;
 	struct pt_claims PT_CLAIMS *claims = open_claims(fake);
 
-	assert_int_equal(pt_claims_keep(claims, "100"), 0);
+	assert_int_equal(pt_claims_hold(claims, "100"), 0);
 	assert_true(pt_guest_is_live(fake->host, claims, 100));
-	pt_claims_forget_kept(claims, "100");
+	pt_claims_end_hold(claims, "100");
 	assert_false(pt_guest_is_live(fake->host, claims, 100));
 }
 

@@ -44,14 +44,14 @@ static void stack(struct fake *fake, const char *below, const char *name, const 
  * from. The caller's. */
 static char *uses_of(struct fake *fake, bool ends)
 {
-	struct pt_devnodes PT_DEVNODES nodes = {0};
+	struct pt_devfiles PT_DEVFILES nodes = {0};
 	struct pt_uses PT_USES uses = {0};
 	struct pt_function function = {0};
 	struct pt_bdf bdf = bdf_of(DISK);
 	char *list = strdup("");
 
 	assert_int_equal(pt_function_read(fake->host, &bdf, &function, NULL), 0);
-	pt_devnodes_add(fake->host, &function, &nodes);
+	pt_devfiles_add(fake->host, &function, &nodes);
 	assert_int_equal(pt_use_blocks(fake->host, &nodes, &uses, NULL), 0);
 	pt_foreach (use, uses.use, uses.count) {
 		const char *end = on_loan(pt_use_end(use));
@@ -147,7 +147,7 @@ static void volumes_on_top(void **state)
 	fake_link(fake, "/proc/4242/fd/3", "/dev/dm-0");
 	expect(fake,
 		"nvme0n1p2 is open in process 4242 (kvm) through LVM volume pve-root (dm-0)\n");
-	/* a node of the disk itself that is open is use-node's to tell, but known to be used */
+	/* a node of the disk itself that is open is use-devfile's to tell, but known to be used */
 	fake_remove(fake, "/proc/4242/fd/3");
 	fake_link(fake, "/proc/4242/fd/3", "/dev/nvme0n1p2");
 	expect(fake, "nvme0n1p2 is part of the active LVM volume pve-root (dm-0)\n");

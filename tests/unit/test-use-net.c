@@ -26,8 +26,8 @@ static void finds_interfaces_that_are_up(void **state)
 static void expect(struct pt_link *link, size_t count, const char *how, bool weak)
 {
 	char name[] = "eth0";
-	struct pt_devnode node = {.kind = PT_DEVNODE_NET, .name = name};
-	struct pt_devnodes nodes = {&node, 1};
+	struct pt_devfile node = {.kind = PT_DEVFILE_NET, .name = name};
+	struct pt_devfiles nodes = {&node, 1};
 	struct pt_links links = {link, count};
 	struct pt_uses PT_USES uses = {0};
 

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "lib/use/devnode.h"
+#include "lib/use/devfile.h"
 
 #define DEEPEST	      24
 #define BLOCKS	      "/sys/class/block"
@@ -14,24 +14,24 @@
 struct walk {
 	const struct pt_host *host;
 	struct pt_bdf bdf;
-	struct pt_devnodes *nodes;
+	struct pt_devfiles *devfiles;
 };
 
-void pt_devnodes_clear(struct pt_devnodes *nodes)
+void pt_devfiles_clear(struct pt_devfiles *devfiles)
 {
-	pt_foreach (node, nodes->node, nodes->count) {
-		free(node->name);
-		free(node->subsystem);
+	pt_foreach (devfile, devfiles->devfile, devfiles->count) {
+		free(devfile->name);
+		free(devfile->subsystem);
 	}
-	free(nodes->node);
-	*nodes = (struct pt_devnodes){0};
+	free(devfiles->devfile);
+	*devfiles = (struct pt_devfiles){0};
 }
 
 static void add(
-	struct walk *walk, enum pt_devnode_kind kind, const char *name, const char *subsystem)
+	struct walk *walk, enum pt_devfile_kind kind, const char *name, const char *subsystem)
 {
-	struct pt_devnode *slot =
-		pt_array_grow(&walk->nodes->node, &walk->nodes->count, sizeof(*slot));
+	struct pt_devfile *slot =
+		pt_array_grow(&walk->devfiles->devfile, &walk->devfiles->count, sizeof(*slot));
 
 	slot->bdf = walk->bdf;
 	slot->kind = kind;
@@ -56,7 +56,7 @@ static char *below(const char *path, const char *name)
 	return pt_format("%s/%s", path, name);
 }
 
-/* The folder has a file "dev": a node. */
+/* The folder has a file "dev" with the number of a device file. */
 static void add_node(struct walk *walk, const char *path)
 {
 	PT_FREE char *uevent_path = below(path, "uevent");
@@ -70,7 +70,7 @@ static void add_node(struct walk *walk, const char *path)
 	if (pt_host_link_name(walk->host, subsystem_path, &subsystem) < 0)
 		subsystem = NULL;
 	name = uevent ? device_name(uevent) : NULL;
-	add(walk, pt_streq(subsystem, "block") ? PT_DEVNODE_BLOCK : PT_DEVNODE_CHAR,
+	add(walk, pt_streq(subsystem, "block") ? PT_DEVFILE_BLOCK : PT_DEVFILE_CHAR,
 		name ? name : strrchr(path, '/') + 1, subsystem ? subsystem : "");
 }
 
@@ -81,7 +81,7 @@ static void add_interfaces(struct walk *walk, const char *path)
 	if (pt_host_list(walk->host, path, &names) < 0)
 		return;
 	pt_foreach (name, names.name, names.count)
-		add(walk, PT_DEVNODE_NET, *name, "net");
+		add(walk, PT_DEVFILE_NET, *name, "net");
 }
 
 static void walk_folder(struct walk *walk, const char *path, unsigned int depth);
@@ -100,25 +100,25 @@ static bool is_uuid(const char *name)
 	return true;
 }
 
-/* Who runs with a mediated device has its group open, or its own node: the function cannot go from
- * under it. */
+/* Who runs with a mediated device has its group open, or its own device file: the function cannot
+ * go from under it. */
 static void add_mediated(struct walk *walk, const char *path)
 {
 	PT_FREE char *link = below(path, "iommu_group");
-	PT_FREE char *nodes = below(path, "vfio-dev");
+	PT_FREE char *devfiles = below(path, "vfio-dev");
 	struct pt_names PT_NAMES names = {0};
 	PT_FREE char *group = NULL;
 	char name[64];
 
 	if (pt_host_link_name(walk->host, link, &group) == 0) {
 		snprintf(name, sizeof(name), "vfio/%.32s", group);
-		add(walk, PT_DEVNODE_CHAR, name, "vfio");
+		add(walk, PT_DEVFILE_CHAR, name, "vfio");
 	}
-	if (pt_host_list(walk->host, nodes, &names) < 0)
+	if (pt_host_list(walk->host, devfiles, &names) < 0)
 		return;
 	for (size_t i = 0; i < names.count; i++) {
 		snprintf(name, sizeof(name), "vfio/devices/%.32s", names.name[i]);
-		add(walk, PT_DEVNODE_CHAR, name, "vfio");
+		add(walk, PT_DEVFILE_CHAR, name, "vfio");
 	}
 }
 
@@ -205,13 +205,13 @@ static void add_nvidia(struct walk *walk)
 	if (!line || sscanf(line, "Device Minor: %u", &minor) != 1)
 		return;
 	snprintf(name, sizeof(name), "nvidia%u", minor);
-	add(walk, PT_DEVNODE_CHAR, name, "nvidia");
+	add(walk, PT_DEVFILE_CHAR, name, "nvidia");
 }
 
-void pt_devnodes_add(
-	const struct pt_host *host, const struct pt_function *function, struct pt_devnodes *nodes)
+void pt_devfiles_add(const struct pt_host *host, const struct pt_function *function,
+	struct pt_devfiles *devfiles)
 {
-	struct walk walk = {.host = host, .bdf = function->bdf, .nodes = nodes};
+	struct walk walk = {.host = host, .bdf = function->bdf, .devfiles = devfiles};
 	char path[PT_PCI_PATH];
 
 	walk_folder(&walk, pt_pci_path(&function->bdf, "", path), 0);

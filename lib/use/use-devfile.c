@@ -4,18 +4,19 @@
 #include <sys/stat.h>
 
 #include "lib/linux/systemd.h"
-#include "lib/use/use-node.h"
+#include "lib/use/use-devfile.h"
 
-#define NODE_TEXT     64
+#define DEVFILE_TEXT  64
 #define CGROUP_MAX    65536
 #define CONTAINER_ID  12 /* characters; docker shows as many */
 #define GROUP_OPEN_MS 2000
 #define FIRST_KEYS    0xfffffffeULL /* Escape to S */
 
-/* A wanted node, and its index in the request. */
+/* A wanted device file, and its index in the request. */
 struct watch {
 	const char *name;
-	mode_t type; /* S_IFCHR or S_IFBLK, and number: of the node of that name; 0: there is none
+	mode_t type; /* S_IFCHR or S_IFBLK, and number: of the device file of that name; 0: there is
+		      * none
 		      */
 	dev_t number;
 	size_t at;
@@ -121,18 +122,18 @@ void pt_process_look(const struct pt_host *host, const char *pid, struct pt_open
 	find_home(host, pid, ret);
 }
 
-static void note(struct search *search, const char *pid, size_t node)
+static void note(struct search *search, const char *pid, size_t devfile)
 {
 	struct pt_opener *slot;
 	int number = atoi(pid);
 
 	pt_foreach (known, search->opener, search->opener_count) {
-		if (known->pid == number && known->node == node)
+		if (known->pid == number && known->devfile == devfile)
 			return;
 	}
 	slot = pt_array_grow(&search->opener, &search->opener_count, sizeof(*slot));
 	pt_process_look(search->host, pid, slot);
-	slot->node = node;
+	slot->devfile = devfile;
 }
 
 /*
@@ -154,7 +155,7 @@ static const char *node_name(char *target)
 	return found ? found + strlen("/dev/") : NULL;
 }
 
-/* Notes all that equal what is wanted: of two functions that share a node both are meant. */
+/* Notes all that equal what is wanted: of two functions that share a device file both are meant. */
 static void note_equal(struct search *search, const char *pid, const struct watch *list,
 	const struct watch *wanted, int (*compare)(const void *a, const void *b))
 {
@@ -174,8 +175,8 @@ static void note_equal(struct search *search, const char *pid, const struct watc
 
 /*
  * A descriptor is of what its number says, whatever it is called: a container may have the second
- * card's node under the name of the first's. Below /dev alone that is looked up, and only of the
- * running system: anywhere else a server may be away, and who looks would hang. There the name
+ * card's device file under the name of the first's. Below /dev alone that is looked up, and only of
+ * the running system: anywhere else a server may be away, and who looks would hang. There the name
  * counts.
  */
 static void look_at_link(
@@ -203,14 +204,14 @@ static void look_at_link(
 static void look_at(struct search *search, const char *pid)
 {
 	struct pt_names PT_NAMES fds = {0};
-	char path[NODE_TEXT];
+	char path[DEVFILE_TEXT];
 
 	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
 	if (pt_host_list(search->host, path, &fds) < 0)
 		return; /* it ended meanwhile */
 	for (size_t i = 0; i < fds.count; i++) {
 		PT_FREE char *target = NULL;
-		char file[NODE_TEXT + 280];
+		char file[DEVFILE_TEXT + 280];
 
 		snprintf(file, sizeof(file), "%s/%s", path, fds.name[i]);
 		if (pt_host_link(search->host, file, &target) == 0)
@@ -218,7 +219,7 @@ static void look_at(struct search *search, const char *pid)
 	}
 }
 
-static void watch_node(struct search *search, const char *name)
+static void watch_devfile(struct search *search, const char *name)
 {
 	struct watch *watch = &search->by_name[search->count];
 	PT_FREE char *path = pt_format("/dev/%s", name);
@@ -239,7 +240,7 @@ static void free_watches(struct search *search)
 	free(search->opener);
 }
 
-int pt_openers_find(const struct pt_host *host, const char *const *node, size_t count,
+int pt_openers_find(const struct pt_host *host, const char *const *devfile, size_t count,
 	struct pt_opener **ret, size_t *ret_count, struct pt_err *err)
 {
 	struct search search PT_CLEANUP(free_watches) = {.host = host,
@@ -249,7 +250,7 @@ int pt_openers_find(const struct pt_host *host, const char *const *node, size_t 
 	int r = 0;
 
 	while (search.count < count)
-		watch_node(&search, node[search.count]);
+		watch_devfile(&search, devfile[search.count]);
 	memcpy(search.by_number, search.by_name, count * sizeof(struct watch));
 	qsort(search.by_name, count, sizeof(struct watch), compare_names);
 	qsort(search.by_number, count, sizeof(struct watch), compare_numbers);
@@ -276,26 +277,28 @@ void pt_use_by(struct pt_use *use, const struct pt_opener *opener)
 	memcpy(use->unit, opener->unit, sizeof(use->unit));
 }
 
-enum pt_use_kind pt_use_kind_of(const struct pt_devnode *node)
+enum pt_use_kind pt_use_kind_of(const struct pt_devfile *devfile)
 {
-	if (node->kind == PT_DEVNODE_BLOCK)
+	if (devfile->kind == PT_DEVFILE_BLOCK)
 		return PT_USE_BLOCK;
-	if (pt_streq(node->subsystem, "drm") || pt_streq(node->subsystem, "graphics") ||
-		pt_streq(node->subsystem, "nvidia"))
+	if (pt_streq(devfile->subsystem, "drm") || pt_streq(devfile->subsystem, "graphics") ||
+		pt_streq(devfile->subsystem, "nvidia"))
 		return PT_USE_GPU;
-	if (pt_streq(node->subsystem, "sound"))
+	if (pt_streq(devfile->subsystem, "sound"))
 		return PT_USE_SOUND;
-	if (pt_streq(node->subsystem, "input") || pt_streq(node->subsystem, "hidraw"))
+	if (pt_streq(devfile->subsystem, "input") || pt_streq(devfile->subsystem, "hidraw"))
 		return PT_USE_INPUT;
-	return PT_USE_NODE;
+	return PT_USE_DEVFILE;
 }
 
-static void use_node(
-	struct pt_uses *uses, const struct pt_devnode *node, const struct pt_opener *opener)
+static void use_devfile(
+	struct pt_uses *uses, const struct pt_devfile *devfile, const struct pt_opener *opener)
 {
-	PT_FREE char *what = pt_format("/dev/%s", node->name);
-	struct pt_use use = {
-		.bdf = node->bdf, .kind = pt_use_kind_of(node), .how = PT_USE_OPEN, .what = what};
+	PT_FREE char *what = pt_format("/dev/%s", devfile->name);
+	struct pt_use use = {.bdf = devfile->bdf,
+		.kind = pt_use_kind_of(devfile),
+		.how = PT_USE_OPEN,
+		.what = what};
 
 	/* a keyboard only warns */
 	use.weak = use.kind == PT_USE_INPUT;
@@ -305,13 +308,13 @@ static void use_node(
 
 /* Whether it has the keys of a keyboard's first rows, as udev judges. Source: capabilities/key,
  * linux/input-event-codes.h. */
-static bool is_keyboard(const struct pt_host *host, const struct pt_devnode *node)
+static bool is_keyboard(const struct pt_host *host, const struct pt_devfile *devfile)
 {
-	PT_FREE char *path = pt_format("/sys/class/%s/device/capabilities/key", node->name);
+	PT_FREE char *path = pt_format("/sys/class/%s/device/capabilities/key", devfile->name);
 	PT_FREE char *keys = NULL;
 	const char *lowest;
 
-	if (!pt_starts_with(node->name, "input/event") || !path ||
+	if (!pt_starts_with(devfile->name, "input/event") || !path ||
 		pt_host_read_line(host, path, &keys) < 0)
 		return false;
 	/* words of 64 keys, the lowest last */
@@ -321,39 +324,39 @@ static bool is_keyboard(const struct pt_host *host, const struct pt_devnode *nod
 
 /* The console reads keyboards, and has no device file of theirs open. */
 static void use_keyboard(
-	const struct pt_host *host, struct pt_uses *uses, const struct pt_devnode *node)
+	const struct pt_host *host, struct pt_uses *uses, const struct pt_devfile *devfile)
 {
-	PT_FREE char *what = pt_format("/dev/%s", node->name);
-	const struct pt_use use = {.bdf = node->bdf,
+	PT_FREE char *what = pt_format("/dev/%s", devfile->name);
+	const struct pt_use use = {.bdf = devfile->bdf,
 		.kind = PT_USE_INPUT,
 		.how = PT_USE_KEYBOARD,
 		.weak = true,
 		.what = what};
 
-	if (is_keyboard(host, node))
+	if (is_keyboard(host, devfile))
 		pt_uses_add(uses, &use);
 }
 
-int pt_use_nodes(const struct pt_host *host, const struct pt_devnodes *nodes, struct pt_uses *uses,
-	struct pt_err *err)
+int pt_use_devfiles(const struct pt_host *host, const struct pt_devfiles *devfiles,
+	struct pt_uses *uses, struct pt_err *err)
 {
-	const char **name = pt_calloc(nodes->count, sizeof(*name));
-	size_t *index = pt_calloc(nodes->count, sizeof(*index));
+	const char **name = pt_calloc(devfiles->count, sizeof(*name));
+	size_t *index = pt_calloc(devfiles->count, sizeof(*index));
 	struct pt_opener *opener = NULL;
 	size_t count = 0, openers = 0;
 	int r;
 
-	for (size_t i = 0; i < nodes->count; i++) {
-		if (nodes->node[i].kind == PT_DEVNODE_NET)
+	for (size_t i = 0; i < devfiles->count; i++) {
+		if (devfiles->devfile[i].kind == PT_DEVFILE_NET)
 			continue;
-		name[count] = nodes->node[i].name;
+		name[count] = devfiles->devfile[i].name;
 		index[count++] = i;
 	}
 	r = pt_openers_find(host, name, count, &opener, &openers, err);
 	for (size_t i = 0; i < openers; i++)
-		use_node(uses, &nodes->node[index[opener[i].node]], &opener[i]);
-	for (size_t i = 0; i < nodes->count; i++)
-		use_keyboard(host, uses, &nodes->node[i]);
+		use_devfile(uses, &devfiles->devfile[index[opener[i].devfile]], &opener[i]);
+	for (size_t i = 0; i < devfiles->count; i++)
+		use_keyboard(host, uses, &devfiles->devfile[i]);
 	free(opener);
 	free(name);
 	free(index);
@@ -361,29 +364,30 @@ int pt_use_nodes(const struct pt_host *host, const struct pt_devnodes *nodes, st
 }
 
 /* Nodes of vfio, and the group that each stands for. */
-struct vfio_nodes {
-	char (*name)[NODE_TEXT];
+struct vfio_files {
+	char (*name)[DEVFILE_TEXT];
 	int *group;
 	size_t count, groups;
 };
 
-static void free_vfio_nodes(struct vfio_nodes *nodes)
+static void free_vfio_files(struct vfio_files *devfiles)
 {
-	free(nodes->name);
-	free(nodes->group);
+	free(devfiles->name);
+	free(devfiles->group);
 }
 
-static void add_vfio_node(struct vfio_nodes *nodes, int group, const char *folder, const char *name)
+static void add_vfio_file(
+	struct vfio_files *devfiles, int group, const char *folder, const char *name)
 {
-	char(*slot)[NODE_TEXT] = pt_array_grow(&nodes->name, &nodes->count, sizeof(*slot));
-	int *number = pt_array_grow(&nodes->group, &nodes->groups, sizeof(*number));
+	char(*slot)[DEVFILE_TEXT] = pt_array_grow(&devfiles->name, &devfiles->count, sizeof(*slot));
+	int *number = pt_array_grow(&devfiles->group, &devfiles->groups, sizeof(*number));
 
 	*number = group;
 	snprintf(*slot, sizeof(*slot), "vfio/%s%.32s", folder, name);
 }
 
-static void add_vfio_nodes(
-	const struct pt_host *host, struct vfio_nodes *nodes, const struct pt_function *function)
+static void add_vfio_files(
+	const struct pt_host *host, struct vfio_files *devfiles, const struct pt_function *function)
 {
 	struct pt_names PT_NAMES devices = {0};
 	char path[PT_PCI_PATH], group[16];
@@ -391,21 +395,21 @@ static void add_vfio_nodes(
 	if (function->group < 0)
 		return;
 	snprintf(group, sizeof(group), "%d", function->group);
-	add_vfio_node(nodes, function->group, "", group);
+	add_vfio_file(devfiles, function->group, "", group);
 	if (!function->has_vfio_dev ||
 		pt_host_list(host, pt_pci_path(&function->bdf, "vfio-dev", path), &devices) < 0)
 		return;
 	for (size_t i = 0; i < devices.count; i++)
-		add_vfio_node(nodes, function->group, "devices/", devices.name[i]);
+		add_vfio_file(devfiles, function->group, "devices/", devices.name[i]);
 }
 
-static void list_users(const struct vfio_nodes *nodes, const struct pt_opener *opener, size_t count,
-	struct pt_vfio_user **ret, size_t *ret_count)
+static void list_users(const struct vfio_files *devfiles, const struct pt_opener *opener,
+	size_t count, struct pt_vfio_user **ret, size_t *ret_count)
 {
 	pt_foreach (one, opener, count) {
 		struct pt_vfio_user *slot = pt_array_grow(ret, ret_count, sizeof(*slot));
 
-		slot->group = nodes->group[one->node];
+		slot->group = devfiles->group[one->devfile];
 		slot->pid = one->pid;
 		memcpy(slot->name, one->name, sizeof(slot->name));
 	}
@@ -414,31 +418,31 @@ static void list_users(const struct vfio_nodes *nodes, const struct pt_opener *o
 int pt_vfio_users(const struct pt_host *host, const struct pt_function *const *function,
 	size_t count, struct pt_vfio_user **ret, size_t *ret_count, struct pt_err *err)
 {
-	struct vfio_nodes nodes PT_CLEANUP(free_vfio_nodes) = {0};
+	struct vfio_files devfiles PT_CLEANUP(free_vfio_files) = {0};
 	struct pt_opener *opener = NULL;
 	size_t openers = 0;
 	const char **name;
 	int r;
 
 	for (size_t i = 0; i < count; i++)
-		add_vfio_nodes(host, &nodes, function[i]);
-	name = pt_calloc(nodes.count, sizeof(*name));
-	for (size_t i = 0; i < nodes.count; i++)
-		name[i] = nodes.name[i];
-	r = pt_openers_find(host, name, nodes.count, &opener, &openers, err);
+		add_vfio_files(host, &devfiles, function[i]);
+	name = pt_calloc(devfiles.count, sizeof(*name));
+	for (size_t i = 0; i < devfiles.count; i++)
+		name[i] = devfiles.name[i];
+	r = pt_openers_find(host, name, devfiles.count, &opener, &openers, err);
 	free(name);
 	if (r < 0)
 		return r;
 	*ret = NULL;
 	*ret_count = 0;
-	list_users(&nodes, opener, openers, ret, ret_count);
+	list_users(&devfiles, opener, openers, ret, ret_count);
 	free(opener);
 	return 0;
 }
 
 bool pt_vfio_group_free(const struct pt_host *host, int group)
 {
-	char path[NODE_TEXT];
+	char path[DEVFILE_TEXT];
 	int r;
 
 	if (group < 0)

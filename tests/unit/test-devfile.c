@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/use/devnode.h"
+#include "lib/use/devfile.h"
 #include "tests/unit/unit.h"
 
 #define GPU_DIR	 "/sys/bus/pci/devices/0000:01:00.0"
@@ -7,27 +7,27 @@
 
 static int by_name(const void *a, const void *b)
 {
-	return strcmp(((const struct pt_devnode *)a)->name, ((const struct pt_devnode *)b)->name);
+	return strcmp(((const struct pt_devfile *)a)->name, ((const struct pt_devfile *)b)->name);
 }
 
-/* Every node of a function, "kind subsystem name" a line, in order of name. The caller's. */
+/* Every device file of a function, "kind subsystem name" a line, in order of name. The caller's. */
 static char *nodes_of(struct fake *fake, const char *name)
 {
 	static const char *const kinds[] = {"char", "block", "net"};
-	struct pt_devnodes PT_DEVNODES nodes = {0};
+	struct pt_devfiles PT_DEVFILES devfiles = {0};
 	struct pt_function function = {0};
 	struct pt_bdf bdf = bdf_of(name);
 	char *list = strdup("");
 
 	assert_int_equal(pt_function_read(fake->host, &bdf, &function, NULL), 0);
-	pt_devnodes_add(fake->host, &function, &nodes);
-	if (nodes.count)
-		qsort(nodes.node, nodes.count, sizeof(*nodes.node), by_name);
-	pt_foreach (node, nodes.node, nodes.count) {
-		char *longer = pt_format(
-			"%s%s %s %s\n", list, kinds[node->kind], node->subsystem, node->name);
+	pt_devfiles_add(fake->host, &function, &devfiles);
+	if (devfiles.count)
+		qsort(devfiles.devfile, devfiles.count, sizeof(*devfiles.devfile), by_name);
+	pt_foreach (devfile, devfiles.devfile, devfiles.count) {
+		char *longer = pt_format("%s%s %s %s\n", list, kinds[devfile->kind],
+			devfile->subsystem, devfile->name);
 
-		assert_int_equal(pt_bdf_compare(&node->bdf, &bdf), 0);
+		assert_int_equal(pt_bdf_compare(&devfile->bdf, &bdf), 0);
 		free(list);
 		list = longer;
 	}
@@ -35,11 +35,11 @@ static char *nodes_of(struct fake *fake, const char *name)
 	return list;
 }
 
-static void expect(struct fake *fake, const char *function, const char *nodes)
+static void expect(struct fake *fake, const char *function, const char *devfiles)
 {
 	PT_FREE char *list = nodes_of(fake, function);
 
-	assert_string_equal(list, nodes);
+	assert_string_equal(list, devfiles);
 }
 
 static void add_described(
@@ -77,14 +77,14 @@ static void mediated_devices_are_nodes(void **state)
 	static const char uuid[] = GPU_DIR "/00000000-0000-0000-0000-000000000200";
 	struct fake *fake = *state;
 	PT_FREE char *group = pt_format("%s/iommu_group", uuid);
-	PT_FREE char *node = pt_format("%s/vfio-dev/vfio7", uuid);
+	PT_FREE char *devfile = pt_format("%s/vfio-dev/vfio7", uuid);
 
 	fake_dir(fake, uuid);
 	fake_dir(fake, GPU_DIR "/0000000-00000-0000-0000-000000000200");
 	expect(fake, "0000:01:00.0", "");
 	fake_link(fake, group, "/sys/kernel/iommu_groups/23");
 	expect(fake, "0000:01:00.0", "char vfio vfio/23\n");
-	fake_dir(fake, node);
+	fake_dir(fake, devfile);
 	expect(fake, "0000:01:00.0", "char vfio vfio/23\nchar vfio vfio/devices/vfio7\n");
 }
 
@@ -119,7 +119,7 @@ static void only_what_lies_below_counts(void **state)
 	fake_link(fake, DISK_DIR "/block/nvme0n1/dm-0", "/sys/devices/virtual/block/dm-0");
 	add_described(fake, DISK_DIR "/vfio-dev/vfio0", "vfio-dev", "DEVNAME=vfio/devices/vfio0\n");
 	add_described(fake, DISK_DIR "/power/x", "none", "DEVNAME=x\n");
-	/* a folder of that name is no number of a node */
+	/* a folder of that name is no number of a device file */
 	fake_dir(fake, DISK_DIR "/dev");
 	expect(fake, "0000:02:00.0", "");
 }
@@ -181,5 +181,5 @@ int main(void)
 		MACHINE_TEST(nvidia_says_it_elsewhere),
 	};
 
-	return cmocka_run_group_tests_name("devnode", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("devfile", tests, NULL, NULL);
 }

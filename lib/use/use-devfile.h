@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * Which processes have device nodes open: one pass over /proc/PID/fd for all of them. A node is
- * never opened to find out: opening a vfio group would make the start of its rightful user fail.
+ * Which processes have device files open: one pass over /proc/PID/fd for all of them. A device file
+ * is never opened to find out: opening a vfio group would make the start of its rightful user fail.
  * Source: proc(5); Documentation/driver-api/vfio.rst (one opener per group).
  */
-#ifndef PT_USE_NODE_H
-#define PT_USE_NODE_H
+#ifndef PT_USE_DEVFILE_H
+#define PT_USE_DEVFILE_H
 
-#include "lib/use/devnode.h"
+#include "lib/use/devfile.h"
 #include "lib/use/use.h"
 
 struct pt_opener {
-	size_t node; /* index into the request */
+	size_t devfile; /* index into the request */
 	int pid;
 	char name[PT_PROCESS_TEXT];	 /* of the process, as the kernel has it */
 	char container[PT_PROCESS_TEXT]; /* that it runs in, "101" or "docker-ab12"; "" for none */
@@ -25,21 +25,21 @@ bool pt_process_is(const char *name);
 void pt_process_look(const struct pt_host *host, const char *pid, struct pt_opener *ret);
 
 /*
- * The processes that have one of the nodes (names below /dev) open, one entry for each process and
- * node. ret is the caller's to free, NULL when there are none.
+ * The processes that have one of the device files (names below /dev) open, one entry for each
+ * process and device file. ret is the caller's to free, NULL when there are none.
  */
-int pt_openers_find(const struct pt_host *host, const char *const *node, size_t count,
+int pt_openers_find(const struct pt_host *host, const char *const *devfile, size_t count,
 	struct pt_opener **ret, size_t *ret_count, struct pt_err *err);
 
 /* Copies the process, its container and its unit into a use. */
 void pt_use_by(struct pt_use *use, const struct pt_opener *opener);
 
 /* Returns the kind of a use by the device file. */
-enum pt_use_kind pt_use_kind_of(const struct pt_devnode *node);
+enum pt_use_kind pt_use_kind_of(const struct pt_devfile *devfile);
 
-/* Adds the nodes that processes have open, by their subsystems; skips interfaces. */
-int pt_use_nodes(const struct pt_host *host, const struct pt_devnodes *nodes, struct pt_uses *uses,
-	struct pt_err *err);
+/* Adds the device files that processes have open, by their subsystems; skips interfaces. */
+int pt_use_devfiles(const struct pt_host *host, const struct pt_devfiles *devfiles,
+	struct pt_uses *uses, struct pt_err *err);
 
 struct pt_vfio_user {
 	int group;
@@ -57,7 +57,7 @@ int pt_vfio_users(const struct pt_host *host, const struct pt_function *const *f
 /*
  * Whether the kernel gives us the group now: asked by opening it for an instant, so only for the
  * holder of the claim, right before giving back. A dying process may hold a group and show no
- * descriptors. A group without a node is free.
+ * descriptors. A group without a device file is free.
  */
 bool pt_vfio_group_free(const struct pt_host *host, int group);
 

@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "lib/use/use-node.h"
+#include "lib/use/use-devfile.h"
 #include "tests/unit/unit.h"
 
 static struct pt_function read_function(struct fake *fake, const char *text)
@@ -93,8 +93,8 @@ static void a_node_is_its_number(void **state)
 	assert_int_equal(
 		pt_openers_find(live, watched, PT_ARRAY_SIZE(watched), &opener, &count, NULL), 0);
 	pt_foreach (one, opener, count) {
-		zero |= one->pid == getpid() && one->node == 0;
-		null |= one->pid == getpid() && one->node == 2;
+		zero |= one->pid == getpid() && one->devfile == 0;
+		null |= one->pid == getpid() && one->devfile == 2;
 	}
 	assert_true(zero);
 	/* a file is no node, whatever its name */
@@ -116,5 +116,5 @@ int main(void)
 		MACHINE_TEST(a_group_without_node_is_free),
 	};
 
-	return cmocka_run_group_tests_name("use-node", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("use-devfile", tests, NULL, NULL);
 }
