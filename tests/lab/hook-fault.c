@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
  * Linked into a pve-pthook of tests in place of its pre-start and its supervisor (ld --wrap). As
- * the program's name says, the worker crashes after everything was taken ("dies"), hangs past a
- * short deadline ("hangs"), or waits a short time only, for the kernel ("hasty") or for a return
+ * the program's name says, the worker crashes after everything was taken ("dies"), or hangs past
+ * a deadline ("hangs"), or waits a short time only, for the kernel ("hasty") or for a return
  * that is under way ("impatient"), or a long one for the API
  * ("unhurried").
  */
@@ -11,8 +11,8 @@
 
 #include "hook/supervisor.h"
 
-#define SHORT_MS     3000
-#define HASTY_MS     2000
+#define HANGS_MS     20000 /* beyond everything that comes before */
+#define HASTY_MS     5000
 #define IMPATIENT_MS 500
 #define UNHURRIED_MS 60000
 
@@ -49,7 +49,7 @@ int __wrap_pt_supervise(const struct pt_supervised *supervised, int out)
 {
 	struct pt_supervised shorter = *supervised;
 
-	if (is_called("dies") || is_called("hangs"))
-		shorter.deadline_ms = SHORT_MS;
+	if (is_called("hangs"))
+		shorter.deadline_ms = HANGS_MS;
 	return __real_pt_supervise(&shorter, out);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A host driver for QEMU's "edu" that misbehaves on request: it takes its time to come and to go,
- * or does not come at all. It has one node for all its devices, /dev/stubborn. It also offers what
+ * A host driver for QEMU's "edu" that misbehaves on request: it hangs while it loads, comes or goes
+ * until it is let go, or does not come at all. It has one device file for all its devices, /dev/stubborn. It also offers what
  * drivers of graphics cards offer: a mediated device type, and NVIDIA's vGPU interface. What is
  * asked for stands in /sys/module/stubborn/parameters.
  */
@@ -12,14 +12,20 @@
 #include <linux/pci.h>
 #include <linux/vfio.h>
 
-static unsigned int init_ms, probe_ms, remove_ms, probe_error;
-static bool mdev, nvidia;
-module_param(init_ms, uint, 0444);
-module_param(probe_ms, uint, 0644);
-module_param(remove_ms, uint, 0644);
+static unsigned int probe_error;
+static bool hold_init, hold_probe, hold_remove, mdev, nvidia;
+module_param(hold_init, bool, 0644);
+module_param(hold_probe, bool, 0644);
+module_param(hold_remove, bool, 0644);
 module_param(probe_error, uint, 0644);
 module_param(mdev, bool, 0644);
 module_param(nvidia, bool, 0644);
+
+static void wait_for_end_of(const bool *hold)
+{
+	while (READ_ONCE(*hold))
+		msleep(20);
+}
 
 struct stubborn {
 	struct mdev_parent parent;
@@ -88,7 +94,7 @@ static int stubborn_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 	if (!stubborn)
 		return -ENOMEM;
-	msleep(probe_ms);
+	wait_for_end_of(&hold_probe);
 	if (probe_error)
 		return -(int)probe_error;
 	pci_set_drvdata(pdev, stubborn);
@@ -109,7 +115,7 @@ static void stubborn_remove(struct pci_dev *pdev)
 {
 	struct stubborn *stubborn = pci_get_drvdata(pdev);
 
-	msleep(remove_ms);
+	wait_for_end_of(&hold_remove);
 	if (stubborn->has_mdev)
 		mdev_unregister_parent(&stubborn->parent);
 	if (stubborn->has_nvidia)
@@ -132,7 +138,7 @@ static int __init stubborn_init(void)
 {
 	int r;
 
-	msleep(init_ms);
+	wait_for_end_of(&hold_init);
 	r = misc_register(&node);
 	if (r)
 		return r;
