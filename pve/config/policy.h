@@ -2,15 +2,17 @@
 /*
  * The local policy of this node's administrator, /etc/pve-ptconf/ptconf.conf: an INI file with the
  * sections [defaults], [guest VMID] and [device ADDRESS], the address that of a function or of a
- * whole slot. mode = enforce|advise                    defaults, guest: advise refuses no start,
- * unless the system runs from it allow = TAG...                           guest, device: such
- * findings weigh less; TAG@ADDRESS for one device only return = origin|none|keep-vfio|DRIVER all:
- * where functions go when the guest has stopped vfio-driver = auto|NAME                  all: with
- * driver=keep, which Proxmox VE does not touch: what takes them; auto: the variant made for the
- * device, else vfio-pci, unless it is on a vfio driver already stop-units = UNIT... guest, device:
- * of systemd, stopped before the take, started again afterwards write-deadline, phase-deadline,
- * group-deadline = SECONDS    defaults: see struct pt_limits The closest section wins: the
- * function, its slot, the guest, the defaults.
+ * whole slot. The closest section wins: the function, its slot, the guest, the defaults.
+ *
+ * - mode = enforce|advise (defaults, guest): advise refuses only a start that would take a device
+ *   of the running system
+ * - allow = TAG... (guest, device): lowers such findings; TAG@ADDRESS names one device
+ * - return = origin|none|keep-vfio|DRIVER (all): where functions go when the guest has stopped
+ * - vfio-driver = auto|NAME (all): takes functions with driver=keep, which Proxmox VE does not
+ *   bind; auto: the variant made for the device, else vfio-pci, unless a vfio driver has it already
+ * - stop-units = UNIT... (guest, device): units of systemd, stopped before the take and started
+ *   again afterwards
+ * - write-deadline, phase-deadline, group-deadline = SECONDS (defaults): see struct pt_limits
  */
 #ifndef PT_POLICY_H
 #define PT_POLICY_H

@@ -98,18 +98,25 @@ static int print_help(FILE *out)
 	      "Checks PCI passthrough on a Proxmox VE node before a guest starts.\n\n",
 		out);
 	pt_foreach (verb, verbs, PT_ARRAY_SIZE(verbs))
-		fprintf(out, "  %s %s\n      %s\n", verb->name, verb->arguments, verb->help);
+		fprintf(out, "  %s%s%s\n      %s\n", verb->name, *verb->arguments ? " " : "",
+			verb->arguments, verb->help);
 	fputs("\nGuest options:\n"
 	      "  --current              use the config without pending changes\n"
 	      "  --snapshot NAME        use the config of a snapshot\n"
 	      "  --source auto|api|file read the config from the API or from the file\n"
 	      "  --config FILE|-        read a config that is no guest's yet: Proxmox VE's text or JSON\n"
-	      "  --facts FILE|-         judge by the facts of another node ('pve-ptconf facts')\n"
-	      "  --node NAME            (check) judge by another node, as far as the API knows it\n"
-	      "  --all-infos            (check) show the infos of healthy guests too\n"
+	      "  --facts FILE|-         judge by the facts of another node ('pve-ptconf facts');\n"
+	      "                         goes with --config only\n"
+	      "\nOptions of check:\n"
+	      "  --all                  check every guest of this node that has passthrough\n"
+	      "  --cluster              check every guest of every node, through the API\n"
+	      "  --node NAME            judge by another node, as far as the API knows it;\n"
+	      "                         of the guest options it takes --config only\n"
+	      "  --all-infos            show the infos of healthy guests too\n"
 	      "\nEvery verb takes --output-format text|json|json-pretty. The reading verbs take\n"
 	      "--root DIR, which reads a copy of a host's files instead of the running host.\n"
-	      "Exit: 0 no error found, 1 errors found, 2 wrong usage, 3 could not find out.\n",
+	      "Exit: 0 no error found, 1 errors found or failed, 2 wrong usage, 3 could not find out,\n"
+	      "12 out of memory.\n",
 		out);
 	return out == stderr ? PT_EXIT_USAGE : PT_EXIT_OK;
 }
