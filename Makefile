@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-# Two programs over one library; "make help" lists what can be made.
+# Two programs over one library; "make help" lists the targets.
 
 prefix ?= /usr
 sbindir ?= $(prefix)/sbin
@@ -35,7 +35,7 @@ HOOK := $(filter-out hook/main.c,$(wildcard hook/*.c))
 PTCONF := $(wildcard pve/ptconf/*.c)
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 CORE := $(call objects,$(LIB) $(PVE))
-# for what runs many commands by itself
+# for targets that run many commands by themselves
 PARALLEL = -j $(shell nproc)
 
 PROGRAMS := $(BUILD)/pve-pthook $(BUILD)/pve-ptconf

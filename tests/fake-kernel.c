@@ -37,7 +37,7 @@ static void meet(int root, long long writers)
 	close(fd);
 }
 
-/* What fake_fault asked for: 1 when the write is dealt with, its result in ret. */
+/* Applies a fault of fake_fault: 1 when the write is dealt with, its result in ret. */
 static int apply_fault(int root, const char *op, const char *bdf, int *ret)
 {
 	char path[256], what[32];
@@ -252,7 +252,7 @@ static int probe(int root, const char *bdf)
 	device_path(path, bdf, "");
 	if (faccessat(root, path, F_OK, 0) < 0)
 		return -ENODEV;
-	/* success, whatever takes it or not */
+	/* success, whether a driver takes it or not */
 	if (!has_driver(root, bdf))
 		attach(root, bdf);
 	return 0;
@@ -380,9 +380,7 @@ static int set_vfs(int root, const char *pf, const char *text)
 	return write_attr(root, pf, "sriov_numvfs", text);
 }
 
-/*
- * Notes the write, so that tests see what was written in which order: "op function", a line each.
- */
+/* Notes the write, so that tests see all writes in order: "op function", a line each. */
 static void journal(int root, const char *op, const char *bdf)
 {
 	int fd = openat(root, "journal", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
@@ -404,7 +402,7 @@ static int hang_after(int root, const char *op, const char *bdf, int result)
 	return result;
 }
 
-/* What a write does to the state of the folder. */
+/* Applies a write to the state of the folder. */
 static int change(int root, const char *op, const char *name, const char *text)
 {
 	static const struct {
@@ -436,7 +434,7 @@ static int change(int root, const char *op, const char *name, const char *text)
 	return pt_streq(op, "rescan") ? rescan(root) : -EINVAL;
 }
 
-/* A console is no function: its file holds what was written. */
+/* A console is no function: its file holds the text that was written. */
 static int set_console(int root, const char *path, const char *text)
 {
 	int fd = openat(root, path + 1, O_WRONLY | O_TRUNC | O_CLOEXEC);
@@ -451,7 +449,8 @@ static int set_console(int root, const char *path, const char *text)
 	return r;
 }
 
-/* What a write to path asks for, and of which function. False: nothing that is known here. */
+/* Finds the operation that a write to path asks for, and its function. False: it is not known here.
+ */
 static bool parse(const char *path, const char *text, char op[static 96], char name[static 64])
 {
 	static const struct {

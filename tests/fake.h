@@ -38,22 +38,18 @@ void fake_bytes(struct fake *fake, const char *path, const char *bytes, size_t l
 void fake_link(struct fake *fake, const char *path, const char *target);
 void fake_dir(struct fake *fake, const char *path);
 void fake_remove(struct fake *fake, const char *path);
-/* What a file holds, or a link names; the caller's. NULL: it is not there. */
+/* Returns the content of a file or the target of a link; the caller's. NULL: it is not there. */
 char *fake_read(struct fake *fake, const char *path);
 
-/*
- * Every write stands in the file /journal, "op function" a line: "override", "unbind" (through the
+/* Every write stands in the file /journal, "op function" a line: "override", "unbind" (through the
  * function's driver link), "bind-DRIVER", "unbind-DRIVER", "numvfs", "autoprobe", "remove",
  * "probe", "new_id-vfio-pci" and "remove_id-vfio-pci" (with ids in place of the function),
- * "rescan". tests/model holds what they do against the real kernel.
- */
+ * "rescan". tests/model compares their effects with the real kernel. */
 
-/*
- * What the made kernel does with one write. An errno number as text fails, "hang" never answers,
- * "done-hang" does it and then never answers, "stuck" keeps its descriptors for 2 s even when
- * killed, "lie" answers success and does nothing, "exit" is the writer dying, "late-N" sleeps N ms
- * first, "meet-N" waits until N writers have come that far.
- */
+/* The reaction of the made kernel to one write. An errno number as text fails, "hang" never
+ * answers, "done-hang" does it and then never answers, "stuck" keeps its descriptors for 2 s even
+ * when killed, "lie" answers success and does nothing, "exit" is the writer dying, "late-N" sleeps
+ * N ms first, "meet-N" waits until N writers have come that far. */
 void fake_fault(struct fake *fake, const char *op, const char *bdf, const char *what);
 
 #endif

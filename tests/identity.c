@@ -42,7 +42,7 @@ void identity_free(struct identity *identity)
 	X509_free(identity->certificate);
 }
 
-/* What was written to a memory BIO, as a text of its own. */
+/* Returns the content of a memory BIO as text. */
 static char *text_of(BIO *bio)
 {
 	char *bytes;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * schema facts|check: prints the JSON Schema of facts files, or of what check writes. It follows
- * the tables of fields (lib/base/record.h).
- */
+/* schema facts|check: prints the JSON Schema of facts files, or of check's output. It follows the
+ * tables of fields (lib/base/record.h). */
 #include <limits.h>
 
 #include "lib/base/record.h"
@@ -167,7 +165,7 @@ static struct json_object *schema_of(const struct pt_record *record)
 	return schema;
 }
 
-/* What check writes is one of two. */
+/* The output of check is one of two. */
 static struct json_object *check_schema(void)
 {
 	struct json_object *schema = json_object_new_object();

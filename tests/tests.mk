@@ -68,7 +68,7 @@ $(BUILD)/lab/%/modules: $(LAB_MODULES:%=tests/lab/%.c)
 	$(Q)$(MAKE) -s -C /lib/modules/$*/build M=$(abspath $(@D)) CC=gcc CFLAGS= LDFLAGS= modules >$(@D)/log 2>&1 || { cat $(@D)/log; exit 1; }
 	$(Q)touch $@
 
-# what the lab needs, before anything of it is built
+# the lab's packages, before anything of it is built
 .PHONY: lab-packages
 lab-packages:
 	$(Q)tests/ensure-packages $(BUILD_LIST) $(LAB_LIST)
@@ -82,7 +82,7 @@ lab-matrix: lab-packages all ## for each finding that refuses a start: what happ
 	$(Q)LAB_KERNEL=intremap=off tests/lab/run --release here --show tests/lab/matrix
 	$(Q)tests/lab/refusals $(BUILD)/pve-ptconf
 
-# SEEDS="1 2 3" repeats what another run printed
+# SEEDS="1 2 3" repeats the seeds that another run printed
 lab-model: lab-packages ## the unit tests' made kernel against the real one, 200 steps each from three seeds
 	$(Q)LAB_SEEDS="$(SEEDS)" tests/lab/run --show tests/model/scenario
 
@@ -91,7 +91,7 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test-*.c
 SLOW_UNIT := $(filter %/test-check-use %/test-phases-waits %/test-handover %/test-phases,$(UNIT))
 UNIT := $(SLOW_UNIT) $(filter-out $(SLOW_UNIT),$(UNIT))
 
-# a test program takes from here what it calls
+# a test program takes from here the objects that it calls
 $(BUILD)/everything.a: $(FAKE) $(IDENTITY) $(call objects,$(HOOK)) $(filter-out %/main.o,$(call objects,$(PTCONF))) $(CORE)
 	$(call say,AR,$@)
 	$(Q)rm -f $@
@@ -105,7 +105,7 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(if $(NEEDED),$(call objects,$(NEEDED)
 # the test's own manager
 $(BUILD)/unit/test-systemd: private WRAP := -Wl,--no-as-needed -lsystemd -Wl,--as-needed
 
-# whom a group is held by who shows no descriptor is nothing that a made host can have
+# a made host cannot have a group that is held without a descriptor
 $(BUILD)/unit/test-phases-waits: private WRAP := -Wl,--wrap=pt_vfio_group_free
 # nor units of systemd
 $(BUILD)/unit/test-units $(BUILD)/unit/test-phases-policy: private WRAP := -Wl,--wrap=pt_unit_order
@@ -117,7 +117,7 @@ $(BUILD)/unit/test-api: private WRAP := -Wl,--wrap=dlopen,--wrap=dlsym
 .PHONY: test-programs
 test-programs: $(UNIT) $(BUILD)/conformance lab-programs
 
-# "make t T=claim": without optimization, since it is for those who change something and look
+# "make t T=claim": without optimization, since it serves quick changes
 SINGLE := BUILD=$(BUILD)-t CFLAGS="-O0 -g" LDFLAGS=
 t: ## run one unit test, T=NAME; builds what it needs alone
 	$(Q)test -f "tests/unit/test-$(T).c" || { echo "T=NAME names a tests/unit/test-NAME.c, such as T=claim" >&2; exit 2; }
@@ -175,7 +175,7 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/everything.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $^ $(LIBS)
-# the API answers what the fuzzer says
+# the API's answers come from the fuzzer
 $(BUILD)/fuzz/reply: private WRAP := -Wl,--wrap=pt_api_get
 
 fuzz: ## fuzz every parser for FUZZ_SECONDS each

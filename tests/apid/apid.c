@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * apid --root DIR --token TOKEN --port PORT [--tls NAMES [--expired] --ca FILE] [--misbehave FILE]
+/* apid --root DIR --token TOKEN --port PORT [--tls NAMES [--expired] --ca FILE] [--misbehave FILE]
  * [--deaf]: answers the part of Proxmox VE's API that we ask, from a folder laid out like /etc/pve,
  * on the loopback address. A request without the token gets a 401 after 3 s, as there. Configs go
  * through the project's own reader, which the conformance cases check. With --tls it makes itself a
- * certificate for NAMES
- * ("IP:127.0.0.1") and writes its CA to FILE. The first line of the file of --misbehave says what
- * goes wrong with the next requests: see misbehave.h; "other" answers with the next guest's config,
- * "http10" in HTTP/1.0.
- */
+ * certificate for NAMES ("IP:127.0.0.1") and writes its CA to FILE. The first line of the file of
+ * --misbehave names the fault of the next requests: see misbehave.h; "other" answers with the next
+ * guest's config, "http10" in HTTP/1.0. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
@@ -199,9 +196,7 @@ static char *first_function(const char *path)
 	return first ? pt_format("%s%s", first, strchr(first, '.') ? "" : ".0") : NULL;
 }
 
-/*
- * What does not fit on the node that is asked to be checked; of another node nothing is known here.
- */
+/* Lists the misfits on the node that is checked; nothing is known of another node. */
 static struct json_object *mapping_checks(
 	const struct server *server, const struct pt_mapping *mapping, const char *node)
 {
@@ -265,7 +260,7 @@ static void add_hex(struct json_object *json, const char *key, const char *value
 		json_object_object_add(json, key, json_object_new_string(text));
 }
 
-/* Another node's devices: what a file in its folder says. NULL: there is none. */
+/* Another node's devices, from a file in its folder. NULL: there is none. */
 static struct json_object *canned_hardware(const struct server *server, const char *node)
 {
 	PT_FREE char *path = pt_format("/nodes/%s/hardware.json", node);
@@ -394,7 +389,7 @@ static enum MHD_Result send_answer(
 	return result;
 }
 
-/* What is to go wrong now; "" nothing. */
+/* The fault of now; "" for none. */
 static void read_wish(const struct server *server, char wish[static 32])
 {
 	PT_FREE char *line = NULL;

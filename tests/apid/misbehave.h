@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* What a server can do wrong, by name. */
+/* The faults of a server, by name. */
 #ifndef PT_MISBEHAVE_H
 #define PT_MISBEHAVE_H
 
@@ -13,10 +13,8 @@
  */
 bool misbehave(const char *how, struct MHD_Connection *connection, enum MHD_Result *ret);
 
-/*
- * Listens on the port of the loopback address and takes no connection, not even into the queue: who
- * connects hangs there. Does not return.
- */
+/* Listens on the port of the loopback address and takes no connection, not even into the queue: a
+ * client hangs there. Does not return. */
 _Noreturn void be_deaf(unsigned short port);
 
 #endif

@@ -139,7 +139,7 @@ bool same_set(char **name, size_t count, struct json_object *theirs)
 	return at == json_object_array_length(theirs);
 }
 
-/* What is bound along with a function: the group's PCI members less bridges. */
+/* The functions that are bound along with one: the group's PCI members less bridges. */
 int list_touched(const struct fake *fake, const struct pt_group *group, struct pt_names *touched)
 {
 	pt_foreach (bdf, group->function, group->function_count) {

@@ -23,7 +23,8 @@ bool same_ids(struct json_object *ours, struct json_object *theirs);
 /* Names, sorted here, repetitions left out, against PVE's list. */
 bool same_set(char **name, size_t count, struct json_object *theirs);
 
-/* What is bound along with a function: the group's PCI members less bridges. 0 or -ENOMEM. */
+/* Returns the functions that are bound along with one: the group's PCI members less bridges. 0 or
+ * -ENOMEM. */
 int list_touched(const struct fake *fake, const struct pt_group *group, struct pt_names *touched);
 
 #endif

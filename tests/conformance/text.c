@@ -68,7 +68,7 @@ static struct json_object *props_to_json(const struct pt_props *props)
 	return json;
 }
 
-/* What stays of the line "hostpci0: <value>" in a config file. */
+/* The part of the line "hostpci0: <value>" in a config file that counts. */
 static bool kept_agrees(const struct value *value, struct json_object *line)
 {
 	struct pt_guest_query query = {.vmid = 100, .node = "node1", .view = PT_VIEW_CURRENT};

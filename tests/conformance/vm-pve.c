@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * What PVE does around our parsing and choosing: its reservations, its mediated devices, its
- * time-outs. This is test code; what it measures of ours are the reader and the judge of
- * reservations, the choice, the run state, and the handover.
- */
+/* PVE's part around our parsing and choosing: its reservations, its mediated devices, its
+ * time-outs. This is test code; it measures our reader and judge of reservations, our choice, run
+ * state and handover. */
 #include <errno.h>
 #include <inttypes.h>
 
@@ -112,7 +110,7 @@ void remove_reservations(struct vm *vm, struct json_object *ids, unsigned long l
 		set_reservations(vm, &list);
 }
 
-/* What PVE does with an NVIDIA vGPU: the type must be one that the driver offers on the VF now. */
+/* Creates an NVIDIA vGPU as PVE does: the driver must offer the type on the VF now. */
 static bool vgpu_available(const struct vm *vm, const struct pt_bdf *bdf, const char *type)
 {
 	PT_FREE char *current = NULL, *creatable = NULL;
@@ -243,7 +241,7 @@ static int claim_one(struct fake *fake, struct pt_claim *claim, const struct pt_
 	return r;
 }
 
-/* Moves what one function needs with our own handover; false where PVE dies. */
+/* Moves one function, and its group, with our own handover; false where PVE dies. */
 static bool bind_with_group(struct vm *vm, const char *device)
 {
 	struct pt_handover handover = {

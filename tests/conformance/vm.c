@@ -54,7 +54,7 @@ static bool running_agrees(const struct vm *vm, unsigned int vmid, struct json_o
 	return pt_guest_pid(vm->fake.host, vmid) == json_object_get_int(expected);
 }
 
-/* Does one op. Whether it went well is *ok; false: what it gave is not what PVE gave. */
+/* Does one op; *ok says whether it succeeded. False: its result differs from PVE's. */
 static bool run_op(struct vm *vm, struct json_object *op, struct json_object *expected, bool *ok)
 {
 	const char *name = member_text(op, "op");

@@ -13,7 +13,7 @@ struct vm {
 	int64_t now;
 	char *reservations; /* the file's text; NULL: there is none */
 	struct pt_guest *guest;
-	struct pt_facts facts; /* assignments, and what is below */
+	struct pt_facts facts; /* assignments, and the members below */
 	struct pt_inventory inventory;
 	struct pt_traits traits;
 	struct pt_identities recorded;

@@ -3,7 +3,7 @@
 #include "pve/config/args.h"
 #include "tests/fuzz/fuzz.h"
 
-/* What is found is a list of addresses. */
+/* The result is a list of addresses. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	PT_FREE char *args = strndup((const char *)data, size);

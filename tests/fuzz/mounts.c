@@ -4,7 +4,7 @@
 
 #define DISK "/sys/bus/pci/devices/0000:02:00.0/nvme/nvme0/nvme0n1"
 
-/* The input is the list of mounts, and that of swap space: they look alike to who reads words. */
+/* The input is the list of mounts, and that of swap space: both are lists of words. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fake *fake = fuzz_host();

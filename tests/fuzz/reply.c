@@ -4,7 +4,7 @@
 #include "pve/node/node-api.h"
 #include "tests/fuzz/fuzz-judge.h"
 
-/* What is left of the input: each line is the API's next answer. */
+/* The rest of the input: each line is the API's next answer. */
 static const char *answers;
 
 int __wrap_pt_api_get(const struct pt_api *api, const char *const *path, size_t count,
@@ -32,7 +32,7 @@ int __wrap_pt_api_get(const struct pt_api *api, const char *const *path, size_t 
 	return 0;
 }
 
-/* Asks for a guest's config, for the nodes, and for all of two nodes, whose guests are judged. */
+/* Asks for a guest's config, for the nodes, and for all of two nodes; judges their guests. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const name[] = {"node1", "node2"};

@@ -2,7 +2,7 @@
 #include "lib/use/zfslabel.h"
 #include "tests/fuzz/fuzz.h"
 
-#define LIST_AT (16 * 1024) /* what lies before the list is not read: not the fuzzer's to find */
+#define LIST_AT (16 * 1024) /* nothing before the list is read */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * hold PID [unseen]: takes over what process PID has open of vfio and keeps it until it is ended,
- * so that the kernel goes on holding the groups when PID is dead: as a QEMU with much pinned memory
- * does while it dies. Unseen: no process has it open then, it is on its way through a socket.
- */
+/* hold PID [unseen]: takes over the vfio files that process PID has open and keeps them until it is
+ * ended, so that the kernel goes on holding the groups when PID is dead: as a QEMU with much pinned
+ * memory does while it dies. Unseen: no process has it open then, it is on its way through a
+ * socket. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>

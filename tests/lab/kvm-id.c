@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * Preloaded into stock QEMU in the lab: "-id VMID" is an option of Proxmox's own QEMU. The pair is
- * taken out of what main sees; /proc/PID/cmdline keeps showing it, as on a node.
- */
+/* Preloaded into stock QEMU in the lab: "-id VMID" is an option of Proxmox's own QEMU. The pair is
+ * hidden from main; /proc/PID/cmdline keeps showing it, as on a node. */
 #include <dlfcn.h>
 #include <stddef.h>
 #include <string.h>

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * A host driver for QEMU's "edu" that misbehaves on request: it hangs while it loads, comes or goes
- * until it is let go, or does not come at all. It has one device file for all its devices, /dev/stubborn. It also offers what
- * drivers of graphics cards offer: a mediated device type, and NVIDIA's vGPU interface. What is
- * asked for stands in /sys/module/stubborn/parameters.
- */
+/* A host driver for QEMU's "edu" that misbehaves on request: it hangs while it loads, comes or goes
+ * until it is let go, or does not come at all. It has one device file for all its devices,
+ * /dev/stubborn. It also offers what drivers of graphics cards offer: a mediated device type, and
+ * NVIDIA's vGPU interface. The requests stand in /sys/module/stubborn/parameters. */
 #include <linux/delay.h>
 #include <linux/mdev.h>
 #include <linux/miscdevice.h>

@@ -65,7 +65,7 @@ static void add_to_tree(struct json_object *functions, const struct pt_function 
 	json_object_array_add(functions, json);
 }
 
-/* The made host holds what is moved, as the real one has it now. */
+/* The made host holds the moved functions, as the real one has them now. */
 static void make_fake(struct model *model)
 {
 	struct json_object *tree = json_object_new_object();
@@ -191,7 +191,7 @@ static void look(const struct pt_host *host, const struct subject *subject, char
 			override ? override : "none");
 }
 
-/* Whether both machines are the same; tells what is not. */
+/* Whether both machines are the same; prints the differences. */
 static bool is_same(const struct model *model)
 {
 	bool same = true;

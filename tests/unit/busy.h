@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* A busy machine and configs of all kinds, for tests of what is known of a node. */
+/* A busy machine and configs of all kinds, for tests of a node's facts. */
 #ifndef PT_BUSY_H
 #define PT_BUSY_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Judging configs on the made machine: what the tests of the checks share. Goes through gathering
- * and resolving. */
+/* Shared by the tests of checks: judges configs on the made machine, through gathering and
+ * resolving. */
 #ifndef PT_JUDGE_H
 #define PT_JUDGE_H
 
@@ -57,7 +57,7 @@ static inline void clear(struct judged *judged)
 	pt_guest_free(judged->guest);
 }
 
-/* The finding of that tag, or NULL. What was asked and found is printed: tests/tags adds it up. */
+/* Returns the finding of that tag, or NULL. Prints the question and the answer, for tests/tags. */
 static inline const struct pt_finding *find(const struct judged *judged, const char *tag)
 {
 	const struct pt_finding *found = NULL;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* The two programs as they ship, run by a test: what they print and how they exit. */
+/* The two programs as they ship, run by a test: their output and their exit codes. */
 #ifndef PT_TESTS_UNIT_RAN_H
 #define PT_TESTS_UNIT_RAN_H
 

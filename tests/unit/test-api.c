@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * A server of one canned reply: everything that a reply can be, and what the token's file can be.
- */
+/* A server of one canned reply: all forms of a reply, and of the token's file. */
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <openssl/pem.h>
@@ -25,11 +23,10 @@
 struct server {
 	pid_t pid;
 	uint16_t port;
-	int heard; /* what the client sent */
+	int heard; /* the client's request */
 };
 
-/* What libcurl does in the child: nothing special, is not there, is too old, gives no handle, or
- * ends the process. */
+/* libcurl in the child: works, is not there, is too old, gives no handle, or ends the process. */
 static enum {
 	LIBCURL_STARTS,
 	LIBCURL_IS_MISSING,
@@ -470,7 +467,7 @@ static void dropped_lines_come_from_the_text(void **state)
 	pt_guest_free(guest);
 }
 
-/* What the reply says of the devices must be what the file says. */
+/* Reply and file must name the same devices. */
 static void another_guests_config_does_not_count(void **state)
 {
 	static const char reply[] =

@@ -15,7 +15,7 @@ static void assert_words(const char *args, const char *expected)
 	assert_string_equal(text, expected);
 }
 
-/* What Perl 5.36 makes of them. */
+/* The parts that Perl 5.36 finds. */
 static void words_are_perls(void **state)
 {
 	struct pt_names words = {0};

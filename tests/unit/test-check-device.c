@@ -18,7 +18,7 @@ static void iommu_disabled(void **state)
 	passes(fake, "iommu-disabled", "memory: 64\n");
 	passes(fake, "iommu-disabled", "hostpci0: 66:00.0\n");
 	passes(fake, "no-iommu-group", "hostpci0: 02:00.0\n");
-	/* Proxmox VE asks before it looks at who drives the device */
+	/* Proxmox VE asks before it looks at the driver */
 	triggers(fake, "iommu-disabled", "hostpci0: 02:00.0,driver=keep\n", "no IOMMU is active");
 	triggers(fake, "iommu-disabled", "hostpci0: 02:00.0,mdev=x\n", "no IOMMU is active");
 	fake_file(fake, "/proc/cmdline", "quiet\n");
@@ -293,7 +293,7 @@ static void keep(void **state)
 	passes(fake, "keep-without-vfio", "hostpci0: 02:00.0\n");
 	fake_file(fake, PT_POLICY_FILE, "[device 02:00]\nvfio-driver = auto\n");
 	passes(fake, "keep-without-vfio", "hostpci0: 02:00.0,driver=keep\n" HOOKED);
-	/* whom nobody heeds without the hook */
+	/* without the hook nobody heeds them */
 	triggers(fake, "keep-without-vfio", "hostpci0: 02:00.0,driver=keep\n",
 		"driver=keep leaves it on nvme");
 	fake_file(fake, PT_POLICY_FILE, "[device 02:00]\nvfio-driver = nvme\n");

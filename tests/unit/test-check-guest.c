@@ -27,7 +27,7 @@ static void mediated_devices(void **state)
 	passes(fake, "mdev-none-free", "hostpci1: 01:00.0,mdev=nvidia-63\n");
 }
 
-/* NVIDIA's driver lists what it can create on a VF now. */
+/* NVIDIA's driver lists the types that a VF can have now. */
 static void vgpus(void **state)
 {
 	static const char current[] = "/sys/bus/pci/devices/0000:02:00.0/nvidia/current_vgpu_type";
@@ -48,8 +48,8 @@ static void vgpus(void **state)
 	judge(fake, "hostpci0: 02:00.0,mdev=nvidia-5\n", &judged);
 	assert_holds(hint_of(find(&judged, "mdev-type-unknown")), "nvidia/creatable_vgpu_types");
 	clear(&judged);
-	/* Proxmox VE takes one that the VF has already, and empties another: what can be had then
-	 * nobody knows before */
+	/* Proxmox VE takes one that the VF has already, and empties another: the types that it
+	 * offers then are not known before */
 	fake_file(fake, creatable, heading);
 	fake_file(fake, current, "558\n");
 	passes(fake, "mdev-none-free", wanted);
@@ -62,7 +62,7 @@ static void vgpus(void **state)
 	fake_remove(fake, current);
 	passes(fake, "mdev-none-free", wanted);
 	passes(fake, "mdev-type-unknown", wanted);
-	/* what another guest has */
+	/* of another guest */
 	passes(fake, "reserved-by-other", wanted);
 	fake_file(fake, PT_PVE_PCI_RESERVATIONS, "0000:02:00.0 101 time:99999999999\n");
 	triggers(fake, "reserved-by-other", wanted, "is reserved by guest 101");
@@ -346,7 +346,7 @@ static void other_configs(void **state)
 	passes(fake, "configured-elsewhere", "hostpci0: mapping=disks\n");
 	fake_file(fake, other, "hostpci0: mapping=disks\n");
 	passes(fake, "configured-elsewhere", "hostpci0: mapping=disks\n");
-	/* its own config, and what is no config */
+	/* its own config, and other files */
 	fake_remove(fake, other);
 	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/100.conf", CONFIG);
 	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/102.conf.tmp", CONFIG);
@@ -402,7 +402,7 @@ static void identities(void **state)
 	assert_string_equal(hint_of(find(&judged, "device-identity-changed")),
 		"if you swapped it, 'pve-ptconf accept 100'");
 	clear(&judged);
-	/* what local policy allows of the device that was there, it does not of this one */
+	/* local policy allows it for the device that was there, not for this one */
 	add_node(fake, "/sys/bus/pci/devices/" DISK "/nvme/nvme0/nvme0n1", "block", "259:0\n",
 		"nvme0n1");
 	fake_file(fake, "/proc/1/mountinfo", "22 1 259:0 / /mnt rw - ext4 /dev/nvme0n1 rw\n");
@@ -485,7 +485,7 @@ static void claims_of_the_dead(void **state)
 	passes(fake, "stale-claim", CONFIG);
 	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
 	triggers(fake, "stale-claim", CONFIG, "does not run, but still holds " DISK);
-	/* it is told to whom it concerns */
+	/* the guests that it concerns have it */
 	passes(fake, "stale-claim", "hostpci0: 03:00.0\n");
 	passes(fake, "claim-incomplete", CONFIG);
 	pt_claim_set_error(&claim->function[0], DISK ": bind to nvme: Input/output error");

@@ -31,7 +31,7 @@ static void acs_override(void **state)
 	triggers(fake, "acs-override-active", CONFIG, "pcie_acs_override=downstream,multifunction");
 }
 
-/* What modprobe.d says is asked of the running system only: the facts are made here. */
+/* modprobe.d is read on the running system only: the facts are made here. */
 static void ids_captured(void **state)
 {
 	struct fake *fake = *state;
@@ -91,7 +91,7 @@ static void return_risky(void **state)
 		"scans the guest's disks");
 	/* without the hook it does not go back */
 	passes(fake, "return-risky", CONFIG);
-	/* silent for those who have decided */
+	/* silent after a decision */
 	fake_file(fake, PT_POLICY_FILE, "[device 02:00.0]\nreturn = origin\n");
 	passes(fake, "return-risky", CONFIG HOOKED);
 	fake_file(fake, PT_POLICY_FILE, "[device 03:00.0]\nreturn = none\n");
@@ -196,7 +196,7 @@ static void memory(void **state)
 	assert_int_equal(find(&judged, "memory-not-pinnable")->severity, PT_ERROR);
 	clear(&judged);
 	passes(fake, "memory-not-pinnable", "memory: 32769\n");
-	/* what it uses already is not available any more */
+	/* its own memory is not available any more */
 	fake_file(fake, PT_PVE_RUN "/100.pid", "4242\n");
 	process_4242(fake, KVM_OF("100"));
 	passes(fake, "memory-not-pinnable", CONFIG "memory: 8193\n");
@@ -311,7 +311,7 @@ static void bar_window(void **state)
 		CONFIG "bios: ovmf\nargs: -fw_cfg opt/ovmf/X-PciMmio64Mb,string=65536\n");
 }
 
-/* What a run without the hook, or an entry that was deleted, has left behind. */
+/* Leftovers of a run without the hook, or of an entry that was deleted. */
 static void left_on_vfio(void **state)
 {
 	struct fake *fake = *state;
@@ -332,7 +332,7 @@ static void left_on_vfio(void **state)
 	passes(fake, "left-on-vfio", CONFIG);
 	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/101.conf", "hostpci0: 04:00.0\n");
 	triggers(fake, "left-on-vfio", CONFIG, "no guest of this node and no option ids= names it");
-	/* QEMU has it, whatever the configs say */
+	/* QEMU has it, though no config says so */
 	fake_link(fake, "/proc/4242/fd/3", "/dev/vfio/3");
 	passes(fake, "left-on-vfio", CONFIG);
 	fake_remove(fake, "/proc/4242/fd/3");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* The checks of what the host itself uses; the real uses are in the lab's scenarios host-*. */
+/* The checks of the host's own uses; the real uses are in the lab's scenarios host-*. */
 #include <sys/wait.h>
 #include <time.h>
 
@@ -46,7 +46,7 @@ static void in_use_block(void **state)
 	assert_string_equal(hint_of(finding), "umount /mnt/data, or name another device");
 	assert_int_equal(finding->effect, PT_REFUSES);
 	clear(&judged);
-	/* already on vfio-pci: what is left of it in sysfs is none of the host's */
+	/* already on vfio-pci: its remains in sysfs are no use of the host */
 	fake_remove(fake, "/sys/bus/pci/devices/0000:02:00.0/driver");
 	fake_link(
 		fake, "/sys/bus/pci/devices/0000:02:00.0/driver", "/sys/bus/pci/drivers/vfio-pci");
@@ -171,8 +171,8 @@ static void in_use_by_processes(void **state)
 	fake_file(fake, "/proc/4242/cgroup",
 		"1:name=x:/\n0::/system.slice/x.service/player.service/sub\n");
 	assert_stopped_first(fake, "[guest 100]\nstop-units = player.service\n");
-	/* whoever may make control groups may name them by any bytes: none is a unit, and nothing
-	 * fails */
+	/* a process that may make control groups may name them by any bytes: none is a unit, and
+	 * nothing fails */
 	fake_file(fake, "/proc/4242/cgroup", "0::/lxc/101/ns/system.slice/ev\xffil.service\n");
 	triggers(fake, "in-use-gpu", "hostpci0: 01:00\n", "is in use on this host");
 	/* a service of that name inside a container is another one */
@@ -298,7 +298,7 @@ static void console_on_device(void **state)
 		"framebuffer of the firmware lies in its memory");
 }
 
-/* Links are asked of the running system only: what they say is made here. */
+/* Links are read on the running system only: they are made here. */
 static void in_use_net(void **state)
 {
 	struct fake *fake = *state;
@@ -329,8 +329,8 @@ static void in_use_net(void **state)
 	clear(&judged);
 }
 
-/* Whatever the kind: what only may be is told, what local policy stops first is a remark, the rest
- * refuses. */
+/* For each kind: a possible use warns, one that local policy stops first is an info, the others
+ * refuse. */
 static void weights(void **state)
 {
 	static const struct {
@@ -375,9 +375,7 @@ static void weights(void **state)
 	}
 }
 
-/*
- * A bridge without address carries what guests have: those that start at boot may be on their way.
- */
+/* A bridge without address carries guests: those that start at boot may be on their way. */
 static void bridges_of_guests(void **state)
 {
 	static const struct {

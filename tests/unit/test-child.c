@@ -36,7 +36,7 @@ static int writes(void *data, int out)
 	return write(out, text, strlen(text)) < 0 ? -errno : 0;
 }
 
-/* How many of the first 256 descriptors are open: only what is kept, and the output. */
+/* Counts the open ones of the first 256 descriptors: only the kept one and the output. */
 static int counts_fds(void *data, int out)
 {
 	int *expected = data;
@@ -142,9 +142,8 @@ static void refuses_too_many_descriptors(void **state)
 	assert_holds(err.text, "too many descriptors");
 }
 
-/*
- * In a process of its own, and not root's: what it may open, and how many processes it may start.
- */
+/* In a process of its own, and not root's: the files it may open, and the number of processes it
+ * may start. */
 static void expect_poor(
 	bool root, __rlimit_resource_t resource, rlim_t limit, bool output, const char *why)
 {

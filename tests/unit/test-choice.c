@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Whole starts on a made host whose guests name a mapping with two devices. */
+/* Whole starts on a made host: its guests name a mapping with two devices. */
 #include <fcntl.h>
 #include <sys/file.h>
 
@@ -160,8 +160,8 @@ static void two_guests_swap(void **state)
 	assert_driver(fake, B, "nvme");
 }
 
-/* ... and the start of one of them fails for good: what it held comes back, the other keeps its
- * own. */
+/* ... and the start of one of them fails for good: its devices come back, the other keeps its own.
+ */
 static void one_of_two_fails(void **state)
 {
 	struct fake *fake = *state;
@@ -252,7 +252,7 @@ static void entries_of_one_mapping(void **state)
 	pt_claim_free(claim);
 }
 
-/* What policy says of a device counts for the one that the guest got. */
+/* The policy of a device counts for the one that the guest got. */
 static void policy_follows_the_choice(void **state)
 {
 	struct fake *fake = *state;

@@ -50,7 +50,7 @@ static void any_plain_override_is_recorded(void **state)
 	assert_string_equal(again->function[0].origin.override, "(none) /x");
 	json_object_put(json);
 	pt_claim_free(again);
-	/* what could not be read back is refused before anything moves */
+	/* a claim that could not be read back is refused before anything moves */
 	fake_file(fake, "/sys/bus/pci/devices/0000:03:00.0/driver_override", "\xff\n");
 	assert_int_equal(pt_origin_read(fake->host, &bdf, &origin, &err), -EINVAL);
 	assert_holds(err.text, "characters that cannot be recorded");

@@ -165,7 +165,7 @@ static void one_works_at_a_time(void **state)
 	pt_claims_close(claims);
 }
 
-/* Links and folders where files are to be: told with what it was about. */
+/* Links and folders in place of files: the error names the purpose. */
 static void what_lies_in_the_way_is_told(void **state)
 {
 	struct fake *fake = *state;
@@ -236,7 +236,7 @@ static void origins_are_recorded_once(void **state)
 	assert_string_equal(one->function[0].origin.driver, "nvme");
 	assert_string_equal(two->function[0].origin.driver, "nvme");
 	assert_true(two->function[0].spare);
-	/* what is gone cannot be recorded */
+	/* a function that is gone cannot be recorded */
 	assert_non_null(pt_claim_add(two, &gone, "hostpci1"));
 	assert_int_equal(pt_claims_record(claims, fake->host, two, NULL, &err), -ENODEV);
 	assert_holds(err.text, "0000:77:00.0: record where it is: No such device");
@@ -254,7 +254,7 @@ static void of_two_that_let_go_one_keeps_it(void **state)
 
 	assert_int_equal(pt_claims_record(claims, fake->host, one, NULL, NULL), 0);
 	assert_int_equal(pt_claims_record(claims, fake->host, two, NULL, NULL), 0);
-	/* only spares: what it has taken it keeps */
+	/* only spares: it keeps the others */
 	assert_int_equal(pt_claims_yield(claims, one, PT_PART_SPARE, NULL, &fake->log, NULL), 0);
 	assert_int_equal(one->count, 1);
 	assert_string_equal(fake->said, "");

@@ -6,7 +6,7 @@
 #define GPU "0000:01:00.0"
 #define NIC "0000:02:00.0"
 
-/* The uses of both functions, "what how" each on a line. */
+/* The uses of both functions, "NAME HOW" each on a line. */
 static char *uses_of(struct fake *fake)
 {
 	struct pt_function gpu = {.bdf = bdf_of(GPU), .group = PT_GROUP_NONE};

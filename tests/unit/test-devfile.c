@@ -71,7 +71,7 @@ static void every_dev_file_is_a_node(void **state)
 	expect(fake, "0000:01:00.1", "");
 }
 
-/* Who runs with one has its group open, and the function cannot go. */
+/* A guest with one has its group open, and the function cannot go. */
 static void mediated_devices_are_nodes(void **state)
 {
 	static const char uuid[] = GPU_DIR "/00000000-0000-0000-0000-000000000200";

@@ -56,7 +56,7 @@ static void writes_whole_and_for_root_alone(void **state)
 	close_folders(&folders);
 }
 
-/* What a crash left halfway is overwritten, and was never seen in its place. */
+/* A crash leaves half a file; it is overwritten, and was never seen in its place. */
 static void a_leftover_is_no_obstacle(void **state)
 {
 	struct fake *fake = *state;

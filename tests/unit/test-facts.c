@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * What is gathered: the set that is taken, and whether it moves. Owners are in test-check-device.c.
- */
+/* The gathered facts: the set that is taken, and whether it moves. Owners are in
+ * test-check-device.c. */
 #include "pve/check/facts.h"
 #include "pve/config/paths.h"
 #include "tests/unit/unit.h"

@@ -87,7 +87,7 @@ static void takes_to_a_variant_and_returns(void **state)
 	pt_claim_free(claim);
 }
 
-/* Policy may have named another vfio driver before: what is on one goes home from there, too. */
+/* Policy may have named another vfio driver before: functions go home from there, too. */
 static void returns_from_any_vfio_driver(void **state)
 {
 	struct fake *fake = *state;
@@ -413,8 +413,7 @@ static void a_driver_that_is_unloaded_is_told(void **state)
 	pt_claim_free(claim);
 }
 
-/* Local policy's home is where it goes; what its origin was stays on record while it does not get
- * there. */
+/* It goes to local policy's home; its origin stays on record while it does not get there. */
 static void homes_take_the_place_of_origins(void **state)
 {
 	struct fake *fake = *state;

@@ -31,7 +31,7 @@ static void put_config(struct fake *fake, const uint32_t *word, size_t count)
 
 static void serial_is_that_of_the_capability(void **state)
 {
-	/* AER (1) whose next is at 0x110, serial number (3) there */
+	/* AER (1), the next one at 0x110: the serial number (3) */
 	static const uint32_t serial[] = {0x11010001, 0, 0, 0, 0x00010003, 0xfe000001, 0x00a0c9ff};
 	static const uint32_t circle[] = {0x10010001};
 	static const uint32_t backward[] = {0x04010001};

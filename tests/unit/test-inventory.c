@@ -47,7 +47,7 @@ static void adds_many_each_once(void **state)
 	assert_int_equal(pt_inventory_add(fake->host, &inventory, &many[4], NULL), 0);
 	assert_int_equal(
 		pt_inventory_add_all(fake->host, &inventory, many, PT_ARRAY_SIZE(many), NULL), 0);
-	/* what is not there is passed over */
+	/* missing ones are passed over */
 	assert_int_equal(inventory.count, 3);
 	for (unsigned int i = 0; i < 3; i++)
 		assert_int_equal(inventory.function[i].bdf.bus, i + 1);
@@ -179,7 +179,7 @@ static void slot_mates_are_told(void **state)
 	pt_inventory_clear(&inventory);
 }
 
-/* Spoils one key of a function and gives what reading says. */
+/* Spoils one key of a function, and checks the error of reading. */
 static void refuses(struct json_object *good, const char *key, const char *bad, const char *why)
 {
 	struct pt_inventory inventory = {0};

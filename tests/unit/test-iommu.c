@@ -25,7 +25,7 @@ static void the_narrowest_counts(void **state)
 	assert_int_equal(pt_iommu_width(fake->host), 39);
 	fake_file(fake, PT_IOMMU_CLASS "/dmar1/intel-iommu/cap", "nonsense\n");
 	assert_int_equal(pt_iommu_width(fake->host), 48);
-	/* page tables of three levels are narrower than what the unit could take */
+	/* page tables of three levels are narrower than the unit's width */
 	fake_file(fake, PT_IOMMU_CLASS "/dmar1/intel-iommu/cap", "c402f0262\n");
 	assert_int_equal(pt_iommu_width(fake->host), 39);
 	fake_remove(fake, PT_IOMMU_CLASS "/dmar0/intel-iommu");
@@ -47,7 +47,7 @@ static void amds_width_stands_in_its_table(void **state)
 	memcpy(table + 36, "\x00\x30\x18\x00", 4);
 	fake_bytes(fake, PT_FIRMWARE_TABLES "/IVRS", table, sizeof(table));
 	assert_int_equal(pt_iommu_width(fake->host), 48);
-	/* what is active counts */
+	/* the active one counts */
 	fake_remove(fake, PT_IOMMU_CLASS "/dmar0");
 	assert_int_equal(pt_iommu_width(fake->host), 0);
 }

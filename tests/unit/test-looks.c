@@ -39,7 +39,7 @@ static void what_hangs_is_left_out(void **state)
 		bool hung = i == 2 || i == 4;
 
 		assert_int_equal(pt_looks_done(&looks, i), !hung);
-		/* what it had found until then is there */
+		/* its results until then are there */
 		assert_int_equal(seen->number, numbers[i]);
 		assert_int_equal(seen->mark, hung ? '\0' : 'x');
 	}

@@ -8,7 +8,7 @@
 #define DISK2 "0000:03:00.0"
 #define BARE  "0000:05:00.0"
 
-/* for what is sure to come, however slow the machine is */
+/* for events that are sure to come, however slow the machine is */
 #define PATIENCE_MS 60000
 
 static struct pt_claim *claim_all(struct fake *fake)
@@ -108,7 +108,7 @@ static void slots_move_side_by_side(void **state)
 	pt_claim_free(claim);
 }
 
-/* What a wave waited for does not count as time of the next one. */
+/* The time that a wave waits does not count for the next one. */
 static void each_has_its_own_time(void **state)
 {
 	struct fake *fake = *state;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* A cluster of canned replies: what is made of them, and of those that are missing or odd. */
+/* A cluster of canned replies, some of them missing or odd. */
 #include <arpa/inet.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -205,11 +205,11 @@ static void nodes_are_judged(void **state)
 	tags = tags_of(node[0], node[0]->guest[0]);
 	assert_string_equal(tags, "node-unfit not-migratable hook-not-attached ");
 	free(tags);
-	/* the group is not the one that the mapping has; of what nobody knows nothing is said */
+	/* the group is not the one that the mapping has; unknown facts lead to no finding */
 	tags = tags_of(node[1], node[1]->guest[0]);
 	assert_string_equal(tags, "mapping-mismatch not-migratable ");
 	free(tags);
-	/* what node2 has under the mapping's address is known, too */
+	/* node2's device under the mapping's address is known, too */
 	assert_int_equal(pt_guest_parse(config, strlen(config), &query, &guest, NULL), 0);
 	assert_int_equal(pt_facts_gather(node[0], guest, PT_DEPTH_CHECK, &facts, NULL), 0);
 	pt_check_run(&facts, &findings);

@@ -148,7 +148,7 @@ static void each_key_counts(void **state)
 		struct pt_node *node = NULL;
 
 		(void)value;
-		/* what is null may be text as well */
+		/* null may be text as well */
 		assert_int_equal(json_object_deep_copy(json, &copy, NULL), 0);
 		json_object_object_add(copy, key, json_object_new_double(1.5));
 		assert_int_equal(pt_node_from_json(copy, &node, &err), -EINVAL);

@@ -21,7 +21,7 @@ static void of_the_command_line_only_what_checks_look_at(void **state)
 		assert_string_equal(on_loan(pt_cmdline_part(cases[i][0])), cases[i][1]);
 }
 
-/* A node with what read puts into the field that own describes. */
+/* Returns a node with the field that own reads from the text. */
 static int read_part(
 	const struct pt_own *own, const char *text, struct pt_node **ret, struct pt_err *err)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* What is asked of a node bit by bit and what is asked at once lead to the same findings. */
+/* Facts that are asked one by one and facts that are asked at once lead to the same findings. */
 #include "tests/unit/busy.h"
 
 static void asked_at_once_it_is_the_same(void **state)
@@ -61,7 +61,7 @@ static void guests_are_in_order(void **state)
 	assert_int_equal(count, 4);
 	assert_int_equal(vmid[0], 101);
 	assert_int_equal(vmid[3], 99999);
-	/* what cannot be read is no guest to compare with, nor is one without passthrough */
+	/* an unreadable config is no guest to compare with, nor is one without passthrough */
 	assert_int_equal(pt_node_guests(node, &guest, &count, NULL), 0);
 	assert_int_equal(count, 2);
 	assert_int_equal(guest[1]->vmid, 102);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* A node at a glance: who names a function, who has it, and why nobody can have it. */
+/* A node at a glance: the guests that name a function, its holder, and its obstacle. */
 #include "lib/base/json.h"
 #include "pve/check/overview.h"
 #include "tests/unit/busy.h"
@@ -54,7 +54,7 @@ static void says_who_names_and_who_has_it(void **state)
 	seen = at(&glance, "0000:02:00.0");
 	assert_int_equal(seen->wanting[0].vmid, 101);
 	assert_string_equal(seen->wanting[0].label, "hostpci0");
-	/* it is reserved by 101, so the mapping's other device is what 105 would get */
+	/* it is reserved by 101, so 105 would get the mapping's other device */
 	assert_int_equal(seen->wanting[1].vmid, 105);
 	assert_true(seen->wanting[1].spare);
 	assert_false(at(&glance, "0000:03:00.0")->wanting[0].spare);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* What local policy wants to be different. */
+/* Local policy in the phases. */
 #include "lib/linux/systemd.h"
 #include "tests/unit/phases.h"
 
@@ -41,7 +41,7 @@ static void units_make_way_and_come_back(void **state)
 	fake_file(fake, CONFIG, "hostpci0: 01:00\n");
 	assert_int_equal(phase(fake, "pre-start"), 1);
 	fake_file(fake, PT_POLICY_FILE, "[guest 100]\nstop-units = player.service\n");
-	/* what cannot start anyway stops nothing */
+	/* a guest that cannot start anyway stops nothing */
 	fake_file(fake, CONFIG, "hostpci0: 01:00\nhostpci1: 77:00.0\n");
 	assert_int_equal(phase(fake, "pre-start"), 1);
 	assert_lacks(fake->said, "player.service");
@@ -54,7 +54,7 @@ static void units_make_way_and_come_back(void **state)
 	assert_holds(fake->said, "player.service is started again");
 	assert_true(player_runs);
 	assert_false(pt_host_exists(fake->host, CLAIM));
-	/* refused after all, for what somebody else has open: it runs again at once */
+	/* refused after all, since somebody else has it open: it runs again at once */
 	fake_file(fake, "/proc/4444/comm", "other\n");
 	fake_link(fake, "/proc/4444/fd/4", "/dev/dri/card0");
 	assert_int_equal(phase(fake, "pre-start"), 1);
@@ -109,7 +109,7 @@ static void policy_says_where_devices_go(void **state)
 
 #define ON_VFIO "/sys/bus/pci/devices/" DISK "/vfio-dev"
 
-/* What Proxmox VE leaves alone goes to the vfio driver that local policy names. */
+/* A function that Proxmox VE does not bind goes to the vfio driver that local policy names. */
 static void policy_says_which_vfio_driver(void **state)
 {
 	struct fake *fake = *state;
@@ -156,8 +156,7 @@ static void policy_says_which_vfio_driver(void **state)
 	assert_false(has(fake, CLAIM));
 }
 
-/* What goes along because of the group only stays where it is at a restart, though it is on a vfio
- * driver by then. */
+/* A companion stays where it is at a restart, though it is on a vfio driver by then. */
 static void companions_of_a_kept_entry_stay(void **state)
 {
 	struct fake *fake = *state;
@@ -200,7 +199,7 @@ static void advice_refuses_nothing(void **state)
 	assert_holds(fake->said, "only 'mode = advise' keeps this start from being refused");
 	assert_driver(fake, DISK, "vfio-pci");
 	assert_int_equal(phase(fake, "post-stop"), 0);
-	/* but nothing that another guest has is taken, whatever else is wrong */
+	/* but no device of another guest is taken, even then */
 	fake_file(fake, PT_PVE_PCI_RESERVATIONS, DISK " 101 time:99999999999\n");
 	assert_int_equal(pt_phase_find("pre-start")(&run), 0);
 	assert_holds(fake->said,
@@ -209,7 +208,7 @@ static void advice_refuses_nothing(void **state)
 	assert_driver(fake, DISK, "nvme");
 	assert_false(has(fake, CLAIM));
 	fake_remove(fake, PT_PVE_PCI_RESERVATIONS);
-	/* what fails is told, and the start goes on */
+	/* a failure warns, and the start goes on */
 	fake_fault(fake, "bind-vfio-pci", DISK, "22");
 	assert_int_equal(pt_phase_find("pre-start")(&run), 0);
 	assert_holds(fake->said, "devices cannot be taken, and those that were are returned");

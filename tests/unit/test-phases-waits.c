@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Who comes at the same time: returns and other guests that are waited for, or not for ever. */
+/* Simultaneous work: returns and other guests that a start waits for, or not for ever. */
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/wait.h>
@@ -7,7 +7,7 @@
 
 #include "tests/unit/phases.h"
 
-/* The group that somebody holds who cannot be seen. */
+/* The group that an unseen process holds. */
 static int held_group = PT_GROUP_NONE;
 bool __real_pt_vfio_group_free(const struct pt_host *host, int group);
 bool __wrap_pt_vfio_group_free(const struct pt_host *host, int group);
@@ -15,7 +15,7 @@ bool __wrap_pt_vfio_group_free(const struct pt_host *host, int group);
 static int held_looks = -1;
 /* One that is opened behind our first look. */
 static int late_group = PT_GROUP_NONE, late_looks;
-/* The machine whose guest 100 runs as soon as the held group is looked at; NULL: none. */
+/* The machine on which guest 100 runs as soon as the held group is looked at; NULL: none. */
 static struct fake *starts_again;
 
 bool __wrap_pt_vfio_group_free(const struct pt_host *host, int group)
@@ -100,9 +100,7 @@ static void a_return_under_way_is_waited_for(unsigned int returning, struct fake
 	assert_driver(fake, DISK, "nvme");
 }
 
-/*
- * Even when switched off a return is given some time: Proxmox VE would bind what is being returned.
- */
+/* Even when switched off a return is given some time: Proxmox VE would bind its functions. */
 static void break_glass_waits_for_a_return(void **state)
 {
 	struct fake *fake = *state;
@@ -124,7 +122,7 @@ static void break_glass_waits_for_a_return(void **state)
 	assert_int_equal(phase(fake, "post-stop"), 0);
 }
 
-/* A return that never ends stands in the way of those starts alone that need what it returns. */
+/* A return that never ends stops only the starts that need its functions. */
 static void a_hanging_return_does_not_stop_the_guest(void **state)
 {
 	struct fake *fake = *state;
@@ -157,8 +155,7 @@ static void a_hanging_return_does_not_stop_the_guest(void **state)
 	assert_driver(fake, DISK, "nvme");
 }
 
-/* The QEMU before is ending and holds the group, seen or unseen: who needs it waits, nobody else
- * does. */
+/* The last QEMU is ending and holds the group, seen or unseen: only starts that need it wait. */
 static void the_last_qemu_is_waited_for(void **state)
 {
 	struct fake *fake = *state;
@@ -203,7 +200,7 @@ static void a_group_that_is_opened_meanwhile_is_left(void **state)
 	assert_driver(fake, DISK, "nvme");
 }
 
-/* While its group is waited for the guest itself is started, by whom our hook does not stop. */
+/* While the start waits for its group, somebody starts the guest without our hook. */
 static void a_guest_that_is_started_meanwhile_keeps_all(void **state)
 {
 	struct fake *fake = *state;
@@ -227,7 +224,7 @@ static void a_guest_that_is_started_meanwhile_keeps_all(void **state)
 	assert_driver(fake, DISK, "nvme");
 }
 
-/* Proxmox VE has promised it to another guest, whose QEMU has not opened it yet. */
+/* Proxmox VE has promised it to another guest. The QEMU of that guest has not opened it yet. */
 static void what_is_reserved_by_another_is_left(void **state)
 {
 	struct fake *fake = *state;
@@ -298,7 +295,7 @@ static void a_return_that_hangs_is_not_waited_for_ever(void **state)
 	pt_claims_close(claims);
 }
 
-/* Another guest whose claim on the disk comes just before ours, and goes when we wait for it. */
+/* Another guest: its claim on the disk comes just before ours, and goes when we wait for it. */
 struct flicker {
 	struct fake *fake;
 	struct pt_claims *claims;

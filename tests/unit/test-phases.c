@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Starts and stops: what is taken, returned, refused, and told. */
+/* Starts and stops: takes, returns, refusals, and their lines. */
 #include <fcntl.h>
 #include <sys/file.h>
 
@@ -17,7 +17,7 @@ static void start_and_stop(void **state)
 	assert_true(has(fake, CLAIM));
 	run_guest(fake);
 	assert_int_equal(phase(fake, "post-start"), 0);
-	/* what it started with is on record */
+	/* the devices of its start are on record */
 	record = fake_read(fake, PT_IDENTITY_DIR "/100.json");
 	assert_holds(record, GPU);
 	assert_holds(record, AUDIO);
@@ -129,8 +129,8 @@ static void own_troubles_do_not_stop_the_start(void **state)
 	assert_driver(fake, DISK, "vfio-pci");
 }
 
-/* What cannot be returned stays on record, and keeps the guest from starting neither without
- * devices nor with others. */
+/* A function that cannot be returned stays on record. The guest can start without devices, and with
+ * others. */
 static void a_leftover_does_not_stop_a_guest(void **state)
 {
 	struct fake *fake = *state;
@@ -177,8 +177,8 @@ static void a_dead_guests_claim_is_returned_first(void **state)
 	assert_driver(fake, DISK, "nvme");
 }
 
-/* What a dead guest's host driver does not take is taken over by the guest that needs it, with its
- * origin. */
+/* A host driver does not take a dead guest's function: the guest that needs it takes it over, with
+ * its origin. */
 static void what_cannot_be_returned_is_taken_over(void **state)
 {
 	struct fake *fake = *state;
@@ -241,7 +241,7 @@ static void the_dead_get_nothing(void **state)
 	assert_int_equal(phase(fake, "post-stop"), 0);
 	assert_lacks(fake->said, "is left to");
 	assert_driver(fake, DISK, "nvme");
-	/* a spare of the one, and of the other nobody lives who would need it */
+	/* a spare of the one, and the other is dead */
 	assert_driver(fake, "0000:03:00.0", "nvme");
 }
 
@@ -283,7 +283,7 @@ static void break_glass(void **state)
 	fake_file(fake, PT_OFF_FILE, "");
 	assert_int_equal(phase(fake, "pre-start"), 0);
 	assert_holds(fake->said, "switched off by " PT_OFF_FILE);
-	/* what is claimed still comes back */
+	/* claimed functions still come back */
 	assert_int_equal(phase(fake, "post-stop"), 0);
 	assert_driver(fake, DISK, "nvme");
 }

@@ -77,7 +77,7 @@ static void only_findings_can_be_allowed(void **state)
 {
 	(void)state;
 	expect_errors("[guest 100]\nallow = no-reset no-reset@0000:01:00 in-use-net@01:00.0\n", "");
-	/* what the host may lose is allowed of a device, not of whatever an entry leads to */
+	/* a use is allowed for a device, not for any device of an entry */
 	expect_errors("[guest 100]\nallow = in-use-net\n[device 01:00]\nallow = in-use-net\n",
 		"2: in-use-net: for which device? write in-use-net@ADDRESS\n");
 	expect_errors("[guest 100]\nallow = in-use-nett claimed-by-other no-reset@x\n",
@@ -252,7 +252,7 @@ static void what_is_allowed_weighs_less(void **state)
 	assert_string_equal(message_of(&findings.finding[0]),
 		"is so (allowed in line 2 of " PT_POLICY_FILE ")");
 	pt_findings_clear(&findings);
-	/* whatever a line says, not another guest's device */
+	/* no line allows another guest's device */
 	findings = found(&check, "pf-with-vfs", always, DISK);
 	pt_findings_allow(&policy, 100, &findings);
 	assert_int_equal(findings.finding[0].severity, PT_ERROR);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* What the verbs tell of a made host and its guests: check, show, list, report, facts. */
+/* The reading verbs on a made host and its guests: check, show, list, report, facts. */
 #include <fcntl.h>
 
 #include "tests/unit/ran.h"
@@ -15,7 +15,7 @@ static void check_tells_and_exits(void **state)
 	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
 	PTCONF(&ran, "check", "100", "--root", fake->root);
 	assert_int_equal(ran.code, 0);
-	/* an info of every healthy guest: for those who ask */
+	/* an info of every healthy guest: shown on request */
 	assert_lacks(ran.said, "not-migratable");
 	assert_holds(ran.said, "\nguest 100: 0 errors, 1 warning\n");
 	fake_file(fake, CONFIG,
@@ -184,7 +184,7 @@ static void show_says_why(void **state)
 	assert_int_equal(ran.code, 1);
 	assert_string_equal(ran.said, "error: hostpci0: not valid, so Proxmox VE drops it; "
 				      "'pve-ptconf check 100' shows the place\n");
-	/* what hinders it */
+	/* its obstacle */
 	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
 	PTCONF(&ran, "show", "100", "--root", fake->root);
 	assert_int_equal(ran.code, 0);
@@ -210,12 +210,12 @@ static void list_goes_by_group(void **state)
 	assert_int_equal(ran.code, 0);
 	assert_holds(ran.said, "GROUP  FUNCTION      ID         DRIVER");
 	assert_holds(ran.said, "7      0000:05:00.0  1234:11e8  -");
-	/* what a device or an admin wrote must not steer the terminal */
+	/* texts of a device or an admin must not steer the terminal */
 	assert_holds(ran.said, "evil?[2Jname");
 	assert_lacks(ran.said, "\033");
 	PTCONF(&ran, "list", "--root", fake->root, "--output-format", "json");
 	assert_holds(ran.said, "{\"iommu_active\":true,\"functions\":[{\"bdf\":\"0000:00:01.0\"");
-	/* who names it, and who is in the way */
+	/* the guests that name it, and the one in the way */
 	fake_file(fake, CONFIG, "hostpci0: 05:00.0\nhostpci1: 02:00.0\n");
 	fake_file(fake, "/proc/1/mountinfo", "22 1 259:0 / / rw - ext4 /dev/nvme0n1 rw\n");
 	add_node(fake, "/sys/bus/pci/devices/0000:02:00.0/nvme/nvme0/nvme0n1", "block", "259:0\n",
@@ -234,8 +234,7 @@ static void list_goes_by_group(void **state)
 	assert_holds(ran.said, "no IOMMU is active: nothing can be passed through");
 }
 
-/*
- * Bridges lead to what is below them; what says it is below itself has no end, and is not followed.
+/* Bridges lead to the functions below them; one that claims to be below itself is not followed. /
  */
 static void list_draws_a_tree(void **state)
 {
@@ -281,7 +280,7 @@ static void a_page_is_written(void **state)
 	free(page);
 	PTCONF(&ran, "report", "--html", "-", "--root", fake->root);
 	assert_holds(ran.said, "</html>");
-	/* whoever laid a link there does not choose what root writes to */
+	/* a link there does not choose the file that root writes to */
 	fake_link(fake, "/link.html", "/etc/hostname");
 	snprintf(path, sizeof(path), "%s/link.html", fake->root);
 	PTCONF(&ran, "report", "--html", path, "--root", fake->root);

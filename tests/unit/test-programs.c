@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* The two programs as they ship: their arguments, terminals, and what concerns no guest. */
+/* The two programs as they ship: their arguments, terminals, and verbs without a guest. */
 #include <fcntl.h>
 #include <pty.h>
 

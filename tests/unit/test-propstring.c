@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Verdicts are the conformance cases' business; here is what the admin reads. */
+/* Verdicts are the conformance cases' business; these are the messages for the admin. */
 #include "pve/config/hostpci.h"
 #include "tests/unit/unit.h"
 

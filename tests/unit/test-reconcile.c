@@ -97,7 +97,7 @@ static void one_that_fails_does_not_stop_the_others(void **state)
 	pt_claims_close(claims);
 }
 
-/* What has failed is not tried at every start of every guest. */
+/* A failed return is not retried at every start of every guest. */
 static void a_start_does_not_try_again(void **state)
 {
 	struct fake *fake = *state;
@@ -120,7 +120,7 @@ static void a_start_does_not_try_again(void **state)
 	pt_claims_close(claims);
 }
 
-/* What Proxmox VE did not choose need not wait until the guest stops. */
+/* Functions that Proxmox VE did not choose need not wait until the guest stops. */
 static void a_guest_that_runs_keeps_no_spares(void **state)
 {
 	struct fake *fake = *state;

@@ -4,8 +4,8 @@
 
 #define UNIT 512
 
-/* An image of so many units at the beginning of the bytes, whose data structure lies right behind
- * the header. */
+/* An image of so many units at the beginning of the bytes, its data structure right behind the
+ * header. */
 static void put_image(
 	unsigned char *bytes, uint16_t device, uint8_t code, uint16_t units, bool last)
 {
@@ -32,7 +32,7 @@ static void reads_every_image(void **state)
 	(void)state;
 	put_image(bytes, 0x2204, 0, 1, false);
 	put_image(bytes + UNIT, 0x2205, PT_ROM_CODE_EFI, 2, true);
-	/* behind the last there is nothing, whatever it looks like */
+	/* nothing behind the last one counts */
 	put_image(bytes + 3 * UNIT, 0x2206, 0, 1, true);
 	pt_rom_parse(bytes, sizeof(bytes), &rom);
 	assert_int_equal(rom.count, 2);

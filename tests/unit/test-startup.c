@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* What a program inherits must not steer it: each case runs the routine in a process of its own. */
+/* The inherited state must not steer a program: each case runs the routine in a process of its own.
+ */
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>

@@ -72,7 +72,7 @@ static int refuses(const struct pt_run *run)
 	return 1;
 }
 
-/* Runs a pre-start that does phase; what was said is in said. */
+/* Runs a pre-start that does phase; its output is in said. */
 static int supervise(struct fake *fake, pt_phase *phase, int deadline_ms, char said[static 4096])
 {
 	struct pt_supervised supervised = {.phase = phase,
@@ -124,7 +124,7 @@ static void a_worker_that_dies_is_undone(void **state)
 	assert_false(pt_host_exists(fake->host, CLAIM));
 }
 
-/* A post-stop that crashes has told nobody what became of the devices. */
+/* A post-stop that crashes has not reported the end of the devices. */
 static void a_return_that_dies_is_told(void **state)
 {
 	struct fake *fake = *state;

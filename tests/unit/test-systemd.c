@@ -18,7 +18,7 @@ static struct {
 	int asked; /* about a job, since the last order */
 } unit;
 
-/* Of the unit and of the manager, whose state is data. */
+/* Of the unit and of the manager; its state is data. */
 static int get(sd_bus *bus, const char *path, const char *interface, const char *property,
 	sd_bus_message *reply, void *data, sd_bus_error *error)
 {
@@ -132,7 +132,7 @@ static void end(const struct server *server)
 	}
 }
 
-/* What is answered when the manager's state is as given; NULL: it never answers. */
+/* The answer for this state of the manager; NULL: it never answers. */
 static bool ask(struct fake *fake, char *state)
 {
 	struct server one = begin(fake, state);

@@ -11,7 +11,7 @@
 static struct unit {
 	const char *name;
 	bool active;
-	bool stays; /* active, whatever is ordered */
+	bool stays; /* active after any order */
 	bool fails; /* to start */
 } units[3];
 static bool recorded; /* the claim named the unit when it was stopped */

@@ -23,7 +23,7 @@ static void add_block(struct fake *fake, const char *folder, const char *name, c
 #define PART2	      FOLDER "/nvme0n1/nvme0n1p2"
 #define VIRTUAL(name) "/sys/devices/virtual/block/" name
 
-/* A volume on top of another, whose folder is below. */
+/* A volume on top of another, with a folder below. */
 static void stack(struct fake *fake, const char *below, const char *name, const char *dm_name,
 	const char *uuid)
 {
@@ -40,8 +40,8 @@ static void stack(struct fake *fake, const char *below, const char *name, const 
 	fake_file(fake, uuid_file, uuid);
 }
 
-/* Every use of the disk, "what how" a line, or "what: end" with "!" behind what the system runs
- * from. The caller's. */
+/* Every use of the disk, "NAME HOW" a line, or "NAME: END", with "!" behind a name that the system
+ * runs from. The caller's. */
 static char *uses_of(struct fake *fake, bool ends)
 {
 	struct pt_devfiles PT_DEVFILES nodes = {0};
@@ -190,7 +190,7 @@ static void what_ends_them(void **state)
 	expect_ends(fake, "nvme0n1p2: mdadm --stop /dev/dm-0\n");
 }
 
-/* What people know by a name of their own. */
+/* Volumes with a name of their own. */
 static void osds_and_caches(void **state)
 {
 	struct fake *fake = *state;

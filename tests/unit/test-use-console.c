@@ -59,7 +59,7 @@ static void a_console_that_went_is_no_device(void **state)
 	free(bind);
 }
 
-/* What of the GPU is a screen, "what how"; "" when nothing. */
+/* The screens of the GPU, "NAME HOW"; "" for none. */
 static void expect(struct fake *fake, const char *text)
 {
 	struct pt_function function = {0};

@@ -70,8 +70,8 @@ static void a_group_without_node_is_free(void **state)
 	assert_true(pt_vfio_group_free(fake->host, PT_GROUP_NONE));
 }
 
-/* On the running system a node is what its number says: this process has one open under a name of
- * its own. */
+/* On the running system the number of a device file counts: this process has one open under a name
+ * of its own. */
 static void a_node_is_its_number(void **state)
 {
 	static const char name[] = "/dev/pt-test-zero", other[] = "/dev/pt-test-null";
@@ -97,7 +97,7 @@ static void a_node_is_its_number(void **state)
 		null |= one->pid == getpid() && one->devfile == 2;
 	}
 	assert_true(zero);
-	/* a file is no node, whatever its name */
+	/* a file is no device file, even under such a name */
 	assert_false(null);
 	free(opener);
 	pt_host_close(live);

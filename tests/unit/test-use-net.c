@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* What links mean for an interface; the real ones are asked in the lab. */
+/* The meaning of links for an interface; the lab has real ones. */
 #include "lib/use/use-net.h"
 #include "tests/unit/unit.h"
 
@@ -22,7 +22,7 @@ static void finds_interfaces_that_are_up(void **state)
 		.index = 2, .name = "eth0"                                                         \
 	}
 
-/* What is found of eth0, how strong; NULL: nothing. */
+/* The use that is found of eth0, and its strength; NULL: none. */
 static void expect(struct pt_link *link, size_t count, const char *how, bool weak)
 {
 	char name[] = "eth0";

@@ -23,7 +23,7 @@ static void a_guess_without_a_system(void **state)
 	assert_int_equal(pt_bdf_compare(&uses.use[1].bdf, &vf.bdf), 0);
 }
 
-/* What no namespace has stays a guess, and who looked is where he was. */
+/* An interface in no namespace stays a guess, and the process is back in its own. */
 static void looks_everywhere_and_comes_back(void **state)
 {
 	struct pt_function nic = {.bdf = bdf_of("ffff:ff:1f.7")};

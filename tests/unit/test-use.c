@@ -229,7 +229,7 @@ static void what_cannot_be_found_out_is_told(void **state)
 	pt_function_clear(&disk);
 }
 
-/* More hold the module than what is seen. */
+/* More users hold the module than are seen. */
 static void a_driver_in_use(void **state)
 {
 	struct fake *fake = *state;

@@ -9,7 +9,7 @@
 
 #define DISK "0000:02:00.0"
 
-/* What the verb printed, the caller's; its exit code in ret. */
+/* Returns the verb's output, the caller's; its exit code in ret. */
 static char *run(struct fake *fake, pt_verb *verb, enum pt_output_format format, int *ret,
 	struct pt_err *err)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* What every unit test needs: cmocka, and a made host. */
+/* Every unit test needs this: cmocka, and a made host. */
 #ifndef PT_UNIT_H
 #define PT_UNIT_H
 
