@@ -63,7 +63,7 @@ static int apply_fault(int root, const char *op, const char *bdf, int *ret)
 		 * outlives SIGKILL as a D state does: a twin holds the same descriptors for a while
 		 */
 		if (fork() == 0) {
-			sleep(2);
+			sleep(10);
 			_exit(0);
 		}
 		pause();

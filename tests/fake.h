@@ -47,7 +47,7 @@ char *fake_read(struct fake *fake, const char *path);
  * "rescan". tests/model compares their effects with the real kernel. */
 
 /* The reaction of the made kernel to one write. An errno number as text fails, "hang" never
- * answers, "done-hang" does it and then never answers, "stuck" keeps its descriptors for 2 s even
+ * answers, "done-hang" does it and then never answers, "stuck" keeps its descriptors for 10 s even
  * when killed, "lie" answers success and does nothing, "exit" is the writer dying, "late-N" sleeps
  * N ms first, "meet-N" waits until N writers have come that far. */
 void fake_fault(struct fake *fake, const char *op, const char *bdf, const char *what);

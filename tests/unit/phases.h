@@ -19,11 +19,11 @@ static inline struct pt_run run_of(struct fake *fake)
 	return (struct pt_run){.host = fake->host,
 		.node = "node1",
 		.vmid = 100,
-		.limits = {.lock_ms = 100, .group_ms = 200, .write_ms = 300, .phase_ms = 2000},
+		.limits = {.lock_ms = 100, .group_ms = 200, .write_ms = 30000, .phase_ms = 60000},
 		.config_node = "node1",
 		.api_ms = 300,
 		.wait_ms = 200,
-		.release_ms = 200};
+		.release_ms = 20000};
 }
 
 static inline int phase(struct fake *fake, const char *name)

@@ -9,7 +9,7 @@ static int run(struct fake *fake, struct pt_bind *bind, enum pt_bind_kind kind, 
 	struct pt_bdf bdf = bdf_of(DISK);
 
 	pt_bind_start(fake->host, bind, kind, &bdf, driver, -1);
-	return pt_bind_finish(fake->host, bind, pt_now_ms() + 2000);
+	return pt_bind_finish(fake->host, bind, pt_now_ms() + 30000);
 }
 
 static void goes_the_whole_way(void **state)
@@ -87,13 +87,13 @@ static void sets_the_number_of_vfs(void **state)
 	char *text;
 
 	pt_bind_start(fake->host, &bind, PT_BIND_VFS, &pf, "0", -1);
-	assert_int_equal(pt_bind_finish(fake->host, &bind, pt_now_ms() + 2000), 0);
+	assert_int_equal(pt_bind_finish(fake->host, &bind, pt_now_ms() + 30000), 0);
 	text = fake_read(fake, "/sys/bus/pci/devices/0000:04:00.0/sriov_numvfs");
 	assert_string_equal(text, "0\n");
 	free(text);
 	fake_fault(fake, "numvfs", "0000:04:00.0", "16");
 	pt_bind_start(fake->host, &bind, PT_BIND_VFS, &pf, "2", -1);
-	assert_int_equal(pt_bind_finish(fake->host, &bind, pt_now_ms() + 2000), -EBUSY);
+	assert_int_equal(pt_bind_finish(fake->host, &bind, pt_now_ms() + 30000), -EBUSY);
 	assert_holds(bind.err.text, "set the number of virtual functions to 2");
 }
 

@@ -29,10 +29,10 @@ static int phase(struct fake *fake, unsigned int vmid, const char *name)
 		.node = "node1",
 		.config_node = "node1",
 		.vmid = vmid,
-		.limits = {.lock_ms = 100, .group_ms = 200, .write_ms = 300, .phase_ms = 2000},
+		.limits = {.lock_ms = 100, .group_ms = 200, .write_ms = 30000, .phase_ms = 60000},
 		.api_ms = 300,
 		.wait_ms = 200,
-		.release_ms = 200};
+		.release_ms = 20000};
 
 	return pt_phase_find(name)(&run);
 }

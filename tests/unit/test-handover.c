@@ -9,6 +9,15 @@
 #define DISK2 "0000:03:00.0"
 #define BARE  "0000:05:00.0"
 
+/* For a write that never answers. */
+static struct pt_handover impatient_handover(struct fake *fake)
+{
+	struct pt_handover handover = handover_of(fake);
+
+	handover.write_ms = 2000;
+	return handover;
+}
+
 static struct pt_claim *claim_all(struct fake *fake)
 {
 	static const char *const names[] = {GPU, AUDIO, DISK, DISK2, BARE};
@@ -140,7 +149,7 @@ static void undoes_whatever_fails(void **state)
 static void an_unbind_that_hangs_stays_in_the_claim(void **state)
 {
 	struct fake *fake = *state;
-	struct pt_handover handover = handover_of(fake);
+	struct pt_handover handover = impatient_handover(fake);
 	struct pt_claim *claim = claim_all(fake);
 	struct pt_err err = {0};
 
@@ -168,7 +177,7 @@ static void an_unbind_that_hangs_stays_in_the_claim(void **state)
 static void a_changed_link_is_no_answer(void **state)
 {
 	struct fake *fake = *state;
-	struct pt_handover handover = handover_of(fake);
+	struct pt_handover handover = impatient_handover(fake);
 	struct pt_claim *claim = claim_all(fake);
 	struct pt_err err = {0};
 
@@ -230,7 +239,7 @@ static void steps_go_in_order(void **state)
 static void a_stuck_writer_keeps_the_claim_locked(void **state)
 {
 	struct fake *fake = *state;
-	struct pt_handover handover = handover_of(fake);
+	struct pt_handover handover = impatient_handover(fake);
 	struct pt_claims *claims = NULL;
 	struct pt_claim *claim = claim_all(fake);
 	int lock = -1;

@@ -146,7 +146,7 @@ static int write_text(struct fake *fake, const char *path, const char *text, str
 	struct pt_write write;
 	int r = pt_host_write_start(fake->host, path, text, -1, &write, err);
 
-	return r < 0 ? r : pt_host_write_wait(&write, pt_now_ms() + 3000, err);
+	return r < 0 ? r : pt_host_write_wait(&write, pt_now_ms() + 30000, err);
 }
 
 static void writes_in_a_child(void **state)
@@ -173,7 +173,7 @@ static void the_real_writer_writes(void **state)
 	fake_file(fake, "/file", "");
 	assert_int_equal(pt_host_open(&host, fake->root, NULL, NULL), 0);
 	assert_int_equal(pt_host_write_start(host, "/file", "hello", -1, &write, NULL), 0);
-	assert_int_equal(pt_host_write_wait(&write, pt_now_ms() + 3000, NULL), 0);
+	assert_int_equal(pt_host_write_wait(&write, pt_now_ms() + 30000, NULL), 0);
 	text = fake_read(fake, "/file");
 	assert_string_equal(text, "hello");
 	free(text);

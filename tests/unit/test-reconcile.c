@@ -12,12 +12,12 @@
 #define CONFIG "/etc/pve/nodes/node1/qemu-server/100.conf"
 
 static const struct pt_limits limits = {
-	.lock_ms = 50, .group_ms = 50, .write_ms = 300, .phase_ms = 2000};
+	.lock_ms = 50, .group_ms = 50, .write_ms = 30000, .phase_ms = 60000};
 
 static struct pt_claims *take(struct fake *fake, const char *owner, const char *name)
 {
 	struct pt_handover handover = {
-		.host = fake->host, .lock_fd = -1, .write_ms = 300, .phase_ms = 2000};
+		.host = fake->host, .lock_fd = -1, .write_ms = 30000, .phase_ms = 60000};
 	struct pt_claim *claim = claim_of(fake, owner, name, NULL);
 	struct pt_claims *claims = NULL;
 

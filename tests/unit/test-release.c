@@ -10,12 +10,12 @@
 #define DISK "0000:02:00.0"
 
 static const struct pt_limits limits = {
-	.lock_ms = 50, .group_ms = 50, .write_ms = 300, .phase_ms = 2000};
+	.lock_ms = 50, .group_ms = 50, .write_ms = 30000, .phase_ms = 60000};
 
 static struct pt_claims *take_disk(struct fake *fake)
 {
 	struct pt_handover handover = {
-		.host = fake->host, .lock_fd = -1, .write_ms = 300, .phase_ms = 2000};
+		.host = fake->host, .lock_fd = -1, .write_ms = 30000, .phase_ms = 60000};
 	struct pt_claims *claims = NULL;
 	struct pt_claim *claim = claim_of(fake, "100", DISK, NULL);
 

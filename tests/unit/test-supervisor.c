@@ -27,10 +27,10 @@ static int prepare(struct pt_run *run, const struct pt_log *log, struct pt_err *
 		return r;
 	fake_react(run->host);
 	run->limits = (struct pt_limits){
-		.lock_ms = 100, .group_ms = 200, .write_ms = 300, .phase_ms = 2000};
+		.lock_ms = 100, .group_ms = 200, .write_ms = 30000, .phase_ms = 60000};
 	run->api_ms = 300;
 	run->wait_ms = 200;
-	run->release_ms = 200;
+	run->release_ms = 20000;
 	snprintf(run->config_node, sizeof(run->config_node), "node1");
 	return pt_node_name(run->host, run->node, err);
 }

@@ -59,7 +59,7 @@ static void assert_fails(struct fake *fake, pt_verb *verb, int code, const char 
 static void take(struct fake *fake)
 {
 	struct pt_handover handover = {
-		.host = fake->host, .lock_fd = -1, .write_ms = 300, .phase_ms = 2000};
+		.host = fake->host, .lock_fd = -1, .write_ms = 30000, .phase_ms = 60000};
 	struct pt_claim *claim = claim_of(fake, "100", DISK, NULL);
 	struct pt_claims *claims = NULL;
 

@@ -171,8 +171,8 @@ static inline struct pt_handover handover_of(struct fake *fake)
 	return (struct pt_handover){.host = fake->host,
 		.log = &fake->log,
 		.lock_fd = -1,
-		.write_ms = 300,
-		.phase_ms = 3000};
+		.write_ms = 30000,
+		.phase_ms = 60000};
 }
 
 #define MACHINE_TEST(test) cmocka_unit_test_setup_teardown(test, machine_setup, machine_teardown)
