@@ -6,19 +6,15 @@
 #include "lib/base/startup.h"
 
 #define API_MS 1000
-/*
- * at pre-start, for a return that goes on in the background: as long as that one can take, and this
- */
+/* pre-start waits for a return in the background: its full time, and this */
 #define WAIT_MORE_MS 20000
 /* for a dying QEMU to let go of its groups, unless local policy gives it longer */
 #define RELEASE_MS 120000
-/* beyond the deadlines of a pre-start that waits, returns an old claim, takes, and undoes, all
- * together */
+/* beyond all deadlines of a pre-start that waits, returns an old claim, takes, and undoes */
 #define DEADLINE_MS 1800000
 /* the phases between return a few functions at most */
 #define SHORT_DEADLINE_MS 300000
-/* a post-stop that takes longer goes on in the background: a start of the guest waits 10 s for the
- * lock */
+/* a longer post-stop goes on in the background: a start of the guest waits 10 s for the lock */
 #define LEAVE_MS 5000
 
 /*

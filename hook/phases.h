@@ -35,8 +35,7 @@ pt_phase pt_phase_pre_start;
 /* NULL when there is no phase of that name. */
 pt_phase *pt_phase_find(const char *name);
 
-/* After a pre-start that ended in the middle: returns the functions of its claim. 1: not all of
- * them. */
+/* After a pre-start that ended midway: returns the functions of its claim. 1: some stay. */
 pt_phase pt_phase_undo;
 
 #endif

@@ -20,8 +20,7 @@ static void clear_start(struct pt_start *start)
 	pt_close_fd(&start->lock);
 }
 
-/* The host cannot be looked at: a driver hangs, and Proxmox VE would hang with it; or our own
- * trouble. */
+/* Handles a failed look: a driver hangs, and would hang Proxmox VE too; or our own trouble. */
 static enum pt_start_result cannot_look(const struct pt_start *start, int why)
 {
 	return why == -ETIME && pt_facts_moves(&start->facts) ? pt_start_refuse(start)
@@ -130,8 +129,7 @@ static bool is_on_vfio(const struct pt_start *start, const struct pt_bdf *bdf)
 	return function && pt_function_on_vfio(function);
 }
 
-/* Whether all that the claim at hand has taken may be taken again, as it was: its origins then stay
- * as recorded. */
+/* Whether the claim's functions may be taken again as they are: their origins then stay. */
 static bool claim_fits(const struct pt_start *start)
 {
 	pt_foreach (function, start->claim->function, start->claim->count) {
@@ -141,12 +139,10 @@ static bool claim_fits(const struct pt_start *start)
 			continue;
 		if (!taken)
 			taken = find_spare(start, &function->bdf);
-		/* one that is left on its vfio driver beside what Proxmox VE does not bind: it
-		 * stays claimed */
+		/* stays claimed: on its vfio driver, beside what Proxmox VE does not bind */
 		if (!taken && function->companion && is_on_vfio(start, &function->bdf))
 			continue;
-		/* from vfio-pci, which took what another driver could not be had for, it moves
-		 * straight to that */
+		/* vfio-pci took it for want of its driver: it moves straight to that one now */
 		if (!taken || (!pt_streq(pt_taken_driver(taken), pt_claim_driver(function)) &&
 				      !(taken->wish[0] && !function->driver)))
 			return false;
@@ -273,8 +269,7 @@ static enum pt_start_result start_beside_return(struct pt_start *start)
 	return pt_start_go_on(start);
 }
 
-/* Who moves nothing still waits for a return that goes on in the background: Proxmox VE's own
- * binding would meet it. */
+/* Waits for a return in the background even without a move: Proxmox VE would meet it. */
 static void wait_for_own_return(struct pt_start *start, int wait_ms)
 {
 	if (pt_run_has_claim(start->run) && open_claims(start, wait_ms) == -EWOULDBLOCK)

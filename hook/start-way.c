@@ -69,8 +69,7 @@ int pt_start_return_stale(struct pt_start *start, bool *ret_any)
 			"guest %u does not run, but still holds devices; they are returned", vmid);
 		*ret_any = true;
 		r = pt_release_stale(run->host, start->claims, vmid, &run->limits, &start->err);
-		/* what its host driver does not take is ours to take, and goes home when we have
-		 * done with it */
+		/* its host driver does not take it, so we do; it goes to its origin later */
 		if (r == -EIO) {
 			PT_START_LOG(run, PT_LOG_WARNING, "guest %u: %s; taken over from it", vmid,
 				start->err.text);

@@ -34,9 +34,7 @@ struct pt_start {
 /* Checks that the result may follow the one before, and returns it: a decision is final. */
 enum pt_start_result pt_start_decide(enum pt_start_result before, enum pt_start_result result);
 
-/*
- * Our own trouble never keeps a guest from starting: it is told, and the start goes on without us.
- */
+/* Our own trouble never keeps a guest from starting: one line warns, and the start goes on. */
 enum pt_start_result pt_start_go_on(const struct pt_start *start);
 
 /* Refuses the start, or goes on if local policy only advises. */
@@ -81,22 +79,18 @@ int pt_start_return_stale(struct pt_start *start, bool *ret_any);
 /* Functions that another guest is giving back right now are waited for. */
 int pt_start_wait_for_returns(struct pt_start *start);
 
-/* QEMU could not open what the guest's last one still holds; what it does not need any more is not
- * waited for. */
+/* Waits for functions that the guest's last QEMU still holds, if this start needs them. */
 int pt_start_wait_for_last_run(struct pt_start *start);
 
-/* What local policy has stopped before the host's devices are looked at; then they are looked at
- * anew. */
+/* Stops the units that local policy names; then looks at the host's devices anew. */
 int pt_start_stop_units(struct pt_start *start);
 
-/* A start that is refused, and took nothing, has its units started again; one that goes on without
- * us when its guest stops. */
+/* Starts the units of a refused start again; a start without us leaves that to post-stop. */
 void pt_start_begin_units(struct pt_start *start);
 
 /* start-take.c */
 
-/* Loads the drivers that local policy wants, to know them by their own names. What cannot be had is
- * vfio-pci's to take. */
+/* Loads the drivers of local policy, to learn their names. vfio-pci replaces a missing one. */
 void pt_start_load_wishes(struct pt_start *start);
 
 /* Makes sure of vfio-pci, unless all that is taken goes to other drivers. */

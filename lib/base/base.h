@@ -93,24 +93,21 @@ void *pt_resize(void *memory, size_t size) __attribute__((returns_nonnull));
 char *pt_strdup(const char *text) PT_RETURNS_TEXT;
 char *pt_strndup(const char *text, size_t length) PT_RETURNS_TEXT;
 
-/* Makes room for one more element in an array that the caller owns. Returns the address of the new,
- * zeroed element. */
+/* Adds one element to an array of the caller. Returns the address of the zeroed element. */
 void *pt_array_grow(void *array_pointer, size_t *count, size_t element_size)
 	__attribute__((returns_nonnull));
 
 /* As asprintf. The caller frees the text. */
 char *pt_format(const char *fmt, ...) PT_PRINTF(1, 2) PT_RETURNS_TEXT;
 
-/* Returns list with word behind it, the separator between them unless list is NULL or empty. Takes
- * list over. */
+/* Returns list (which may be NULL) with word added behind a separator. Takes list over. */
 char *pt_list_add(char *list, const char *separator, const char *word)
 	__attribute__((returns_nonnull));
 
 /* Replaces *ret by a copy of text, and frees the old text. NULL stays NULL. */
 void pt_set_text(char **ret, const char *text);
 
-/* Puts "?" for each byte that is no printable ASCII: names and values may hold any. text may be
- * NULL. */
+/* Replaces each byte that is no printable ASCII by "?". text may be NULL. */
 void pt_make_plain(char *text);
 
 /* Writes all of it, despite signals. 0 or a negative errno. */

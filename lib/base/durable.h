@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Files that a crash at any instant leaves as they were or as they were to be. Source: rename(2),
- * fsync(2). */
+/* Files that survive a crash whole: either old or new. Source: rename(2), fsync(2). */
 #ifndef PT_DURABLE_H
 #define PT_DURABLE_H
 

@@ -39,8 +39,7 @@ const struct pt_log *pt_host_log(const struct pt_host *host);
 /* Whether this is the running system itself, whose processes, modules and locks may be asked. */
 bool pt_host_is_live(const struct pt_host *host);
 
-/* The descriptor, close-on-exec, or a negative errno. path is absolute on the host, or begins at
- * its root. */
+/* Returns a descriptor, close-on-exec, or a negative errno. path begins at the host's root. */
 int pt_host_openat(const struct pt_host *host, const char *path, int flags);
 
 /*
@@ -104,8 +103,7 @@ int pt_host_make_dir(const struct pt_host *host, const char *path);
 int pt_host_collect(const struct pt_host *host, int (*work)(void *data, int out), void *data,
 	long long deadline_ms, size_t cap, char **ret_text, size_t *ret_length);
 
-/* One write under way. lock_fd (or -1) stays open in the child: a stuck writer keeps its claim
- * locked. */
+/* One write under way. lock_fd (or -1) stays open in the child: a stuck writer keeps its lock. */
 struct pt_write {
 	struct pt_child child;
 	char path[128];

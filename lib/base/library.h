@@ -15,8 +15,7 @@ struct pt_symbol {
 	void *pointer;
 };
 
-/* Loads "libcurl.so.4" for the life of the program. NULL, or why not: good until something else is
- * loaded. */
+/* Loads "libcurl.so.4" for the life of the program. NULL: why says it, until the next call. */
 const char *pt_library_load(const char *file, const struct pt_symbol *symbol, size_t count);
 
 #endif

@@ -13,8 +13,7 @@ void pt_log(const struct pt_log *log, enum pt_log_level level, const char *fmt, 
 	va_start(args, fmt);
 	vsnprintf(line, sizeof(line), fmt, args);
 	va_end(args);
-	/* names of processes and mount points are others' words: they must not make lines of their
-	 * own */
+	/* names of processes and mount points come from outside: they must not add lines */
 	for (char *c = line; *c; c++) {
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = '?';

@@ -22,8 +22,7 @@ int pt_looks_take(const struct pt_host *host,
 	void (*one)(const struct pt_host *host, const void *data, size_t at, void *result),
 	const void *data, size_t count, size_t each, struct pt_looks *ret);
 
-/* False: that one hung; what it had written of its result until then may be there, and it may go on
- * some day. */
+/* False: it hangs. Part of its result may be there, and it may still go on. */
 bool pt_looks_done(const struct pt_looks *looks, size_t at);
 const void *pt_looks_result(const struct pt_looks *looks, size_t at);
 

@@ -52,8 +52,7 @@ struct pt_field {
 	enum pt_field_kind kind;
 	size_t offset, size; /* of the member, in bytes */
 	enum pt_json_need need;
-	/* offset of the bool that says whether there is a value: else it is null, or omitted if it
-	 * may be missing; 0: there always is one */
+	/* offset of the bool: there is a value, else null, or no key; 0: always */
 	size_t has;
 	size_t count;	  /* offset of the size_t with the number of elements; 0: a whole row */
 	size_t most;	  /* elements at most, 0: any number */
@@ -92,8 +91,7 @@ struct pt_record {
 /* Records of one value: char *, uint64_t. */
 extern const struct pt_record pt_text_record, pt_uint64_record;
 
-/* Returns a new JSON value, the caller's. Bytes of texts that are no printable ASCII become "?":
- * names and values may hold any. */
+/* Returns a new JSON value, the caller's. Bytes of texts that are no printable ASCII become "?". */
 struct json_object *pt_record_to_json(const struct pt_record *record, const void *from);
 
 /*

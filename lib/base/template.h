@@ -13,8 +13,7 @@ struct pt_word {
 	const char *value; /* NULL: none */
 };
 
-/* Returns the sentence with the values of the words. The caller frees it. A word that is not given
- * is shown as "?". */
+/* Returns the sentence with the words' values, a missing word as "?". The caller frees it. */
 char *pt_template_fill(
 	const char *template, const struct pt_word *word, size_t count) PT_RETURNS_TEXT;
 

@@ -53,8 +53,7 @@ static const char *wanted(const struct pt_bind *bind)
 	return bind->driver[0] ? bind->driver : NULL;
 }
 
-/* Whether the function is as wanted now. 1, 0 or a negative errno. ret_is says how it is, for
- * messages. */
+/* Whether the function is as wanted: 1, 0 or a negative errno. ret_is describes it for messages. */
 static int is_reached(const struct pt_host *host, const struct pt_bind *bind, char **ret_is)
 {
 	int r = read_state(host, bind, ret_is);
@@ -168,8 +167,7 @@ int pt_bind_finish(const struct pt_host *host, struct pt_bind *bind, long long d
 	if (bind->state == PT_BIND_WRITES)
 		written = pt_host_write_wait(&bind->write, deadline_ms, NULL);
 	bind->state = PT_BIND_RESTS;
-	/* the driver link changes before probe and remove are through: it proves nothing while they
-	 * hang */
+	/* the driver link changes before probe and remove end: it proves nothing while they hang */
 	if (written == -ETIME)
 		return pt_err_set(&bind->err, written,
 			"%s: %s: the kernel has not answered by the deadline", PT_BDF(&bind->bdf),

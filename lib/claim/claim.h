@@ -80,8 +80,7 @@ const char *pt_claim_driver(const struct pt_claim_function *function);
 /* Takes one function out. */
 void pt_claim_remove(struct pt_claim *claim, const struct pt_bdf *bdf);
 
-/* Notes (error) or clears (NULL) why the function is not where it belongs; since stays when it is
- * set. */
+/* Sets (error) or clears (NULL) the reason why the function is not back. A first one sets since. */
 void pt_claim_set_error(struct pt_claim_function *function, const char *error);
 
 struct json_object *pt_claim_to_json(const struct pt_claim *claim);

@@ -221,9 +221,7 @@ int pt_claims_remove(const struct pt_claims *claims, const char *owner, struct p
 	return 0;
 }
 
-/*
- * Takes the lock of a file in work, trying until the deadline. The descriptor or a negative errno.
- */
+/* Locks a file in work, trying until the deadline. Returns the descriptor or a negative errno. */
 static int take_lock(const struct pt_claims *claims, const char *name, int flags, int operation,
 	long long deadline_ms)
 {
@@ -243,8 +241,7 @@ static int take_lock(const struct pt_claims *claims, const char *name, int flags
 	return PT_STEAL_FD(fd);
 }
 
-/* Who holds the lock is moving functions, or is a writer that the kernel does not answer: that is
- * on record. */
+/* The holder moves functions, or is a writer that hangs in the kernel: the claim says which. */
 static int explain_work(const struct pt_claims *claims, const char *owner, struct pt_err *err)
 {
 	struct pt_claim PT_CLAIM *claim = NULL;
@@ -350,8 +347,7 @@ static bool counts(const struct sharing *sharing, const struct pt_claim_function
 	       sharing->alive->ask(sharing->alive->data, sharing->other->owner, theirs->spare);
 }
 
-/* A dead owner's function that could not be returned: whoever needs it takes it over with its
- * origin. */
+/* A dead owner's function that could not be returned: another owner takes it over. */
 static bool is_abandoned(const struct sharing *sharing, const struct pt_claim_function *theirs)
 {
 	return !theirs->spare && theirs->error && !counts(sharing, theirs);

@@ -42,9 +42,7 @@ static int read_was(const struct pt_host *host, struct pt_mover *mover)
 	return r;
 }
 
-/*
- * fbcon lets go of a framebuffer first: the driver below it cannot leave while text is shown there.
- */
+/* fbcon releases the framebuffer first: its driver cannot leave while text is shown there. */
 static bool plan_leave_console(
 	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
@@ -53,9 +51,7 @@ static bool plan_leave_console(
 	return mover->goal.console;
 }
 
-/*
- * A PF goes without its VFs: vfio-pci refuses one that has some, and not every driver ends its own.
- */
+/* A PF moves without VFs: vfio-pci refuses them, and not every driver removes its own. */
 static bool plan_end_vfs(const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
 	*kind = PT_BIND_VFS;
@@ -144,9 +140,7 @@ static void revive_for_autoprobe(struct pt_movers *movers)
 static int give_back(const struct pt_handover *handover, struct pt_claim *claim, enum pt_part part,
 	bool keep_failed, struct pt_err *err);
 
-/*
- * Notes on the claim what hangs in the kernel: it must not be forgotten even when it looks at home.
- */
+/* Records functions that hang in the kernel: the claim must keep them even at their origin. */
 static void note_hanging(struct pt_movers *movers)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
@@ -302,9 +296,7 @@ static void ensure_home_drivers(const struct pt_handover *handover, struct pt_mo
 		if (mover->state != PT_MOVE_ACTIVE || mover->function->has_pf != vfs ||
 			at_home(mover) || !mover->goal.driver)
 			continue;
-		/*
-		 * a driver's name need not be its module's: the function's own alias finds that one
-		 */
+		/* its name may differ from its module's: the function's alias finds the module */
 		if (pt_function_read_modalias(handover->host, &mover->function->bdf, &alias) < 0)
 			alias = NULL;
 		r = pt_module_ensure(handover->host, mover->goal.driver, alias,
@@ -379,9 +371,7 @@ static void find_what_to_return(
 		if (read_was(handover->host, mover) < 0)
 			continue;
 		ours = may_be_ours(handover, mover);
-		/*
-		 * a spare that we did not move, and nobody else to a vfio driver, is where it was
-		 */
+		/* a spare that was not moved, and is on no vfio driver, is where it was */
 		if (mover->function->spare && !mover->function->moved && !ours)
 			pt_mover_set(mover, PT_MOVE_SKIPPED);
 		else if (!at_home(mover) && mover->was[0] && !ours)

@@ -13,8 +13,7 @@ void pt_movers_clear(struct pt_movers *movers)
 	free(movers->pfd);
 }
 
-/* Its origin, unless it was given another home: then only a vfio driver needs the override that
- * keeps it there. */
+/* Its origin, or the home of the policy: only a vfio driver there needs an override. */
 static struct pt_origin goal_of(const struct pt_claim_function *function)
 {
 	struct pt_origin goal = function->origin;

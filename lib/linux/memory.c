@@ -7,8 +7,7 @@
 #define HUGE	 "/sys/kernel/mm/hugepages"
 #define NODES	 "/sys/devices/system/node"
 
-/* The number behind a word at the beginning of a line, others before it passed over; 0: there is
- * none. */
+/* Returns the number behind the word that begins a line; 0: there is none. */
 static uint64_t find_number(const char *text, const char *word, unsigned int others)
 {
 	size_t length = strlen(word);
@@ -42,8 +41,7 @@ static void read_arc(const struct pt_host *host, struct pt_memory *memory)
 	memory->arc = size > least ? size - least : 0;
 }
 
-/* The pages of that size by node of the host; a number that no node has counts as one without
- * pages. */
+/* Pages of that size by NUMA node; a number without a node counts as one without pages. */
 static void read_nodes(const struct pt_host *host, const struct pt_names *nodes, const char *size,
 	struct pt_hugepages *huge)
 {

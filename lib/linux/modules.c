@@ -65,8 +65,7 @@ static struct {
 #undef CALL
 } kmod;
 
-/* Why there is no libkmod, as the end of a sentence: ": libkmod.so.2: cannot open ..."; "": it is
- * there. */
+/* Why there is no libkmod, as the end of a sentence: ": libkmod.so.2: cannot open ..."; else "". */
 static char unloaded[200];
 
 /* A context of the running system. NULL: there is no libkmod. */
@@ -183,9 +182,7 @@ char *pt_module_options(const struct pt_host *host, const char *name)
 	return options ? pt_strdup(options) : NULL;
 }
 
-/*
- * The value of an option; NULL: it is another option. The kernel takes a hyphen for an underscore.
- */
+/* The value of an option; NULL: another option. For the kernel a hyphen is an underscore. */
 static const char *behind_name(const char *option, const char *name)
 {
 	for (; *name; option++, name++) {
@@ -270,8 +267,7 @@ static void free_info(struct kmod_list **list)
 		kmod.module_info_free_list(*list);
 }
 
-/* How many wildcards the alias has by which the module knows the modalias; SIZE_MAX: it has none
- * such. */
+/* Counts the wildcards in the module's alias for the modalias; SIZE_MAX: it has no such alias. */
 static size_t wildcards_of(struct kmod_module *module, const char *modalias)
 {
 	struct kmod_list *info PT_CLEANUP(free_info) = NULL;

@@ -30,11 +30,9 @@ void pt_module_look(const struct pt_host *host, const char *name, struct pt_modu
  */
 char *pt_module_options(const struct pt_host *host, const char *name);
 
-/* Whether options of a module, "a=1 b=on c", set a switch, as the kernel reads them: the last one
- * counts. */
+/* Whether options of a module, "a=1 b=on c", set a switch; as in the kernel the last one counts. */
 bool pt_options_set(const char *options, const char *name);
-/* Whether the option ids= of vfio-pci, "v:d,v:d:sv:sd", means the function. options may be NULL.
- * Source: drivers/vfio/pci/vfio_pci.c. */
+/* Whether ids= of vfio-pci ("v:d,v:d:sv:sd") names it. Source: drivers/vfio/pci/vfio_pci.c. */
 bool pt_ids_mean(const char *options, const struct pt_function *function);
 
 /*

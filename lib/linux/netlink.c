@@ -51,8 +51,7 @@ static void copy_text(char *to, size_t size, const char *from)
 	snprintf(to, size, "%s", from ? from : "");
 }
 
-/* What an interface stands on. Of one whose other end is in another network namespace the index
- * means nothing here. */
+/* The interface below it. The index of one in another network namespace means nothing here. */
 static int below(struct rtnl_link *link)
 {
 	const char *kind = rtnl_link_get_type(link);

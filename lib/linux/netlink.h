@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * The network interfaces of the running system, their addresses and routes. The sole user of libnl.
- */
+/* The running system's network interfaces, addresses and routes. The sole user of libnl. */
 #ifndef PT_NETLINK_H
 #define PT_NETLINK_H
 
@@ -30,12 +28,10 @@ int pt_links_read(struct pt_links *ret, struct pt_err *err);
 void pt_links_clear(struct pt_links *links);
 #define PT_LINKS PT_CLEANUP(pt_links_clear)
 
-/* Told of an interface that stands on a device, by the device's name on its bus: "0000:01:00.0".
- * Non-zero ends the visit. */
+/* Visits an interface on the device of that name, "0000:01:00.0". Non-zero ends the visit. */
 typedef int pt_link_visit(void *data, const char *interface, const char *device);
 
-/* Visits those of the network namespace that this thread is in. What visit returned; -EIO: they
- * cannot be asked. */
+/* Visits the interfaces of this thread's network namespace. -EIO: netlink does not answer. */
 int pt_links_visit_devices(pt_link_visit *visit, void *data);
 
 const struct pt_link *pt_links_find(const struct pt_links *links, const char *name);

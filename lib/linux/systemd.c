@@ -9,9 +9,7 @@
 #include "lib/base/library.h"
 #include "lib/linux/systemd.h"
 
-/*
- * The manager itself answers here, with or without a bus daemon: late in a shutdown there is none.
- */
+/* The manager answers here even without a bus daemon, as late in a shutdown. */
 #define MANAGER_SOCKET "/run/systemd/private"
 #define MANAGER_PATH   "/org/freedesktop/systemd1"
 #define MANAGER	       "org.freedesktop.systemd1.Manager"
@@ -22,8 +20,7 @@
 #define REPLY_MAX      512
 #define UNIT_NAME_MAX  255
 
-/* One question to the manager, in a child. What is printed is the answer, behind "!" an error of
- * the manager. */
+/* Asks the manager in a child. The child prints the answer, or "!" and the manager's error. */
 struct question {
 	int where; /* the socket's file, opened as a path */
 	const char *unit;
@@ -97,8 +94,7 @@ static int ask_state(void *data, int out)
 	return r < 0 ? r : answer(out, state);
 }
 
-/* What work has to say when it has asked the question. As pt_child_collect, or why the manager is
- * not there. */
+/* Returns the answer that work prints. As pt_child_collect, or why the manager is not there. */
 static int ask(const struct pt_host *host, int (*work)(void *data, int out),
 	struct question *question, long long deadline_ms, char **ret)
 {
@@ -141,8 +137,7 @@ bool pt_unit_name_valid(const char *name)
 	return false;
 }
 
-/* The unit's object. LoadUnit knows those as well that are not in memory; one without a file is
- * not-found. */
+/* The unit's object. LoadUnit finds units that are not in memory too, or says not-found. */
 static int find_unit(
 	sd_bus *bus, const char *unit, char **ret_path, char **ret_state, sd_bus_error *error)
 {

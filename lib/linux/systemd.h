@@ -8,12 +8,10 @@
 
 #include "lib/base/host.h"
 
-/* Whether the system is being shut down or restarted: SystemState is "stopping". False when it
- * cannot be asked. */
+/* Whether the system shuts down or restarts: SystemState is "stopping". False if unknown. */
 bool pt_system_stopping(const struct pt_host *host);
 
-/* Whether the text can be the name of a unit that is stopped and started: "jellyfin.service",
- * "getty@tty1.service". */
+/* Whether text can name a unit to stop and start: "jellyfin.service", "getty@tty1.service". */
 bool pt_unit_name_valid(const char *name);
 
 enum pt_unit_order {

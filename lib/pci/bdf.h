@@ -30,8 +30,7 @@ bool pt_bdf_parse(const char *text, struct pt_bdf *ret);
 int pt_bdf_compare(const struct pt_bdf *a, const struct pt_bdf *b);
 bool pt_bdf_same_slot(const struct pt_bdf *a, const struct pt_bdf *b);
 
-/* Whether the address begins with filter, with or without "0000:": "01:00" means a whole device, ""
- * everything. */
+/* Whether the address begins with filter, with or without "0000:": "01:00" is a whole device. */
 bool pt_bdf_matches(const struct pt_bdf *bdf, const char *filter);
 /* The same of an address that is text already, as pt_bdf_format writes it. */
 bool pt_bdf_text_matches(const char *text, const char *filter);

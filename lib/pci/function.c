@@ -419,8 +419,7 @@ bool pt_function_is_vf(const struct pt_function *function)
 	return function->has_physfn;
 }
 
-/* Reads a name of the devices folder; any byte may stand for the dot, so that what managers match
- * loosely is matched alike. */
+/* Reads a name of the devices folder. Any byte may stand for the dot: managers match loosely. */
 static bool parse_name(const char *name, struct pt_bdf *ret)
 {
 	char text[PT_BDF_TEXT];
@@ -437,8 +436,7 @@ static int find_function(const struct pt_host *host, const struct pt_bdf *bdf, s
 	size_t *ret_count, struct pt_err *err)
 {
 	char path[PT_PCI_PATH];
-	/* the name, not where the link leads: its ".." cannot always be followed, see
-	 * pt_host_openat */
+	/* the name, not the link's target: its ".." may fail, see pt_host_openat */
 	PT_CLOSE int fd = pt_host_openat(host, pt_pci_path(bdf, "", path), O_PATH | O_NOFOLLOW);
 
 	*ret = NULL;

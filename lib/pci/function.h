@@ -43,8 +43,7 @@ struct pt_function {
 	struct pt_bdf bdf;
 	/* a driver has hung on it for a while: the override and the number of VFs are not known */
 	bool busy;
-	/* vendor, device and irq are readable; a hypervisor manager may treat the function as
-	 * absent without */
+	/* vendor, device and irq are readable; else Proxmox VE treats the function as absent */
 	bool info_ok;
 	/* as sysfs prints them, without 0x; empty when there is no such file */
 	char vendor[PT_PCI_ID_TEXT], device[PT_PCI_ID_TEXT];
@@ -76,13 +75,11 @@ struct pt_function {
 			      pt_function_on_vfio */
 };
 
-/* The path of a file of a function below PT_PCI_DEVICES; name may be "" for the folder. Returns
- * path. */
+/* Returns the path of a function's file below PT_PCI_DEVICES; name "" is its folder. */
 #define PT_PCI_PATH 128
 const char *pt_pci_path(const struct pt_bdf *bdf, const char *name, char path[static PT_PCI_PATH]);
 
-/* Reads all of it. -ENODEV when there is no such function. ret is to be freed with
- * pt_function_clear. */
+/* Reads all of it. -ENODEV: no such function. End with pt_function_clear. */
 int pt_function_read(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_function *ret,
 	struct pt_err *err);
 void pt_function_clear(struct pt_function *function);
@@ -108,9 +105,7 @@ bool pt_function_on_vfio(const struct pt_function *function);
 bool pt_function_read_on_vfio(
 	const struct pt_host *host, const struct pt_bdf *bdf, const char *driver);
 
-/*
- * Only the driver's name (NULL: none) or the override; what a move reads back. -ENODEV when gone.
- */
+/* Reads only the driver (NULL: none) or the override, as a move reads back. -ENODEV: gone. */
 int pt_function_read_driver(const struct pt_host *host, const struct pt_bdf *bdf, char **ret);
 int pt_function_read_override(const struct pt_host *host, const struct pt_bdf *bdf, char **ret);
 /* The number of the IOMMU group, PT_GROUP_NONE: none. */

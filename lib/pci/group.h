@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * IOMMU groups: functions that cannot be separated. Source: Documentation/driver-api/vfio.rst.
- */
+/* IOMMU groups: functions that go together. Source: Documentation/driver-api/vfio.rst. */
 #ifndef PT_GROUP_H
 #define PT_GROUP_H
 

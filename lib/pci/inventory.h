@@ -15,8 +15,7 @@ struct pt_inventory {
 /* Reads every function of the host. End with pt_inventory_clear. */
 int pt_inventory_read_all(const struct pt_host *host, struct pt_inventory *ret, struct pt_err *err);
 
-/* Adds one function, read now unless it is there already. -ENODEV when the host has no such
- * function. */
+/* Adds one function, read now unless it is there already. -ENODEV: the host has none such. */
 int pt_inventory_add(const struct pt_host *host, struct pt_inventory *inventory,
 	const struct pt_bdf *bdf, struct pt_err *err);
 
@@ -30,8 +29,7 @@ int pt_inventory_group(const struct pt_host *host, const struct pt_inventory *in
 int pt_inventory_add_all(const struct pt_host *host, struct pt_inventory *inventory,
 	const struct pt_bdf *bdf, size_t count, struct pt_err *err);
 
-/* Adds one that was made elsewhere, in place of one at the same address. Takes over the texts of
- * function. */
+/* Adds a function that was made elsewhere, or replaces one. Takes over its texts. */
 void pt_inventory_put(struct pt_inventory *inventory, struct pt_function *function);
 
 void pt_inventory_clear(struct pt_inventory *inventory);
@@ -41,8 +39,7 @@ void pt_inventory_clear(struct pt_inventory *inventory);
 const struct pt_function *pt_inventory_find(
 	const struct pt_inventory *inventory, const struct pt_bdf *bdf);
 
-/* The functions of a slot, the first of ret_count that lie side by side; NULL and 0 when there is
- * none. */
+/* The functions of a slot, the first of ret_count side by side; NULL and 0: there is none. */
 const struct pt_function *pt_inventory_slot(
 	const struct pt_inventory *inventory, const struct pt_bdf *bdf, size_t *ret_count);
 

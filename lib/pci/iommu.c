@@ -16,8 +16,7 @@ bool pt_iommu_active(const struct pt_host *host)
 	return pt_host_list(host, PT_IOMMU_CLASS, &names) == 0 && names.count > 0;
 }
 
-/* How wide an address the page tables of a VT-d unit can hold: bits 1 to 3 are three, four and five
- * levels. */
+/* The address width of a VT-d unit's page tables: bits 1 to 3 are three, four and five levels. */
 static int table_width(uint64_t cap)
 {
 	unsigned int levels = cap >> 8 & 0x1f;

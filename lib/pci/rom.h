@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* The images inside a PCI expansion ROM. Source: PCI Firmware Specification 3.3, 5.2 (header, PCI
- * data structure). */
+/* The images of a PCI expansion ROM. Source: PCI Firmware Specification 3.3, 5.2. */
 #ifndef PT_ROM_H
 #define PT_ROM_H
 

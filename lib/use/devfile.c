@@ -100,8 +100,7 @@ static bool is_uuid(const char *name)
 	return true;
 }
 
-/* Who runs with a mediated device has its group open, or its own device file: the function cannot
- * go from under it. */
+/* A guest with a mediated device has its group or its device file open: the function must stay. */
 static void add_mediated(struct walk *walk, const char *path)
 {
 	PT_FREE char *link = below(path, "iommu_group");
@@ -122,8 +121,7 @@ static void add_mediated(struct walk *walk, const char *path)
 	}
 }
 
-/* A path to a disk of several controllers, "nvme0c1n1": the disk itself, "nvme0n1", is below none
- * of them. */
+/* One path to a disk of several controllers, "nvme0c1n1"; "nvme0n1" is below none of them. */
 static void walk_shared_disk(struct walk *walk, const char *name, unsigned int depth)
 {
 	unsigned int subsystem, controller, disk;

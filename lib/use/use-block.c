@@ -54,8 +54,7 @@ static char *read_of(const struct volumes *volumes, const char *name, const char
 	return text;
 }
 
-/* The volume group in the name that LVM gives a volume, in place: a hyphen that is not doubled
- * parts the two. */
+/* Splits the volume group off an LVM volume's name, in place, at the single hyphen. */
 static const char *group_of(char *dm)
 {
 	char *to = dm;
@@ -157,8 +156,7 @@ static void use_volume(struct volumes *volumes, struct volume *volume, struct pt
 	pt_uses_add(volumes->uses, &use);
 }
 
-/* The kernel's name of the block device that a path such as /dev/mapper/vg-root or /dev/sda1 means.
- * The caller's. */
+/* The kernel's name for the device file /dev/mapper/vg-root or /dev/sda1. The caller frees it. */
 static char *kernel_name(const struct pt_host *host, const char *path)
 {
 	char *name = NULL;
@@ -225,8 +223,7 @@ static bool is_system(const char *point)
 	return false;
 }
 
-/* The block devices that a btrfs file system of one of them lies on. Source:
- * Documentation/ABI/testing/sysfs-fs-btrfs. */
+/* The block devices of a btrfs file system. Source: Documentation/ABI/testing/sysfs-fs-btrfs. */
 static void list_members(const struct pt_host *host, const char *name, struct pt_names *ret)
 {
 	struct pt_names PT_NAMES all = {0};
@@ -371,8 +368,7 @@ static int use_open_volumes(struct volumes *volumes, struct pt_err *err)
 	return r;
 }
 
-/* Returns the command that stops an unused volume. NULL: no command knows its name. The caller
- * frees it. */
+/* Returns the command that stops an unused volume, or NULL. The caller frees it. */
 static char *end_of_idle(const struct volumes *volumes, const struct volume *volume)
 {
 	PT_FREE char *dm = read_of(volumes, volume->name, "dm/name");

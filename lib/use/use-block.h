@@ -10,8 +10,7 @@
 #include "lib/use/devfile.h"
 #include "lib/use/use.h"
 
-/* Adds what is found. Which processes have a disk open is use-devfile's matter, of the volumes on
- * top it is seen here. */
+/* Adds uses of disks, and processes with a volume open; use-devfile has those with a disk open. */
 int pt_use_blocks(const struct pt_host *host, const struct pt_devfiles *devfiles,
 	struct pt_uses *uses, struct pt_err *err);
 

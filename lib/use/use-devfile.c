@@ -72,8 +72,7 @@ static void find_unit(const char *text, char ret[static PT_UNIT_TEXT])
 	}
 }
 
-/* The container and the unit of a process, by its control group: lxc/101, lxc.payload.101,
- * docker-ab12. */
+/* Finds a process's container and unit by its control group: lxc.payload.101, docker-ab12. */
 static void find_home(const struct pt_host *host, const char *pid, struct pt_opener *opener)
 {
 	static const struct {
@@ -306,8 +305,7 @@ static void use_devfile(
 	pt_uses_add(uses, &use);
 }
 
-/* Whether it has the keys of a keyboard's first rows, as udev judges. Source: capabilities/key,
- * linux/input-event-codes.h. */
+/* Whether it has a keyboard's first rows, as udev judges. Source: linux/input-event-codes.h. */
 static bool is_keyboard(const struct pt_host *host, const struct pt_devfile *devfile)
 {
 	PT_FREE char *path = pt_format("/sys/class/%s/device/capabilities/key", devfile->name);

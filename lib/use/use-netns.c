@@ -66,8 +66,7 @@ static int look_at_interface(void *data, const char *interface, const char *devi
 	return 0;
 }
 
-/* Searches the namespace behind fd. One that cannot be entered or asked is skipped: its interfaces
- * are guessed. */
+/* Searches the namespace behind fd. One that cannot be entered is skipped. */
 static void look_into(struct search *search, int fd, const struct pt_use *like)
 {
 	struct look look = {search, like};
@@ -124,8 +123,7 @@ static void look_into_processes(struct search *search)
 	}
 }
 
-/* Neither in this namespace nor in one that was searched: no proof, and no reason to refuse a
- * start. */
+/* Neither in this namespace nor in a searched one: no proof, and no reason to refuse. */
 static void guess(struct search *search)
 {
 	bool late = pt_now_ms() >= search->until;
@@ -157,9 +155,7 @@ void pt_use_hidden_nets(const struct pt_host *host, const struct pt_function *co
 	if (own >= 0 && is_new(&search, own)) {
 		look_into_processes(&search);
 		look_into_named(&search);
-		/*
-		 * should this fail: nothing more is asked of the network, since the child ends here
-		 */
+		/* no matter if this fails: the child asks the network nothing more */
 		(void)!setns(own, CLONE_NEWNET);
 	}
 	guess(&search);

@@ -250,8 +250,7 @@ static void use_module(const struct pt_host *host, const struct pt_function *fun
 	pt_uses_add(uses, &use);
 }
 
-/* A network card on its driver without an interface here: that is in another namespace, if
- * anywhere. */
+/* A network card on its driver without an interface here: it may be in another namespace. */
 static bool hides_interface(const struct pt_function *function, const struct pt_devfiles *devfiles)
 {
 	if (function->class >> 16 != CLASS_NETWORK || !function->driver)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* The uses of a function on this host, as use-block, use-net, use-netns, use-devfile and
- * use-console find them. */
+/* The uses of a function on this host, from use-block, -net, -netns, -devfile and -console. */
 #ifndef PT_USE_H
 #define PT_USE_H
 
@@ -87,9 +86,7 @@ const struct pt_use *pt_uses_strong(const struct pt_uses *uses, const struct pt_
 
 /* Returns the sentence "nvme0n1p2 is mounted at /". The caller frees it. */
 char *pt_use_text(const struct pt_use *use);
-/*
- * Returns the command or the step that ends the use, "umount /mnt", or NULL. The caller frees it.
- */
+/* Returns the step that ends the use, "umount /mnt", or NULL. The caller frees it. */
 char *pt_use_end(const struct pt_use *use);
 
 /*

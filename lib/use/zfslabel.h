@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* The label of a ZFS member. Source: OpenZFS, include/sys/vdev_impl.h and module/nvpair (XDR
- * encoding). */
+/* The label of a ZFS member. Source: OpenZFS, include/sys/vdev_impl.h, module/nvpair (XDR). */
 #ifndef PT_ZFSLABEL_H
 #define PT_ZFSLABEL_H
 

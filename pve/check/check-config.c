@@ -215,9 +215,7 @@ static void legacy_igd_address(const struct pt_judging *judging)
 	report_igd(judging, is_elsewhere);
 }
 
-/*
- * The siblings that stay out of the guest: "0000:01:00.1, 0000:01:00.2". The caller frees the list.
- */
+/* Lists the siblings outside the guest: "0000:01:00.1, 0000:01:00.2". The caller frees it. */
 static char *list_siblings(const struct pt_facts *facts, const struct pt_taken *zero)
 {
 	char *list = NULL;

@@ -142,9 +142,7 @@ static void hook_not_attached(const struct pt_judging *judging)
 			hook, NULL);
 }
 
-/*
- * The nodes that are unfit for one reason, "node2, node3"; NULL: none. The caller frees the list.
- */
+/* Lists the nodes that are unfit for one reason, "node2, node3", or NULL. The caller frees it. */
 static char *unfit_nodes(const struct pt_facts *facts, bool no_hook, size_t assignment)
 {
 	char *nodes = NULL;

@@ -54,9 +54,7 @@ static void add_need(struct needs *needs, uint64_t size, uint64_t bytes, int num
 	needs->need[needs->count++] = (struct need){size, bytes / size, numa};
 }
 
-/*
- * The number behind key in "cpus=0-1,hostnodes=0,memory=2048"; -1: there is none, or not one alone.
- */
+/* The number behind key in "cpus=0-1,hostnodes=0,memory=2048"; -1: none, or several. */
 static long long number_of(const char *numa, const char *key)
 {
 	size_t length = strlen(key);

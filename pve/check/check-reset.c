@@ -50,8 +50,7 @@ static void bus_reset_shared(const struct pt_judging *judging)
 	}
 }
 
-/* Cards that often do not survive a reset. Source: the device list of the kernel module
- * vendor-reset. */
+/* Cards that often do not survive a reset. Source: the list of the module vendor-reset. */
 static const char *const vega_and_navi[] = {"67c0", "67c4", "67c7", "67d0", "67df", "67e0", "67e3",
 	"67e8", "67eb", "67ef", "67ff", "6860", "6861", "6863", "6867", "686c", "687f", "66a0",
 	"66a1", "66af", "6980", "6985", "6986", "6987", "6995", "699f", "7310", "7312", "7318",

@@ -65,9 +65,7 @@ static void iova_too_narrow(const struct pt_judging *judging)
 
 	if (!pt_facts_opens(facts) || width <= 0 || width >= 63 || top <= UINT64_C(1) << width)
 		return;
-	/*
-	 * the kernel enforces the registers of Intel's units, but not the table of AMD's firmware
-	 */
+	/* the kernel enforces the registers of Intel's units, not the table of AMD's firmware */
 	pt_report(judging, by_table ? IOVA_NARROW_BY_TABLE : IOVA_TOO_NARROW, pt_on_guest(),
 		"memory", PT_SIZE(memory), "top", PT_SIZE(top), "bits",
 		PT_NUMBER((unsigned int)width), "limit", PT_SIZE(UINT64_C(1) << width), NULL);
@@ -90,8 +88,7 @@ static uint64_t large_bars(const struct pt_facts *facts)
 	return sum;
 }
 
-/* Whether the firmware opens a larger window by itself, from the host's address width, or is told
- * to. */
+/* Whether the firmware opens a larger window: by the host's address width, or told to. */
 static bool opens_more(const struct pt_guest *guest)
 {
 	const char *cpu = pt_guest_get(guest, "cpu");

@@ -75,8 +75,7 @@ static bool is_listed(const struct uses_of *of, const struct pt_use *use)
 	       concern_of(of->facts, use) == of->concern && weigh(of->facts, use) == of->weight;
 }
 
-/* "nvme0n1p2 is mounted at /, nvme0n1p1 is mounted at /boot/efi", or NULL. The caller frees the
- * list. */
+/* "nvme0n1p2 is mounted at /, nvme0n1p1 is mounted at /boot/efi", or NULL. The caller frees it. */
 static char *list_uses(const struct uses_of *of)
 {
 	char *list = NULL;
@@ -98,8 +97,7 @@ static char *list_uses(const struct uses_of *of)
 	return list;
 }
 
-/* "umount /mnt, vgchange -an data": the steps that end the uses, where they are known. The caller
- * frees the list. */
+/* The known steps that end the uses: "umount /mnt, vgchange -an data". The caller frees it. */
 static char *list_ends(const struct uses_of *of)
 {
 	struct pt_names PT_NAMES listed = {0};

@@ -66,8 +66,7 @@ enum pt_allowing pt_tag_allowing(const char *tag)
 	return PT_ALLOWING_ANY;
 }
 
-/* Whether another device sits at the address since the guest's last start: no line was meant for
- * that. */
+/* Whether the address has another device than at the last start: the line is not for that one. */
 static bool is_another(const struct pt_findings *findings, const struct pt_bdf *bdf)
 {
 	pt_foreach (finding, findings->finding, findings->count) {

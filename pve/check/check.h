@@ -21,8 +21,7 @@ struct pt_judging {
 struct pt_check {
 	const char *tag;
 	void (*find)(const struct pt_judging *judging); /* bears the tag's name */
-	/* explanation: the situation, its cause or harm, the steps that fix it (divided by line
-	 * ends), the source */
+	/* explanation: situation, harm, steps (divided by line ends), source */
 	const char *meaning, *why, *steps, *source;
 	struct pt_case
 		of[PT_CASES_MAX]; /* the usual one first; ends before a case without a message */
@@ -64,8 +63,7 @@ char *pt_entry_problem(const struct pt_findings *findings, const struct pt_assig
 
 /* For the checks. */
 
-/* Reports a case of the check. Pairs of a word and its value follow; a value may be NULL. NULL ends
- * them. */
+/* Reports a case. Pairs of a word and its value follow (NULL: none); NULL ends them. */
 void pt_report(const struct pt_judging *judging, size_t which, struct pt_subject on, ...)
 	__attribute__((sentinel));
 
@@ -88,9 +86,7 @@ const struct pt_taken *pt_function_0_of(
 /* The alternative that the entry hands over, or NULL. */
 const struct pt_alternative *pt_chosen(const struct pt_assignment *assignment);
 
-/*
- * The detail of a taken function that the guest gets, with that function; NULL: it only goes along.
- */
+/* The detail of a taken function that the guest gets; NULL: it is a companion. */
 const struct pt_taken *pt_detail_taken(
 	const struct pt_facts *facts, const struct pt_detail *detail);
 

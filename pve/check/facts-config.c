@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Facts behind a guest's config: ROM files, mediated devices, its hookscript; and other guests'
- * configs. */
+/* Facts behind a guest's config: ROM files, mediated devices, hookscript, other guests' configs. */
 #include <errno.h>
 
 #include "pve/check/gathering.h"
@@ -60,8 +59,7 @@ static void look_for_vgpu(struct pt_gathering *gathering, const struct pt_assign
 	fact->known |= !creatable;
 }
 
-/* Proxmox VE gives its instance a UUID made of entry and guest, and uses one that is there
- * (PCI.pm). */
+/* Proxmox VE makes an instance's UUID of entry and guest, and uses an existing one (PCI.pm). */
 static bool instance_exists(struct pt_gathering *gathering, const struct pt_assignment *assignment)
 {
 	char uuid[64];
@@ -92,8 +90,7 @@ static void gather_mdev(struct pt_gathering *gathering, size_t at)
 	}
 }
 
-/* The one device that a mapping has on this node; NULL: none, or several, of which there may be
- * enough. */
+/* The one device of a mapping on this node; NULL: none, or several. */
 static const struct pt_map_entry *only_entry(struct pt_node *node, const char *mapping)
 {
 	const struct pt_mappings *mappings = NULL;
@@ -125,8 +122,7 @@ static bool names(
 	return only && pt_map_entry_names(only, PT_BDF(bdf));
 }
 
-/* What another guest's naming means of a function: itself, its virtual function, or its physical
- * one. NULL: nothing. */
+/* The relation of another guest's naming to a function: itself, its VF, its PF; NULL: none. */
 static const struct pt_bdf *means(struct pt_gathering *gathering, const struct pt_naming *naming,
 	const struct pt_taken *taken)
 {
@@ -242,8 +238,7 @@ static bool has_device_on(const struct pt_mapping *mapping, const char *node)
 	return false;
 }
 
-/* Whether another node may come to run the guest: HA may start it there, or one of its mappings has
- * a device there. */
+/* Whether another node may run the guest: by HA, or by a mapping with a device there. */
 static bool may_run_on(const struct pt_facts *facts, const struct pt_mappings *mappings,
 	const struct pt_ha_guest *ha, const char *node)
 {
@@ -265,8 +260,7 @@ static void add_unfit(struct pt_facts *facts, const char *node, struct pt_unfit 
 	snprintf(slot->node, sizeof(slot->node), "%s", node);
 }
 
-/* What is not as an entry of a mapping says, on the node that it is about; code 0: nothing, or it
- * is not known. */
+/* Compares an entry of a mapping with its node. Code 0: it fits, or is not known. */
 static struct pt_err why_stale(const struct pt_node *there, const struct pt_mapping *mapping,
 	const struct pt_map_entry *entry)
 {
@@ -291,8 +285,7 @@ static struct pt_err why_stale(const struct pt_node *there, const struct pt_mapp
 	return why;
 }
 
-/* The first entry of a mapping for another node that was asked, too, and that does not have it so.
- * NULL: none. The caller's. */
+/* The first entry of a mapping that its (asked) node does not fit, or NULL. The caller frees it. */
 static char *stale_on(
 	const struct pt_node *here, const struct pt_mapping *mapping, const char *node)
 {

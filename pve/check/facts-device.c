@@ -58,8 +58,7 @@ static bool find_id_twin(
 	return has;
 }
 
-/* Whether the slot of a function 0 has more than what is taken, or VFs: naming it as a whole would
- * take those as well. */
+/* Whether the whole slot of this function 0 has more than the taken ones, or VFs. */
 static bool has_more_in_slot(struct pt_gathering *gathering, const struct pt_bdf *zero)
 {
 	const struct pt_facts *facts = gathering->facts;
@@ -151,8 +150,7 @@ static bool may_be_moved(const struct pt_facts *facts, const struct pt_identity 
 	return false;
 }
 
-/* Finds recorded devices at other addresses, and others of their model: a hint, so its failure is
- * none. */
+/* Finds recorded devices at other addresses, and others of the model. A hint: it may fail. */
 static void find_moved(struct pt_gathering *gathering)
 {
 	struct pt_facts *facts = gathering->facts;

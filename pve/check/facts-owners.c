@@ -4,8 +4,7 @@
 
 #include "pve/check/gathering.h"
 
-/* Notes what is wrong with a claim: nothing of its guest is alive, or functions could not be
- * returned. */
+/* Reports a claim with a dead guest, or with functions that could not be returned. */
 static void note_claim(struct pt_facts *facts, const struct pt_node_claim *claim)
 {
 	pt_foreach (claimed, claim->claimed, claim->count) {
@@ -85,8 +84,7 @@ static struct pt_owner *add_owner(struct pt_facts *facts, const struct pt_bdf *b
 	return slot;
 }
 
-/* The functions whose owners matter: the taken ones, the VFs of a PF, which vanish, and those that
- * QEMU opens as they are. */
+/* Functions with owners that matter: taken ones, VFs of a PF, those that QEMU opens as they are. */
 static int list_owned(struct pt_gathering *gathering, struct pt_bdf **ret, size_t *ret_count)
 {
 	const struct pt_facts *facts = gathering->facts;

@@ -42,8 +42,7 @@ bool pt_gather_same_model(
 	       pt_streq(other->device, function->device);
 }
 
-/* Whether all that keeps a function from being taken is that processes have it open: some do so for
- * an instant. */
+/* Whether only open processes are in the way: some have a device file open for an instant. */
 static bool is_only_open(const struct pt_uses *uses)
 {
 	bool any = false;
@@ -56,8 +55,7 @@ static bool is_only_open(const struct pt_uses *uses)
 	return any;
 }
 
-/* Functions whose uses matter: what is or may be taken, and the VFs that would go with a PF. The
- * caller's. */
+/* Functions with uses that matter: candidates, and VFs that go with a PF. The caller's. */
 static void list_asked(const struct pt_facts *facts, struct pt_bdf **ret, size_t *ret_count)
 {
 	for (size_t i = 0; i < facts->taken_count + facts->spare_count; i++) {
@@ -69,8 +67,7 @@ static void list_asked(const struct pt_facts *facts, struct pt_bdf **ret, size_t
 	}
 }
 
-/* Looks, and looks again when only processes are in the way: udev, lvm and others open a node for a
- * moment. */
+/* Looks again if only processes are in the way: udev and LVM open device files for a moment. */
 static int look_patiently(struct pt_gathering *gathering, const struct pt_bdf *bdf, size_t count)
 {
 	long long deadline = pt_now_ms() + PATIENCE_MS;
@@ -87,8 +84,7 @@ static int look_patiently(struct pt_gathering *gathering, const struct pt_bdf *b
 	return r;
 }
 
-/* The guest that has its network by a bridge: one that starts at boot, if there is such. NULL:
- * none. */
+/* A guest with its network on the bridge, one that starts at boot first. NULL: none. */
 static const struct pt_mention *bridge_user(struct pt_gathering *gathering, const char *bridge,
 	const struct pt_mention *mention, size_t count)
 {
@@ -128,8 +124,7 @@ static void weigh_bridges(struct pt_gathering *gathering)
 	}
 }
 
-/* Devices of the same model as one in use, and none of the guest's or another's: one may have been
- * meant. */
+/* Devices of the same model as one in use, free of guests: one may have been meant. */
 static int list_candidates(struct pt_gathering *gathering, const struct pt_bdf *used,
 	struct pt_bdf **ret, size_t *ret_count)
 {
@@ -192,8 +187,7 @@ static bool is_taken(struct pt_gathering *gathering, const struct pt_function *f
 	return false;
 }
 
-/* Whether it could be taken instead of another: free, with everything that goes along, and without
- * VFs. */
+/* Whether it could be taken instead: free, with all its companions, and without VFs. */
 static bool is_free(
 	struct pt_gathering *gathering, const struct pt_bdf *bdf, const struct pt_uses *uses)
 {

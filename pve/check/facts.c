@@ -100,9 +100,7 @@ bool pt_gather_is_free(void *data, const struct pt_assignment *assignment,
 	return true;
 }
 
-/*
- * Adds the functions of a name, and those that go along or matter with them: the group, and the PF.
- */
+/* Adds the functions of a name, and those that matter with them: the group, and the PF. */
 static void list_meant(struct pt_node *node, const char *name, struct pt_bdf **list, size_t *count)
 {
 	struct pt_bdf *found = NULL;
@@ -339,8 +337,7 @@ static int take_companions_of(struct pt_gathering *gathering, struct pt_taken of
 			continue;
 		companion = (struct pt_taken){
 			.bdf = *member, .assignment = of.assignment, .companion = true};
-		/* beside what Proxmox VE leaves alone it moves nothing: any vfio driver is all that
-		 * the group needs */
+		/* beside functions that Proxmox VE does not bind, any vfio driver will do */
 		if (!pt_assignment_is_bound(&facts->assignment[of.assignment]) &&
 			pt_function_on_vfio(function))
 			continue;

@@ -10,14 +10,12 @@
 #include "pve/node/node.h"
 #include "pve/node/resolve.h"
 
-/* A function that PVE binds to vfio-pci for this guest, or we to a vfio driver (driver=keep, and
- * local policy says so). */
+/* A function that Proxmox VE, or with driver=keep we, bind to a vfio driver for this guest. */
 struct pt_taken {
 	struct pt_bdf bdf;
 	size_t assignment; /* index of the entry that it is taken for */
 	bool companion;	   /* only because of the IOMMU group */
-	/* the vfio driver that local policy wants for it, "" for none: vfio-pci; and whether this
-	 * host lacks that one */
+	/* the vfio driver that local policy wants, "": vfio-pci; and whether this host lacks it */
 	char wish[PT_DRIVER_TEXT];
 	bool lacking;
 };
@@ -84,8 +82,7 @@ struct pt_crowd {
 	char *guests; /* the others, "101, 102" */
 };
 
-/* A node on which the guest may run, and which lacks the device of an entry, or the storage of the
- * hookscript. */
+/* A node that may run the guest, but lacks an entry's device or the hookscript's storage. */
 struct pt_unfit {
 	char node[PT_NODE_TEXT];
 	bool no_hook;
@@ -124,12 +121,10 @@ struct pt_facts {
 		*inventory;	/* and every function that the guest has to do with; borrowed */
 	struct pt_taken *taken; /* in order of entries, companions behind */
 	size_t taken_count;
-	/* what Proxmox VE would bind if it chose another alternative after all; none that is in
-	 * taken */
+	/* functions of other alternatives, none of them in taken */
 	struct pt_taken *spare;
 	size_t spare_count;
-	/* what QEMU opens as it is, for nobody moves it (driver=keep): owners and memory matter;
-	 * for a check only */
+	/* functions that QEMU opens as they are (driver=keep); for a check only */
 	struct pt_taken *kept;
 	size_t kept_count;
 	struct pt_owner *owner;

@@ -76,8 +76,7 @@ struct pt_findings {
 	size_t count;
 };
 
-/* Adds a finding with no words yet, severity and effect of the case. The pointer is good until the
- * next add. */
+/* Adds a finding with the case's severity and effect. The pointer is good until the next add. */
 struct pt_finding *pt_findings_add(struct pt_findings *findings, const struct pt_check *check,
 	const struct pt_case *of, struct pt_subject subject);
 /* Adds a copy of the value; NULL adds nothing. Bytes that are no printable ASCII become "?". */

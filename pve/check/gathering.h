@@ -24,9 +24,7 @@ void pt_taken_add_with_vfs(const struct pt_facts *facts, const struct pt_taken *
 
 /* Notes the functions that other guests' claims have taken. */
 int pt_gather_claims(struct pt_gathering *gathering);
-/*
- * Whether another guest that is alive has the function, or is about to: it will have reserved it.
- */
+/* Whether another live guest has the function, or starts with it: it has reserved it. */
 bool pt_gather_is_claimed(const struct pt_gathering *gathering, const struct pt_bdf *bdf);
 /* Whether PVE could reserve the function for this guest now. */
 enum pt_reservation_verdict pt_gather_judge(const struct pt_gathering *gathering,
@@ -44,14 +42,11 @@ bool pt_gather_same_model(
 int pt_gather_details(struct pt_gathering *gathering);
 int pt_gather_identities(struct pt_gathering *gathering);
 
-/*
- * facts.c: whether no other guest has reserved or claimed it; for pt_choose, data is the gathering.
- */
+/* facts.c: whether no other guest has reserved or claimed it; data is the gathering. */
 bool pt_gather_is_free(void *data, const struct pt_assignment *assignment,
 	const struct pt_alternative *alternative);
 
-/* facts-config.c: facts behind the config: ROM files, mediated devices, the hookscript, other
- * guests' configs. */
+/* facts-config.c: ROM files, mediated devices, the hookscript, other guests' configs. */
 int pt_gather_config(struct pt_gathering *gathering);
 void pt_gather_hook(struct pt_gathering *gathering);
 

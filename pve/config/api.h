@@ -38,8 +38,7 @@ int pt_api_get(const struct pt_api *api, const char *const *path, size_t count, 
 
 struct json_object;
 
-/* The list "data" of a reply, borrowed from ret_whole, which the caller puts back. NULL, with err
- * filled. */
+/* The list "data" of a reply, borrowed from ret_whole (put that back). NULL: err is filled. */
 struct json_object *pt_api_list(
 	const struct pt_api_reply *reply, struct json_object **ret_whole, struct pt_err *err);
 

@@ -14,8 +14,7 @@ struct word {
 	char *to;
 };
 
-/* Up to the closing quote. Within single quotes a backslash stays, but takes the meaning from what
- * follows all the same. */
+/* Up to the closing quote. A backslash within single quotes stays, and still quotes. */
 static int read_quoted(struct word *word, char quote)
 {
 	for (word->at++; *word->at && *word->at != quote; word->at++) {
@@ -116,8 +115,7 @@ static bool parse_json(const char *text, struct pt_bdf *ret)
 	       ((path && parse_sysfs(path, ret)) || (!path && host && parse_host(host, ret)));
 }
 
-/* One "key=value" up to a comma, of which two stand for one; at moves behind it. Into item, as long
- * as all of the text. */
+/* One "key=value" up to a single comma; at moves behind it. item has room for all of the text. */
 static char *next_item(const char **at, char *item)
 {
 	char *to = item;
@@ -139,9 +137,7 @@ static const char *value_of(const char *item, const char *key)
 	return strncmp(item, key, length) == 0 && item[length] == '=' ? item + length + 1 : NULL;
 }
 
-/*
- * "vfio-pci,host=00:02.0,x-vga=on": what comes first is the driver, unless it has a key of its own.
- */
+/* "vfio-pci,host=00:02.0,x-vga=on": the first part is the driver, unless a key names it. */
 static bool parse_options(const char *text, struct pt_bdf *ret)
 {
 	PT_FREE char *buffer = pt_strdup(text);

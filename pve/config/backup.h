@@ -20,8 +20,7 @@ struct pt_backups {
 	size_t count;
 };
 
-/* Parses the texts of jobs and of users, of which each may be NULL; a part that is not understood
- * is skipped. */
+/* Parses jobs and users, each may be NULL; parts of another form are skipped. */
 void pt_backups_parse(
 	const char *jobs, const char *users, const char *node, struct pt_backups *ret);
 /* Reads the files; those that are not there say nothing. */

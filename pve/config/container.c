@@ -87,8 +87,7 @@ static void collapse(char *path)
 	}
 }
 
-/* What /dev/dri/by-path/pci-0000:01:00.0-card and the like are links to. The path itself when it is
- * none. */
+/* Resolves links like /dev/dri/by-path/pci-0000:01:00.0-card; another path stays. */
 static char *follow(const struct pt_host *host, char *path)
 {
 	PT_FREE char *target = NULL;

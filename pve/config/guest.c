@@ -264,9 +264,7 @@ static int set_json(
 		length = strlen(text);
 		break;
 	default:
-		/*
-		 * nothing of the config that we read is built so; a hostpci value must not vanish
-		 */
+		/* no key that we read has such a value; a hostpci value must not vanish */
 		if (!pt_starts_with(key, "hostpci"))
 			return 0;
 		return pt_err_set(err, -EPROTO, "\"%s\" is neither text nor number", key);
@@ -379,8 +377,7 @@ static int compare_devices(
 	return r;
 }
 
-/* From the API, held against the text of the file where there is one: only that shows dropped
- * lines. */
+/* Reads it from the API, and compares with the file: only that shows dropped lines. */
 static int read_api(const struct pt_host *host, const struct pt_guest_query *query, int budget_ms,
 	struct pt_guest **ret, struct pt_err *err)
 {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * A guest's config as Proxmox VE would use it, from the API or from the text in pmxcfs.
- */
+/* A guest's config as Proxmox VE would use it, from the API or from pmxcfs. */
 #ifndef PT_GUEST_H
 #define PT_GUEST_H
 
@@ -71,12 +69,9 @@ void pt_guest_free_p(struct pt_guest **guest);
 
 /* The value of a key, borrowed; NULL when it is not set. */
 const char *pt_guest_get(const struct pt_guest *guest, const char *key);
-/* Whether there is anything that PCI passthrough could mean: a hostpci entry, kept or dropped, or
- * vfio-pci in args. */
+/* Whether anything means passthrough: a hostpci entry, valid or dropped, or vfio-pci in args. */
 bool pt_guest_has_hostpci(const struct pt_guest *guest);
-/*
- * Bytes of memory that it is given: "4096" or "current=4096", in MiB. Source: QemuServer/Memory.pm.
- */
+/* The guest's memory in bytes: "4096" or "current=4096", in MiB. Source: QemuServer/Memory.pm. */
 uint64_t pt_guest_memory(const struct pt_guest *guest);
 bool pt_guest_is_q35(const struct pt_guest *guest);
 bool pt_guest_is_template(const struct pt_guest *guest);
@@ -89,12 +84,10 @@ struct pt_guest *pt_guest_new(const struct pt_guest_query *query, enum pt_text e
 void pt_guest_set(struct pt_guest *guest, const char *key, const char *value, size_t length);
 void pt_guest_unset(struct pt_guest *guest, const char *key);
 
-/* All keys of an object of JSON: text, numbers and booleans. -EPROTO: a hostpci value is something
- * else. */
+/* Sets all keys of a JSON object: text, numbers, booleans. -EPROTO: a hostpci value is none. */
 int pt_guest_set_all(struct pt_guest *guest, struct json_object *json, struct pt_err *err);
 
-/* Parses a config that is an object of JSON, {"hostpci0": "01:00", "memory": 4096}. -EINVAL,
- * -EPROTO. */
+/* Parses a config in JSON, {"hostpci0": "01:00", "memory": 4096}. -EINVAL, -EPROTO. */
 int pt_guest_parse_json(const char *text, size_t length, const struct pt_guest_query *query,
 	struct pt_guest **ret, struct pt_err *err);
 

@@ -20,9 +20,7 @@ struct pt_ha {
 	size_t count;
 };
 
-/*
- * Parses the texts, of which each may be NULL; a part that is not understood is skipped, as there.
- */
+/* Parses the texts, each may be NULL; parts of another form are skipped, as there. */
 void pt_ha_parse(const char *resources, const char *groups, const char *rules, struct pt_ha *ret);
 /* Reads the files; those that are not there say nothing. */
 int pt_ha_read(const struct pt_host *host, struct pt_ha *ret, struct pt_err *err);

@@ -22,15 +22,12 @@ struct pt_hostpci {
 
 extern const struct pt_prop_schema pt_hostpci_schema;
 
-/*
- * Parses the value of hostpci<index>. -EINVAL: PVE refuses it; err names the problem and its place.
- */
+/* Parses the value of hostpci<index>. -EINVAL: PVE refuses it; err names problem and place. */
 int pt_hostpci_parse(int index, const char *text, size_t length, enum pt_text encoding,
 	struct pt_hostpci *ret, struct pt_err *err);
 void pt_hostpci_clear(struct pt_hostpci *entry);
 
-/* Whether there is an entry at all: PVE passes over a value that is false in Perl, as is one that
- * is not there (NULL). */
+/* Whether there is an entry: PVE skips a value that is false in Perl, or missing (NULL). */
 bool pt_hostpci_is_set(const char *value);
 
 /* The index of a config key "hostpci0" to "hostpci15", or -1. */

@@ -17,8 +17,7 @@ const char *pt_owner_name(unsigned int vmid, char text[static PT_OWNER_TEXT]);
  */
 const char *pt_guest_hold(const struct pt_host *host, unsigned int vmid, bool stopping);
 
-/* Whether a claim's guest is alive: it runs, somebody works on it or on the claim, or the claim is
- * on hold. */
+/* Whether a claim's guest is live: it runs, is worked on, or is on hold. */
 bool pt_guest_is_live(
 	const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid);
 

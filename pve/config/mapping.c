@@ -201,9 +201,7 @@ static void read_section(
 	}
 }
 
-/*
- * The section of that id, emptied when it was there before: the later one counts, in its own place.
- */
+/* The section of that id, emptied if it exists: the later one counts, in its own place. */
 static struct pt_mapping *open_section(struct pt_mappings *mappings, const char *id)
 {
 	struct pt_mapping *slot = NULL;

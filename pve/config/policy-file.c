@@ -69,8 +69,7 @@ static char *next_line(char *ret, int size, void *stream)
 		refuse(parser, pt_format("is longer than %d characters", size - 2));
 		length = 0;
 	}
-	/* one that was refused counts as empty; libinih would take an indented one for more of the
-	 * one before */
+	/* a refused section is empty; libinih would join an indented line to the one before */
 	blank = blanks_of(parser->at, length);
 	length -= blank;
 	memcpy(ret, parser->at + blank, length);

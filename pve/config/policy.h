@@ -46,15 +46,13 @@ struct pt_policy {
 /* Told of every error, with its line. */
 typedef void pt_policy_report(void *data, unsigned int line, const char *message);
 
-/* Parses the whole text. -EINVAL: there were errors, each reported (report may be NULL), and ret is
- * untouched. */
+/* Parses the text. -EINVAL: each error was reported (report may be NULL); ret is untouched. */
 int pt_policy_parse(const char *text, size_t length, pt_policy_report *report, void *data,
 	struct pt_policy *ret);
 void pt_policy_clear(struct pt_policy *policy);
 #define PT_POLICY PT_CLEANUP(pt_policy_clear)
 
-/* "0000:01:00.1", or "0000:01:00" for a slot, whose function 0 is returned; without a domain it is
- * 0000. */
+/* "0000:01:00.1", or "0000:01:00" for a slot (function 0). The domain may be missing. */
 bool pt_policy_address(const char *text, struct pt_bdf *ret, bool *ret_slot);
 
 /*
@@ -73,13 +71,11 @@ const char *pt_policy_vfio_driver(
 /* Whether starts of the guest are never refused. */
 bool pt_policy_advises(const struct pt_policy *policy, unsigned int vmid);
 
-/* Where the function goes when the guest has stopped: "origin", "none", "keep-vfio" or a driver's
- * name; NULL: nothing is said. On loan. */
+/* Where the function goes: "origin", "none", "keep-vfio", a driver; NULL: no line. On loan. */
 const char *pt_policy_return(
 	const struct pt_policy *policy, unsigned int vmid, const struct pt_bdf *bdf);
 
-/* The line that allows a finding of the tag, about the function (NULL: about none). NULL: no line
- * does. */
+/* The line that allows the tag for the function (NULL: for none), or NULL. */
 const struct pt_setting *pt_policy_allows(const struct pt_policy *policy, unsigned int vmid,
 	const char *tag, const struct pt_bdf *bdf);
 
@@ -90,8 +86,7 @@ const struct pt_setting *pt_policy_allows(const struct pt_policy *policy, unsign
 void pt_policy_set_homes(const struct pt_policy *policy, unsigned int vmid, struct pt_claim *claim,
 	const struct pt_log *log);
 
-/* Adds the units to stop when the guest takes the function, each once; NULL: those of the guest
- * alone. */
+/* Adds the units to stop when the guest takes the function; NULL: the guest's own units. */
 void pt_policy_units(const struct pt_policy *policy, unsigned int vmid, const struct pt_bdf *bdf,
 	struct pt_names *ret);
 

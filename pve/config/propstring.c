@@ -177,9 +177,7 @@ static struct pt_prop *find_prop(const struct pt_props *props, const char *key)
 	return NULL;
 }
 
-/*
- * Puts a NUL-terminated copy of a piece, any NUL in it as byte 1 so that nothing hides behind it.
- */
+/* Puts a NUL-terminated copy of a piece; a NUL in it becomes byte 1, so that nothing hides. */
 static char *copy_piece(const char *text, size_t length)
 {
 	char *copy = pt_resize(NULL, length + 1);
@@ -253,9 +251,7 @@ static bool take_bare(const struct pt_prop_schema *schema, struct pt_props *prop
 	return true;
 }
 
-/*
- * Judges everything anew once all is there: a later bare value may have replaced a malformed one.
- */
+/* Judges all again at the end: a later bare value may have replaced a malformed one. */
 static void conclude(const struct pt_prop_schema *schema, struct pt_props *props)
 {
 	props->verdict = PT_PROP_OK;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Whether a guest runs on this node. Source: qemu-server, QemuServer/Helpers.pm,
- * vm_running_locally. */
+/* Whether a guest runs on this node. Source: qemu-server, Helpers.pm, vm_running_locally. */
 #ifndef PT_RUNSTATE_H
 #define PT_RUNSTATE_H
 

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Files of sections "TYPE: ID" with lines "key value" below. Source: pve-common,
- * PVE/SectionConfig.pm. */
+/* Files of sections "TYPE: ID" with "key value" lines. Source: pve-common, SectionConfig.pm. */
 #ifndef PT_SECTION_H
 #define PT_SECTION_H
 
 #include "lib/base/base.h"
 
-/* A key of a section; key NULL: the section begins; type NULL: it was the last. What is pointed to
- * lives as long as reading. */
+/* A key of a section; key NULL: its begin; type NULL: the end. Pointers live while reading. */
 typedef void pt_section_line(
 	void *data, const char *type, const char *id, const char *key, const char *value);
 

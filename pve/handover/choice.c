@@ -112,8 +112,7 @@ int pt_choice_confirm(const struct pt_host *host, const struct pt_claims *claims
 	r = pt_reservations_read(host, &reservations, err);
 	if (r < 0)
 		return r;
-	/* on disk before anything moves: should we die now, the right functions are on record as
-	 * taken */
+	/* on disk before anything moves: after a crash the right functions are recorded as taken */
 	if (pt_choice_correct(host, &reservations, vmid, claim)) {
 		/* a bad one was told before the start */
 		pt_policy_read(host, &policy, NULL);

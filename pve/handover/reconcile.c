@@ -43,8 +43,7 @@ static bool has_spares(const struct pt_claims *claims, const char *owner, bool a
 	return false;
 }
 
-/* A guest that runs need not keep what its post-start could not give back: somebody else had it
- * just then. */
+/* A running guest drops functions that post-start could not return, if they are free now. */
 static void return_spares(const struct pt_host *host, const struct pt_claims *claims,
 	unsigned int vmid, const struct pt_limits *limits, bool again)
 {

@@ -88,8 +88,7 @@ static void set_aside(struct pt_claim_function *function, const struct pt_err *w
 	pt_claim_set_error(function, why->text);
 }
 
-/* -EBUSY: some groups are held for longer, and err is about the first; their functions are set
- * aside. */
+/* -EBUSY: some groups stay held, err names the first; their functions are set aside. */
 static int wait_until(
 	const struct pt_host *host, struct pt_claim *claim, long long deadline, struct pt_err *err)
 {
@@ -128,8 +127,7 @@ static int wait_for_groups(const struct pt_host *host, struct pt_claim *claim,
 	return again < 0 ? again : result;
 }
 
-/* Whether a group is held by nobody who lives: its QEMU ends, and its memory or descriptors are
- * still going. */
+/* Whether only a dying process holds the group: its QEMU ends, and frees memory or files. */
 static bool is_ending(const struct pt_host *host, unsigned int vmid, const struct pt_bdf *bdf)
 {
 	struct pt_function function = {
@@ -192,8 +190,7 @@ static bool is_reserved(const struct pt_host *host, unsigned int vmid,
 	return pt_reservation_judge(reservation, vmid, time(NULL), pid) != PT_RESERVATION_FREE;
 }
 
-/* Whether a spare is with somebody else: reserved by another guest, or held by any process, seen or
- * not. */
+/* Whether somebody else has the spare: a reservation of another guest, or any process. */
 static bool spare_is_used(const struct pt_host *host, unsigned int vmid,
 	const struct pt_reservations *reservations, const struct pt_bdf *bdf)
 {
@@ -212,8 +209,7 @@ static bool spare_is_used(const struct pt_host *host, unsigned int vmid,
 	return users > 0;
 }
 
-/* The function stays on record, untouched for now. One line says so: reconcile comes by every few
- * minutes. */
+/* Keeps the function on record, untouched. One line only: reconcile runs every few minutes. */
 static void leave_with_others(const struct pt_host *host, struct pt_claim_function *function)
 {
 	PT_FREE char *error = pt_format("%s: " WITH_OTHERS, PT_BDF(&function->bdf));
@@ -322,8 +318,7 @@ int pt_release_spares(const struct pt_host *host, const struct pt_claims *claims
 	return r < 0 ? r : stored;
 }
 
-/* Policy as it is now: the one at the start may have been a mistake. A take that is undone leads to
- * the origin. */
+/* Applies the policy of now: an earlier one may be wrong. An undone take goes to the origin. */
 static void use_policy(const struct pt_host *host, unsigned int vmid, struct pt_claim *claim)
 {
 	struct pt_policy PT_POLICY policy = {0};
@@ -359,8 +354,7 @@ int pt_release_locked(const struct pt_host *host, const struct pt_claims *claims
 		return r;
 	use_policy(host, vmid, claim);
 	claim->state = PT_CLAIM_RETURNING;
-	/* the claim on disk holds the origins whatever its state: a full /run must not stop the
-	 * return */
+	/* the claim on disk holds the origins in any state: a full /run must not stop the return */
 	if (pt_claims_store(claims, claim, err) < 0)
 		pt_log(pt_host_log(host), PT_LOG_WARNING, "%s",
 			err ? err->text : "claim not written");

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * Returns the functions of a claim: the recipe of post-stop, of the verb release, and of undoing.
- */
+/* Returns the functions of a claim: for post-stop, the verb release, and undoing. */
 #ifndef PT_RELEASE_H
 #define PT_RELEASE_H
 
@@ -40,8 +38,7 @@ int pt_release_stale(const struct pt_host *host, const struct pt_claims *claims,
 int pt_release_spares(const struct pt_host *host, const struct pt_claims *claims,
 	struct pt_claim *claim, const struct pt_limits *limits, int lock_fd, struct pt_err *err);
 
-/* For struct pt_claims_alive: whether another guest's claim on a function counts. data is a struct
- * pt_others. */
+/* For struct pt_claims_alive: whether another guest's claim counts. data: struct pt_others. */
 struct pt_others {
 	const struct pt_host *host;
 	const struct pt_claims *claims;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Settings of the cluster, as the API lists them, made into the files that they lie in: their
- * parsers then judge. */
+/* Turns the cluster's settings from the API into their files, for the files' parsers. */
 #include "lib/base/json.h"
 #include "pve/node/node-api.h"
 

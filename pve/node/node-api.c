@@ -180,8 +180,7 @@ static int read_vmids(
 	return 0;
 }
 
-/* Those that have no passthrough are left out, as of any node; one that cannot be read is told and
- * left out. */
+/* Skips guests without passthrough; skips, with a warning, those that cannot be read. */
 static void take_config(struct pt_node *node, unsigned int vmid, const struct pt_api_reply *reply,
 	const struct pt_log *log)
 {

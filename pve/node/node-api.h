@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Other nodes through the API: their functions and guests, the mappings, HA. The rest of a node is
- * unknown then. */
+/* Other nodes through the API: functions, guests, mappings, HA. The rest is unknown. */
 #ifndef PT_NODE_API_H
 #define PT_NODE_API_H
 

@@ -206,8 +206,7 @@ static void add_mention(
 	*slot = (struct pt_mention){like->vmid, like->onboot, bridge, place};
 }
 
-/* Where the disk that a path such as /dev/disk/by-id/nvme-x means lies; a path that means none
- * mentions nothing. */
+/* Resolves the disk behind a path such as /dev/disk/by-id/nvme-x; other paths mention none. */
 static void add_disk(struct pt_node *node, const struct pt_mention *like, const char *path)
 {
 	PT_FREE char *name = NULL;

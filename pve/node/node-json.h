@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * Facts files: a node as JSON, to be judged elsewhere. examples/facts.schema.json describes them.
- */
+/* Facts files: a node as JSON, see examples/facts.schema.json. */
 #ifndef PT_NODE_JSON_H
 #define PT_NODE_JSON_H
 

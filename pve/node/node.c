@@ -267,9 +267,7 @@ static void learn_running(struct pt_node *node, unsigned int vmid)
 	*slot = (struct pt_run_guest){vmid, pid};
 }
 
-/*
- * Guests that are here, and those that reservations name: one that comes in has no config here yet.
- */
+/* Guests here and in reservations: an incoming one has no config here yet. */
 static void learn_running_guests(struct pt_node *node)
 {
 	for (size_t i = 0; i < node->vmid_count; i++)

@@ -197,8 +197,7 @@ struct pt_node {
 	size_t running_count;
 };
 
-/* Nothing is asked yet. host and claims (NULL: there are none) must outlive it. End with
- * pt_node_close. */
+/* Asks nothing yet. host and claims (or NULL) must outlive it. End with pt_node_close. */
 struct pt_node *pt_node_open(
 	const struct pt_host *host, const char *name, const struct pt_claims *claims);
 void pt_node_close(struct pt_node *node);
@@ -208,8 +207,7 @@ void pt_node_close_p(struct pt_node **node);
 /* Asks everything. */
 int pt_node_learn_all(struct pt_node *node, struct pt_err *err);
 
-/* For a node that has no host: what was put in is all that there is, and its guests are those of
- * the node. */
+/* For a node without host: its contents are everything, its guests those of the node. */
 void pt_node_complete(struct pt_node *node);
 
 const struct pt_traits *pt_node_traits(struct pt_node *node);
@@ -296,8 +294,7 @@ int pt_node_namings(
 bool pt_node_is_named(const struct pt_node *node, const struct pt_bdf *bdf);
 /* Whether the named device is the function; of a mapping any of its devices on this node may be. */
 bool pt_node_names(struct pt_node *node, const struct pt_naming *naming, const struct pt_bdf *bdf);
-/* Whether a guest other than this one names it, or somebody in its group. What cannot be read is
- * not known to. */
+/* Whether another guest names it, or its group. Unreadable configs do not count. */
 bool pt_node_is_wanted(struct pt_node *node, unsigned int vmid, const struct pt_bdf *bdf);
 
 #endif

@@ -8,8 +8,7 @@
 
 #define TEXT_MAX (1024U * 1024)
 
-/* The errors, as they are found; those of a line that the parser of the file itself does not know
- * come last. */
+/* The errors in order; those of lines that the file's parser does not know come last. */
 static void add_error(void *data, unsigned int line, const char *message)
 {
 	struct json_object *json = json_object_new_object();

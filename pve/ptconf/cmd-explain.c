@@ -38,9 +38,7 @@ static const char *list_severities(const struct pt_check *check, char text[stati
 	return text;
 }
 
-/*
- * Prints a paragraph up to the end of its line, wrapped, behind a mark. Returns the text behind it.
- */
+/* Prints a paragraph up to its line end, wrapped, behind a mark. Returns the rest. */
 static const char *print_wrapped(const char *mark, const char *text)
 {
 	int indent = (int)strlen(mark), column = indent;

@@ -19,8 +19,7 @@ static int compare_groups(const void *a, const void *b)
 	return pt_bdf_compare(&one->bdf, &other->bdf);
 }
 
-/* "100, 101": whose start would take it, in brackets those that would take it along with its group.
- * The caller's. */
+/* "100, 101": guests that take it, in brackets as a companion. The caller frees it. */
 static char *list_guests(const struct pt_seen_function *function)
 {
 	char *list = NULL;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* One page of HTML for a node: its IOMMU groups as boxes, its guests, each finding beside its
- * subject. */
+/* A node as one page of HTML: IOMMU groups as boxes, guests, findings beside their subject. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -15,8 +15,7 @@
 #define CONFIG_MAX (512U * 1024)
 #define FACTS_MAX  (32U * 1024 * 1024)
 
-/* The whole of a file of the caller's, not of the host that is looked at; "-" is standard input.
- * what: "guest's config". */
+/* The whole of the caller's file; "-" is standard input. what: "guest's config". */
 static int read_file(const char *name, const char *what, size_t cap, char **ret, size_t *ret_length,
 	struct pt_err *err)
 {
@@ -173,8 +172,7 @@ int pt_cli_read_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *
 		return read_config(cli, &query, ret, err);
 	if (cli->facts || cli->other || cli->cluster)
 		return find_in_node(cli, ret, err);
-	/* of all of them the texts were read already: to ask the API for each would take its time a
-	 * thousand times over */
+	/* the texts are known already: the API would take a thousand times as long */
 	if (cli->all && cli->source == PT_SOURCE_AUTO)
 		return find_in_node(cli, ret, NULL) == 0
 			       ? 0

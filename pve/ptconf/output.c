@@ -78,8 +78,7 @@ static int terminal_width(void)
 		       : INT_MAX;
 }
 
-/* At most so many characters. Text from outside may hold control characters, which must not reach a
- * terminal. */
+/* At most so many characters. Control characters must not reach a terminal. */
 static int print_plain(const char *text, int most)
 {
 	int printed = 0;
