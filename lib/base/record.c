@@ -181,23 +181,12 @@ static int text_from_json(
 static int word_from_json(
 	const struct pt_field *field, struct json_object *value, void *at, struct pt_err *err)
 {
-	const char *text = json_object_get_string(value);
+	int found = pt_word_find(field->word, field->words, json_object_get_string(value));
 
-	for (unsigned int i = 0; i < field->words; i++) {
-		if (pt_streq(text, field->word[i])) {
-			memcpy(at, &i, sizeof(i));
-			return 0;
-		}
-	}
-	return refuse(field, err, "is none of the words that this version knows");
-}
-
-static int form_from_json(
-	const struct pt_field *field, struct json_object *value, void *at, struct pt_err *err)
-{
-	return field->form->parse(json_object_get_string(value), at)
-		       ? 0
-		       : refuse(field, err, field->form->why);
+	if (found < 0)
+		return refuse(field, err, "is none of the words that this version knows");
+	memcpy(at, &found, sizeof(found));
+	return 0;
 }
 
 /* The range of a number: that of the table, or that of the type. */
@@ -328,7 +317,9 @@ static int field_from_json(
 	case PT_FIELD_WORD:
 		return word_from_json(field, value, at, err);
 	case PT_FIELD_FORM:
-		return form_from_json(field, value, at, err);
+		return field->form->parse(json_object_get_string(value), at)
+			       ? 0
+			       : refuse(field, err, field->form->why);
 	case PT_FIELD_RECORD:
 		r = pt_record_from_json(field->of, value, at, err);
 		return r < 0 ? pt_err_wrap(err, "%s", field->key) : 0;
@@ -344,19 +335,16 @@ static int field_from_json(
 /* Judges the keys "format" and "version". */
 static int judge_head(const struct pt_record *record, struct json_object *json, struct pt_err *err)
 {
-	struct pt_json_reader reader = {json, err, 0};
+	struct json_object *format = json_object_object_get(json, FORMAT_KEY);
+	struct json_object *version = json_object_object_get(json, VERSION_KEY);
 	int oldest = record->oldest ? record->oldest : record->version;
-	int version;
+	int64_t number = json_object_get_int64(version);
 
-	if (record->format &&
-		!pt_streq(pt_json_text(&reader, FORMAT_KEY, PT_JSON_NEEDED), record->format))
+	if (record->format && (!json_object_is_type(format, json_type_string) ||
+				      !pt_streq(json_object_get_string(format), record->format)))
 		return pt_err_set(err, -EINVAL, "\"" FORMAT_KEY "\" is not '%s'", record->format);
-	if (!record->version)
-		return 0;
-	version = pt_json_int(&reader, VERSION_KEY);
-	if (reader.result < 0)
-		return reader.result;
-	if (version < oldest || version > record->version)
+	if (record->version && (!json_object_is_type(version, json_type_int) || number < oldest ||
+				       number > record->version))
 		return pt_err_set(
 			err, -EINVAL, "\"" VERSION_KEY "\" is none that this version knows");
 	return 0;

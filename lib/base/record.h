@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * The fields of a record, described once in a table beside its struct. Writing a record to JSON,
- * reading it back and its JSON Schema (tests/schema.c) follow the table.
- */
+/* The fields of a record, described once in a table beside its struct. Writing a record to JSON,
+ * reading it back and its JSON Schema (tests/schema.c) follow the table. */
 #ifndef PT_RECORD_H
 #define PT_RECORD_H
 
@@ -12,6 +10,12 @@
 #include "lib/base/json.h"
 
 struct pt_record;
+
+enum pt_json_need {
+	PT_JSON_NEEDED,
+	PT_JSON_MAY_BE_NULL,
+	PT_JSON_MAY_BE_MISSING, /* or null: an older writer may not know the key */
+};
 
 enum pt_field_kind {
 	PT_FIELD_FLAG,	 /* bool */
@@ -94,10 +98,8 @@ extern const struct pt_record pt_text_record, pt_uint64_record;
 /* Returns a new JSON value, the caller's. Bytes of texts that are no printable ASCII become "?". */
 struct json_object *pt_record_to_json(const struct pt_record *record, const void *from);
 
-/*
- * Fills ret, which is zeroed, from JSON that may be hostile. -EINVAL: err names the first key that
- * is wrong. The caller clears ret in any case.
- */
+/* Fills ret, which is zeroed, from JSON that may be hostile. -EINVAL: err names the first wrong
+ * key. The caller clears ret even then. */
 int pt_record_from_json(
 	const struct pt_record *record, struct json_object *json, void *ret, struct pt_err *err);
 

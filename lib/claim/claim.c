@@ -4,10 +4,7 @@
 
 #include "lib/claim/bind.h"
 #include "lib/claim/claim.h"
-#include "lib/base/json.h"
 #include "lib/linux/systemd.h"
-
-#define VERSION 4
 
 static const char *const state_name[] = {
 	[PT_CLAIM_TAKING] = "taking",
@@ -140,135 +137,77 @@ void pt_claim_set_error(struct pt_claim_function *function, const char *error)
 	pt_set_text(&function->error, error);
 }
 
-static struct json_object *function_to_json(const struct pt_claim_function *function)
+/* A driver's name becomes part of a path; "" stands for none. */
+static bool is_driver(const char *text)
 {
-	struct json_object *json = json_object_new_object();
-
-	pt_json_add_text(json, "function", PT_BDF(&function->bdf));
-	pt_json_add_text(json, "label", function->label);
-	pt_json_add_flag(json, "companion", function->companion);
-	pt_json_add_flag(json, "spare", function->spare);
-	pt_json_add_flag(json, "moved", function->moved);
-	pt_json_add_text(json, "pf", function->has_pf ? PT_BDF(&function->pf) : NULL);
-	json_object_object_add(json, "origin", pt_origin_to_json(&function->origin));
-	pt_json_add_text(json, "driver", function->driver);
-	pt_json_add_text(json, "home", function->home);
-	pt_json_add_text(json, "error", function->error);
-	pt_json_add_number(json, "error_since", function->error_since);
-	pt_json_add_flag(json, "with_others", function->with_others);
-	return json;
+	return !*text || pt_driver_name_valid(text);
 }
 
-struct json_object *pt_claim_to_json(const struct pt_claim *claim)
-{
-	struct json_object *json = json_object_new_object();
-	struct json_object *functions = json_object_new_array();
-	struct json_object *units = json_object_new_array();
+static const struct pt_form driver_form = {.why = "is no driver name", .valid = is_driver};
+static const struct pt_form unit_form = {.why = "is no unit's name", .valid = pt_unit_name_valid};
+static const struct pt_form owner_form = {
+	.why = "cannot own a claim", .valid = pt_claim_owner_valid};
 
-	pt_json_add_number(json, "version", VERSION);
-	pt_json_add_text(json, "owner", claim->owner);
-	pt_json_add_text(json, "state", state_name[claim->state]);
-	pt_json_add_number(json, "since", claim->since);
-	pt_foreach (function, claim->function, claim->count)
-		json_object_array_add(functions, function_to_json(function));
-	json_object_object_add(json, "functions", functions);
-	pt_foreach (unit, claim->unit.name, claim->unit.count)
-		json_object_array_add(units, json_object_new_string(*unit));
-	json_object_object_add(json, "units", units);
-	return json;
+static int complete_function(void *record, struct pt_err *err)
+{
+	struct pt_claim_function *function = record;
+
+	(void)err;
+	function->has_origin = true;
+	return 0;
 }
 
-/* A driver's name becomes part of a path. */
-static void read_driver(
-	struct pt_json_reader *reader, const char *key, enum pt_json_need need, char **ret)
+#define FUNCTION(key, kind, member) PT_FIELD(key, kind, struct pt_claim_function, member)
+
+static const struct pt_field function_fields[] = {
+	{FUNCTION("function", FORM, bdf), .form = &pt_bdf_form},
+	{FUNCTION("label", TEXT, label), PT_JSON_MAY_BE_NULL},
+	{FUNCTION("companion", FLAG, companion)},
+	{FUNCTION("spare", FLAG, spare)},
+	{FUNCTION("moved", FLAG, moved)},
+	{FUNCTION("pf", FORM, pf), PT_JSON_MAY_BE_NULL,
+		.has = offsetof(struct pt_claim_function, has_pf), .form = &pt_bdf_form},
+	{FUNCTION("origin", RECORD, origin), .of = &pt_origin_record},
+	{FUNCTION("driver", TEXT, driver), PT_JSON_MAY_BE_MISSING, .form = &driver_form},
+	{FUNCTION("home", TEXT, home), PT_JSON_MAY_BE_NULL, .form = &driver_form},
+	{FUNCTION("error", TEXT, error), PT_JSON_MAY_BE_NULL},
+	{FUNCTION("error_since", INT, error_since)},
+	{FUNCTION("with_others", FLAG, with_others), PT_JSON_MAY_BE_MISSING},
+};
+static const struct pt_record function_record = {
+	PT_RECORD(struct pt_claim_function, function_fields), .complete = complete_function};
+
+static const struct pt_field unit_field[] = {
+	{.kind = PT_FIELD_TEXT, .size = sizeof(char *), .form = &unit_form}};
+static const struct pt_record unit_record = {PT_RECORD(char *, unit_field)};
+
+static int complete_claim(void *record, struct pt_err *err)
 {
-	pt_json_copy_text(reader, key, need, ret);
-	if (*ret && **ret && !pt_driver_name_valid(*ret))
-		pt_json_refuse(reader, key, "is no driver name");
+	(void)err;
+	sort(record);
+	return 0;
 }
 
-static int function_from_json(
-	struct json_object *json, struct pt_claim_function *ret, struct pt_err *err)
-{
-	struct pt_json_reader reader = {json, err, 0};
-	struct pt_json_reader origin = {NULL, err, 0};
+#define CLAIM(key, kind, member) PT_FIELD(key, kind, struct pt_claim, member)
 
-	pt_json_bdf(&reader, "function", PT_JSON_NEEDED, &ret->bdf);
-	ret->has_pf = pt_json_bdf(&reader, "pf", PT_JSON_MAY_BE_NULL, &ret->pf);
-	pt_json_copy_text(&reader, "label", PT_JSON_MAY_BE_NULL, &ret->label);
-	pt_json_copy_text(&reader, "error", PT_JSON_MAY_BE_NULL, &ret->error);
-	read_driver(&reader, "driver", PT_JSON_MAY_BE_MISSING, &ret->driver);
-	read_driver(&reader, "home", PT_JSON_MAY_BE_NULL, &ret->home);
-	ret->companion = pt_json_flag(&reader, "companion");
-	ret->spare = pt_json_flag(&reader, "spare");
-	ret->moved = pt_json_flag(&reader, "moved");
-	ret->error_since = (int64_t)pt_json_uint64(&reader, "error_since");
-	/* older claims lack it */
-	if (pt_json_has(&reader, "with_others"))
-		ret->with_others = pt_json_flag(&reader, "with_others");
-	if (reader.result < 0)
-		return reader.result;
-	if (!json_object_object_get_ex(json, "origin", &origin.object))
-		return pt_err_set(err, -EINVAL, "\"origin\" is missing");
-	pt_origin_from_json(&origin, &ret->origin);
-	ret->has_origin = true;
-	return origin.result;
-}
-
-/* Their names go to systemd. A claim of before there were any has no such list. */
-static int units_from_json(struct json_object *json, struct pt_names *ret, struct pt_err *err)
-{
-	struct pt_json_reader reader = {json, err, 0};
-	struct json_object *units;
-
-	if (!pt_json_has(&reader, "units"))
-		return 0;
-	units = pt_json_array(&reader, "units");
-	for (size_t i = 0; units && i < json_object_array_length(units); i++) {
-		struct json_object *unit = json_object_array_get_idx(units, i);
-
-		if (!json_object_is_type(unit, json_type_string) ||
-			!pt_unit_name_valid(json_object_get_string(unit)))
-			return pt_err_set(err, -EINVAL, "units[%zu]: is no unit's name", i);
-		pt_names_add(ret, json_object_get_string(unit));
-	}
-	return reader.result;
-}
+static const struct pt_field claim_fields[] = {
+	{CLAIM("owner", TEXT, owner), .form = &owner_form},
+	{CLAIM("state", WORD, state), PT_FIELD_WORDS(state_name)},
+	{CLAIM("since", INT, since)},
+	{CLAIM("functions", LIST, function), .count = offsetof(struct pt_claim, count),
+		.of = &function_record},
+	{CLAIM("units", LIST, unit.name), PT_JSON_MAY_BE_MISSING,
+		.count = offsetof(struct pt_claim, unit.count), .of = &unit_record},
+};
+const struct pt_record pt_claim_record = {
+	PT_RECORD(struct pt_claim, claim_fields), .version = 4, .complete = complete_claim};
 
 int pt_claim_from_json(struct json_object *json, struct pt_claim **ret, struct pt_err *err)
 {
-	struct pt_claim PT_CLAIM *claim = NULL;
-	struct pt_json_reader reader = {json, err, 0};
-	const char *owner = pt_json_text(&reader, "owner", PT_JSON_NEEDED);
-	struct json_object *functions = pt_json_array(&reader, "functions");
-	int r;
+	struct pt_claim PT_CLAIM *claim = pt_calloc(1, sizeof(*claim));
+	int r = pt_record_from_json(&pt_claim_record, json, claim, err);
 
-	if (pt_json_int(&reader, "version") != VERSION)
-		pt_json_refuse(&reader, "version", "is none that this version knows");
-	if (reader.result < 0)
-		return reader.result;
-	r = pt_claim_new(&claim, owner, err);
-	if (r < 0)
-		return r;
-	claim->since = (int64_t)pt_json_uint64(&reader, "since");
-	claim->state = (enum pt_claim_state)pt_json_word(&reader, "state", state_name,
-		PT_ARRAY_SIZE(state_name), "is none that this version knows");
-	r = reader.result;
-	for (size_t i = 0; r == 0 && i < json_object_array_length(functions); i++) {
-		struct pt_claim_function *slot =
-			pt_array_grow(&claim->function, &claim->count, sizeof(*slot));
-
-		r = function_from_json(json_object_array_get_idx(functions, i), slot, err);
-		if (r < 0)
-			pt_err_wrap(err, "functions[%zu]", i);
-	}
 	if (r == 0)
-		r = reader.result;
-	if (r == 0)
-		r = units_from_json(json, &claim->unit, err);
-	if (r < 0)
-		return r;
-	sort(claim);
-	*ret = PT_STEAL(claim);
-	return 0;
+		*ret = PT_STEAL(claim);
+	return r;
 }

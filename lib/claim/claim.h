@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * The record "owner N holds functions F, which were at origins O", from which everything returns.
- * An origin is recorded once, when the function enters the claim, and never looked at anew.
- */
+/* The record "owner N holds functions F, which were at origins O", from which everything returns.
+ * An origin is recorded once, when the function enters the claim. */
 #ifndef PT_CLAIM_H
 #define PT_CLAIM_H
 
-#include <json-c/json.h>
 #include <stdint.h>
 
 #include "lib/base/host.h"
@@ -67,10 +64,8 @@ bool pt_claim_owner_valid(const char *owner);
 /* NULL when it is not in the claim. */
 struct pt_claim_function *pt_claim_find(const struct pt_claim *claim, const struct pt_bdf *bdf);
 
-/*
- * Adds a function, or finds it, and sets its label. The origin of a new one is recorded when the
- * claim is (pt_claims_record). The pointer is good until the next add.
- */
+/* Adds a function, or finds it, and sets its label. pt_claims_record sets the origin of a new one.
+ * The pointer is good until the next add. */
 struct pt_claim_function *pt_claim_add(
 	struct pt_claim *claim, const struct pt_bdf *bdf, const char *label);
 
@@ -83,7 +78,8 @@ void pt_claim_remove(struct pt_claim *claim, const struct pt_bdf *bdf);
 /* Sets (error) or clears (NULL) the reason why the function is not back. A first one sets since. */
 void pt_claim_set_error(struct pt_claim_function *function, const char *error);
 
-struct json_object *pt_claim_to_json(const struct pt_claim *claim);
+extern const struct pt_record pt_claim_record;
+/* Reads pt_claim_record. */
 int pt_claim_from_json(struct json_object *json, struct pt_claim **ret, struct pt_err *err);
 
 #endif

@@ -164,7 +164,7 @@ int pt_claims_load(const struct pt_claims *claims, const char *owner, struct pt_
 
 int pt_claims_save(const struct pt_claims *claims, const struct pt_claim *claim, struct pt_err *err)
 {
-	struct json_object PT_JSON *json = pt_claim_to_json(claim);
+	struct json_object PT_JSON *json = pt_record_to_json(&pt_claim_record, claim);
 	PT_FREE char *file = file_of(claim->owner);
 	int r;
 

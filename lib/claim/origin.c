@@ -70,34 +70,19 @@ void pt_origin_clear(struct pt_origin *origin)
 	*origin = (struct pt_origin){0};
 }
 
-struct json_object *pt_origin_to_json(const struct pt_origin *origin)
-{
-	struct json_object *json = json_object_new_object();
+static const struct pt_form driver_name = {
+	.why = "is no driver name", .valid = pt_driver_name_valid};
+static const struct pt_form plain_text = {.why = "is no plain text", .valid = is_plain};
+static const struct pt_form console_name = {
+	.why = "is no console's name", .valid = pt_vtcon_name_valid};
 
-	pt_json_add_text(json, "driver", origin->driver);
-	pt_json_add_text(json, "driver_override", origin->override);
-	pt_json_add_number(json, "sriov_numvfs", origin->vfs);
-	pt_json_add_number(json, "sriov_drivers_autoprobe", origin->autoprobe);
-	pt_json_add_text(json, "console", origin->console);
-	return json;
-}
+#define ORIGIN(key, kind, member) PT_FIELD(key, kind, struct pt_origin, member)
 
-static void read_text(struct pt_json_reader *reader, const char *key, bool (*valid)(const char *),
-	const char *why, char **ret)
-{
-	const char *text = pt_json_text(reader, key, PT_JSON_MAY_BE_NULL);
-
-	if (text && !valid(text))
-		pt_json_refuse(reader, key, why);
-	else
-		pt_set_text(ret, text);
-}
-
-void pt_origin_from_json(struct pt_json_reader *reader, struct pt_origin *ret)
-{
-	read_text(reader, "driver", pt_driver_name_valid, "is no driver name", &ret->driver);
-	read_text(reader, "driver_override", is_plain, "is no plain text", &ret->override);
-	read_text(reader, "console", pt_vtcon_name_valid, "is no console's name", &ret->console);
-	ret->vfs = pt_json_int(reader, "sriov_numvfs");
-	ret->autoprobe = pt_json_int(reader, "sriov_drivers_autoprobe");
-}
+static const struct pt_field fields[] = {
+	{ORIGIN("driver", TEXT, driver), PT_JSON_MAY_BE_NULL, .form = &driver_name},
+	{ORIGIN("driver_override", TEXT, override), PT_JSON_MAY_BE_NULL, .form = &plain_text},
+	{ORIGIN("sriov_numvfs", INT, vfs)},
+	{ORIGIN("sriov_drivers_autoprobe", INT, autoprobe)},
+	{ORIGIN("console", TEXT, console), PT_JSON_MAY_BE_NULL, .form = &console_name},
+};
+const struct pt_record pt_origin_record = {PT_RECORD(struct pt_origin, fields)};

@@ -3,7 +3,6 @@
 #ifndef PT_ORIGIN_H
 #define PT_ORIGIN_H
 
-#include "lib/base/json.h"
 #include "lib/pci/function.h"
 
 struct pt_origin {
@@ -14,17 +13,13 @@ struct pt_origin {
 	char *console;	/* console driver on its framebuffer, "vtcon1"; NULL: none */
 };
 
-/*
- * Reads the function as it is now. -ENODEV: it is gone. -ETIME: a driver hangs on it. -EINVAL: its
- * override holds what a record cannot give back as it was. End with pt_origin_clear.
- */
+/* Reads the function as it is now. -ENODEV: it is gone. -ETIME: a driver hangs. -EINVAL: a record
+ * cannot hold its override. End with pt_origin_clear. */
 int pt_origin_read(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_origin *ret,
 	struct pt_err *err);
 void pt_origin_copy(struct pt_origin *ret, const struct pt_origin *from);
 void pt_origin_clear(struct pt_origin *origin);
 
-struct json_object *pt_origin_to_json(const struct pt_origin *origin);
-/* Errors go through the reader of the origin's object. */
-void pt_origin_from_json(struct pt_json_reader *reader, struct pt_origin *ret);
+extern const struct pt_record pt_origin_record;
 
 #endif

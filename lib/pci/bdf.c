@@ -140,14 +140,3 @@ const struct pt_form pt_bdf_form = {
 static const struct pt_field bdf_field[] = {
 	{.kind = PT_FIELD_FORM, .size = sizeof(struct pt_bdf), .form = &pt_bdf_form}};
 const struct pt_record pt_bdf_record = {PT_RECORD(struct pt_bdf, bdf_field)};
-
-bool pt_json_bdf(
-	struct pt_json_reader *reader, const char *key, enum pt_json_need need, struct pt_bdf *ret)
-{
-	const char *text = pt_json_text(reader, key, need);
-
-	if (!text || pt_bdf_parse(text, ret))
-		return text;
-	pt_json_refuse(reader, key, "is no PCI address");
-	return false;
-}

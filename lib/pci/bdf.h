@@ -44,8 +44,4 @@ void pt_bdfs_add(struct pt_bdf **list, size_t *count, const struct pt_bdf *bdf);
 extern const struct pt_form pt_bdf_form;
 extern const struct pt_record pt_bdf_record;
 
-/* Reads an address from JSON. False: it is missing or wrong, as need allows. */
-bool pt_json_bdf(
-	struct pt_json_reader *reader, const char *key, enum pt_json_need need, struct pt_bdf *ret);
-
 #endif

@@ -103,13 +103,21 @@ static bool is_vfio(const char *driver)
 	return pt_streq(driver, "vfio-pci") || pt_streq(driver, "vfio-pci-nohotplug");
 }
 
+/* The text of a key; NULL: it has none. */
+static const char *text_of(struct json_object *json, const char *key)
+{
+	struct json_object *value = NULL;
+
+	json_object_object_get_ex(json, key, &value);
+	return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
+}
+
 static bool parse_json(const char *text, struct pt_bdf *ret)
 {
 	struct json_object PT_JSON *json = pt_json_parse(text, strlen(text), NULL);
-	struct pt_json_reader reader = {.object = json};
-	const char *driver = pt_json_text(&reader, DRIVER_KEY, PT_JSON_MAY_BE_MISSING);
-	const char *host = pt_json_text(&reader, "host", PT_JSON_MAY_BE_MISSING);
-	const char *path = pt_json_text(&reader, "sysfsdev", PT_JSON_MAY_BE_MISSING);
+	const char *driver = text_of(json, DRIVER_KEY);
+	const char *host = text_of(json, "host");
+	const char *path = text_of(json, "sysfsdev");
 
 	return is_vfio(driver) &&
 	       ((path && parse_sysfs(path, ret)) || (!path && host && parse_host(host, ret)));

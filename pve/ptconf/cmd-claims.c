@@ -88,7 +88,7 @@ enum pt_exit pt_cmd_claims(struct pt_cli *cli, struct pt_err *err)
 		if (r < 0)
 			continue;
 		add_rows(cli, &table, claim);
-		json_object_array_add(json, pt_claim_to_json(claim));
+		json_object_array_add(json, pt_record_to_json(&pt_claim_record, claim));
 	}
 	r = print(cli, &table, json, owners.count > 0, err);
 	return r < 0 || err->code ? PT_EXIT_UNKNOWN : PT_EXIT_OK;

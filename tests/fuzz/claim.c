@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct json_object *json = pt_json_parse(text, size, &err);
 
 	if (json && pt_claim_from_json(json, &claim, &err) == 0)
-		json_object_put(pt_claim_to_json(claim));
+		json_object_put(pt_record_to_json(&pt_claim_record, claim));
 	pt_claim_free(claim);
 	json_object_put(json);
 	free(text);

@@ -14,9 +14,9 @@ static void json_and_back(void **state)
 	claim->state = PT_CLAIM_RETURNING;
 	pt_claim_set_error(&claim->function[0], "does not come back");
 	pt_names_add(&claim->unit, "pve-container@101.service");
-	first = pt_claim_to_json(claim);
+	first = pt_record_to_json(&pt_claim_record, claim);
 	assert_int_equal(pt_claim_from_json(first, &again, NULL), 0);
-	second = pt_claim_to_json(again);
+	second = pt_record_to_json(&pt_claim_record, again);
 	assert_true(json_object_equal(first, second));
 	assert_string_equal(again->function[1].origin.override, "pci-stub");
 	assert_null(again->function[0].origin.driver);
@@ -45,7 +45,7 @@ static void any_plain_override_is_recorded(void **state)
 
 	fake_file(fake, "/sys/bus/pci/devices/0000:02:00.0/driver_override", "(none) /x\n");
 	claim = claim_of(fake, "100", "0000:02:00.0", NULL);
-	json = pt_claim_to_json(claim);
+	json = pt_record_to_json(&pt_claim_record, claim);
 	assert_int_equal(pt_claim_from_json(json, &again, NULL), 0);
 	assert_string_equal(again->function[0].origin.override, "(none) /x");
 	json_object_put(json);
@@ -82,21 +82,21 @@ static void refuses_what_is_no_claim(void **state)
 {
 	struct fake *fake = *state;
 	struct pt_claim *claim = claim_of(fake, "100", "0000:02:00.0", NULL);
-	struct json_object *good = pt_claim_to_json(claim);
+	struct json_object *good = pt_record_to_json(&pt_claim_record, claim);
 
 	refuses(good, "version", "1", "none that this version knows");
-	refuses(good, "state", "\"lost\"", "none that this version knows");
+	refuses(good, "state", "\"lost\"", "none of the words that this version knows");
 	refuses(good, "since", "\"x\"", "\"since\" is no whole number");
 	refuses(good, "owner", "\"../x\"", "cannot own a claim");
 	refuses(good, "functions", "3", "is no array");
 	refuses(good, "functions", "[3]", "functions[0]");
 	refuses(good, "units", "3", "is no array");
-	refuses(good, "units", "[\"a.service\", 3]", "units[1]: is no unit's name");
+	refuses(good, "units", "[\"a.service\", 3]", "units[1]: is no string");
 	refuses(good, "units", "[\"-a\"]", "units[0]: is no unit's name");
 	refuses(good, ".function", "\"x\"", "\"function\" is no PCI address");
 	refuses(good, ".home", "\"../x\"", "\"home\" is no driver name");
 	refuses(good, ".driver", "\"../x\"", "\"driver\" is no driver name");
-	refuses(good, ".origin", "null", "is missing");
+	refuses(good, ".origin", "null", "\"origin\" is null");
 	refuses(good, "origin.driver", "\"a/b\"", "no driver name");
 	refuses(good, "origin.driver_override", "\"a\\nb\"", "no plain text");
 	refuses(good, "origin.console", "\"vtcon1/..\"", "no console's name");
@@ -116,7 +116,7 @@ static void the_driver_is_vfio_pci_unless_it_says_otherwise(void **state)
 
 	assert_string_equal(pt_claim_driver(&claim->function[0]), "vfio-pci");
 	pt_set_text(&claim->function[0].driver, "mlx5_vfio_pci");
-	json = pt_claim_to_json(claim);
+	json = pt_record_to_json(&pt_claim_record, claim);
 	assert_int_equal(pt_claim_from_json(json, &again, NULL), 0);
 	assert_string_equal(pt_claim_driver(&again->function[0]), "mlx5_vfio_pci");
 	pt_claim_free_p(&again);
@@ -149,7 +149,7 @@ static void homes_are_on_record(void **state)
 	struct json_object *json;
 
 	pt_set_text(&claim->function[0].home, "vfio-pci");
-	json = pt_claim_to_json(claim);
+	json = pt_record_to_json(&pt_claim_record, claim);
 	assert_int_equal(pt_claim_from_json(json, &again, NULL), 0);
 	json_object_put(json);
 	pt_claim_free(claim);

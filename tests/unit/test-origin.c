@@ -53,12 +53,10 @@ static void what_cannot_be_recorded_is_refused(void **state)
 
 static struct pt_origin through_json(const struct pt_origin *origin)
 {
-	struct json_object *json = pt_origin_to_json(origin);
-	struct pt_json_reader reader = {json, NULL, 0};
+	struct json_object *json = pt_record_to_json(&pt_origin_record, origin);
 	struct pt_origin again = {0};
 
-	pt_origin_from_json(&reader, &again);
-	assert_int_equal(reader.result, 0);
+	assert_int_equal(pt_record_from_json(&pt_origin_record, json, &again, NULL), 0);
 	json_object_put(json);
 	return again;
 }
@@ -111,11 +109,10 @@ static void a_record_is_not_trusted(void **state)
 	for (size_t i = 0; i < PT_ARRAY_SIZE(bad); i++) {
 		struct json_object *json = json_tokener_parse(bad[i][0]);
 		struct pt_err err = {0};
-		struct pt_json_reader reader = {json, &err, 0};
 		struct pt_origin origin = {0};
 
-		pt_origin_from_json(&reader, &origin);
-		assert_int_equal(reader.result, -EINVAL);
+		assert_int_equal(
+			pt_record_from_json(&pt_origin_record, json, &origin, &err), -EINVAL);
 		assert_holds(err.text, bad[i][1]);
 		pt_origin_clear(&origin);
 		json_object_put(json);
