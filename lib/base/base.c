@@ -49,6 +49,15 @@ void *pt_array_grow(void *array_pointer, size_t *count, size_t element_size)
 	return memset(grown + (*count)++ * element_size, 0, element_size);
 }
 
+int pt_word_find(const char *const *words, size_t count, const char *word)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (pt_streq(words[i], word))
+			return (int)i;
+	}
+	return -1;
+}
+
 char *pt_format(const char *fmt, ...)
 {
 	char *text = NULL;

@@ -75,10 +75,8 @@ static inline void pt_close_file(FILE **file)
 #define PT_CLOSEDIR PT_CLEANUP(pt_close_dir)
 #define PT_FCLOSE   PT_CLEANUP(pt_close_file)
 
-/*
- * Memory that runs out ends the process at once, with the status ENOMEM: nothing below returns NULL
- * for it. The hook's supervisor then undoes the work, as after any crash.
- */
+/* Running out of memory ends the process at once, with the status ENOMEM: no function below returns
+ * NULL for it. The hook's supervisor then undoes the work, as after any crash. */
 _Noreturn void pt_out_of_memory(void);
 
 #define PT_RETURNS_TEXT __attribute__((returns_nonnull, malloc))
@@ -96,6 +94,10 @@ char *pt_strndup(const char *text, size_t length) PT_RETURNS_TEXT;
 /* Adds one element to an array of the caller. Returns the address of the zeroed element. */
 void *pt_array_grow(void *array_pointer, size_t *count, size_t element_size)
 	__attribute__((returns_nonnull));
+
+/* Returns the place of word among the words, or -1. */
+int pt_word_find(const char *const *words, size_t count, const char *word);
+#define PT_WORD_FIND(words, word) pt_word_find((words), PT_ARRAY_SIZE(words), (word))
 
 /* As asprintf. The caller frees the text. */
 char *pt_format(const char *fmt, ...) PT_PRINTF(1, 2) PT_RETURNS_TEXT;

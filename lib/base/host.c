@@ -297,11 +297,7 @@ void pt_names_split(struct pt_names *names, const char *text, const char *separa
 
 bool pt_names_hold(const struct pt_names *names, const char *name)
 {
-	pt_foreach (one, names->name, names->count) {
-		if (pt_streq(*one, name))
-			return true;
-	}
-	return false;
+	return pt_word_find((const char *const *)names->name, names->count, name) >= 0;
 }
 
 void pt_names_add(struct pt_names *names, const char *name)

@@ -130,11 +130,7 @@ bool pt_unit_name_valid(const char *name)
 	if (!dot || dot == name || *name == '@' || strlen(name) > UNIT_NAME_MAX ||
 		strspn(name, known) != strlen(name))
 		return false;
-	for (size_t i = 0; i < PT_ARRAY_SIZE(type); i++) {
-		if (pt_streq(dot, type[i]))
-			return true;
-	}
-	return false;
+	return PT_WORD_FIND(type, dot) >= 0;
 }
 
 /* The unit's object. LoadUnit finds units that are not in memory too, or says not-found. */

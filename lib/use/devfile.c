@@ -140,11 +140,7 @@ static bool is_barren(const char *name)
 	static const char *const barren[] = {
 		"power", "msi_irqs", "queues", "statistics", "vfio-dev", "slaves", "holders", "mq"};
 
-	for (size_t i = 0; i < PT_ARRAY_SIZE(barren); i++) {
-		if (pt_streq(name, barren[i]))
-			return true;
-	}
-	return false;
+	return PT_WORD_FIND(barren, name) >= 0;
 }
 
 static void walk_entry(

@@ -216,11 +216,7 @@ static bool is_system(const char *point)
 	static const char *const points[] = {"/", "/boot", "/boot/efi", "/efi", "/etc", "/home",
 		"/root", "/usr", "/var", "/var/lib", "/var/log"};
 
-	for (size_t i = 0; i < PT_ARRAY_SIZE(points); i++) {
-		if (pt_streq(points[i], point))
-			return true;
-	}
-	return false;
+	return PT_WORD_FIND(points, point) >= 0;
 }
 
 /* The block devices of a btrfs file system. Source: Documentation/ABI/testing/sysfs-fs-btrfs. */
@@ -384,10 +380,8 @@ static char *end_of_idle(const struct volumes *volumes, const struct volume *vol
 	return level ? pt_format("mdadm --stop /dev/%s", volume->name) : NULL;
 }
 
-/*
- * A volume on top that nothing of the above uses is active all the same: it cannot go without being
- * taken down. Of several on one disk the topmost is reported.
- */
+/* A volume without a use is active all the same: it must be taken down first. Of several on one
+ * disk the topmost is reported. */
 static void use_idle_volumes(struct volumes *volumes)
 {
 	for (size_t i = volumes->count; i-- > 0;) {

@@ -101,13 +101,10 @@ static bool is_firmware_framebuffer(const char *line, unsigned long long *ret_st
 
 	if (sscanf(line, " %llx-%llx : %31s", &start, &end, name) != 3)
 		return false;
-	for (size_t i = 0; i < PT_ARRAY_SIZE(names); i++) {
-		if (pt_streq(name, names[i])) {
-			*ret_start = start;
-			return start < end;
-		}
-	}
-	return false;
+	if (PT_WORD_FIND(names, name) < 0)
+		return false;
+	*ret_start = start;
+	return start < end;
 }
 
 static bool has_firmware_framebuffer(const struct pt_host *host, const struct pt_function *function)

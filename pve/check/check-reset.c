@@ -56,22 +56,11 @@ static const char *const vega_and_navi[] = {"67c0", "67c4", "67c7", "67d0", "67d
 	"66a1", "66af", "6980", "6985", "6986", "6987", "6995", "699f", "7310", "7312", "7318",
 	"731a", "731b", "731e", "731f", "7340", "7341", "7347", "734f", "7360", "7362"};
 
-/*
- * Integrated graphics: Raven, Renoir and Cezanne, Rembrandt, Raphael, Phoenix, Mendocino, Van Gogh
- * and Hawk Point. Source: pci.ids for the ids; the issues 63, 74 and 82 of vendor-reset, and 33 and
- * 135 of ryzen-gpu-passthrough-proxmox.
- */
+/* Integrated graphics: Raven, Renoir and Cezanne, Rembrandt, Raphael, Phoenix, Mendocino, Van Gogh,
+ * Hawk Point. Source: pci.ids; issues 63, 74, 82 of vendor-reset, 33 and 135 of
+ * ryzen-gpu-passthrough-proxmox. */
 static const char *const integrated[] = {"15dd", "15d8", "15e7", "1636", "1638", "164c", "164d",
 	"1681", "164e", "15bf", "15c8", "1506", "163f", "1900"};
-
-static bool is_among(const char *const *list, size_t count, const char *id)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (pt_streq(list[i], id))
-			return true;
-	}
-	return false;
-}
 
 enum { QUIRK_CARD, QUIRK_INTEGRATED, QUIRK_NONE };
 
@@ -79,9 +68,9 @@ static size_t quirk_of(const struct pt_function *function)
 {
 	if (!pt_streq(function->vendor, VENDOR_AMD) || function->class >> 16 != CLASS_DISPLAY)
 		return QUIRK_NONE;
-	if (is_among(vega_and_navi, PT_ARRAY_SIZE(vega_and_navi), function->device))
+	if (PT_WORD_FIND(vega_and_navi, function->device) >= 0)
 		return QUIRK_CARD;
-	if (is_among(integrated, PT_ARRAY_SIZE(integrated), function->device))
+	if (PT_WORD_FIND(integrated, function->device) >= 0)
 		return QUIRK_INTEGRATED;
 	return QUIRK_NONE;
 }
@@ -144,8 +133,7 @@ static const struct pt_check checks[] = {
 		.why = "It keeps its state from one user to the next, and may not work a second time.",
 		.steps = "Reboot the host when it misbehaves. Another slot, behind a port of its own, makes a bus reset possible.",
 		.source = "kernel, Documentation/ABI/testing/sysfs-bus-pci (reset_method)",
-		.of = {{PT_WARNING, PT_WARNS,
-			.message = "cannot be reset: it keeps the state of one guest for the next user",
+		.of = {{PT_WARNING, PT_WARNS, .message = "cannot be reset: it keeps the state of one guest for the next user",
 			.hint = "reboot the host if it misbehaves after the guest stops"}},
 	},
 	{
@@ -155,8 +143,7 @@ static const struct pt_check checks[] = {
 		.why = "QEMU resets a bus only when it has all of it.",
 		.steps = "Pass all functions of the device through, or move one of the cards.",
 		.source = "kernel, drivers/vfio/pci/vfio_pci_core.c, hot reset",
-		.of = {{PT_WARNING, PT_WARNS,
-			.message = "has only a reset of its whole bus, and {mate} on it stays out of the guest: so it is not reset at all",
+		.of = {{PT_WARNING, PT_WARNS, .message = "has only a reset of its whole bus, and {mate} on it stays out of the guest: so it is not reset at all",
 			.hint = "pass all functions of the device through, or move one of the cards"}},
 	},
 	{
@@ -170,11 +157,9 @@ static const struct pt_check checks[] = {
 			"\nWithout that, reboot the host between starts.",
 		.source = "the device list and the issues of vendor-reset; the issues of ryzen-gpu-passthrough-proxmox",
 		.of = {
-			[QUIRK_CARD] = {PT_WARNING, PT_WARNS,
-				.message = "is a model that often hangs on a reset: the second start of the guest may fail until the host reboots",
+			[QUIRK_CARD] = {PT_WARNING, PT_WARNS, .message = "is a model that often hangs on a reset: the second start of the guest may fail until the host reboots",
 				.hint = "install the kernel module vendor-reset, and set 'device_specific' in the device's reset_method"},
-			[QUIRK_INTEGRATED] = {PT_WARNING, PT_WARNS,
-				.message = "is integrated graphics without a full reset: the second start of the guest may show no picture until the host reboots",
+			[QUIRK_INTEGRATED] = {PT_WARNING, PT_WARNS, .message = "is integrated graphics without a full reset: the second start of the guest may show no picture until the host reboots",
 				.hint = "let the guest release it before it stops (in Windows, disable it in the device manager at shutdown), or plan to reboot the host"},
 		},
 	},
@@ -186,11 +171,9 @@ static const struct pt_check checks[] = {
 		.steps = "Add a section [device ADDRESS] to " PT_POLICY_FILE ": 'return = none' leaves it without a driver, 'return = keep-vfio' on vfio-pci. 'return = origin' returns it and silences this warning.",
 		.source = "this project's ptconf.conf; the device list of vendor-reset",
 		.of = {
-			[RISK_DISK] = {PT_WARNING, PT_WARNS,
-				.message = "returns to {driver} when the guest stops: the host then scans the guest's disks, and LVM, md and ZFS may start volumes on them, which blocks the next start",
+			[RISK_DISK] = {PT_WARNING, PT_WARNS, .message = "returns to {driver} when the guest stops: the host then scans the guest's disks, and LVM, md and ZFS may start volumes on them, which blocks the next start",
 				.hint = "set 'return = none' or 'return = keep-vfio' under [device {function}] in " PT_POLICY_FILE},
-			[RISK_DISPLAY] = {PT_WARNING, PT_WARNS,
-				.message = "returns to {driver} when the guest stops: it may be in a state that hangs the driver and the host",
+			[RISK_DISPLAY] = {PT_WARNING, PT_WARNS, .message = "returns to {driver} when the guest stops: it may be in a state that hangs the driver and the host",
 				.hint = "set 'return = none' or 'return = keep-vfio' under [device {function}] in " PT_POLICY_FILE},
 		},
 	},
@@ -202,8 +185,7 @@ static const struct pt_check checks[] = {
 		.steps = "Switch the host off, unplug it for a minute, and start it: a reboot does not cut the power of a slot."
 			"\nIf it dies again: check the card's power cable and seat, and keep it from sleeping ('echo on > /sys/bus/pci/devices/ADDRESS/power/control', disable_idle_d3=1 for vfio-pci).",
 		.source = "PCI Express Base Specification, 2.3.2",
-		.of = {{PT_ERROR, PT_REFUSES,
-			.message = "does not answer: its config space reads all ones",
+		.of = {{PT_ERROR, PT_REFUSES, .message = "does not answer: its config space reads all ones",
 			.hint = "switch the host off for a minute; a warm reboot may not revive the device"}},
 	},
 };

@@ -99,10 +99,7 @@ static int write_line(
 	return 0;
 }
 
-/*
- * Writes the settings as the text that they came from, so that its own parser judges them: each on
- * the line that findings name.
- */
+/* Writes the settings as their text, each on the line that findings name, for their parser. */
 static int write_policy(struct json_object *settings, FILE *out, struct pt_err *err)
 {
 	PT_FREE char *section = NULL;
@@ -234,11 +231,7 @@ static bool is_of_use(const char *key)
 		"hugepages", "lock", "machine", "memory", "name", "numa", "onboot", "sockets",
 		"template", "vga"};
 
-	for (size_t i = 0; i < PT_ARRAY_SIZE(keys); i++) {
-		if (pt_streq(key, keys[i]))
-			return true;
-	}
-	return pt_hostpci_key(key) >= 0 ||
+	return PT_WORD_FIND(keys, key) >= 0 || pt_hostpci_key(key) >= 0 ||
 	       (pt_starts_with(key, "numa") && strlen(key) == strlen("numa0"));
 }
 

@@ -37,56 +37,35 @@ static bool is_hindered(const struct pt_findings *findings, const struct pt_bdf 
 	return hindrance;
 }
 
-static void show_text(const struct pt_facts *facts, const struct pt_findings *findings,
-	struct pt_pcinames *names, struct pt_table *table)
+/* Adds a function to both forms of the output. */
+static void add_taken(const struct pt_facts *facts, const struct pt_findings *findings,
+	struct pt_pcinames *names, const struct pt_taken *taken, struct pt_table *table,
+	struct json_object *array)
 {
-	static const char *const header[] = {"ENTRY", "FUNCTION", "FROM", "WHY", "NAME"};
+	static const struct pt_function none;
+	const struct pt_function *found = pt_inventory_find(facts->inventory, &taken->bdf);
+	const struct pt_function *function = found ? found : &none;
+	PT_FREE char *reason = found ? why(facts, taken, found) : NULL;
+	PT_FREE char *hindrance = hindrance_of(findings, &taken->bdf);
+	const char *label = PT_LABEL(&facts->assignment[taken->assignment]);
+	struct json_object *json = json_object_new_object();
+	char name[256] = "";
 
-	pt_table_row(table, header);
-	pt_foreach (taken, facts->taken, facts->taken_count) {
-		const struct pt_function *function =
-			pt_inventory_find(facts->inventory, &taken->bdf);
-		PT_FREE char *reason = function ? why(facts, taken, function) : NULL;
-		PT_FREE char *hindrance = hindrance_of(findings, &taken->bdf);
-		char name[256] = "";
-
-		if (function)
-			pt_pciname(names, function, name, sizeof(name));
-		pt_table_row(table,
-			(const char *const[]){PT_LABEL(&facts->assignment[taken->assignment]),
-				PT_BDF(&taken->bdf), function ? function->driver : NULL, reason,
-				name});
-		pt_table_note(table, hindrance);
-	}
-}
-
-static struct json_object *show_json(
-	const struct pt_facts *facts, const struct pt_findings *findings, struct pt_pcinames *names)
-{
-	struct json_object *array = json_object_new_array();
-
-	pt_foreach (taken, facts->taken, facts->taken_count) {
-		const struct pt_function *function =
-			pt_inventory_find(facts->inventory, &taken->bdf);
-		PT_FREE char *reason = function ? why(facts, taken, function) : NULL;
-		PT_FREE char *hindrance = hindrance_of(findings, &taken->bdf);
-		struct json_object *json = json_object_new_object();
-		char name[256] = "";
-
-		if (function)
-			pt_pciname(names, function, name, sizeof(name));
-		pt_json_add_text(json, "entry", PT_LABEL(&facts->assignment[taken->assignment]));
-		pt_json_add_text(json, "function", PT_BDF(&taken->bdf));
-		pt_json_add_text(json, "driver", function ? function->driver : NULL);
-		pt_json_add_text(json, "driver_override", function ? function->override : NULL);
-		pt_json_add_text(json, "to", pt_taken_driver(taken));
-		pt_json_add_flag(json, "companion", taken->companion);
-		pt_json_add_text(json, "why", reason);
-		pt_json_add_text(json, "name", name);
-		pt_json_add_text(json, "hindrance", hindrance);
-		json_object_array_add(array, json);
-	}
-	return array;
+	if (found)
+		pt_pciname(names, found, name, sizeof(name));
+	pt_table_row(table,
+		(const char *const[]){label, PT_BDF(&taken->bdf), function->driver, reason, name});
+	pt_table_note(table, hindrance);
+	pt_json_add_text(json, "entry", label);
+	pt_json_add_text(json, "function", PT_BDF(&taken->bdf));
+	pt_json_add_text(json, "driver", function->driver);
+	pt_json_add_text(json, "driver_override", function->override);
+	pt_json_add_text(json, "to", pt_taken_driver(taken));
+	pt_json_add_flag(json, "companion", taken->companion);
+	pt_json_add_text(json, "why", reason);
+	pt_json_add_text(json, "name", name);
+	pt_json_add_text(json, "hindrance", hindrance);
+	json_object_array_add(array, json);
 }
 
 static bool takes_any(const struct pt_facts *facts, const struct pt_assignment *assignment)
@@ -131,28 +110,29 @@ static bool log_rest(
 
 enum pt_exit pt_cmd_show(struct pt_cli *cli, struct pt_err *err)
 {
+	static const char *const header[] = {"ENTRY", "FUNCTION", "FROM", "WHY", "NAME"};
 	struct pt_pcinames PT_PCINAMES *names = pt_pcinames_open();
-	struct pt_table PT_TABLE table = {.columns = 5};
-	struct json_object PT_JSON *json = NULL;
+	struct pt_table PT_TABLE table = {.columns = PT_ARRAY_SIZE(header)};
+	struct json_object PT_JSON *json = json_object_new_array();
 	struct pt_facts PT_FACTS facts = {0};
 	struct pt_guest PT_GUEST *guest = NULL;
 	struct pt_findings PT_FINDINGS findings = {0};
 	bool well;
-	int r;
+	int r = 0;
 
 	if (pt_cli_read_guest(cli, &guest, err) < 0 || pt_cli_gather(cli, guest, &facts, err) < 0)
 		return PT_EXIT_UNKNOWN;
 	pt_check_run(&facts, &findings);
 	well = log_rest(cli, &facts, &findings);
-	pt_foreach (taken, facts.taken, facts.taken_count)
+	pt_table_row(&table, header);
+	pt_foreach (taken, facts.taken, facts.taken_count) {
+		add_taken(&facts, &findings, names, taken, &table, json);
 		well = well && !is_hindered(&findings, &taken->bdf);
-	if (cli->format == PT_OUTPUT_TEXT) {
-		show_text(&facts, &findings, names, &table);
-		r = facts.taken_count ? pt_table_print(&table, err) : 0;
-	} else {
-		json = show_json(&facts, &findings, names);
-		r = pt_output_json(json, cli->format, err);
 	}
+	if (cli->format != PT_OUTPUT_TEXT)
+		r = pt_output_json(json, cli->format, err);
+	else if (facts.taken_count)
+		r = pt_table_print(&table, err);
 	if (r < 0)
 		return PT_EXIT_UNKNOWN;
 	return well ? PT_EXIT_OK : PT_EXIT_FINDINGS;

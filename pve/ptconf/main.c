@@ -131,14 +131,11 @@ static bool parse_source(const char *text, enum pt_guest_source *ret)
 {
 	static const char *const name[] = {
 		[PT_SOURCE_AUTO] = "auto", [PT_SOURCE_API] = "api", [PT_SOURCE_FILE] = "file"};
+	int found = PT_WORD_FIND(name, text);
 
-	for (size_t i = 0; i < PT_ARRAY_SIZE(name); i++) {
-		if (pt_streq(text, name[i])) {
-			*ret = (enum pt_guest_source)i;
-			return true;
-		}
-	}
-	return false;
+	if (found >= 0)
+		*ret = (enum pt_guest_source)found;
+	return found >= 0;
 }
 
 /* Takes one option. False: its value is wrong. */

@@ -15,14 +15,11 @@ bool pt_output_format_parse(const char *text, enum pt_output_format *ret)
 		[PT_OUTPUT_JSON] = "json",
 		[PT_OUTPUT_JSON_PRETTY] = "json-pretty",
 	};
+	int found = PT_WORD_FIND(name, text);
 
-	for (size_t i = 0; i < PT_ARRAY_SIZE(name); i++) {
-		if (pt_streq(text, name[i])) {
-			*ret = (enum pt_output_format)i;
-			return true;
-		}
-	}
-	return false;
+	if (found >= 0)
+		*ret = (enum pt_output_format)found;
+	return found >= 0;
 }
 
 int pt_output_end(struct pt_err *err)
