@@ -17,10 +17,8 @@
 /* a longer post-stop goes on in the background: a start of the guest waits 10 s for the lock */
 #define LEAVE_MS 5000
 
-/*
- * The node that the guest's config lies under: on an incoming migration its source. Source:
- * qemu-server, QemuServer.pm, vm_start_nolock. The one variable of the environment that is read.
- */
+/* The node with the guest's config: the source of an incoming migration. The only environment
+ * variable that is read. Source: qemu-server, QemuServer.pm, vm_start_nolock. */
 static const char *migrated_from;
 
 static void find_config(struct pt_run *run)

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * The four phases of a hookscript (pve-guest-common, GuestHelpers.pm). Only pre-start can refuse a
- * start; elsewhere a failure is a warning in the task log.
- */
+/* The four phases of a hookscript (pve-guest-common, GuestHelpers.pm). Only pre-start can refuse a
+ * start; a failure of another one is a warning in the task log. */
 #ifndef PT_PHASES_H
 #define PT_PHASES_H
 
@@ -13,8 +11,7 @@
 struct pt_run {
 	struct pt_host *host; /* its log is the task log */
 	char node[PT_NODE_TEXT];
-	char config_node[PT_NODE_TEXT]; /* where the config lies: the source of an incoming
-					   migration */
+	char config_node[PT_NODE_TEXT]; /* of the config: the source of a migration */
 	bool source_unknown;		/* PVE_MIGRATED_FROM names no node */
 	unsigned int vmid;
 	struct pt_limits limits;

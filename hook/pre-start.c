@@ -104,11 +104,6 @@ static int open_claims(struct pt_start *start, int wait_ms)
 	return r < 0 ? r : pt_start_load_claim(start);
 }
 
-static const struct pt_taken *find_spare(const struct pt_start *start, const struct pt_bdf *bdf)
-{
-	return pt_taken_find(start->facts.spare, start->facts.spare_count, bdf);
-}
-
 /* Whether the start takes something that the claim at hand holds, or could not give back. */
 static bool takes_again(const struct pt_start *start)
 {
@@ -138,7 +133,8 @@ static bool claim_fits(const struct pt_start *start)
 		if (function->spare || function->has_pf)
 			continue;
 		if (!taken)
-			taken = find_spare(start, &function->bdf);
+			taken = pt_taken_find(
+				start->facts.spare, start->facts.spare_count, &function->bdf);
 		/* stays claimed: on its vfio driver, beside what Proxmox VE does not bind */
 		if (!taken && function->companion && is_on_vfio(start, &function->bdf))
 			continue;
@@ -198,10 +194,8 @@ static enum pt_start_result judge_and_take(struct pt_start *start)
 	return r < 0 ? pt_start_go_on(start) : pt_start_take(start);
 }
 
-/*
- * Waits for returns under way, judges and takes. Another guest's start may have claimed a function
- * since the facts were gathered: then they are gathered anew, and another alternative may be left.
- */
+/* Waits for returns under way, judges and takes. If another start has claimed a function since the
+ * facts were gathered, gathers and judges again. */
 static enum pt_start_result settle(struct pt_start *start)
 {
 	enum pt_start_result result = PT_START_AGAIN;
@@ -236,11 +230,8 @@ static enum pt_start_result settle(struct pt_start *start)
 	return pt_start_refuse(start);
 }
 
-/*
- * What the guest held is still on its way home, and maybe for ever: a driver hangs. A start that
- * needs it is refused, for Proxmox VE would hang as well; any other goes on, but not under that
- * claim.
- */
+/* The guest's last functions are still returning, maybe for ever: a driver hangs. Refuses a start
+ * that needs them, since Proxmox VE would hang; any other goes on without a claim. */
 static enum pt_start_result start_beside_return(struct pt_start *start)
 {
 	const struct pt_run *run = start->run;

@@ -104,13 +104,6 @@ static enum pt_start_result give_up(struct pt_start *start)
 	return pt_start_refuse(start);
 }
 
-/* A take that fails is undone to the origin. */
-static void forget_homes(struct pt_start *start)
-{
-	pt_foreach (function, start->claim->function, start->claim->count)
-		pt_set_text(&function->home, NULL);
-}
-
 enum pt_start_result pt_start_take(struct pt_start *start)
 {
 	const struct pt_run *run = start->run;
@@ -130,7 +123,9 @@ enum pt_start_result pt_start_take(struct pt_start *start)
 		return pt_start_refuse(start);
 	if (r < 0)
 		return pt_start_go_on(start);
-	forget_homes(start);
+	/* a take that fails is undone to the origin */
+	pt_foreach (function, start->claim->function, start->claim->count)
+		pt_set_text(&function->home, NULL);
 	if (pt_handover_take(&handover, start->claim, &start->err) < 0)
 		return give_up(start);
 	start->claim->state = PT_CLAIM_TAKEN;
@@ -141,13 +136,6 @@ enum pt_start_result pt_start_take(struct pt_start *start)
 	if (pt_claims_save(start->claims, start->claim, &start->err) < 0)
 		PT_START_LOG(run, PT_LOG_WARNING, "%s", start->err.text);
 	return PT_START_GOES_ON;
-}
-
-/* That a driver cannot be had is so for all that want it: one that hangs is waited for once. */
-static void note_lacking(struct pt_facts *facts, const char *wish)
-{
-	pt_foreach (taken, facts->taken, facts->taken_count)
-		taken->lacking |= pt_streq(taken->wish, wish);
 }
 
 void pt_start_load_wishes(struct pt_start *start)
@@ -164,7 +152,9 @@ void pt_start_load_wishes(struct pt_start *start)
 		memcpy(name, taken->wish, sizeof(name));
 		if (pt_module_ensure(
 			    run->host, name, NULL, pt_now_ms() + run->limits.write_ms, &err) < 0) {
-			note_lacking(facts, name);
+			/* for all functions that want it: a driver that hangs is waited for once */
+			pt_foreach (other, facts->taken, facts->taken_count)
+				other->lacking |= pt_streq(other->wish, name);
 			PT_START_LOG(run, PT_LOG_WARNING, "%s: %s; vfio-pci takes it",
 				PT_BDF(&taken->bdf), err.text);
 		}

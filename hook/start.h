@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * The steps of a pre-start, which pre-start.c puts in order: what is in the way goes (start-way.c),
- * what is free is taken (start-take.c). They return 0 or a negative errno with start->err filled,
- * unless they say otherwise.
- */
+/* The steps of a pre-start; pre-start.c puts them in order. start-way.c clears the way,
+ * start-take.c takes. They return 0 or a negative errno with start->err filled, unless they say
+ * otherwise. */
 #ifndef PT_START_H
 #define PT_START_H
 
@@ -54,26 +52,18 @@ const struct pt_taken *pt_start_taken(const struct pt_start *start, const struct
 
 /* start-way.c */
 
-/*
- * A claim is left from a start that failed, and the config was changed since: it is returned first.
- * What does not come back stays on record, as spares that this start does not take, and keeps
- * nobody from starting.
- */
+/* Returns the claim of a failed start whose config has changed since. Functions that do not come
+ * back stay on record as spares, and stop no start. */
 int pt_start_return_old(struct pt_start *start);
 
-/*
- * What nobody came back for goes home before anything is taken. Nothing is waited for: what a
- * process still holds may have nothing to do with this guest; if it has, it is returned with
- * patience below. Nor is what has failed before tried anew: a driver that takes its time to fail
- * would keep every start of the node waiting.
- */
+/* Returns the functions of dead guests before anything is taken. Waits for nothing, since a held
+ * function may not concern this guest (those that do are returned with patience below), and retries
+ * no failed return, since a slow failure would delay every start of the node. */
 void pt_start_reconcile(const struct pt_start *start);
 
-/*
- * Claims in the way that nobody lives on are returned first: what they record is where it belongs.
- * -EWOULDBLOCK: a guest came alive. Another error: what cannot be returned cannot be taken. Then,
- * too, *ret_any says whether the facts are to be gathered anew.
- */
+/* Returns claims of dead owners in the way. -EWOULDBLOCK: a guest came alive. Another error: a
+ * function that cannot be returned cannot be taken. *ret_any says whether the facts are to be
+ * gathered again. */
 int pt_start_return_stale(struct pt_start *start, bool *ret_any);
 
 /* Functions that another guest is giving back right now are waited for. */

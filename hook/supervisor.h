@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * A phase runs in a worker process; the supervisor passes its words on and outlives it. The caller
- * reads our streams until they close: a worker that hangs must not hold them.
- */
+/* A phase runs in a worker process; the supervisor passes its output on and outlives it. The caller
+ * reads our streams until they close: a worker that hangs must not hold them. */
 #ifndef PT_SUPERVISOR_H
 #define PT_SUPERVISOR_H
 
@@ -17,10 +15,8 @@ struct pt_supervised {
 	unsigned int vmid;
 	int deadline_ms;
 	bool undo; /* when the worker dies: pre-start */
-	/*
-	 * Instead of the deadline: the supervisor leaves the worker to itself after this time, 0
-	 * never. The caller holds Proxmox VE's lock of the guest and must not wait; what is left to
-	 * say goes to syslog.
+	/* Instead of the deadline: after this time the supervisor leaves the worker alone, and its
+	 * later lines go to syslog; 0: never. The caller holds Proxmox VE's lock and must not wait.
 	 */
 	int leave_ms;
 };

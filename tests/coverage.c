@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * In the coverage build _exit is this: children end without running destructors, and count as well.
+/* In the coverage build _exit is this: children end without running destructors, and count as well.
  */
 #include <unistd.h>
 

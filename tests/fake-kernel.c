@@ -59,8 +59,7 @@ static int apply_fault(int root, const char *op, const char *bdf, int *ret)
 		return 0;
 	}
 	if (pt_streq(what, "stuck")) {
-		/*
-		 * outlives SIGKILL as a D state does: a twin holds the same descriptors for a while
+		/* outlives SIGKILL as a D state does: a twin holds the same descriptors for a while
 		 */
 		if (fork() == 0) {
 			sleep(10);
@@ -121,11 +120,9 @@ static bool has_new_id(int root, const char *ids)
 	return faccessat(root, path, F_OK, 0) == 0;
 }
 
-/*
- * A driver takes a function when the override names it, or, without override, when its ids match:
+/* A driver takes a function when the override names it, or, without override, when its ids match:
  * those in its table, and vfio-pci's those that it was told. Source: drivers/pci/pci-driver.c,
- * pci_match_device.
- */
+ * pci_match_device. */
 static bool driver_matches(int root, const char *driver, const char *bdf)
 {
 	char path[160], override[64] = "(null)", home[64] = "", ids[32];
@@ -186,8 +183,7 @@ static int unbind_from(int root, const char *driver, const char *bdf)
 	return pt_streq(strrchr(target, '/') + 1, driver) ? unbind(root, bdf) : -ENODEV;
 }
 
-/*
- * The first driver that matches takes the function: vfio-pci, which was loaded first, or its own.
+/* The first driver that matches takes the function: vfio-pci, which was loaded first, or its own.
  */
 static void attach(int root, const char *bdf)
 {

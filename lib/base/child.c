@@ -28,10 +28,8 @@ static int compare_fds(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-/*
- * Closes every descriptor that is not in keep, which gets sorted. 0 to 2 become /dev/null, so that
- * no file that is opened later gets their number and the words of some library.
- */
+/* Closes all descriptors but those in keep, which it sorts. 0 to 2 become /dev/null: no later file
+ * gets their number, and the output of a library. */
 static void close_all_but(int *keep, size_t count)
 {
 	int first = STDERR_FILENO + 1;

@@ -5,11 +5,9 @@
 
 #include "lib/base/base.h"
 
-/*
- * Writes a whole file: to a temporary one of the same name in the folder work, synced, then renamed
- * into the folder home, both folders synced. work and home are descriptors of folders on one file
- * system. 0 or a negative errno.
- */
+/* Writes a whole file: a temporary one of the same name in the folder work, synced, then renamed
+ * into the folder home, both folders synced. Both are descriptors, on one file system. 0 or a
+ * negative errno. */
 int pt_durable_write(int work, int home, const char *name, const char *text);
 
 #endif

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * The error contract: a function that can fail returns 0 or a negative errno and fills a struct
- * pt_err with a sentence. Callers wrap it on the way up, so that it reads subject, reason, remedy:
- * "hostpci0: 0000:01:00.0: bind to vfio-pci: Device or resource busy".
- */
+/* The error contract: a function that can fail returns 0 or a negative errno and fills a struct
+ * pt_err. Callers wrap the sentence on the way up: subject, reason, remedy, as in "hostpci0:
+ * 0000:01:00.0: bind to vfio-pci: Device or resource busy". */
 #ifndef PT_ERR_H
 #define PT_ERR_H
 
@@ -16,17 +14,12 @@ struct pt_err {
 	char text[1024];
 };
 
-/*
- * Fills err (which may be NULL) with a sentence; text that does not fit is cut. For pt_err_errno ":
- * " and the text of the errno follow.
- */
+/* Fills err (or NULL) with a sentence, cut to size. pt_err_errno adds ": " and the errno's text. */
 void pt_err_fill(struct pt_err *err, int code, const char *fmt, ...) PT_PRINTF(3, 4);
 void pt_err_fill_errno(struct pt_err *err, int code, const char *fmt, ...) PT_PRINTF(3, 4);
 
-/*
- * The same as expressions whose value is code, which must be negative. Macros, so that readers of
- * the code, people and analyzers, see what a return statement returns.
- */
+/* The same as expressions with the value code, which must be negative. They are macros, so that
+ * people and analyzers see the value that a return statement returns. */
 #define pt_err_set(err, code, ...)                                                                 \
 	({                                                                                         \
 		int code_ = (code);                                                                \

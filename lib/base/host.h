@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * The one gate to the host's files. Paths are relative to a root directory handle and cannot leave
- * it (openat2 with RESOLVE_IN_ROOT), so the same code runs on the live host, on a captured one and
- * on a made one. Every write goes to the kernel in a child with a deadline.
- */
+/* The one gate to the host's files. Paths cannot leave a root directory handle (openat2 with
+ * RESOLVE_IN_ROOT), so the same code runs on a live, a captured and a made host. Every write runs
+ * in a child with a deadline. */
 #ifndef PT_HOST_H
 #define PT_HOST_H
 
@@ -13,11 +11,9 @@
 
 struct pt_host;
 
-/*
- * What happens when text is written to path, a path below the root without a leading slash.
- * Runs in the child. fd is the file, open for writing. Returns 0 or a negative errno.
- * Tests put a made kernel here; the default is write(2).
- */
+/* Writes text to path, which begins below the root without a slash. Runs in the child. fd is the
+ * file, open for writing. Returns 0 or a negative errno. The default is write(2), tests put a made
+ * kernel here. */
 typedef int pt_host_writer(void *data, int root, const char *path, int fd, const char *text);
 
 /* Opens the gate at root ("/" for the live host). log may be NULL and must outlive the host. */
@@ -27,11 +23,8 @@ void pt_host_close(struct pt_host *host);
 void pt_host_close_p(struct pt_host **host);
 #define PT_HOST PT_CLEANUP(pt_host_close_p)
 
-/*
- * The same gate with one of the host's folders as its root: for reading many files of it, each by
- * its name, without finding the way there each time. A negative errno. To be closed before the host
- * is.
- */
+/* Opens the gate with one of the host's folders as root, to read many of its files by name. A
+ * negative errno. Close it before the host. */
 int pt_host_open_folder(struct pt_host **ret, const struct pt_host *host, const char *path);
 
 void pt_host_set_writer(struct pt_host *host, pt_host_writer *writer, void *data);
@@ -42,27 +35,19 @@ bool pt_host_is_live(const struct pt_host *host);
 /* Returns a descriptor, close-on-exec, or a negative errno. path begins at the host's root. */
 int pt_host_openat(const struct pt_host *host, const char *path, int flags);
 
-/*
- * The whole file, at most cap bytes (-EFBIG beyond). ret is NUL-terminated, the caller frees it.
- * ret_length may be NULL.
- */
+/* Reads all of it, at most cap bytes (-EFBIG). The caller frees ret, which ends with a NUL. */
 int pt_host_read(
 	const struct pt_host *host, const char *path, size_t cap, char **ret, size_t *ret_length);
 
 /* The first line of a small file without its newline; the caller frees. -ENOENT and kin. */
 int pt_host_read_line(const struct pt_host *host, const char *path, char **ret);
 
-/*
- * The same in a child with a deadline, for files whose reading takes the device's lock in the
- * kernel: it hangs while a driver's probe or remove hangs. -ETIME.
- */
+/* The same in a child with a deadline, for files that take the device's lock: reading hangs while a
+ * probe or remove hangs. -ETIME. */
 int pt_host_read_line_guarded(
 	const struct pt_host *host, const char *path, long long deadline_ms, char **ret);
 
-/*
- * Whether path could be opened with these flags, for devices that may hang: opened in a child and
- * closed again. 0 or a negative errno, -ETIME at the deadline.
- */
+/* Tries to open path with these flags in a child. 0 or a negative errno, -ETIME if it hangs. */
 int pt_host_try_open(
 	const struct pt_host *host, const char *path, int flags, long long deadline_ms);
 
@@ -96,10 +81,7 @@ int pt_host_list(const struct pt_host *host, const char *path, struct pt_names *
 /* Makes one directory, mode 0700, unless it is there; its parent must be. */
 int pt_host_make_dir(const struct pt_host *host, const char *path);
 
-/*
- * Runs work in a child with a deadline that keeps the gate open, and collects what it writes to
- * out; as pt_child_collect.
- */
+/* As pt_child_collect, with the gate open in the child. */
 int pt_host_collect(const struct pt_host *host, int (*work)(void *data, int out), void *data,
 	long long deadline_ms, size_t cap, char **ret_text, size_t *ret_length);
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * Looks at many things of which any may hang in the kernel: in one child with a deadline for all,
- * and in the next one behind what hangs, so that it alone is left out.
- */
+/* Looks at many things that may each hang in the kernel, in one child with one deadline. The next
+ * child goes on behind a thing that hangs, so that only that one is lost. */
 #ifndef PT_LOOKS_H
 #define PT_LOOKS_H
 
@@ -14,10 +12,8 @@ struct pt_looks {
 	size_t count, each;
 };
 
-/*
- * Calls one for each thing below count; result has room for each bytes, all zero. 0 or a negative
- * errno; -ECHILD: a child died. End with pt_looks_end in any case.
- */
+/* Calls one for each thing below count; result has room for each bytes, all zero. 0 or a negative
+ * errno; -ECHILD: a child died. End with pt_looks_end. */
 int pt_looks_take(const struct pt_host *host,
 	void (*one)(const struct pt_host *host, const void *data, size_t at, void *result),
 	const void *data, size_t count, size_t each, struct pt_looks *ret);

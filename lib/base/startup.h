@@ -7,10 +7,8 @@
 
 #define PT_VERSION "0.1.0"
 
-/*
- * Opens fds 0 to 2 if they are closed, sets umask 077, SIGCHLD to its default, ignores SIGPIPE (a
- * reader that is gone must not stop the work), clears the signal mask and the environment.
- */
+/* Opens descriptors 0 to 2 if they are closed, sets umask 077 and SIGCHLD to its default, ignores
+ * SIGPIPE (without a reader the work goes on), clears signal mask and environment. */
 int pt_startup(struct pt_err *err);
 
 #endif

@@ -13,10 +13,8 @@ struct pt_states {
 	const unsigned int *next; /* of each state: PT_NEXT of those that may follow */
 };
 
-/*
- * Checks that next may follow state, and returns it. A step that is none of the table ends the
- * process: the hook's supervisor then undoes the work, as after any crash.
- */
+/* Checks that next may follow state, and returns it. A step outside the table ends the process: the
+ * hook's supervisor then undoes the work, as after any crash. */
 unsigned int pt_state_next(const struct pt_states *states, unsigned int state, unsigned int next);
 
 #endif

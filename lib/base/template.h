@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * Sentences with blanks. "{name}" stands for the value of a word. "[[...]]" is left out when a word
- * in it has no value, so that one sentence serves with and without a detail.
- */
+/* Sentences with "{name}" for a word's value. "[[...]]" is omitted if a word in it has none. */
 #ifndef PT_TEMPLATE_H
 #define PT_TEMPLATE_H
 

@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * One change to one function: its driver override, unbinding, binding to a named driver, the number
- * of its VFs, or the console on its framebuffer. Each is a single kernel write in a child, and each
- * is read back: sysfs decides about success afterwards, not the result of write(2). Source:
- * Documentation/ABI/testing/sysfs-bus-pci and sysfs-class-vtconsole.
- */
+/* One change to one function: its driver override, driver, number of VFs, or the console on its
+ * framebuffer. Each is one kernel write in a child, and is read back: sysfs decides about success,
+ * not the result of write(2). Source: Documentation/ABI/testing/sysfs-bus-pci,
+ * sysfs-class-vtconsole. */
 #ifndef PT_BIND_H
 #define PT_BIND_H
 
 #include "lib/pci/function.h"
 
 enum pt_bind_kind {
-	PT_BIND_OVERRIDE, /* driver is any text of one line; "" clears */
-	PT_BIND_UNBIND,	  /* from any driver */
-	PT_BIND_ATTACH,	  /* to driver */
-	PT_BIND_VFS, /* driver is their number as text; from and to 0 only, as the kernel wants it
-		      */
+	PT_BIND_OVERRIDE,   /* driver is any text of one line; "" clears */
+	PT_BIND_UNBIND,	    /* from any driver */
+	PT_BIND_ATTACH,	    /* to driver */
+	PT_BIND_VFS,	    /* driver is their number as text; one of old and new is 0 */
 	PT_BIND_AUTOPROBE,  /* driver is "0" or "1": whether VFs that are made get a driver */
 	PT_BIND_CONSOLE_ON, /* driver is the console on the function's framebuffer, "vtcon1" */
 	PT_BIND_CONSOLE_OFF,
@@ -40,10 +37,8 @@ struct pt_bind {
 /* Whether name can be a driver's: so that it may stand in a path. */
 bool pt_driver_name_valid(const char *name);
 
-/*
- * Starts the change; nothing is written when the function is already as wanted. Errors are kept for
- * pt_bind_finish, until which driver must live. lock_fd as in pt_host_write_start.
- */
+/* Starts the change, unless the function is as wanted. pt_bind_finish reports errors; driver must
+ * live until then. lock_fd as in pt_host_write_start. */
 void pt_bind_start(const struct pt_host *host, struct pt_bind *bind, enum pt_bind_kind kind,
 	const struct pt_bdf *bdf, const char *driver, int lock_fd);
 

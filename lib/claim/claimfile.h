@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * Claims on disk: one file per owner in <dir>/claims, written so that a crash at any instant leaves
- * the old or the new one (temporary file, fsync, rename, fsync of the folder). Temporary files and
- * locks live in <dir>/work. Lock files are never unlinked.
- */
+/* Claims on disk: one file per owner in <dir>/claims. A crash leaves the old or the new one
+ * (temporary file, fsync, rename, fsync of the folder). Temporary files and locks, which are never
+ * unlinked, lie in <dir>/work. */
 #ifndef PT_CLAIMFILE_H
 #define PT_CLAIMFILE_H
 
@@ -11,10 +9,8 @@
 
 struct pt_claims; /* an open claims folder */
 
-/*
- * Opens dir (a path on the host), making it and its two folders when create is set.
- * -ENOENT without create: there are no claims. -EPERM: others than its owner may write to it.
- */
+/* Opens dir (a path on the host); create makes it and its folders. -ENOENT without create: there
+ * are no claims. -EPERM: others than its owner may write to it. */
 int pt_claims_open(struct pt_claims **ret, const struct pt_host *host, const char *dir, bool create,
 	struct pt_err *err);
 void pt_claims_close(struct pt_claims *claims);
@@ -32,33 +28,23 @@ int pt_claims_load(const struct pt_claims *claims, const char *owner, struct pt_
 int pt_claims_save(
 	const struct pt_claims *claims, const struct pt_claim *claim, struct pt_err *err);
 
-/*
- * Whether another owner's claim on a function counts, asked of those who know what owners are: not
- * when nothing of the owner is alive. spare: the function is one of its spares. NULL in place of
- * it: every claim counts.
- */
+/* Whether another owner's claim on a function counts: not if nothing of the owner is alive. spare:
+ * the function is a spare there. NULL: every claim counts. */
 struct pt_claims_alive {
 	bool (*ask)(void *data, const char *owner, bool spare);
 	void *data;
 };
 
-/*
- * Begins a claim, or widens it: fills in the origin of every function that has none, and writes the
- * claim durably. Where another claim knows the function its record counts, else what the host says
- * now. A function that could not be given back is taken over from the claim of an owner of which
- * nothing is alive. -EBUSY: another owner's claim has taken one of the functions, and err names
- * both. -ENODEV, -ETIME, -EINVAL as pt_origin_read. All of it happens under the folder lock, so no
- * other claim begins in between.
- */
+/* Begins or widens a claim: fills in missing origins, from another claim that knows the function or
+ * from the host, and writes the claim durably. Takes over functions that a dead owner's claim could
+ * not return. -EBUSY: another owner has taken one, err names both. -ENODEV, -ETIME, -EINVAL as
+ * pt_origin_read. Holds the folder lock, so no other claim begins meanwhile. */
 int pt_claims_record(const struct pt_claims *claims, const struct pt_host *host,
 	struct pt_claim *claim, const struct pt_claims_alive *alive, struct pt_err *err);
 
-/*
- * Takes out of that part of the claim what another owner's claim that counts holds as well, and
- * writes it: the other one knows the same origin and returns the function when it is through with
- * it. Each that was taken is told to log. Under the folder lock: of two that ask at once one keeps
- * it.
- */
+/* Removes from that part of the claim the functions that another counting claim holds, and writes
+ * it: the other claim returns them later. Logs each. Holds the folder lock: of two callers at once
+ * one keeps the function. */
 int pt_claims_yield(const struct pt_claims *claims, struct pt_claim *claim, enum pt_part part,
 	const struct pt_claims_alive *alive, const struct pt_log *log, struct pt_err *err);
 
@@ -69,18 +55,14 @@ int pt_claims_store(
 /* Ends a claim, durably. No claim is no error. */
 int pt_claims_remove(const struct pt_claims *claims, const char *owner, struct pt_err *err);
 
-/*
- * Puts the claim on hold: its owner comes back at once. pt_claims_on_hold: whether that was less
- * than so many seconds ago. The end of the claim ends the hold.
- */
+/* Puts the claim on hold: its owner comes back at once. pt_claims_on_hold: whether that was less
+ * than so many seconds ago. The end of the claim ends the hold. */
 int pt_claims_hold(const struct pt_claims *claims, const char *owner);
 bool pt_claims_on_hold(const struct pt_claims *claims, const char *owner, int seconds);
 void pt_claims_end_hold(const struct pt_claims *claims, const char *owner);
 
-/*
- * The work lock of an owner's claim: whoever moves its functions holds it. ret_fd is closed to
- * release. Tries until deadline_ms; -EWOULDBLOCK: somebody else is moving them.
- */
+/* Takes the work lock of an owner's claim, for moving its functions. Close ret_fd to release it.
+ * Tries until deadline_ms; -EWOULDBLOCK: somebody else is moving them. */
 int pt_claims_work_lock(const struct pt_claims *claims, const char *owner, long long deadline_ms,
 	int *ret_fd, struct pt_err *err);
 

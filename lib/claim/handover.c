@@ -208,11 +208,8 @@ static bool at_home(const struct pt_mover *mover)
 	       pt_streq(mover->was, mover->goal.driver ? mover->goal.driver : "");
 }
 
-/*
- * While the origin driver is being bound, no other may slip in (its own module may have to be
- * loaded first, and with it others that know the device), and no override of an administrator's for
- * later may keep it away.
- */
+/* While the origin driver is bound, no other may slip in (loading its module may load others that
+ * know the device), and no override of an administrator may keep it away. */
 static bool plan_open_override(
 	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver)
 {
@@ -349,10 +346,8 @@ static bool may_return(const struct pt_movers *movers, struct pt_mover *mover, b
 	return mover->result == 0;
 }
 
-/*
- * Whether it is where a take brings a function, this one or one of before: policy may have named
- * another driver then, and a claim that was taken over another owner's.
- */
+/* Whether it is where a take of ours brings functions: an earlier policy, or the owner of a claim
+ * that was taken over, may have named another driver. */
 static bool may_be_ours(const struct pt_handover *handover, const struct pt_mover *mover)
 {
 	return is_taken(mover) || pt_function_read_on_vfio(handover->host, &mover->function->bdf,

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * Moving the whole set of a claim to vfio-pci, or back to its origins. All functions go through a
- * step before any goes to the next; slots in parallel, the functions of one slot in order.
- */
+/* Moves the whole set of a claim to vfio-pci, or back to its origins. All functions go through a
+ * step before any goes to the next: slots in parallel, the functions of a slot in order. */
 #ifndef PT_HANDOVER_H
 #define PT_HANDOVER_H
 
@@ -19,25 +17,18 @@ struct pt_handover {
 	int phase_ms;
 };
 
-/*
- * Moves every function of the claim but the spares to vfio-pci; the claim must be on disk before.
- * The driver must be registered (pt_module_ensure). Those that are there already are left alone,
- * their override too. The console leaves a framebuffer before its driver goes, VFs end before their
- * PF leaves. On failure everything is undone, the function that failed included, and err says what
- * failed; what could not be undone stays in the claim with its error, all else but the spares is
- * taken out of it.
+/* Moves all functions of the claim but the spares to vfio-pci. The claim must be on disk, the
+ * driver registered (pt_module_ensure). Functions that are there stay, with their override.
+ * Consoles leave first, and VFs end before their PF leaves. A failure undoes all, and err names it;
+ * a function that cannot be undone stays in the claim with its error, others but spares leave it.
  */
 int pt_handover_take(
 	const struct pt_handover *handover, struct pt_claim *claim, struct pt_err *err);
 
-/*
- * Returns every function of that part of the claim to its origin; those that are there are taken
- * out of the claim, the others stay in it with their error. -EIO when some stay. One that a third
- * driver got meanwhile is left to it and told. One that is gone from the bus is told and taken out.
- * Spares that are on any driver but vfio-pci are none of our business. VFs are made again, each
- * goes to the driver it had. Functions must not be in use: unbinding from vfio-pci waits for the
- * last user.
- */
+/* Returns all functions of that part of the claim to their origins. Returned ones leave the claim,
+ * others stay with their error (-EIO). A function on a third driver stays there, one that is gone
+ * is dropped, both with a warning. Spares on any driver but vfio-pci stay. VFs are made again, each
+ * with its driver. Functions must be closed: unbinding from vfio-pci waits for the last user. */
 int pt_handover_give_back(const struct pt_handover *handover, struct pt_claim *claim,
 	enum pt_part part, struct pt_err *err);
 

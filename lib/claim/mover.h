@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * Functions on their way: all go through a step before any goes to the next. Slots move side by
- * side, the functions of one slot in waves, one after the other.
- */
+/* Functions on their way: all go through a step before any goes to the next. Slots move side by
+ * side, the functions of one slot in waves. */
 #ifndef PT_MOVER_H
 #define PT_MOVER_H
 
@@ -68,16 +66,11 @@ void pt_mover_set(struct pt_mover *mover, enum pt_move state);
 /* Takes one out of the steps that follow; its err says why. */
 void pt_mover_fail(struct pt_mover *mover, int result);
 
-/*
- * When a write that begins now must have ended. A slow slot must not take the time of the others:
- * there is some, at any time.
- */
+/* Returns the deadline of a write that begins now: a slow slot leaves the others some time. */
 long long pt_wave_deadline(const struct pt_handover *handover, long long phase_deadline);
 
-/*
- * Brings every active function through one step: VFs that come and go with their PF (vfs), or all
- * others. The first failure, or 0; the others go on, unless stop_at_failure: then no further wave
- * begins.
+/* Brings each active function through one step: VFs that go with their PF (vfs), or all others.
+ * Returns the first failure, or 0; others go on, but with stop_at_failure no further wave begins.
  */
 int pt_movers_step(const struct pt_handover *handover, struct pt_movers *movers, pt_step_plan *plan,
 	bool vfs, long long phase_deadline, bool stop_at_failure);

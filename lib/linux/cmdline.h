@@ -5,10 +5,8 @@
 
 #include "lib/base/base.h"
 
-/*
- * Whether the parameter is given, "key" or "key=value"; dashes and underscores are alike. The last
- * one counts: its value, unquoted, goes into ret, cut to size; "" without one. cmdline may be NULL.
- */
+/* Whether the parameter is given, "key" or "key=value"; dashes are underscores. ret gets the last
+ * value, unquoted and cut to size, or "". cmdline may be NULL. */
 bool pt_cmdline_get(const char *cmdline, const char *key, char *ret, size_t size);
 
 #endif

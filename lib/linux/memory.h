@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * The host's memory. Source: Documentation/filesystems/proc.rst (meminfo),
- * Documentation/admin-guide/mm/hugetlbpage.rst, OpenZFS module parameters (the ARC gives back all
- * but c_min).
- */
+/* The host's memory. Source: Documentation/filesystems/proc.rst (meminfo),
+ * admin-guide/mm/hugetlbpage.rst; OpenZFS (the ARC gives back all but c_min). */
 #ifndef PT_MEMORY_H
 #define PT_MEMORY_H
 

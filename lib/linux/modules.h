@@ -10,9 +10,8 @@ enum pt_module_state {
 	PT_MODULE_LOADABLE, /* on disk, nothing in the way that can be seen beforehand */
 	PT_MODULE_MISSING,  /* the running kernel has no such module */
 	PT_MODULE_BLOCKED,  /* modprobe.d replaces its loading by false or true */
-	PT_MODULE_CUSTOM, /* modprobe.d replaces its loading by another command, which we do not run
-			   */
-	PT_MODULE_UNKNOWN, /* the host is not the running system */
+	PT_MODULE_CUSTOM,   /* modprobe.d loads it by a command that we do not run */
+	PT_MODULE_UNKNOWN,  /* the host is not the running system */
 };
 
 struct pt_module {
@@ -24,10 +23,8 @@ struct pt_module {
 /* The state of a PCI driver (its module has the same name), read without changing anything. */
 void pt_module_look(const struct pt_host *host, const char *name, struct pt_module *ret);
 
-/*
- * The options that a module is loaded with, of modprobe.d and of the kernel's command line:
- * "ids=10de:2204 disable_vga=1". The caller's; NULL: none, or the host is not the running system.
- */
+/* Returns the options of a module, from modprobe.d and the kernel's command line: "ids=10de:2204
+ * disable_vga=1". The caller frees it. NULL: none, or a host that does not run. */
 char *pt_module_options(const struct pt_host *host, const char *name);
 
 /* Whether options of a module, "a=1 b=on c", set a switch; as in the kernel the last one counts. */
@@ -35,35 +32,24 @@ bool pt_options_set(const char *options, const char *name);
 /* Whether ids= of vfio-pci ("v:d,v:d:sv:sd") names it. Source: drivers/vfio/pci/vfio_pci.c. */
 bool pt_ids_mean(const char *options, const struct pt_function *function);
 
-/*
- * Whether modprobe.d keeps every module that would drive the modalias from being loaded by it; ret
- * is then the name of one, else "".
- */
+/* Whether modprobe.d blocks every module that would drive the modalias; ret names one, else "". */
 bool pt_module_alias_blocked(const struct pt_host *host, const char *modalias, char ret[static 64]);
 
-/*
- * The module of the vfio driver that fits a PCI modalias best: a variant made for the device, else
- * "vfio_pci". False: it cannot be found out. Source: the aliases "vfio_pci:...", of which the one
- * with the fewest wildcards counts
- * (Documentation/driver-api/vfio-pci-device-specific-driver-acceptance.rst).
- */
+/* Finds the module of the vfio driver that fits a modalias best: a variant for the device, else
+ * "vfio_pci"; of the aliases "vfio_pci:..." that with the fewest wildcards. False: unknown. Source:
+ * Documentation/driver-api/vfio-pci-device-specific-driver-acceptance.rst. */
 bool pt_module_vfio(
 	const struct pt_host *host, const char *modalias, char ret[static PT_DRIVER_TEXT]);
 
-/*
- * The PCI driver that is registered by this name, or by the module of this name: a driver of
- * hisi_acc_vfio_pci is called hisi-acc-vfio-pci. False: none is; ret is name then.
- */
+/* Finds the PCI driver of this name, or of the module of this name: hisi_acc_vfio_pci has
+ * hisi-acc-vfio-pci. False: none is registered; ret is name then. */
 bool pt_module_driver(
 	const struct pt_host *host, const char *name, char ret[static PT_DRIVER_TEXT]);
 
-/*
- * Makes sure that the PCI driver name is registered, as pt_module_driver has it, by loading the
- * module of that name if need be, or, when that does not bring it, those that alias (a modalias, or
- * NULL) finds. Works in a child until deadline_ms and reads back that the driver is there. -ENOENT:
- * no such module. -EPERM: blocked or refused by the kernel. -ENOTSUP: PT_MODULE_CUSTOM. -ETIME.
- * -EAGAIN: our own trouble, which says nothing of the module. Others from init_module.
- */
+/* Makes sure that the PCI driver name is registered, as pt_module_driver finds it: loads the module
+ * of that name, or those for alias (a modalias, or NULL). Works in a child until deadline_ms, and
+ * reads back. -ENOENT: no such module. -EPERM: blocked or refused by the kernel. -ENOTSUP:
+ * PT_MODULE_CUSTOM. -ETIME. -EAGAIN: our own trouble. Others from init_module. */
 int pt_module_ensure(const struct pt_host *host, const char *name, const char *alias,
 	long long deadline_ms, struct pt_err *err);
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * The facts of sysfs about one PCI function, read once into plain fields.
- * Source: Documentation/ABI/testing/sysfs-bus-pci of the kernel.
- */
+/* The facts of sysfs about one PCI function, read once. Source:
+ * Documentation/ABI/testing/sysfs-bus-pci. */
 #ifndef PT_PCIDEV_H
 #define PT_PCIDEV_H
 
@@ -33,10 +31,8 @@ struct pt_bar {
 /* The facts of config space; nobody may read it during a reset. */
 struct pt_config_space {
 	bool known;
-	bool ones; /* all of its beginning: a device that does not answer, or a VF, whose ids read
-		      so by design */
-	char serial[PT_SERIAL_TEXT]; /* of the capability of that name, 16 hex digits; "" for none
-				      */
+	bool ones;		     /* all of its beginning: no answer, or a VF by design */
+	char serial[PT_SERIAL_TEXT]; /* of that capability, 16 hex digits; "": none */
 };
 
 struct pt_function {
@@ -71,8 +67,7 @@ struct pt_function {
 	bool has_mdev;	 /* mdev_supported_types exists */
 	bool has_nvidia; /* the vGPU interface of NVIDIA's driver since 17 */
 	struct pt_config_space space;
-	bool has_vfio_dev; /* bound to some vfio driver (kernel 6.1 and later): see
-			      pt_function_on_vfio */
+	bool has_vfio_dev; /* on a vfio driver (kernel 6.1): pt_function_on_vfio */
 };
 
 /* Returns the path of a function's file below PT_PCI_DEVICES; name "" is its folder. */
@@ -84,11 +79,8 @@ int pt_function_read(const struct pt_host *host, const struct pt_bdf *bdf, struc
 	struct pt_err *err);
 void pt_function_clear(struct pt_function *function);
 
-/*
- * Adds each that exists to an array that the caller owns. What waits for a device's lock, or for
- * its reset, is read by one child for all of them, where pt_function_read starts one for each. On
- * failure, too, what was added is the caller's.
- */
+/* Adds each function that exists to an array of the caller, even on failure. One child reads all
+ * attributes that wait for a device's lock or reset; pt_function_read starts one for each. */
 int pt_functions_read(const struct pt_host *host, const struct pt_bdf *bdf, size_t count,
 	struct pt_function **ret, size_t *ret_count, struct pt_err *err);
 
@@ -127,11 +119,8 @@ const char *pt_function_subsystem(
 	const struct pt_function *function, char text[static PT_PCI_PAIR_TEXT]);
 bool pt_function_is_vf(const struct pt_function *function);
 
-/*
- * All names of functions in sysfs that belong to filter: a prefix of the address, with or without
- * "0000:" before it ("" is all), in order: what a whole device "01:00" means (SysFSTools.pm,
- * lspci). A listing of names only: nothing is read from the functions.
- */
+/* Lists the functions in sysfs that begin with filter, with or without "0000:", in order: "01:00"
+ * means a whole device as in SysFSTools.pm and lspci, "" all. Reads names only. */
 int pt_functions_matching(const struct pt_host *host, const char *filter, struct pt_bdf **ret,
 	size_t *ret_count, struct pt_err *err);
 

@@ -13,12 +13,9 @@ struct pt_group {
 	size_t function_count;
 };
 
-/*
- * Reads the group of the device folder named device below PT_PCI_DEVICES.
- * -ENOENT: it is in none. -EINVAL: a member looks like a PCI address and is none (a caller cannot
- * know then what belongs to the group). members stays filled on -EINVAL. End with pt_group_clear in
- * every case.
- */
+/* Reads the group of the folder named device below PT_PCI_DEVICES. -ENOENT: it is in none. -EINVAL:
+ * a member has an address of another form, so the group is not known; members stays filled. End
+ * with pt_group_clear in any case. */
 int pt_group_read(
 	const struct pt_host *host, const char *device, struct pt_group *ret, struct pt_err *err);
 void pt_group_clear(struct pt_group *group);

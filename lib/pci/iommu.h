@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * The abilities of the IOMMU. Source: Intel VT-d specification 10.4.2 (the capability register that
- * sysfs shows); AMD I/O Virtualization Technology specification 5.2.1 (IVinfo of the table IVRS).
- */
+/* The abilities of the IOMMU. Source: Intel VT-d specification 10.4.2 (capability register, in
+ * sysfs); AMD IOMMU specification 5.2.1 (IVinfo of the table IVRS). */
 #ifndef PT_IOMMU_H
 #define PT_IOMMU_H
 
@@ -23,10 +21,8 @@ enum pt_remapping {
 	PT_REMAPPING_OFF,
 };
 
-/*
- * Whether interrupts go through the IOMMU: the names of interrupt chips in /proc/interrupts begin
- * with "IR-" then. Unknown where no PCI device uses message interrupts.
- */
+/* Whether interrupts go through the IOMMU: chips in /proc/interrupts then begin with "IR-". Unknown
+ * if no PCI device uses message interrupts. */
 enum pt_remapping pt_iommu_remapping(const struct pt_host *host);
 
 #endif

@@ -8,10 +8,8 @@ struct pt_pcinames {
 	struct pci_access *access;
 };
 
-/*
- * libpci ends the process on an error unless its handler does not return. Looking up names needs no
- * access method, so the access is never initialised and the bus never scanned.
- */
+/* libpci ends the process on an error unless its handler does not return. Names need no access
+ * method, so the access is never initialised and the bus never scanned. */
 static jmp_buf *failure;
 
 static void __attribute__((noreturn)) PT_PRINTF(1, 2) give_up(char *fmt, ...)

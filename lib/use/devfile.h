@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * The interfaces of a function: every device file and network interface in its part of sysfs.
- * Source: Documentation/admin-guide/sysfs-rules.rst (a "dev" file is a device file), and of
- * NVIDIA's driver its README (its device files are not below the device).
- */
+/* Device files and network interfaces of a function, from its part of sysfs. Source:
+ * Documentation/admin-guide/sysfs-rules.rst (the file "dev"), NVIDIA's README (its device files are
+ * not below the device). */
 #ifndef PT_DEVFILE_H
 #define PT_DEVFILE_H
 

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * Users of a function's disks: mounts of every mount namespace, swap, volumes on top
- * (device-mapper, md, bcache), ZFS, and whoever holds one exclusively. Labels alone mean nothing: a
- * guest's own disk has them, too. Source: proc(5); Documentation/ABI/stable/sysfs-block.
- */
+/* Uses of a function's disks: mounts of all mount namespaces, swap, volumes on top (device-mapper,
+ * md, bcache), ZFS, and exclusive holders. Labels alone do not count: a guest's own disk has them.
+ * Source: proc(5); Documentation/ABI/stable/sysfs-block. */
 #ifndef PT_USE_BLOCK_H
 #define PT_USE_BLOCK_H
 

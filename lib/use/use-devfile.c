@@ -15,9 +15,7 @@
 /* A wanted device file, and its index in the request. */
 struct watch {
 	const char *name;
-	mode_t type; /* S_IFCHR or S_IFBLK, and number: of the device file of that name; 0: there is
-		      * none
-		      */
+	mode_t type; /* S_IFCHR or S_IFBLK, and number, by name; 0: none */
 	dev_t number;
 	size_t at;
 };
@@ -47,10 +45,8 @@ static int compare_numbers(const void *a, const void *b)
 	return (x->number > y->number) - (x->number < y->number);
 }
 
-/*
- * The unit is the last part of a control group's path that is a unit's name:
- * "/system.slice/jellyfin.service/worker". Source: systemd's CGROUP_DELEGATION.md.
- */
+/* The unit is the last part of a control group's path that is a unit's name, as in
+ * "/system.slice/jellyfin.service/worker". Source: systemd, CGROUP_DELEGATION.md. */
 static void find_unit(const char *text, char ret[static PT_UNIT_TEXT])
 {
 	static const char mark[] = ".service";
@@ -135,10 +131,8 @@ static void note(struct search *search, const char *pid, size_t devfile)
 	slot->devfile = devfile;
 }
 
-/*
- * The name below /dev of what a descriptor is a link to, in place; NULL: nothing there. A process
- * in a root of its own has it below another folder, and it may be unlinked since.
- */
+/* Returns the name below /dev of a descriptor's link, in place; NULL: none. Another root has it
+ * below another folder, and it may be unlinked. */
 static const char *node_name(char *target)
 {
 	static const char deleted[] = " (deleted)";
@@ -172,12 +166,9 @@ static void note_equal(struct search *search, const char *pid, const struct watc
 	}
 }
 
-/*
- * A descriptor is of what its number says, whatever it is called: a container may have the second
- * card's device file under the name of the first's. Below /dev alone that is looked up, and only of
- * the running system: anywhere else a server may be away, and who looks would hang. There the name
- * counts.
- */
+/* The number of a descriptor counts, not its name: a container may have the second card under the
+ * first one's name. Numbers are looked up below /dev on the running system only: elsewhere a server
+ * may be away, and the look would hang. There the name counts. */
 static void look_at_link(
 	struct search *search, const char *pid, const char *folder, const char *fd, char *target)
 {

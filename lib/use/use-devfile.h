@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * Which processes have device files open: one pass over /proc/PID/fd for all of them. A device file
- * is never opened to find out: opening a vfio group would make the start of its rightful user fail.
- * Source: proc(5); Documentation/driver-api/vfio.rst (one opener per group).
- */
+/* Processes with device files open, in one pass over /proc/PID/fd. A device file is never opened to
+ * find out: an open vfio group would make its user's start fail. Source: proc(5);
+ * Documentation/driver-api/vfio.rst (one opener per group). */
 #ifndef PT_USE_DEVFILE_H
 #define PT_USE_DEVFILE_H
 
@@ -24,10 +22,8 @@ bool pt_process_is(const char *name);
 /* Names a process, with its unit, container or guest; pid is the name of its folder in /proc. */
 void pt_process_look(const struct pt_host *host, const char *pid, struct pt_opener *ret);
 
-/*
- * The processes that have one of the device files (names below /dev) open, one entry for each
- * process and device file. ret is the caller's to free, NULL when there are none.
- */
+/* Finds the processes that have one of the device files (names below /dev) open, one entry for each
+ * pair. The caller frees ret, NULL: none. */
 int pt_openers_find(const struct pt_host *host, const char *const *devfile, size_t count,
 	struct pt_opener **ret, size_t *ret_count, struct pt_err *err);
 
@@ -47,18 +43,14 @@ struct pt_vfio_user {
 	char name[PT_PROCESS_TEXT];
 };
 
-/*
- * The processes that have the group of one of the functions, or its device below /dev/vfio/devices,
- * open. ret is the caller's to free, NULL when there are none.
- */
+/* Finds the processes that have a function's group, or its device below /dev/vfio/devices, open.
+ * The caller frees ret, NULL: none. */
 int pt_vfio_users(const struct pt_host *host, const struct pt_function *const *function,
 	size_t count, struct pt_vfio_user **ret, size_t *ret_count, struct pt_err *err);
 
-/*
- * Whether the kernel gives us the group now: asked by opening it for an instant, so only for the
- * holder of the claim, right before giving back. A dying process may hold a group and show no
- * descriptors. A group without a device file is free.
- */
+/* Whether the kernel gives us the group now: opens it for an instant, so only the claim's holder
+ * may ask, right before a return. A dying process may hold a group without a descriptor. A group
+ * without a device file is free. */
 bool pt_vfio_group_free(const struct pt_host *host, int group);
 
 #endif

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * Users of a function's network interfaces. The kernel is asked by netlink, whose sole user is
- * netlink.c. Source: rtnetlink(7); Documentation/ABI/testing/sysfs-class-net.
- */
+/* Uses of a function's network interfaces, by netlink (netlink.c). Source: rtnetlink(7);
+ * Documentation/ABI/testing/sysfs-class-net. */
 #ifndef PT_USE_NET_H
 #define PT_USE_NET_H
 

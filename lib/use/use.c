@@ -24,10 +24,8 @@ static const char *const kind_name[] = {
 	[PT_USE_MODULE] = "module",
 };
 
-/*
- * Words of the sentences: place and via as in struct pt_use; user is "guest 100 (process 42)" or
- * "process 42 (Xorg) of container 101".
- */
+/* Words of the sentences: place and via as in struct pt_use; user is "guest 100 (process 42)" or
+ * "process 42 (Xorg) of container 101". */
 static const struct how {
 	const char *name, *sentence;
 } hows[] = {
@@ -203,10 +201,8 @@ const struct pt_use *pt_uses_strong(const struct pt_uses *uses, const struct pt_
 	return NULL;
 }
 
-/*
- * A driver whose device files cannot be told apart by function, or that has none: all that is left
- * to see is that more hold its module than the functions it drives and the modules on top of it.
- */
+/* A driver without device files of one function each: the only sign is that its module has more
+ * users than functions and modules on top. */
 static void use_module(const struct pt_host *host, const struct pt_function *function,
 	const struct pt_devfiles *devfiles, struct pt_uses *uses)
 {

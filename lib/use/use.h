@@ -59,10 +59,8 @@ struct pt_use {
 	bool weak;   /* nothing is lost when the function goes */
 	bool system; /* the running system lies on it: its root, its boot files or its swap space */
 	char *what;  /* "nvme0n1p2", "enp5s0", "/dev/dri/card0" */
-	char *via;   /* volumes or links between it and the use, "LVM volume vg-root (dm-0)"; NULL:
-			none */
-	char *place; /* mount point, address, route, pool, bridge, port or number, as how says;
-			NULL: none */
+	char *via;   /* between it and the use: "LVM volume vg-root (dm-0)"; or NULL */
+	char *place; /* mount point, address, route, pool, bridge, port, number; or NULL */
 	char *end;   /* command that takes an idle volume down; NULL: none is known */
 	int pid;     /* of the process that has it, 0: none */
 	char process[PT_PROCESS_TEXT];	 /* its name, chosen by the process; "" for none */
@@ -89,10 +87,8 @@ char *pt_use_text(const struct pt_use *use);
 /* Returns the step that ends the use, "umount /mnt", or NULL. The caller frees it. */
 char *pt_use_end(const struct pt_use *use);
 
-/*
- * Adds all uses of the functions, of all kinds, in a child process. -ETIME: a driver hangs beyond
- * the deadline. A process that ends meanwhile is no error.
- */
+/* Adds all uses of the functions, in a child. -ETIME: a driver hangs beyond the deadline. A process
+ * that ends meanwhile is no error. */
 int pt_uses_gather(const struct pt_host *host, const struct pt_function *const *function,
 	size_t count, long long deadline_ms, struct pt_uses *ret, struct pt_err *err);
 

@@ -7,10 +7,8 @@
 
 #define PT_ZFS_LABEL (256 * 1024) /* bytes at the beginning of a member */
 
-/*
- * The name of the pool that the label belongs to, or NULL: it is no label. The caller's. The bytes
- * are hostile: a guest may have written them.
- */
+/* Returns the name of the label's pool, or NULL: it is no label. The caller frees it. The bytes are
+ * hostile: a guest may have written them. */
 char *pt_zfs_label_pool(const unsigned char *label, size_t length);
 
 #endif

@@ -285,8 +285,7 @@ static const struct pt_check checks[] = {
 		.steps = "'pve-ptconf check VMID' points at the wrong character."
 			"\nWrite the line again: 'qm set VMID --hostpciN VALUE'.",
 		.source = "qemu-server, QemuServer.pm, parse_vm_config; " PT_SOURCE_PCI_PM,
-		.of = {{PT_ERROR, PT_WARNS,
-			.message = "'{value}': {why}; Proxmox VE drops the line and starts the guest without this device",
+		.of = {{PT_ERROR, PT_WARNS, .message = "'{value}': {why}; Proxmox VE drops the line and starts the guest without this device",
 			.hint = "correct it with 'qm set {vmid} --{key} VALUE'"}},
 	},
 	{
@@ -296,8 +295,7 @@ static const struct pt_check checks[] = {
 		.why = "If Proxmox VE does not know the key either, it drops the whole line.",
 		.steps = "Correct the key, or update the node if a newer version has it.",
 		.source = PT_SOURCE_PCI_PM ", $hostpci_fmt",
-		.of = {{PT_ERROR, PT_WARNS,
-			.message = "'{value}': {why}; Proxmox VE drops the line and starts the guest without this device",
+		.of = {{PT_ERROR, PT_WARNS, .message = "'{value}': {why}; Proxmox VE drops the line and starts the guest without this device",
 			.hint = "correct the key, or update this node if a newer version has it"}},
 	},
 	{
@@ -307,8 +305,7 @@ static const struct pt_check checks[] = {
 		.why = "Proxmox VE refuses it.",
 		.steps = "Keep one of them.",
 		.source = PT_SOURCE_PCI_PM ", parse_hostpci",
-		.of = {{PT_ERROR, PT_REFUSES,
-			.message = "names both a device ({host}) and a mapping ({mapping})",
+		.of = {{PT_ERROR, PT_REFUSES, .message = "names both a device ({host}) and a mapping ({mapping})",
 			.hint = "keep one of them"}},
 	},
 	{
@@ -318,8 +315,7 @@ static const struct pt_check checks[] = {
 		.why = "Proxmox VE refuses it.",
 		.steps = "Set host=ADDRESS or mapping=ID, or delete the entry.",
 		.source = PT_SOURCE_PCI_PM ", parse_hostpci",
-		.of = {{PT_ERROR, PT_REFUSES,
-			.message = "names neither a device nor a mapping",
+		.of = {{PT_ERROR, PT_REFUSES, .message = "names neither a device nor a mapping",
 			.hint = "set host=ADDRESS or mapping=ID, or delete the entry"}},
 	},
 	{
@@ -329,8 +325,7 @@ static const struct pt_check checks[] = {
 		.why = "Proxmox VE refuses the start: 'q35 machine model is not enabled'.",
 		.steps = "'qm set VMID --machine q35', or remove pcie=1.",
 		.source = PT_SOURCE_PCI_PM ", print_hostpci_devices",
-		.of = {{PT_ERROR, PT_REFUSES,
-			.message = "pcie=1 needs the machine type q35, but the guest has {machine}",
+		.of = {{PT_ERROR, PT_REFUSES, .message = "pcie=1 needs the machine type q35, but the guest has {machine}",
 			.hint = "'qm set {vmid} --machine q35', or remove pcie=1"}},
 	},
 	{
@@ -340,8 +335,7 @@ static const struct pt_check checks[] = {
 		.why = "A guest has one place for such a device.",
 		.steps = "Remove it from one of them.",
 		.source = PT_SOURCE_PCI_PM,
-		.of = {{PT_ERROR, PT_REFUSES,
-			.message = "legacy-igd=1, but {first} has it already, and a guest takes only one such device",
+		.of = {{PT_ERROR, PT_REFUSES, .message = "legacy-igd=1, but {first} has it already, and a guest takes only one such device",
 			.hint = "remove legacy-igd=1 from one of them"}},
 	},
 	{
@@ -351,8 +345,7 @@ static const struct pt_check checks[] = {
 		.why = "The device replaces the emulated screen.",
 		.steps = "'qm set VMID --vga none', in exactly this form.",
 		.source = PT_SOURCE_PCI_PM,
-		.of = {{PT_ERROR, PT_REFUSES,
-			.message = "legacy-igd=1 needs 'vga: none'",
+		.of = {{PT_ERROR, PT_REFUSES, .message = "legacy-igd=1 needs 'vga: none'",
 			.hint = "'qm set {vmid} --vga none', in exactly this form"}},
 	},
 	{
@@ -362,8 +355,7 @@ static const struct pt_check checks[] = {
 		.why = "The guest's firmware needs the device's ROM.",
 		.steps = "Remove rombar=0.",
 		.source = PT_SOURCE_PCI_PM,
-		.of = {{PT_ERROR, PT_REFUSES,
-			.message = "legacy-igd=1 needs the ROM BAR",
+		.of = {{PT_ERROR, PT_REFUSES, .message = "legacy-igd=1 needs the ROM BAR",
 			.hint = "remove rombar=0"}},
 	},
 	{
@@ -373,8 +365,7 @@ static const struct pt_check checks[] = {
 		.why = "Proxmox VE refuses the two together.",
 		.steps = "Remove x-vga=1.",
 		.source = PT_SOURCE_PCI_PM,
-		.of = {{PT_ERROR, PT_REFUSES,
-			.message = "legacy-igd=1 excludes x-vga",
+		.of = {{PT_ERROR, PT_REFUSES, .message = "legacy-igd=1 excludes x-vga",
 			.hint = "remove x-vga=1"}},
 	},
 	{
@@ -384,8 +375,7 @@ static const struct pt_check checks[] = {
 		.why = "A slice of the device cannot be the legacy screen.",
 		.steps = "Remove one of the two.",
 		.source = PT_SOURCE_PCI_PM,
-		.of = {{PT_ERROR, PT_REFUSES,
-			.message = "legacy-igd=1 excludes a mediated device",
+		.of = {{PT_ERROR, PT_REFUSES, .message = "legacy-igd=1 excludes a mediated device",
 			.hint = "remove mdev"}},
 	},
 	{
@@ -395,8 +385,7 @@ static const struct pt_check checks[] = {
 		.why = "The legacy placement exists on i440fx only.",
 		.steps = "'qm set VMID --delete machine'.",
 		.source = PT_SOURCE_PCI_PM,
-		.of = {{PT_ERROR, PT_REFUSES,
-			.message = "legacy-igd=1 excludes the machine type q35",
+		.of = {{PT_ERROR, PT_REFUSES, .message = "legacy-igd=1 excludes the machine type q35",
 			.hint = "use the machine type i440fx: 'qm set {vmid} --delete machine'"}},
 	},
 	{
@@ -406,8 +395,7 @@ static const struct pt_check checks[] = {
 		.why = "The legacy screen is one function.",
 		.steps = "Name the function: 0000:00:02.0.",
 		.source = PT_SOURCE_PCI_PM,
-		.of = {{PT_ERROR, PT_REFUSES,
-			.message = "legacy-igd=1 excludes a device of several functions",
+		.of = {{PT_ERROR, PT_REFUSES, .message = "legacy-igd=1 excludes a device of several functions",
 			.hint = "name one function: 0000:00:02.0"}},
 	},
 	{
@@ -417,8 +405,7 @@ static const struct pt_check checks[] = {
 		.why = "Proxmox VE must know the device in advance.",
 		.steps = "Name the address, or a mapping with one device.",
 		.source = PT_SOURCE_PCI_PM,
-		.of = {{PT_ERROR, PT_REFUSES,
-			.message = "legacy-igd=1 excludes a mapping of several devices",
+		.of = {{PT_ERROR, PT_REFUSES, .message = "legacy-igd=1 excludes a mapping of several devices",
 			.hint = "name the device, or a mapping with one device"}},
 	},
 	{
@@ -428,8 +415,7 @@ static const struct pt_check checks[] = {
 		.why = "The guest's firmware expects it there.",
 		.steps = "Remove legacy-igd=1.",
 		.source = PT_SOURCE_PCI_PM,
-		.of = {{PT_ERROR, PT_REFUSES,
-			.message = "legacy-igd=1 works for the device at 00:02.0 only",
+		.of = {{PT_ERROR, PT_REFUSES, .message = "legacy-igd=1 works for the device at 00:02.0 only",
 			.hint = "remove legacy-igd=1"}},
 	},
 	{
@@ -439,8 +425,7 @@ static const struct pt_check checks[] = {
 		.why = "QEMU cannot open it twice. Proxmox VE refuses.",
 		.steps = "Name it once. A value without a function number already means all functions.",
 		.source = PT_SOURCE_PCI_PM ", choose_hostpci_devices",
-		.of = {{PT_ERROR, PT_REFUSES,
-			.message = "{where} is assigned to this guest more than once",
+		.of = {{PT_ERROR, PT_REFUSES, .message = "{where} is assigned to this guest more than once",
 			.hint = "name it in one hostpci entry only; a value without a function, such as 01:00, already means all functions"}},
 	},
 	{
@@ -450,8 +435,7 @@ static const struct pt_check checks[] = {
 		.why = "A mediated device belongs to one function.",
 		.steps = "Name the function that offers the type.",
 		.source = PT_SOURCE_PCI_PM ", parse_hostpci",
-		.of = {{PT_ERROR, PT_REFUSES,
-			.message = "asks for the mediated device {mdev} of several functions at once",
+		.of = {{PT_ERROR, PT_REFUSES, .message = "asks for the mediated device {mdev} of several functions at once",
 			.hint = "name the one function that offers it"}},
 	},
 	{
@@ -461,8 +445,7 @@ static const struct pt_check checks[] = {
 		.why = "Proxmox VE refuses the start.",
 		.steps = "Create it (Datacenter, Resource Mappings).",
 		.source = "pve-guest-common, PVE/Mapping/PCI.pm",
-		.of = {{PT_ERROR, PT_REFUSES,
-			.message = "there is no PCI mapping {mapping}",
+		.of = {{PT_ERROR, PT_REFUSES, .message = "there is no PCI mapping {mapping}",
 			.hint = "create it (Datacenter, Resource Mappings), or correct the entry"}},
 	},
 	{
@@ -472,8 +455,7 @@ static const struct pt_check checks[] = {
 		.why = "Proxmox VE refuses the start here.",
 		.steps = "Add a device of this node (Datacenter, Resource Mappings).",
 		.source = "pve-guest-common, PVE/Mapping/PCI.pm",
-		.of = {{PT_ERROR, PT_REFUSES,
-			.message = "mapping {mapping} has no device on node {where}",
+		.of = {{PT_ERROR, PT_REFUSES, .message = "mapping {mapping} has no device on node {where}",
 			.hint = "add one for this node (Datacenter, Resource Mappings)"}},
 	},
 	{
@@ -484,8 +466,7 @@ static const struct pt_check checks[] = {
 		.steps = "See the hardware: 'pve-ptconf list'."
 			"\nIf you changed it: edit the mapping (Datacenter, Resource Mappings) and choose the device of this node again.",
 		.source = "pve-guest-common, PVE/Mapping/PCI.pm, assert_valid",
-		.of = {{PT_ERROR, PT_REFUSES,
-			.message = "mapping {mapping}, {where}: {why}",
+		.of = {{PT_ERROR, PT_REFUSES, .message = "mapping {mapping}, {where}: {why}",
 			.hint = "edit the mapping and choose the device again, which stores its current properties"}},
 	},
 	{
@@ -495,8 +476,7 @@ static const struct pt_check checks[] = {
 		.why = "Proxmox VE finds no free device and refuses.",
 		.steps = "Stop a guest that has one, or add a device to the mapping.",
 		.source = PT_SOURCE_PCI_PM ", choose_hostpci_devices",
-		.of = {{PT_ERROR, PT_REFUSES,
-			.message = "none of the {count} devices of mapping {mapping} is free",
+		.of = {{PT_ERROR, PT_REFUSES, .message = "none of the {count} devices of mapping {mapping} is free",
 			.hint = "stop a guest that uses one, or add a device to the mapping"}},
 	},
 	{
@@ -507,11 +487,9 @@ static const struct pt_check checks[] = {
 		.steps = "Write the address without a function number, which means all functions.",
 		.source = PT_SOURCE_PCI_PM "; " PT_SOURCE_VFIO,
 		.of = {
-			[PARTIAL_ENTRY] = {PT_WARNING, PT_WARNS,
-				.message = "shares its IOMMU group with {siblings} of the same device: the whole device leaves the host, but only this function is passed through",
+			[PARTIAL_ENTRY] = {PT_WARNING, PT_WARNS, .message = "shares its IOMMU group with {siblings} of the same device: the whole device leaves the host, but only this function is passed through",
 				.hint = "write {value} instead of its single functions (All Functions)"},
-			[PARTIAL_MAPPING] = {PT_WARNING, PT_WARNS,
-				.message = "shares its IOMMU group with {siblings} of the same device: the whole device leaves the host, but only this function is passed through",
+			[PARTIAL_MAPPING] = {PT_WARNING, PT_WARNS, .message = "shares its IOMMU group with {siblings} of the same device: the whole device leaves the host, but only this function is passed through",
 				.hint = "set the path {value} in the mapping {mapping} (All Functions)"},
 		},
 	},

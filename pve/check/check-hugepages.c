@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * Huge pages for the guest's memory, on the NUMA nodes where Proxmox VE looks for them. Source:
- * qemu-server, QemuServer/Memory.pm, hugepages_size, hugepages_topology and hugepages_allocate.
- */
+/* Huge pages on the NUMA nodes where Proxmox VE looks for them. Source: qemu-server,
+ * QemuServer/Memory.pm, hugepages_size, _topology, _allocate. */
 #include "pve/check/check.h"
 
 #define MIB	 (UINT64_C(1) << 20)
@@ -209,29 +207,21 @@ static const struct pt_check checks[] = {
 			"\nCheck: 'cat /sys/kernel/mm/hugepages/hugepages-*/free_hugepages'.",
 		.source = "qemu-server, QemuServer/Memory.pm",
 		.of = {
-			[PAGES_SHORT] = {PT_WARNING, PT_WARNS,
-				.message = "needs {pages} huge pages of {size} on NUMA node {numa}, but {free} are free there; the kernel must find the others at the start",
+			[PAGES_SHORT] = {PT_WARNING, PT_WARNS, .message = "needs {pages} huge pages of {size} on NUMA node {numa}, but {free} are free there; the kernel must find the others at the start",
 				.hint = "free memory first, or reserve them at boot"},
-			[PAGES_SHORT_1G] = {PT_WARNING, PT_WARNS,
-				.message = "needs {pages} huge pages of {size} on NUMA node {numa}, but {free} are free there; the kernel must find the others at the start",
+			[PAGES_SHORT_1G] = {PT_WARNING, PT_WARNS, .message = "needs {pages} huge pages of {size} on NUMA node {numa}, but {free} are free there; the kernel must find the others at the start",
 				.hint = "reserve them at boot: hugepagesz=1G hugepages={numa}:{pages} on the kernel command line"},
-			[PAGES_NO_NUMA_NODE] = {PT_WARNING, PT_WARNS,
-				.message = "needs huge pages on NUMA node {numa}, which this host does not have: " REFUSED,
+			[PAGES_NO_NUMA_NODE] = {PT_WARNING, PT_WARNS, .message = "needs huge pages on NUMA node {numa}, which this host does not have: " REFUSED,
 				.hint = "set as many sockets as the host has NUMA nodes, or name the nodes (numa0: hostnodes=0)"},
-			[PAGES_WITHOUT_NUMA] = {PT_WARNING, PT_WARNS,
-				.message = "huge pages need NUMA: " REFUSED,
+			[PAGES_WITHOUT_NUMA] = {PT_WARNING, PT_WARNS, .message = "huge pages need NUMA: " REFUSED,
 				.hint = "'qm set {vmid} --numa 1'"},
-			[PAGES_NOWHERE] = {PT_WARNING, PT_WARNS,
-				.message = "numa{numa} needs memory and, for huge pages, one NUMA node of the host (hostnodes): " REFUSED,
+			[PAGES_NOWHERE] = {PT_WARNING, PT_WARNS, .message = "numa{numa} needs memory and, for huge pages, one NUMA node of the host (hostnodes): " REFUSED,
 				.hint = "write numa{numa}: cpus=...,hostnodes=0,memory=MIB"},
-			[PAGES_ODD] = {PT_WARNING, PT_WARNS,
-				.message = "its memory is no multiple of the huge page size {size}: " REFUSED,
+			[PAGES_ODD] = {PT_WARNING, PT_WARNS, .message = "its memory is no multiple of the huge page size {size}: " REFUSED,
 				.hint = "give it a multiple of {size} on each of its NUMA nodes"},
-			[PAGES_NO_SIZE] = {PT_WARNING, PT_WARNS,
-				.message = "needs huge pages of {size}, which this host does not offer: " REFUSED,
+			[PAGES_NO_SIZE] = {PT_WARNING, PT_WARNS, .message = "needs huge pages of {size}, which this host does not offer: " REFUSED,
 				.hint = "'hugepages: any' takes the size that the host offers"},
-			[PAGES_NO_SIZE_ANY] = {PT_WARNING, PT_WARNS,
-				.message = "needs huge pages of {size}, which this host does not offer: " REFUSED,
+			[PAGES_NO_SIZE_ANY] = {PT_WARNING, PT_WARNS, .message = "needs huge pages of {size}, which this host does not offer: " REFUSED,
 				.hint = "give it a multiple of the size that the host offers"},
 		},
 	},

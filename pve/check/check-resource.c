@@ -30,11 +30,8 @@ static void memory_not_pinnable(const struct pt_judging *judging)
 			"available", PT_SIZE(available), "arc", PT_SIZE(host->arc), NULL);
 }
 
-/*
- * Proxmox VE waits 30 s for a start, and a second for each GiB of a guest with more than that; four
- * times as long when it sees a hostpci entry. Source: qemu-server, QemuServer/Helpers.pm,
- * config_aware_timeout.
- */
+/* Proxmox VE waits 30 s for a start, or a second for each GiB if that is more; four times as long
+ * with a hostpci entry. Source: qemu-server, QemuServer/Helpers.pm, config_aware_timeout. */
 static void start_timeout_risk(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;
@@ -124,11 +121,9 @@ static const struct pt_check checks[] = {
 			"\nLimit ZFS's cache: 'options zfs zfs_arc_max=BYTES' in /etc/modprobe.d/zfs.conf, and now with 'echo BYTES > /sys/module/zfs/parameters/zfs_arc_max'." PT_STEPS_MODPROBE,
 		.source = PT_SOURCE_VFIO,
 		.of = {
-			[MEMORY_NOT_AVAILABLE] = {PT_WARNING, PT_WARNS,
-				.message = "its start pins {memory} of memory, but only {available} are available now ({arc} of them in ZFS's cache)",
+			[MEMORY_NOT_AVAILABLE] = {PT_WARNING, PT_WARNS, .message = "its start pins {memory} of memory, but only {available} are available now ({arc} of them in ZFS's cache)",
 				.hint = "stop another guest, or give it less memory"},
-			[MEMORY_ABOVE_TOTAL] = {PT_ERROR, PT_WARNS,
-				.when = "the guest has more memory than the host",
+			[MEMORY_ABOVE_TOTAL] = {PT_ERROR, PT_WARNS, .when = "the guest has more memory than the host",
 				.message = "its start pins {memory} of memory, but this host has {total} in all",
 				.hint = "give it less memory"},
 		},
@@ -140,8 +135,7 @@ static const struct pt_check checks[] = {
 		.why = "The kernel allocates and pins every page of the guest before QEMU answers. Proxmox VE waits 30 s, for a guest with more than 30 GiB one second for each GiB, and four times as long when the config has a hostpci entry. A longer start fails, although QEMU may still come up.",
 		.steps = "Use hostpci entries instead of args, or huge pages, or 'qm start VMID --timeout SECONDS'.",
 		.source = "qemu-server, QemuServer/Helpers.pm, config_aware_timeout",
-		.of = {{PT_WARNING, PT_WARNS,
-			.message = "its start pins {memory} of memory, but Proxmox VE waits only {seconds} s for a guest with devices in args alone; with hostpci entries it waits four times as long",
+		.of = {{PT_WARNING, PT_WARNS, .message = "its start pins {memory} of memory, but Proxmox VE waits only {seconds} s for a guest with devices in args alone; with hostpci entries it waits four times as long",
 			.hint = "use hostpci entries, or huge pages, which are pinned faster; 'qm start {vmid} --timeout SECONDS' waits longer once"}},
 	},
 	{
@@ -152,11 +146,9 @@ static const struct pt_check checks[] = {
 		.steps = "Give the guest less memory.",
 		.source = "Intel VT-d specification, 10.4.2",
 		.of = {
-			[IOVA_TOO_NARROW] = {PT_ERROR, PT_REFUSES,
-				.message = "its memory of {memory} ends at {top}, but the IOMMU of this host translates addresses of {bits} bits, {limit}",
+			[IOVA_TOO_NARROW] = {PT_ERROR, PT_REFUSES, .message = "its memory of {memory} ends at {top}, but the IOMMU of this host translates addresses of {bits} bits, {limit}",
 				.hint = "give it less memory"},
-			[IOVA_NARROW_BY_TABLE] = {PT_WARNING, PT_WARNS,
-				.when = "the width is from AMD's firmware, which the kernel does not enforce",
+			[IOVA_NARROW_BY_TABLE] = {PT_WARNING, PT_WARNS, .when = "the width is from AMD's firmware, which the kernel does not enforce",
 				.message = "its memory of {memory} ends at {top}, but by the firmware's table the IOMMU of this host translates addresses of {bits} bits, {limit}",
 				.hint = "give it less memory"},
 		},
@@ -170,8 +162,7 @@ static const struct pt_check checks[] = {
 			"\nOr set the size in MiB, in addition to the guest's args: '-fw_cfg opt/ovmf/X-PciMmio64Mb,string=65536'."
 			"\nOn the host: 'Above 4G Decoding' in the firmware setup.",
 		.source = "edk2, OvmfPkg/README",
-		.of = {{PT_WARNING, PT_WARNS,
-			.message = "its devices need {bars} of address space for 64-bit BARs, but its UEFI firmware opens {window}",
+		.of = {{PT_WARNING, PT_WARNS, .message = "its devices need {bars} of address space for 64-bit BARs, but its UEFI firmware opens {window}",
 			.hint = "set 'cpu: host' (the firmware then follows the host's address width)"}},
 	},
 };

@@ -146,15 +146,12 @@ static const struct pt_check checks[] = {
 		.steps = "Copy it into " PT_PVE_ROMS " on every node that the guest may run on, or remove romfile.",
 		.source = PT_SOURCE_PCI_PM,
 		.of = {
-			[ROM_MISSING] = {PT_ERROR, PT_REFUSES,
-				.message = "its ROM file " PT_PVE_ROMS "/{path} cannot be read, so QEMU does not start",
+			[ROM_MISSING] = {PT_ERROR, PT_REFUSES, .message = "its ROM file " PT_PVE_ROMS "/{path} cannot be read, so QEMU does not start",
 				.hint = "copy it there, or remove romfile"},
-			[ROM_MISSING_BAR_OFF] = {PT_WARNING, PT_WARNS,
-				.when = "the entry has rombar=0: QEMU starts without the file",
+			[ROM_MISSING_BAR_OFF] = {PT_WARNING, PT_WARNS, .when = "the entry has rombar=0: QEMU starts without the file",
 				.message = "its ROM file " PT_PVE_ROMS "/{path} cannot be read; QEMU starts without it",
 				.hint = "copy it there, or remove romfile"},
-			[ROM_UNKNOWN] = {PT_INFO, PT_SILENT,
-				.when = "the facts of another node do not include the file",
+			[ROM_UNKNOWN] = {PT_INFO, PT_SILENT, .when = "the facts of another node do not include the file",
 				.message = "unknown whether the node has its ROM file " PT_PVE_ROMS "/{path}",
 				.hint = "check it on the node itself"},
 		},
@@ -166,8 +163,7 @@ static const struct pt_check checks[] = {
 		.why = "It works by accident, and a later version of Proxmox VE may refuse it.",
 		.steps = "Move the file there and use its bare name.",
 		.source = PT_SOURCE_PCI_PM ", $hostpci_fmt",
-		.of = {{PT_WARNING, PT_WARNS,
-			.message = "its ROM file {path} lies outside " PT_PVE_ROMS,
+		.of = {{PT_WARNING, PT_WARNS, .message = "its ROM file {path} lies outside " PT_PVE_ROMS,
 			.hint = "move it into " PT_PVE_ROMS ": a later version of Proxmox VE may refuse such names"}},
 	},
 	{
@@ -178,8 +174,7 @@ static const struct pt_check checks[] = {
 		.steps = "Dump it from the device while no driver uses it: 'cd /sys/bus/pci/devices/ADDRESS; echo 1 > rom; cat rom > " PT_PVE_ROMS "/NAME.rom; echo 0 > rom'."
 			"\nFrom a vendor's or a collection's file, cut off everything before the bytes 55 AA.",
 		.source = ROM_SPECIFICATION,
-		.of = {{PT_WARNING, PT_WARNS,
-			.message = "its ROM file {path} is no PCI ROM: it does not begin with 55 AA and a PCI data structure",
+		.of = {{PT_WARNING, PT_WARNS, .message = "its ROM file {path} is no PCI ROM: it does not begin with 55 AA and a PCI data structure",
 			.hint = "dump it again; files from a vendor's updater have a header that you must cut off"}},
 	},
 	{
@@ -189,8 +184,7 @@ static const struct pt_check checks[] = {
 		.why = "A driver or firmware that finds other ids in it ignores or misuses it.",
 		.steps = "Use a ROM that was dumped from this model.",
 		.source = ROM_SPECIFICATION,
-		.of = {{PT_WARNING, PT_WARNS,
-			.message = "its ROM file {path} is for the device {rom}, but {function} is {id}",
+		.of = {{PT_WARNING, PT_WARNS, .message = "its ROM file {path} is for the device {rom}, but {function} is {id}",
 			.hint = "use a ROM that was dumped from this model"}},
 	},
 	{
@@ -200,8 +194,7 @@ static const struct pt_check checks[] = {
 		.why = "Its firmware cannot use the screen before the driver loads.",
 		.steps = "Use a ROM with a GOP image, or SeaBIOS.",
 		.source = "UEFI Specification, 14.4.2",
-		.of = {{PT_WARNING, PT_WARNS,
-			.message = "its ROM file {path} has no EFI image, so the guest's UEFI firmware shows nothing on that device",
+		.of = {{PT_WARNING, PT_WARNS, .message = "its ROM file {path} has no EFI image, so the guest's UEFI firmware shows nothing on that device",
 			.hint = "use a ROM with an EFI (GOP) image, or SeaBIOS"}},
 	},
 	{
@@ -211,8 +204,7 @@ static const struct pt_check checks[] = {
 		.why = "It is not in the device's ROM BAR, where driver and UEFI firmware look. Only SeaBIOS may run it.",
 		.steps = "Remove one of the two.",
 		.source = "QEMU, hw/pci/pci.c, pci_add_option_rom",
-		.of = {{PT_WARNING, PT_WARNS,
-			.message = "names the ROM file {path}, but rombar=0 hides it from the device's driver and UEFI firmware",
+		.of = {{PT_WARNING, PT_WARNS, .message = "names the ROM file {path}, but rombar=0 hides it from the device's driver and UEFI firmware",
 			.hint = "remove one of the two"}},
 	},
 };

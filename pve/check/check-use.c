@@ -343,8 +343,7 @@ static const struct pt_check checks[] = {
 		.why = "Both end when the guest starts. The console returns with the host driver, the firmware's picture does not.",
 		.steps = "Nothing, if you manage the host over the network.",
 		.source = "kernel, Documentation/fb/fbcon.rst",
-		.of = {{PT_WARNING, PT_WARNS,
-			.message = "{uses}; that ends when the guest starts"}},
+		.of = {{PT_WARNING, PT_WARNS, .message = "{uses}; that ends when the guest starts"}},
 	},
 	{
 		.tag = "in-use-block",
@@ -414,8 +413,7 @@ static const struct pt_check checks[] = {
 		.why = "A program uses the driver; the function is unknown.",
 		.steps = "Find the program that uses the vendor's driver.",
 		.source = "kernel, Documentation/core-api",
-		.of = {{PT_WARNING, PT_WARNS,
-			.message = "{uses}"}},
+		.of = {{PT_WARNING, PT_WARNS, .message = "{uses}"}},
 	},
 };
 // clang-format on

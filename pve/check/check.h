@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * The checks. One initializer holds everything about a check, in the file of its subject
- * (check-*.c), below the function that finds it. check.c runs them all.
- */
+/* The checks. One initializer in the file of its subject (check-*.c) holds everything about a
+ * check, below the function that finds it. */
 #ifndef PT_CHECK_H
 #define PT_CHECK_H
 
@@ -48,10 +46,8 @@ bool pt_check_is_in_use(const struct pt_check *check);
 /* Runs all checks, lowers findings that local policy allows, and sorts: errors, warnings, infos. */
 void pt_check_run(const struct pt_facts *facts, struct pt_findings *findings);
 
-/*
- * Lowers the findings that local policy allows: an error becomes a warning, a warning an info, and
- * no start is refused for it. Another live owner is never allowed.
- */
+/* Lowers the findings that local policy allows: errors become warnings, warnings infos, and none
+ * refuses a start. Another live owner is never allowed. */
 void pt_findings_allow(
 	const struct pt_policy *policy, unsigned int vmid, struct pt_findings *findings);
 

@@ -30,11 +30,9 @@ static void look_for_type(struct pt_gathering *gathering, const struct pt_bdf *b
 	}
 }
 
-/*
- * A vGPU: its VF's own type comes first in the list, what its driver can create there now behind
- * it. Proxmox VE takes a VF that has the type already, and empties one that has another before it
- * looks (PCI.pm): what it could be then nobody knows before.
- */
+/* A vGPU: the VF's own type comes first, then the types that its driver can create there now.
+ * Proxmox VE takes a VF of the type, and empties one of another before it looks (PCI.pm): its types
+ * are unknown before. */
 static void look_for_vgpu(struct pt_gathering *gathering, const struct pt_assignment *assignment,
 	const struct pt_alternative *alternative, struct pt_mdev_fact *fact)
 {

@@ -99,10 +99,7 @@ static const struct pt_mention *bridge_user(struct pt_gathering *gathering, cons
 	return by;
 }
 
-/*
- * A bridge without traffic of the host carries that of guests. Those that run are ports of it; one
- * that starts at boot is about to be.
- */
+/* A bridge without the host's traffic carries guests': its ports, and those that start at boot. */
 static void weigh_bridges(struct pt_gathering *gathering)
 {
 	struct pt_uses *uses = &gathering->facts->uses;

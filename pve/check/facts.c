@@ -133,11 +133,8 @@ static void list_meant_by(
 		list_meant(node, *word, list, count);
 }
 
-/*
- * Reads the functions of all entries at once: a reading that waits for a device's lock takes a
- * child. A function that is missed here, or that cannot be read, is read again by the step that
- * needs it, which reports it.
- */
+/* Reads the functions of all entries at once: a read that waits for a device's lock takes a child.
+ * The step that needs a missed or unreadable function reads it again, and reports it. */
 static void learn_at_once(struct pt_gathering *gathering, const struct pt_mappings *mappings)
 {
 	struct pt_node *node = gathering->node;
@@ -238,11 +235,8 @@ static void find_variant(const struct pt_host *host, const struct pt_function *f
 		snprintf(ret, PT_DRIVER_TEXT, PT_VFIO_PCI);
 }
 
-/*
- * Whether local policy has a function taken that its entry leaves alone, and by which driver.
- * "auto" leaves those where they are that QEMU can open already, and NVIDIA's with their own
- * driver.
- */
+/* Whether local policy has a function with driver=keep taken, and by which driver. "auto" leaves
+ * functions that QEMU can open already, and NVIDIA's with their own driver. */
 static bool has_wish(const struct pt_gathering *gathering, struct pt_taken *taken)
 {
 	const struct pt_function *function =
@@ -401,8 +395,7 @@ int pt_facts_gather(struct pt_node *node, const struct pt_guest *guest, enum pt_
 		resolve_entries,
 		gather_taken,
 		learn_relatives,
-		pt_gather_uses, /* in a child, which is cheap before a thousand configs are in
-				   memory */
+		pt_gather_uses, /* in a child: cheap before a thousand configs are in memory */
 		pt_gather_owners,
 		pt_gather_details,
 		pt_gather_identities,

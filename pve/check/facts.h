@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * Everything that the checks judge a guest by, gathered at once, so that the checks themselves ask
- * nobody.
- */
+/* All facts that the checks judge a guest by, gathered at once: checks ask nobody. */
 #ifndef PT_FACTS_H
 #define PT_FACTS_H
 
@@ -23,11 +20,10 @@ struct pt_taken {
 enum pt_owner_kind {
 	PT_OWNER_CLAIM,	    /* has it claimed, and runs or is being started, stopped or moved */
 	PT_OWNER_RETURNING, /* had it, and is giving it back right now */
-	PT_OWNER_STALE, /* has it claimed, but nothing of the guest is alive: not an owner any more
-			 */
-	PT_OWNER_RESERVED, /* has reserved it for its start */
-	PT_OWNER_USES,	   /* runs with it, says PVE's reservation */
-	PT_OWNER_OPEN,	   /* a process has its vfio group open */
+	PT_OWNER_STALE,	    /* has it claimed, but is dead: not an owner any more */
+	PT_OWNER_RESERVED,  /* has reserved it for its start */
+	PT_OWNER_USES,	    /* runs with it, says PVE's reservation */
+	PT_OWNER_OPEN,	    /* a process has its vfio group open */
 };
 
 /* Somebody else who has a function. */
@@ -69,8 +65,7 @@ struct pt_mdev_fact {
 /* Another guest of this node whose config names a function that is taken. */
 struct pt_elsewhere {
 	struct pt_bdf bdf;
-	struct pt_bdf named; /* itself, or its physical or virtual function, which cannot be had
-				beside it */
+	struct pt_bdf named; /* itself, its PF or its VF: only one can be had */
 	unsigned int vmid;
 	bool onboot;
 };
@@ -87,8 +82,7 @@ struct pt_unfit {
 	char node[PT_NODE_TEXT];
 	bool no_hook;
 	size_t assignment;
-	char *stale; /* what the mapping says of that node, and is not so any more; NULL: it says
-			nothing of it */
+	char *stale; /* difference from the mapping's entry for that node, or NULL */
 };
 
 /* What else is to be said of a function that is taken. */
@@ -101,8 +95,7 @@ struct pt_detail {
 	struct pt_bdf bus_mate; /* somebody on its bus who is not taken */
 	bool has_id_twin;
 	struct pt_bdf id_twin; /* another function of the same ids that is not taken */
-	bool has_more_in_slot; /* of a function 0 with companions in its slot: the slot has others,
-				  or VFs */
+	bool has_more_in_slot; /* of a function 0: its slot has more, or VFs */
 };
 
 /* A claim of which nothing is alive, or a function in one that could not be returned. */
@@ -164,15 +157,12 @@ struct pt_facts {
 
 /* How far gathering goes. */
 enum pt_depth {
-	PT_DEPTH_START, /* what a start is judged by: the functions of the guest alone are looked at
-			 */
+	PT_DEPTH_START, /* for a start: the functions of this guest only */
 	PT_DEPTH_CHECK, /* and what other guests and other functions have to do with them */
 };
 
-/*
- * Gathers them of a guest on the node, which must outlive them and asks the host what it does not
- * know yet. End with pt_facts_clear in every case.
- */
+/* Gathers the facts of a guest on the node, which must outlive them and asks the host as needed.
+ * End with pt_facts_clear in any case. */
 int pt_facts_gather(struct pt_node *node, const struct pt_guest *guest, enum pt_depth depth,
 	struct pt_facts *ret, struct pt_err *err);
 void pt_facts_clear(struct pt_facts *facts);
@@ -190,11 +180,8 @@ const char *pt_taken_driver(const struct pt_taken *taken);
 /* Whether the function is on that driver already. */
 bool pt_taken_stays(const struct pt_taken *taken, const struct pt_function *function);
 
-/*
- * Whether a function would have to be moved, or it is not known which: all on their vfio driver
- * already is the commonest set-up, and nothing but another live owner may keep such a guest from
- * starting.
- */
+/* Whether a function must be moved, or may have to. If all are on their vfio driver, as is most
+ * common, only another live owner may refuse the start. */
 bool pt_facts_moves(const struct pt_facts *facts);
 
 /* The label of an entry; text on loan. */

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * A finding names its check, its subject and the words of its sentence. The sentence is made when
- * it is shown: nothing else has a text.
- */
+/* A finding names its check, its subject and the words of its text, which is made on display. */
 #ifndef PT_FINDING_H
 #define PT_FINDING_H
 
@@ -22,8 +19,7 @@ enum pt_effect {
 	PT_SILENT,	   /* none: shown by check only */
 	PT_WARNS,	   /* a line in the task log */
 	PT_REFUSES,	   /* refuses, if a device must be moved */
-	PT_REFUSES_ALWAYS, /* whatever local policy says: another live owner, or the running system
-			      lies on it */
+	PT_REFUSES_ALWAYS, /* against any policy: another live owner, the running system */
 };
 
 /* A situation that a check reports. */

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * Why a function cannot be passed through: the one answer of check, list, show and report. A check
- * asks for its own obstacle, the others for the first.
- */
+/* The reason why a function cannot be passed through: the one answer of check, list, show and
+ * report. A check asks for its own obstacle, the others for the first. */
 #ifndef PT_OBSTACLE_H
 #define PT_OBSTACLE_H
 

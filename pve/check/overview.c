@@ -135,21 +135,19 @@ int pt_overview_make(struct pt_node *node, struct pt_overview *ret, struct pt_er
 	return r;
 }
 
-static struct json_object *wanting_to_json(const struct pt_seen_function *function)
-{
-	struct json_object *json = json_object_new_array();
+#define WANTING(key, kind, member) PT_FIELD(key, kind, struct pt_wanting, member)
 
-	pt_foreach (wanting, function->wanting, function->wanting_count) {
-		struct json_object *one = json_object_new_object();
-
-		pt_json_add_number(one, "vmid", wanting->vmid);
-		pt_json_add_text(one, "entry", wanting->label);
-		pt_json_add_flag(one, "companion", wanting->companion);
-		pt_json_add_flag(one, "spare", wanting->spare);
-		json_object_array_add(json, one);
-	}
-	return json;
-}
+static const struct pt_field wanting_fields[] = {
+	{WANTING("vmid", UINT, vmid)},
+	{WANTING("entry", CHARS, label)},
+	{WANTING("companion", FLAG, companion)},
+	{WANTING("spare", FLAG, spare)},
+};
+static const struct pt_record wanting_record = {PT_RECORD(struct pt_wanting, wanting_fields)};
+static const struct pt_field guests_field[] = {
+	{PT_FIELD(NULL, LIST, struct pt_seen_function, wanting),
+		.count = offsetof(struct pt_seen_function, wanting_count), .of = &wanting_record}};
+static const struct pt_record guests_record = {PT_RECORD(struct pt_seen_function, guests_field)};
 
 static struct json_object *uses_to_json(const struct pt_uses *uses, const struct pt_bdf *bdf)
 {
@@ -177,7 +175,7 @@ struct json_object *pt_overview_to_json(const struct pt_overview *overview)
 		const struct pt_seen_function *function = &overview->function[i];
 		struct json_object *one = json_object_array_get_idx(functions, i);
 
-		json_object_object_add(one, "guests", wanting_to_json(function));
+		json_object_object_add(one, "guests", pt_record_to_json(&guests_record, function));
 		json_object_object_add(one, "held_by",
 			function->holder ? json_object_new_int64(function->holder) : NULL);
 		json_object_object_add(

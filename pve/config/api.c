@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * Asking Proxmox VE's API. The sole user of libcurl, which is loaded and runs in a child: it may
- * resolve names, start threads and hang as it likes; its bytes come over a pipe, capped, within the
- * budget. Requests run side by side. Who asks nothing never has libcurl and the thirty libraries
- * below it in memory.
- */
+/* Asks Proxmox VE's API. The sole user of libcurl, which runs in a child: it may resolve names,
+ * start threads and hang; its bytes come over a pipe, capped, within the budget. Requests run side
+ * by side. Without a request libcurl and its thirty libraries are not loaded. */
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <errno.h>
@@ -233,10 +230,8 @@ struct request {
 	long long deadline_ms; /* when that is over: loading libcurl takes its part of it */
 };
 
-/*
- * What the child says of each request: one byte, its number, a number of bytes and a line, then so
- * many bytes. 'S': the line is the HTTP status, the body follows. 'E': the line says why not.
- */
+/* The child's answer for each request: one byte, its number, a number of bytes and a line, then so
+ * many bytes. 'S': the line is the HTTP status, the body follows. 'E': the line is the error. */
 static int say(int out, char kind, size_t which, const char *line, const char *body, size_t length)
 {
 	if (dprintf(out, "%c%zu %zu %s\n", kind, which, length, line) < 0)

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * Proxmox VE's API, asked with the token of PT_API_CONF: a file of root's alone, with the lines
- * "token = ", "url = " (http://127.0.0.1:85 without) and "ca = ". Over plain http the token goes to
- * this machine only, and never after a redirect. Source: pve-http-server, AnyEvent.pm; the API
- * viewer.
- */
+/* Proxmox VE's API, with the token of PT_API_CONF: a file of root's alone, lines "token = ", "url =
+ * " (default http://127.0.0.1:85), "ca = ". Over plain http the token goes to this machine only,
+ * and never after a redirect. Source: pve-http-server, AnyEvent.pm; the API viewer. */
 #ifndef PT_API_H
 #define PT_API_H
 
@@ -28,11 +25,9 @@ struct pt_api_reply {
 };
 void pt_api_replies_clear(struct pt_api_reply *reply, size_t count);
 
-/*
- * Asks for every path ("/nodes") side by side, within budget_ms for all of them, at most 1 MiB
- * each. ret has room for count replies, all zero. subject, for messages: "guest 100". An error:
- * nothing was answered at all; else each reply has its own.
- */
+/* Asks for all paths ("/nodes") side by side, within budget_ms together, at most 1 MiB each. ret
+ * has room for count replies, all zero; subject is for messages: "guest 100". An error: there is no
+ * answer at all; else each reply has its own. */
 int pt_api_get(const struct pt_api *api, const char *const *path, size_t count, const char *what,
 	int budget_ms, struct pt_api_reply *ret, struct pt_err *err);
 

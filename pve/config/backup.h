@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * Backup jobs of the cluster, and which guests they back up: one that does not run is started for
- * it, devices and all. Source: pve-manager, PVE/Jobs/VZDump.pm, /etc/pve/jobs.cfg; pools of
- * pve-access-control, /etc/pve/user.cfg.
- */
+/* Backup jobs of the cluster and their guests: a job starts a stopped guest, devices and all.
+ * Source: pve-manager, PVE/Jobs/VZDump.pm, /etc/pve/jobs.cfg; pools of pve-access-control,
+ * /etc/pve/user.cfg. */
 #ifndef PT_BACKUP_H
 #define PT_BACKUP_H
 

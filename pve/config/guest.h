@@ -103,10 +103,8 @@ int pt_guest_from_folder(const struct pt_host *folder, const struct pt_guest_que
 int pt_guest_from_file(const struct pt_host *host, const struct pt_guest_query *query,
 	struct pt_guest **ret, struct pt_err *err);
 
-/*
- * Reads it from the API within budget_ms, with the token of PT_API_CONF. err says exactly what went
- * wrong. The dropped lines are not known then: the API does not show them.
- */
+/* Reads it from the API within budget_ms, with the token of PT_API_CONF; err names the exact fault.
+ * The API does not show dropped lines. */
 int pt_guest_from_api(const struct pt_host *host, const struct pt_guest_query *query, int budget_ms,
 	struct pt_guest **ret, struct pt_err *err);
 
@@ -114,11 +112,9 @@ int pt_guest_from_api(const struct pt_host *host, const struct pt_guest_query *q
 int pt_guest_parse_reply(const char *text, size_t length, const struct pt_guest_query *query,
 	struct pt_guest **ret, struct pt_err *err);
 
-/*
- * Reads it from the source. With PT_SOURCE_AUTO the API comes first; when it fails, one line says
- * why and the file counts. The dropped lines of the file's text are added in every case but
- * PT_SOURCE_API without a readable file.
- */
+/* Reads it from the source. PT_SOURCE_AUTO asks the API first; if that fails, one line warns and
+ * the file counts. Adds the dropped lines of the file's text, except with PT_SOURCE_API and no
+ * readable file. */
 int pt_guest_read(const struct pt_host *host, const struct pt_guest_query *query,
 	enum pt_guest_source source, int budget_ms, struct pt_guest **ret, struct pt_err *err);
 

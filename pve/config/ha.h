@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * Which nodes the cluster's HA manager may start a guest on. Source: pve-ha-manager,
+/* The nodes on which the HA manager may start a guest. Source: pve-ha-manager,
  * /etc/pve/ha/resources.cfg with groups.cfg (PVE 8) or rules.cfg (PVE 9); sections as in pve-common
- * SectionConfig.pm.
- */
+ * SectionConfig.pm. */
 #ifndef PT_HA_H
 #define PT_HA_H
 

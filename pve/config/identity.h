@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * Which devices a guest started with last: addresses move when cards are added, and another card
- * must not be taken for the one that was meant. One file per guest in PT_IDENTITY_DIR; it outlives
- * a reboot.
- */
+/* The devices of a guest's last start: addresses move when cards are added, and another card must
+ * not pass for the expected one. One file per guest in PT_IDENTITY_DIR outlives a reboot. */
 #ifndef PT_IDENTITY_H
 #define PT_IDENTITY_H
 

@@ -9,12 +9,9 @@
 #define PT_OWNER_TEXT 16
 const char *pt_owner_name(unsigned int vmid, char text[static PT_OWNER_TEXT]);
 
-/*
- * Returns why a guest that does not run is on hold, as part of a sentence: it starts
- * again at once, or the node goes down and takes the claims with it. stopping: asked by its own
- * post-stop, when the mark of a restart counts however old it is: it was set when the restart was
- * asked for. NULL: it is not.
- */
+/* Returns why a stopped guest is on hold, as part of a sentence, or NULL: it starts again at once,
+ * or the node goes down. stopping: its own post-stop asks, so the mark of a restart counts at any
+ * age. */
 const char *pt_guest_hold(const struct pt_host *host, unsigned int vmid, bool stopping);
 
 /* Whether a claim's guest is live: it runs, is worked on, or is on hold. */

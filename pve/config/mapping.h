@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * The cluster's PCI mappings, /etc/pve/mapping/pci.cfg. Source: pve-common SectionConfig.pm and
- * pve-guest-common Mapping/PCI.pm; we drop the same entries.
- */
+/* The cluster's PCI mappings, /etc/pve/mapping/pci.cfg. Source: pve-common SectionConfig.pm,
+ * pve-guest-common Mapping/PCI.pm; we drop the same entries. */
 #ifndef PT_MAPPING_H
 #define PT_MAPPING_H
 
@@ -58,10 +56,8 @@ const struct pt_mapping *pt_mapping_find(const struct pt_mappings *mappings, con
 /* Whether the entry's path has the function, an address as text, among others or alone. */
 bool pt_map_entry_names(const struct pt_map_entry *entry, const char *bdf);
 
-/*
- * Compares what the entry says with what the function at path is, property by property as PVE does
- * (first: whether path is the entry's first, for which alone the group counts). 0, or -EINVAL with
- * err naming the property, what is configured and what is there.
+/* Compares the entry with the function at path, property by property as PVE does; the group counts
+ * for the entry's first path only. 0, or -EINVAL with property, configured and actual value in err.
  */
 int pt_map_entry_check(const struct pt_mapping *mapping, const struct pt_map_entry *entry,
 	const struct pt_function *function, bool first, struct pt_err *err);

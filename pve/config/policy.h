@@ -55,16 +55,12 @@ void pt_policy_clear(struct pt_policy *policy);
 /* "0000:01:00.1", or "0000:01:00" for a slot (function 0). The domain may be missing. */
 bool pt_policy_address(const char *text, struct pt_bdf *ret, bool *ret_slot);
 
-/*
- * Reads the node's. No file is an empty policy. -EINVAL: err has the first error, "line 7: ...";
- * -EPERM: others than root may write to it. ret is untouched then: nothing of a bad policy counts.
- */
+/* Reads the node's. No file is an empty policy. -EINVAL: err has the first error, "line 7: ...";
+ * -EPERM: others than root may write to it. ret is untouched then. */
 int pt_policy_read(const struct pt_host *host, struct pt_policy *ret, struct pt_err *err);
 
-/*
- * The vfio driver that takes the function where its entry says driver=keep: "auto" for that made
- * for the device, or a name; NULL: nothing is said, it is left alone. On loan.
- */
+/* Returns the vfio driver for a function with driver=keep: "auto" (the one made for the device), a
+ * name, or NULL: it is not moved. On loan. */
 const char *pt_policy_vfio_driver(
 	const struct pt_policy *policy, unsigned int vmid, const struct pt_bdf *bdf);
 
@@ -79,10 +75,8 @@ const char *pt_policy_return(
 const struct pt_setting *pt_policy_allows(const struct pt_policy *policy, unsigned int vmid,
 	const char *tag, const struct pt_bdf *bdf);
 
-/*
- * Puts on record where each function of the claim goes that is not a spare; told to log where that
- * is not its origin. One with VFs that come back with it goes to its origin.
- */
+/* Records where each function of the claim but the spares goes, and logs it if that is not its
+ * origin. One with VFs that come back with it goes to its origin. */
 void pt_policy_set_homes(const struct pt_policy *policy, unsigned int vmid, struct pt_claim *claim,
 	const struct pt_log *log);
 

@@ -53,10 +53,8 @@ static bool is_blank(const char *text, size_t length, enum pt_text encoding)
 	return true;
 }
 
-/*
- * The text with the two letters beyond ASCII that are the other case of an ASCII letter (KELVIN
- * SIGN and LONG S) put as that letter, when characters count. A copy.
- */
+/* Returns a copy with the two letters beyond ASCII that fold to ASCII letters (KELVIN SIGN, LONG S)
+ * folded, when characters count. */
 static char *fold(const char *text, enum pt_text encoding)
 {
 	char *copy = pt_strdup(text);
@@ -76,10 +74,7 @@ static char *fold(const char *text, enum pt_text encoding)
 	return copy;
 }
 
-/*
- * The patterns are few and constant, and a node may have thousands of values: each is compiled
- * once, and cached.
- */
+/* Patterns are few, values may be thousands: each is compiled once, and cached. */
 static const regex_t *compiled(const char *pattern, int flags)
 {
 	static struct {

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * Property strings, "01:00.0,pcie=1": verdict for verdict as PVE::JSONSchema's
- * parse_property_string (pve-common 9.2.1) gives it.
- */
+/* Property strings, "01:00.0,pcie=1", with the verdicts of PVE::JSONSchema (pve-common 9.2.1). */
 #ifndef PT_PROPSTRING_H
 #define PT_PROPSTRING_H
 
@@ -69,10 +66,8 @@ const char *pt_props_get(const struct pt_props *props, const char *key);
 /* The same of a boolean. */
 bool pt_props_flag(const struct pt_props *props, const char *key, bool fallback);
 
-/*
- * Names the problem and its place, as in "at character 9: pcie: 'x' is no boolean"; fills err with
- * -EINVAL and returns it. 0 when the verdict is PT_PROP_OK.
- */
+/* Fills err with problem and place, "at character 9: pcie: 'x' is no boolean", and returns -EINVAL;
+ * 0 if the verdict is PT_PROP_OK. */
 int pt_props_explain(
 	const struct pt_prop_schema *schema, const struct pt_props *props, struct pt_err *err);
 

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * Proxmox VE's list of PCI functions that guests have reserved or use.
- * Source: qemu-server, QemuServer/PCI.pm, reserve_pci_usage.
- */
+/* Proxmox VE's list of reserved and used functions. Source: qemu-server, QemuServer/PCI.pm. */
 #ifndef PT_RESERVATION_H
 #define PT_RESERVATION_H
 
@@ -36,10 +33,8 @@ void pt_reservations_clear(struct pt_reservations *reservations);
 const struct pt_reservation *pt_reservation_find(
 	const struct pt_reservations *reservations, const char *id);
 
-/*
- * Whether the reservation keeps guest vmid from reserving the function at time now. running_pid: of
- * the guest that holds the reservation, 0 when it does not run.
- */
+/* Whether the reservation keeps guest vmid from reserving the function at time now. running_pid: of
+ * the reserving guest, 0 if it does not run. */
 enum pt_reservation_verdict {
 	PT_RESERVATION_FREE,
 	PT_RESERVATION_HELD,   /* another guest has reserved it for its start */

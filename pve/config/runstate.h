@@ -5,23 +5,16 @@
 
 #include "lib/base/host.h"
 
-/*
- * The pid of the guest's QEMU as Proxmox VE finds it: named by the pid file, alive, called kvm or
- * qemu-*, and started with that very pid file. 0: it does not run.
- */
+/* Returns the pid of the guest's QEMU as Proxmox VE finds it: in the pid file, alive, called kvm or
+ * qemu-*, started with that pid file. 0: it does not run. */
 int pt_guest_pid(const struct pt_host *host, unsigned int vmid);
 
-/*
- * Tries the lock that Proxmox VE holds while it starts, stops or changes the guest; never waits,
- * never makes the file. 0: nobody holds it, and until ret_fd is closed (-1: there is no file)
- * nobody can take it. -EWOULDBLOCK: it is held. Not for one's own guest inside a phase.
- */
+/* Tries the lock that Proxmox VE holds while it works on the guest; never waits, never makes the
+ * file. 0: it is free, and nobody gets it until ret_fd is closed (-1: no file). -EWOULDBLOCK: it is
+ * held. Never for the own guest inside a phase. */
 int pt_guest_try_lock(const struct pt_host *host, unsigned int vmid, int *ret_fd);
 
-/*
- * Whether a restart of the guest is under way: it stops now and starts again at once. Unless
- * any_age a mark that nobody took away for five minutes is none.
- */
+/* Whether the guest restarts now. Unless any_age a mark older than five minutes does not count. */
 bool pt_guest_restarts(const struct pt_host *host, unsigned int vmid, bool any_age);
 
 /* Whether a process is ending, or gone: it has no memory any more. */

@@ -9,10 +9,7 @@
 typedef void pt_section_line(
 	void *data, const char *type, const char *id, const char *key, const char *value);
 
-/*
- * Hands over every line of the text, which may be NULL. A line that begins no section is skipped,
- * with the lines below it.
- */
+/* Hands over each line of text (or NULL). Skips a line that begins no section, and those below. */
 void pt_sections_read(const char *text, pt_section_line *take, void *data);
 
 #endif

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * Which tags findings have, and which of them local policy may allow. The table of checks answers
- * (pve/check/checks.c), since a tag is written there alone.
- */
+/* The tags of findings, and those that local policy may allow. The table of checks answers
+ * (pve/check/check.c), since tags stand there alone. */
 #ifndef PT_TAG_H
 #define PT_TAG_H
 

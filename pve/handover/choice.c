@@ -12,11 +12,8 @@ static bool is_reserved(const struct pt_reservations *reservations, unsigned int
 	return reservation && reservation->vmid == vmid;
 }
 
-/*
- * Whether the guest has reserved anything: else there is nothing to compare with. A function is
- * labelled with the first entry that may get it, so which entry it is for says nothing when several
- * choose from one mapping.
- */
+/* Whether the guest has reserved anything to compare with. A function's label is the first entry
+ * that may get it, so the entry says nothing when several choose from one mapping. */
 static bool has_reserved_any(
 	const struct pt_reservations *reservations, unsigned int vmid, const struct pt_claim *claim)
 {

@@ -10,12 +10,10 @@ struct pt_reconciled {
 	size_t failed; /* claims of which something could not be returned; told to the host's log */
 };
 
-/*
- * Returns every claim of which nothing is alive: its guest does not run, nobody works on either,
- * and it is not on hold for a restart. That its config is on another node proves nothing: an
- * incoming guest runs before its config moves. Of a guest that runs the devices are returned that
- * Proxmox VE did not choose. Without again, what could not be returned before is not tried anew.
- */
+/* Returns every claim of a dead guest: it does not run, nobody works on it or the claim, and it is
+ * not on hold. A config on another node proves nothing: an incoming guest runs before its config
+ * moves. Of a running guest it returns functions that Proxmox VE did not choose. Without again,
+ * skips failed returns. */
 int pt_reconcile(const struct pt_host *host, const struct pt_claims *claims,
 	const struct pt_limits *limits, bool again, struct pt_reconciled *ret, struct pt_err *err);
 

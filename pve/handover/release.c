@@ -44,10 +44,8 @@ static int tell_holder(
 	return r;
 }
 
-/*
- * Waits until the kernel lets go of the function's group: unbinding it earlier would hang. Only
- * links are read, which take no device lock: a dying QEMU's reset may hold that for long.
- */
+/* Waits until the kernel releases the function's group: an earlier unbind would hang. Reads links
+ * only, which take no device lock: a dying QEMU's reset may hold that for long. */
 static int wait_for_group(const struct pt_host *host, const struct pt_bdf *bdf,
 	long long deadline_ms, struct pt_err *err)
 {
@@ -110,10 +108,8 @@ static int wait_until(
 	return result;
 }
 
-/*
- * As wait_until, by the limit of groups. Somebody else may have opened the group of one while
- * another's was waited for: they are looked at once more, right before anything moves.
- */
+/* As wait_until, by the limit of groups. Looks at all once more right before a move: somebody may
+ * have opened one while another was waited for. */
 static int wait_for_groups(const struct pt_host *host, struct pt_claim *claim,
 	const struct pt_limits *limits, bool *ret_waited, struct pt_err *err)
 {
@@ -223,11 +219,8 @@ static void leave_with_others(const struct pt_host *host, struct pt_claim_functi
 	pt_claim_set_error(function, error);
 }
 
-/*
- * What Proxmox VE has promised to another guest meanwhile is not pulled from under it: its QEMU may
- * not have opened it yet. That happens to who dies between his start and post-start, when the
- * choices of two guests have swapped.
- */
+/* Leaves functions that Proxmox VE has promised to another guest: its QEMU may not have opened them
+ * yet. It happens if a guest dies before post-start and two choices have swapped. */
 static void leave_reserved(const struct pt_host *host, unsigned int vmid, struct pt_claim *claim)
 {
 	struct pt_reservations PT_RESERVATIONS reservations = {0};
@@ -244,10 +237,7 @@ static void leave_reserved(const struct pt_host *host, unsigned int vmid, struct
 	park_vfs(claim);
 }
 
-/*
- * Spares that are with somebody else leave the claim; but one that we moved stays on record,
- * untouched for now, to be returned when it is free.
- */
+/* Drops spares that somebody else has; one that we moved stays on record until it is free. */
 static int drop_used_spares(
 	const struct pt_host *host, unsigned int vmid, struct pt_claim *claim, struct pt_err *err)
 {
@@ -287,10 +277,7 @@ bool pt_other_counts(void *data, const char *owner, bool spare)
 	       !(spare && pt_guest_pid(others->host, vmid));
 }
 
-/*
- * Writes the claim. When no function is left its units are started again, and it ends; but not
- * while the guest runs: it has devices that we know nothing of.
- */
+/* Writes the claim. An empty one ends and starts its units, unless the guest runs. */
 static int store(const struct pt_host *host, const struct pt_claims *claims, struct pt_claim *claim,
 	const struct pt_limits *limits, struct pt_err *err)
 {

@@ -8,13 +8,10 @@
 #include "pve/config/live.h"
 #include "pve/config/policy.h"
 
-/*
- * Returns every function of the guest's claim to its origin and ends the claim; no claim is no
- * error. What a living guest's claim holds as well is left to that. -EWOULDBLOCK: somebody else is
- * moving them. -EBUSY: the guest runs and nothing was moved; or a group is still open, and all but
- * what lies in it was returned. -EIO: some functions stay in the claim with their error. A node
- * that goes down while a group is waited for keeps everything as it is.
- */
+/* Returns all functions of the guest's claim and ends it; no claim is no error. Functions in a live
+ * guest's claim are left to that. -EWOULDBLOCK: somebody else moves them. -EBUSY: the guest runs
+ * and nothing was moved, or a group is open and the rest was returned. -EIO: some stay with their
+ * error. A node that goes down meanwhile keeps everything. */
 int pt_release(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,
 	const struct pt_limits *limits, struct pt_err *err);
 
@@ -22,19 +19,13 @@ int pt_release(const struct pt_host *host, const struct pt_claims *claims, unsig
 int pt_release_locked(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,
 	const struct pt_limits *limits, int lock_fd, struct pt_err *err);
 
-/*
- * Returns the claim of a guest of which nothing is alive, asked from outside its phases.
- * -EWOULDBLOCK, -EBUSY: something is, after all. Proxmox VE's lock of that guest is held for an
- * instant only; then the work lock keeps a start of it waiting.
- */
+/* Returns a dead guest's claim, for callers outside its phases. -EWOULDBLOCK, -EBUSY: it is alive
+ * after all. Holds Proxmox VE's lock for an instant only; then the work lock delays a start. */
 int pt_release_stale(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,
 	const struct pt_limits *limits, struct pt_err *err);
 
-/*
- * Returns the spares of a claim that Proxmox VE moved all the same, takes all of them out and
- * writes the claim. One that somebody uses, or that another claim holds, is left alone. -EIO: some
- * stay.
- */
+/* Returns the spares that Proxmox VE moved all the same, drops all spares and writes the claim.
+ * Leaves one that is in use or in another claim. -EIO: some stay. */
 int pt_release_spares(const struct pt_host *host, const struct pt_claims *claims,
 	struct pt_claim *claim, const struct pt_limits *limits, int lock_fd, struct pt_err *err);
 
@@ -45,10 +36,8 @@ struct pt_others {
 };
 bool pt_other_counts(void *data, const char *owner, bool spare);
 
-/*
- * At a start: waits until the QEMU that the guest had before lets go of the function, and sets
- * *waited. Who else holds it is not waited for. -EBUSY: it has not by the deadline.
- */
+/* At a start: waits until the guest's last QEMU releases the function, and sets *waited. Does not
+ * wait for other holders. -EBUSY: it has not by the deadline. */
 int pt_wait_for_last_run(const struct pt_host *host, unsigned int vmid, const struct pt_bdf *bdf,
 	long long deadline_ms, bool *waited, struct pt_err *err);
 

@@ -50,10 +50,8 @@ static void note_vgpu_type(struct pt_device *device, const char *line, int avail
 	slot->available = available;
 }
 
-/*
- * The type that a VF has, PT_VGPU_NONE for none, then what NVIDIA's driver can create on it now.
- * Source: NVIDIA's vGPU User Guide, vendor-specific VFIO framework.
- */
+/* The VF's type, PT_VGPU_NONE for none, then the types that NVIDIA's driver can create on it now.
+ * Source: NVIDIA's vGPU User Guide, vendor-specific VFIO framework. */
 static void read_vgpu_types(const struct pt_host *host, struct pt_device *device)
 {
 	PT_FREE char *current = NULL, *creatable = NULL;
@@ -176,11 +174,9 @@ static void take_storage(
 		pt_names_split(storage->nodes, value, ",; \t");
 }
 
-/*
- * The folder of a storage of type dir or btrfs, "local" where it always was, and the nodes that it
- * is limited to, whatever its type. NULL: no such folder. The caller's. Source: pve-storage,
- * PVE/Storage/DirPlugin.pm.
- */
+/* Returns the folder of a storage of type dir or btrfs ("local" has its own), and the nodes that it
+ * is limited to. NULL: no such folder. The caller frees it. Source: pve-storage,
+ * PVE/Storage/DirPlugin.pm. */
 static char *storage_path(
 	const struct pt_host *host, const char *name, size_t length, struct pt_names *nodes)
 {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * Facts files: each field of a node, as JSON that may be handed to others and read back. The file
- * may be hostile, so every text with a parser goes through it.
- */
+/* Facts files: each field of a node as JSON, to hand to others and to read back. The file may be
+ * hostile, so every text with a parser goes through it. */
 #include "pve/config/hostpci.h"
 #include "pve/node/node-json.h"
 #include "pve/node/node-parts.h"
@@ -152,23 +150,14 @@ static const struct pt_field image_fields[] = {
 };
 static const struct pt_record image_record = {PT_RECORD(struct pt_rom_image, image_fields)};
 
-static int complete_rom(void *record, struct pt_err *err)
-{
-	struct pt_rom_file *rom = record;
-
-	(void)err;
-	rom->known = true;
-	return 0;
-}
-
 static const struct pt_field rom_fields[] = {
 	{PT_FIELD("images", ROW, struct pt_rom_file, rom.image),
 		COUNT(struct pt_rom_file, rom.count), .of = &image_record},
-	{PT_FIELD("name", TEXT, struct pt_rom_file, name)},
+	{PT_FIELD("name", TEXT, struct pt_rom_file, name),
+		.has = offsetof(struct pt_rom_file, known)},
 	{PT_FIELD("readable", FLAG, struct pt_rom_file, readable)},
 };
-static const struct pt_record rom_record = {
-	PT_RECORD(struct pt_rom_file, rom_fields), .complete = complete_rom};
+static const struct pt_record rom_record = {PT_RECORD(struct pt_rom_file, rom_fields)};
 
 static const struct pt_field hook_fields[] = {
 	{PT_FIELD("volume", TEXT, struct pt_hook_volume, volume)},

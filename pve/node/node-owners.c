@@ -11,11 +11,8 @@
 /* how long a driver may keep us waiting */
 #define USES_MS 20000
 
-/*
- * Whether the claim is being given back: somebody works on it, and its state says so, or neither
- * the guest nor Proxmox VE is alive. One that nobody works on is not on its way: its return has
- * failed, or it is on hold.
- */
+/* Whether the claim is being returned: somebody works on it and its state says so, or guest and
+ * Proxmox VE are both dead. Otherwise its return has failed, or it is on hold. */
 static bool is_returning(
 	const struct pt_node *node, unsigned int vmid, const struct pt_claim *claim)
 {
@@ -121,11 +118,8 @@ int pt_node_group_users(struct pt_node *node, const struct pt_function *const *f
 	return 0;
 }
 
-/*
- * Names the guest that a process runs, and the service of the container that it runs in: a
- * container is a service of Proxmox VE's, but its processes lie in another control group. Source:
- * pve-container, pve-container@.service.
- */
+/* Names the guest that a process runs, and the service of its container: the container's processes
+ * lie in another control group. Source: pve-container, pve-container@.service. */
 static void name_users(const struct pt_host *host, struct pt_uses *uses)
 {
 	pt_foreach (use, uses->use, uses->count) {

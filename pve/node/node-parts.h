@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * The fields of a facts file that no kind of field fits: the policy, the mappings and the guests'
- * configs go through the parsers of their texts. Only words that checks look at are written, since
- * others may be secret.
- */
+/* Fields of a facts file that fit no kind: the policy, the mappings and the guests' configs go
+ * through the parsers of their texts. Only words that checks look at are written, since others may
+ * be secret. */
 #ifndef PT_NODE_PARTS_H
 #define PT_NODE_PARTS_H
 

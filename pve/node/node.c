@@ -174,10 +174,8 @@ int pt_node_reservations(
 	return 0;
 }
 
-/*
- * Drops the folders of nodes that have left the cluster: pmxcfs says which are in it. Source:
- * pve-cluster, status.c (the file .members); a node alone has no list there.
- */
+/* Drops nodes that have left the cluster; pmxcfs lists the members. Source: pve-cluster, status.c
+ * (the file .members); a single node has no list there. */
 static void keep_members(const struct pt_host *host, struct pt_names *names)
 {
 	struct json_object PT_JSON *json = NULL;

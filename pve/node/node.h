@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * All facts about a node: its functions, its guests, the owners. Each thing is asked of the host
- * once, when somebody wants it; or all at once, for many guests or for a facts file (node-json.h).
- * A node from a facts file has no host that could be asked.
- */
+/* All facts about a node: functions, guests, owners. Each is read from the host once, on demand; or
+ * all at once, for many guests or for a facts file (node-json.h). A node from a facts file has no
+ * host. */
 #ifndef PT_NODE_H
 #define PT_NODE_H
 
@@ -112,10 +110,7 @@ struct pt_hook_volume {
 	struct pt_names nodes; /* that its storage is limited to; none: it is on any */
 };
 
-/*
- * A use of the host by a guest (no template) or container, beside passthrough: a bridge, or a disk
- * by its path.
- */
+/* A use of the host by a guest (no template) or container: a bridge, or a disk by its path. */
 struct pt_mention {
 	unsigned int vmid;
 	bool onboot;
@@ -236,21 +231,15 @@ void pt_node_claims(struct pt_node *node, const struct pt_node_claim **ret, size
 /* Of the guest's QEMU; 0: it does not run. */
 int pt_node_pid(struct pt_node *node, unsigned int vmid);
 
-/*
- * Functions on vfio-pci that nobody has anything to do with: no claim, no open group, and no guest
- * of this node names them or somebody in their group. Borrowed.
- */
+/* Functions on vfio-pci without claim, open group, or guest that names their group. Borrowed. */
 void pt_node_left_on_vfio(struct pt_node *node, const struct pt_bdf **ret, size_t *ret_count);
 
 /* Processes that have the group of one of the functions open. The caller frees ret. */
 int pt_node_group_users(struct pt_node *node, const struct pt_function *const *function,
 	size_t count, struct pt_group_user **ret, size_t *ret_count, struct pt_err *err);
 
-/*
- * Adds what the host does with the functions that are no bridges and not on vfio-pci: those have
- * left it. Asks anew each time unless all were asked about at once, which a driver that hangs keeps
- * from happening.
- */
+/* Adds the host's uses of the functions that are no bridges and not on vfio-pci. Asks each time,
+ * unless a look at the whole node has asked for all; a driver that hangs prevents that. */
 int pt_node_uses(struct pt_node *node, const struct pt_bdf *bdf, size_t count, struct pt_uses *ret,
 	struct pt_err *err);
 
@@ -281,10 +270,8 @@ bool pt_node_has_guest_disk(struct pt_node *node, const struct pt_bdf *bdf);
 /* The VMIDs of the guests with their config on this node, ascending. */
 int pt_node_vmids(
 	struct pt_node *node, const unsigned int **ret, size_t *ret_count, struct pt_err *err);
-/*
- * The configs of those that have passthrough, as their next starts would use them; what cannot be
- * read is left out. A node may have a thousand others.
- */
+/* The configs of guests with passthrough, as their next starts use them. Skips unreadable ones. A
+ * node may have a thousand others. */
 int pt_node_guests(
 	struct pt_node *node, struct pt_guest *const **ret, size_t *ret_count, struct pt_err *err);
 /* The devices that they name. */

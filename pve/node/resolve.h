@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * From hostpci entries to functions: mappings, whole devices, lists, and the choice among
- * alternatives. Source: qemu-server, QemuServer/PCI.pm, parse_hostpci and choose_hostpci_devices.
- */
+/* From hostpci entries to functions: mappings, whole devices, lists, and the choice among
+ * alternatives. Source: qemu-server, QemuServer/PCI.pm, parse_hostpci, choose_hostpci_devices. */
 #ifndef PT_RESOLVE_H
 #define PT_RESOLVE_H
 
@@ -50,11 +48,8 @@ struct pt_assignment {
 
 void pt_assignment_clear(struct pt_assignment *assignment);
 
-/*
- * Finds the alternatives of assignment->entry, which must be set, all else zero. Functions met are
- * read into the inventory. What PVE refuses is set as problem, which is no error; errors are those
- * of reading.
- */
+/* Finds the alternatives of assignment->entry (set, all else zero), and reads their functions into
+ * the inventory. A refusal of PVE is set as problem and no error; errors are those of reading. */
 int pt_resolve(const struct pt_host *host, const struct pt_mappings *mappings, const char *node,
 	struct pt_inventory *inventory, struct pt_assignment *assignment, struct pt_err *err);
 
@@ -67,11 +62,9 @@ bool pt_assignment_is_bound(const struct pt_assignment *assignment);
 typedef bool pt_choice_free(void *data, const struct pt_assignment *assignment,
 	const struct pt_alternative *alternative);
 
-/*
- * Chooses an alternative for each assignment, in order, the first that is free as PVE does; is_free
- * NULL: only what this guest uses itself counts. Sets chosen, or problem where nothing is left or a
- * function is assigned twice; the others go on. True when all were chosen.
- */
+/* Chooses the first free alternative for each assignment, in order, as PVE does; is_free NULL: only
+ * this guest's own functions count. Sets chosen, or problem if none is left or a function is
+ * assigned twice. True: all were chosen. */
 bool pt_choose(struct pt_assignment *assignment, size_t count, pt_choice_free *is_free, void *data);
 
 #endif

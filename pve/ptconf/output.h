@@ -39,10 +39,8 @@ int pt_table_print(const struct pt_table *table, struct pt_err *err);
 void pt_table_clear(struct pt_table *table);
 #define PT_TABLE PT_CLEANUP(pt_table_clear)
 
-/*
- * Prints findings with their hints, and a closing line. Findings that say the same of several
- * functions are one line. Infos that healthy guests have are left out unless all_infos.
- */
+/* Prints findings with their hints, and a closing line. Equal findings of several functions are one
+ * line. Skips infos of healthy guests unless all_infos. */
 int pt_output_findings(const struct pt_findings *findings, const char *subject, bool all_infos,
 	struct pt_err *err);
 

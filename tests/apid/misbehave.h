@@ -6,11 +6,9 @@
 #include <microhttpd.h>
 #include <stdbool.h>
 
-/*
- * Answers in the way that is named: a status ("403", "596"), redirect, text, array, types, huge,
+/* Answers in the way that is named: a status ("403", "596"), redirect, text, array, types, huge,
  * drip, hang-header, hang-body, cut, gzip. False: there is no such way here, and nothing was
- * answered.
- */
+ * answered. */
 bool misbehave(const char *how, struct MHD_Connection *connection, enum MHD_Result *ret);
 
 /* Listens on the port of the loopback address and takes no connection, not even into the queue: a

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * conformance DIR: runs every suite of the folder and prints agreed/total. Any disagreement fails.
+/* conformance DIR: runs every suite of the folder and prints agreed/total. Any disagreement fails.
  */
 #include "tests/conformance/verdicts.h"
 

@@ -157,8 +157,7 @@ static bool reserve_alternative(void *data, const struct pt_assignment *assignme
 	return ok;
 }
 
-/*
- * The only alternative of a vGPU is reserved as well, and stays so when its type is not to be had.
+/* The only alternative of a vGPU is reserved as well, and stays so when its type is not to be had.
  */
 static bool reserve_only_vgpus(struct vm *vm)
 {

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * A vfio driver made for one device, QEMU's "edu", as mlx5_vfio_pci is for its virtual functions:
+/* A vfio driver made for one device, QEMU's "edu", as mlx5_vfio_pci is for its virtual functions:
  * all that it adds to vfio-pci is its name. Found by the alias "vfio_pci:v00001234d000011E8..."
- * alone.
- */
+ * alone. */
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/vfio.h>

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * Linked into a pve-pthook of tests in place of its pre-start and its supervisor (ld --wrap). As
- * the program's name says, the worker crashes after everything was taken ("dies"), or hangs past
- * a deadline ("hangs"), or waits a short time only, for the kernel ("hasty") or for a return
- * that is under way ("impatient"), or a long one for the API
- * ("unhurried").
- */
+/* Linked into a pve-pthook of tests in place of its pre-start and its supervisor (ld --wrap). As
+ * the program's name says, the worker crashes after everything was taken ("dies"), or hangs past a
+ * deadline ("hangs"), or waits a short time only, for the kernel ("hasty") or for a return that is
+ * under way ("impatient"), or a long one for the API ("unhurried"). */
 #include <errno.h>
 #include <signal.h>
 

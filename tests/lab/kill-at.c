@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * kill-at N COMMAND [ARGUMENT...]: runs the command and kills it, with every process that it
+/* kill-at N COMMAND [ARGUMENT...]: runs the command and kills it, with every process that it
  * started, right before the N-th system call of theirs that can change something. Exit 0: killed;
- * 3: it ended before that.
- */
+ * 3: it ended before that. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * Prints every PCI function of the machine, a line each: address, driver, driver override, number
+/* Prints every PCI function of the machine, a line each: address, driver, driver override, number
  * of VFs and whether new ones get a driver, whether it is enabled; and which consoles are bound.
- * Written apart from the project's own code, so that a mistake there cannot hide itself here.
- */
+ * Written apart from the project's own code, so that a mistake there cannot hide itself here. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>

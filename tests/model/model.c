@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * model SEED STEPS: the made kernel of the unit tests against the real one. The same steps, drawn
+/* model SEED STEPS: the made kernel of the unit tests against the real one. The same steps, drawn
  * from the seed, go through the same gate to both; after each, the errno and the state of every
  * function must be the same. Runs in the lab, where vfio-pci was loaded before the other drivers,
- * and leaves its functions at home.
- */
+ * and leaves its functions at home. */
 #include <errno.h>
 
 #include "lib/pci/inventory.h"
@@ -38,10 +36,8 @@ static size_t pick(struct model *model, size_t count)
 	return (size_t)nrand48(model->random) % count;
 }
 
-/*
- * Whether a function is one of those that are moved: all of their ids, since new_id means each of
- * them. No other driver's probe is asked to take them, which would tell about that driver.
- */
+/* Whether a function is one of those that are moved: all of their ids, since new_id means each of
+ * them. No other driver's probe is asked to take them, which would tell about that driver. */
 static bool is_wanted(const struct pt_function *function)
 {
 	return !pt_function_is_vf(function) && !function->is_bridge &&

@@ -19,8 +19,7 @@ struct judged {
 	struct pt_node *node;
 };
 
-/*
- * Prints the severity of a case for tests/tags. A finding that local policy lowers is of no case.
+/* Prints the severity of a case for tests/tags. A finding that local policy lowers is of no case.
  */
 static inline void has_a_known_severity(const struct pt_finding *finding)
 {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * Every check on the made machine: a config that just triggers it, and one beside it that just does
- * not. Goes through gathering and resolving, so these are tested along.
- */
+/* Every check on the made machine: a config that just triggers it, and one beside it that just does
+ * not. Goes through gathering and resolving, so these are tested along. */
 #include <fcntl.h>
 #include <sys/file.h>
 

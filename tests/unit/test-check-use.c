@@ -53,8 +53,7 @@ static void in_use_block(void **state)
 	passes(fake, "in-use-block", "hostpci0: 02:00.0\n");
 }
 
-/*
- * Of a mapping's devices the one that is taken only if the first is not free; and the VFs of a PF.
+/* Of a mapping's devices the one that is taken only if the first is not free; and the VFs of a PF.
  */
 static void in_use_beside(void **state)
 {

@@ -37,8 +37,7 @@ static int phase(struct fake *fake, unsigned int vmid, const char *name)
 	return pt_phase_find(name)(&run);
 }
 
-/*
- * Runs pre-start as Proxmox VE does: with its lock of the guest held, until the caller closes ret.
+/* Runs pre-start as Proxmox VE does: with its lock of the guest held, until the caller closes ret.
  */
 static int start(struct fake *fake, unsigned int vmid)
 {

@@ -23,8 +23,7 @@ static void cannot_leave_the_root(void **state)
 	assert_int_equal(pt_host_read_line(fake->host, "/../../../../etc/passwd", &text), -ENOENT);
 }
 
-/*
- * The kernel gives up on a ".." while anything on the system is renamed; that is no reason to fail.
+/* The kernel gives up on a ".." while anything on the system is renamed; that is no reason to fail.
  */
 static void renames_elsewhere_do_not_disturb(void **state)
 {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * The interfaces of the machine that runs the tests; bridges, routes and namespaces are the lab's.
+/* The interfaces of the machine that runs the tests; bridges, routes and namespaces are the lab's.
  */
 #include <net/if.h>
 

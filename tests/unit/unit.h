@@ -74,11 +74,9 @@ static inline struct pt_bdf bdf_of(const char *text)
 	return bdf;
 }
 
-/*
- * The machine that most tests use: a GPU with audio (group 1, behind a bridge), two identical
+/* The machine that most tests use: a GPU with audio (group 1, behind a bridge), two identical
  * disks, a NIC that is a PF with two VFs, a device without driver sharing its group with a sound
- * card.
- */
+ * card. */
 #define MACHINE                                                                                    \
 	"{\"functions\":["                                                                         \
 	"{\"addr\":\"0000:00:01.0\",\"vendor\":\"0x8086\",\"device\":\"0x1901\",\"class\":"        \
