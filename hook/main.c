@@ -35,7 +35,7 @@ static void find_config(struct pt_run *run)
 		snprintf(run->config_node, sizeof(run->config_node), "%s", source);
 }
 
-/* A bad one is told by pre-start, among its findings. */
+/* pre-start reports a bad one among its findings. */
 static void use_policy(struct pt_run *run)
 {
 	struct pt_policy PT_POLICY policy = {0};

@@ -88,7 +88,7 @@ static int release(const struct pt_run *run)
 	limits.group_ms = run->release_ms;
 	if (pt_claims_open(&claims, run->host, PT_CLAIMS_DIR, false, &err) < 0 ||
 		pt_release(run->host, claims, run->vmid, &limits, &err) < 0) {
-		LOG(run, PT_LOG_ERROR, "%s; 'pve-ptconf release %u' tries again", err.text,
+		LOG(run, PT_LOG_ERROR, "%s; retry with 'pve-ptconf release %u'", err.text,
 			run->vmid);
 		return 1;
 	}
@@ -134,7 +134,7 @@ int pt_phase_undo(const struct pt_run *run)
 		return 0;
 	if (release(run) != 0)
 		return 1;
-	LOG(run, PT_LOG_INFO, "what had been taken is returned");
+	LOG(run, PT_LOG_INFO, "the devices that were taken are returned");
 	return 0;
 }
 

@@ -297,7 +297,7 @@ static enum pt_start_result pre_start(const struct pt_run *run)
 		return PT_START_GOES_ON;
 	if (run->source_unknown)
 		PT_START_LOG(run, PT_LOG_WARNING,
-			"PVE_MIGRATED_FROM names no node of this cluster and is passed over");
+			"PVE_MIGRATED_FROM names no node of this cluster, so it is ignored");
 	if (pt_host_exists(run->host, PT_OFF_FILE))
 		return stay_out(&start);
 	if (pt_guest_read(

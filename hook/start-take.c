@@ -96,7 +96,7 @@ static enum pt_start_result give_up(struct pt_start *start)
 	if (failed)
 		pt_err_wrap(&start->err,
 			"devices cannot be taken, and %zu of those that were cannot be returned "
-			"('pve-ptconf claims' shows why, 'pve-ptconf release %u' tries again)",
+			"('pve-ptconf claims' shows why, retry with 'pve-ptconf release %u')",
 			failed, run->vmid);
 	else
 		pt_err_wrap(

@@ -22,8 +22,8 @@ int pt_start_return_old(struct pt_start *start)
 	if (r == 0)
 		return 0;
 	PT_START_LOG(run, PT_LOG_ERROR,
-		"devices of an earlier start cannot be returned, which 'pve-ptconf release %u' tries "
-		"again once guest %u has stopped: %s",
+		"devices of an earlier start cannot be returned; retry with 'pve-ptconf release %u' "
+		"once guest %u has stopped: %s",
 		run->vmid, run->vmid, start->err.text);
 	r = pt_start_load_claim(start);
 	for (size_t i = 0; start->claim && i < start->claim->count; i++)
@@ -78,8 +78,8 @@ int pt_start_return_stale(struct pt_start *start, bool *ret_any)
 		}
 		if (r < 0 && r != -EWOULDBLOCK)
 			pt_err_wrap(&start->err,
-				"guest %u does not run, but its devices cannot be returned, which "
-				"'pve-ptconf release %u' tries again",
+				"guest %u does not run, but its devices cannot be returned; retry "
+				"with 'pve-ptconf release %u'",
 				vmid, vmid);
 	}
 	return r;
@@ -89,7 +89,7 @@ int pt_start_wait_for_returns(struct pt_start *start)
 {
 	const struct pt_run *run = start->run;
 	long long deadline = pt_now_ms() + run->wait_ms;
-	unsigned long long told = 0;
+	unsigned long long said = 0;
 
 	pt_foreach (owner, start->facts.owner, start->facts.owner_count) {
 		struct timespec pause = {.tv_nsec = WAIT_POLL_NS};
@@ -97,16 +97,16 @@ int pt_start_wait_for_returns(struct pt_start *start)
 
 		if (owner->kind != PT_OWNER_RETURNING)
 			continue;
-		if (owner->vmid != told)
+		if (owner->vmid != said)
 			PT_START_LOG(run, PT_LOG_INFO,
 				"guest %llu is still giving %s back; waiting", owner->vmid,
 				PT_BDF(&owner->bdf));
-		told = owner->vmid;
+		said = owner->vmid;
 		pt_owner_name((unsigned int)owner->vmid, name);
 		while (pt_claims_work_locked(start->claims, name) && pt_now_ms() < deadline)
 			nanosleep(&pause, NULL);
 	}
-	return told ? pt_start_gather(start) : 0;
+	return said ? pt_start_gather(start) : 0;
 }
 
 int pt_start_wait_for_last_run(struct pt_start *start)

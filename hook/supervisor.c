@@ -8,7 +8,7 @@
 
 /* Takes the VMID. */
 #define UNDONE                                                                                     \
-	"nothing is moved or returned; 'pve-ptconf release %u' returns what it held once it has "  \
+	"nothing is moved or returned; 'pve-ptconf release %u' returns its devices once it has "   \
 	"stopped"
 
 /* The worker may be alone: then nobody reads any more, and the system log gets the line. */
@@ -123,7 +123,7 @@ int pt_supervise(const struct pt_supervised *supervised, int out)
 	if (supervised->undo)
 		return run_phase(supervised, pt_phase_undo, out);
 	dprintf(out,
-		"error: guest %u: what it held may not be back; 'pve-ptconf release %u' tries again\n",
+		"error: guest %u: its devices may not be back; retry with 'pve-ptconf release %u'\n",
 		supervised->vmid, supervised->vmid);
 	return 1;
 }

@@ -426,7 +426,7 @@ static void return_functions(const struct pt_handover *handover, struct pt_mover
 	pt_movers_step(handover, movers, plan_home_override, vfs, deadline, false);
 }
 
-/* The function is back; that no text is shown on it is told, but keeps nobody from it. */
+/* The function is back: without its console it warns, and that is all. */
 static void return_console(
 	const struct pt_handover *handover, struct pt_movers *movers, long long deadline)
 {

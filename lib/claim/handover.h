@@ -11,7 +11,7 @@
 
 struct pt_handover {
 	const struct pt_host *host;
-	const struct pt_log *log; /* told one line per function */
+	const struct pt_log *log; /* gets one line per function */
 	int lock_fd;		  /* the claim's work lock, kept by the writers; -1 without */
 	int write_ms;		  /* deadlines: of one write, and of all of them */
 	int phase_ms;

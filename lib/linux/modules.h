@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Kernel modules: whether a driver can be had, and getting it. The sole user of libkmod. */
+/* Kernel modules: finds and loads drivers. The sole user of libkmod. */
 #ifndef PT_MODULES_H
 #define PT_MODULES_H
 

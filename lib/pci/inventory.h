@@ -25,7 +25,7 @@ int pt_inventory_matching(const struct pt_host *host, const struct pt_inventory 
 int pt_inventory_group(const struct pt_host *host, const struct pt_inventory *inventory,
 	const struct pt_bdf *bdf, struct pt_group *ret, struct pt_err *err);
 
-/* Adds all that are not there yet, read at once; those that the host has not are passed over. */
+/* Adds all that are not there yet, read at once; skips functions that the host does not have. */
 int pt_inventory_add_all(const struct pt_host *host, struct pt_inventory *inventory,
 	const struct pt_bdf *bdf, size_t count, struct pt_err *err);
 

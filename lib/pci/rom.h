@@ -16,7 +16,7 @@ struct pt_rom_image {
 };
 
 struct pt_rom {
-	struct pt_rom_image image[PT_ROM_IMAGES]; /* more are passed over */
+	struct pt_rom_image image[PT_ROM_IMAGES]; /* more are skipped */
 	size_t count;				  /* 0: it is no ROM */
 };
 

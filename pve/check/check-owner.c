@@ -224,10 +224,10 @@ static const struct pt_check checks[] = {
 		.why = "It is not on its host driver.",
 		.steps = "Find the reason: 'pve-ptconf claims', and the driver's messages in 'journalctl -k'."
 			"\nFix it: load the driver's module, or end the process that holds the device."
-			"\n'pve-ptconf release VMID' tries again.",
+			"\nretry with 'pve-ptconf release VMID'.",
 		.source = OUR_CLAIMS,
 		.of = {{PT_WARNING, PT_WARNS, .message = "could not return {error}",
-			.hint = "'pve-ptconf release {guest}' tries again"}},
+			.hint = "retry with 'pve-ptconf release {guest}'"}},
 	},
 };
 // clang-format on

@@ -39,7 +39,7 @@ static void look_for_vgpu(struct pt_gathering *gathering, const struct pt_assign
 	const struct pt_device *device = pt_node_device(gathering->node, &alternative->id[0]);
 	bool creatable = false;
 
-	/* another guest's is not to be had, whatever its type */
+	/* another guest's is taken, of any type */
 	if (!pt_gather_is_free(gathering, assignment, alternative)) {
 		fact->known = true;
 		return;

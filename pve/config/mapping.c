@@ -66,7 +66,7 @@ const struct pt_mapping *pt_mapping_find(const struct pt_mappings *mappings, con
 	return NULL;
 }
 
-/* Reads a file line by line as SectionConfig does: comments are passed over. */
+/* Reads a file line by line as SectionConfig does: comments are skipped. */
 struct lines {
 	char *at; /* NULL: at the end */
 	unsigned int number;

@@ -29,7 +29,7 @@ struct pt_mapping {
 	size_t count;
 };
 
-/* A property that is passed over because its key or value is not understood. */
+/* A property that is skipped, since its key or value is unknown. */
 struct pt_mapping_dropped {
 	unsigned int line;
 	char *section;

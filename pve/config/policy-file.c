@@ -102,7 +102,7 @@ static bool enter_section(struct parser *parser, const char *section)
 		return true;
 	}
 	if (!*section)
-		return refuse(parser, pt_format("stands in no section: begin with [defaults]"));
+		return refuse(parser, pt_format("is in no section: begin with [defaults]"));
 	return refuse(parser,
 		pt_format("there is no section '[%s]': it is [defaults], [guest VMID] or [device "
 			  "ADDRESS]",
@@ -189,7 +189,7 @@ static bool check_unit(struct parser *parser, char *word)
 		       pt_format("stop-units: '%s' is no name of a unit (name.service)", word));
 }
 
-/* Every word is checked, so that all errors of a line are told. */
+/* Every word is checked, so that all errors of a line are reported. */
 static bool check_words(
 	struct parser *parser, const char *value, bool (*check)(struct parser *parser, char *word))
 {
@@ -292,8 +292,7 @@ static int take_line(void *user, const char *section, const char *name, const ch
 	}
 	before = key->many ? NULL : earlier(parser, name);
 	if (before)
-		refuse(parser,
-			pt_format("%s stands there already, in line %u", name, before->line));
+		refuse(parser, pt_format("%s is there already, in line %u", name, before->line));
 	else if (key->check(parser, name, value))
 		add(parser, name, value);
 	return 1;

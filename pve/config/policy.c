@@ -137,7 +137,7 @@ void pt_policy_set_homes(const struct pt_policy *policy, unsigned int vmid, stru
 		if (home && function->origin.vfs > 0) {
 			pt_log(log, PT_LOG_WARNING,
 				"%s: %s has virtual functions that come back with it; the policy "
-				"for its return is passed over",
+				"for its return is ignored",
 				function->label, PT_BDF(&function->bdf));
 			home = NULL;
 		}

@@ -338,7 +338,7 @@ int pt_props_explain(
 			props->offset + 1);
 	case PT_PROP_DUPLICATE_KEY:
 		return pt_err_set(err, -EINVAL,
-			"at character %zu: a key, or a value without key, stands there twice",
+			"at character %zu: a key, or a value without key, is there twice",
 			props->offset + 1);
 	case PT_PROP_NO_DEFAULT:
 		return pt_err_set(

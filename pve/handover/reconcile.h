@@ -7,7 +7,7 @@
 
 struct pt_reconciled {
 	size_t returned; /* claims that were returned whole */
-	size_t failed; /* claims of which something could not be returned; told to the host's log */
+	size_t failed;	 /* claims with functions that could not be returned, see the log */
 };
 
 /* Returns every claim of a dead guest: it does not run, nobody works on it or the claim, and it is

@@ -18,7 +18,7 @@ static void record_running(
 			continue;
 		if (pt_unit_order(host, *unit, PT_UNIT_LOOK, pt_now_ms() + LOOK_MS, &active, &why) <
 			0)
-			pt_log(pt_host_log(host), PT_LOG_WARNING, "stop-units: %s; passed over",
+			pt_log(pt_host_log(host), PT_LOG_WARNING, "stop-units: %s; skipped",
 				why.text);
 		else if (active)
 			pt_names_add(&claim->unit, *unit);

@@ -7,8 +7,8 @@
 #include "pve/node/node.h"
 
 /* The facts that the API does not give, as a part of a sentence. */
-#define PT_NODE_UNKNOWN                                                                                \
-	"drivers, who uses a device, resets, claims and reservations, memory, mediated devices left, " \
+#define PT_NODE_UNKNOWN                                                                              \
+	"drivers, uses of devices, resets, claims and reservations, memory, free mediated devices, " \
 	"whether the hookscript is there"
 
 /* The names of the cluster's nodes that are online, and of those that are not. */

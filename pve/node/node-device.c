@@ -121,7 +121,7 @@ const struct pt_identities *pt_node_last_start(struct pt_node *node, unsigned in
 	}
 	slot = pt_array_grow(&node->last_start, &node->last_start_count, sizeof(*slot));
 	slot->vmid = vmid;
-	/* a damaged record is told, and no reason to refuse */
+	/* a damaged record warns, and is no reason to refuse */
 	if (node->host && pt_identities_read(node->host, vmid, &slot->identities, &err) < 0)
 		pt_log(pt_host_log(node->host), PT_LOG_WARNING, "%s", err.text);
 	return &slot->identities;

@@ -319,7 +319,7 @@ int pt_node_to_json(struct pt_node *node, struct json_object **ret, struct pt_er
 {
 	if (!node->has_uses)
 		return pt_err_set(err, -ETIME,
-			"who uses the devices cannot be found out: a driver hangs (see the kernel log)");
+			"the uses of the devices are unknown: a driver hangs (see the kernel log)");
 	ask_the_rest(node);
 	*ret = pt_record_to_json(&pt_node_record, node);
 	return 0;

@@ -118,24 +118,24 @@ static int write_policy(struct json_object *settings, FILE *out, struct pt_err *
 	return 0;
 }
 
-struct told {
+struct first_error {
 	struct pt_err *err;
 	bool any;
 };
 
-static void tell(void *data, unsigned int line, const char *message)
+static void note_first(void *data, unsigned int line, const char *message)
 {
-	struct told *told = data;
+	struct first_error *first = data;
 
-	if (!told->any)
-		pt_err_set(told->err, -EINVAL, "policy: line %u: %s", line, message);
-	told->any = true;
+	if (!first->any)
+		pt_err_set(first->err, -EINVAL, "policy: line %u: %s", line, message);
+	first->any = true;
 }
 
 static int policy_from_json(struct json_object *value, void *record, struct pt_err *err)
 {
 	struct pt_node *node = record;
-	struct told told = {.err = err};
+	struct first_error first = {.err = err};
 	PT_FREE char *text = NULL;
 	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
@@ -145,7 +145,7 @@ static int policy_from_json(struct json_object *value, void *record, struct pt_e
 		r = write_policy(value, out, err);
 	if (!out || fclose(out) != 0)
 		pt_out_of_memory();
-	return r < 0 ? r : pt_policy_parse(text, size, tell, &told, &node->traits.policy);
+	return r < 0 ? r : pt_policy_parse(text, size, note_first, &first, &node->traits.policy);
 }
 
 const struct pt_own pt_policy_own = {policy_to_json, policy_from_json};

@@ -62,7 +62,7 @@ int pt_cli_read_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *
 int pt_cli_gather(struct pt_cli *cli, const struct pt_guest *guest, struct pt_facts *ret_facts,
 	struct pt_err *err);
 
-/* The deadlines of this node. A policy with an error is told, and the defaults count. */
+/* The deadlines of this node. A policy with an error warns, and the defaults count. */
 struct pt_limits pt_cli_limits(const struct pt_cli *cli);
 
 #endif

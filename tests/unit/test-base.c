@@ -97,6 +97,17 @@ static void writes_all(void **state)
 	assert_int_equal(pt_write_all(-1, "x", 1), -EBADF);
 }
 
+static void words_are_found(void **state)
+{
+	static const char *const words[] = {"a", "b"};
+
+	(void)state;
+	assert_int_equal(PT_WORD_FIND(words, "b"), 1);
+	assert_int_equal(PT_WORD_FIND(words, "c"), -1);
+	assert_int_equal(PT_WORD_FIND(words, NULL), -1);
+	assert_int_equal(pt_word_find(NULL, 0, "a"), -1);
+}
+
 static void foreach_takes_null(void **state)
 {
 	int *none = NULL;
@@ -117,6 +128,7 @@ int main(void)
 		cmocka_unit_test(steal_leaves_null),
 		cmocka_unit_test(lists_have_separators_between),
 		cmocka_unit_test(writes_all),
+		cmocka_unit_test(words_are_found),
 		cmocka_unit_test(foreach_takes_null),
 	};
 

@@ -47,7 +47,7 @@ static void adds_many_each_once(void **state)
 	assert_int_equal(pt_inventory_add(fake->host, &inventory, &many[4], NULL), 0);
 	assert_int_equal(
 		pt_inventory_add_all(fake->host, &inventory, many, PT_ARRAY_SIZE(many), NULL), 0);
-	/* missing ones are passed over */
+	/* missing ones are skipped */
 	assert_int_equal(inventory.count, 3);
 	for (unsigned int i = 0; i < 3; i++)
 		assert_int_equal(inventory.function[i].bdf.bus, i + 1);

@@ -217,7 +217,7 @@ static void what_is_wrong_is_told_with_its_place(void **state)
 	}
 	live->has_uses = false;
 	assert_int_equal(pt_node_to_json(live, &json, &err), -ETIME);
-	assert_string_equal(err.text, "who uses the devices cannot be found out: a driver hangs "
+	assert_string_equal(err.text, "the uses of the devices are unknown: a driver hangs "
 				      "(see the kernel log)");
 	assert_null(read_back("[]", NULL));
 	assert_null(read_back("7", NULL));

@@ -183,7 +183,7 @@ static void vfs_overrule_the_policy(void **state)
 	fake_file(fake, PT_POLICY_FILE, "[device 04:00.0]\nreturn = none\n");
 	assert_int_equal(phase(fake, "pre-start"), 0);
 	assert_holds(fake->said, "0000:04:00.0 has virtual functions that come back with it; the "
-				 "policy for its return is passed over");
+				 "policy for its return is ignored");
 	assert_int_equal(phase(fake, "post-stop"), 0);
 	assert_driver(fake, "0000:04:00.0", "igb");
 }
@@ -223,10 +223,9 @@ static void a_bad_policy_is_told(void **state)
 	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
 	fake_file(fake, PT_POLICY_FILE, "[device 02:00.0]\nreturn = none\nreturn = none\n");
 	assert_int_equal(phase(fake, "pre-start"), 0);
-	assert_holds(fake->said,
-		"error: host: " PT_POLICY_FILE
-		": line 3: return stands there already, in line 2; none of its lines "
-		"counts");
+	assert_holds(fake->said, "error: host: " PT_POLICY_FILE
+				 ": line 3: return is there already, in line 2; none of its lines "
+				 "counts");
 	assert_int_equal(phase(fake, "post-stop"), 0);
 	assert_driver(fake, DISK, "nvme");
 }

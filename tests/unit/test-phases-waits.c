@@ -45,7 +45,7 @@ static void waits_for_another_mover(void **state)
 	assert_int_equal(phase(fake, "pre-start"), 1);
 	assert_holds(fake->said, "functions of 100 are being moved right now");
 	assert_int_equal(phase(fake, "post-stop"), 1);
-	assert_holds(fake->said, "'pve-ptconf release 100' tries again");
+	assert_holds(fake->said, "retry with 'pve-ptconf release 100'");
 	assert_driver(fake, DISK, "vfio-pci");
 	close(lock);
 	assert_int_equal(phase(fake, "post-stop"), 0);

@@ -103,7 +103,7 @@ static void a_move_that_fails_is_undone(void **state)
 	assert_int_equal(pt_phase_find("pre-start")(&run), 1);
 	assert_holds(fake->said,
 		"start refused: devices cannot be taken, and 1 of those that were cannot be "
-		"returned ('pve-ptconf claims' shows why, 'pve-ptconf release 100' tries again): ");
+		"returned ('pve-ptconf claims' shows why, retry with 'pve-ptconf release 100'): ");
 	assert_true(has(fake, CLAIM));
 	fake_remove(fake, "/fault");
 	assert_int_equal(phase(fake, "pre-start"), 0);
@@ -143,8 +143,8 @@ static void a_leftover_does_not_stop_a_guest(void **state)
 	fake_file(fake, CONFIG, "memory: 64\n");
 	assert_int_equal(phase(fake, "pre-start"), 0);
 	assert_holds(fake->said,
-		"error: devices of an earlier start cannot be returned, which "
-		"'pve-ptconf release 100' tries again once guest 100 has stopped: ");
+		"error: devices of an earlier start cannot be returned; retry with "
+		"'pve-ptconf release 100' once guest 100 has stopped: ");
 	assert_true(has(fake, CLAIM));
 	fake_file(fake, CONFIG, "hostpci0: 03:00.0\n");
 	assert_int_equal(phase(fake, "pre-start"), 0);
@@ -268,7 +268,7 @@ static void a_claim_that_cannot_be_written_moves_nothing(void **state)
 	assert_int_equal(phase(fake, "post-stop"), 1);
 	assert_holds(fake->said,
 		"claim of 100 is damaged (bind its devices by hand, then remove " CLAIM "): ");
-	assert_holds(fake->said, "'pve-ptconf release 100' tries again");
+	assert_holds(fake->said, "retry with 'pve-ptconf release 100'");
 }
 
 static void break_glass(void **state)

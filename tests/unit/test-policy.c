@@ -43,7 +43,7 @@ static void every_error_has_its_line(void **state)
 	(void)state;
 	expect_errors("", "");
 	expect_errors("# nothing\n\n[defaults]\n; nor here\n", "");
-	expect_errors("mode = advise\n", "1: stands in no section: begin with [defaults]\n");
+	expect_errors("mode = advise\n", "1: is in no section: begin with [defaults]\n");
 	expect_errors("[defaults]\nmode = off\ncolour = red\n\nallow = in-use-net\n",
 		"2: mode is enforce or advise, not 'off'\n"
 		"3: there is no key 'colour'\n"
@@ -64,9 +64,9 @@ static void every_error_has_its_line(void **state)
 		"4: group-deadline is a number of seconds from 1 to 180, not '1s'\n");
 	expect_errors(
 		"[guest 100]\nmode = advise\n[defaults]\nmode = enforce\n[guest 100]\nmode = enforce\n",
-		"6: mode stands there already, in line 2\n");
+		"6: mode is there already, in line 2\n");
 	expect_errors("[defaults\nmode = advise\n",
-		"2: stands in no section: begin with [defaults]\n1: is neither '[section]' nor 'key = value'\n");
+		"2: is in no section: begin with [defaults]\n1: is neither '[section]' nor 'key = value'\n");
 	expect_errors("[defaults]\n  mode = advise\n\twrite-deadline = 90\n", "");
 	expect_errors("[guest 100]\nallow = no-reset\n  in-use-net\n",
 		"3: is neither '[section]' nor 'key = value'\n");
@@ -269,8 +269,7 @@ static void the_file_is_read_whole_or_not_at_all(void **state)
 	assert_int_equal(policy.count, 0);
 	fake_file(fake, PT_POLICY_FILE, "[defaults]\nmode = advise\nmode = x\nmoed = x\n");
 	assert_int_equal(pt_policy_read(fake->host, &policy, &err), -EINVAL);
-	assert_string_equal(
-		err.text, PT_POLICY_FILE ": line 3: mode stands there already, in line 2");
+	assert_string_equal(err.text, PT_POLICY_FILE ": line 3: mode is there already, in line 2");
 	assert_int_equal(policy.count, 0);
 	fake_file(fake, PT_POLICY_FILE, "[defaults]\nmode = advise\n");
 	assert_int_equal(pt_policy_read(fake->host, &policy, &err), 0);

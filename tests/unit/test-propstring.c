@@ -20,8 +20,8 @@ static void points_at_the_character_and_the_key(void **state)
 				   "off, no, false)");
 	explains("01:00.0,foo=1", "at character 9: there is no key 'foo'");
 	explains("0A:00.0", "at character 1: host: '0A:00.0' is not of the form it needs");
-	explains("01:00.0,02:00.0",
-		"at character 9: a key, or a value without key, stands there twice");
+	explains(
+		"01:00.0,02:00.0", "at character 9: a key, or a value without key, is there twice");
 	explains("host=", "at character 1: key or value missing beside '='");
 }
 

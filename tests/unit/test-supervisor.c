@@ -108,7 +108,7 @@ static void the_worker_answers(void **state)
 	assert_int_equal(supervise(fake, refuses, 5000, said), 1);
 	assert_int_equal(supervise(fake, NULL, 5000, said), 0);
 	assert_holds(said, "error: pve-pthook: guest 100: no name; nothing is moved or returned; "
-			   "'pve-ptconf release 100' returns what it held once it has stopped");
+			   "'pve-ptconf release 100' returns its devices once it has stopped");
 }
 
 static void a_worker_that_dies_is_undone(void **state)
@@ -119,7 +119,7 @@ static void a_worker_that_dies_is_undone(void **state)
 	assert_int_equal(supervise(fake, takes_and_dies, 5000, said), 0);
 	assert_holds(said, DISK " nvme -> vfio-pci");
 	assert_holds(said, "the worker has crashed");
-	assert_holds(said, "what had been taken is returned");
+	assert_holds(said, "the devices that were taken are returned");
 	assert_driver(fake, DISK, "nvme");
 	assert_false(pt_host_exists(fake->host, CLAIM));
 }
@@ -137,8 +137,7 @@ static void a_return_that_dies_is_told(void **state)
 	assert_int_equal(code, 1);
 	assert_holds(said,
 		"error: pve-pthook: the worker has crashed\n"
-		"error: guest 100: what it held may not be back; 'pve-ptconf release 100' "
-		"tries again\n");
+		"error: guest 100: its devices may not be back; retry with 'pve-ptconf release 100'\n");
 	assert_true(pt_host_exists(fake->host, CLAIM));
 }
 
@@ -150,7 +149,7 @@ static void a_worker_that_hangs_is_undone(void **state)
 
 	assert_int_equal(supervise(fake, takes_and_hangs, 800, said), 0);
 	assert_holds(said, "the worker has not ended by its deadline");
-	assert_holds(said, "what had been taken is returned");
+	assert_holds(said, "the devices that were taken are returned");
 	assert_in_range(pt_now_ms() - begin, 800, 5000);
 	assert_driver(fake, DISK, "nvme");
 	assert_false(pt_host_exists(fake->host, CLAIM));
@@ -308,7 +307,7 @@ static void a_return_without_memory_can_be_repeated(void **state)
 		no_undo = true;
 		reached = runs_out(fake, returns, n, said);
 		no_undo = false;
-		told += strstr(said, "'pve-ptconf release 100' tries again") ? 1 : 0;
+		told += strstr(said, "retry with 'pve-ptconf release 100'") ? 1 : 0;
 		supervise(fake, returns, 5000, said);
 		assert_driver(fake, DISK, "nvme");
 		assert_override(fake, DISK, "(null)");
