@@ -39,7 +39,7 @@ struct pt_function {
 	struct pt_bdf bdf;
 	/* a driver has hung on it for a while: the override and the number of VFs are not known */
 	bool busy;
-	/* vendor, device and irq are readable; else Proxmox VE treats the function as absent */
+	/* vendor, device and irq are readable; else a manager may treat the function as absent */
 	bool info_ok;
 	/* as sysfs prints them, without 0x; empty when there is no such file */
 	char vendor[PT_PCI_ID_TEXT], device[PT_PCI_ID_TEXT];
