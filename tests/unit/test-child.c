@@ -63,7 +63,7 @@ static void gives_the_result(void **state)
 		struct pt_child child;
 
 		assert_int_equal(start(&child, returns_it, &results[i], false), 0);
-		assert_int_equal(pt_child_wait(&child, pt_now_ms() + 5000), expected[i]);
+		assert_int_equal(pt_child_wait(&child, pt_now_ms() + 60000), expected[i]);
 		assert_int_equal(child.pidfd, -1);
 		assert_int_equal(pt_child_wait(&child, 0), -ECHILD);
 	}
@@ -77,7 +77,7 @@ static void gives_up_at_the_deadline(void **state)
 	(void)state;
 	assert_int_equal(start(&child, sleeps, NULL, false), 0);
 	assert_int_equal(pt_child_wait(&child, begin + 100), -ETIME);
-	assert_in_range(pt_now_ms() - begin, 100, 5000);
+	assert_in_range(pt_now_ms() - begin, 100, 60000);
 	assert_int_equal(start(&child, sleeps, NULL, true), 0);
 	begin = pt_now_ms();
 	assert_int_equal(pt_child_collect(&child, begin + 100, 10, NULL, NULL), -ETIME);

@@ -147,10 +147,10 @@ static void a_worker_that_hangs_is_undone(void **state)
 	long long begin = pt_now_ms();
 	char said[4096];
 
-	assert_int_equal(supervise(fake, takes_and_hangs, 800, said), 0);
+	assert_int_equal(supervise(fake, takes_and_hangs, 5000, said), 0);
 	assert_holds(said, "the worker has not ended by its deadline");
 	assert_holds(said, "the devices that were taken are returned");
-	assert_in_range(pt_now_ms() - begin, 800, 5000);
+	assert_in_range(pt_now_ms() - begin, 5000, 120000);
 	assert_driver(fake, DISK, "nvme");
 	assert_false(pt_host_exists(fake->host, CLAIM));
 }

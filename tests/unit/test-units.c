@@ -22,7 +22,7 @@ int __wrap_pt_unit_order(const struct pt_host *host, const char *name, enum pt_u
 int __wrap_pt_unit_order(const struct pt_host *host, const char *name, enum pt_unit_order order,
 	long long deadline_ms, bool *ret_active, struct pt_err *err)
 {
-	assert_in_range(deadline_ms, pt_now_ms(), pt_now_ms() + 2100);
+	assert_in_range(deadline_ms, pt_now_ms() - 60000, pt_now_ms() + 2100);
 	pt_foreach (unit, units, PT_ARRAY_SIZE(units)) {
 		PT_FREE char *text = NULL;
 
