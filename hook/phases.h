@@ -15,7 +15,7 @@ struct pt_run {
 	bool source_unknown;		/* PVE_MIGRATED_FROM names no node */
 	unsigned int vmid;
 	struct pt_limits limits;
-	bool advise;	/* local policy: no start is refused */
+	bool advise;	/* refuse only for a device of the running system */
 	int api_ms;	/* budget of the API request */
 	int wait_ms;	/* at pre-start, for a return that is under way, of this guest or another */
 	int release_ms; /* at post-stop, for a dying QEMU: long, nobody waits for it */
@@ -26,7 +26,7 @@ typedef int pt_phase(const struct pt_run *run);
 
 bool pt_run_has_claim(const struct pt_run *run);
 
-/* In pre-start.c; the other phases are short and stand in phases.c. */
+/* In pre-start.c; phases.c holds the others, which are short. */
 pt_phase pt_phase_pre_start;
 
 /* NULL when there is no phase of that name. */

@@ -21,7 +21,7 @@ static void clear_start(struct pt_start *start)
 }
 
 /* Handles a failed look: a driver hangs, and would hang Proxmox VE too; or our own trouble. */
-static enum pt_start_result cannot_look(const struct pt_start *start, int why)
+static enum pt_start_result cannot_look(struct pt_start *start, int why)
 {
 	return why == -ETIME && pt_facts_moves(&start->facts) ? pt_start_refuse(start)
 							      : pt_start_go_on(start);
@@ -172,8 +172,7 @@ static enum pt_start_result judge_and_take(struct pt_start *start)
 	if (refusing && run->advise && !always) {
 		set_reason(start, refusing);
 		PT_START_LOG(run, PT_LOG_WARNING,
-			"%s: only 'mode = advise' keeps this start from being refused",
-			start->err.text);
+			"%s: without 'mode = advise' this refuses the start", start->err.text);
 		start->err = (struct pt_err){0};
 	} else if (refusing) {
 		/* advice or not, a device of another guest or of the running system is not taken */
@@ -198,9 +197,8 @@ static enum pt_start_result judge_and_take(struct pt_start *start)
  * facts were gathered, gathers and judges again. */
 static enum pt_start_result settle(struct pt_start *start)
 {
-	enum pt_start_result result = PT_START_AGAIN;
-
 	for (int tries = 0; tries < TRIES; tries++) {
+		enum pt_start_result result;
 		bool returned = false;
 		int r = pt_start_wait_for_returns(start);
 
@@ -213,7 +211,7 @@ static enum pt_start_result settle(struct pt_start *start)
 		if (r < 0)
 			return cannot_look(start, r);
 		pt_findings_clear(&start->findings);
-		result = pt_start_decide(result, judge_and_take(start));
+		result = judge_and_take(start);
 		if (result != PT_START_AGAIN)
 			return result;
 		pt_claim_free_p(&start->claim);
@@ -224,9 +222,7 @@ static enum pt_start_result settle(struct pt_start *start)
 			return cannot_look(start, r);
 	}
 	pt_err_wrap(&start->err,
-		"other guests claimed and left its devices meanwhile, %d times over; start it "
-		"again",
-		TRIES);
+		"other guests took and released its devices %d times; start it again", TRIES);
 	return pt_start_refuse(start);
 }
 

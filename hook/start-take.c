@@ -95,12 +95,11 @@ static enum pt_start_result give_up(struct pt_start *start)
 		failed += function->error != NULL;
 	if (failed)
 		pt_err_wrap(&start->err,
-			"devices cannot be taken, and %zu of those that were cannot be returned "
+			"taking failed, and %zu of the taken devices cannot be returned "
 			"('pve-ptconf claims' shows why, retry with 'pve-ptconf release %u')",
 			failed, run->vmid);
 	else
-		pt_err_wrap(
-			&start->err, "devices cannot be taken, and those that were are returned");
+		pt_err_wrap(&start->err, "taking failed; the taken devices are returned");
 	return pt_start_refuse(start);
 }
 

@@ -71,8 +71,8 @@ int pt_start_return_stale(struct pt_start *start, bool *ret_any)
 		r = pt_release_stale(run->host, start->claims, vmid, &run->limits, &start->err);
 		/* its host driver does not take it, so we do; it goes to its origin later */
 		if (r == -EIO) {
-			PT_START_LOG(run, PT_LOG_WARNING, "guest %u: %s; taken over from it", vmid,
-				start->err.text);
+			PT_START_LOG(run, PT_LOG_WARNING, "guest %u: %s; guest %u takes them over",
+				vmid, start->err.text, run->vmid);
 			start->err = (struct pt_err){0};
 			r = 0;
 		}

@@ -3,7 +3,8 @@
 #include "hook/start.h"
 #include "lib/base/states.h"
 
-enum pt_start_result pt_start_decide(enum pt_start_result before, enum pt_start_result result)
+/* Sets the result of the start. A decision is final: a step that refuses must not be overruled. */
+static enum pt_start_result decide(struct pt_start *start, enum pt_start_result result)
 {
 	static const char *const names[] = {
 		[PT_START_AGAIN] = "again",
@@ -11,32 +12,31 @@ enum pt_start_result pt_start_decide(enum pt_start_result before, enum pt_start_
 		[PT_START_REFUSED] = "refused",
 	};
 	static const unsigned int next[] = {
-		[PT_START_AGAIN] = PT_NEXT(PT_START_AGAIN) | PT_NEXT(PT_START_GOES_ON) |
-				   PT_NEXT(PT_START_REFUSED),
+		[PT_START_AGAIN] = PT_NEXT(PT_START_GOES_ON) | PT_NEXT(PT_START_REFUSED),
 		[PT_START_GOES_ON] = 0,
 		[PT_START_REFUSED] = 0,
 	};
 	static const struct pt_states states = {"start", names, next};
 
-	return (enum pt_start_result)pt_state_next(&states, before, result);
+	start->result = (enum pt_start_result)pt_state_next(&states, start->result, result);
+	return result;
 }
 
-enum pt_start_result pt_start_go_on(const struct pt_start *start)
+enum pt_start_result pt_start_go_on(struct pt_start *start)
 {
 	PT_START_LOG(start->run, PT_LOG_ERROR,
-		"pve-pthook: %s; the start goes on, but no device is moved or will be returned by "
-		"pve-pthook%s",
-		start->err.text, start->claim ? ", beyond those that its claim holds already" : "");
-	return PT_START_GOES_ON;
+		"pve-pthook: %s; the start goes on, but no device is moved or returned%s",
+		start->err.text, start->claim ? ", except those in its claim" : "");
+	return decide(start, PT_START_GOES_ON);
 }
 
-enum pt_start_result pt_start_refuse_for_good(const struct pt_start *start)
+enum pt_start_result pt_start_refuse_for_good(struct pt_start *start)
 {
 	PT_START_LOG(start->run, PT_LOG_ERROR, "start refused: %s", start->err.text);
-	return PT_START_REFUSED;
+	return decide(start, PT_START_REFUSED);
 }
 
-enum pt_start_result pt_start_refuse(const struct pt_start *start)
+enum pt_start_result pt_start_refuse(struct pt_start *start)
 {
 	return start->run->advise ? pt_start_go_on(start) : pt_start_refuse_for_good(start);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* The steps of a pre-start; pre-start.c puts them in order. start-way.c clears the way,
- * start-take.c takes. They return 0 or a negative errno with start->err filled, unless they say
- * otherwise. */
+ * start-take.c takes. Unless noted, they return 0 or a negative errno and fill start->err. */
 #ifndef PT_START_H
 #define PT_START_H
 
@@ -27,19 +26,17 @@ struct pt_start {
 	struct pt_facts facts;
 	struct pt_findings findings;
 	struct pt_err err;
+	enum pt_start_result result; /* set by the three below, once */
 };
 
-/* Checks that the result may follow the one before, and returns it: a decision is final. */
-enum pt_start_result pt_start_decide(enum pt_start_result before, enum pt_start_result result);
-
-/* Our own trouble never keeps a guest from starting: one line warns, and the start goes on. */
-enum pt_start_result pt_start_go_on(const struct pt_start *start);
+/* Our own trouble never keeps a guest from starting: logs an error, and the start goes on. */
+enum pt_start_result pt_start_go_on(struct pt_start *start);
 
 /* Refuses the start, or goes on if local policy only advises. */
-enum pt_start_result pt_start_refuse(const struct pt_start *start);
+enum pt_start_result pt_start_refuse(struct pt_start *start);
 
 /* Refuses the start, even if local policy only advises. */
-enum pt_start_result pt_start_refuse_for_good(const struct pt_start *start);
+enum pt_start_result pt_start_refuse_for_good(struct pt_start *start);
 
 /* The claim of an earlier start, if there is one. */
 int pt_start_load_claim(struct pt_start *start);
@@ -62,11 +59,10 @@ int pt_start_return_old(struct pt_start *start);
 void pt_start_reconcile(const struct pt_start *start);
 
 /* Returns claims of dead owners in the way. -EWOULDBLOCK: a guest came alive. Another error: a
- * function that cannot be returned cannot be taken. *ret_any says whether the facts are to be
- * gathered again. */
+ * function that cannot be returned cannot be taken. *ret_any: gather the facts again. */
 int pt_start_return_stale(struct pt_start *start, bool *ret_any);
 
-/* Functions that another guest is giving back right now are waited for. */
+/* Waits for functions that other guests are returning now. */
 int pt_start_wait_for_returns(struct pt_start *start);
 
 /* Waits for functions that the guest's last QEMU still holds, if this start needs them. */
@@ -75,7 +71,7 @@ int pt_start_wait_for_last_run(struct pt_start *start);
 /* Stops the units that local policy names; then looks at the host's devices anew. */
 int pt_start_stop_units(struct pt_start *start);
 
-/* Starts the units of a refused start again; a start without us leaves that to post-stop. */
+/* Starts the units of a refused start again if its claim is empty; else post-stop does. */
 void pt_start_begin_units(struct pt_start *start);
 
 /* start-take.c */

@@ -91,7 +91,7 @@ static const char *how_it_ended(int result)
 {
 	switch (result) {
 	case -ETIME:
-		return "has not ended by its deadline";
+		return "missed its deadline";
 	case -ENOMEM:
 		return "ran out of memory";
 	default:

@@ -30,7 +30,7 @@ static struct json_object *text_schema(const struct pt_field *field)
 {
 	struct json_object *schema = typed(field, "string");
 
-	if (field->form)
+	if (field->form && field->form->pattern)
 		pt_json_add_text(schema, "pattern", field->form->pattern);
 	if (field->kind == PT_FIELD_CHARS)
 		pt_json_add_number(schema, "maxLength", (int64_t)field->size - 1);

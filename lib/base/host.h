@@ -23,8 +23,8 @@ void pt_host_close(struct pt_host *host);
 void pt_host_close_p(struct pt_host **host);
 #define PT_HOST PT_CLEANUP(pt_host_close_p)
 
-/* Opens the gate with one of the host's folders as root, to read many of its files by name. A
- * negative errno. Close it before the host. */
+/* Opens the gate with one of the host's folders as root, to read many of its files by name. 0 or
+ * a negative errno. Close it before the host. */
 int pt_host_open_folder(struct pt_host **ret, const struct pt_host *host, const char *path);
 
 void pt_host_set_writer(struct pt_host *host, pt_host_writer *writer, void *data);
@@ -35,7 +35,8 @@ bool pt_host_is_live(const struct pt_host *host);
 /* Returns a descriptor, close-on-exec, or a negative errno. path begins at the host's root. */
 int pt_host_openat(const struct pt_host *host, const char *path, int flags);
 
-/* Reads all of it, at most cap bytes (-EFBIG). The caller frees ret, which ends with a NUL. */
+/* Reads all of it, at most cap bytes (-EFBIG). The caller frees ret, which ends with a
+ * NUL. ret_length may be NULL. */
 int pt_host_read(
 	const struct pt_host *host, const char *path, size_t cap, char **ret, size_t *ret_length);
 
@@ -71,7 +72,7 @@ void pt_names_free(struct pt_names *names);
 /* Adds a copy at the end. */
 void pt_names_add(struct pt_names *names, const char *name);
 
-/* Adds the words of a text that stand between any of the separators. */
+/* Splits text at each of the separators, and adds the words. */
 void pt_names_split(struct pt_names *names, const char *text, const char *separators);
 bool pt_names_hold(const struct pt_names *names, const char *name);
 
@@ -94,7 +95,7 @@ struct pt_write {
 /* Starts writing text to path. */
 int pt_host_write_start(const struct pt_host *host, const char *path, const char *text, int lock_fd,
 	struct pt_write *ret, struct pt_err *err);
-/* Ends it: the kernel's errno, or -ETIME when it has not answered by the deadline. */
+/* Waits for the write. Returns 0, the kernel's errno, or -ETIME after the deadline. */
 int pt_host_write_wait(struct pt_write *write, long long deadline_ms, struct pt_err *err);
 
 #endif

@@ -13,7 +13,7 @@ struct pt_symbol {
 	void *pointer;
 };
 
-/* Loads "libcurl.so.4" for the life of the program. NULL: why says it, until the next call. */
+/* Loads "libcurl.so.4" until the program ends. NULL, or the reason until the next call. */
 const char *pt_library_load(const char *file, const struct pt_symbol *symbol, size_t count);
 
 #endif

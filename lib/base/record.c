@@ -25,7 +25,7 @@ static void *member_of(void *record, size_t offset)
 }
 
 /* Lines stay lines. */
-static void make_plain(char *text)
+static void make_lines_plain(char *text)
 {
 	for (; text && *text; text++) {
 		if ((unsigned char)*text >= 0x7f ||
@@ -42,7 +42,7 @@ static struct json_object *text_to_json(const struct pt_field *field, const char
 		text = NULL;
 	if (text)
 		copy = field->part ? field->part(text) : pt_strdup(text);
-	make_plain(copy);
+	make_lines_plain(copy);
 	return copy ? json_object_new_string(copy) : NULL;
 }
 
@@ -162,18 +162,16 @@ static int text_from_json(
 	size_t length = strlen(text);
 	const char *too_long = field->form ? field->form->why : "is too long";
 
-	if (length != (size_t)json_object_get_string_len(value))
-		return refuse(field, err, "holds a NUL character");
 	if (field->kind == PT_FIELD_CHARS && length >= field->size)
 		return refuse(field, err, too_long);
 	if (field->form && !field->form->valid(text))
 		return refuse(field, err, field->form->why);
 	if (field->kind == PT_FIELD_CHARS) {
 		memcpy(at, text, length + 1);
-		make_plain(at);
+		make_lines_plain(at);
 	} else {
 		pt_set_text(at, text);
-		make_plain(*(char **)at);
+		make_lines_plain(*(char **)at);
 	}
 	return 0;
 }
@@ -228,7 +226,8 @@ static int number_from_json(
 		*(uint32_t *)at = (uint32_t)number;
 		break;
 	default:
-		*(uint64_t *)at = number < 0 ? (uint64_t)number : json_object_get_uint64(value);
+		*(uint64_t *)at = field->kind == PT_FIELD_INT ? (uint64_t)number
+							      : json_object_get_uint64(value);
 	}
 	return 0;
 }
@@ -264,7 +263,7 @@ static int list_from_json(
 	return 0;
 }
 
-/* Refuses a value of another JSON type. */
+/* Refuses a value of another JSON type, or a text that a C string cannot hold. */
 static int judge_type(const struct pt_field *field, struct json_object *value, struct pt_err *err)
 {
 	static const struct {
@@ -284,9 +283,12 @@ static int judge_type(const struct pt_field *field, struct json_object *value, s
 		[PT_FIELD_MAP] = {json_type_object, "is no object"},
 	};
 
-	if (json_object_is_type(value, of[field->kind].type))
-		return 0;
-	return refuse(field, err, value ? of[field->kind].why : "is null");
+	if (!json_object_is_type(value, of[field->kind].type))
+		return refuse(field, err, value ? of[field->kind].why : "is null");
+	if (of[field->kind].type == json_type_string &&
+		strlen(json_object_get_string(value)) != (size_t)json_object_get_string_len(value))
+		return refuse(field, err, "holds a NUL character");
+	return 0;
 }
 
 static int field_from_json(

@@ -56,7 +56,7 @@ struct pt_field {
 	enum pt_field_kind kind;
 	size_t offset, size; /* of the member, in bytes */
 	enum pt_json_need need;
-	/* offset of the bool: there is a value, else null, or no key; 0: always */
+	/* offset of a bool: false is null, or no key where it may be missing; 0: always true */
 	size_t has;
 	size_t count;	  /* offset of the size_t with the number of elements; 0: a whole row */
 	size_t most;	  /* elements at most, 0: any number */
@@ -85,7 +85,7 @@ struct pt_record {
 	const char *format; /* value of the key "format"; NULL: no such key */
 	int version;	    /* value of the key "version"; 0: no such key */
 	int oldest;	    /* version that can be read; 0: version alone */
-	/* Completes a record that was read, or says what is wrong with it. NULL: nothing to do. */
+	/* Completes a record after reading, or fills err if it is wrong. NULL: nothing to do. */
 	int (*complete)(void *record, struct pt_err *err);
 	const char *about;
 };
@@ -95,11 +95,12 @@ struct pt_record {
 /* Records of one value: char *, uint64_t. */
 extern const struct pt_record pt_text_record, pt_uint64_record;
 
-/* Returns a new JSON value, the caller's. Bytes of texts that are no printable ASCII become "?". */
+/* Returns a new JSON value, the caller's. Bytes of texts become "?", except printable ASCII, line
+ * end and tab. */
 struct json_object *pt_record_to_json(const struct pt_record *record, const void *from);
 
-/* Fills ret, which is zeroed, from JSON that may be hostile. -EINVAL: err names the first wrong
- * key. The caller clears ret even then. */
+/* Fills ret, which is zeroed, from JSON that may be hostile; texts become plain as in writing.
+ * -EINVAL: err names the first wrong key. The caller clears ret even then. */
 int pt_record_from_json(
 	const struct pt_record *record, struct json_object *json, void *ret, struct pt_err *err);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* States and the steps between them: a table says which state may follow which. */
+/* States and the steps between them: a table lists the states that may follow each. */
 #ifndef PT_STATES_H
 #define PT_STATES_H
 
@@ -13,8 +13,8 @@ struct pt_states {
 	const unsigned int *next; /* of each state: PT_NEXT of those that may follow */
 };
 
-/* Checks that next may follow state, and returns it. A step outside the table ends the process: the
- * hook's supervisor then undoes the work, as after any crash. */
+/* Checks that next may follow state, and returns it. A step outside the table ends the process, and
+ * the system log names it: the hook's supervisor then undoes the work, as after any crash. */
 unsigned int pt_state_next(const struct pt_states *states, unsigned int state, unsigned int next);
 
 #endif

@@ -179,6 +179,7 @@ int pt_bind_finish(const struct pt_host *host, struct pt_bind *bind, long long d
 		return pt_err_errno(&bind->err, r, "%s: %s", PT_BDF(&bind->bdf), VERB(bind));
 	if (written < 0)
 		return pt_err_errno(&bind->err, written, "%s: %s", PT_BDF(&bind->bdf), VERB(bind));
-	return pt_err_set(&bind->err, -EIO, "%s: %s: the kernel took the command, but it is %s now",
-		PT_BDF(&bind->bdf), VERB(bind), is ? is : "none");
+	return pt_err_set(&bind->err, -EIO,
+		"%s: %s: the kernel accepted the write, but sysfs shows %s", PT_BDF(&bind->bdf),
+		VERB(bind), is ? is : "none");
 }

@@ -20,7 +20,7 @@ enum pt_bind_kind {
 
 enum pt_bind_state {
 	PT_BIND_RESTS,	 /* nothing is being written: it is as wanted, or failed to start */
-	PT_BIND_REFUSED, /* its target must not stand in a path */
+	PT_BIND_REFUSED, /* its target is unsafe as part of a path */
 	PT_BIND_WRITES,
 };
 
@@ -34,7 +34,7 @@ struct pt_bind {
 	struct pt_err err;
 };
 
-/* Whether name can be a driver's: so that it may stand in a path. */
+/* Whether name is a valid driver name, safe as part of a path. */
 bool pt_driver_name_valid(const char *name);
 
 /* Starts the change, unless the function is as wanted. pt_bind_finish reports errors; driver must

@@ -44,7 +44,7 @@ struct pt_claim {
 		unit; /* of systemd, that ran: stopped for it, in this order, to be started again */
 };
 
-/* Which functions of a claim are meant. */
+/* A selection of a claim's functions. */
 enum pt_part {
 	PT_PART_ALL,
 	PT_PART_TAKEN,
@@ -79,7 +79,7 @@ void pt_claim_remove(struct pt_claim *claim, const struct pt_bdf *bdf);
 void pt_claim_set_error(struct pt_claim_function *function, const char *error);
 
 extern const struct pt_record pt_claim_record;
-/* Reads pt_claim_record. */
+/* Reads pt_claim_record. The caller frees ret. -EINVAL: err names the first wrong key. */
 int pt_claim_from_json(struct json_object *json, struct pt_claim **ret, struct pt_err *err);
 
 #endif

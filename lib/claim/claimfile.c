@@ -174,14 +174,14 @@ int pt_claims_save(const struct pt_claims *claims, const struct pt_claim *claim,
 }
 
 /* The age of this file is the time for which the claim is on hold. */
-static char *kept_file_of(const char *owner)
+static char *hold_file_of(const char *owner)
 {
 	return pt_claim_owner_valid(owner) ? pt_format("%s.kept", owner) : NULL;
 }
 
 int pt_claims_hold(const struct pt_claims *claims, const char *owner)
 {
-	PT_FREE char *name = kept_file_of(owner);
+	PT_FREE char *name = hold_file_of(owner);
 	PT_CLOSE int fd = -1;
 
 	if (!name)
@@ -192,7 +192,7 @@ int pt_claims_hold(const struct pt_claims *claims, const char *owner)
 
 bool pt_claims_on_hold(const struct pt_claims *claims, const char *owner, int seconds)
 {
-	PT_FREE char *name = kept_file_of(owner);
+	PT_FREE char *name = hold_file_of(owner);
 	struct stat st;
 
 	return claims && name && fstatat(claims->work, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -201,7 +201,7 @@ bool pt_claims_on_hold(const struct pt_claims *claims, const char *owner, int se
 
 void pt_claims_end_hold(const struct pt_claims *claims, const char *owner)
 {
-	PT_FREE char *name = kept_file_of(owner);
+	PT_FREE char *name = hold_file_of(owner);
 
 	if (name)
 		unlinkat(claims->work, name, 0);
@@ -357,7 +357,7 @@ static int adopt_origin(const struct sharing *sharing, struct pt_claim_function 
 	struct pt_claim_function *theirs)
 {
 	if (!function->spare && !theirs->spare && !is_abandoned(sharing, theirs))
-		return pt_err_set(sharing->err, -EBUSY, "%s: is claimed by %s as well",
+		return pt_err_set(sharing->err, -EBUSY, "%s: is in the claim of %s too",
 			PT_BDF(&function->bdf), sharing->other->owner);
 	if (function->has_origin)
 		return 0;
@@ -382,9 +382,8 @@ static int leave_to_other(const struct sharing *sharing, struct pt_claim_functio
 	if (!counts(sharing, theirs))
 		return 0;
 	if (!function->spare)
-		pt_log(sharing->log, PT_LOG_INFO,
-			"%s: %s is left to %s, which has a claim on it too", function->label,
-			PT_BDF(&function->bdf), sharing->other->owner);
+		pt_log(sharing->log, PT_LOG_INFO, "%s: %s stays with the claim of %s",
+			function->label, PT_BDF(&function->bdf), sharing->other->owner);
 	pt_claim_remove(sharing->claim, &function->bdf);
 	return 0;
 }

@@ -55,8 +55,8 @@ int pt_claims_store(
 /* Ends a claim, durably. No claim is no error. */
 int pt_claims_remove(const struct pt_claims *claims, const char *owner, struct pt_err *err);
 
-/* Puts the claim on hold: its owner comes back at once. pt_claims_on_hold: whether that was less
- * than so many seconds ago. The end of the claim ends the hold. */
+/* Puts the claim on hold, for an owner that restarts at once. pt_claims_on_hold: whether the hold
+ * is younger than so many seconds. The end of the claim ends the hold. */
 int pt_claims_hold(const struct pt_claims *claims, const char *owner);
 bool pt_claims_on_hold(const struct pt_claims *claims, const char *owner, int seconds);
 void pt_claims_end_hold(const struct pt_claims *claims, const char *owner);

@@ -97,9 +97,9 @@ static int confirm_vfio(const struct pt_handover *handover, struct pt_movers *mo
 		if (!function->driver ||
 			pt_function_read_on_vfio(handover->host, &function->bdf, function->driver))
 			continue;
-		pt_mover_fail(mover,
-			pt_err_set(&mover->err, -ENODEV, "%s: %s has it now, but is no vfio driver",
-				PT_BDF(&function->bdf), function->driver));
+		pt_mover_fail(mover, pt_err_set(&mover->err, -ENODEV,
+					     "%s: %s is no vfio driver; correct 'vfio-driver'",
+					     PT_BDF(&function->bdf), function->driver));
 		return mover->result;
 	}
 	return 0;
@@ -305,14 +305,14 @@ static void ensure_home_drivers(const struct pt_handover *handover, struct pt_mo
 	}
 }
 
-/* One that a third driver holds was moved by somebody since, and may be in use there. */
+/* Leaves a function on a third driver: another program moved it, and may use it there. */
 static void leave(const struct pt_handover *handover, struct pt_mover *mover)
 {
 	PT_FREE char *override = NULL;
 	bool ours;
 
 	pt_log(handover->log, PT_LOG_WARNING,
-		"%s: %s was bound to %s by somebody since; left there, its origin was %s",
+		"%s: another program bound %s to %s; it stays there (origin: %s)",
 		mover->function->label, PT_BDF(&mover->function->bdf), mover->was,
 		mover->goal.driver ? mover->goal.driver : "no driver");
 	ours = pt_function_read_override(handover->host, &mover->function->bdf, &override) == 0 &&

@@ -18,10 +18,9 @@ struct pt_handover {
 };
 
 /* Moves all functions of the claim but the spares to vfio-pci. The claim must be on disk, the
- * driver registered (pt_module_ensure). Functions that are there stay, with their override.
- * Consoles leave first, and VFs end before their PF leaves. A failure undoes all, and err names it;
- * a function that cannot be undone stays in the claim with its error, others but spares leave it.
- */
+ * driver registered (pt_module_ensure). Functions already on it keep their override.
+ * Consoles leave first, and VFs end before their PF leaves. A failure undoes all, and err names it.
+ * Functions that cannot return stay in the claim with their error, spares stay too. */
 int pt_handover_take(
 	const struct pt_handover *handover, struct pt_claim *claim, struct pt_err *err);
 

@@ -15,7 +15,7 @@ enum pt_move {
 	PT_MOVE_SKIPPED,	  /* it is where it belongs without a move */
 	PT_MOVE_ACTIVE,		  /* * */
 	PT_MOVE_FOREIGN,	  /* somebody else bound it to another driver, which keeps it */
-	PT_MOVE_FOREIGN_OVERRIDE, /* * the same, but the override of a take goes */
+	PT_MOVE_FOREIGN_OVERRIDE, /* * the same, but its override is restored */
 	PT_MOVE_FAILED,		  /* result and err say why */
 	PT_MOVE_RESTORING,	  /* * it failed, but sriov_drivers_autoprobe is restored */
 	PT_MOVE_GONE,		  /* from the bus */

@@ -42,7 +42,7 @@ int pt_origin_read(const struct pt_host *host, const struct pt_bdf *bdf, struct 
 	if (r == 0)
 		r = read_pf_number(pt_function_read_autoprobe, host, bdf, &origin.autoprobe);
 	if (r < 0)
-		return pt_err_errno(err, r, "%s: record where it is", PT_BDF(bdf));
+		return pt_err_errno(err, r, "%s: read its present state", PT_BDF(bdf));
 	if (origin.override && !is_plain(origin.override))
 		return pt_err_set(err, -EINVAL,
 			"%s: its driver override holds characters that cannot be recorded",

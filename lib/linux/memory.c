@@ -7,7 +7,7 @@
 #define HUGE	 "/sys/kernel/mm/hugepages"
 #define NODES	 "/sys/devices/system/node"
 
-/* Returns the number behind the word that begins a line; 0: there is none. */
+/* Returns the number behind the word that begins a line and so many others; 0: none. */
 static uint64_t find_number(const char *text, const char *word, unsigned int others)
 {
 	size_t length = strlen(word);
@@ -51,7 +51,7 @@ static void read_nodes(const struct pt_host *host, const struct pt_names *nodes,
 		PT_FREE char *text = NULL;
 		unsigned int node;
 
-		if (sscanf(*name, "node%u", &node) != 1 || node >= PT_NUMA_NODES || !path ||
+		if (sscanf(*name, "node%u", &node) != 1 || node >= PT_NUMA_NODES ||
 			pt_host_read_line(host, path, &text) < 0)
 			continue;
 		huge->node_free[node] = strtoull(text, NULL, 10);
@@ -75,7 +75,7 @@ static void read_hugepages(const struct pt_host *host, struct pt_memory *memory)
 		uint64_t kib;
 
 		if (memory->huge_count == PT_ARRAY_SIZE(memory->huge) ||
-			sscanf(*name, "hugepages-%" SCNu64 "kB", &kib) != 1 || !path ||
+			sscanf(*name, "hugepages-%" SCNu64 "kB", &kib) != 1 ||
 			pt_host_read_line(host, path, &text) < 0)
 			continue;
 		*slot = (struct pt_hugepages){.size = kib * 1024, .free = strtoull(text, NULL, 10)};

@@ -303,7 +303,7 @@ bool pt_module_vfio(
 	if (!pt_host_is_live(host) || !pt_starts_with(modalias, "pci:"))
 		return false;
 	alias = pt_format("vfio_%s", modalias);
-	context = alias ? open_context() : NULL;
+	context = open_context();
 	if (!context || kmod.module_new_from_lookup(context, alias, &list) < 0)
 		return false;
 	for (one = list; one; one = kmod.list_next(list, one)) {

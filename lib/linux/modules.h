@@ -29,7 +29,8 @@ char *pt_module_options(const struct pt_host *host, const char *name);
 
 /* Whether options of a module, "a=1 b=on c", set a switch; as in the kernel the last one counts. */
 bool pt_options_set(const char *options, const char *name);
-/* Whether ids= of vfio-pci ("v:d,v:d:sv:sd") names it. Source: drivers/vfio/pci/vfio_pci.c. */
+/* Whether ids= of vfio-pci ("v:d,v:d:sv:sd") in options (or NULL) names the function. Source:
+ * drivers/vfio/pci/vfio_pci.c. */
 bool pt_ids_mean(const char *options, const struct pt_function *function);
 
 /* Whether modprobe.d blocks every module that would drive the modalias; ret names one, else "". */
@@ -47,9 +48,10 @@ bool pt_module_driver(
 	const struct pt_host *host, const char *name, char ret[static PT_DRIVER_TEXT]);
 
 /* Makes sure that the PCI driver name is registered, as pt_module_driver finds it: loads the module
- * of that name, or those for alias (a modalias, or NULL). Works in a child until deadline_ms, and
- * reads back. -ENOENT: no such module. -EPERM: blocked or refused by the kernel. -ENOTSUP:
- * PT_MODULE_CUSTOM. -ETIME. -EAGAIN: our own trouble. Others from init_module. */
+ * of that name, or, if that does not bring the driver, those for alias (a modalias, or NULL). Works
+ * in a child until deadline_ms, and reads back. -ENOENT: no such module. -EPERM: blocked or refused
+ * by the kernel. -ENOTSUP: PT_MODULE_CUSTOM. -ETIME. -EAGAIN: our own trouble. Others from
+ * init_module. */
 int pt_module_ensure(const struct pt_host *host, const char *name, const char *alias,
 	long long deadline_ms, struct pt_err *err);
 

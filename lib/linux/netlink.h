@@ -12,7 +12,7 @@ struct pt_link {
 	int master;    /* index of the bridge or bond that it is a port of, 0: none */
 	int below;     /* index of the interface that a VLAN or macvtap stands on, 0: none */
 	bool default_route; /* one leads through it, in some table */
-	char route[64];	    /* of a route that came without address, "10.15.15.51/32" */
+	char route[64];	    /* target of a route without address, "10.15.15.51/32" */
 	bool link_local;    /* has an address that means nothing beyond the wire */
 	char address[64];   /* the first other one, "192.168.1.10/24"; "" for none */
 };

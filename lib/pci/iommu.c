@@ -31,8 +31,7 @@ static int unit_width(const struct pt_host *host, const char *unit)
 	int width, tables;
 	uint64_t cap;
 
-	if (!path || pt_host_read_line(host, path, &text) < 0 ||
-		sscanf(text, "%" SCNx64, &cap) != 1)
+	if (pt_host_read_line(host, path, &text) < 0 || sscanf(text, "%" SCNx64, &cap) != 1)
 		return 0;
 	/* MGAW: maximum guest address width less one */
 	width = (int)(cap >> 16 & 0x3f) + 1;

@@ -57,7 +57,7 @@ static char *below(const char *path, const char *name)
 }
 
 /* The folder has a file "dev" with the number of a device file. */
-static void add_node(struct walk *walk, const char *path)
+static void add_devfile(struct walk *walk, const char *path)
 {
 	PT_FREE char *uevent_path = below(path, "uevent");
 	PT_FREE char *subsystem_path = below(path, "subsystem");
@@ -149,7 +149,7 @@ static void walk_entry(
 	PT_FREE char *folder = NULL;
 
 	if (pt_streq(entry->d_name, "dev") && entry->d_type != DT_DIR) {
-		add_node(walk, path);
+		add_devfile(walk, path);
 		return;
 	}
 	if (entry->d_type != DT_DIR || entry->d_name[0] == '.' || is_barren(entry->d_name))

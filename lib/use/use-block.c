@@ -49,7 +49,7 @@ static char *read_of(const struct volumes *volumes, const char *name, const char
 	PT_FREE char *path = pt_format(BLOCKS "/%s/%s", name, file);
 	char *text = NULL;
 
-	if (path && pt_host_read_line(volumes->host, path, &text) < 0)
+	if (pt_host_read_line(volumes->host, path, &text) < 0)
 		return NULL;
 	return text;
 }

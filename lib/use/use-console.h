@@ -11,7 +11,7 @@
 #define PT_VTCON_TEXT  16
 #define PT_FRAMEBUFFER "frame buffer device" /* the name of fbcon's console */
 
-/* Whether name can be a console's, "vtcon1", so that it may stand in a path. */
+/* Whether name is a valid console name, "vtcon1", safe as part of a path. */
 bool pt_vtcon_name_valid(const char *name);
 
 /* Finds the console driver (name into ret) whose only framebuffer is this function's: it must let

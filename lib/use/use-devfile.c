@@ -133,7 +133,7 @@ static void note(struct search *search, const char *pid, size_t devfile)
 
 /* Returns the name below /dev of a descriptor's link, in place; NULL: none. Another root has it
  * below another folder, and it may be unlinked. */
-static const char *node_name(char *target)
+static const char *devfile_name(char *target)
 {
 	static const char deleted[] = " (deleted)";
 	size_t length = strlen(target);
@@ -173,7 +173,7 @@ static void look_at_link(
 	struct search *search, const char *pid, const char *folder, const char *fd, char *target)
 {
 	const bool in_dev = pt_starts_with(target, "/dev/");
-	struct watch wanted = {.name = node_name(target)};
+	struct watch wanted = {.name = devfile_name(target)};
 	PT_CLOSE int in = -1;
 	struct stat st;
 
@@ -213,7 +213,7 @@ static void watch_devfile(struct search *search, const char *name)
 {
 	struct watch *watch = &search->by_name[search->count];
 	PT_FREE char *path = pt_format("/dev/%s", name);
-	PT_CLOSE int fd = path ? pt_host_openat(search->host, path, O_PATH) : -1;
+	PT_CLOSE int fd = pt_host_openat(search->host, path, O_PATH);
 	struct stat st;
 
 	*watch = (struct watch){.name = name, .at = search->count++};
@@ -303,7 +303,7 @@ static bool is_keyboard(const struct pt_host *host, const struct pt_devfile *dev
 	PT_FREE char *keys = NULL;
 	const char *lowest;
 
-	if (!pt_starts_with(devfile->name, "input/event") || !path ||
+	if (!pt_starts_with(devfile->name, "input/event") ||
 		pt_host_read_line(host, path, &keys) < 0)
 		return false;
 	/* words of 64 keys, the lowest last */
@@ -352,7 +352,7 @@ int pt_use_devfiles(const struct pt_host *host, const struct pt_devfiles *devfil
 	return r;
 }
 
-/* Nodes of vfio, and the group that each stands for. */
+/* Device files of vfio, and the group that each stands for. */
 struct vfio_files {
 	char (*name)[DEVFILE_TEXT];
 	int *group;

@@ -7,8 +7,8 @@
 
 #include "lib/use/use.h"
 
-/* Adds the namespace of each function's interface; without one, or on a host that does not run,
- * that it may be a container's. For a child: it may not come back from a namespace. */
+/* Adds the network namespace of each function's interface. If it finds none, or the host does not
+ * run, adds that a container may have it. Call it in a child: it may not get back. */
 void pt_use_hidden_nets(const struct pt_host *host, const struct pt_function *const *function,
 	size_t count, struct pt_uses *uses);
 

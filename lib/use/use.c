@@ -450,7 +450,7 @@ int pt_uses_gather(const struct pt_host *host, const struct pt_function *const *
 		return pt_err_set(err, -EIO, "%s", json_object_get_string(why));
 	r = json ? pt_record_from_json(&pt_uses_record, json, &uses, err) : -EINVAL;
 	if (r < 0)
-		return r;
+		return pt_err_wrap(err, "uses of devices");
 	pt_foreach (use, uses.use, uses.count)
 		pt_uses_add(ret, use);
 	return 0;

@@ -14,7 +14,7 @@ enum concern {
 	CONCERN_GPU,
 	CONCERN_SOUND,
 	CONCERN_USB,
-	CONCERN_NODE,
+	CONCERN_DEVFILE,
 	CONCERN_CONSOLE,
 	CONCERN_MODULE,
 };
@@ -27,7 +27,7 @@ static enum concern concern_of(const struct pt_facts *facts, const struct pt_use
 		[PT_USE_GPU] = CONCERN_GPU,
 		[PT_USE_SOUND] = CONCERN_SOUND,
 		[PT_USE_INPUT] = CONCERN_USB,
-		[PT_USE_DEVFILE] = CONCERN_NODE,
+		[PT_USE_DEVFILE] = CONCERN_DEVFILE,
 		[PT_USE_CONSOLE] = CONCERN_CONSOLE,
 		[PT_USE_MODULE] = CONCERN_MODULE,
 	};
@@ -161,7 +161,7 @@ static const char *remedy_of(enum concern concern)
 		[CONCERN_GPU] = "end that program",
 		[CONCERN_SOUND] = "end that program",
 		[CONCERN_USB] = "unmount the disk that is plugged in there",
-		[CONCERN_NODE] = "end that program",
+		[CONCERN_DEVFILE] = "end that program",
 		[CONCERN_CONSOLE] = "end that use",
 		[CONCERN_MODULE] = "end that use",
 	};
@@ -267,7 +267,7 @@ static void in_use_usb(const struct pt_judging *judging)
 
 static void in_use_node(const struct pt_judging *judging)
 {
-	report_in_use(judging, CONCERN_NODE);
+	report_in_use(judging, CONCERN_DEVFILE);
 }
 
 /* Uses that never keep a guest from starting. */

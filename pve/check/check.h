@@ -82,7 +82,7 @@ const struct pt_taken *pt_function_0_of(
 /* The alternative that the entry hands over, or NULL. */
 const struct pt_alternative *pt_chosen(const struct pt_assignment *assignment);
 
-/* The detail of a taken function that the guest gets; NULL: it is a companion. */
+/* Returns the taken function of a detail; NULL: it is a companion. */
 const struct pt_taken *pt_detail_taken(
 	const struct pt_facts *facts, const struct pt_detail *detail);
 

@@ -65,7 +65,7 @@ struct pt_mdev_fact {
 /* Another guest of this node whose config names a function that is taken. */
 struct pt_elsewhere {
 	struct pt_bdf bdf;
-	struct pt_bdf named; /* itself, its PF or its VF: only one can be had */
+	struct pt_bdf named; /* itself, its PF or its VF: only one can be taken */
 	unsigned int vmid;
 	bool onboot;
 };
@@ -85,7 +85,7 @@ struct pt_unfit {
 	char *stale; /* difference from the mapping's entry for that node, or NULL */
 };
 
-/* What else is to be said of a function that is taken. */
+/* Further facts about a taken function. */
 struct pt_detail {
 	struct pt_bdf bdf;
 	char blocked[64]; /* module that would drive it, but is blacklisted; "" for none */

@@ -180,14 +180,16 @@ static struct json_object *about_to_json(const void *outer, const void *record)
 
 static const struct pt_own about = {.write = about_to_json};
 
+static const struct pt_form tag_form = {.pattern = "^[a-z0-9-]+$"};
+
 #define SHOWN(key, kind, member) PT_FIELD(key, kind, struct pt_shown, member)
 
 static const struct pt_field shown_fields[] = {
-	{SHOWN("tag", TEXT, tag), .about = "for pve-ptconf explain"},
+	{SHOWN("tag", TEXT, tag), .form = &tag_form, .about = "for pve-ptconf explain"},
 	{SHOWN("severity", WORD, severity), PT_FIELD_WORDS(severities)},
 	{SHOWN("subject", TEXT, subject), .about = "an entry, a function, the guest or the host"},
 	{SHOWN("entry", TEXT, entry), PT_JSON_MAY_BE_NULL, .about = "hostpci0, or args"},
-	{SHOWN("function", TEXT, function), PT_JSON_MAY_BE_NULL},
+	{SHOWN("function", TEXT, function), PT_JSON_MAY_BE_NULL, .form = &pt_bdf_form},
 	{SHOWN("message", TEXT, message)},
 	{SHOWN("hint", TEXT, hint), PT_JSON_MAY_BE_NULL, .about = "the fix"},
 	{SHOWN("about", MAP, finding), .own = &about,
@@ -209,7 +211,3 @@ static const struct pt_own show = {.write = finding_to_json};
 static const struct pt_field finding_field[] = {
 	{.kind = PT_FIELD_RECORD, .of = &shown_record, .own = &show}};
 const struct pt_record pt_finding_record = {PT_RECORD(struct pt_finding, finding_field)};
-
-static const struct pt_field findings_field[] = {{PT_FIELD(NULL, LIST, struct pt_findings, finding),
-	.count = offsetof(struct pt_findings, count), .of = &pt_finding_record}};
-const struct pt_record pt_findings_record = {PT_RECORD(struct pt_findings, findings_field)};

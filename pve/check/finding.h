@@ -19,7 +19,7 @@ enum pt_effect {
 	PT_SILENT,	   /* none: shown by check only */
 	PT_WARNS,	   /* a line in the task log */
 	PT_REFUSES,	   /* refuses, if a device must be moved */
-	PT_REFUSES_ALWAYS, /* against any policy: another live owner, the running system */
+	PT_REFUSES_ALWAYS, /* even if allowed; with advise only for the running system */
 };
 
 /* A situation that a check reports. */
@@ -101,8 +101,8 @@ void pt_finding_show(const struct pt_finding *finding, struct pt_shown *ret);
 void pt_shown_clear(struct pt_shown *shown);
 #define PT_SHOWN PT_CLEANUP(pt_shown_clear)
 
-/* A list of findings as they are shown; for writing only. */
-extern const struct pt_record pt_finding_record, pt_findings_record;
+/* A finding as it is shown; for writing only. */
+extern const struct pt_record pt_finding_record;
 
 /* Whether the finding is about the function. */
 bool pt_finding_is_on(const struct pt_finding *finding, const struct pt_bdf *bdf);

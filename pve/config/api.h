@@ -26,8 +26,8 @@ struct pt_api_reply {
 void pt_api_replies_clear(struct pt_api_reply *reply, size_t count);
 
 /* Asks for all paths ("/nodes") side by side, within budget_ms together, at most 1 MiB each. ret
- * has room for count replies, all zero; subject is for messages: "guest 100". An error: there is no
- * answer at all; else each reply has its own. */
+ * has room for count replies, all zero; what names the subject in messages: "guest 100". An error:
+ * there is no answer at all; else each reply has its own. */
 int pt_api_get(const struct pt_api *api, const char *const *path, size_t count, const char *what,
 	int budget_ms, struct pt_api_reply *ret, struct pt_err *err);
 

@@ -92,9 +92,9 @@ static bool parse_sysfs(const char *path, struct pt_bdf *ret)
 	PT_FREE char *copy = pt_strdup(path);
 	char *name;
 
-	for (size_t end = copy ? strlen(copy) : 0; end > 0 && copy[end - 1] == '/'; end--)
+	for (size_t end = strlen(copy); end > 0 && copy[end - 1] == '/'; end--)
 		copy[end - 1] = '\0';
-	name = copy ? strrchr(copy, '/') : NULL;
+	name = strrchr(copy, '/');
 	return name && pt_bdf_parse(name + 1, ret);
 }
 
@@ -109,7 +109,10 @@ static const char *text_of(struct json_object *json, const char *key)
 	struct json_object *value = NULL;
 
 	json_object_object_get_ex(json, key, &value);
-	return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
+	if (!json_object_is_type(value, json_type_string) ||
+		strlen(json_object_get_string(value)) != (size_t)json_object_get_string_len(value))
+		return NULL;
+	return json_object_get_string(value);
 }
 
 static bool parse_json(const char *text, struct pt_bdf *ret)
@@ -152,7 +155,7 @@ static bool parse_options(const char *text, struct pt_bdf *ret)
 	bool vfio = false, found = false, by_path = false;
 	const char *at = text;
 
-	while (buffer && *at) {
+	while (*at) {
 		bool first = at == text;
 		const char *item = next_item(&at, buffer);
 		const char *driver = value_of(item, DRIVER_KEY);

@@ -21,7 +21,7 @@ struct pt_backups {
 /* Parses jobs and users, each may be NULL; parts of another form are skipped. */
 void pt_backups_parse(
 	const char *jobs, const char *users, const char *node, struct pt_backups *ret);
-/* Reads the files; those that are not there say nothing. */
+/* Reads the files; skips missing ones. */
 int pt_backups_read(
 	const struct pt_host *host, const char *node, struct pt_backups *ret, struct pt_err *err);
 void pt_backups_clear(struct pt_backups *backups);

@@ -59,7 +59,7 @@ struct pt_guest_query {
 bool pt_vmid_parse(const char *text, unsigned int *ret);
 /* The same of a config file's name, "100.conf". */
 bool pt_vmid_of_config(const char *name, unsigned int *ret);
-/* Whether name can be a node's, so that it may stand in a path or an address. */
+/* Whether name is a valid node name, safe as part of a path or an address. */
 bool pt_node_name_valid(const char *name);
 bool pt_snapshot_name_valid(const char *name);
 

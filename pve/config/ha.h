@@ -20,7 +20,7 @@ struct pt_ha {
 
 /* Parses the texts, each may be NULL; parts of another form are skipped, as there. */
 void pt_ha_parse(const char *resources, const char *groups, const char *rules, struct pt_ha *ret);
-/* Reads the files; those that are not there say nothing. */
+/* Reads the files; skips missing ones. */
 int pt_ha_read(const struct pt_host *host, struct pt_ha *ret, struct pt_err *err);
 void pt_ha_clear(struct pt_ha *ha);
 #define PT_HA PT_CLEANUP(pt_ha_clear)

@@ -45,7 +45,7 @@ struct pt_mappings {
 
 /* Parses the text of the file; nothing in it is an error. */
 void pt_mappings_parse(const char *text, struct pt_mappings *ret);
-/* Reads the file; that there is none is no error. */
+/* Reads the file; a missing file is no error. */
 int pt_mappings_read(const struct pt_host *host, struct pt_mappings *ret, struct pt_err *err);
 void pt_mappings_clear(struct pt_mappings *mappings);
 #define PT_MAPPINGS PT_CLEANUP(pt_mappings_clear)

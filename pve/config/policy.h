@@ -43,7 +43,7 @@ struct pt_policy {
 	size_t count;
 };
 
-/* Told of every error, with its line. */
+/* Reports one error, with its line. */
 typedef void pt_policy_report(void *data, unsigned int line, const char *message);
 
 /* Parses the text. -EINVAL: each error was reported (report may be NULL); ret is untouched. */
@@ -64,14 +64,14 @@ int pt_policy_read(const struct pt_host *host, struct pt_policy *ret, struct pt_
 const char *pt_policy_vfio_driver(
 	const struct pt_policy *policy, unsigned int vmid, const struct pt_bdf *bdf);
 
-/* Whether starts of the guest are never refused. */
+/* Whether mode = advise: refuse a start only for a device of the running system. */
 bool pt_policy_advises(const struct pt_policy *policy, unsigned int vmid);
 
 /* Where the function goes: "origin", "none", "keep-vfio", a driver; NULL: no line. On loan. */
 const char *pt_policy_return(
 	const struct pt_policy *policy, unsigned int vmid, const struct pt_bdf *bdf);
 
-/* The line that allows the tag for the function (NULL: for none), or NULL. */
+/* Returns the line that allows the tag for the function (NULL: a finding without), or NULL. */
 const struct pt_setting *pt_policy_allows(const struct pt_policy *policy, unsigned int vmid,
 	const char *tag, const struct pt_bdf *bdf);
 

@@ -60,7 +60,7 @@ static char *fold(const char *text, enum pt_text encoding)
 	char *copy = pt_strdup(text);
 	char *to = copy;
 
-	for (const char *from = text; copy && encoding == PT_TEXT_CHARS && (*to = *from); to++) {
+	for (const char *from = text; encoding == PT_TEXT_CHARS && (*to = *from); to++) {
 		if (pt_starts_with(from, "\xe2\x84\xaa")) {
 			*to = 'k';
 			from += 3;

@@ -23,7 +23,7 @@ struct pt_reservations {
 
 /* Parses the text; lines of another form are skipped, as PVE does. */
 void pt_reservations_parse(const char *text, struct pt_reservations *ret);
-/* Reads the file; that there is none is no error. */
+/* Reads the file; a missing file is no error. */
 int pt_reservations_read(
 	const struct pt_host *host, struct pt_reservations *ret, struct pt_err *err);
 void pt_reservations_clear(struct pt_reservations *reservations);

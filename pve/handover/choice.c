@@ -53,8 +53,8 @@ static bool set_spare(const struct pt_host *host, struct pt_claim_function *func
 		return false;
 	function->spare = spare;
 	pt_log(pt_host_log(host), PT_LOG_INFO,
-		spare ? "%s: %s is not the one that Proxmox VE chose"
-		      : "%s: %s is the one that Proxmox VE chose",
+		spare ? "%s: %s is not the choice of Proxmox VE, and a spare now"
+		      : "%s: %s is the choice of Proxmox VE",
 		function->label, PT_BDF(&function->bdf));
 	return true;
 }

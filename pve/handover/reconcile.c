@@ -43,7 +43,7 @@ static bool has_spares(const struct pt_claims *claims, const char *owner, bool a
 	return false;
 }
 
-/* A running guest drops functions that post-start could not return, if they are free now. */
+/* Returns the spares of a running guest that its post-start could not return. */
 static void return_spares(const struct pt_host *host, const struct pt_claims *claims,
 	unsigned int vmid, const struct pt_limits *limits, bool again)
 {

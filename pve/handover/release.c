@@ -11,7 +11,7 @@
 #include "pve/config/runstate.h"
 #include "pve/handover/units.h"
 
-#define WITH_OTHERS   "is with somebody else for now; reconcile returns it when it is free"
+#define WITH_OTHERS   "is with another guest or process; reconcile returns it when it is free"
 #define POLL_MS	      100
 #define GROUP_POLL_NS (POLL_MS * 1000000L)
 #define LOOK_MS	      500
@@ -32,13 +32,12 @@ static int tell_holder(
 
 	if (pt_vfio_users(host, &function, 1, &user, &count, NULL) == 0 && count)
 		r = pt_err_set(err, -EBUSY,
-			"%s: process %d (%s) still has IOMMU group %d open; end it, then release "
-			"again",
+			"%s: process %d (%s) still has IOMMU group %d open; end it first",
 			PT_BDF(&function->bdf), user->pid, user->name, function->group);
 	else
 		r = pt_err_set(err, -EBUSY,
-			"%s: a process that is ending still holds IOMMU group %d; release again "
-			"when it is gone",
+			"%s: a process that is ending still holds IOMMU group %d; wait until it is "
+			"gone",
 			PT_BDF(&function->bdf), function->group);
 	free(user);
 	return r;

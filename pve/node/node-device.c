@@ -72,11 +72,11 @@ static void read_vgpu_types(const struct pt_host *host, struct pt_device *device
 static void look(
 	const struct pt_host *host, const struct pt_function *function, struct pt_device *device)
 {
-	const struct pt_config_space *config = &function->space;
+	const struct pt_config_space *space = &function->space;
 
-	device->unknown = !config->known;
-	device->dead = config->ones && !pt_function_is_vf(function);
-	memcpy(device->serial, config->serial, sizeof(device->serial));
+	device->unknown = !space->known;
+	device->dead = space->ones && !pt_function_is_vf(function);
+	memcpy(device->serial, space->serial, sizeof(device->serial));
 	if (!function->driver && function->modalias)
 		pt_module_alias_blocked(host, function->modalias, device->blocked);
 	pt_net_up(host, &function->bdf, device->net);

@@ -102,7 +102,7 @@ static const struct pt_field reservation_fields[] = {
 	{RESERVATION("vmid", UINT, vmid)},
 	{RESERVATION("pid", INT, pid), PT_JSON_MAY_BE_MISSING,
 		.has = offsetof(struct pt_reservation, has_pid)},
-	{RESERVATION("time", INT, time), PT_JSON_MAY_BE_MISSING,
+	{RESERVATION("time", INT, time), PT_JSON_MAY_BE_MISSING, .max = INT64_MAX,
 		.has = offsetof(struct pt_reservation, has_time)},
 };
 static const struct pt_record reservation_record = {
@@ -215,6 +215,8 @@ static bool skip_mention(const void *record, const void *element)
 	const struct pt_node *node = record;
 	const struct pt_mention *mention = element;
 
+	if (!mention->bridge)
+		return true;
 	pt_foreach (use, node->uses.use, node->uses.count) {
 		if (use->how == PT_USE_ONLY_PORT && pt_streq(use->place, mention->bridge))
 			return false;
@@ -264,8 +266,14 @@ static const struct pt_field node_fields[] = {
 static int complete_node(void *record, struct pt_err *err)
 {
 	struct pt_node *node = record;
+	struct pt_uses uses = node->uses;
 
 	(void)err;
+	/* each once, and no more of a kind than a look adds */
+	node->uses = (struct pt_uses){0};
+	pt_foreach (use, uses.use, uses.count)
+		pt_uses_add(&node->uses, use);
+	pt_uses_clear(&uses);
 	node->traits.iommu_active = node->inventory.iommu_active;
 	if (node->traits.policy_err.text[0])
 		node->traits.policy_err.code = -EIO;

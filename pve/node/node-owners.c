@@ -11,8 +11,9 @@
 /* how long a driver may keep us waiting */
 #define USES_MS 20000
 
-/* Whether the claim is being returned: somebody works on it and its state says so, or guest and
- * Proxmox VE are both dead. Otherwise its return has failed, or it is on hold. */
+/* Whether the claim is being returned: somebody works on it, and either its state says so or
+ * neither its guest nor Proxmox VE is at work. An idle claim is not: its return failed, or it is on
+ * hold. */
 static bool is_returning(
 	const struct pt_node *node, unsigned int vmid, const struct pt_claim *claim)
 {

@@ -38,7 +38,7 @@ struct pt_cli {
 	struct pt_node *node; /* NULL before pt_cli_open_node */
 };
 
-/* Runs a verb; err tells why the result is PT_EXIT_UNKNOWN, and is shown by main. */
+/* Runs a verb; err holds the reason for PT_EXIT_UNKNOWN, and main prints it. */
 typedef enum pt_exit pt_verb(struct pt_cli *cli, struct pt_err *err);
 pt_verb pt_cmd_accept, pt_cmd_check, pt_cmd_show, pt_cmd_explain, pt_cmd_list, pt_cmd_claims,
 	pt_cmd_release, pt_cmd_reconcile, pt_cmd_config_test, pt_cmd_facts, pt_cmd_report;

@@ -53,7 +53,7 @@ static inline char *findings_of(struct pt_node *node, const char *config, enum p
 	assert_int_equal(pt_guest_parse(config, strlen(config), &query, &guest, NULL), 0);
 	assert_int_equal(pt_facts_gather(node, guest, depth, &facts, NULL), 0);
 	pt_check_run(&facts, &findings);
-	json = pt_record_to_json(&pt_findings_record, &findings);
+	json = findings_to_json(&findings);
 	text = strdup(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY));
 	json_object_put(json);
 	return text;

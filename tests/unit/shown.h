@@ -27,4 +27,14 @@ static inline const char *subject_of(const struct pt_finding *finding)
 	return on_loan(PT_STEAL(shown.subject));
 }
 
+static const struct pt_field findings_field[] = {{PT_FIELD(NULL, LIST, struct pt_findings, finding),
+	.count = offsetof(struct pt_findings, count), .of = &pt_finding_record}};
+static const struct pt_record findings_record = {PT_RECORD(struct pt_findings, findings_field)};
+
+/* The findings as JSON; the caller's. */
+static inline struct json_object *findings_to_json(const struct pt_findings *findings)
+{
+	return pt_record_to_json(&findings_record, findings);
+}
+
 #endif

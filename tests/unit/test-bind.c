@@ -46,11 +46,11 @@ static void does_not_believe_a_success_code(void **state)
 
 	fake_fault(fake, "unbind", DISK, "lie");
 	assert_int_equal(run(fake, &bind, PT_BIND_UNBIND, NULL), -EIO);
-	assert_string_equal(bind.err.text,
-		DISK ": unbind from its driver: the kernel took the command, but it is nvme now");
+	assert_string_equal(bind.err.text, DISK
+		": unbind from its driver: the kernel accepted the write, but sysfs shows nvme");
 	fake_fault(fake, "override", DISK, "lie");
 	assert_int_equal(run(fake, &bind, PT_BIND_OVERRIDE, "vfio-pci"), -EIO);
-	assert_holds(bind.err.text, "set the driver override to vfio-pci: the kernel took");
+	assert_holds(bind.err.text, "set the driver override to vfio-pci: the kernel accepted");
 }
 
 static void tells_the_kernels_errno(void **state)

@@ -128,8 +128,9 @@ static void another_one_was_chosen(void **state)
 	fake_link(fake, "/sys/bus/pci/devices/" B "/driver", "/sys/bus/pci/drivers/vfio-pci");
 	run_guest(fake, 100, B " 100 pid:4100\n");
 	assert_int_equal(phase(fake, 100, "post-start"), 0);
-	assert_holds(fake->said, "hostpci0: " A " is not the one that Proxmox VE chose");
-	assert_holds(fake->said, "hostpci0: " B " is the one that Proxmox VE chose");
+	assert_holds(
+		fake->said, "hostpci0: " A " is not the choice of Proxmox VE, and a spare now");
+	assert_holds(fake->said, "hostpci0: " B " is the choice of Proxmox VE");
 	assert_driver(fake, A, "nvme");
 	assert_driver(fake, B, "vfio-pci");
 	stop_guest(fake, 100);
@@ -172,7 +173,7 @@ static void one_of_two_fails(void **state)
 	close(lock100);
 	close(lock101);
 	assert_int_equal(phase(fake, 100, "post-stop"), 0);
-	assert_holds(fake->said, "hostpci0: " A " is left to 101");
+	assert_holds(fake->said, "hostpci0: " A " stays with the claim of 101");
 	assert_driver(fake, A, "vfio-pci");
 	assert_driver(fake, B, "nvme");
 	stop_guest(fake, 101);
@@ -245,7 +246,8 @@ static void entries_of_one_mapping(void **state)
 	/* Proxmox VE knows nothing of it */
 	assert_false(claim->function[2].spare);
 	assert_false(claim->function[3].spare);
-	assert_holds(fake->said, "hostpci1: " B " is not the one that Proxmox VE chose");
+	assert_holds(
+		fake->said, "hostpci1: " B " is not the choice of Proxmox VE, and a spare now");
 	/* nothing reserved: nothing to compare with */
 	assert_false(pt_choice_correct(fake->host, &reservations, 101, claim));
 	pt_claim_free(claim);

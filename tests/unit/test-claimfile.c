@@ -127,7 +127,7 @@ static void two_cannot_hold_one_function(void **state)
 	assert_int_equal(pt_claims_record(claims, fake->host, one, NULL, NULL), 0);
 	assert_int_equal(pt_claims_record(claims, fake->host, one, NULL, NULL), 0);
 	assert_int_equal(pt_claims_record(claims, fake->host, two, NULL, &err), -EBUSY);
-	assert_holds(err.text, "0000:03:00.0: is claimed by 100 as well");
+	assert_holds(err.text, "0000:03:00.0: is in the claim of 100 too");
 	assert_int_equal(pt_claims_record(claims, fake->host, three, NULL, NULL), 0);
 	pt_claim_free(one);
 	pt_claim_free(two);
@@ -239,7 +239,7 @@ static void origins_are_recorded_once(void **state)
 	/* a function that is gone cannot be recorded */
 	assert_non_null(pt_claim_add(two, &gone, "hostpci1"));
 	assert_int_equal(pt_claims_record(claims, fake->host, two, NULL, &err), -ENODEV);
-	assert_holds(err.text, "0000:77:00.0: record where it is: No such device");
+	assert_holds(err.text, "0000:77:00.0: read its present state: No such device");
 	pt_claim_free(one);
 	pt_claim_free(two);
 	pt_claims_close(claims);
@@ -260,8 +260,7 @@ static void of_two_that_let_go_one_keeps_it(void **state)
 	assert_string_equal(fake->said, "");
 	assert_int_equal(pt_claims_yield(claims, one, PT_PART_ALL, NULL, &fake->log, NULL), 0);
 	assert_int_equal(one->count, 0);
-	assert_holds(
-		fake->said, "hostpci0: 0000:02:00.0 is left to 101, which has a claim on it too");
+	assert_holds(fake->said, "hostpci0: 0000:02:00.0 stays with the claim of 101");
 	assert_int_equal(pt_claims_load(claims, "100", &left, NULL), -ENOENT);
 	assert_int_equal(pt_claims_yield(claims, two, PT_PART_ALL, NULL, &fake->log, NULL), 0);
 	assert_int_equal(two->count, 2);

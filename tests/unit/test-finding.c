@@ -84,7 +84,7 @@ static void goes_to_json(void **state)
 	finding->subject = (struct pt_subject){
 		.kind = PT_ON_FUNCTION, .entry = 0, .function = bdf_of("0000:01:00.0")};
 	add(&findings, SAYS);
-	json = pt_record_to_json(&pt_findings_record, &findings);
+	json = findings_to_json(&findings);
 	assert_string_equal(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN),
 		"[{\"tag\":\"some-tag\",\"severity\":\"error\",\"subject\":\"hostpci0: "
 		"0000:01:00.0\",\"entry\":\"hostpci0\",\"function\":\"0000:01:00.0\","

@@ -80,7 +80,8 @@ static void takes_to_a_variant_and_returns(void **state)
 	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
 	pt_set_text(&claim_function(fake, claim, DISK)->driver, "edu-vfio-pci");
 	assert_int_equal(pt_handover_take(&handover, claim, &err), -ENODEV);
-	assert_string_equal(err.text, DISK ": edu-vfio-pci has it now, but is no vfio driver");
+	assert_string_equal(
+		err.text, DISK ": edu-vfio-pci is no vfio driver; correct 'vfio-driver'");
 	assert_at_home(fake);
 	assert_int_equal(claim->count, 0);
 	fake_dir(fake, "/sys/bus/pci/devices/" DISK "/vfio-dev");
@@ -371,7 +372,7 @@ static void a_third_driver_keeps_it(void **state)
 	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
 	assert_driver(fake, DISK, "pci-stub");
 	assert_override(fake, DISK, "(null)");
-	assert_holds(fake->said, DISK " was bound to pci-stub by somebody since; left there");
+	assert_holds(fake->said, "another program bound " DISK " to pci-stub; it stays there");
 	pt_claim_free(claim);
 	/* with an override of their own: that is theirs as well */
 	claim = claim_all(fake);

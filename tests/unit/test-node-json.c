@@ -108,8 +108,8 @@ static void findings_are_the_same(void **state)
 		assert_int_equal(pt_facts_gather(node, theirs[i], PT_DEPTH_CHECK, &two, NULL), 0);
 		pt_check_run(&one, &here);
 		pt_check_run(&two, &there);
-		a = pt_record_to_json(&pt_findings_record, &here);
-		b = pt_record_to_json(&pt_findings_record, &there);
+		a = findings_to_json(&here);
+		b = findings_to_json(&there);
 		assert_string_equal(json_object_to_json_string(a), json_object_to_json_string(b));
 		json_object_put(a);
 		json_object_put(b);

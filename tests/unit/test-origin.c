@@ -45,7 +45,7 @@ static void what_cannot_be_recorded_is_refused(void **state)
 	struct pt_err err = {0};
 
 	assert_int_equal(pt_origin_read(fake->host, &gone, &origin, &err), -ENODEV);
-	assert_holds(err.text, "0000:77:00.0: record where it is");
+	assert_holds(err.text, "0000:77:00.0: read its present state");
 	fake_file(fake, "/sys/bus/pci/devices/" DISK "/driver_override", "a\tb\n");
 	assert_int_equal(pt_origin_read(fake->host, &disk, &origin, &err), -EINVAL);
 	assert_holds(err.text, DISK ": its driver override holds characters");

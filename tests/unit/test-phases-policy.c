@@ -196,7 +196,7 @@ static void advice_refuses_nothing(void **state)
 	run.advise = true;
 	fake_file(fake, CONFIG, "hostpci0: 02:00.0,pcie=1\n");
 	assert_int_equal(pt_phase_find("pre-start")(&run), 0);
-	assert_holds(fake->said, "only 'mode = advise' keeps this start from being refused");
+	assert_holds(fake->said, "without 'mode = advise' this refuses the start");
 	assert_driver(fake, DISK, "vfio-pci");
 	assert_int_equal(phase(fake, "post-stop"), 0);
 	/* but no device of another guest is taken, even then */
@@ -211,7 +211,7 @@ static void advice_refuses_nothing(void **state)
 	/* a failure warns, and the start goes on */
 	fake_fault(fake, "bind-vfio-pci", DISK, "22");
 	assert_int_equal(pt_phase_find("pre-start")(&run), 0);
-	assert_holds(fake->said, "devices cannot be taken, and those that were are returned");
+	assert_holds(fake->said, "taking failed; the taken devices are returned");
 	assert_driver(fake, DISK, "nvme");
 	assert_false(has(fake, CLAIM));
 }

@@ -234,7 +234,7 @@ static void what_is_reserved_by_another_is_left(void **state)
 	assert_int_equal(phase(fake, "pre-start"), 0);
 	fake_file(fake, PT_PVE_PCI_RESERVATIONS, line);
 	assert_int_equal(phase(fake, "post-stop"), 0);
-	assert_holds(fake->said, DISK " is with somebody else for now; reconcile returns it");
+	assert_holds(fake->said, DISK " is with another guest or process; reconcile returns it");
 	assert_driver(fake, DISK, "vfio-pci");
 	assert_driver(fake, "0000:03:00.0", "nvme");
 	assert_true(pt_host_exists(fake->host, CLAIM));
@@ -336,9 +336,8 @@ static void a_neighbour_that_flickers_is_told(void **state)
 	assert_int_equal(pt_phase_find("pre-start")(&run), 1);
 	fake->log = (struct pt_log){.emit = other.note, .data = fake};
 	assert_int_equal(other.times, 8);
-	assert_holds(fake->said,
-		"start refused: other guests claimed and left its devices "
-		"meanwhile, 8 times over; start it again: " DISK ": is claimed by 101 as well");
+	assert_holds(fake->said, "start refused: other guests took and released its devices "
+				 "8 times; start it again: " DISK ": is in the claim of 101 too");
 	assert_driver(fake, DISK, "nvme");
 	pt_close_fd(&other.lock);
 	pt_claims_close(other.claims);

@@ -91,7 +91,7 @@ static void a_move_that_fails_is_undone(void **state)
 	fake_file(fake, CONFIG, "hostpci0: 01:00\nhostpci1: 02:00.0\n");
 	fake_fault(fake, "bind-vfio-pci", AUDIO, "22");
 	assert_int_equal(phase(fake, "pre-start"), 1);
-	assert_holds(fake->said, "start refused: devices cannot be taken, and those that were are "
+	assert_holds(fake->said, "start refused: taking failed; the taken devices are "
 				 "returned: " AUDIO ": bind to vfio-pci: Invalid argument");
 	assert_driver(fake, GPU, "nouveau");
 	assert_driver(fake, AUDIO, "snd_hda_intel");
@@ -102,7 +102,7 @@ static void a_move_that_fails_is_undone(void **state)
 	run.limits.write_ms = 2000;
 	assert_int_equal(pt_phase_find("pre-start")(&run), 1);
 	assert_holds(fake->said,
-		"start refused: devices cannot be taken, and 1 of those that were cannot be "
+		"start refused: taking failed, and 1 of the taken devices cannot be "
 		"returned ('pve-ptconf claims' shows why, retry with 'pve-ptconf release 100'): ");
 	assert_true(has(fake, CLAIM));
 	fake_remove(fake, "/fault");
@@ -117,7 +117,7 @@ static void own_troubles_do_not_stop_the_start(void **state)
 
 	assert_int_equal(phase(fake, "pre-start"), 0);
 	assert_holds(fake->said, "neither the API");
-	assert_holds(fake->said, "the start goes on, but no device is moved or will be returned");
+	assert_holds(fake->said, "the start goes on, but no device is moved or returned");
 	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
 	fake_file(fake, PT_CLAIMS_DIR, "a file where the folder should be");
 	assert_int_equal(phase(fake, "pre-start"), 0);
@@ -202,7 +202,7 @@ static void what_cannot_be_returned_is_taken_over(void **state)
 	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
 	assert_int_equal(phase(fake, "pre-start"), 0);
 	assert_holds(fake->said, "warning: guest 101: 1 function not returned: " DISK
-				 ": bind to nvme: Input/output error; taken over from it");
+				 ": bind to nvme: Input/output error; guest 100 takes them over");
 	assert_driver(fake, DISK, "vfio-pci");
 	assert_false(has(fake, PT_CLAIMS_DIR "/claims/101.json"));
 	text = fake_read(fake, CLAIM);

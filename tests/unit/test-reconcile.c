@@ -143,7 +143,7 @@ static void a_guest_that_runs_keeps_no_spares(void **state)
 	fake_file(fake, PT_PVE_PCI_RESERVATIONS,
 		DISK " 100 pid:4242\n" DISK2 " 101 time:99999999999\n");
 	reconcile(fake, claims, 0, 0);
-	assert_holds(fake->said, "hostpci0: " DISK2 " is with somebody else for now; reconcile");
+	assert_holds(fake->said, "hostpci0: " DISK2 " is with another guest or process; reconcile");
 	assert_driver(fake, DISK2, "vfio-pci");
 	fake_file(fake, PT_PVE_PCI_RESERVATIONS, DISK " 100 pid:4242\n");
 	/* its post-start may still be at work */

@@ -190,6 +190,17 @@ static void what_is_left_out_is_not_written(void **state)
 	assert_lacks(text, "\"old\"");
 }
 
+static void a_number_beyond_its_type_is_the_largest(void **state)
+{
+	struct sample CLEARED sample = {0};
+
+	(void)state;
+	assert_int_equal(read_changed("\"large\":8589934592", "\"large\":18446744073709551615",
+				 &sample, NULL),
+		0);
+	assert_true(sample.large == INT64_MAX);
+}
+
 static void older_versions_lack_keys(void **state)
 {
 	struct sample CLEARED sample = {0};
@@ -219,6 +230,8 @@ static void each_error_names_its_place(void **state)
 		{"\"needed\":\"a\\nb\"", "\"needed\":null", "\"needed\" is null"},
 		{"\"needed\":\"a\\nb\"", "\"needed\":\"a\\u0000\"",
 			"\"needed\" holds a NUL character"},
+		{"\"green\"", "\"green\\u0000\"", "\"colour\" holds a NUL character"},
+		{"\"0000:01:00.0\"", "\"0000:01:00.0\\u0000x\"", "\"where\" holds a NUL character"},
 		{"\"chars\":null", "\"chars\":\"12345678\"", "\"chars\" is too long"},
 		{"\"#7\"", "\"7\"", "\"id\" is no id"},
 		{"\"#7\"", "\"#2345678\"", "\"id\" is no id"},
@@ -250,6 +263,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(comes_back_as_it_was),
 		cmocka_unit_test(what_is_left_out_is_not_written),
+		cmocka_unit_test(a_number_beyond_its_type_is_the_largest),
 		cmocka_unit_test(older_versions_lack_keys),
 		cmocka_unit_test(each_error_names_its_place),
 	};

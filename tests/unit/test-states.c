@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include <fcntl.h>
 #include <sys/wait.h>
 
 #include "lib/base/states.h"
@@ -24,25 +23,18 @@ static void what_the_table_has_may_follow(void **state)
 
 static void any_other_step_ends_the_process(void **state)
 {
-	char said[128] = "";
-	int out[2], status;
+	int status;
 	pid_t pid;
 
 	(void)state;
-	assert_int_equal(pipe(out), 0);
 	pid = fork();
 	if (pid == 0) {
-		dup2(out[1], STDERR_FILENO);
 		pt_state_next(&lights, RED, YELLOW);
 		_exit(0);
 	}
-	close(out[1]);
-	assert_true(read(out[0], said, sizeof(said) - 1) > 0);
-	close(out[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status));
 	assert_int_equal(WTERMSIG(status), SIGABRT);
-	assert_string_equal(said, "light: 'yellow' must not follow 'red'\n");
 }
 
 int main(void)

@@ -148,7 +148,7 @@ static void a_worker_that_hangs_is_undone(void **state)
 	char said[4096];
 
 	assert_int_equal(supervise(fake, takes_and_hangs, 5000, said), 0);
-	assert_holds(said, "the worker has not ended by its deadline");
+	assert_holds(said, "the worker missed its deadline");
 	assert_holds(said, "the devices that were taken are returned");
 	assert_in_range(pt_now_ms() - begin, 5000, 120000);
 	assert_driver(fake, DISK, "nvme");

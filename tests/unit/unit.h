@@ -175,7 +175,7 @@ static inline struct pt_handover handover_of(struct fake *fake)
 
 #define MACHINE_TEST(test) cmocka_unit_test_setup_teardown(test, machine_setup, machine_teardown)
 
-/* A device node in a function's part of sysfs. */
+/* A device file in a function's part of sysfs. */
 static inline void add_node(struct fake *fake, const char *folder, const char *subsystem,
 	const char *numbers, const char *name)
 {
