@@ -431,7 +431,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "mdev-multifunction",
 		.find = mdev_multifunction,
-		.meaning = "An entry asks for a mediated device of several functions.",
+		.meaning = "An entry asks several functions for one mediated device.",
 		.why = "A mediated device belongs to one function.",
 		.steps = "Name the function that offers the type.",
 		.source = PT_SOURCE_PCI_PM ", parse_hostpci",

@@ -436,7 +436,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "device-identity-changed",
 		.find = device_identity_changed,
-		.meaning = "Another device sits at the address than at the guest's last successful start.",
+		.meaning = "The address has another device than at the guest's last successful start.",
 		.why = "Addresses move when cards are added, removed or moved. The guest would get the wrong device, perhaps a disk of the host.",
 		.steps = "Compare: 'pve-ptconf list' shows the present address of the device."
 			"\nCorrect the address with 'qm set VMID --hostpciN ADDRESS', or use a mapping (Datacenter, Resource Mappings), which knows devices by their ids."
@@ -491,7 +491,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "slot-includes-vfs",
 		.find = slot_includes_vfs,
-		.meaning = "A whole-device value also means virtual functions in the same slot.",
+		.meaning = "An address without a function includes the slot's virtual functions.",
 		.why = "They vanish when the physical function leaves its driver.",
 		.steps = "Name functions with their numbers.",
 		.source = "kernel, Documentation/PCI/pci-iov-howto.rst",
@@ -503,7 +503,7 @@ static const struct pt_check checks[] = {
 		.find = pf_with_vfs,
 		.meaning = "The physical function has virtual functions (VFs).",
 		.why = "Taking it destroys them. If one is in use, its user loses the device.",
-		.steps = "End that use, or pass a virtual function through. Unused ones are created again afterwards.",
+		.steps = "Stop its user, or pass a virtual function through. Unused ones return when the guest stops.",
 		.source = "kernel, drivers/pci/iov.c",
 		.of = {
 			[VFS_OF_GUEST] = {PT_ERROR, PT_REFUSES_ALWAYS, .when = "another guest or a process has a virtual function of it",
@@ -514,9 +514,9 @@ static const struct pt_check checks[] = {
 			[VFS_IN_SAME_GUEST] = {PT_ERROR, PT_REFUSES, .message = PF_DESTROYS ", but {vf} is assigned to the same guest",
 				.hint = "remove one of the two from the guest"},
 			[VFS_UP] = {PT_ERROR, PT_REFUSES, .message = PF_DESTROYS ", but {vf} is up as {net}",
-				.hint = "end that use first, or pass a virtual function through"},
+				.hint = "'ip link set {net} down', or pass a virtual function through"},
 			[VFS_USED] = {PT_ERROR, PT_REFUSES, .message = PF_DESTROYS ", but {vf} is in use: {use}",
-				.hint = "end that use first, or pass a virtual function through"},
+				.hint = "stop its user first, or pass a virtual function through"},
 			[VFS_RESTORED] = {PT_WARNING, PT_WARNS, .when = "nothing uses the virtual functions: their number is restored",
 				.message = PF_DESTROYS "; nothing uses them",
 				.hint = "their number is restored when the guest stops"},
@@ -541,7 +541,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "foreign-override",
 		.find = foreign_override,
-		.meaning = "Another program or an administrator has set its driver_override.",
+		.meaning = "The device has a driver_override from another program or an administrator.",
 		.why = "pve-pthook restores it when the guest stops.",
 		.steps = "Nothing, if you want it."
 			"\nElse find its origin: 'driverctl list-overrides', udev rules, scripts in /etc. 'driverctl unset-override ADDRESS' undoes driverctl's.",

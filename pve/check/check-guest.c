@@ -268,7 +268,7 @@ static const struct pt_check checks[] = {
 		.tag = "balloon-with-passthrough",
 		.find = balloon_with_passthrough,
 		.meaning = "Ballooning is set for a guest with passthrough.",
-		.why = "A device may write to any of its memory, so all of it is pinned. The balloon gives nothing back.",
+		.why = "A device may write to any guest memory, so the start pins all of it. The balloon gives nothing back.",
 		.steps = "'qm set VMID --balloon 0'.",
 		.source = PT_SOURCE_VFIO,
 		.of = {{PT_WARNING, PT_WARNS, .message = "'balloon: {balloon}' has no effect: passthrough pins all memory of the guest",
@@ -278,7 +278,7 @@ static const struct pt_check checks[] = {
 		.tag = "args-vfio-device",
 		.find = args_vfio_device,
 		.meaning = "The guest's args pass a vfio-pci device to QEMU.",
-		.why = "pve-pthook takes and restores it as any other device. Proxmox VE neither binds nor reserves it.",
+		.why = "Proxmox VE neither binds nor reserves it. pve-pthook, if attached, takes and restores it.",
 		.steps = "Use a hostpci entry, unless the device needs an option that only args can set.",
 		.source = "qm.conf(5), args",
 		.of = {

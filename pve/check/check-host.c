@@ -182,10 +182,10 @@ static const struct pt_check checks[] = {
 		.tag = "iommu-disabled",
 		.find = iommu_disabled,
 		.meaning = "No IOMMU is active: /sys/class/iommu is empty.",
-		.why = "Without an IOMMU a device could write to any memory of the host. The kernel hands none out, and the start fails.",
+		.why = "Without an IOMMU a device could write to any memory of the host. So vfio refuses it, and the start fails.",
 		.steps = "Enable the IOMMU in the firmware setup: 'VT-d' or 'Intel Virtualization Technology for Directed I/O' on Intel ('VT-x' alone is not enough), 'IOMMU' on AMD, often under 'NBIO' or 'AMD CBS'. Choose 'Enabled', not 'Auto'."
 			"\nIntel with a kernel before 6.8 (PVE 8, 'uname -r'): add intel_iommu=on as below. Newer kernels and AMD need no option."
-			"\nRemove intel_iommu=off, amd_iommu=off and iommu=off if /proc/cmdline has one." PT_STEPS_CMDLINE("the option")
+			"\nRemove intel_iommu=off, amd_iommu=off and iommu=off if /proc/cmdline has one." PT_STEPS_CMDLINE
 			"\nCheck: 'ls /sys/class/iommu' lists dmar0 or ivhd0.",
 		.source = "kernel, Documentation/admin-guide/kernel-parameters.txt; " PT_SOURCE_PCI_PM,
 		.of = {
@@ -205,7 +205,7 @@ static const struct pt_check checks[] = {
 		.meaning = "An IOMMU is active, but it does not remap interrupts.",
 		.why = "A device could raise any interrupt of the host. vfio refuses the device with 'Operation not permitted'.",
 		.steps = "Enable interrupt remapping in the firmware setup, often named 'x2APIC', near VT-d or the IOMMU. Update the firmware if it has no such switch."
-			"\nRemove intremap=off and nox2apic if /proc/cmdline has one." PT_STEPS_CMDLINE("without it")
+			"\nRemove intremap=off and nox2apic if /proc/cmdline has one." PT_STEPS_CMDLINE
 			"\nIf the firmware cannot do it and you trust the guest: write 'options vfio_iommu_type1 allow_unsafe_interrupts=1' to /etc/modprobe.d/vfio-unsafe.conf." PT_STEPS_MODPROBE,
 		.source = "kernel, drivers/vfio/vfio_iommu_type1.c",
 		.of = {{PT_ERROR, PT_REFUSES, .message = "the IOMMU does not remap interrupts, so the kernel gives no device to a guest",
@@ -233,9 +233,9 @@ static const struct pt_check checks[] = {
 		.tag = "acs-override-active",
 		.find = acs_override_active,
 		.meaning = "A kernel option splits IOMMU groups that the hardware does not separate.",
-		.why = "Devices of one group can reach each other past the IOMMU. A guest may read or write memory of another guest, or of the host.",
+		.why = "Devices of a split group still reach each other past the IOMMU. A guest may read or write memory of another guest, or of the host.",
 		.steps = "Use it with trusted guests only."
-			"\nElse remove pcie_acs_override as below, and see the groups that the hardware keeps apart." PT_STEPS_CMDLINE("without pcie_acs_override")
+			"\nElse remove pcie_acs_override as below, and see the groups that the hardware keeps apart." PT_STEPS_CMDLINE
 			"\nLook for 'ACS Enable' in the firmware setup (some boards show it only while 'AER' is on)."
 			"\nList the groups with 'pve-ptconf list'. Pass whole groups through, or move the card to another slot.",
 		.source = "the patch pcie_acs_override in Proxmox VE's kernel",
@@ -249,7 +249,7 @@ static const struct pt_check checks[] = {
 		.why = "The device never belongs to the host, so nothing is taken or restored. With two identical devices the host loses both.",
 		.steps = "Find the line: 'grep -r ids= /etc/modprobe.d', or vfio-pci.ids= in /proc/cmdline. Identical devices have the same ids."
 			"\nIn /etc/modprobe.d: remove the ids, then run 'update-initramfs -u -k all', PVE 8 and 9."
-			"\nOn the kernel command line: remove them as below." PT_STEPS_CMDLINE("the line without them"),
+			"\nOn the kernel command line: remove them as below." PT_STEPS_CMDLINE,
 		.source = "kernel, drivers/vfio/pci/vfio_pci.c",
 		.of = {
 			[IDS_CAPTURED] = {PT_INFO, PT_SILENT, .routine = true, .message = "vfio-pci takes it at boot (ids=), so it stays there after the guest stops"},

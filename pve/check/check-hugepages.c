@@ -201,9 +201,9 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "hugepages-short",
 		.find = hugepages_short,
-		.meaning = "Fewer huge pages are free than the guest needs.",
-		.why = "Proxmox VE tries to get them at the start, which fails when memory is fragmented.",
-		.steps = "Reserve them at boot: the guest's memory divided by the page size, for example hugepagesz=1G hugepages=16." PT_STEPS_CMDLINE("the options")
+		.meaning = "Huge pages are too few or set up wrong.",
+		.why = "Proxmox VE tries to reserve them at the start, which fails when memory is fragmented.",
+		.steps = "Reserve them at boot: the guest's memory divided by the page size, for example hugepagesz=1G hugepages=16." PT_STEPS_CMDLINE
 			"\nCheck: 'cat /sys/kernel/mm/hugepages/hugepages-*/free_hugepages'.",
 		.source = "qemu-server, QemuServer/Memory.pm",
 		.of = {

@@ -224,7 +224,7 @@ static const struct pt_check checks[] = {
 		.why = "It is not on its host driver.",
 		.steps = "Find the reason: 'pve-ptconf claims', and the driver's messages in 'journalctl -k'."
 			"\nFix it: load the driver's module, or end the process that holds the device."
-			"\nretry with 'pve-ptconf release VMID'.",
+			"\nRetry with 'pve-ptconf release VMID'.",
 		.source = OUR_CLAIMS,
 		.of = {{PT_WARNING, PT_WARNS, .message = "could not return {error}",
 			.hint = "retry with 'pve-ptconf release {guest}'"}},

@@ -139,8 +139,8 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "bus-reset-shared",
 		.find = bus_reset_shared,
-		.meaning = "Only its whole bus can be reset, but another function is on that bus.",
-		.why = "QEMU resets a bus only when it has all of it.",
+		.meaning = "The device resets only with its bus, and the bus has another function.",
+		.why = "QEMU resets a bus only if the guest has all of it.",
 		.steps = "Pass all functions of the device through, or move one of the cards.",
 		.source = "kernel, drivers/vfio/pci/vfio_pci_core.c, hot reset",
 		.of = {{PT_WARNING, PT_WARNS, .message = "has only a reset of its whole bus, and {mate} on it stays out of the guest: so it is not reset at all",
@@ -150,8 +150,8 @@ static const struct pt_check checks[] = {
 		.tag = "reset-quirk",
 		.find = reset_quirk,
 		.meaning = "Devices of this model are known to hang on a reset.",
-		.why = "The first start works. The second shows a dark screen or hangs.",
-		.steps = "A card (Polaris, Vega, Navi 10): install vendor-reset (DKMS; it needs the headers, proxmox-headers of 'uname -r'), and load it at boot: a line vendor-reset in /etc/modules."
+		.why = "The first start works. The second may show a dark screen or hang.",
+		.steps = "A card (Polaris, Vega, Navi 10): install proxmox-headers of 'uname -r' and vendor-reset (DKMS), and add the line vendor-reset to /etc/modules."
 			"\nSet the method at every boot (a unit or a udev rule): 'echo device_specific > /sys/bus/pci/devices/ADDRESS/reset_method'."
 			"\nIntegrated graphics: no module resets it. Let the guest release it before it stops (in Windows, a script that disables it at shutdown and enables it at start)."
 			"\nWithout that, reboot the host between starts.",
@@ -180,7 +180,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "device-dead",
 		.find = device_dead,
-		.meaning = "Its config space reads all ones.",
+		.meaning = "The device's config space reads all ones.",
 		.why = "It has fallen off the bus or does not wake up. Every use of it fails.",
 		.steps = "Switch the host off, unplug it for a minute, and start it: a reboot does not cut the power of a slot."
 			"\nIf it dies again: check the card's power cable and seat, and keep it from sleeping ('echo on > /sys/bus/pci/devices/ADDRESS/power/control', disable_idle_d3=1 for vfio-pci).",

@@ -132,7 +132,7 @@ static const struct pt_check checks[] = {
 		.tag = "start-timeout-risk",
 		.find = start_timeout_risk,
 		.meaning = "The start pins all memory, which may take longer than Proxmox VE waits.",
-		.why = "The kernel allocates and pins every page of the guest before QEMU answers. Proxmox VE waits 30 s, for a guest with more than 30 GiB one second for each GiB, and four times as long when the config has a hostpci entry. A longer start fails, although QEMU may still come up.",
+		.why = "The kernel allocates and pins every page of the guest before QEMU answers. Proxmox VE waits 30 s, or a second for each GiB if that is more; four times as long with a hostpci entry. A longer start fails, although QEMU may still come up.",
 		.steps = "Use hostpci entries instead of args, or huge pages, or 'qm start VMID --timeout SECONDS'.",
 		.source = "qemu-server, QemuServer/Helpers.pm, config_aware_timeout",
 		.of = {{PT_WARNING, PT_WARNS, .message = "its start pins {memory} of memory, but Proxmox VE waits only {seconds} s for a guest with devices in args alone; with hostpci entries it waits four times as long",

@@ -181,7 +181,7 @@ static const struct pt_check checks[] = {
 		.tag = "romfile-wrong-device",
 		.find = romfile_wrong_device,
 		.meaning = "The ROM is for another device.",
-		.why = "A driver or firmware that finds other ids in it ignores or misuses it.",
+		.why = "Drivers and firmware ignore or misuse a ROM with other ids.",
 		.steps = "Use a ROM that was dumped from this model.",
 		.source = ROM_SPECIFICATION,
 		.of = {{PT_WARNING, PT_WARNS, .message = "its ROM file {path} is for the device {rom}, but {function} is {id}",

@@ -156,14 +156,14 @@ static const struct pt_bdf *find_twin(const struct pt_facts *facts, const struct
 static const char *remedy_of(enum concern concern)
 {
 	static const char *const remedies[] = {
-		[CONCERN_BLOCK] = "end that use",
+		[CONCERN_BLOCK] = "stop its user",
 		[CONCERN_NET] = "move the host's network to another interface",
 		[CONCERN_GPU] = "end that program",
 		[CONCERN_SOUND] = "end that program",
 		[CONCERN_USB] = "unmount the disk that is plugged in there",
 		[CONCERN_DEVFILE] = "end that program",
-		[CONCERN_CONSOLE] = "end that use",
-		[CONCERN_MODULE] = "end that use",
+		[CONCERN_CONSOLE] = "stop its user",
+		[CONCERN_MODULE] = "stop its user",
 	};
 
 	return remedies[concern];
@@ -300,6 +300,7 @@ static void console_on_device(const struct pt_judging *judging)
 #define SPARE                                                                                      \
 	"it is another device of the mapping, which Proxmox VE takes if the first one is not free"
 #define CONFIGURED "it is configured for a container that has not opened it"
+#define SYSTEM	   "the running system lies on it: its root, its boot files, its swap space"
 #define UNITS                                                                                                \
 	"\nTo stop a service or a container (pve-container@CTID.service) for the guest, and start it again " \
 	"afterwards: name it under 'stop-units' in " PT_POLICY_FILE "."
@@ -312,10 +313,7 @@ static void console_on_device(const struct pt_judging *judging)
 		[USED_TWIN] = {PT_ERROR, PT_REFUSES, .message = IN_USE, .hint = twin},             \
 		[USED_COMPANION] = {PT_ERROR, PT_REFUSES, .message = IN_USE,                       \
 			.hint = "{fix}" IN_COMPANY},                                               \
-		[USED_SYSTEM] = {PT_ERROR, PT_REFUSES_ALWAYS,                                      \
-			.when = "the running system lies on it: its root, its boot files, its "    \
-				"swap space",                                                      \
-			.message = IN_USE,                                                         \
+		[USED_SYSTEM] = {PT_ERROR, PT_REFUSES_ALWAYS, .when = SYSTEM, .message = IN_USE,   \
 			.hint = "the system runs from it: name another device"},                   \
 		[USED_SYSTEM_TWIN] = {PT_ERROR, PT_REFUSES_ALWAYS, .message = IN_USE,              \
 			.hint = twin},                                                             \
@@ -339,7 +337,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "console-on-device",
 		.find = console_on_device,
-		.meaning = "The text console or the firmware's picture is on it.",
+		.meaning = "The device shows the text console or the firmware's picture.",
 		.why = "Both end when the guest starts. The console returns with the host driver, the firmware's picture does not.",
 		.steps = "Nothing, if you manage the host over the network.",
 		.source = "kernel, Documentation/fb/fbcon.rst",
@@ -363,12 +361,12 @@ static const struct pt_check checks[] = {
 		.meaning = "One of its interfaces carries traffic of the host.",
 		.why = "The host, or the guests on its bridge, would lose the network.",
 		.steps = "Find the traffic: 'ip addr', 'bridge link', 'ip route show table all'."
+			"\nA corosync link: first edit a copy of /etc/pve/corosync.conf, raise config_version in it, move it into place, check 'pvecm status'. The nodes of HA guests fence themselves when the cluster is lost."
 			"\nMove the address and the bridge port to another card, in the node's panel (System, Network) or in /etc/network/interfaces, then 'ifreload -a'."
-			"\nA link of corosync, before that: edit a copy of /etc/pve/corosync.conf, raise config_version in it, move it into place, check 'pvecm status'. The nodes of HA guests fence themselves when the cluster is lost."
 			"\nA container's interface: remove the line 'lxc.net' or the interface from its config, and restart it."
 			"\nOr pass a virtual function through, if the card has some.",
 		.source = "rtnetlink(7)",
-		.of = CASES(TWIN_IS_FREE, "it has only a link-local address, or is the only port of a bridge without an address and no guest on that bridge starts at boot, or may be in a network namespace that was not found; or " SPARE "; or " CONFIGURED),
+		.of = CASES(TWIN_IS_FREE, "its interface has only a link-local address; or is the only port of a bridge that has neither an address nor a guest that starts at boot; or may be in a hidden network namespace; or " SPARE "; or " CONFIGURED),
 	},
 	{
 		.tag = "in-use-gpu",
@@ -386,7 +384,7 @@ static const struct pt_check checks[] = {
 		.why = "The program loses its sound device.",
 		.steps = "End it (pipewire, pulseaudio)." UNITS,
 		.source = "kernel, Documentation/sound",
-		.of = CASES(TWIN_IS_FREE, "only the device file is open that reports plugged-in sockets; or " SPARE "; or " CONFIGURED),
+		.of = CASES(TWIN_IS_FREE, "only the device file that reports plugs is open; or " SPARE "; or " CONFIGURED),
 	},
 	{
 		.tag = "in-use-usb",
@@ -395,7 +393,7 @@ static const struct pt_check checks[] = {
 		.why = "A mounted disk would vanish. A keyboard goes to the guest.",
 		.steps = "Unmount the disk, or plug it into another controller.",
 		.source = "kernel, Documentation/driver-api/usb",
-		.of = CASES(TWIN_IS_FREE, "only keyboards and the like hang there; or " SPARE "; or " CONFIGURED),
+		.of = CASES(TWIN_IS_FREE, "only keyboards and the like are plugged in; or " SPARE "; or " CONFIGURED),
 	},
 	{
 		.tag = "in-use-node",

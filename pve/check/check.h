@@ -88,13 +88,12 @@ const struct pt_taken *pt_detail_taken(
 
 /* Steps that many explanations share. */
 #define PT_STEP_REBOOT "\nReboot."
-#define PT_STEPS_CMDLINE(option)                                                                   \
+#define PT_STEPS_CMDLINE                                                                           \
 	"\nFind the boot loader of the node, PVE 8 and 9: 'proxmox-boot-tool status' prints "      \
 	"'configured with: uefi' for systemd-boot, else it is GRUB."                               \
-	"\nsystemd-boot: " option                                                                  \
-	" in the one line of /etc/kernel/cmdline, then 'proxmox-boot-tool refresh'."               \
-	"\nGRUB: " option                                                                          \
-	" in GRUB_CMDLINE_LINUX_DEFAULT of /etc/default/grub, then 'update-grub'."                 \
+	"\nsystemd-boot: edit the one line of /etc/kernel/cmdline, then run "                      \
+	"'proxmox-boot-tool refresh'."                                                             \
+	"\nGRUB: edit GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub, then run 'update-grub'."    \
 	"\nReboot, and check /proc/cmdline."
 #define PT_STEPS_MODPROBE "\nRun 'update-initramfs -u -k all', PVE 8 and 9." PT_STEP_REBOOT
 #define PT_SOURCE_PCI_PM  "qemu-server, PVE/QemuServer/PCI.pm"

@@ -278,7 +278,7 @@ static int parse(int argc, char **argv, struct pt_cli *cli, const struct verb **
 		given & (OPTION_FACTS | OPTION_ROOT | OPTION_SOURCE | OPTION_VIEW |
 				OPTION_SNAPSHOT))
 		return wrong(
-			"--node and --cluster ask the API: of the guest options they take --config only",
+			"--node and --cluster ask the API: they exclude guest options, but --node takes --config",
 			"");
 	if (given & OPTION_CLUSTER && given & (OPTION_NODE | OPTION_CONFIG | OPTION_ALL))
 		return wrong("--cluster already means all nodes and all guests", "");

@@ -108,8 +108,7 @@ static void explain_tells_the_story(void **state)
 	PTCONF(&ran, "explain", "iommu-disabled");
 	assert_holds(ran.said, "\nFix\n  1. Enable the IOMMU in the firmware setup");
 	assert_holds(ran.said, "\n     Technology for Directed I/O' on Intel");
-	assert_holds(
-		ran.said, "\n  5. systemd-boot: the option in the one line of /etc/kernel/cmdline");
+	assert_holds(ran.said, "\n  5. systemd-boot: edit the one line of /etc/kernel/cmdline");
 	PTCONF(&ran, "explain", "device-identity-changed");
 	assert_holds(ran.said,
 		"(warning; effect on a start: warns)\n"
@@ -221,7 +220,7 @@ static void bad_usage_changes_nothing(void **state)
 		{{"show", "100", "--source=file", "--config=/x"}, "exclude each other: --current"},
 		{{"check", "--all", "--config=/x"}, "--config goes with one VMID"},
 		{{"check", "100", "--node=a", "--facts=/x"},
-			"--node and --cluster ask the API: of the guest options they take --config only"},
+			"--node and --cluster ask the API: they exclude guest options, but --node takes --config"},
 		{{"check", "--cluster", "--node=a"},
 			"--cluster already means all nodes and all guests"},
 		{{"check", "100", "--facts=-", "--config=-"},
