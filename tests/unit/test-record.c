@@ -225,7 +225,7 @@ static void each_error_names_its_place(void **state)
 			"\"small\" is not between -2147483648 and 2147483647"},
 		{"\"large\":8", "\"large\":-8", "\"large\" is not between 0 and"},
 		{"\"byte\":255", "\"byte\":256", "\"byte\" is not between 0 and 255"},
-		{"\"huge\":1", "\"huge\":-1", "\"huge\" is not between 0 and"},
+		{"\"huge\":18446744073709551615", "\"huge\":-1", "\"huge\" is not between 0 and"},
 		{"\"huge\":1", "\"huge\":0.5,\"x\":1", "\"huge\" is no whole number"},
 		{"\"needed\":\"a\\nb\"", "\"needed\":null", "\"needed\" is null"},
 		{"\"needed\":\"a\\nb\"", "\"needed\":\"a\\u0000\"",
