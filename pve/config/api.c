@@ -243,16 +243,12 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *data)
 {
 	struct transfer *transfer = data;
 	size_t length = size * count;
-	char *grown;
 
 	transfer->too_long = length > REPLY_MAX - transfer->length;
 	if (transfer->too_long)
 		return 0;
-	grown = realloc(transfer->body, transfer->length + length + 1);
-	if (!grown)
-		return 0;
-	transfer->body = grown;
-	memcpy(grown + transfer->length, bytes, length);
+	transfer->body = pt_resize(transfer->body, transfer->length + length + 1);
+	memcpy(transfer->body + transfer->length, bytes, length);
 	transfer->length += length;
 	return length;
 }

@@ -28,9 +28,8 @@ static int read_file(const char *name, const char *what, size_t cap, char **ret,
 		return pt_err_errno(err, -errno, "%s", name);
 	while (length == size && length <= cap) {
 		size_t more = size ? size * 2 : 65536;
-		char *grown = realloc(text, more + 1);
 
-		text = grown;
+		text = pt_resize(text, more + 1);
 		size = more;
 		length += fread(text + length, 1, size - length, file);
 	}

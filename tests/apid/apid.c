@@ -64,7 +64,7 @@ static int read_config(const struct server *server, const char *node, const char
 {
 	PT_FREE char *path = pt_format("/nodes/%s/qemu-server/%s.conf", node, vmid);
 
-	return path ? pt_host_read(server->root, path, 1 << 20, text, length) : -ENOMEM;
+	return pt_host_read(server->root, path, 1 << 20, text, length);
 }
 
 /* Whole numbers come as numbers, as the schema of most such keys has it; the rest as text. */

@@ -140,7 +140,7 @@ bool same_set(char **name, size_t count, struct json_object *theirs)
 }
 
 /* The functions that are bound along with one: the group's PCI members less bridges. */
-int list_touched(const struct fake *fake, const struct pt_group *group, struct pt_names *touched)
+void list_touched(const struct fake *fake, const struct pt_group *group, struct pt_names *touched)
 {
 	pt_foreach (bdf, group->function, group->function_count) {
 		struct pt_function function = {0};
@@ -152,11 +152,7 @@ int list_touched(const struct fake *fake, const struct pt_group *group, struct p
 			continue;
 		}
 		slot = pt_array_grow(&touched->name, &touched->count, sizeof(*slot));
-		if (slot)
-			*slot = strdup(there && function.info_ok ? PT_BDF(bdf) : "(undef)");
+		*slot = pt_strdup(there && function.info_ok ? PT_BDF(bdf) : "(undef)");
 		pt_function_clear(&function);
-		if (!slot || !*slot)
-			return -ENOMEM;
 	}
-	return 0;
 }

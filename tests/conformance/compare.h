@@ -23,8 +23,7 @@ bool same_ids(struct json_object *ours, struct json_object *theirs);
 /* Names, sorted here, repetitions left out, against PVE's list. */
 bool same_set(char **name, size_t count, struct json_object *theirs);
 
-/* Returns the functions that are bound along with one: the group's PCI members less bridges. 0 or
- * -ENOMEM. */
-int list_touched(const struct fake *fake, const struct pt_group *group, struct pt_names *touched);
+/* Lists the functions that are bound along with one: the group's PCI members less bridges. */
+void list_touched(const struct fake *fake, const struct pt_group *group, struct pt_names *touched);
 
 #endif

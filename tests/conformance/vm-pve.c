@@ -231,7 +231,7 @@ static bool mdev_available(const struct vm *vm, const struct pt_assignment *assi
 static int claim_one(struct fake *fake, struct pt_claim *claim, const struct pt_bdf *bdf)
 {
 	struct pt_claim_function *function = pt_claim_add(claim, bdf, "hostpci");
-	int r = function ? pt_origin_read(fake->host, bdf, &function->origin, NULL) : -ENOMEM;
+	int r = pt_origin_read(fake->host, bdf, &function->origin, NULL);
 
 	/* PVE leaves the VFs of a PF to its driver, and the tree that it answered for has no such
 	 * driver */
@@ -248,13 +248,13 @@ static bool bind_with_group(struct vm *vm, const char *device)
 	struct pt_claim PT_CLAIM *claim = NULL;
 	struct pt_group PT_GROUP group = {0};
 	struct pt_module vfio;
-	int r;
+	int r = 0;
 
 	pt_module_look(vm->fake.host, PT_VFIO_PCI, &vfio);
 	if (vfio.state != PT_MODULE_PRESENT || pt_claim_new(&claim, "100", NULL) < 0 ||
 		pt_group_read(vm->fake.host, device, &group, NULL) < 0)
 		return false;
-	r = list_touched(&vm->fake, &group, &vm->touched);
+	list_touched(&vm->fake, &group, &vm->touched);
 	pt_foreach (bdf, group.function, group.function_count) {
 		struct pt_function function = {0};
 
