@@ -12,7 +12,7 @@ demo: ## install what is missing, build, and watch a guest take a card and give 
 	$(Q)$(MAKE) -s $(PARALLEL) all lab-programs lab-module
 	$(Q)tests/lab/run --release here --show tests/lab/demo
 
-check: ## install what is missing, build, and run every test
+check: ## install what is missing, build, and run the unit, conformance and lab tests
 	$(Q)tests/ensure-packages $(BUILD_LIST) $(LAB_LIST)
 	$(Q)$(MAKE) -s $(PARALLEL) all lab-programs lab-module $(BUILD)/conformance
 	$(Q)tests/check $(BUILD)
@@ -105,12 +105,16 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(if $(NEEDED),$(call objects,$(NEEDED)
 # the test's own manager
 $(BUILD)/unit/test-systemd: private WRAP := -Wl,--no-as-needed -lsystemd -Wl,--as-needed
 
-# a made host cannot have a group that is held without a descriptor
+# a simulated host cannot have a group that is held without a descriptor
 $(BUILD)/unit/test-phases-waits: private WRAP := -Wl,--wrap=pt_vfio_group_free
 # nor units of systemd
 $(BUILD)/unit/test-units $(BUILD)/unit/test-phases-policy: private WRAP := -Wl,--wrap=pt_unit_order
 # nor is memory that runs out
-$(BUILD)/unit/test-supervisor: private WRAP := -Wl,--wrap=calloc,--wrap=realloc,--wrap=reallocarray,--wrap=strdup,--wrap=strndup
+comma := ,
+space := $() $()
+$(BUILD)/unit/test-supervisor: private WRAP := -Wl,$(subst $(space),$(comma),$(addprefix --wrap=,calloc realloc reallocarray strdup \
+	strndup vasprintf __vasprintf_chk json_object_new_object json_object_new_array json_object_new_string json_object_new_int64 \
+	json_object_new_uint64 json_object_new_boolean json_object_object_add json_object_array_add))
 # nor is a libcurl that is not there
 $(BUILD)/unit/test-api: private WRAP := -Wl,--wrap=dlopen,--wrap=dlsym
 
@@ -132,7 +136,7 @@ unit: $(UNIT) all ## run the unit tests; each finding must have been met and mis
 machines: all ## check the facts of machines that people have against the findings that are expected
 	$(Q)tests/machines/run $(BUILD)/pve-ptconf
 
-bench: all ## measure speed on a made host of 4,096 functions and 1,000 guests, as ratios to lspci
+bench: all ## measure speed on a simulated host of 4,096 functions and 1,000 guests, as ratios to lspci
 	$(Q)tests/ensure-packages tests/bench/packages
 	$(Q)tests/bench/run $(BUILD)/pve-ptconf
 

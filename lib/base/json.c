@@ -6,19 +6,77 @@
 
 #define NESTING_MAX 32
 
+static struct json_object *must_have(struct json_object *made)
+{
+	if (!made)
+		pt_out_of_memory();
+	return made;
+}
+
+struct json_object *pt_json_object(void)
+{
+	return must_have(json_object_new_object());
+}
+
+struct json_object *pt_json_array(void)
+{
+	return must_have(json_object_new_array());
+}
+
+struct json_object *pt_json_text(const char *text)
+{
+	return text ? must_have(json_object_new_string(text)) : NULL;
+}
+
+struct json_object *pt_json_flag(bool value)
+{
+	return must_have(json_object_new_boolean(value));
+}
+
+struct json_object *pt_json_number(int64_t value)
+{
+	return must_have(json_object_new_int64(value));
+}
+
+struct json_object *pt_json_unsigned(uint64_t value)
+{
+	return must_have(json_object_new_uint64(value));
+}
+
+void pt_json_add(struct json_object *object, const char *key, struct json_object *value)
+{
+	if (json_object_object_add(object, key, value) < 0)
+		pt_out_of_memory();
+}
+
+void pt_json_append(struct json_object *array, struct json_object *value)
+{
+	if (json_object_array_add(array, value) < 0)
+		pt_out_of_memory();
+}
+
 void pt_json_add_text(struct json_object *object, const char *key, const char *text)
 {
-	json_object_object_add(object, key, text ? json_object_new_string(text) : NULL);
+	pt_json_add(object, key, pt_json_text(text));
 }
 
 void pt_json_add_flag(struct json_object *object, const char *key, bool value)
 {
-	json_object_object_add(object, key, json_object_new_boolean(value));
+	pt_json_add(object, key, pt_json_flag(value));
 }
 
 void pt_json_add_number(struct json_object *object, const char *key, int64_t value)
 {
-	json_object_object_add(object, key, json_object_new_int64(value));
+	pt_json_add(object, key, pt_json_number(value));
+}
+
+const char *pt_json_print(struct json_object *json, int flags)
+{
+	const char *text = json_object_to_json_string_ext(json, flags);
+
+	if (!text)
+		pt_out_of_memory();
+	return text;
 }
 
 struct json_object *pt_json_parse(const char *text, size_t length, struct pt_err *err)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* JSON texts of others. Our own records have tables of fields: record.h. */
+/* JSON texts of others. Our own records have tables of fields: record.h. Makes values, as json-c
+ * does, and ends the process when memory runs out: a lost value would be null in a record. */
 #ifndef PT_JSON_H
 #define PT_JSON_H
 
@@ -7,10 +8,25 @@
 
 #include "lib/base/err.h"
 
+/* Return new values, the caller's. A text that is NULL is null. */
+struct json_object *pt_json_object(void);
+struct json_object *pt_json_array(void);
+struct json_object *pt_json_text(const char *text);
+struct json_object *pt_json_flag(bool value);
+struct json_object *pt_json_number(int64_t value);
+struct json_object *pt_json_unsigned(uint64_t value);
+
+/* Add a value, which the object or the array then owns. NULL is null. */
+void pt_json_add(struct json_object *object, const char *key, struct json_object *value);
+void pt_json_append(struct json_object *array, struct json_object *value);
+
 /* Adds a text, or null for NULL. */
 void pt_json_add_text(struct json_object *object, const char *key, const char *text);
 void pt_json_add_flag(struct json_object *object, const char *key, bool value);
 void pt_json_add_number(struct json_object *object, const char *key, int64_t value);
+
+/* Returns the text of a value, on loan until the value changes. flags: those of json-c. */
+const char *pt_json_print(struct json_object *json, int flags) __attribute__((returns_nonnull));
 
 /* Parses one whole JSON value of length bytes, with a NUL behind them. The caller puts it back with
  * json_object_put. NULL, with err filled: it is no JSON. */

@@ -57,10 +57,8 @@ int pt_looks_take(const struct pt_host *host,
 		return 0;
 	ret->memory = mmap(NULL, results_size(ret) + count, PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (ret->memory == MAP_FAILED) {
-		ret->memory = NULL;
-		return -ENOMEM;
-	}
+	if (ret->memory == MAP_FAILED)
+		pt_out_of_memory();
 	while (work.from < count) {
 		long long deadline = pt_now_ms() + LOOK_MS + (long long)(count - work.from);
 		PT_FREE char *text = NULL;

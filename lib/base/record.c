@@ -43,30 +43,30 @@ static struct json_object *text_to_json(const struct pt_field *field, const char
 	if (text)
 		copy = field->part ? field->part(text) : pt_strdup(text);
 	make_lines_plain(copy);
-	return copy ? json_object_new_string(copy) : NULL;
+	return pt_json_text(copy);
 }
 
 static struct json_object *number_to_json(const struct pt_field *field, const void *at)
 {
 	if (field->kind == PT_FIELD_INT && field->size == sizeof(int32_t))
-		return json_object_new_int64(*(const int32_t *)at);
+		return pt_json_number(*(const int32_t *)at);
 	if (field->kind == PT_FIELD_INT)
-		return json_object_new_int64(*(const int64_t *)at);
+		return pt_json_number(*(const int64_t *)at);
 	switch (field->size) {
 	case sizeof(uint8_t):
-		return json_object_new_uint64(*(const uint8_t *)at);
+		return pt_json_unsigned(*(const uint8_t *)at);
 	case sizeof(uint16_t):
-		return json_object_new_uint64(*(const uint16_t *)at);
+		return pt_json_unsigned(*(const uint16_t *)at);
 	case sizeof(uint32_t):
-		return json_object_new_uint64(*(const uint32_t *)at);
+		return pt_json_unsigned(*(const uint32_t *)at);
 	default:
-		return json_object_new_uint64(*(const uint64_t *)at);
+		return pt_json_unsigned(*(const uint64_t *)at);
 	}
 }
 
 static struct json_object *elements_to_json(const struct pt_field *field, const void *record)
 {
-	struct json_object *json = json_object_new_array();
+	struct json_object *json = pt_json_array();
 	const char *element = member(record, field->offset);
 	size_t count = field->size / field->of->size;
 
@@ -76,7 +76,7 @@ static struct json_object *elements_to_json(const struct pt_field *field, const 
 		count = *(const size_t *)member(record, field->count);
 	for (size_t i = 0; i < count; i++, element += field->of->size) {
 		if (!field->skip || !field->skip(record, element))
-			json_object_array_add(json, to_json(field->of, record, element));
+			pt_json_append(json, to_json(field->of, record, element));
 	}
 	return json;
 }
@@ -93,7 +93,7 @@ static struct json_object *field_to_json(
 		return NULL;
 	switch (field->kind) {
 	case PT_FIELD_FLAG:
-		return json_object_new_boolean(*(const bool *)at);
+		return pt_json_flag(*(const bool *)at);
 	case PT_FIELD_INT:
 	case PT_FIELD_UINT:
 		return number_to_json(field, at);
@@ -102,9 +102,9 @@ static struct json_object *field_to_json(
 	case PT_FIELD_CHARS:
 		return text_to_json(field, at);
 	case PT_FIELD_WORD:
-		return json_object_new_string(field->word[*(const unsigned int *)at]);
+		return pt_json_text(field->word[*(const unsigned int *)at]);
 	case PT_FIELD_FORM:
-		return json_object_new_string(field->form->format(at, text));
+		return pt_json_text(field->form->format(at, text));
 	case PT_FIELD_RECORD:
 		return to_json(field->of, record, at);
 	case PT_FIELD_LIST:
@@ -131,14 +131,14 @@ static struct json_object *to_json(
 
 	if (!record->field[0].key)
 		return field_to_json(&record->field[0], outer, from);
-	json = json_object_new_object();
+	json = pt_json_object();
 	if (record->format)
 		pt_json_add_text(json, FORMAT_KEY, record->format);
 	if (record->version)
 		pt_json_add_number(json, VERSION_KEY, record->version);
 	pt_foreach (field, record->field, record->count) {
 		if (!is_omitted(field, from))
-			json_object_object_add(json, field->key, field_to_json(field, outer, from));
+			pt_json_add(json, field->key, field_to_json(field, outer, from));
 	}
 	return json;
 }

@@ -168,8 +168,8 @@ int pt_claims_save(const struct pt_claims *claims, const struct pt_claim *claim,
 	PT_FREE char *file = file_of(claim->owner);
 	int r;
 
-	r = pt_durable_write(claims->work, claims->claims, file,
-		json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY));
+	r = pt_durable_write(
+		claims->work, claims->claims, file, pt_json_print(json, JSON_C_TO_STRING_PRETTY));
 	return r < 0 ? pt_err_errno(err, r, "write the claim of %s", claim->owner) : 0;
 }
 

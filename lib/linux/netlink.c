@@ -208,7 +208,9 @@ int pt_links_visit_devices(pt_link_visit *visit, void *data)
 	struct visiting visiting = {.visit = visit, .data = data};
 	struct rtgenmsg request = {.rtgen_family = AF_UNSPEC};
 
-	if (!socket || nl_connect(socket, NETLINK_ROUTE) < 0 ||
+	if (!socket)
+		pt_out_of_memory();
+	if (nl_connect(socket, NETLINK_ROUTE) < 0 ||
 		nl_socket_modify_cb(socket, NL_CB_VALID, NL_CB_CUSTOM, visit_message, &visiting) <
 			0 ||
 		nl_send_simple(socket, RTM_GETLINK, NLM_F_DUMP, &request, sizeof(request)) < 0 ||

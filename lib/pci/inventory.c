@@ -175,13 +175,13 @@ static struct json_object *slot_mates_to_json(const void *outer, const void *rec
 {
 	const struct pt_inventory *inventory = outer;
 	const struct pt_function *function = record;
-	struct json_object *json = json_object_new_array();
+	struct json_object *json = pt_json_array();
 	size_t count;
 	const struct pt_function *slot = pt_inventory_slot(inventory, &function->bdf, &count);
 
 	pt_foreach (mate, slot, count) {
 		if (mate != function)
-			json_object_array_add(json, pt_record_to_json(&pt_bdf_record, &mate->bdf));
+			pt_json_append(json, pt_record_to_json(&pt_bdf_record, &mate->bdf));
 	}
 	return json;
 }

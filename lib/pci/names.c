@@ -27,14 +27,7 @@ struct pt_pcinames *pt_pcinames_open(void)
 {
 	struct pt_pcinames *names = pt_calloc(1, sizeof(*names));
 
-	if (names)
-		names->access = pci_alloc();
-	if (names && !names->access) {
-		free(names);
-		return NULL;
-	}
-	if (!names)
-		return NULL;
+	names->access = pci_alloc();
 	/* pci_init would set these, and look for an access method, which we do without */
 	names->access->error = give_up;
 	names->access->warning = say_nothing;

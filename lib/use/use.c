@@ -280,7 +280,7 @@ static struct json_object *how_to_json(const void *outer, const void *record)
 	const struct pt_use *use = record;
 
 	(void)outer;
-	return json_object_new_string(hows[use->how].name);
+	return pt_json_text(hows[use->how].name);
 }
 
 /* Facts files of version 1 have a sentence here, and no place. */
@@ -417,12 +417,12 @@ static int gather_in_child(void *data, int out)
 	struct pt_err err = {0};
 
 	if (gather(gathering->host, gathering->function, gathering->count, &uses, &err) < 0) {
-		json = json_object_new_object();
+		json = pt_json_object();
 		pt_json_add_text(json, ERROR_KEY, err.text);
 	} else {
 		json = pt_record_to_json(&pt_uses_record, &uses);
 	}
-	return dprintf(out, "%s", json_object_to_json_string(json)) < 0 ? -EIO : 0;
+	return dprintf(out, "%s", pt_json_print(json, JSON_C_TO_STRING_SPACED)) < 0 ? -EIO : 0;
 }
 
 int pt_uses_gather(const struct pt_host *host, const struct pt_function *const *function,

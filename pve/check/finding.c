@@ -170,7 +170,7 @@ const struct pt_finding *pt_findings_refusing(const struct pt_findings *findings
 static struct json_object *about_to_json(const void *outer, const void *record)
 {
 	const struct pt_shown *shown = record;
-	struct json_object *json = json_object_new_object();
+	struct json_object *json = pt_json_object();
 
 	(void)outer;
 	pt_foreach (word, shown->finding->word, shown->finding->words)

@@ -151,7 +151,7 @@ static const struct pt_record guests_record = {PT_RECORD(struct pt_seen_function
 
 static struct json_object *uses_to_json(const struct pt_uses *uses, const struct pt_bdf *bdf)
 {
-	struct json_object *json = json_object_new_array();
+	struct json_object *json = pt_json_array();
 
 	pt_foreach (use, uses->use, uses->count) {
 		PT_FREE char *text = NULL;
@@ -159,7 +159,7 @@ static struct json_object *uses_to_json(const struct pt_uses *uses, const struct
 		if (pt_bdf_compare(&use->bdf, bdf) != 0)
 			continue;
 		text = pt_use_text(use);
-		json_object_array_add(json, json_object_new_string(text));
+		pt_json_append(json, pt_json_text(text));
 	}
 	return json;
 }
@@ -175,10 +175,10 @@ struct json_object *pt_overview_to_json(const struct pt_overview *overview)
 		const struct pt_seen_function *function = &overview->function[i];
 		struct json_object *one = json_object_array_get_idx(functions, i);
 
-		json_object_object_add(one, "guests", pt_record_to_json(&guests_record, function));
-		json_object_object_add(one, "held_by",
-			function->holder ? json_object_new_int64(function->holder) : NULL);
-		json_object_object_add(
+		pt_json_add(one, "guests", pt_record_to_json(&guests_record, function));
+		pt_json_add(
+			one, "held_by", function->holder ? pt_json_number(function->holder) : NULL);
+		pt_json_add(
 			one, "uses", uses_to_json(&overview->node->uses, &function->function->bdf));
 		pt_json_add_text(one, "why_not", function->why_not);
 	}

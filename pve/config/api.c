@@ -262,7 +262,7 @@ static bool make_handle(const struct request *request, struct curl_slist *header
 
 	transfer->easy = easy;
 	transfer->url = pt_format("%s/api2/json%s", request->api->url, request->path[which]);
-	if (!easy || !transfer->url)
+	if (!easy)
 		return false;
 	curl.easy_setopt(easy, CURLOPT_URL, transfer->url);
 	curl.easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
@@ -301,7 +301,7 @@ static int tell_failure(
 		pt_format("%s%s", *transfer->error ? transfer->error : curl.easy_strerror(code),
 			code == CURLE_OPERATION_TIMEDOUT ? late_hint(request->budget_ms) : "");
 
-	return say(out, 'E', which, why ? why : "out of memory", NULL, 0);
+	return say(out, 'E', which, why, NULL, 0);
 }
 
 static int tell_outcome(
@@ -354,7 +354,7 @@ static void run_all(CURLM *multi, long long deadline_ms)
 static int fetch(const struct request *request, struct transfer *transfer, int out)
 {
 	PT_FREE char *header = pt_format("Authorization: PVEAPIToken=%s", request->api->token);
-	struct curl_slist *headers = header ? curl.slist_append(NULL, header) : NULL;
+	struct curl_slist *headers = curl.slist_append(NULL, header);
 	CURLM *multi = NULL;
 	bool ok = headers && curl.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 	int r = 0;

@@ -42,7 +42,7 @@ bool pt_vmid_of_config(const char *name, unsigned int *ret)
 {
 	PT_FREE char *vmid = pt_strndup(name, strcspn(name, "."));
 
-	return vmid && pt_streq(name + strlen(vmid), ".conf") && pt_vmid_parse(vmid, ret);
+	return pt_streq(name + strlen(vmid), ".conf") && pt_vmid_parse(vmid, ret);
 }
 
 bool pt_node_name_valid(const char *name)
@@ -260,7 +260,7 @@ static int set_json(
 		break;
 	case json_type_int:
 	case json_type_double:
-		text = json_object_to_json_string(value);
+		text = pt_json_print(value, JSON_C_TO_STRING_SPACED);
 		length = strlen(text);
 		break;
 	default:

@@ -88,8 +88,8 @@ int pt_identities_write(const struct pt_host *host, unsigned int vmid,
 		r = work = pt_host_openat(host, PT_STATE_DIR, O_RDONLY | O_DIRECTORY);
 	snprintf(name, sizeof(name), "%u.json", vmid);
 	if (r >= 0)
-		r = pt_durable_write(work, home, name,
-			json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY));
+		r = pt_durable_write(
+			work, home, name, pt_json_print(json, JSON_C_TO_STRING_PRETTY));
 	return r < 0 ? pt_err_errno(err, r, "record of the devices of guest %u in " PT_IDENTITY_DIR,
 			       vmid)
 		     : 0;

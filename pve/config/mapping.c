@@ -289,7 +289,7 @@ bool pt_map_entry_names(const struct pt_map_entry *entry, const char *bdf)
 		size_t length = strcspn(path, ";");
 		PT_FREE char *one = pt_strndup(path, length);
 
-		if (one && pt_bdf_text_matches(bdf, one))
+		if (pt_bdf_text_matches(bdf, one))
 			return true;
 		path += length + (path[length] == ';');
 	}

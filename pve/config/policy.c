@@ -27,7 +27,7 @@ bool pt_policy_address(const char *text, struct pt_bdf *ret, bool *ret_slot)
 
 	*ret_slot = !strchr(text, '.');
 	longer = pt_format("%s%s%s", domain ? "" : "0000:", text, *ret_slot ? ".0" : "");
-	return longer && pt_bdf_parse(longer, ret);
+	return pt_bdf_parse(longer, ret);
 }
 
 /* Whether a line speaks of the function; NULL: of no function. */

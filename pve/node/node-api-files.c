@@ -82,16 +82,19 @@ static char *file_of(const struct pt_api_reply *reply,
 	struct json_object *list = pt_api_list(reply, &whole, err);
 	char *text = NULL;
 	size_t size;
-	FILE *out = list ? open_memstream(&text, &size) : NULL;
+	FILE *out;
 
+	if (!list)
+		return NULL;
+	out = open_memstream(&text, &size);
 	for (size_t i = 0; out && i < json_object_array_length(list); i++) {
 		struct json_object *one = json_object_array_get_idx(list, i);
 
 		if (json_object_is_type(one, json_type_object))
 			put(out, one);
 	}
-	if (out && fclose(out) != 0)
-		pt_free_char(&text);
+	if (!out || fclose(out) != 0)
+		pt_out_of_memory();
 	return text;
 }
 

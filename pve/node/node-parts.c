@@ -69,14 +69,14 @@ static char *section_of(const struct pt_setting *setting)
 static struct json_object *policy_to_json(const void *outer, const void *record)
 {
 	const struct pt_node *node = record;
-	struct json_object *json = json_object_new_array();
+	struct json_object *json = pt_json_array();
 
 	(void)outer;
 	pt_foreach (setting, node->traits.policy.setting, node->traits.policy.count) {
 		PT_FREE char *section = section_of(setting);
 		struct line line = {setting->line, section, setting->key, setting->value};
 
-		json_object_array_add(json, pt_record_to_json(&pt_policy_line_record, &line));
+		pt_json_append(json, pt_record_to_json(&pt_policy_line_record, &line));
 	}
 	return json;
 }
@@ -238,7 +238,7 @@ static bool is_of_use(const char *key)
 static struct json_object *config_to_json(const void *outer, const void *record)
 {
 	const struct pt_guest *guest = record;
-	struct json_object *config = json_object_new_object();
+	struct json_object *config = pt_json_object();
 
 	(void)outer;
 	pt_foreach (key, guest->key, guest->count) {
@@ -246,8 +246,7 @@ static struct json_object *config_to_json(const void *outer, const void *record)
 		char *value = args ? args : key->value;
 
 		if ((args && *args) || is_of_use(key->key))
-			json_object_object_add(
-				config, key->key, pt_record_to_json(&pt_text_record, &value));
+			pt_json_add(config, key->key, pt_record_to_json(&pt_text_record, &value));
 	}
 	return config;
 }
@@ -300,11 +299,11 @@ const struct pt_record pt_guest_record = {
 static struct json_object *guests_to_json(const void *outer, const void *record)
 {
 	const struct pt_node *node = record;
-	struct json_object *json = json_object_new_array();
+	struct json_object *json = pt_json_array();
 
 	(void)outer;
 	pt_foreach (guest, node->guest, node->guest_count)
-		json_object_array_add(json, pt_record_to_json(&pt_guest_record, *guest));
+		pt_json_append(json, pt_record_to_json(&pt_guest_record, *guest));
 	return json;
 }
 

@@ -51,9 +51,9 @@ static int say(const struct pt_cli *cli, size_t accepted, struct pt_err *err)
 			accepted == 1 ? "" : "s");
 		return 0;
 	}
-	json = json_object_new_object();
+	json = pt_json_object();
 	pt_json_add_number(json, "vmid", cli->vmid);
-	json_object_object_add(json, "accepted", json_object_new_uint64(accepted));
+	pt_json_add(json, "accepted", pt_json_unsigned(accepted));
 	return pt_output_json(json, cli->format, err);
 }
 

@@ -44,7 +44,7 @@ static void add_rows(const struct pt_cli *cli, struct pt_table *table, const str
 					    held_as(function), PT_BDF(&function->bdf),
 					    function->origin.driver, since});
 		/* below the row: a reason is no use when the terminal cuts it off */
-		if (note && *note)
+		if (*note)
 			pt_table_note(table, note);
 	}
 	pt_foreach (unit, claim->unit.name, claim->unit.count)
@@ -69,7 +69,7 @@ enum pt_exit pt_cmd_claims(struct pt_cli *cli, struct pt_err *err)
 	static const char *const header[] = {
 		"GUEST", "IS", "STATE", "ENTRY", "AS", "FUNCTION", "ORIGIN", "SINCE"};
 	struct pt_table PT_TABLE table = {.columns = PT_ARRAY_SIZE(header)};
-	struct json_object PT_JSON *json = json_object_new_array();
+	struct json_object PT_JSON *json = pt_json_array();
 	struct pt_claims PT_CLAIMS *claims = NULL;
 	struct pt_names PT_NAMES owners = {0};
 	int r = pt_claims_open(&claims, cli->host, PT_CLAIMS_DIR, false, err);
@@ -88,7 +88,7 @@ enum pt_exit pt_cmd_claims(struct pt_cli *cli, struct pt_err *err)
 		if (r < 0)
 			continue;
 		add_rows(cli, &table, claim);
-		json_object_array_add(json, pt_record_to_json(&pt_claim_record, claim));
+		pt_json_append(json, pt_record_to_json(&pt_claim_record, claim));
 	}
 	r = print(cli, &table, json, owners.count > 0, err);
 	return r < 0 || err->code ? PT_EXIT_UNKNOWN : PT_EXIT_OK;

@@ -11,14 +11,14 @@
 /* The errors in order; those of lines that the file's parser does not know come last. */
 static void add_error(void *data, unsigned int line, const char *message)
 {
-	struct json_object *json = json_object_new_object();
+	struct json_object *json = pt_json_object();
 	PT_FREE char *plain = pt_strdup(message);
 
 	/* it shows the file's contents, which may be somebody else's */
 	pt_make_plain(plain);
 	pt_json_add_number(json, "line", line);
 	pt_json_add_text(json, "message", plain);
-	json_object_array_add(data, json);
+	pt_json_append(data, json);
 }
 
 static int say(const struct pt_cli *cli, struct json_object *errors, struct pt_err *err)
@@ -27,8 +27,8 @@ static int say(const struct pt_cli *cli, struct json_object *errors, struct pt_e
 	size_t count = json_object_array_length(errors);
 
 	if (cli->format != PT_OUTPUT_TEXT) {
-		json = json_object_new_object();
-		json_object_object_add(json, "errors", json_object_get(errors));
+		json = pt_json_object();
+		pt_json_add(json, "errors", json_object_get(errors));
 		return pt_output_json(json, cli->format, err);
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -44,7 +44,7 @@ static int say(const struct pt_cli *cli, struct json_object *errors, struct pt_e
 
 enum pt_exit pt_cmd_config_test(struct pt_cli *cli, struct pt_err *err)
 {
-	struct json_object PT_JSON *errors = json_object_new_array();
+	struct json_object PT_JSON *errors = pt_json_array();
 	struct pt_policy PT_POLICY policy = {0};
 	PT_FREE char *text = NULL;
 	size_t length;

@@ -82,13 +82,17 @@ static void print_check(const struct pt_check *check)
 	printf("%s (%s; effect on a start: %s)\n", check->tag,
 		pt_severity_name(check->of[0].severity), effect_text(check->of[0].effect));
 	pt_foreach (one, check->of, pt_check_cases(check)) {
-		PT_FREE char *text = NULL;
+		const char *when = one->when ? one->when : "";
 
-		if (!one->when)
-			continue;
-		text = pt_format("%s (effect on a start: %s) when %s.",
-			pt_severity_name(one->severity), effect_text(one->effect), one->when);
-		print_wrapped(" ", text);
+		while (*when) {
+			int length = (int)strcspn(when, "\n");
+			PT_FREE char *text = pt_format("%s (effect on a start: %s) when %.*s.",
+				pt_severity_name(one->severity), effect_text(one->effect), length,
+				when);
+
+			print_wrapped(" ", text);
+			when += length + (when[length] == '\n');
+		}
 	}
 	print_part("Meaning", check->meaning);
 	print_part("Why it matters", check->why);
@@ -98,24 +102,24 @@ static void print_check(const struct pt_check *check)
 
 static struct json_object *cases_to_json(const struct pt_check *check)
 {
-	struct json_object *json = json_object_new_array();
+	struct json_object *json = pt_json_array();
 
 	pt_foreach (one, check->of, pt_check_cases(check)) {
-		struct json_object *object = json_object_new_object();
+		struct json_object *object = pt_json_object();
 
 		pt_json_add_text(object, "severity", pt_severity_name(one->severity));
 		pt_json_add_text(object, "start", effect_text(one->effect));
 		pt_json_add_text(object, "when", one->when);
 		pt_json_add_text(object, "message", one->message);
 		pt_json_add_text(object, "hint", one->hint);
-		json_object_array_add(json, object);
+		pt_json_append(json, object);
 	}
 	return json;
 }
 
 static struct json_object *to_json(const struct pt_check *check)
 {
-	struct json_object *json = json_object_new_object();
+	struct json_object *json = pt_json_object();
 	char severities[ALL_TEXT];
 
 	pt_json_add_text(json, "tag", check->tag);
@@ -126,7 +130,7 @@ static struct json_object *to_json(const struct pt_check *check)
 	pt_json_add_text(json, "why", check->why);
 	pt_json_add_text(json, "fix", check->steps);
 	pt_json_add_text(json, "source", check->source);
-	json_object_object_add(json, "cases", cases_to_json(check));
+	pt_json_add(json, "cases", cases_to_json(check));
 	return json;
 }
 
@@ -134,7 +138,7 @@ static int list(const struct pt_cli *cli, struct pt_err *err)
 {
 	static const char *const header[] = {"TAG", "SEVERITY", "EFFECT ON A START"};
 	struct pt_table PT_TABLE table = {.columns = PT_ARRAY_SIZE(header)};
-	struct json_object PT_JSON *json = json_object_new_array();
+	struct json_object PT_JSON *json = pt_json_array();
 	const struct pt_check *check;
 
 	pt_table_row(&table, header);
@@ -144,7 +148,7 @@ static int list(const struct pt_cli *cli, struct pt_err *err)
 		pt_table_row(&table,
 			(const char *const[]){check->tag, list_severities(check, severities),
 				effect_text(check->of[0].effect)});
-		json_object_array_add(json, to_json(check));
+		pt_json_append(json, to_json(check));
 	}
 	return cli->format == PT_OUTPUT_TEXT ? pt_table_print(&table, err)
 					     : pt_output_json(json, cli->format, err);

@@ -16,9 +16,9 @@ static int print(
 			reconciled->returned == 1 ? "" : "s", reconciled->failed);
 		return 0;
 	}
-	json = json_object_new_object();
-	json_object_object_add(json, "returned", json_object_new_uint64(reconciled->returned));
-	json_object_object_add(json, "failed", json_object_new_uint64(reconciled->failed));
+	json = pt_json_object();
+	pt_json_add(json, "returned", pt_json_unsigned(reconciled->returned));
+	pt_json_add(json, "failed", pt_json_unsigned(reconciled->failed));
 	return pt_output_json(json, cli->format, err);
 }
 

@@ -17,9 +17,9 @@ static int print(const struct pt_cli *cli, size_t held, struct pt_err *err)
 			printf("guest %u holds no device\n", cli->vmid);
 		return 0;
 	}
-	json = json_object_new_object();
+	json = pt_json_object();
 	pt_json_add_number(json, "vmid", cli->vmid);
-	json_object_object_add(json, "returned", json_object_new_uint64(held));
+	pt_json_add(json, "returned", pt_json_unsigned(held));
 	return pt_output_json(json, cli->format, err);
 }
 

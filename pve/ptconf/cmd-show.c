@@ -48,7 +48,7 @@ static void add_taken(const struct pt_facts *facts, const struct pt_findings *fi
 	PT_FREE char *reason = found ? why(facts, taken, found) : NULL;
 	PT_FREE char *hindrance = hindrance_of(findings, &taken->bdf);
 	const char *label = PT_LABEL(&facts->assignment[taken->assignment]);
-	struct json_object *json = json_object_new_object();
+	struct json_object *json = pt_json_object();
 	char name[256] = "";
 
 	if (found)
@@ -65,7 +65,7 @@ static void add_taken(const struct pt_facts *facts, const struct pt_findings *fi
 	pt_json_add_text(json, "why", reason);
 	pt_json_add_text(json, "name", name);
 	pt_json_add_text(json, "hindrance", hindrance);
-	json_object_array_add(array, json);
+	pt_json_append(array, json);
 }
 
 static bool takes_any(const struct pt_facts *facts, const struct pt_assignment *assignment)
@@ -113,7 +113,7 @@ enum pt_exit pt_cmd_show(struct pt_cli *cli, struct pt_err *err)
 	static const char *const header[] = {"ENTRY", "FUNCTION", "FROM", "WHY", "NAME"};
 	struct pt_pcinames PT_PCINAMES *names = pt_pcinames_open();
 	struct pt_table PT_TABLE table = {.columns = PT_ARRAY_SIZE(header)};
-	struct json_object PT_JSON *json = json_object_new_array();
+	struct json_object PT_JSON *json = pt_json_array();
 	struct pt_facts PT_FACTS facts = {0};
 	struct pt_guest PT_GUEST *guest = NULL;
 	struct pt_findings PT_FINDINGS findings = {0};

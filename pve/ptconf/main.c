@@ -112,10 +112,10 @@ static int print_help(FILE *out)
 	      "  --cluster              check every guest of every node, through the API\n"
 	      "  --node NAME            check against another node, with the facts that the API has;\n"
 	      "                         of the guest options it takes --config only\n"
-	      "  --all-infos            show the infos of healthy guests too\n"
+	      "  --all-infos            show routine infos too, such as not-migratable\n"
 	      "\nEvery verb takes --output-format text|json|json-pretty. check, show, list,\n"
 	      "report, facts, claims and config-test take --root DIR, a copy of a host's files.\n"
-	      "Exit: 0 no error found, 1 errors found or failed, 2 wrong usage, 3 answer unknown,\n"
+	      "Exit: 0 no error found, 1 errors found or failed, 2 wrong usage, 3 something could not be read,\n"
 	      "12 out of memory.\n",
 		out);
 	return out == stderr ? PT_EXIT_USAGE : PT_EXIT_OK;

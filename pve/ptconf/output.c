@@ -35,7 +35,7 @@ int pt_output_json(struct json_object *json, enum pt_output_format format, struc
 
 	if (format == PT_OUTPUT_JSON_PRETTY)
 		flags |= JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED;
-	puts(json_object_to_json_string_ext(json, flags));
+	puts(pt_json_print(json, flags));
 	return pt_output_end(err);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Workers that answer, die and hang, on a made host that each process opens for itself. */
+/* Workers that answer, die and hang, on a simulated host that each process opens for itself. */
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "hook/supervisor.h"
+#include "lib/base/json.h"
 #include "pve/config/paths.h"
 #include "tests/unit/unit.h"
 
@@ -14,6 +15,7 @@
 #define CONFIG "/etc/pve/nodes/node1/qemu-server/100.conf"
 #define CLAIM  PT_CLAIMS_DIR "/claims/100.json"
 #define GO     "/tmp/go"
+#define RUN_MS 60000 /* for a worker that neither hangs nor dies: generous */
 
 static struct fake *supervised_fake;
 static int leave_ms;
@@ -102,11 +104,11 @@ static void the_worker_answers(void **state)
 	struct fake *fake = *state;
 	char said[4096];
 
-	assert_int_equal(supervise(fake, takes, 5000, said), 0);
+	assert_int_equal(supervise(fake, takes, RUN_MS, said), 0);
 	assert_holds(said, DISK " nvme -> vfio-pci");
 	assert_driver(fake, DISK, "vfio-pci");
-	assert_int_equal(supervise(fake, refuses, 5000, said), 1);
-	assert_int_equal(supervise(fake, NULL, 5000, said), 0);
+	assert_int_equal(supervise(fake, refuses, RUN_MS, said), 1);
+	assert_int_equal(supervise(fake, NULL, RUN_MS, said), 0);
 	assert_holds(said, "error: pve-pthook: guest 100: no name; nothing is moved or returned; "
 			   "'pve-ptconf release 100' returns its devices once it has stopped");
 }
@@ -116,7 +118,7 @@ static void a_worker_that_dies_is_undone(void **state)
 	struct fake *fake = *state;
 	char said[4096];
 
-	assert_int_equal(supervise(fake, takes_and_dies, 5000, said), 0);
+	assert_int_equal(supervise(fake, takes_and_dies, RUN_MS, said), 0);
 	assert_holds(said, DISK " nvme -> vfio-pci");
 	assert_holds(said, "the worker has crashed");
 	assert_holds(said, "the devices that were taken are returned");
@@ -132,7 +134,7 @@ static void a_return_that_dies_is_told(void **state)
 	int code;
 
 	no_undo = true;
-	code = supervise(fake, takes_and_dies, 5000, said);
+	code = supervise(fake, takes_and_dies, RUN_MS, said);
 	no_undo = false;
 	assert_int_equal(code, 1);
 	assert_holds(said,
@@ -169,7 +171,7 @@ static void a_slow_return_goes_on_in_the_background(void **state)
 	long long begin;
 	char said[4096];
 
-	assert_int_equal(supervise(fake, takes, 5000, said), 0);
+	assert_int_equal(supervise(fake, takes, RUN_MS, said), 0);
 	leave_ms = 100;
 	assert_int_equal(supervise(fake, returns_when_told, 60000, said), 0);
 	leave_ms = 0;
@@ -188,7 +190,7 @@ static void what_cannot_be_undone_refuses_the_start(void **state)
 	char said[4096];
 
 	fake_fault(fake, "bind-nvme", DISK, "5");
-	assert_int_equal(supervise(fake, takes_and_dies, 5000, said), 1);
+	assert_int_equal(supervise(fake, takes_and_dies, RUN_MS, said), 1);
 	assert_holds(said, "1 function not returned: " DISK);
 	assert_true(pt_host_exists(fake->host, CLAIM));
 }
@@ -203,40 +205,35 @@ static bool fails_now(void)
 	return allocations && getpid() != tester && (*allocations)-- == 0;
 }
 
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size)
-{
-	return fails_now() ? NULL : __real_calloc(count, size);
-}
-
-void *__real_realloc(void *memory, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-void *__wrap_realloc(void *memory, size_t size)
-{
-	return fails_now() ? NULL : __real_realloc(memory, size);
-}
-
-void *__real_reallocarray(void *memory, size_t count, size_t size);
-void *__wrap_reallocarray(void *memory, size_t count, size_t size);
-void *__wrap_reallocarray(void *memory, size_t count, size_t size)
-{
-	return fails_now() ? NULL : __real_reallocarray(memory, count, size);
-}
-
-char *__real_strdup(const char *text);
-char *__wrap_strdup(const char *text);
-char *__wrap_strdup(const char *text)
-{
-	return fails_now() ? NULL : __real_strdup(text);
-}
-
-char *__real_strndup(const char *text, size_t length);
-char *__wrap_strndup(const char *text, size_t length);
-char *__wrap_strndup(const char *text, size_t length)
-{
-	return fails_now() ? NULL : __real_strndup(text, length);
-}
+/* The function fails when fails_now says so. */
+#define FAILING(type, name, failure, parameters, arguments)                                        \
+	type __real_##name parameters;                                                             \
+	type __wrap_##name parameters;                                                             \
+	type __wrap_##name parameters                                                              \
+	{                                                                                          \
+		return fails_now() ? (failure) : __real_##name arguments;                          \
+	}
+FAILING(void *, calloc, NULL, (size_t count, size_t size), (count, size))
+FAILING(void *, realloc, NULL, (void *memory, size_t size), (memory, size))
+FAILING(void *, reallocarray, NULL, (void *memory, size_t count, size_t size),
+	(memory, count, size))
+FAILING(char *, strdup, NULL, (const char *text), (text))
+FAILING(char *, strndup, NULL, (const char *text, size_t length), (text, length))
+FAILING(int, vasprintf, -1, (char **ret, const char *fmt, va_list args), (ret, fmt, args))
+FAILING(int, __vasprintf_chk, -1, (char **ret, int flag, const char *fmt, va_list args),
+	(ret, flag, fmt, args))
+/* those of json-c: a lost value would be null in a record */
+FAILING(struct json_object *, json_object_new_object, NULL, (void), ())
+FAILING(struct json_object *, json_object_new_array, NULL, (void), ())
+FAILING(struct json_object *, json_object_new_string, NULL, (const char *text), (text))
+FAILING(struct json_object *, json_object_new_int64, NULL, (int64_t value), (value))
+FAILING(struct json_object *, json_object_new_uint64, NULL, (uint64_t value), (value))
+FAILING(struct json_object *, json_object_new_boolean, NULL, (json_bool value), (value))
+FAILING(int, json_object_object_add, -1,
+	(struct json_object * object, const char *key, struct json_object *value),
+	(object, key, value))
+FAILING(int, json_object_array_add, -1, (struct json_object * array, struct json_object *value),
+	(array, value))
 
 static int returns(const struct pt_run *run)
 {
@@ -249,7 +246,7 @@ static bool runs_out(struct fake *fake, pt_phase *phase, int n, char said[static
 	bool reached;
 
 	*allocations = n;
-	supervise(fake, phase, 5000, said);
+	supervise(fake, phase, RUN_MS, said);
 	reached = *allocations < 0;
 	*allocations = INT_MAX;
 	return reached;
@@ -283,7 +280,7 @@ static void a_take_without_memory_leaves_nothing_half_taken(void **state)
 		/* a child that only looks may run out while the take goes on */
 		assert_driver(fake, DISK, claimed ? "vfio-pci" : "nvme");
 		told += strstr(said, "the worker ran out of memory") ? 1 : 0;
-		supervise(fake, returns, 5000, said);
+		supervise(fake, returns, RUN_MS, said);
 		assert_driver(fake, DISK, "nvme");
 		assert_override(fake, DISK, "(null)");
 		assert_false(pt_host_exists(fake->host, CLAIM));
@@ -302,13 +299,13 @@ static void a_return_without_memory_can_be_repeated(void **state)
 	for (;; n = next_allocation(n)) {
 		bool reached;
 
-		assert_int_equal(supervise(fake, takes, 5000, said), 0);
+		assert_int_equal(supervise(fake, takes, RUN_MS, said), 0);
 		assert_driver(fake, DISK, "vfio-pci");
 		no_undo = true;
 		reached = runs_out(fake, returns, n, said);
 		no_undo = false;
 		told += strstr(said, "retry with 'pve-ptconf release 100'") ? 1 : 0;
-		supervise(fake, returns, 5000, said);
+		supervise(fake, returns, RUN_MS, said);
 		assert_driver(fake, DISK, "nvme");
 		assert_override(fake, DISK, "(null)");
 		assert_false(pt_host_exists(fake->host, CLAIM));
