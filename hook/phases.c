@@ -70,7 +70,7 @@ static int post_start(const struct pt_run *run)
 	if (r == 0)
 		r = pt_choice_confirm(run->host, claims, run->vmid, &run->limits, lock, &err);
 	if (r == 0) {
-		/* without it the next check compares with an older start: a quiet line will do */
+		/* no failure: without it the next check compares with an older start */
 		if (record_identities(run, claims, &err) < 0)
 			LOG(run, PT_LOG_WARNING, "%s", err.text);
 		return 0;

@@ -18,7 +18,7 @@ struct pt_run {
 	bool advise;	/* refuse only for a device of the running system */
 	int api_ms;	/* budget of the API request */
 	int wait_ms;	/* at pre-start, for a return that is under way, of this guest or another */
-	int release_ms; /* at post-stop, for a dying QEMU: long, nobody waits for it */
+	int release_ms; /* for the dying QEMU of the last run: at post-stop, and at pre-start */
 };
 
 /* 0: fine. 1: the start is refused (pre-start), or something was not returned (post-stop). */

@@ -20,7 +20,8 @@ static void clear_start(struct pt_start *start)
 	pt_close_fd(&start->lock);
 }
 
-/* Handles a failed look: a driver hangs, and would hang Proxmox VE too; or our own trouble. */
+/* Refuses if a driver hangs and a device must be moved: Proxmox VE would hang too. Goes on after
+ * trouble of our own. */
 static enum pt_start_result cannot_look(struct pt_start *start, int why)
 {
 	return why == -ETIME && pt_facts_moves(&start->facts) ? pt_start_refuse(start)

@@ -28,7 +28,7 @@ int pt_start_return_old(struct pt_start *start)
 	r = pt_start_load_claim(start);
 	for (size_t i = 0; start->claim && i < start->claim->count; i++)
 		start->claim->function[i].spare = true;
-	/* on disk, too: it may be read again */
+	/* in the file, too: it may be read again */
 	return r == 0 && start->claim ? pt_claims_save(start->claims, start->claim, &start->err)
 				      : r;
 }

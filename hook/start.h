@@ -71,7 +71,8 @@ int pt_start_wait_for_last_run(struct pt_start *start);
 /* Stops the units that local policy names; then looks at the host's devices anew. */
 int pt_start_stop_units(struct pt_start *start);
 
-/* Starts the units of a refused start again if its claim is empty; else post-stop does. */
+/* Starts the units of a refused start again if its claim is empty; else the release that empties
+ * the claim does. */
 void pt_start_begin_units(struct pt_start *start);
 
 /* start-take.c */

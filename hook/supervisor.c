@@ -119,7 +119,7 @@ int pt_supervise(const struct pt_supervised *supervised, int out)
 	if (r == 0 || r == -1)
 		return -r;
 	dprintf(out, "error: pve-pthook: the worker %s\n", how_it_ended(r));
-	/* half-moved devices are not for Proxmox VE to meet: then the start is refused */
+	/* Proxmox VE must not meet half-moved devices: if the undo fails, the start is refused */
 	if (supervised->undo)
 		return run_phase(supervised, pt_phase_undo, out);
 	dprintf(out,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* A made host: a folder laid out like sysfs and the rest, and a kernel that reacts where a write
- * happens. Its state is the folder itself, so writes of child processes count. */
+/* A simulated host: a folder laid out like sysfs and the rest, and a kernel that reacts where a
+ * write happens. Its state is the folder itself, so writes of child processes count. */
 #ifndef PT_FAKE_H
 #define PT_FAKE_H
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* The one gate to the host's files. Paths cannot leave a root directory handle (openat2 with
- * RESOLVE_IN_ROOT), so the same code runs on a live, a captured and a made host. Every write runs
- * in a child with a deadline. */
+ * RESOLVE_IN_ROOT), so the same code runs on a live, a captured and a simulated host. Every write
+ * runs in a child with a deadline. */
 #ifndef PT_HOST_H
 #define PT_HOST_H
 

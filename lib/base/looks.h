@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Looks at many things that may each hang in the kernel, in one child with one deadline. After a
- * hang a new child continues with the next thing, so only one result is lost. */
+/* Runs many reads that may each block in the kernel, in one child with one deadline. After a hang a
+ * new child continues with the next read, so only one result is lost. */
 #ifndef PT_LOOKS_H
 #define PT_LOOKS_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Claims on disk: one file per owner in <dir>/claims. A crash leaves the old or the new one
+/* Claims in files: one per owner in <dir>/claims. A crash leaves the old or the new one
  * (temporary file, fsync, rename, fsync of the folder). Temporary files and locks, which are never
  * unlinked, lie in <dir>/work. */
 #ifndef PT_CLAIMFILE_H

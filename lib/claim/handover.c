@@ -346,8 +346,8 @@ static bool may_return(const struct pt_movers *movers, struct pt_mover *mover, b
 	return mover->result == 0;
 }
 
-/* Whether it is where a take of ours brings functions: an earlier policy, or the owner of a claim
- * that was taken over, may have named another driver. */
+/* Whether it is on a vfio driver that one of our takes may have used: an earlier policy, or the
+ * owner of a claim that was taken over, may have named another driver. */
 static bool may_be_ours(const struct pt_handover *handover, const struct pt_mover *mover)
 {
 	return is_taken(mover) || pt_function_read_on_vfio(handover->host, &mover->function->bdf,
@@ -386,7 +386,7 @@ static void note_gone(const struct pt_host *host, struct pt_mover *mover)
 		set_gone(mover);
 }
 
-/* Tells how each function ended and takes out of the claim what ended. How many stay. */
+/* Logs each result and removes the returned functions from the claim. Returns the number left. */
 static size_t settle(
 	const struct pt_handover *handover, struct pt_claim *claim, struct pt_movers *movers)
 {

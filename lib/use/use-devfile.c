@@ -148,7 +148,7 @@ static const char *devfile_name(char *target)
 	return found ? found + strlen("/dev/") : NULL;
 }
 
-/* Notes all that equal what is wanted: of two functions that share a device file both are meant. */
+/* Notes every function that shares the device file. */
 static void note_equal(struct search *search, const char *pid, const struct watch *list,
 	const struct watch *wanted, int (*compare)(const void *a, const void *b))
 {
@@ -160,7 +160,7 @@ static void note_equal(struct search *search, const char *pid, const struct watc
 	while (found > list && compare(found - 1, wanted) == 0)
 		found--;
 	for (; found < end && compare(found, wanted) == 0; found++) {
-		/* by a name whose number is known, and is another: it is another device's */
+		/* the same name with another number is another device */
 		if (compare == compare_numbers || !found->type || !wanted->type)
 			note(search, pid, found->at);
 	}

@@ -72,7 +72,7 @@ struct traffic {
 static bool find_traffic(const struct pt_links *links, const struct pt_link *link,
 	unsigned int depth, struct traffic *ret);
 
-/* Finds it on the link above, which joins the way unless nothing is found there. */
+/* Searches the link above, and lists it in via only if it has traffic. */
 static bool find_traffic_above(const struct pt_links *links, const struct pt_link *above,
 	unsigned int depth, struct traffic *ret)
 {

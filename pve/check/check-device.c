@@ -428,7 +428,7 @@ static const struct pt_check checks[] = {
 				.hint = "correct the mapping of this node (Datacenter, Resource Mappings)"},
 			[MISSING_UNREADABLE] = {PT_ERROR, PT_REFUSES, .message = "is on the bus, but its vendor, device or interrupt cannot be read",
 				.hint = "read the kernel log ('journalctl -k'): the device may be dead or on its way out"},
-			[MISSING_MOVED] = {PT_INFO, PT_WARNS, .when = "the device of the last start is at another address now",
+			[MISSING_MOVED] = {PT_INFO, PT_WARNS, .when = "the device of the last start is at another address now (in addition to the error)",
 				.message = "the device that was at {from} at the last start is at {to} now"},
 			[MISSING_LIKE] = {PT_INFO, PT_WARNS, .message = "the device that was at {from} at the last start is gone; another of its model is at {to}"},
 		},
@@ -436,7 +436,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "device-identity-changed",
 		.find = device_identity_changed,
-		.meaning = "The address has another device than at the guest's last successful start.",
+		.meaning = "Another device is at this address than at the guest's last successful start.",
 		.why = "Addresses move when cards are added, removed or moved. The guest would get the wrong device, perhaps a disk of the host.",
 		.steps = "Compare: 'pve-ptconf list' shows the present address of the device."
 			"\nCorrect the address with 'qm set VMID --hostpciN ADDRESS', or use a mapping (Datacenter, Resource Mappings), which knows devices by their ids."

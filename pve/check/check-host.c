@@ -248,7 +248,7 @@ static const struct pt_check checks[] = {
 		.meaning = "An option ids= makes vfio-pci take devices with these ids at boot.",
 		.why = "The device never belongs to the host, so nothing is taken or restored. With two identical devices the host loses both.",
 		.steps = "Find the line: 'grep -r ids= /etc/modprobe.d', or vfio-pci.ids= in /proc/cmdline. Identical devices have the same ids."
-			"\nIn /etc/modprobe.d: remove the ids, then run 'update-initramfs -u -k all', PVE 8 and 9."
+			"\nIn /etc/modprobe.d: remove the ids, then run 'update-initramfs -u -k all'."
 			"\nOn the kernel command line: remove them as below." PT_STEPS_CMDLINE,
 		.source = "kernel, drivers/vfio/pci/vfio_pci.c",
 		.of = {

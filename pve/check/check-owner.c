@@ -152,12 +152,13 @@ static const struct pt_check checks[] = {
 		.find = claimed_by_other,
 		.meaning = "Another guest holds the function.",
 		.why = "Two guests cannot have it at once.",
-		.steps = "Stop that guest. If it does not run, 'pve-ptconf release VMID' returns its devices.",
+		.steps = "Stop that guest. If it does not run, 'pve-ptconf release VMID' returns its devices."
+			"\nIf it still returns them, start again later; 'pve-ptconf claims' shows the reason for a long wait.",
 		.source = OUR_CLAIMS,
 		.of = {
 			[CLAIMED] = {PT_ERROR, PT_REFUSES_ALWAYS, .message = "is claimed by guest {guest}",
 				.hint = "stop guest {guest}; if it does not run, 'pve-ptconf release {guest}' returns its devices"},
-			[CLAIM_RETURNING] = {PT_ERROR, PT_REFUSES_ALWAYS, .message = "is still returning from guest {guest}",
+			[CLAIM_RETURNING] = {PT_ERROR, PT_REFUSES_ALWAYS, .when = "that guest has stopped, and its devices are still returning", .message = "is still returning from guest {guest}",
 				.hint = "a start waits for it; 'pve-ptconf claims' shows the reason for a long wait"},
 		},
 	},
@@ -181,8 +182,8 @@ static const struct pt_check checks[] = {
 		.meaning = "Another process has its IOMMU group open.",
 		.why = "The kernel gives a group to one process.",
 		.steps = "Find the process: 'fuser -v /dev/vfio/GROUP'; 'pve-ptconf list' shows the number of the group."
-			"\nStop that guest with 'qm stop VMID', or end that process."
-			"\nIf 'qm list' does not know the QEMU: find its -id with 'ps -o args= -p PID', then 'kill PID'.",
+			"\nIf it is a guest's QEMU ('ps -o args= -p PID' shows the VMID behind -id): 'qm stop VMID'."
+			"\nIf 'qm list' does not show that guest as running, or it is another program: 'kill PID'.",
 		.source = PT_SOURCE_VFIO,
 		.of = {
 			[OPEN_IN_PROCESS] = {PT_ERROR, PT_REFUSES_ALWAYS, .message = "its IOMMU group is open in process {pid} ({process})",

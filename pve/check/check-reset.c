@@ -151,7 +151,7 @@ static const struct pt_check checks[] = {
 		.find = reset_quirk,
 		.meaning = "Devices of this model are known to hang on a reset.",
 		.why = "The first start works. The second may show a dark screen or hang.",
-		.steps = "A card (Polaris, Vega, Navi 10): install proxmox-headers of 'uname -r' and vendor-reset (DKMS), and add the line vendor-reset to /etc/modules."
+		.steps = "A card (Polaris, Vega, Navi 10): run 'apt install proxmox-headers-$(uname -r)', install vendor-reset (DKMS), and add the line vendor-reset to /etc/modules."
 			"\nSet the method at every boot (a unit or a udev rule): 'echo device_specific > /sys/bus/pci/devices/ADDRESS/reset_method'."
 			"\nIntegrated graphics: no module resets it. Let the guest release it before it stops (in Windows, a script that disables it at shutdown and enables it at start)."
 			"\nWithout that, reboot the host between starts.",

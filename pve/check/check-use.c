@@ -134,8 +134,24 @@ static const struct pt_use *only_use(const struct uses_of *of)
 	return only;
 }
 
-static bool has_system(const struct uses_of *of)
+/* The cases of the checks in-use-*. */
+enum {
+	USED,		/* end the use */
+	USED_TWIN,	/* another device of the model is free */
+	USED_COMPANION, /* it only goes along */
+	USED_WEAK,
+	USED_SPARE,
+	USED_STOPPED,
+	USED_SYSTEM,	  /* the running system lies on it */
+	USED_SYSTEM_TWIN, /* and another device of the model is free */
+	USED_SYSTEM_COMPANION,
+};
+
+/* Only disks have these cases; a facts file may claim anything. */
+static bool has_system(const struct pt_judging *judging, const struct uses_of *of)
 {
+	if (!judging->check->of[USED_SYSTEM].message)
+		return false;
 	pt_foreach (use, of->facts->uses.use, of->facts->uses.count) {
 		if (use->system && is_listed(of, use))
 			return true;
@@ -168,19 +184,6 @@ static const char *remedy_of(enum concern concern)
 
 	return remedies[concern];
 }
-
-/* The cases of the checks in-use-*. */
-enum {
-	USED,		  /* end the use */
-	USED_TWIN,	  /* another device of the model is free */
-	USED_COMPANION,	  /* it only goes along */
-	USED_SYSTEM,	  /* the running system lies on it */
-	USED_SYSTEM_TWIN, /* and another device of the model is free */
-	USED_SYSTEM_COMPANION,
-	USED_WEAK,
-	USED_SPARE,
-	USED_STOPPED,
-};
 
 static size_t case_of(const struct pt_taken *taken, bool system, bool twin)
 {
@@ -217,7 +220,7 @@ static void report_uses(const struct pt_judging *judging, size_t which,
 		only->how == PT_USE_MOUNTED ? only->place : NULL, NULL);
 }
 
-/* The uses of a kind that ends or keeps a function on the host. */
+/* Reports all uses of one kind: strong ones, weak ones, and those that 'stop-units' ends. */
 static void report_in_use(const struct pt_judging *judging, enum concern concern)
 {
 	const struct pt_facts *facts = judging->facts;
@@ -233,8 +236,8 @@ static void report_in_use(const struct pt_judging *judging, enum concern concern
 		const struct uses_of stopped = {facts, &taken->bdf, concern, STOPPED};
 
 		report_uses(judging,
-			case_of(taken, has_system(&strong), find_twin(facts, &taken->bdf)), taken,
-			&strong);
+			case_of(taken, has_system(judging, &strong), find_twin(facts, &taken->bdf)),
+			taken, &strong);
 		report_uses(judging, USED_WEAK, taken, &weak);
 		report_uses(judging, USED_STOPPED, taken, &stopped);
 	}
@@ -305,31 +308,28 @@ static void console_on_device(const struct pt_judging *judging)
 	"\nTo stop a service or a container (pve-container@CTID.service) for the guest, and start it again " \
 	"afterwards: name it under 'stop-units' in " PT_POLICY_FILE "."
 
-/* The cases of a check; weak says when a use only warns. */
+/* The cases of each check. twin: the hint when another device is free; weak: when a use only warns.
+ */
 #define CASES(twin, weak)                                                                          \
-	{                                                                                          \
-		[USED] = {PT_ERROR, PT_REFUSES, .message = IN_USE,                                 \
-			.hint = "{fix}, or name another device"},                                  \
-		[USED_TWIN] = {PT_ERROR, PT_REFUSES, .message = IN_USE, .hint = twin},             \
-		[USED_COMPANION] = {PT_ERROR, PT_REFUSES, .message = IN_USE,                       \
-			.hint = "{fix}" IN_COMPANY},                                               \
-		[USED_SYSTEM] = {PT_ERROR, PT_REFUSES_ALWAYS, .when = SYSTEM, .message = IN_USE,   \
-			.hint = "the system runs from it: name another device"},                   \
-		[USED_SYSTEM_TWIN] = {PT_ERROR, PT_REFUSES_ALWAYS, .message = IN_USE,              \
-			.hint = twin},                                                             \
-		[USED_SYSTEM_COMPANION] = {PT_ERROR, PT_REFUSES_ALWAYS, .message = IN_USE,         \
-			.hint = "the system runs from it: remove {entry} from the guest, or move " \
-				"one of the two to another slot, since they share the IOMMU "      \
-				"group"},                                                          \
-		[USED_WEAK] = {PT_WARNING, PT_WARNS, .when = weak, .message = "{uses}"},           \
-		[USED_SPARE] = {PT_WARNING, PT_WARNS, .message = IN_USE "; " SPARE,                \
-			.hint = "remove it from the mapping"},                                     \
-		[USED_STOPPED] = {PT_INFO, PT_WARNS,                                               \
-			.when = "'stop-units' names all units that use it: a start stops them "    \
-				"first",                                                           \
-			.message = IN_USE "; a start stops that first, and starts it again "       \
-					  "afterwards ('stop-units')"},                            \
-	}
+	[USED] = {PT_ERROR, PT_REFUSES, .message = IN_USE,                                         \
+		.hint = "{fix}, or name another device"},                                          \
+	[USED_TWIN] = {PT_ERROR, PT_REFUSES, .message = IN_USE, .hint = twin},                     \
+	[USED_COMPANION] = {PT_ERROR, PT_REFUSES, .message = IN_USE, .hint = "{fix}" IN_COMPANY},  \
+	[USED_WEAK] = {PT_WARNING, PT_WARNS, .when = weak, .message = "{uses}"},                   \
+	[USED_SPARE] = {PT_WARNING, PT_WARNS, .message = IN_USE "; " SPARE,                        \
+		.hint = "remove it from the mapping"},                                             \
+	[USED_STOPPED] = {PT_INFO, PT_WARNS,                                                       \
+		.when = "'stop-units' names all units that use it: a start stops them first",      \
+		.message = IN_USE "; a start stops that first, and starts it again afterwards "    \
+				  "('stop-units')"}
+/* And of those that disks have: the running system lies on disks only. */
+#define SYSTEM_CASES(twin)                                                                         \
+	[USED_SYSTEM] = {PT_ERROR, PT_REFUSES_ALWAYS, .when = SYSTEM, .message = IN_USE,           \
+		.hint = "the system runs from it: name another device"},                           \
+	[USED_SYSTEM_TWIN] = {PT_ERROR, PT_REFUSES_ALWAYS, .message = IN_USE, .hint = twin},       \
+	[USED_SYSTEM_COMPANION] = {PT_ERROR, PT_REFUSES_ALWAYS, .message = IN_USE,                 \
+		.hint = "the system runs from it: remove {entry} from the guest, or move one of "  \
+			"the two to another slot, since they share the IOMMU group"}
 
 /* prose in lines as long as its sentences: no formatter breaks it well */
 // clang-format off
@@ -353,7 +353,8 @@ static const struct pt_check checks[] = {
 			"\nAnother guest that has the disk: stop it, and remove the disk from its config."
 			"\nOr name another device: the hint names a free one of the same model.",
 		.source = "proc(5); kernel, Documentation/ABI/stable/sysfs-block",
-		.of = CASES(TWIN_IS_FREE " on this host; check its contents first", SPARE "; or " CONFIGURED),
+		.of = {CASES(TWIN_IS_FREE " on this host; check its contents first", SPARE "\n" CONFIGURED),
+			SYSTEM_CASES(TWIN_IS_FREE " on this host; check its contents first")},
 	},
 	{
 		.tag = "in-use-net",
@@ -366,7 +367,7 @@ static const struct pt_check checks[] = {
 			"\nA container's interface: remove the line 'lxc.net' or the interface from its config, and restart it."
 			"\nOr pass a virtual function through, if the card has some.",
 		.source = "rtnetlink(7)",
-		.of = CASES(TWIN_IS_FREE, "its interface has only a link-local address; or is the only port of a bridge that has neither an address nor a guest that starts at boot; or may be in a hidden network namespace; or " SPARE "; or " CONFIGURED),
+		.of = {CASES(TWIN_IS_FREE, "its interface has only a link-local address\nit is the only port of a bridge that has neither an address nor a guest that starts at boot\nit may be in a hidden network namespace\n" SPARE "\n" CONFIGURED)},
 	},
 	{
 		.tag = "in-use-gpu",
@@ -375,7 +376,7 @@ static const struct pt_check checks[] = {
 		.why = "Unbinding its driver hangs or crashes that program, sometimes the kernel.",
 		.steps = "End it: a desktop session, nvidia-persistenced, a container with the GPU." UNITS,
 		.source = "kernel, Documentation/gpu/drm-uapi.rst",
-		.of = CASES(TWIN_IS_FREE, SPARE "; or " CONFIGURED),
+		.of = {CASES(TWIN_IS_FREE, SPARE "\n" CONFIGURED)},
 	},
 	{
 		.tag = "in-use-sound",
@@ -384,7 +385,7 @@ static const struct pt_check checks[] = {
 		.why = "The program loses its sound device.",
 		.steps = "End it (pipewire, pulseaudio)." UNITS,
 		.source = "kernel, Documentation/sound",
-		.of = CASES(TWIN_IS_FREE, "only the device file that reports plugs is open; or " SPARE "; or " CONFIGURED),
+		.of = {CASES(TWIN_IS_FREE, "only the device file that reports plugs is open\n" SPARE "\n" CONFIGURED)},
 	},
 	{
 		.tag = "in-use-usb",
@@ -393,21 +394,22 @@ static const struct pt_check checks[] = {
 		.why = "A mounted disk would vanish. A keyboard goes to the guest.",
 		.steps = "Unmount the disk, or plug it into another controller.",
 		.source = "kernel, Documentation/driver-api/usb",
-		.of = CASES(TWIN_IS_FREE, "only keyboards and the like are plugged in; or " SPARE "; or " CONFIGURED),
+		.of = {CASES(TWIN_IS_FREE, "only keyboards and the like are plugged in\n" SPARE "\n" CONFIGURED),
+			SYSTEM_CASES(TWIN_IS_FREE)},
 	},
 	{
 		.tag = "in-use-node",
 		.find = in_use_node,
 		.meaning = "A program has another device file of it open.",
 		.why = "The program loses its device.",
-		.steps = "End it; 'fuser -v' on the device file names it again if it returns." UNITS,
+		.steps = "Find it with 'fuser -v /dev/FILE', and end it." UNITS,
 		.source = "proc(5), /proc/PID/fd",
-		.of = CASES(TWIN_IS_FREE, SPARE "; or " CONFIGURED),
+		.of = {CASES(TWIN_IS_FREE, SPARE "\n" CONFIGURED)},
 	},
 	{
 		.tag = "in-use-module",
 		.find = in_use_module,
-		.meaning = "Its driver is in use more often than its functions explain.",
+		.meaning = "The use count of its driver is higher than the known uses.",
 		.why = "A program uses the driver; the function is unknown.",
 		.steps = "Find the program that uses the vendor's driver.",
 		.source = "kernel, Documentation/core-api",

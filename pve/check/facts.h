@@ -144,12 +144,12 @@ struct pt_facts {
 		moved; /* of all others that are on record, where they are now; for a check only */
 	struct pt_unfit *unfit; /* for a check only */
 	size_t unfit_count;
-	const struct pt_bdf *left; /* on vfio-pci for nobody; for a check only; borrowed */
+	const struct pt_bdf *left; /* left on vfio-pci; for a check only; borrowed */
 	size_t left_count;
 	struct pt_claim_note *note;
 	size_t note_count;
 	enum pt_hook_state hook;
-	bool hooked; /* whether pve-pthook has a hand in the start, as far as anybody knows */
+	bool hooked;	    /* whether pve-pthook handles the start, as far as known */
 	const char *backup; /* a backup job that it is in, for a check only; borrowed; NULL: none */
 	bool running;	    /* the guest, now */
 	struct pt_err claims_err; /* why not all claims could be read; code 0: they could */

@@ -120,7 +120,7 @@ int pt_guest_try_lock(const struct pt_host *host, unsigned int vmid, int *ret_fd
 	}
 	if (fd < 0)
 		return fd;
-	/* shared: it keeps Proxmox VE's exclusive one out, and two of us do not see each other */
+	/* shared: blocks Proxmox VE's exclusive lock, but not another of ours */
 	if (flock(fd, LOCK_SH | LOCK_NB) < 0) {
 		int r = -errno;
 

@@ -15,7 +15,7 @@
 #define POLL_MS	      100
 #define GROUP_POLL_NS (POLL_MS * 1000000L)
 #define LOOK_MS	      500
-#define SHORT_MS      500 /* a wait in which nothing happens that matters */
+#define SHORT_MS      500 /* after a shorter wait the facts still hold, and are not read again */
 
 static unsigned int vmid_of(const struct pt_claim *claim)
 {
@@ -67,7 +67,7 @@ static int wait_for_group(const struct pt_host *host, const struct pt_bdf *bdf,
 	return 0;
 }
 
-/* VFs come back with their PF: while that is set aside, they are. */
+/* Parks the VFs of parked PFs: they return with their PF. */
 static void park_vfs(struct pt_claim *claim)
 {
 	pt_foreach (function, claim->function, claim->count) {
@@ -219,7 +219,7 @@ static void leave_with_others(const struct pt_host *host, struct pt_claim_functi
 }
 
 /* Leaves functions that Proxmox VE has promised to another guest: its QEMU may not have opened them
- * yet. It happens if a guest dies before post-start and two choices have swapped. */
+ * yet. It happens if two guests got each other's device and one dies before its post-start. */
 static void leave_reserved(const struct pt_host *host, unsigned int vmid, struct pt_claim *claim)
 {
 	struct pt_reservations PT_RESERVATIONS reservations = {0};

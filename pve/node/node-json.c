@@ -209,7 +209,7 @@ static bool skip_rom(const void *node, const void *element)
 	return !rom->known;
 }
 
-/* All but the users of a bridge that a use speaks of. */
+/* Skips guests on bridges that no use names. */
 static bool skip_mention(const void *record, const void *element)
 {
 	const struct pt_node *node = record;
@@ -269,7 +269,7 @@ static int complete_node(void *record, struct pt_err *err)
 	struct pt_uses uses = node->uses;
 
 	(void)err;
-	/* each once, and no more of a kind than a look adds */
+	/* drops duplicates, and applies the limits of gathering */
 	node->uses = (struct pt_uses){0};
 	pt_foreach (use, uses.use, uses.count)
 		pt_uses_add(&node->uses, use);
@@ -286,7 +286,7 @@ static int complete_node(void *record, struct pt_err *err)
 const struct pt_record pt_node_record = {
 	PT_RECORD(struct pt_node, node_fields),
 	.format = "pve-ptconf facts",
-	.version = 2, /* of a use, how names a kind of use and no sentence */
+	.version = 2, /* 2: the key how of a use is a word, no longer a sentence */
 	.oldest = 1,
 	.complete = complete_node,
 	.about = "Facts about a node: the output of pve-ptconf facts, the input of --facts",

@@ -6,6 +6,8 @@ import re
 import sys
 
 NOTE = "made by pve/ptconf/findings.py from the table of checks"
+EFFECT = ("Most errors refuse a start only if a device must be moved: "
+          "a guest whose devices are all on their vfio driver starts in spite of them.")
 
 
 def roff(text):
@@ -19,7 +21,7 @@ def marked(text):
 
 
 def other_cases(check):
-    return [case for case in check["cases"] if case["when"]]
+    return [case | {"when": when} for case in check["cases"] if case["when"] for when in case["when"].split("\n")]
 
 
 def man(checks, version):
@@ -27,7 +29,7 @@ def man(checks, version):
     yield f'.TH PVE\\-PTCONF\\-FINDINGS 7 "" "pve\\-ptconf {version}"'
     yield ".nh\n.ad l\n.SH NAME"
     yield "pve\\-ptconf\\-findings \\- the findings of pve\\-ptconf and pve\\-pthook, and how to fix them"
-    yield ".SH DESCRIPTION\nEach finding has a tag.\n.B pve\\-ptconf explain TAG\nshows its explanation."
+    yield ".SH DESCRIPTION\nEach finding has a tag.\n.B pve\\-ptconf explain TAG\nshows its explanation.\n" + roff(EFFECT)
     for check in checks:
         yield f".SS {roff(check['tag'])}"
         yield roff(f"{check['severity']}; effect on a start: {check['start']}.")
@@ -46,7 +48,7 @@ def man(checks, version):
 def markdown(checks, _):
     yield f"<!-- {NOTE} -->"
     yield "# Findings of pve-ptconf and pve-pthook, and how to fix them\n"
-    yield "On a node, `pve-ptconf explain TAG` shows the same.\n"
+    yield f"On a node, `pve-ptconf explain TAG` shows the same. {EFFECT}\n"
     yield "| finding | severity | effect on a start, in the usual case |\n|---|---|---|"
     for check in checks:
         yield f"| [{check['tag']}](#{check['tag']}) | {check['severities']} | {check['start']} |"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* The suite resolve: values, mappings and groups on made hosts. */
+/* The suite resolve: values, mappings and groups on simulated hosts. */
 #include "pve/check/check.h"
 #include "tests/conformance/compare.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* A made host for parsers that read the host's files themselves. */
+/* A simulated host for parsers that read the host's files themselves. */
 #ifndef PT_FUZZ_HOST_H
 #define PT_FUZZ_HOST_H
 

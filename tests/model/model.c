@@ -61,7 +61,7 @@ static void add_to_tree(struct json_object *functions, const struct pt_function 
 	json_object_array_add(functions, json);
 }
 
-/* The made host holds the moved functions, as the real one has them now. */
+/* The simulated host holds the moved functions, as the real one has them now. */
 static void make_fake(struct model *model)
 {
 	struct json_object *tree = json_object_new_object();

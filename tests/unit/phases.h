@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Shared by the tests of phases: runs them on a made host. The shipped hook always works on the
- * running one. */
+/* Shared by the tests of phases: runs them on a simulated host. The shipped hook always works on
+ * the running one. */
 #ifndef PT_UNIT_PHASES_H
 #define PT_UNIT_PHASES_H
 

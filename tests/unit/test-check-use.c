@@ -422,7 +422,7 @@ static void bridges_of_guests(void **state)
 		pt_uses_add(&node->uses, &use);
 		assert_int_equal(pt_facts_gather(node, guest, PT_DEPTH_CHECK, &facts, NULL), 0);
 		pt_check_run(&facts, &findings);
-		/* the interface itself is not on this made host, which is told as well */
+		/* the interface itself is not on this simulated host, which is told as well */
 		pt_foreach (finding, findings.finding, findings.count) {
 			if (pt_streq(pt_finding_tag(finding), "in-use-net") &&
 				strstr(message_of(finding), "vmbr1"))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Whole starts on a made host: its guests name a mapping with two devices. */
+/* Whole starts on a simulated host: its guests name a mapping with two devices. */
 #include <fcntl.h>
 #include <sys/file.h>
 

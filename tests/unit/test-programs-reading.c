@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* The reading verbs on a made host and its guests: check, show, list, report, facts. */
+/* The reading verbs on a simulated host and its guests: check, show, list, report, facts. */
 #include <fcntl.h>
 
 #include "tests/unit/ran.h"

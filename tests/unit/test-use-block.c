@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Disks on a made host; mounts, volumes and exclusive holders of a real kernel are the lab's. */
+/* Disks on a simulated host; mounts, volumes and exclusive holders of a real kernel are the lab's.
+ */
 #include "lib/use/use-block.h"
 #include "tests/unit/unit.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Every unit test needs this: cmocka, and a made host. */
+/* Every unit test needs this: cmocka, and a simulated host. */
 #ifndef PT_UNIT_H
 #define PT_UNIT_H
 
@@ -39,7 +39,7 @@ static inline void assert_lacks(const char *text, const char *piece)
 		fail_msg("'%s' holds '%s'", text, piece);
 }
 
-/* A function's driver on a made host; "none" without. */
+/* A function's driver on a simulated host; "none" without. */
 static inline void assert_driver(struct fake *fake, const char *bdf, const char *expected)
 {
 	char path[96];
@@ -52,7 +52,7 @@ static inline void assert_driver(struct fake *fake, const char *bdf, const char 
 	free(target);
 }
 
-/* A function's override on a made host; "(null)" without. */
+/* A function's override on a simulated host; "(null)" without. */
 static inline void assert_override(struct fake *fake, const char *bdf, const char *expected)
 {
 	char path[96];
@@ -137,7 +137,7 @@ static inline int machine_teardown(void **state)
 	fake_bytes((fake), "/proc/4242/cmdline", (arguments), sizeof(arguments) - 1)
 #define KVM_OF(vmid) "kvm\0-id\0" vmid "\0-pidfile\0/var/run/qemu-server/" vmid ".pid\0"
 
-/* Adds a function to a claim, with its origin as the made host has it now. */
+/* Adds a function to a claim, with its origin as the simulated host has it now. */
 static inline struct pt_claim_function *claim_function(
 	struct fake *fake, struct pt_claim *claim, const char *name)
 {
@@ -163,7 +163,7 @@ static inline struct pt_claim *claim_of(
 	return claim;
 }
 
-/* A handover on a made host, with short deadlines. */
+/* A handover on a simulated host, with short deadlines. */
 static inline struct pt_handover handover_of(struct fake *fake)
 {
 	return (struct pt_handover){.host = fake->host,
