@@ -194,6 +194,7 @@ static bool is_free(
 		.inventory = facts->inventory,
 		.uses = uses,
 		.iommu_active = facts->host->iommu_active,
+		.dead = pt_node_device(gathering->node, bdf)->dead,
 	};
 	const struct pt_function *function = candidate.function;
 

@@ -39,6 +39,12 @@ static bool is_unreadable(const struct pt_candidate *candidate, struct pt_obstru
 	return !candidate->function->info_ok;
 }
 
+static bool is_dead(const struct pt_candidate *candidate, struct pt_obstruction *ret)
+{
+	(void)ret;
+	return candidate->dead;
+}
+
 static bool is_used(const struct pt_candidate *candidate, struct pt_obstruction *ret)
 {
 	ret->use =
@@ -67,12 +73,24 @@ static bool has_used_mate(const struct pt_candidate *candidate, struct pt_obstru
 static bool is_claimed(const struct pt_node *node, const struct pt_bdf *bdf)
 {
 	pt_foreach (claim, node->claim, node->claim_count) {
+		if (!claim->alive)
+			continue;
 		pt_foreach (claimed, claim->claimed, claim->count) {
 			if (!claimed->spare && pt_bdf_compare(&claimed->bdf, bdf) == 0)
 				return true;
 		}
 	}
 	return false;
+}
+
+static bool is_reserved(struct pt_node *node, const struct pt_bdf *bdf)
+{
+	const struct pt_reservation *found = pt_reservation_find(&node->reservations, PT_BDF(bdf));
+	int pid = 0;
+
+	if (found && found->vmid <= PT_VMID_MAX)
+		pid = pt_node_pid(node, (unsigned int)found->vmid);
+	return pt_reservation_judge(found, 0, node->time, pid) != PT_RESERVATION_FREE;
 }
 
 static bool is_open(const struct pt_candidate *candidate, const struct pt_bdf *bdf)
@@ -87,6 +105,7 @@ static bool is_open(const struct pt_candidate *candidate, const struct pt_bdf *b
 	return false;
 }
 
+/* The users that the check pf-with-vfs reports, whichever guest asks. */
 static bool has_used_vf(const struct pt_candidate *candidate, struct pt_obstruction *ret)
 {
 	const struct pt_function *function = candidate->function;
@@ -95,7 +114,8 @@ static bool has_used_vf(const struct pt_candidate *candidate, struct pt_obstruct
 		const struct pt_bdf *vf = &function->vf[i];
 
 		if ((candidate->uses && pt_uses_strong(candidate->uses, vf)) ||
-			is_claimed(candidate->node, vf) || is_open(candidate, vf)) {
+			is_claimed(candidate->node, vf) || is_reserved(candidate->node, vf) ||
+			is_open(candidate, vf) || pt_node_device(candidate->node, vf)->net[0]) {
 			ret->vf = vf;
 			return true;
 		}
@@ -110,6 +130,7 @@ static applies *const obstacles[] = {
 	[PT_OBSTACLE_HANGS] = hangs,
 	[PT_OBSTACLE_USES_UNKNOWN] = has_unknown_uses,
 	[PT_OBSTACLE_UNREADABLE] = is_unreadable,
+	[PT_OBSTACLE_DEAD] = is_dead,
 	[PT_OBSTACLE_USED] = is_used,
 	[PT_OBSTACLE_MATE_USED] = has_used_mate,
 	[PT_OBSTACLE_VF_USED] = has_used_vf,
@@ -152,6 +173,7 @@ char *pt_obstruction_text(
 		[PT_OBSTACLE_HANGS] = "a driver hangs on it",
 		[PT_OBSTACLE_USES_UNKNOWN] = "a driver hangs, so its uses cannot be read",
 		[PT_OBSTACLE_UNREADABLE] = "does not answer",
+		[PT_OBSTACLE_DEAD] = "does not answer: its config space reads all ones",
 	};
 
 	switch (obstruction->obstacle) {

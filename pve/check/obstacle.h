@@ -15,6 +15,7 @@ enum pt_obstacle {
 	PT_OBSTACLE_HANGS,	  /* a driver hangs on it */
 	PT_OBSTACLE_USES_UNKNOWN, /* another driver hangs, so its uses cannot be read */
 	PT_OBSTACLE_UNREADABLE,	  /* its vendor, device or interrupt */
+	PT_OBSTACLE_DEAD,	  /* its config space reads all ones */
 	PT_OBSTACLE_USED,	  /* the host loses something */
 	PT_OBSTACLE_MATE_USED,	  /* the host loses something with its IOMMU group */
 	PT_OBSTACLE_VF_USED,	  /* taking the PF destroys a VF that is in use */
@@ -26,8 +27,9 @@ struct pt_candidate {
 	const struct pt_function *function;
 	const struct pt_inventory *inventory;
 	const struct pt_uses *uses; /* NULL: they cannot be read */
-	const struct pt_node *node; /* whole, for the owners of VFs; NULL: they are not judged */
+	struct pt_node *node;	    /* whole, for the users of VFs; NULL: they are not judged */
 	bool iommu_active;
+	bool dead; /* as in struct pt_device */
 };
 
 /* An obstacle, and the use or the VF that makes it. */

@@ -78,7 +78,7 @@ static int add_guest(struct pt_overview *overview, struct pt_node *node,
 }
 
 /* Returns why nobody can have the function, or NULL. */
-static char *judge(const struct pt_node *node, const struct pt_function *function)
+static char *judge(struct pt_node *node, const struct pt_function *function)
 {
 	const struct pt_candidate candidate = {
 		.function = function,
@@ -86,6 +86,7 @@ static char *judge(const struct pt_node *node, const struct pt_function *functio
 		.uses = node->has_uses ? &node->uses : NULL,
 		.node = node,
 		.iommu_active = node->inventory.iommu_active,
+		.dead = pt_node_device(node, &function->bdf)->dead,
 	};
 	const struct pt_obstruction first = pt_obstacle_first(&candidate);
 

@@ -20,14 +20,21 @@ static char *why(const struct pt_facts *facts, const struct pt_taken *taken,
 	return pt_format("%s", assignment->entry.host);
 }
 
-/* The first error of the function, "is in use on this host: ...", or NULL. The caller frees it. */
+/* The first error of the function, or of the host if that refuses the start: "is in use on this
+ * host: ...". NULL: none. The caller frees it. */
 static char *hindrance_of(const struct pt_findings *findings, const struct pt_bdf *bdf)
 {
+	const struct pt_finding *of_host = NULL;
+
 	pt_foreach (finding, findings->finding, findings->count) {
-		if (finding->severity == PT_ERROR && pt_finding_is_on(finding, bdf))
+		if (finding->severity != PT_ERROR)
+			continue;
+		if (pt_finding_is_on(finding, bdf))
 			return pt_finding_message(finding);
+		if (!of_host && finding->subject.kind == PT_ON_HOST && finding->effect > PT_WARNS)
+			of_host = finding;
 	}
-	return NULL;
+	return of_host ? pt_finding_message(of_host) : NULL;
 }
 
 static bool is_hindered(const struct pt_findings *findings, const struct pt_bdf *bdf)

@@ -105,11 +105,47 @@ static void says_why_it_cannot_be_had(void **state)
 	clear_glance(&glance);
 }
 
+/* Whether a VF that is used so, and no other, keeps its PF from being passed through. */
+static void assert_vf_used(struct fake *fake, bool used)
+{
+	struct glance glance;
+
+	look(fake, &glance);
+	if (used)
+		assert_string_equal(at(&glance, "0000:04:00.0")->why_not,
+			"has virtual functions, and 0000:04:10.0 is in use");
+	else
+		assert_null(at(&glance, "0000:04:00.0")->why_not);
+	clear_glance(&glance);
+}
+
+static void judges_as_the_checks_do(void **state)
+{
+	struct fake *fake = *state;
+	struct glance glance;
+
+	fake_file(fake, "/sys/bus/pci/devices/0000:04:10.0/net/eth7/flags", "0x1003\n");
+	assert_vf_used(fake, true);
+	fake_file(fake, "/sys/bus/pci/devices/0000:04:10.0/net/eth7/flags", "0x1002\n");
+	assert_vf_used(fake, false);
+	fake_file(fake, PT_PVE_PCI_RESERVATIONS, "0000:04:10.0 101 time:99999999999\n");
+	assert_vf_used(fake, true);
+	/* a start that ran out of time, and no process of that guest */
+	fake_file(fake, PT_PVE_PCI_RESERVATIONS, "0000:04:10.0 101 time:1\n");
+	assert_vf_used(fake, false);
+	fake_bytes(fake, "/sys/bus/pci/devices/0000:02:00.0/config", "\xff\xff\xff\xff", 4);
+	look(fake, &glance);
+	assert_string_equal(at(&glance, "0000:02:00.0")->why_not,
+		"does not answer: its config space reads all ones");
+	clear_glance(&glance);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(says_who_names_and_who_has_it),
 		MACHINE_TEST(says_why_it_cannot_be_had),
+		MACHINE_TEST(judges_as_the_checks_do),
 	};
 
 	return cmocka_run_group_tests_name("overview", tests, NULL, NULL);

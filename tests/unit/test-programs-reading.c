@@ -196,6 +196,12 @@ static void show_says_why(void **state)
 	assert_holds(ran.said, "\n       is in use on this host: nvme0n1 is mounted at /");
 	PTCONF(&ran, "show", "100", "--root", fake->root, "--output-format", "json");
 	assert_holds(ran.said, "\"hindrance\":\"is in use on this host: nvme0n1 is mounted at /");
+	/* an obstacle of the host is one of each function */
+	fake_file(fake, "/proc/1/mountinfo", "");
+	fake_remove(fake, "/sys/class/iommu/dmar0");
+	PTCONF(&ran, "show", "100", "--root", fake->root);
+	assert_int_equal(ran.code, 1);
+	assert_holds(ran.said, "no IOMMU is active");
 	PTCONF(&ran, "show", "999", "--root", fake->root);
 	assert_int_equal(ran.code, 3);
 }
