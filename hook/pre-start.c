@@ -46,7 +46,7 @@ static bool nothing_to_do(const struct pt_run *run)
 	return !pt_guest_has_hostpci(guest) || pt_guest_is_template(guest);
 }
 
-static void tell_findings(const struct pt_start *start)
+static void log_findings(const struct pt_start *start)
 {
 	static const enum pt_log_level level[] = {
 		[PT_INFO] = PT_LOG_INFO,
@@ -54,13 +54,13 @@ static void tell_findings(const struct pt_start *start)
 		[PT_ERROR] = PT_LOG_ERROR,
 	};
 
-	pt_foreach (finding, start->findings.finding, start->findings.count) {
+	for (size_t at = 0; at < start->findings.count;) {
 		struct pt_shown PT_SHOWN shown = {0};
 
-		if (finding->effect == PT_SILENT)
+		at += pt_findings_show(&start->findings, at, &shown);
+		if (shown.finding->effect == PT_SILENT)
 			continue;
-		pt_finding_show(finding, &shown);
-		PT_START_LOG(start->run, level[finding->severity], "%s: %s%s%s [%s]", shown.subject,
+		PT_START_LOG(start->run, level[shown.severity], "%s: %s%s%s [%s]", shown.subject,
 			shown.message, shown.hint ? "; " : "", shown.hint ? shown.hint : "",
 			shown.tag);
 	}
@@ -151,7 +151,7 @@ static bool claim_fits(const struct pt_start *start)
 static bool takes_system(const struct pt_start *start)
 {
 	pt_foreach (finding, start->findings.finding, start->findings.count) {
-		if (finding->effect == PT_REFUSES_ALWAYS && pt_check_is_in_use(finding->check))
+		if (finding->effect == PT_REFUSES_ALWAYS && finding->check->remedy)
 			return true;
 	}
 	return false;
@@ -165,7 +165,7 @@ static enum pt_start_result judge_and_take(struct pt_start *start)
 	int r;
 
 	pt_check_run(&start->facts, &start->findings);
-	tell_findings(start);
+	log_findings(start);
 	if (start->facts.claims_err.code)
 		PT_START_LOG(run, PT_LOG_WARNING, "%s", start->facts.claims_err.text);
 	always = pt_findings_refusing(&start->findings, false);
@@ -247,7 +247,7 @@ static enum pt_start_result start_beside_return(struct pt_start *start)
 		return pt_start_refuse(start);
 	}
 	pt_check_run(&start->facts, &start->findings);
-	tell_findings(start);
+	log_findings(start);
 	refusing = pt_findings_refusing(&start->findings, pt_facts_moves(&start->facts));
 	if (refusing && !run->advise) {
 		set_reason(start, refusing);

@@ -10,7 +10,7 @@ static void report_problem(const struct pt_judging *judging)
 	pt_foreach (assignment, facts->assignment, facts->count) {
 		const struct pt_hostpci *entry = &assignment->entry;
 
-		if (pt_streq(pt_problem_tag(assignment->problem.kind), judging->check->tag))
+		if (assignment->problem.kind == judging->check->problem)
 			pt_report(judging, 0, pt_on_entry(assignment), "where",
 				assignment->problem.where, "why", assignment->problem.why, "host",
 				entry->host, "mapping", entry->mapping, "mdev", entry->mdev,
@@ -112,107 +112,68 @@ static void legacy_igd_twice(const struct pt_judging *judging)
 	}
 }
 
-/* Reports each legacy-igd entry that resolves and that is as unfit says. */
-static void report_igd(const struct pt_judging *judging,
-	bool (*unfit)(const struct pt_facts *facts, const struct pt_assignment *assignment))
+/* Reports each legacy-igd entry that resolves and that of_entry finds unfit. */
+static void check_igd(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;
 
 	pt_foreach (assignment, facts->assignment, facts->count) {
 		if (assignment->entry.legacy_igd && !assignment->problem.kind &&
-			unfit(facts, assignment))
+			judging->check->of_entry(facts, assignment))
 			pt_report(judging, 0, pt_on_entry(assignment), NULL);
 	}
 }
 
-static bool has_vga(const struct pt_facts *facts, const struct pt_assignment *assignment)
+static bool legacy_igd_vga(const struct pt_facts *facts, const struct pt_assignment *assignment)
 {
 	(void)assignment;
 	return !pt_streq(pt_guest_get(facts->guest, "vga"), "none");
 }
 
-static void legacy_igd_vga(const struct pt_judging *judging)
-{
-	report_igd(judging, has_vga);
-}
-
-static bool has_no_rombar(const struct pt_facts *facts, const struct pt_assignment *assignment)
+static bool legacy_igd_rombar(const struct pt_facts *facts, const struct pt_assignment *assignment)
 {
 	(void)facts;
 	return !assignment->entry.rombar;
 }
 
-static void legacy_igd_rombar(const struct pt_judging *judging)
-{
-	report_igd(judging, has_no_rombar);
-}
-
-static bool has_x_vga(const struct pt_facts *facts, const struct pt_assignment *assignment)
+static bool legacy_igd_x_vga(const struct pt_facts *facts, const struct pt_assignment *assignment)
 {
 	(void)facts;
 	return assignment->entry.x_vga;
 }
 
-static void legacy_igd_x_vga(const struct pt_judging *judging)
-{
-	report_igd(judging, has_x_vga);
-}
-
-static bool has_mdev(const struct pt_facts *facts, const struct pt_assignment *assignment)
+static bool legacy_igd_mdev(const struct pt_facts *facts, const struct pt_assignment *assignment)
 {
 	(void)facts;
 	return assignment->entry.mdev;
 }
 
-static void legacy_igd_mdev(const struct pt_judging *judging)
-{
-	report_igd(judging, has_mdev);
-}
-
-static bool is_q35(const struct pt_facts *facts, const struct pt_assignment *assignment)
+static bool legacy_igd_q35(const struct pt_facts *facts, const struct pt_assignment *assignment)
 {
 	(void)assignment;
 	return pt_guest_is_q35(facts->guest);
 }
 
-static void legacy_igd_q35(const struct pt_judging *judging)
-{
-	report_igd(judging, is_q35);
-}
-
-static bool is_multifunction(const struct pt_facts *facts, const struct pt_assignment *assignment)
+static bool legacy_igd_multifunction(
+	const struct pt_facts *facts, const struct pt_assignment *assignment)
 {
 	(void)facts;
 	return assignment->multifunction;
 }
 
-static void legacy_igd_multifunction(const struct pt_judging *judging)
-{
-	report_igd(judging, is_multifunction);
-}
-
-static bool has_alternatives(const struct pt_facts *facts, const struct pt_assignment *assignment)
+static bool legacy_igd_alternatives(
+	const struct pt_facts *facts, const struct pt_assignment *assignment)
 {
 	(void)facts;
 	return assignment->count > 1;
 }
 
-static void legacy_igd_alternatives(const struct pt_judging *judging)
-{
-	report_igd(judging, has_alternatives);
-}
-
-static bool is_elsewhere(const struct pt_facts *facts, const struct pt_assignment *assignment)
+static bool legacy_igd_address(const struct pt_facts *facts, const struct pt_assignment *assignment)
 {
 	const struct pt_alternative *first = assignment->alternative;
 
 	(void)facts;
 	return first && first->count && (first->id[0].slot != 2 || first->id[0].function != 0);
-}
-
-static void legacy_igd_address(const struct pt_judging *judging)
-{
-	report_igd(judging, is_elsewhere);
 }
 
 /* Lists the siblings outside the guest: "0000:01:00.1, 0000:01:00.2". The caller frees it. */
@@ -301,6 +262,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "hostpci-host-and-mapping",
 		.find = hostpci_host_and_mapping,
+		.problem = PT_PROBLEM_HOST_AND_MAPPING,
 		.meaning = "An entry names both an address and a mapping.",
 		.why = "Proxmox VE refuses it.",
 		.steps = "Keep one of them.",
@@ -311,6 +273,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "hostpci-no-device",
 		.find = hostpci_no_device,
+		.problem = PT_PROBLEM_NO_DEVICE,
 		.meaning = "An entry names neither an address nor a mapping.",
 		.why = "Proxmox VE refuses it.",
 		.steps = "Set host=ADDRESS or mapping=ID, or delete the entry.",
@@ -340,7 +303,8 @@ static const struct pt_check checks[] = {
 	},
 	{
 		.tag = "legacy-igd-vga",
-		.find = legacy_igd_vga,
+		.find = check_igd,
+		.of_entry = legacy_igd_vga,
 		.meaning = "legacy-igd=1 without 'vga: none'.",
 		.why = "The device replaces the emulated screen.",
 		.steps = "'qm set VMID --vga none', in exactly this form.",
@@ -350,7 +314,8 @@ static const struct pt_check checks[] = {
 	},
 	{
 		.tag = "legacy-igd-rombar",
-		.find = legacy_igd_rombar,
+		.find = check_igd,
+		.of_entry = legacy_igd_rombar,
 		.meaning = "legacy-igd=1 with rombar=0.",
 		.why = "The guest's firmware needs the device's ROM.",
 		.steps = "Remove rombar=0.",
@@ -360,7 +325,8 @@ static const struct pt_check checks[] = {
 	},
 	{
 		.tag = "legacy-igd-x-vga",
-		.find = legacy_igd_x_vga,
+		.find = check_igd,
+		.of_entry = legacy_igd_x_vga,
 		.meaning = "legacy-igd=1 with x-vga=1.",
 		.why = "Proxmox VE refuses the two together.",
 		.steps = "Remove x-vga=1.",
@@ -370,7 +336,8 @@ static const struct pt_check checks[] = {
 	},
 	{
 		.tag = "legacy-igd-mdev",
-		.find = legacy_igd_mdev,
+		.find = check_igd,
+		.of_entry = legacy_igd_mdev,
 		.meaning = "legacy-igd=1 with a mediated device.",
 		.why = "A slice of the device cannot be the legacy screen.",
 		.steps = "Remove one of the two.",
@@ -380,7 +347,8 @@ static const struct pt_check checks[] = {
 	},
 	{
 		.tag = "legacy-igd-q35",
-		.find = legacy_igd_q35,
+		.find = check_igd,
+		.of_entry = legacy_igd_q35,
 		.meaning = "legacy-igd=1 with the machine type q35.",
 		.why = "The legacy placement exists on i440fx only.",
 		.steps = "'qm set VMID --delete machine'.",
@@ -390,7 +358,8 @@ static const struct pt_check checks[] = {
 	},
 	{
 		.tag = "legacy-igd-multifunction",
-		.find = legacy_igd_multifunction,
+		.find = check_igd,
+		.of_entry = legacy_igd_multifunction,
 		.meaning = "legacy-igd=1 with more than one function.",
 		.why = "The legacy screen is one function.",
 		.steps = "Name the function: 0000:00:02.0.",
@@ -400,7 +369,8 @@ static const struct pt_check checks[] = {
 	},
 	{
 		.tag = "legacy-igd-alternatives",
-		.find = legacy_igd_alternatives,
+		.find = check_igd,
+		.of_entry = legacy_igd_alternatives,
 		.meaning = "legacy-igd=1 with a mapping of several devices.",
 		.why = "Proxmox VE must know the device in advance.",
 		.steps = "Name the address, or a mapping with one device.",
@@ -410,7 +380,8 @@ static const struct pt_check checks[] = {
 	},
 	{
 		.tag = "legacy-igd-address",
-		.find = legacy_igd_address,
+		.find = check_igd,
+		.of_entry = legacy_igd_address,
 		.meaning = "legacy-igd=1 on a device that is not at 02.0.",
 		.why = "The guest's firmware expects it there.",
 		.steps = "Remove legacy-igd=1.",
@@ -421,6 +392,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "device-assigned-twice",
 		.find = device_assigned_twice,
+		.problem = PT_PROBLEM_ASSIGNED_TWICE,
 		.meaning = "Two entries of the guest name one function.",
 		.why = "QEMU cannot open it twice. Proxmox VE refuses.",
 		.steps = "Name it once. A value without a function number already means all functions.",
@@ -431,6 +403,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "mdev-multifunction",
 		.find = mdev_multifunction,
+		.problem = PT_PROBLEM_MDEV_MULTIFUNCTION,
 		.meaning = "An entry asks several functions for one mediated device.",
 		.why = "A mediated device belongs to one function.",
 		.steps = "Name the function that offers the type.",
@@ -441,6 +414,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "mapping-missing",
 		.find = mapping_missing,
+		.problem = PT_PROBLEM_MAPPING_MISSING,
 		.meaning = "The mapping does not exist.",
 		.why = "Proxmox VE refuses the start.",
 		.steps = "Create it (Datacenter, Resource Mappings).",
@@ -451,6 +425,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "mapping-no-node",
 		.find = mapping_no_node,
+		.problem = PT_PROBLEM_MAPPING_NO_NODE,
 		.meaning = "The mapping has no device on this node.",
 		.why = "Proxmox VE refuses the start here.",
 		.steps = "Add a device of this node (Datacenter, Resource Mappings).",
@@ -461,6 +436,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "mapping-mismatch",
 		.find = mapping_mismatch,
+		.problem = PT_PROBLEM_MAPPING_MISMATCH,
 		.meaning = "The mapping stores other properties than the hardware has now.",
 		.why = "Proxmox VE refuses, so that the guest does not get another card by mistake.",
 		.steps = "See the hardware: 'pve-ptconf list'."
@@ -472,6 +448,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "mapping-nothing-free",
 		.find = mapping_nothing_free,
+		.problem = PT_PROBLEM_MAPPING_NOTHING_FREE,
 		.meaning = "Other guests have all devices of the mapping, or this one names them twice.",
 		.why = "Proxmox VE finds no free device and refuses.",
 		.steps = "Stop a guest that has one, or add a device to the mapping.",

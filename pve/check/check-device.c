@@ -417,6 +417,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "device-missing",
 		.find = device_missing,
+		.problem = PT_PROBLEM_DEVICE_MISSING,
 		.meaning = "This host has no function at that address, or the function cannot be read.",
 		.why = "Proxmox VE refuses the start. Addresses change when cards are moved or added.",
 		.steps = "Compare with 'pve-ptconf list'. Use a mapping, which Proxmox VE checks against the device's ids.",
@@ -436,6 +437,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "device-identity-changed",
 		.find = device_identity_changed,
+		.another_device = true,
 		.meaning = "Another device is at this address than at the guest's last successful start.",
 		.why = "Addresses move when cards are added, removed or moved. The guest would get the wrong device, perhaps a disk of the host.",
 		.steps = "Compare: 'pve-ptconf list' shows the present address of the device."
@@ -485,7 +487,7 @@ static const struct pt_check checks[] = {
 		.why = "The kernel hands over the group as a whole: they leave the host while the guest runs.",
 		.steps = "Another slot may separate them. They return when the guest stops.",
 		.source = PT_SOURCE_PCI_PM ", prepare_pci_device",
-		.of = {{PT_WARNING, PT_WARNS, .message = "leaves the host too, because of IOMMU group {group}, but is not passed through",
+		.of = {{PT_WARNING, PT_WARNS, .message = "away from the host because of IOMMU group {group}, but not passed through",
 			.hint = "move one of the cards to another slot if the host needs it"}},
 	},
 	{

@@ -119,21 +119,6 @@ static char *list_ends(const struct uses_of *of)
 	return list && more ? pt_list_add(list, ", ", "end the other uses") : list;
 }
 
-/* The one use that a finding is about, for its fields; NULL: none, or several. */
-static const struct pt_use *only_use(const struct uses_of *of)
-{
-	const struct pt_use *only = NULL;
-
-	pt_foreach (use, of->facts->uses.use, of->facts->uses.count) {
-		if (!is_listed(of, use))
-			continue;
-		if (only)
-			return NULL;
-		only = use;
-	}
-	return only;
-}
-
 /* The cases of the checks in-use-*. */
 enum {
 	USED,		/* end the use */
@@ -168,23 +153,6 @@ static const struct pt_bdf *find_twin(const struct pt_facts *facts, const struct
 	return NULL;
 }
 
-/* The step that ends a use when no command is known. */
-static const char *remedy_of(enum concern concern)
-{
-	static const char *const remedies[] = {
-		[CONCERN_BLOCK] = "stop its user",
-		[CONCERN_NET] = "move the host's network to another interface",
-		[CONCERN_GPU] = "end that program",
-		[CONCERN_SOUND] = "end that program",
-		[CONCERN_USB] = "unmount the disk that is plugged in there",
-		[CONCERN_DEVFILE] = "end that program",
-		[CONCERN_CONSOLE] = "stop its user",
-		[CONCERN_MODULE] = "stop its user",
-	};
-
-	return remedies[concern];
-}
-
 static size_t case_of(const struct pt_taken *taken, bool system, bool twin)
 {
 	if (taken->companion)
@@ -194,30 +162,28 @@ static size_t case_of(const struct pt_taken *taken, bool system, bool twin)
 	return system ? USED_SYSTEM : USED;
 }
 
-/* Reports the uses that the finding is about, if any; of one use alone it has the fields. */
+/* Reports the uses that the finding is about, if any. */
 static void report_uses(const struct pt_judging *judging, size_t which,
 	const struct pt_taken *taken, const struct uses_of *of)
 {
 	struct pt_subject on = pt_on_function(of->facts, taken);
 	const struct pt_bdf *twin = find_twin(of->facts, of->bdf);
-	const struct pt_use *only = only_use(of);
-	static const struct pt_use none;
+	bool may_end = which == USED || which == USED_COMPANION;
 	PT_FREE char *uses = list_uses(of);
-	PT_FREE char *ends = list_ends(of);
+	PT_FREE char *ends = may_end ? list_ends(of) : NULL;
+	struct pt_finding *finding;
 	char label[PT_LABEL_TEXT];
 
 	if (!uses)
 		return;
-	if (!only)
-		only = &none;
-	pt_report(judging, which, on, "uses", uses, "fix", ends ? ends : remedy_of(of->concern),
-		"twin", twin ? PT_BDF(twin) : NULL, "entry", pt_entry_label(on.entry, label), "pid",
-		only->pid ? PT_NUMBER((unsigned int)only->pid) : NULL, "process",
-		only->process[0] ? only->process : NULL, "container",
-		only->container[0] ? only->container : NULL, "unit",
-		only->unit[0] ? only->unit : NULL, "guest",
-		only->guest ? PT_NUMBER(only->guest) : NULL, "path",
-		only->how == PT_USE_MOUNTED ? only->place : NULL, NULL);
+	if (may_end && !ends && judging->check->remedy)
+		ends = pt_strdup(judging->check->remedy);
+	finding = pt_report(judging, which, on, "uses", uses, "fix", ends, "twin",
+		twin ? PT_BDF(twin) : NULL, "entry", pt_entry_label(on.entry, label), NULL);
+	pt_foreach (use, of->facts->uses.use, of->facts->uses.count) {
+		if (is_listed(of, use))
+			pt_uses_add(&finding->uses, use);
+	}
 }
 
 /* Reports all uses of one kind: strong ones, weak ones, and those that 'stop-units' ends. */
@@ -346,6 +312,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "in-use-block",
 		.find = in_use_block,
+		.remedy = "stop its user",
 		.meaning = "One of its disks is mounted, swap, part of a volume, or open.",
 		.why = "The host or another guest would lose that disk.",
 		.steps = "A mount: 'umount', and remove its line from /etc/fstab. Swap: 'swapoff'."
@@ -359,6 +326,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "in-use-net",
 		.find = in_use_net,
+		.remedy = "move the host's network to another interface",
 		.meaning = "One of its interfaces carries traffic of the host.",
 		.why = "The host, or the guests on its bridge, would lose the network.",
 		.steps = "Find the traffic: 'ip addr', 'bridge link', 'ip route show table all'."
@@ -372,6 +340,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "in-use-gpu",
 		.find = in_use_gpu,
+		.remedy = "end that program",
 		.meaning = "A program has one of its graphics device files open.",
 		.why = "Unbinding its driver hangs or crashes that program, sometimes the kernel.",
 		.steps = "End it: a desktop session, nvidia-persistenced, a container with the GPU." UNITS,
@@ -381,6 +350,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "in-use-sound",
 		.find = in_use_sound,
+		.remedy = "end that program",
 		.meaning = "A program has one of its sound device files open.",
 		.why = "The program loses its sound device.",
 		.steps = "End it (pipewire, pulseaudio)." UNITS,
@@ -390,6 +360,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "in-use-usb",
 		.find = in_use_usb,
+		.remedy = "unmount the disk that is plugged in there",
 		.meaning = "A device on the USB controller is in use.",
 		.why = "A mounted disk would vanish. A keyboard goes to the guest.",
 		.steps = "Unmount the disk, or plug it into another controller.",
@@ -400,6 +371,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "in-use-node",
 		.find = in_use_node,
+		.remedy = "end that program",
 		.meaning = "A program has another device file of it open.",
 		.why = "The program loses its device.",
 		.steps = "Find it with 'fuser -v /dev/FILE', and end it." UNITS,

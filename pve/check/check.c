@@ -47,11 +47,6 @@ size_t pt_check_cases(const struct pt_check *check)
 	return count;
 }
 
-bool pt_check_is_in_use(const struct pt_check *check)
-{
-	return pt_starts_with(check->tag, "in-use-");
-}
-
 enum pt_allowing pt_tag_allowing(const char *tag)
 {
 	const struct pt_check *check = pt_check_find(tag);
@@ -61,7 +56,7 @@ enum pt_allowing pt_tag_allowing(const char *tag)
 	if (check->of[0].effect == PT_REFUSES_ALWAYS)
 		return PT_ALLOWING_NEVER;
 	/* an address may lead to another device one day */
-	if (check->of[0].effect == PT_REFUSES && pt_check_is_in_use(check))
+	if (check->of[0].effect == PT_REFUSES && check->remedy)
 		return PT_ALLOWING_ONE_DEVICE;
 	return PT_ALLOWING_ANY;
 }
@@ -70,8 +65,7 @@ enum pt_allowing pt_tag_allowing(const char *tag)
 static bool is_another(const struct pt_findings *findings, const struct pt_bdf *bdf)
 {
 	pt_foreach (finding, findings->finding, findings->count) {
-		if (pt_streq(pt_finding_tag(finding), "device-identity-changed") &&
-			pt_finding_is_on(finding, bdf))
+		if (finding->check->another_device && pt_finding_is_on(finding, bdf))
 			return true;
 	}
 	return false;
@@ -84,7 +78,7 @@ static void allow(struct pt_finding *finding, const struct pt_findings *findings
 
 	finding->policy_line = line->line;
 	finding->allowance = PT_ALLOWED;
-	if (on->kind == PT_ON_FUNCTION && pt_check_is_in_use(finding->check) &&
+	if (on->kind == PT_ON_FUNCTION && finding->check->remedy &&
 		is_another(findings, &on->function)) {
 		finding->allowance = PT_ALLOWED_ANOTHER;
 		return;
@@ -110,38 +104,32 @@ void pt_findings_allow(
 	}
 }
 
-const char *pt_problem_tag(enum pt_problem_kind kind)
+const struct pt_check *pt_problem_check(enum pt_problem_kind kind)
 {
-	static const char *const tags[] = {
-		[PT_PROBLEM_HOST_AND_MAPPING] = "hostpci-host-and-mapping",
-		[PT_PROBLEM_NO_DEVICE] = "hostpci-no-device",
-		[PT_PROBLEM_MDEV_MULTIFUNCTION] = "mdev-multifunction",
-		[PT_PROBLEM_DEVICE_MISSING] = "device-missing",
-		[PT_PROBLEM_MAPPED_DEVICE_MISSING] = "device-missing",
-		[PT_PROBLEM_MAPPING_MISSING] = "mapping-missing",
-		[PT_PROBLEM_MAPPING_NO_NODE] = "mapping-no-node",
-		[PT_PROBLEM_MAPPING_MISMATCH] = "mapping-mismatch",
-		[PT_PROBLEM_MAPPING_NOTHING_FREE] = "mapping-nothing-free",
-		[PT_PROBLEM_ASSIGNED_TWICE] = "device-assigned-twice",
-	};
+	const struct pt_check *check;
 
-	return tags[kind];
+	if (kind == PT_PROBLEM_NONE)
+		return NULL;
+	if (kind == PT_PROBLEM_MAPPED_DEVICE_MISSING)
+		kind = PT_PROBLEM_DEVICE_MISSING;
+	for (size_t at = 0; (check = pt_check_at(at)); at++) {
+		if (check->problem == kind)
+			break;
+	}
+	return check;
 }
 
 char *pt_entry_problem(const struct pt_findings *findings, const struct pt_assignment *assignment)
 {
-	const char *tag = pt_problem_tag(assignment->problem.kind);
+	const struct pt_check *check = pt_problem_check(assignment->problem.kind);
 
-	if (!tag)
-		return NULL;
 	/* local policy may have lowered it: any severity counts */
-	pt_foreach (finding, findings->finding, findings->count) {
-		if (pt_streq(pt_finding_tag(finding), tag) &&
-			finding->subject.kind == PT_ON_ENTRY &&
+	pt_foreach (finding, findings->finding, check ? findings->count : 0) {
+		if (finding->check == check && finding->subject.kind == PT_ON_ENTRY &&
 			finding->subject.entry == assignment->entry.index)
 			return pt_finding_message(finding);
 	}
-	return pt_strdup(tag);
+	return check ? pt_strdup(check->tag) : NULL;
 }
 
 /* Keeps the order within a severity: a list of findings is short. */
@@ -170,7 +158,8 @@ void pt_check_run(const struct pt_facts *facts, struct pt_findings *findings)
 	sort(findings);
 }
 
-void pt_report(const struct pt_judging *judging, size_t which, struct pt_subject on, ...)
+struct pt_finding *pt_report(
+	const struct pt_judging *judging, size_t which, struct pt_subject on, ...)
 {
 	unsigned int vmid = judging->facts->guest->vmid;
 	struct pt_finding *finding =
@@ -184,6 +173,7 @@ void pt_report(const struct pt_judging *judging, size_t which, struct pt_subject
 	while ((name = va_arg(words, const char *)))
 		pt_finding_set(finding, name, va_arg(words, const char *));
 	va_end(words);
+	return finding;
 }
 
 struct pt_subject pt_on_host(void)

@@ -18,7 +18,13 @@ struct pt_judging {
 
 struct pt_check {
 	const char *tag;
-	void (*find)(const struct pt_judging *judging); /* bears the tag's name */
+	/* the predicate bears the tag's name: find, or of_entry when find visits the entries */
+	void (*find)(const struct pt_judging *judging);
+	bool (*of_entry)(const struct pt_facts *facts, const struct pt_assignment *assignment);
+	enum pt_problem_kind problem; /* of an entry, that it reports */
+	/* in-use-*: the step that ends a use when no command is known; NULL: not about uses */
+	const char *remedy;
+	bool another_device; /* reports that the address leads to another device than before */
 	/* explanation: situation, harm, steps (divided by line ends), source */
 	const char *meaning, *why, *steps, *source;
 	struct pt_case
@@ -40,9 +46,6 @@ const struct pt_check *pt_check_at(size_t at);
 /* NULL: no check has the tag. */
 const struct pt_check *pt_check_find(const char *tag);
 size_t pt_check_cases(const struct pt_check *check);
-/* Whether it reports uses of the host: in-use-*. */
-bool pt_check_is_in_use(const struct pt_check *check);
-
 /* Runs all checks, lowers findings that local policy allows, and sorts: errors, warnings, infos. */
 void pt_check_run(const struct pt_facts *facts, struct pt_findings *findings);
 
@@ -51,17 +54,18 @@ void pt_check_run(const struct pt_facts *facts, struct pt_findings *findings);
 void pt_findings_allow(
 	const struct pt_policy *policy, unsigned int vmid, struct pt_findings *findings);
 
-/* The tag of the check that reports the problem; NULL for none. */
-const char *pt_problem_tag(enum pt_problem_kind kind);
+/* The check that reports the problem; NULL for none. */
+const struct pt_check *pt_problem_check(enum pt_problem_kind kind);
 
 /* The message of the finding about an entry's problem; NULL without one. The caller frees it. */
 char *pt_entry_problem(const struct pt_findings *findings, const struct pt_assignment *assignment);
 
 /* For the checks. */
 
-/* Reports a case. Pairs of a word and its value follow (NULL: none); NULL ends them. */
-void pt_report(const struct pt_judging *judging, size_t which, struct pt_subject on, ...)
-	__attribute__((sentinel));
+/* Reports a case. Pairs of a word and its value follow (NULL: none); NULL ends them. The finding is
+ * good until the next one. */
+struct pt_finding *pt_report(const struct pt_judging *judging, size_t which, struct pt_subject on,
+	...) __attribute__((sentinel));
 
 struct pt_subject pt_on_host(void);
 struct pt_subject pt_on_guest(void);
@@ -89,13 +93,13 @@ const struct pt_taken *pt_detail_taken(
 /* Steps that many explanations share. */
 #define PT_STEP_REBOOT "\nReboot."
 #define PT_STEPS_CMDLINE                                                                           \
-	"\nFind the boot loader of the node, PVE 8 and 9: 'proxmox-boot-tool status' prints "      \
+	"\nFind the boot loader of the node, 'proxmox-boot-tool status' prints "                   \
 	"'configured with: uefi' for systemd-boot, else it is GRUB."                               \
 	"\nsystemd-boot: edit the one line of /etc/kernel/cmdline, then run "                      \
 	"'proxmox-boot-tool refresh'."                                                             \
 	"\nGRUB: edit GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub, then run 'update-grub'."    \
 	"\nReboot, and check /proc/cmdline."
-#define PT_STEPS_MODPROBE "\nRun 'update-initramfs -u -k all', PVE 8 and 9." PT_STEP_REBOOT
+#define PT_STEPS_MODPROBE "\nRun 'update-initramfs -u -k all'." PT_STEP_REBOOT
 #define PT_SOURCE_PCI_PM  "qemu-server, PVE/QemuServer/PCI.pm"
 #define PT_SOURCE_VFIO	  "kernel, Documentation/driver-api/vfio.rst"
 

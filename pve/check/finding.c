@@ -41,6 +41,7 @@ static void clear_finding(struct pt_finding *finding)
 		free(*value);
 	free(finding->value);
 	free(finding->word);
+	pt_uses_clear(&finding->uses);
 }
 
 void pt_findings_clear(struct pt_findings *findings)
@@ -110,7 +111,7 @@ void pt_finding_show(const struct pt_finding *finding, struct pt_shown *ret)
 	char label[PT_LABEL_TEXT];
 
 	*ret = (struct pt_shown){.finding = finding, .severity = finding->severity};
-	ret->tag = pt_strdup(pt_finding_tag(finding));
+	ret->tag = pt_finding_tag(finding);
 	ret->subject = subject_of(finding);
 	if (on->kind == PT_ON_ENTRY || on->kind == PT_ON_FUNCTION)
 		ret->entry = pt_strdup(pt_entry_label(on->entry, label));
@@ -121,9 +122,72 @@ void pt_finding_show(const struct pt_finding *finding, struct pt_shown *ret)
 		ret->hint = pt_template_fill(finding->of->hint, finding->word, finding->words);
 }
 
+/* Whether the template mentions the word. */
+static bool mentions(const char *template, const char *word)
+{
+	PT_FREE char *place = pt_format("{%s}", word);
+
+	return template && strstr(template, place);
+}
+
+static const char *value_of(const struct pt_finding *finding, const char *name)
+{
+	pt_foreach (word, finding->word, finding->words) {
+		if (pt_streq(word->name, name))
+			return word->value;
+	}
+	return NULL;
+}
+
+/* Whether the text of two findings of one case has the same words. */
+static bool has_words_of(const struct pt_finding *one, const struct pt_finding *other)
+{
+	pt_foreach (word, one->word, one->words) {
+		if ((mentions(one->of->message, word->name) ||
+			    mentions(one->of->hint, word->name)) &&
+			!pt_streq(word->value, value_of(other, word->name)))
+			return false;
+	}
+	return true;
+}
+
+static bool continues(const struct pt_finding *first, const struct pt_finding *next)
+{
+	return first->of == next->of && first->severity == next->severity &&
+	       first->allowance == next->allowance && first->policy_line == next->policy_line &&
+	       first->subject.kind == PT_ON_FUNCTION && next->subject.kind == PT_ON_FUNCTION &&
+	       first->subject.entry == next->subject.entry && has_words_of(first, next) &&
+	       has_words_of(next, first);
+}
+
+/* Adds the driver of a function to its address, if the message leaves it out. */
+static void add_driver(const struct pt_finding *finding, char **subject)
+{
+	PT_FREE char *driver = NULL;
+
+	if (mentions(finding->of->message, "driver") || !value_of(finding, "driver"))
+		return;
+	driver = pt_format("(%s)", value_of(finding, "driver"));
+	*subject = pt_list_add(*subject, " ", driver);
+}
+
+size_t pt_findings_show(const struct pt_findings *findings, size_t at, struct pt_shown *ret)
+{
+	const struct pt_finding *first = &findings->finding[at];
+	size_t count = 1;
+
+	pt_finding_show(first, ret);
+	add_driver(first, &ret->subject);
+	for (; at + count < findings->count && continues(first, &first[count]); count++) {
+		ret->subject =
+			pt_list_add(ret->subject, ", ", PT_BDF(&first[count].subject.function));
+		add_driver(&first[count], &ret->subject);
+	}
+	return count;
+}
+
 void pt_shown_clear(struct pt_shown *shown)
 {
-	free(shown->tag);
 	free(shown->subject);
 	free(shown->entry);
 	free(shown->function);
@@ -178,6 +242,18 @@ static struct json_object *about_to_json(const void *outer, const void *record)
 	return json;
 }
 
+static struct json_object *uses_to_json(const void *outer, const void *record)
+{
+	const struct pt_shown *shown = record;
+	struct json_object *json = pt_json_array();
+
+	(void)outer;
+	pt_foreach (use, shown->finding->uses.use, shown->finding->uses.count)
+		pt_json_append(json, pt_record_to_json(&pt_use_record, use));
+	return json;
+}
+
+static const struct pt_own uses = {.write = uses_to_json};
 static const struct pt_own about = {.write = about_to_json};
 
 static const struct pt_form tag_form = {.pattern = "^[a-z0-9-]+$"};
@@ -192,6 +268,8 @@ static const struct pt_field shown_fields[] = {
 	{SHOWN("function", TEXT, function), PT_JSON_MAY_BE_NULL, .form = &pt_bdf_form},
 	{SHOWN("message", TEXT, message)},
 	{SHOWN("hint", TEXT, hint), PT_JSON_MAY_BE_NULL, .about = "the fix"},
+	{SHOWN("uses", LIST, finding), .own = &uses, .of = &pt_use_record,
+		.about = "the uses of the host that it is about"},
 	{SHOWN("about", MAP, finding), .own = &about,
 		.about = "the words that fill the message and the hint, by name"},
 };

@@ -5,6 +5,7 @@
 
 #include "lib/base/template.h"
 #include "lib/pci/bdf.h"
+#include "lib/use/use.h"
 
 struct pt_check;
 
@@ -61,8 +62,9 @@ struct pt_finding {
 	enum pt_effect effect;
 	struct pt_subject subject;
 	struct pt_word *word;
-	char **value; /* of each word, owned */
-	size_t words; /* of each of the two */
+	char **value;	     /* of each word, owned */
+	size_t words;	     /* of each of the two */
+	struct pt_uses uses; /* of the host, that it is about */
 	enum pt_allowance allowance;
 	unsigned int policy_line;
 };
@@ -84,20 +86,24 @@ const char *pt_finding_tag(const struct pt_finding *finding);
 /* Returns the problem, and the line of local policy that allows it. The caller frees it. */
 char *pt_finding_message(const struct pt_finding *finding);
 
-/* A finding as it is shown. */
+/* Findings as they are shown. */
 struct pt_shown {
-	const struct pt_finding *finding; /* borrowed */
+	const struct pt_finding *finding; /* borrowed, the first one */
 	enum pt_severity severity;
-	char *tag;
-	char *subject;	/* "hostpci0: 0000:01:00.0", "guest" */
-	char *entry;	/* "hostpci0"; NULL: about none */
-	char *function; /* "0000:01:00.0"; NULL: about none */
-	char *message;	/* as pt_finding_message */
-	char *hint;	/* NULL: nothing to do */
+	const char *tag; /* borrowed */
+	char *subject;	 /* "hostpci0: 0000:01:00.0", "guest" */
+	char *entry;	 /* "hostpci0"; NULL: about none */
+	char *function;	 /* "0000:01:00.0"; NULL: about none */
+	char *message;	 /* as pt_finding_message */
+	char *hint;	 /* NULL: nothing to do */
 };
 
 /* Fills ret; end with pt_shown_clear. */
 void pt_finding_show(const struct pt_finding *finding, struct pt_shown *ret);
+
+/* Shows the finding at the place with those behind it that have the same words about other
+ * functions of the entry, as one with a list of the functions. Returns how many that are. */
+size_t pt_findings_show(const struct pt_findings *findings, size_t at, struct pt_shown *ret);
 void pt_shown_clear(struct pt_shown *shown);
 #define PT_SHOWN PT_CLEANUP(pt_shown_clear)
 

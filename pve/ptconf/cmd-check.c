@@ -34,7 +34,7 @@ struct cluster_report {
 #define GUEST(key, kind, member)   PT_FIELD(key, kind, struct guest_report, member)
 #define NODE(key, kind, member)	   PT_FIELD(key, kind, struct node_report, member)
 #define CLUSTER(key, kind, member) PT_FIELD(key, kind, struct cluster_report, member)
-#define VERSION			   1
+#define VERSION			   2
 
 static const struct pt_field guest_fields[] = {
 	{GUEST("vmid", UINT, vmid), .max = PT_VMID_MAX,
@@ -100,21 +100,24 @@ static int add_guest(const struct pt_cli *cli, struct pt_findings *findings,
 {
 	struct guest_report *guest = pt_array_grow(&report->guest, &report->count, sizeof(*guest));
 	char subject[32] = "this config";
+	int r = 0;
 
 	guest->vmid = cli->vmid;
-	guest->errors = pt_findings_count(findings, PT_ERROR);
-	guest->warnings = pt_findings_count(findings, PT_WARNING);
+	if (cli->vmid)
+		snprintf(subject, sizeof(subject), "guest %u", cli->vmid);
+	if (cli->format == PT_OUTPUT_TEXT) {
+		r = pt_output_findings(
+			findings, subject, cli->all_infos, &guest->errors, &guest->warnings, err);
+	} else {
+		guest->errors = pt_findings_count(findings, PT_ERROR);
+		guest->warnings = pt_findings_count(findings, PT_WARNING);
+		guest->findings = *findings;
+		*findings = (struct pt_findings){0};
+	}
 	report->totals.guests++;
 	report->totals.errors += guest->errors;
 	report->totals.warnings += guest->warnings;
-	if (cli->format == PT_OUTPUT_TEXT) {
-		if (cli->vmid)
-			snprintf(subject, sizeof(subject), "guest %u", cli->vmid);
-		return pt_output_findings(findings, subject, cli->all_infos, err);
-	}
-	guest->findings = *findings;
-	*findings = (struct pt_findings){0};
-	return 0;
+	return r;
 }
 
 /* Whether a guest that nobody named is of interest. */

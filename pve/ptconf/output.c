@@ -157,57 +157,39 @@ static const char *colour(enum pt_severity severity)
 	return isatty(STDOUT_FILENO) ? code[severity] : "";
 }
 
-/* Whether a finding says the same of another function of the same entry. */
-static bool continues(const struct pt_finding *first, const struct pt_finding *next)
+static void print_shown(const struct pt_shown *shown)
 {
-	struct pt_shown PT_SHOWN one = {0};
-	struct pt_shown PT_SHOWN two = {0};
-
-	if (first->check != next->check || first->severity != next->severity ||
-		first->subject.kind != PT_ON_FUNCTION || next->subject.kind != PT_ON_FUNCTION ||
-		first->subject.entry != next->subject.entry)
-		return false;
-	pt_finding_show(first, &one);
-	pt_finding_show(next, &two);
-	return pt_streq(one.message, two.message) && pt_streq(one.hint, two.hint);
-}
-
-/* Prints findings that say the same of several functions as one, with a list of the functions. */
-static void print_findings(const struct pt_finding *first, size_t count)
-{
-	struct pt_shown PT_SHOWN shown = {0};
 	const char *plain = isatty(STDOUT_FILENO) ? "\033[0m" : "";
 
-	pt_finding_show(first, &shown);
-	printf("%s%-8s%s ", colour(first->severity), pt_severity_name(first->severity), plain);
-	print_cell(shown.subject, 0);
-	for (size_t i = 1; i < count; i++)
-		printf(", %s", PT_BDF(&first[i].subject.function));
+	printf("%s%-8s%s ", colour(shown->severity), pt_severity_name(shown->severity), plain);
+	print_cell(shown->subject, 0);
 	printf(": ");
-	print_cell(shown.message, 0);
-	printf(" [%s]\n", shown.tag);
-	if (!shown.hint)
+	print_cell(shown->message, 0);
+	printf(" [%s]\n", shown->tag);
+	if (!shown->hint)
 		return;
 	printf("         -> ");
-	print_cell(shown.hint, 0);
+	print_cell(shown->hint, 0);
 	putchar('\n');
 }
 
-int pt_output_findings(
-	const struct pt_findings *findings, const char *subject, bool all_infos, struct pt_err *err)
+int pt_output_findings(const struct pt_findings *findings, const char *subject, bool all_infos,
+	size_t *ret_errors, size_t *ret_warnings, struct pt_err *err)
 {
-	size_t errors = pt_findings_count(findings, PT_ERROR);
-	size_t warnings = pt_findings_count(findings, PT_WARNING);
+	size_t errors = 0, warnings = 0;
 
-	for (size_t i = 0, count; i < findings->count; i += count) {
-		const struct pt_finding *first = &findings->finding[i];
+	for (size_t at = 0; at < findings->count;) {
+		struct pt_shown PT_SHOWN shown = {0};
 
-		for (count = 1; i + count < findings->count && continues(first, &first[count]);)
-			count++;
-		if (all_infos || !first->of->routine || first->severity != PT_INFO)
-			print_findings(first, count);
+		at += pt_findings_show(findings, at, &shown);
+		errors += shown.severity == PT_ERROR;
+		warnings += shown.severity == PT_WARNING;
+		if (all_infos || !shown.finding->of->routine || shown.severity != PT_INFO)
+			print_shown(&shown);
 	}
 	printf("%s: %zu error%s, %zu warning%s\n", subject, errors, errors == 1 ? "" : "s",
 		warnings, warnings == 1 ? "" : "s");
+	*ret_errors = errors;
+	*ret_warnings = warnings;
 	return pt_output_end(err);
 }

@@ -40,8 +40,8 @@ void pt_table_clear(struct pt_table *table);
 #define PT_TABLE PT_CLEANUP(pt_table_clear)
 
 /* Prints findings with their hints, and a closing line. Equal findings of several functions are one
- * line. Skips infos of healthy guests unless all_infos. */
+ * line, and count as one. Skips routine infos unless all_infos. */
 int pt_output_findings(const struct pt_findings *findings, const char *subject, bool all_infos,
-	struct pt_err *err);
+	size_t *ret_errors, size_t *ret_warnings, struct pt_err *err);
 
 #endif

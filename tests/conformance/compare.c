@@ -32,11 +32,12 @@ static const struct {
 	{"no-free-alternative", "mapping-nothing-free"},
 };
 
-/* Whether the tag is one for the reason; a reason without tags of ours agrees with none. */
-bool same_story(const char *reason, const char *tag)
+/* Whether the check reports the reason; a reason without tags of ours agrees with none. */
+bool same_story(const char *reason, const struct pt_check *check)
 {
-	for (size_t i = 0; reason && tag && i < PT_ARRAY_SIZE(stories); i++) {
-		if (pt_starts_with(reason, stories[i].reason) && pt_streq(tag, stories[i].tag))
+	for (size_t i = 0; reason && check && i < PT_ARRAY_SIZE(stories); i++) {
+		if (pt_starts_with(reason, stories[i].reason) &&
+			pt_streq(check->tag, stories[i].tag))
 			return true;
 	}
 	return false;

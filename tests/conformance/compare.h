@@ -3,15 +3,16 @@
 #ifndef PT_COMPARE_H
 #define PT_COMPARE_H
 
-#include "pve/node/resolve.h"
+#include "pve/check/check.h"
 #include "tests/conformance/verdicts.h"
 #include "tests/fake.h"
 
 /* Makes the host that the case names. False: there is no such tree. */
 bool make_host(const struct suite_context *context, struct json_object *input, struct fake *fake);
 
-/* Whether the tag is one for PVE's reason; a reason without tags of ours agrees with none. */
-bool same_story(const char *reason, const char *tag);
+/* Whether the check reports PVE's reason. NULL, and a reason without tags of ours, agree with none.
+ */
+bool same_story(const char *reason, const struct pt_check *check);
 
 /* New lists of ids, [[id]] for alternatives; a mediated device keeps the first of each to try. */
 struct json_object *ids_to_json(const struct pt_alternative *alternative);

@@ -52,7 +52,7 @@ static bool resolved_agrees(
 	/* a value that does not parse has no tag yet: its line is dropped from a config */
 	if (!ok && agrees && !pt_streq(member_text(output, "reason"), "format"))
 		agrees = same_story(
-			member_text(output, "reason"), pt_problem_tag(assignment.problem.kind));
+			member_text(output, "reason"), pt_problem_check(assignment.problem.kind));
 	if (ok && agrees)
 		agrees = same_ids(
 			alternatives_to_json(&assignment), member(member(output, "result"), "ids"));

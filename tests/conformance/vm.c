@@ -11,7 +11,7 @@
 static bool choice_told(const struct vm *vm, const char *reason)
 {
 	pt_foreach (one, vm->facts.assignment, vm->facts.count) {
-		if (same_story(reason, pt_problem_tag(one->problem.kind)))
+		if (same_story(reason, pt_problem_check(one->problem.kind)))
 			return true;
 	}
 	return false;
@@ -148,7 +148,7 @@ static bool parse_devices(struct vm *vm, const char *node, const char *reason)
 			pt_streq(pt_finding_tag(finding), "keep-without-vfio"))
 			continue;
 		ok = false;
-		told |= same_story(reason, pt_finding_tag(finding));
+		told |= same_story(reason, finding->check);
 	}
 	vm->told = ok || told;
 	return ok;

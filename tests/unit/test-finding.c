@@ -77,9 +77,17 @@ static void goes_to_json(void **state)
 {
 	struct pt_findings findings = {0};
 	struct pt_finding *finding = add(&findings, REFUSES);
+	char what[] = "sda1", place[] = "swap";
+	const struct pt_use use = {.bdf = bdf_of("0000:01:00.0"),
+		.kind = PT_USE_BLOCK,
+		.how = PT_USE_MOUNTED,
+		.system = true,
+		.what = what,
+		.place = place};
 	struct json_object *json;
 
 	(void)state;
+	pt_uses_add(&finding->uses, &use);
 	pt_finding_set(finding, "what", "it");
 	finding->subject = (struct pt_subject){
 		.kind = PT_ON_FUNCTION, .entry = 0, .function = bdf_of("0000:01:00.0")};
@@ -88,10 +96,14 @@ static void goes_to_json(void **state)
 	assert_string_equal(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN),
 		"[{\"tag\":\"some-tag\",\"severity\":\"error\",\"subject\":\"hostpci0: "
 		"0000:01:00.0\",\"entry\":\"hostpci0\",\"function\":\"0000:01:00.0\","
-		"\"message\":\"is wrong\",\"hint\":\"fix it\",\"about\":{\"how\":\"wrong\","
+		"\"message\":\"is wrong\",\"hint\":\"fix it\",\"uses\":[{\"function\":"
+		"\"0000:01:00.0\",\"kind\":\"block\",\"how\":\"mounted\",\"weak\":false,\"system\":"
+		"true,\"what\":\"sda1\",\"via\":null,\"place\":\"swap\",\"end\":null,\"pid\":0,"
+		"\"process\":null,\"container\":null,\"unit\":null,\"guest\":0}],"
+		"\"about\":{\"how\":\"wrong\","
 		"\"what\":\"it\"}},{\"tag\":\"some-tag\",\"severity\":\"info\",\"subject\":"
 		"\"guest\",\"entry\":null,\"function\":null,\"message\":\"is wrong\",\"hint\":"
-		"null,\"about\":{\"how\":\"wrong\"}}]");
+		"null,\"uses\":[],\"about\":{\"how\":\"wrong\"}}]");
 	json_object_put(json);
 	pt_findings_clear(&findings);
 }
@@ -138,6 +150,53 @@ static void local_policy_is_named(void **state)
 	pt_findings_clear(&findings);
 }
 
+static struct pt_finding *add_on(struct pt_findings *findings, int entry, const char *bdf,
+	const char *how, const char *driver)
+{
+	const struct pt_subject on = {
+		.kind = PT_ON_FUNCTION, .entry = entry, .function = bdf_of(bdf)};
+	struct pt_finding *finding = pt_findings_add(findings, &check, &check.of[REFUSES], on);
+
+	pt_finding_set(finding, "how", how);
+	pt_finding_set(finding, "driver", driver);
+	return finding;
+}
+
+/* Asserts that the finding at the place and count in all are shown as one with that subject. */
+static void assert_shown(
+	const struct pt_findings *findings, size_t at, size_t count, const char *subject)
+{
+	struct pt_shown PT_SHOWN shown = {0};
+
+	assert_int_equal(pt_findings_show(findings, at, &shown), count);
+	assert_string_equal(shown.subject, subject);
+}
+
+static void functions_with_the_same_words_share_a_line(void **state)
+{
+	struct pt_findings findings = {0};
+
+	(void)state;
+	add_on(&findings, 0, "0000:01:00.0", "wrong", NULL);
+	add_on(&findings, 0, "0000:01:00.1", "wrong", "nvme");
+	add_on(&findings, 0, "0000:01:00.2", "bad", NULL);
+	add_on(&findings, 0, "0000:01:00.3", NULL, NULL);
+	add_on(&findings, 1, "0000:02:00.0", NULL, NULL);
+	add(&findings, REFUSES);
+	add(&findings, REFUSES);
+	/* a word that the text leaves out may differ, and a driver stands behind its function */
+	assert_shown(&findings, 0, 2, "hostpci0: 0000:01:00.0, 0000:01:00.1 (nvme)");
+	assert_shown(&findings, 1, 1, "hostpci0: 0000:01:00.1 (nvme)");
+	assert_shown(&findings, 2, 1, "hostpci0: 0000:01:00.2");
+	assert_shown(&findings, 3, 1, "hostpci0: 0000:01:00.3");
+	assert_shown(&findings, 4, 1, "hostpci1: 0000:02:00.0");
+	assert_shown(&findings, 5, 1, "guest");
+	/* of one that local policy lowers the line says so */
+	findings.finding[1].allowance = PT_ALLOWED;
+	assert_shown(&findings, 0, 1, "hostpci0: 0000:01:00.0");
+	pt_findings_clear(&findings);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -147,6 +206,7 @@ int main(void)
 		cmocka_unit_test(words_are_plain),
 		cmocka_unit_test(words_are_not_templates),
 		cmocka_unit_test(local_policy_is_named),
+		cmocka_unit_test(functions_with_the_same_words_share_a_line),
 	};
 
 	return cmocka_run_group_tests_name("finding", tests, NULL, NULL);
