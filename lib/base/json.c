@@ -6,41 +6,16 @@
 
 #define NESTING_MAX 32
 
-static struct json_object *must_have(struct json_object *made)
+struct json_object *pt_json_have(struct json_object *made)
 {
 	if (!made)
 		pt_out_of_memory();
 	return made;
 }
 
-struct json_object *pt_json_object(void)
-{
-	return must_have(json_object_new_object());
-}
-
-struct json_object *pt_json_array(void)
-{
-	return must_have(json_object_new_array());
-}
-
 struct json_object *pt_json_text(const char *text)
 {
-	return text ? must_have(json_object_new_string(text)) : NULL;
-}
-
-struct json_object *pt_json_flag(bool value)
-{
-	return must_have(json_object_new_boolean(value));
-}
-
-struct json_object *pt_json_number(int64_t value)
-{
-	return must_have(json_object_new_int64(value));
-}
-
-struct json_object *pt_json_unsigned(uint64_t value)
-{
-	return must_have(json_object_new_uint64(value));
+	return text ? pt_json_have(json_object_new_string(text)) : NULL;
 }
 
 void pt_json_add(struct json_object *object, const char *key, struct json_object *value)

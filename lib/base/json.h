@@ -8,13 +8,15 @@
 
 #include "lib/base/err.h"
 
-/* Return new values, the caller's. A text that is NULL is null. */
-struct json_object *pt_json_object(void);
-struct json_object *pt_json_array(void);
+/* Returns the new value, the caller's, or ends the process. */
+struct json_object *pt_json_have(struct json_object *made) __attribute__((returns_nonnull));
+#define pt_json_object()	pt_json_have(json_object_new_object())
+#define pt_json_array()		pt_json_have(json_object_new_array())
+#define pt_json_flag(value)	pt_json_have(json_object_new_boolean(value))
+#define pt_json_number(value)	pt_json_have(json_object_new_int64(value))
+#define pt_json_unsigned(value) pt_json_have(json_object_new_uint64(value))
+/* A text that is NULL is null. */
 struct json_object *pt_json_text(const char *text);
-struct json_object *pt_json_flag(bool value);
-struct json_object *pt_json_number(int64_t value);
-struct json_object *pt_json_unsigned(uint64_t value);
 
 /* Add a value, which the object or the array then owns. NULL is null. */
 void pt_json_add(struct json_object *object, const char *key, struct json_object *value);

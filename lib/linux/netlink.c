@@ -148,12 +148,6 @@ static void add_routes(struct pt_links *links, struct nl_cache *cache)
 	}
 }
 
-/* libnl's errors are its own. */
-static int explain(int error, struct pt_err *err)
-{
-	return pt_err_set(err, -EIO, "netlink: %s", nl_geterror(error));
-}
-
 int pt_links_read(struct pt_links *ret, struct pt_err *err)
 {
 	struct nl_sock *socket PT_CLEANUP(free_socket) = nl_socket_alloc();
@@ -173,7 +167,7 @@ int pt_links_read(struct pt_links *ret, struct pt_err *err)
 	if (r == 0)
 		r = rtnl_route_alloc_cache(socket, AF_UNSPEC, 0, &routes);
 	if (r < 0)
-		return explain(r, err);
+		return pt_err_set(err, -EIO, "netlink: %s", nl_geterror(r));
 	add_links(&links, cache);
 	add_addresses(&links, addresses);
 	add_routes(&links, routes);

@@ -19,9 +19,9 @@ static void romfile_missing(const struct pt_judging *judging)
 		const struct pt_hostpci *entry = &assignment_of(facts, rom)->entry;
 		size_t which = ROM_MISSING;
 
-		if (rom->readable)
+		if (rom->file.readable)
 			continue;
-		if (!rom->known)
+		if (!rom->file.known)
 			which = ROM_UNKNOWN;
 		else if (!entry->rombar)
 			which = ROM_MISSING_BAR_OFF;
@@ -50,7 +50,7 @@ static void romfile_not_a_rom(const struct pt_judging *judging)
 	pt_foreach (rom, facts->rom, facts->rom_count) {
 		const struct pt_assignment *assignment = assignment_of(facts, rom);
 
-		if (rom->readable && !rom->rom.count)
+		if (rom->file.readable && !rom->file.rom.count)
 			pt_report(judging, 0, pt_on_entry(assignment), "path",
 				assignment->entry.romfile, NULL);
 	}
@@ -86,10 +86,10 @@ static void romfile_wrong_device(const struct pt_judging *judging)
 		const struct pt_function *function = first_of(facts, assignment);
 		char id[PT_PCI_PAIR_TEXT], rom_id[PT_PCI_PAIR_TEXT];
 
-		if (!rom->rom.count || !function || is_for(&rom->rom, function))
+		if (!rom->file.rom.count || !function || is_for(&rom->file.rom, function))
 			continue;
-		snprintf(rom_id, sizeof(rom_id), "%04x:%04x", rom->rom.image[0].vendor,
-			rom->rom.image[0].device);
+		snprintf(rom_id, sizeof(rom_id), "%04x:%04x", rom->file.rom.image[0].vendor,
+			rom->file.rom.image[0].device);
 		pt_report(judging, 0, pt_on_entry(assignment), "path", assignment->entry.romfile,
 			"rom", rom_id, "function", PT_BDF(&function->bdf), "id",
 			pt_function_id(function, id), NULL);
@@ -114,7 +114,7 @@ static void romfile_no_efi_image(const struct pt_judging *judging)
 	pt_foreach (rom, facts->rom, facts->rom_count) {
 		const struct pt_assignment *assignment = assignment_of(facts, rom);
 
-		if (rom->rom.count && !has_efi(&rom->rom))
+		if (rom->file.rom.count && !has_efi(&rom->file.rom))
 			pt_report(judging, 0, pt_on_entry(assignment), "path",
 				assignment->entry.romfile, NULL);
 	}

@@ -97,7 +97,7 @@ void pt_findings_allow(
 
 		if (finding->severity == PT_INFO || finding->effect == PT_REFUSES_ALWAYS)
 			continue;
-		line = pt_policy_allows(policy, vmid, pt_finding_tag(finding),
+		line = pt_policy_allows(policy, vmid, finding->check->tag,
 			on->kind == PT_ON_FUNCTION ? &on->function : NULL);
 		if (line)
 			allow(finding, findings, line);

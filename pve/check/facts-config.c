@@ -14,7 +14,7 @@ static void gather_rom(struct pt_gathering *gathering, size_t at)
 	if (!name)
 		return;
 	slot = pt_array_grow(&facts->rom, &facts->rom_count, sizeof(*slot));
-	*slot = (struct pt_rom_fact){at, file->known, file->readable, file->rom};
+	*slot = (struct pt_rom_fact){at, *file};
 }
 
 static void look_for_type(struct pt_gathering *gathering, const struct pt_bdf *bdf,
@@ -323,14 +323,6 @@ static void note_unfit(
 	}
 }
 
-/* A storage that is limited to other nodes may not have the hookscript there. */
-static void note_no_hook(
-	struct pt_facts *facts, const struct pt_hook_volume *hook, const char *node)
-{
-	if (hook && hook->nodes.count && !pt_names_hold(&hook->nodes, node))
-		add_unfit(facts, node, (struct pt_unfit){.no_hook = true});
-}
-
 static const struct pt_hook_volume *hook_of(const struct pt_gathering *gathering)
 {
 	return pt_node_hook(gathering->node, pt_guest_get(gathering->guest, "hookscript"));
@@ -352,7 +344,9 @@ static void look_at_other_nodes(struct pt_gathering *gathering)
 			!may_run_on(facts, mappings, managed, nodes->name[i]))
 			continue;
 		note_unfit(gathering, mappings, nodes->name[i]);
-		note_no_hook(facts, hook, nodes->name[i]);
+		/* a storage that is limited to other nodes may not have the hookscript there */
+		if (hook && hook->nodes.count && !pt_names_hold(&hook->nodes, nodes->name[i]))
+			add_unfit(facts, nodes->name[i], (struct pt_unfit){.no_hook = true});
 	}
 }
 

@@ -46,12 +46,10 @@ struct pt_twin {
 	struct pt_bdf bdf, free;
 };
 
-/* The romfile of an entry. */
+/* The romfile of an entry; its name is borrowed from the node. */
 struct pt_rom_fact {
 	size_t assignment;
-	bool known; /* whether it could be looked for: */
-	bool readable;
-	struct pt_rom rom;
+	struct pt_rom_file file;
 };
 
 /* The mediated device of an entry. */

@@ -61,11 +61,6 @@ const char *pt_entry_label(int index, char text[static PT_LABEL_TEXT])
 	return text;
 }
 
-const char *pt_finding_tag(const struct pt_finding *finding)
-{
-	return finding->check->tag;
-}
-
 static char *subject_of(const struct pt_finding *finding)
 {
 	const struct pt_subject *on = &finding->subject;
@@ -111,7 +106,7 @@ void pt_finding_show(const struct pt_finding *finding, struct pt_shown *ret)
 	char label[PT_LABEL_TEXT];
 
 	*ret = (struct pt_shown){.finding = finding, .severity = finding->severity};
-	ret->tag = pt_finding_tag(finding);
+	ret->tag = finding->check->tag;
 	ret->subject = subject_of(finding);
 	if (on->kind == PT_ON_ENTRY || on->kind == PT_ON_FUNCTION)
 		ret->entry = pt_strdup(pt_entry_label(on->entry, label));

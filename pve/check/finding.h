@@ -82,7 +82,6 @@ void pt_finding_set(struct pt_finding *finding, const char *name, const char *va
 void pt_findings_clear(struct pt_findings *findings);
 #define PT_FINDINGS PT_CLEANUP(pt_findings_clear)
 
-const char *pt_finding_tag(const struct pt_finding *finding);
 /* Returns the problem, and the line of local policy that allows it. The caller frees it. */
 char *pt_finding_message(const struct pt_finding *finding);
 

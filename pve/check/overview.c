@@ -26,7 +26,8 @@ static int compare(const void *a, const void *b)
 	return pt_bdf_compare(&x->function->bdf, &y->function->bdf);
 }
 
-static struct pt_seen_function *find(const struct pt_overview *overview, const struct pt_bdf *bdf)
+struct pt_seen_function *pt_overview_find(
+	const struct pt_overview *overview, const struct pt_bdf *bdf)
 {
 	const struct pt_function like = {.bdf = *bdf};
 	const struct pt_seen_function key = {.function = &like};
@@ -36,16 +37,10 @@ static struct pt_seen_function *find(const struct pt_overview *overview, const s
 		       : NULL;
 }
 
-const struct pt_seen_function *pt_overview_find(
-	const struct pt_overview *overview, const struct pt_bdf *bdf)
-{
-	return find(overview, bdf);
-}
-
 static void note_wanting(struct pt_overview *overview, const struct pt_facts *facts,
 	const struct pt_taken *taken, bool spare)
 {
-	struct pt_seen_function *function = find(overview, &taken->bdf);
+	struct pt_seen_function *function = pt_overview_find(overview, &taken->bdf);
 	struct pt_wanting *slot;
 
 	if (!function)
@@ -99,7 +94,8 @@ static void note_holders(struct pt_overview *overview)
 
 	pt_foreach (claim, node->claim, node->claim_count) {
 		pt_foreach (claimed, claim->claimed, claim->count) {
-			struct pt_seen_function *function = find(overview, &claimed->bdf);
+			struct pt_seen_function *function =
+				pt_overview_find(overview, &claimed->bdf);
 
 			if (function && !claimed->spare)
 				function->holder = claim->vmid;

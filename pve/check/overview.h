@@ -42,7 +42,7 @@ void pt_overview_clear(struct pt_overview *overview);
 #define PT_OVERVIEW PT_CLEANUP(pt_overview_clear)
 
 /* NULL: there is no such function. */
-const struct pt_seen_function *pt_overview_find(
+struct pt_seen_function *pt_overview_find(
 	const struct pt_overview *overview, const struct pt_bdf *bdf);
 
 /* The inventory's object, each function with "guests", "held_by", "uses" and "why_not" besides. */

@@ -226,6 +226,14 @@ void pt_guest_set(struct pt_guest *guest, const char *key, const char *value, si
 	slot->length = length;
 }
 
+void pt_guest_set_again(struct pt_guest *guest, const struct pt_guest_dropped *dropped)
+{
+	char key[16];
+
+	snprintf(key, sizeof(key), "hostpci%d", dropped->index);
+	pt_guest_set(guest, key, dropped->value, strlen(dropped->value));
+}
+
 struct pt_guest *pt_guest_copy(const struct pt_guest *guest)
 {
 	struct pt_guest_query query = {.vmid = guest->vmid, .node = guest->node};
@@ -233,13 +241,8 @@ struct pt_guest *pt_guest_copy(const struct pt_guest *guest)
 
 	pt_foreach (key, guest->key, guest->count)
 		pt_guest_set(copy, key->key, key->value, key->length);
-	/* judged anew, and dropped again */
-	pt_foreach (dropped, guest->dropped, guest->dropped_count) {
-		char key[16];
-
-		snprintf(key, sizeof(key), "hostpci%d", dropped->index);
-		pt_guest_set(copy, key, dropped->value, strlen(dropped->value));
-	}
+	pt_foreach (dropped, guest->dropped, guest->dropped_count)
+		pt_guest_set_again(copy, dropped);
 	return copy;
 }
 

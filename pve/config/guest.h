@@ -79,6 +79,9 @@ bool pt_guest_is_template(const struct pt_guest *guest);
 /* Returns a copy, with the same lines dropped. */
 struct pt_guest *pt_guest_copy(const struct pt_guest *guest);
 
+/* Judges a dropped line again, after a change of the guest that holds it. */
+void pt_guest_set_again(struct pt_guest *guest, const struct pt_guest_dropped *dropped);
+
 /* Building one, for the sources: a key counts from its last setting; hostpci values are judged. */
 struct pt_guest *pt_guest_new(const struct pt_guest_query *query, enum pt_text encoding);
 void pt_guest_set(struct pt_guest *guest, const char *key, const char *value, size_t length);

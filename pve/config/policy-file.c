@@ -243,15 +243,14 @@ static const struct key *find_key(const char *name)
 	return NULL;
 }
 
-static bool same_place(const struct pt_setting *a, const struct pt_setting *b)
-{
-	return a->scope == b->scope && a->vmid == b->vmid && pt_bdf_compare(&a->bdf, &b->bdf) == 0;
-}
-
 static const struct pt_setting *earlier(const struct parser *parser, const char *key)
 {
+	const struct pt_setting *like = &parser->like;
+
 	pt_foreach (setting, parser->policy.setting, parser->policy.count) {
-		if (same_place(setting, &parser->like) && pt_streq(setting->key, key))
+		if (setting->scope == like->scope && setting->vmid == like->vmid &&
+			pt_bdf_compare(&setting->bdf, &like->bdf) == 0 &&
+			pt_streq(setting->key, key))
 			return setting;
 	}
 	return NULL;
@@ -319,27 +318,21 @@ int pt_policy_parse(const char *text, size_t length, pt_policy_report *report, v
 	return 0;
 }
 
-/* Keeps the error of the first line. */
-struct first {
-	struct pt_err *err;
-	unsigned int line;
-};
-
-static void keep_first(void *data, unsigned int line, const char *message)
+void pt_policy_keep_first(void *data, unsigned int line, const char *message)
 {
-	struct first *first = data;
+	struct pt_policy_first *first = data;
 
 	if (first->line && first->line <= line)
 		return;
 	first->line = line;
-	pt_err_set(first->err, -EINVAL, PT_POLICY_FILE ": line %u: %s", line, message);
+	pt_err_set(first->err, -EINVAL, "%s: line %u: %s", first->file, line, message);
 }
 
 int pt_policy_read(const struct pt_host *host, struct pt_policy *ret, struct pt_err *err)
 {
 	PT_CLOSE int fd = pt_host_openat(host, PT_POLICY_FILE, O_RDONLY | O_NONBLOCK);
 	struct pt_err why = {0};
-	struct first first = {.err = &why};
+	struct pt_policy_first first = {.err = &why, .file = PT_POLICY_FILE};
 	PT_FREE char *text = NULL;
 	struct stat st;
 	size_t length;
@@ -356,7 +349,7 @@ int pt_policy_read(const struct pt_host *host, struct pt_policy *ret, struct pt_
 	r = pt_host_read(host, PT_POLICY_FILE, POLICY_MAX, &text, &length);
 	if (r < 0)
 		return pt_err_errno(err, r, PT_POLICY_FILE);
-	r = pt_policy_parse(text, length, keep_first, &first, ret);
+	r = pt_policy_parse(text, length, pt_policy_keep_first, &first, ret);
 	if (r < 0 && err)
 		*err = why;
 	return r;

@@ -6,16 +6,12 @@
 
 #define SPACE " \t"
 
-static void clear_setting(struct pt_setting *setting)
-{
-	free(setting->key);
-	free(setting->value);
-}
-
 void pt_policy_clear(struct pt_policy *policy)
 {
-	pt_foreach (setting, policy->setting, policy->count)
-		clear_setting(setting);
+	pt_foreach (setting, policy->setting, policy->count) {
+		free(setting->key);
+		free(setting->value);
+	}
 	free(policy->setting);
 	*policy = (struct pt_policy){0};
 }

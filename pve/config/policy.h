@@ -3,16 +3,7 @@
  * The local policy of this node's administrator, /etc/pve-ptconf/ptconf.conf: an INI file with the
  * sections [defaults], [guest VMID] and [device ADDRESS], the address that of a function or of a
  * whole slot. The closest section wins: the function, its slot, the guest, the defaults.
- *
- * - mode = enforce|advise (defaults, guest): advise refuses only a start that would take a device
- *   of the running system
- * - allow = TAG... (guest, device): lowers such findings; TAG@ADDRESS names one device
- * - return = origin|none|keep-vfio|DRIVER (all): where functions go when the guest has stopped
- * - vfio-driver = auto|NAME (all): takes functions with driver=keep, which Proxmox VE does not
- *   bind; auto: the variant made for the device, else vfio-pci, unless a vfio driver has it already
- * - stop-units = UNIT... (guest, device): units of systemd, stopped before the take and started
- *   again afterwards
- * - write-deadline, phase-deadline, group-deadline = SECONDS (defaults): see struct pt_limits
+ * pve-ptconf(8), FILES, has the keys.
  */
 #ifndef PT_POLICY_H
 #define PT_POLICY_H
@@ -45,6 +36,14 @@ struct pt_policy {
 
 /* Reports one error, with its line. */
 typedef void pt_policy_report(void *data, unsigned int line, const char *message);
+
+/* The report that keeps the error of the first line: "FILE: line 7: ...". Its data. */
+pt_policy_report pt_policy_keep_first;
+struct pt_policy_first {
+	struct pt_err *err;
+	const char *file;
+	unsigned int line; /* 0: no error */
+};
 
 /* Parses the text. -EINVAL: each error was reported (report may be NULL); ret is untouched. */
 int pt_policy_parse(const char *text, size_t length, pt_policy_report *report, void *data,

@@ -78,14 +78,8 @@ static void park_vfs(struct pt_claim *claim)
 	}
 }
 
-/* Sets held functions aside, on record with the reason: the others need not wait for them. */
-static void set_aside(struct pt_claim_function *function, const struct pt_err *why)
-{
-	function->parked = true;
-	pt_claim_set_error(function, why->text);
-}
-
-/* -EBUSY: some groups stay held, err names the first; their functions are set aside. */
+/* -EBUSY: some groups stay held, err names the first. Their functions are parked, on record with
+ * the reason: the others need not wait for them. */
 static int wait_until(
 	const struct pt_host *host, struct pt_claim *claim, long long deadline, struct pt_err *err)
 {
@@ -98,8 +92,10 @@ static int wait_until(
 
 		if (r < 0 && result == 0 && err)
 			*err = why;
-		if (r == -EBUSY)
-			set_aside(function, &why);
+		if (r == -EBUSY) {
+			function->parked = true;
+			pt_claim_set_error(function, why.text);
+		}
 		if (r < 0 && r != -EBUSY)
 			return r;
 		result = r < 0 ? r : result;

@@ -258,12 +258,6 @@ static int read_configs(const struct asking *asking, const struct pt_log *log, s
 	return r;
 }
 
-static void use_files(struct pt_node *node, const struct pt_api_files *files)
-{
-	pt_mappings_parse(files->mappings, &node->mappings);
-	pt_ha_parse(files->ha, files->groups, files->rules, &node->ha);
-}
-
 static int open_node(const struct asking *asking, size_t which, const struct pt_api_files *files,
 	const struct pt_api_reply *hardware)
 {
@@ -272,7 +266,8 @@ static int open_node(const struct asking *asking, size_t which, const struct pt_
 
 	if (r < 0)
 		return r;
-	use_files(node, files);
+	pt_mappings_parse(files->mappings, &node->mappings);
+	pt_ha_parse(files->ha, files->groups, files->rules, &node->ha);
 	for (size_t i = 0; i < asking->count; i++)
 		pt_names_add(&node->cluster, asking->name[i]);
 	node->traits.vfio.state = PT_MODULE_UNKNOWN;

@@ -118,24 +118,10 @@ static int write_policy(struct json_object *settings, FILE *out, struct pt_err *
 	return 0;
 }
 
-struct first_error {
-	struct pt_err *err;
-	bool any;
-};
-
-static void note_first(void *data, unsigned int line, const char *message)
-{
-	struct first_error *first = data;
-
-	if (!first->any)
-		pt_err_set(first->err, -EINVAL, "policy: line %u: %s", line, message);
-	first->any = true;
-}
-
 static int policy_from_json(struct json_object *value, void *record, struct pt_err *err)
 {
 	struct pt_node *node = record;
-	struct first_error first = {.err = err};
+	struct pt_policy_first first = {.err = err, .file = "policy"};
 	PT_FREE char *text = NULL;
 	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
@@ -145,7 +131,9 @@ static int policy_from_json(struct json_object *value, void *record, struct pt_e
 		r = write_policy(value, out, err);
 	if (!out || fclose(out) != 0)
 		pt_out_of_memory();
-	return r < 0 ? r : pt_policy_parse(text, size, note_first, &first, &node->traits.policy);
+	return r < 0 ? r
+		     : pt_policy_parse(
+			       text, size, pt_policy_keep_first, &first, &node->traits.policy);
 }
 
 const struct pt_own pt_policy_own = {policy_to_json, policy_from_json};
@@ -282,10 +270,7 @@ static int complete_guest(void *record, struct pt_err *err)
 	(void)err;
 	guest->dropped_count = 0;
 	for (size_t i = 0; i < count; i++) {
-		char key[16];
-
-		snprintf(key, sizeof(key), "hostpci%d", dropped[i].index);
-		pt_guest_set(guest, key, dropped[i].value, strlen(dropped[i].value));
+		pt_guest_set_again(guest, &dropped[i]);
 		free(dropped[i].value);
 		free(dropped[i].why);
 	}

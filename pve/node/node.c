@@ -21,40 +21,27 @@ struct pt_node *pt_node_open(
 	return node;
 }
 
-static void clear_traits(struct pt_traits *traits)
-{
-	free(traits->vfio_options);
-	free(traits->cmdline);
-	pt_policy_clear(&traits->policy);
-}
-
-static void clear_device(struct pt_device *device)
-{
-	pt_foreach (type, device->mdev, device->mdev_count)
-		free(type->name);
-	free(device->mdev);
-}
-
-static void clear_claim(struct pt_node_claim *claim)
-{
-	pt_foreach (claimed, claim->claimed, claim->count)
-		free(claimed->error);
-	free(claim->claimed);
-}
-
 void pt_node_close(struct pt_node *node)
 {
 	if (!node)
 		return;
-	clear_traits(&node->traits);
+	free(node->traits.vfio_options);
+	free(node->traits.cmdline);
+	pt_policy_clear(&node->traits.policy);
 	pt_inventory_clear(&node->inventory);
-	pt_foreach (device, node->device, node->device_count)
-		clear_device(device);
+	pt_foreach (device, node->device, node->device_count) {
+		pt_foreach (type, device->mdev, device->mdev_count)
+			free(type->name);
+		free(device->mdev);
+	}
 	free(node->device);
 	pt_mappings_clear(&node->mappings);
 	pt_reservations_clear(&node->reservations);
-	pt_foreach (claim, node->claim, node->claim_count)
-		clear_claim(claim);
+	pt_foreach (claim, node->claim, node->claim_count) {
+		pt_foreach (claimed, claim->claimed, claim->count)
+			free(claimed->error);
+		free(claim->claimed);
+	}
 	free(node->claim);
 	free(node->left);
 	free(node->user);

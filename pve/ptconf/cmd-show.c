@@ -37,15 +37,8 @@ static char *hindrance_of(const struct pt_findings *findings, const struct pt_bd
 	return of_host ? pt_finding_message(of_host) : NULL;
 }
 
-static bool is_hindered(const struct pt_findings *findings, const struct pt_bdf *bdf)
-{
-	PT_FREE char *hindrance = hindrance_of(findings, bdf);
-
-	return hindrance;
-}
-
-/* Adds a function to both forms of the output. */
-static void add_taken(const struct pt_facts *facts, const struct pt_findings *findings,
+/* Adds a function to both forms of the output. Returns whether it has no hindrance. */
+static bool add_taken(const struct pt_facts *facts, const struct pt_findings *findings,
 	struct pt_pcinames *names, const struct pt_taken *taken, struct pt_table *table,
 	struct json_object *array)
 {
@@ -73,6 +66,7 @@ static void add_taken(const struct pt_facts *facts, const struct pt_findings *fi
 	pt_json_add_text(json, "name", name);
 	pt_json_add_text(json, "hindrance", hindrance);
 	pt_json_append(array, json);
+	return !hindrance;
 }
 
 static bool takes_any(const struct pt_facts *facts, const struct pt_assignment *assignment)
@@ -132,10 +126,8 @@ enum pt_exit pt_cmd_show(struct pt_cli *cli, struct pt_err *err)
 	pt_check_run(&facts, &findings);
 	well = log_rest(cli, &facts, &findings);
 	pt_table_row(&table, header);
-	pt_foreach (taken, facts.taken, facts.taken_count) {
-		add_taken(&facts, &findings, names, taken, &table, json);
-		well = well && !is_hindered(&findings, &taken->bdf);
-	}
+	pt_foreach (taken, facts.taken, facts.taken_count)
+		well &= add_taken(&facts, &findings, names, taken, &table, json);
 	if (cli->format != PT_OUTPUT_TEXT)
 		r = pt_output_json(json, cli->format, err);
 	else if (facts.taken_count)

@@ -143,9 +143,9 @@ static bool parse_devices(struct vm *vm, const char *node, const char *reason)
 	pt_foreach (finding, findings.finding, findings.count) {
 		/* dropped lines and driver=keep do not stop PVE's parser */
 		if (finding->severity != PT_ERROR ||
-			pt_streq(pt_finding_tag(finding), "hostpci-syntax") ||
-			pt_streq(pt_finding_tag(finding), "hostpci-unknown-key") ||
-			pt_streq(pt_finding_tag(finding), "keep-without-vfio"))
+			pt_streq(finding->check->tag, "hostpci-syntax") ||
+			pt_streq(finding->check->tag, "hostpci-unknown-key") ||
+			pt_streq(finding->check->tag, "keep-without-vfio"))
 			continue;
 		ok = false;
 		told |= same_story(reason, finding->check);

@@ -28,7 +28,7 @@ static inline void has_a_known_severity(const struct pt_finding *finding)
 	assert_int_equal(finding->severity, finding->of->severity);
 	assert_int_equal(finding->effect, finding->of->effect);
 	assert_null(strchr(message_of(finding), '{'));
-	print_message("tag %s %s\n", pt_finding_tag(finding), pt_severity_name(finding->severity));
+	print_message("tag %s %s\n", finding->check->tag, pt_severity_name(finding->severity));
 }
 
 static inline void judge(struct fake *fake, const char *config, struct judged *ret)
@@ -62,7 +62,7 @@ static inline const struct pt_finding *find(const struct judged *judged, const c
 	const struct pt_finding *found = NULL;
 
 	pt_foreach (finding, judged->findings.finding, judged->findings.count) {
-		if (!found && pt_streq(pt_finding_tag(finding), tag))
+		if (!found && pt_streq(finding->check->tag, tag))
 			found = finding;
 	}
 	print_message("tag %s %s\n", tag, found ? "triggers" : "passes");

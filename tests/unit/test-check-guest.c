@@ -101,7 +101,7 @@ static void rom_files(void **state)
 	/* of another node, where it could not be looked for */
 	judge(fake, GPU "\n", &judged);
 	pt_findings_clear(&judged.findings);
-	judged.facts.rom[0].known = false;
+	judged.facts.rom[0].file.known = false;
 	pt_check_run(&judged.facts, &judged.findings);
 	assert_int_equal(find(&judged, "romfile-missing")->severity, PT_INFO);
 	assert_holds(message_of(find(&judged, "romfile-missing")),

@@ -424,7 +424,7 @@ static void bridges_of_guests(void **state)
 		pt_check_run(&facts, &findings);
 		/* the interface itself is not on this simulated host, which is told as well */
 		pt_foreach (finding, findings.finding, findings.count) {
-			if (pt_streq(pt_finding_tag(finding), "in-use-net") &&
+			if (pt_streq(finding->check->tag, "in-use-net") &&
 				strstr(message_of(finding), "vmbr1"))
 				found = finding;
 		}

@@ -123,7 +123,7 @@ static char *tags_of(struct pt_node *node, const struct pt_guest *guest)
 	assert_int_equal(pt_facts_gather(node, guest, PT_DEPTH_CHECK, &facts, NULL), 0);
 	pt_check_run(&facts, &findings);
 	pt_foreach (finding, findings.finding, findings.count) {
-		char *longer = pt_format("%s%s ", list, pt_finding_tag(finding));
+		char *longer = pt_format("%s%s ", list, finding->check->tag);
 
 		free(list);
 		list = longer;
@@ -215,7 +215,7 @@ static void nodes_are_judged(void **state)
 	pt_check_run(&facts, &findings);
 	unfit = NULL;
 	pt_foreach (finding, findings.finding, findings.count) {
-		if (pt_streq(pt_finding_tag(finding), "node-unfit"))
+		if (pt_streq(finding->check->tag, "node-unfit"))
 			unfit = finding;
 	}
 	assert_non_null(unfit);
