@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* pve-pthook VMID PHASE: the hookscript. */
 #include "hook/supervisor.h"
+#include "pve/check/check.h"
 #include "pve/config/paths.h"
-#include "pve/config/policy.h"
 #include "lib/base/startup.h"
 
 #define API_MS 1000
@@ -40,7 +40,7 @@ static void use_policy(struct pt_run *run)
 {
 	struct pt_policy PT_POLICY policy = {0};
 
-	if (pt_policy_read(run->host, &policy, NULL) < 0)
+	if (pt_policy_read(run->host, pt_check_allowing, &policy, NULL) < 0)
 		return;
 	pt_policy_limits(&policy, &run->limits);
 	run->advise = pt_policy_advises(&policy, run->vmid);

@@ -56,7 +56,7 @@ int pt_start_gather(struct pt_start *start)
 
 	pt_facts_clear(&start->facts);
 	pt_node_close_p(&start->node);
-	start->node = pt_node_open(run->host, run->node, start->claims);
+	start->node = pt_node_open(run->host, run->node, start->claims, pt_check_allowing);
 	return pt_facts_gather(
 		start->node, start->guest, PT_DEPTH_START, &start->facts, &start->err);
 }

@@ -2,7 +2,6 @@
 #include <stdarg.h>
 
 #include "pve/check/check.h"
-#include "pve/config/tag.h"
 
 static const struct pt_checks *const subjects[] = {
 	&pt_host_checks,
@@ -47,7 +46,7 @@ size_t pt_check_cases(const struct pt_check *check)
 	return count;
 }
 
-enum pt_allowing pt_tag_allowing(const char *tag)
+enum pt_allowing pt_check_allowing(const char *tag)
 {
 	const struct pt_check *check = pt_check_find(tag);
 

@@ -46,6 +46,9 @@ const struct pt_check *pt_check_at(size_t at);
 /* NULL: no check has the tag. */
 const struct pt_check *pt_check_find(const char *tag);
 size_t pt_check_cases(const struct pt_check *check);
+/* Whether local policy may allow the tag. */
+pt_allowing_of pt_check_allowing;
+
 /* Runs all checks, lowers findings that local policy allows, and sorts: errors, warnings, infos. */
 void pt_check_run(const struct pt_facts *facts, struct pt_findings *findings);
 

@@ -10,7 +10,6 @@
 #include "pve/config/guest.h"
 #include "pve/config/paths.h"
 #include "pve/config/policy.h"
-#include "pve/config/tag.h"
 
 #define POLICY_MAX  (64U * 1024)
 #define SECONDS_MAX 180
@@ -20,6 +19,7 @@
 struct parser {
 	const char *at, *end;
 	unsigned int line;
+	pt_allowing_of *allowing;
 	pt_policy_report *report;
 	void *data;
 	bool failed;
@@ -162,7 +162,7 @@ static bool check_allowed(struct parser *parser, char *word)
 
 	if (at)
 		*at++ = '\0';
-	allowing = pt_tag_allowing(word);
+	allowing = parser->allowing ? parser->allowing(word) : PT_ALLOWING_ANY;
 	if (allowing == PT_ALLOWING_UNKNOWN)
 		return refuse(parser,
 			pt_format("there is no finding '%s' ('pve-ptconf explain --list')", word));
@@ -297,10 +297,14 @@ static int take_line(void *user, const char *section, const char *name, const ch
 	return 1;
 }
 
-int pt_policy_parse(const char *text, size_t length, pt_policy_report *report, void *data,
-	struct pt_policy *ret)
+int pt_policy_parse(const char *text, size_t length, pt_allowing_of *allowing,
+	pt_policy_report *report, void *data, struct pt_policy *ret)
 {
-	struct parser parser = {.at = text, .end = text + length, .report = report, .data = data};
+	struct parser parser = {.at = text,
+		.end = text + length,
+		.allowing = allowing,
+		.report = report,
+		.data = data};
 	int line = ini_parse_stream(next_line, &parser, take_line, &parser);
 
 	/* libinih gives only the first line that it does not understand, at the end */
@@ -328,7 +332,8 @@ void pt_policy_keep_first(void *data, unsigned int line, const char *message)
 	pt_err_set(first->err, -EINVAL, "%s: line %u: %s", first->file, line, message);
 }
 
-int pt_policy_read(const struct pt_host *host, struct pt_policy *ret, struct pt_err *err)
+int pt_policy_read(const struct pt_host *host, pt_allowing_of *allowing, struct pt_policy *ret,
+	struct pt_err *err)
 {
 	PT_CLOSE int fd = pt_host_openat(host, PT_POLICY_FILE, O_RDONLY | O_NONBLOCK);
 	struct pt_err why = {0};
@@ -349,7 +354,7 @@ int pt_policy_read(const struct pt_host *host, struct pt_policy *ret, struct pt_
 	r = pt_host_read(host, PT_POLICY_FILE, POLICY_MAX, &text, &length);
 	if (r < 0)
 		return pt_err_errno(err, r, PT_POLICY_FILE);
-	r = pt_policy_parse(text, length, pt_policy_keep_first, &first, ret);
+	r = pt_policy_parse(text, length, allowing, pt_policy_keep_first, &first, ret);
 	if (r < 0 && err)
 		*err = why;
 	return r;

@@ -45,18 +45,30 @@ struct pt_policy_first {
 	unsigned int line; /* 0: no error */
 };
 
-/* Parses the text. -EINVAL: each error was reported (report may be NULL); ret is untouched. */
-int pt_policy_parse(const char *text, size_t length, pt_policy_report *report, void *data,
-	struct pt_policy *ret);
+/* Whether local policy may allow a tag of findings. */
+enum pt_allowing {
+	PT_ALLOWING_UNKNOWN,	/* no finding has the tag */
+	PT_ALLOWING_NEVER,	/* two guests cannot have one device */
+	PT_ALLOWING_ONE_DEVICE, /* only for a device named with the tag, not for a whole guest */
+	PT_ALLOWING_ANY,
+};
+typedef enum pt_allowing pt_allowing_of(const char *tag);
+
+/* Parses the text. allowing: pt_check_allowing; NULL: the caller has no use for tags, and they are
+ * not judged. -EINVAL: each error was reported (report may be NULL); ret is untouched. */
+int pt_policy_parse(const char *text, size_t length, pt_allowing_of *allowing,
+	pt_policy_report *report, void *data, struct pt_policy *ret);
 void pt_policy_clear(struct pt_policy *policy);
 #define PT_POLICY PT_CLEANUP(pt_policy_clear)
 
 /* "0000:01:00.1", or "0000:01:00" for a slot (function 0). The domain may be missing. */
 bool pt_policy_address(const char *text, struct pt_bdf *ret, bool *ret_slot);
 
-/* Reads the node's. No file is an empty policy. -EINVAL: err has the first error, "line 7: ...";
- * -EPERM: others than root may write to it. ret is untouched then. */
-int pt_policy_read(const struct pt_host *host, struct pt_policy *ret, struct pt_err *err);
+/* Reads the node's; allowing as in pt_policy_parse. No file is an empty policy. -EINVAL: err has
+ * the first error, "line 7: ..."; -EPERM: others than root may write to it. ret is untouched then.
+ */
+int pt_policy_read(const struct pt_host *host, pt_allowing_of *allowing, struct pt_policy *ret,
+	struct pt_err *err);
 
 /* Returns the vfio driver for a function with driver=keep: "auto" (the one made for the device), a
  * name, or NULL: it is not moved. On loan. */

@@ -112,7 +112,7 @@ int pt_choice_confirm(const struct pt_host *host, const struct pt_claims *claims
 	/* on disk before anything moves: after a crash the right functions are recorded as taken */
 	if (pt_choice_correct(host, &reservations, vmid, claim)) {
 		/* the start has reported a bad one */
-		pt_policy_read(host, &policy, NULL);
+		pt_policy_read(host, NULL, &policy, NULL);
 		pt_policy_set_homes(&policy, vmid, claim, pt_host_log(host));
 		r = pt_claims_save(claims, claim, err);
 	}

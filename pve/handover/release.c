@@ -305,7 +305,7 @@ static void use_policy(const struct pt_host *host, unsigned int vmid, struct pt_
 {
 	struct pt_policy PT_POLICY policy = {0};
 
-	if (claim->state != PT_CLAIM_TAKING && pt_policy_read(host, &policy, NULL) == 0)
+	if (claim->state != PT_CLAIM_TAKING && pt_policy_read(host, NULL, &policy, NULL) == 0)
 		pt_policy_set_homes(&policy, vmid, claim, pt_host_log(host));
 }
 

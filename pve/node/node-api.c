@@ -261,7 +261,7 @@ static int read_configs(const struct asking *asking, const struct pt_log *log, s
 static int open_node(const struct asking *asking, size_t which, const struct pt_api_files *files,
 	const struct pt_api_reply *hardware)
 {
-	struct pt_node PT_NODE *node = pt_node_open(NULL, asking->name[which], NULL);
+	struct pt_node PT_NODE *node = pt_node_open(NULL, asking->name[which], NULL, NULL);
 	int r = read_hardware(node, hardware, &asking->why[which]);
 
 	if (r < 0)

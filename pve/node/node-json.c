@@ -333,9 +333,10 @@ int pt_node_to_json(struct pt_node *node, struct json_object **ret, struct pt_er
 	return 0;
 }
 
-int pt_node_from_json(struct json_object *json, struct pt_node **ret, struct pt_err *err)
+int pt_node_from_json(struct json_object *json, pt_allowing_of *allowing, struct pt_node **ret,
+	struct pt_err *err)
 {
-	struct pt_node PT_NODE *node = pt_node_open(NULL, "", NULL);
+	struct pt_node PT_NODE *node = pt_node_open(NULL, "", NULL, allowing);
 	int r = pt_record_from_json(&pt_node_record, json, node, err);
 
 	if (r == 0)

@@ -12,6 +12,7 @@ extern const struct pt_record pt_node_record;
 int pt_node_to_json(struct pt_node *node, struct json_object **ret, struct pt_err *err);
 
 /* A node that has nobody to ask. The text is hostile: -EINVAL with the problem and its place. */
-int pt_node_from_json(struct json_object *json, struct pt_node **ret, struct pt_err *err);
+int pt_node_from_json(struct json_object *json, pt_allowing_of *allowing, struct pt_node **ret,
+	struct pt_err *err);
 
 #endif

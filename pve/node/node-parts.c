@@ -132,8 +132,8 @@ static int policy_from_json(struct json_object *value, void *record, struct pt_e
 	if (!out || fclose(out) != 0)
 		pt_out_of_memory();
 	return r < 0 ? r
-		     : pt_policy_parse(
-			       text, size, pt_policy_keep_first, &first, &node->traits.policy);
+		     : pt_policy_parse(text, size, node->allowing, pt_policy_keep_first, &first,
+			       &node->traits.policy);
 }
 
 const struct pt_own pt_policy_own = {policy_to_json, policy_from_json};

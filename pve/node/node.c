@@ -9,13 +9,14 @@
 #define MEMBERS_MAX	  (1024U * 1024)
 #define UNSAFE_INTERRUPTS "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
 
-struct pt_node *pt_node_open(
-	const struct pt_host *host, const char *name, const struct pt_claims *claims)
+struct pt_node *pt_node_open(const struct pt_host *host, const char *name,
+	const struct pt_claims *claims, pt_allowing_of *allowing)
 {
 	struct pt_node *node = pt_calloc(1, sizeof(*node));
 
 	node->host = host;
 	node->claim_files = claims;
+	node->allowing = allowing;
 	node->time = time(NULL);
 	snprintf(node->name, sizeof(node->name), "%s", name);
 	return node;
@@ -115,7 +116,7 @@ const struct pt_traits *pt_node_traits(struct pt_node *node)
 	traits->remapping = pt_iommu_remapping(host);
 	traits->unsafe_interrupts = allows_unsafe_interrupts(host);
 	pt_memory_read(host, &traits->memory);
-	pt_policy_read(host, &traits->policy, &traits->policy_err);
+	pt_policy_read(host, node->allowing, &traits->policy, &traits->policy_err);
 	return traits;
 }
 

@@ -141,6 +141,7 @@ struct pt_run_guest {
 struct pt_node {
 	const struct pt_host *host;	     /* borrowed; NULL: nobody can be asked */
 	const struct pt_claims *claim_files; /* borrowed; NULL: there are none */
+	pt_allowing_of *allowing;	     /* for the policy, as in pt_policy_parse */
 	char name[PT_NODE_TEXT];
 	int64_t time;  /* when it was looked at, seconds since 1970 */
 	bool whole;    /* everything was asked */
@@ -193,8 +194,8 @@ struct pt_node {
 };
 
 /* Asks nothing yet. host and claims (or NULL) must outlive it. End with pt_node_close. */
-struct pt_node *pt_node_open(
-	const struct pt_host *host, const char *name, const struct pt_claims *claims);
+struct pt_node *pt_node_open(const struct pt_host *host, const char *name,
+	const struct pt_claims *claims, pt_allowing_of *allowing);
 void pt_node_close(struct pt_node *node);
 void pt_node_close_p(struct pt_node **node);
 #define PT_NODE PT_CLEANUP(pt_node_close_p)

@@ -2,8 +2,8 @@
 #include <errno.h>
 
 #include "lib/base/json.h"
+#include "pve/check/check.h"
 #include "pve/config/paths.h"
-#include "pve/config/policy.h"
 #include "pve/ptconf/ptconf.h"
 
 #define TEXT_MAX (1024U * 1024)
@@ -58,12 +58,13 @@ enum pt_exit pt_cmd_config_test(struct pt_cli *cli, struct pt_err *err)
 		pt_err_errno(err, r, PT_POLICY_FILE);
 		return PT_EXIT_UNKNOWN;
 	}
-	pt_policy_parse(text, length, add_error, errors, &policy);
+	pt_policy_parse(text, length, pt_check_allowing, add_error, errors, &policy);
 	pt_policy_clear(&policy);
 	if (say(cli, errors, err) < 0)
 		return PT_EXIT_UNKNOWN;
 	if (json_object_array_length(errors))
 		return PT_EXIT_FINDINGS;
 	/* owner and mode count as well */
-	return pt_policy_read(cli->host, &policy, err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
+	return pt_policy_read(cli->host, pt_check_allowing, &policy, err) < 0 ? PT_EXIT_UNKNOWN
+									      : PT_EXIT_OK;
 }

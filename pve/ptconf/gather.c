@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "lib/base/json.h"
+#include "pve/check/check.h"
 #include "pve/node/node-api.h"
 #include "pve/node/node-json.h"
 #include "pve/config/paths.h"
@@ -69,7 +70,7 @@ static int open_facts(struct pt_cli *cli, struct pt_err *err)
 	if (r < 0)
 		return r;
 	json = pt_json_parse(text, length, err);
-	r = json ? pt_node_from_json(json, &cli->node, err) : -EINVAL;
+	r = json ? pt_node_from_json(json, pt_check_allowing, &cli->node, err) : -EINVAL;
 	return r < 0 ? pt_err_wrap(err, "%s", cli->facts) : 0;
 }
 
@@ -134,7 +135,7 @@ int pt_cli_open_node(struct pt_cli *cli, struct pt_err *err)
 	if (r < 0 && r != -ENOENT)
 		return r;
 	*err = (struct pt_err){0};
-	cli->node = pt_node_open(cli->host, name, cli->claims);
+	cli->node = pt_node_open(cli->host, name, cli->claims, pt_check_allowing);
 	return 0;
 }
 
@@ -197,7 +198,7 @@ struct pt_limits pt_cli_limits(const struct pt_cli *cli)
 	struct pt_policy PT_POLICY policy = {0};
 	struct pt_err err = {0};
 
-	if (pt_policy_read(cli->host, &policy, &err) < 0)
+	if (pt_policy_read(cli->host, pt_check_allowing, &policy, &err) < 0)
 		fprintf(stderr, "pve-ptconf: %s; the defaults count\n", err.text);
 	pt_policy_limits(&policy, &limits);
 	return limits;

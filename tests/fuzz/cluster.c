@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include "pve/check/check.h"
 #include "pve/node/node.h"
 #include "tests/fuzz/fuzz-host.h"
 
@@ -15,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < PT_ARRAY_SIZE(path); i++)
 		fake_bytes(fake, path[i], (const char *)data, size);
 	fake_dir(fake, "/etc/pve/nodes/node1");
-	node = pt_node_open(fake->host, "node1", NULL);
+	node = pt_node_open(fake->host, "node1", NULL, pt_check_allowing);
 	hook = pt_node_hook(node, "snippets:snippets/pve-pthook");
 	if (!hook || (hook->state != PT_HOOK_UNKNOWN && hook->state != PT_HOOK_MISSING))
 		abort();

@@ -19,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct pt_subject on = {.kind = PT_ON_FUNCTION, .function = {.bus = 1}};
 	size_t errors = 0;
 
-	if (pt_policy_parse((const char *)data, size, count, &errors, &policy) < 0)
+	if (pt_policy_parse((const char *)data, size, pt_check_allowing, count, &errors, &policy) <
+		0)
 		return 0;
 	pt_findings_add(&findings, &check, check.of, on);
 	pt_findings_allow(&policy, 100, &findings);

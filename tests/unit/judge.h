@@ -4,6 +4,7 @@
 #ifndef PT_JUDGE_H
 #define PT_JUDGE_H
 
+#include "pve/check/check.h"
 #include "pve/config/paths.h"
 #include "tests/unit/shown.h"
 #include "tests/unit/unit.h"
@@ -39,7 +40,7 @@ static inline void judge(struct fake *fake, const char *config, struct judged *r
 	*ret = (struct judged){0};
 	assert_int_equal(pt_guest_parse(config, strlen(config), &query, &ret->guest, NULL), 0);
 	pt_claims_open(&ret->claims, fake->host, "/run/pt", false, NULL);
-	ret->node = pt_node_open(fake->host, "node1", ret->claims);
+	ret->node = pt_node_open(fake->host, "node1", ret->claims, pt_check_allowing);
 	if (pt_facts_gather(ret->node, ret->guest, PT_DEPTH_CHECK, &ret->facts, &err) < 0)
 		fail_msg("gather: %s", err.text);
 	pt_check_run(&ret->facts, &ret->findings);

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "pve/check/check.h"
 #include "pve/config/paths.h"
 #include "tests/unit/judge.h"
 
@@ -417,7 +418,7 @@ static void bridges_of_guests(void **state)
 		const struct pt_finding *found = NULL;
 
 		fake_file(fake, path, rows[i].config);
-		node = pt_node_open(fake->host, "node1", NULL);
+		node = pt_node_open(fake->host, "node1", NULL, pt_check_allowing);
 		assert_int_equal(pt_node_learn_all(node, NULL), 0);
 		pt_uses_add(&node->uses, &use);
 		assert_int_equal(pt_facts_gather(node, guest, PT_DEPTH_CHECK, &facts, NULL), 0);

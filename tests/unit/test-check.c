@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* The table of checks; the checks themselves are in test-check-*.c. */
-#include "pve/config/tag.h"
+#include "pve/check/check.h"
 #include "tests/unit/shown.h"
 #include "tests/unit/unit.h"
 
@@ -94,11 +94,11 @@ static void a_message_is_no_sentence_of_its_own(void **state)
 static void policy_may_allow_some_tags(void **state)
 {
 	(void)state;
-	assert_int_equal(pt_tag_allowing("no-reset"), PT_ALLOWING_ANY);
-	assert_int_equal(pt_tag_allowing("in-use-gpu"), PT_ALLOWING_ONE_DEVICE);
-	assert_int_equal(pt_tag_allowing("in-use-module"), PT_ALLOWING_ANY);
-	assert_int_equal(pt_tag_allowing("claimed-by-other"), PT_ALLOWING_NEVER);
-	assert_int_equal(pt_tag_allowing("no-such-tag"), PT_ALLOWING_UNKNOWN);
+	assert_int_equal(pt_check_allowing("no-reset"), PT_ALLOWING_ANY);
+	assert_int_equal(pt_check_allowing("in-use-gpu"), PT_ALLOWING_ONE_DEVICE);
+	assert_int_equal(pt_check_allowing("in-use-module"), PT_ALLOWING_ANY);
+	assert_int_equal(pt_check_allowing("claimed-by-other"), PT_ALLOWING_NEVER);
+	assert_int_equal(pt_check_allowing("no-such-tag"), PT_ALLOWING_UNKNOWN);
 }
 
 int main(void)

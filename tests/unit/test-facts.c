@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* The gathered facts: the set that is taken, and whether it moves. Owners are in
  * test-check-device.c. */
+#include "pve/check/check.h"
 #include "pve/check/facts.h"
 #include "pve/config/paths.h"
 #include "tests/unit/unit.h"
@@ -17,7 +18,7 @@ static int gather(struct fake *fake, const char *config, struct gathered *ret, s
 
 	*ret = (struct gathered){0};
 	assert_int_equal(pt_guest_parse(config, strlen(config), &query, &ret->guest, NULL), 0);
-	ret->node = pt_node_open(fake->host, "node1", NULL);
+	ret->node = pt_node_open(fake->host, "node1", NULL, pt_check_allowing);
 	return pt_facts_gather(ret->node, ret->guest, PT_DEPTH_CHECK, &ret->facts, err);
 }
 

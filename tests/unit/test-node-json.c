@@ -2,6 +2,7 @@
 /* A facts file leads to the findings of the node that it was taken from, holds nothing secret, and
  * is hostile. */
 #include "lib/base/json.h"
+#include "pve/check/check.h"
 #include "pve/node/node-json.h"
 #include "tests/unit/busy.h"
 
@@ -53,7 +54,7 @@ static char *facts_of(struct fake *fake, struct pt_node **ret)
 
 	make_secretive(fake);
 	pt_claims_open(&claims, fake->host, "/run/pt", false, NULL);
-	*ret = pt_node_open(fake->host, "node1", claims);
+	*ret = pt_node_open(fake->host, "node1", claims, pt_check_allowing);
 	assert_int_equal(pt_node_learn_all(*ret, NULL), 0);
 	assert_int_equal(pt_node_to_json(*ret, &json, NULL), 0);
 	text = strdup(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY));
@@ -68,7 +69,7 @@ static struct pt_node *read_back(const char *text, struct pt_err *err)
 	struct pt_node *node = NULL;
 
 	assert_non_null(json);
-	if (pt_node_from_json(json, &node, err) < 0)
+	if (pt_node_from_json(json, pt_check_allowing, &node, err) < 0)
 		node = NULL;
 	json_object_put(json);
 	return node;
@@ -151,7 +152,7 @@ static void each_key_counts(void **state)
 		/* null may be text as well */
 		assert_int_equal(json_object_deep_copy(json, &copy, NULL), 0);
 		json_object_object_add(copy, key, json_object_new_double(1.5));
-		assert_int_equal(pt_node_from_json(copy, &node, &err), -EINVAL);
+		assert_int_equal(pt_node_from_json(copy, pt_check_allowing, &node, &err), -EINVAL);
 		assert_true(strstr(err.text, key) || strstr(err.text, "uses") ||
 			    strstr(err.text, "inventory"));
 		assert_null(node);

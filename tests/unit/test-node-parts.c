@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include "pve/check/check.h"
 #include "pve/node/node-json.h"
 #include "pve/node/node-parts.h"
 #include "tests/unit/unit.h"
@@ -28,7 +29,7 @@ static int read_part(
 	struct json_object PT_JSON *json = pt_json_parse(text, strlen(text), NULL);
 
 	assert_non_null(json);
-	*ret = pt_node_open(NULL, "node1", NULL);
+	*ret = pt_node_open(NULL, "node1", NULL, pt_check_allowing);
 	return own->read(json, *ret, err);
 }
 
@@ -82,7 +83,7 @@ static void mappings_lose_their_descriptions(void **state)
 {
 	static const char file[] = "gpu\n\tdescription SECRET\n\tmap id=10de:2204,node=node1,"
 				   "path=0000:01:00,iommugroup=1\n\tmdev 1\n";
-	struct pt_node PT_NODE *node = pt_node_open(NULL, "node1", NULL);
+	struct pt_node PT_NODE *node = pt_node_open(NULL, "node1", NULL, pt_check_allowing);
 	struct pt_node PT_NODE *again = NULL;
 	struct json_object PT_JSON *json = NULL;
 
@@ -90,7 +91,7 @@ static void mappings_lose_their_descriptions(void **state)
 	pt_mappings_parse(file, &node->mappings);
 	json = pt_mappings_own.write(NULL, node);
 	assert_lacks(json_object_get_string(json), "SECRET");
-	again = pt_node_open(NULL, "node1", NULL);
+	again = pt_node_open(NULL, "node1", NULL, pt_check_allowing);
 	assert_int_equal(pt_mappings_own.read(json, again, NULL), 0);
 	assert_int_equal(again->mappings.count, 1);
 	assert_true(again->mappings.mapping[0].has_mdev);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Facts that are asked one by one and facts that are asked at once lead to the same findings. */
+#include "pve/check/check.h"
 #include "tests/unit/busy.h"
 
 static void asked_at_once_it_is_the_same(void **state)
@@ -8,7 +9,7 @@ static void asked_at_once_it_is_the_same(void **state)
 	struct pt_node PT_NODE *whole = NULL;
 
 	make_busy(fake);
-	whole = pt_node_open(fake->host, "node1", NULL);
+	whole = pt_node_open(fake->host, "node1", NULL, pt_check_allowing);
 	assert_int_equal(pt_node_learn_all(whole, NULL), 0);
 	assert_int_equal(pt_node_learn_all(whole, NULL), 0);
 	for (size_t i = 0; i < PT_ARRAY_SIZE(busy_configs); i++) {
@@ -16,7 +17,7 @@ static void asked_at_once_it_is_the_same(void **state)
 		PT_FREE char *one = NULL;
 		PT_FREE char *other = findings_of(whole, busy_configs[i], PT_DEPTH_CHECK);
 
-		node = pt_node_open(fake->host, "node1", NULL);
+		node = pt_node_open(fake->host, "node1", NULL, pt_check_allowing);
 		one = findings_of(node, busy_configs[i], PT_DEPTH_CHECK);
 		assert_string_equal(one, other);
 		assert_true(strlen(one) > 10);
@@ -31,7 +32,7 @@ static void a_start_learns_little(void **state)
 	PT_FREE char *text = NULL;
 
 	make_busy(fake);
-	node = pt_node_open(fake->host, "node1", NULL);
+	node = pt_node_open(fake->host, "node1", NULL, pt_check_allowing);
 	text = findings_of(node, "hostpci0: 05:01.0\n", PT_DEPTH_START);
 	assert_int_equal(node->inventory.count, 2);
 	assert_int_equal(node->device_count, 2);
@@ -50,7 +51,7 @@ static void guests_are_in_order(void **state)
 	struct pt_err err = {0};
 	size_t count = 0;
 
-	node = pt_node_open(fake->host, "node1", NULL);
+	node = pt_node_open(fake->host, "node1", NULL, pt_check_allowing);
 	assert_int_equal(pt_node_vmids(node, &vmid, &count, &err), -ENOENT);
 	assert_string_equal(
 		err.text, "/etc/pve/nodes/node1/qemu-server: No such file or directory");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* A node at a glance: the guests that name a function, its holder, and its obstacle. */
 #include "lib/base/json.h"
+#include "pve/check/check.h"
 #include "pve/check/overview.h"
 #include "tests/unit/busy.h"
 
@@ -14,7 +15,7 @@ static void look(struct fake *fake, struct glance *ret)
 	struct pt_err err = {0};
 
 	*ret = (struct glance){0};
-	ret->node = pt_node_open(fake->host, "node1", NULL);
+	ret->node = pt_node_open(fake->host, "node1", NULL, pt_check_allowing);
 	assert_int_equal(pt_node_learn_all(ret->node, NULL), 0);
 	if (pt_overview_make(ret->node, &ret->overview, &err) < 0)
 		fail_msg("%s", err.text);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <sys/stat.h>
 
+#include "pve/check/check.h"
 #include "pve/config/paths.h"
 #include "tests/unit/shown.h"
 #include "pve/config/policy.h"
@@ -24,7 +25,7 @@ static void expect_errors(const char *text, const char *errors)
 {
 	struct pt_policy policy = {0};
 	char *list = strdup("");
-	int r = pt_policy_parse(text, strlen(text), collect, &list, &policy);
+	int r = pt_policy_parse(text, strlen(text), pt_check_allowing, collect, &list, &policy);
 
 	assert_string_equal(list, errors);
 	assert_int_equal(r, *errors ? -EINVAL : 0);
@@ -35,7 +36,8 @@ static void expect_errors(const char *text, const char *errors)
 static void parse(const char *text, struct pt_policy *ret)
 {
 	*ret = (struct pt_policy){0};
-	assert_int_equal(pt_policy_parse(text, strlen(text), NULL, NULL, ret), 0);
+	assert_int_equal(
+		pt_policy_parse(text, strlen(text), pt_check_allowing, NULL, NULL, ret), 0);
 }
 
 static void every_error_has_its_line(void **state)
@@ -142,12 +144,14 @@ static void lines_have_an_end(void **state)
 
 	(void)state;
 	memset(text + strlen(text), 'x', 300);
-	assert_int_equal(pt_policy_parse(text, strlen(text), collect, &list, &policy), -EINVAL);
+	assert_int_equal(
+		pt_policy_parse(text, strlen(text), pt_check_allowing, collect, &list, &policy),
+		-EINVAL);
 	assert_holds(list, "2: is longer than");
 	free(list);
 	list = strdup("");
-	assert_int_equal(
-		pt_policy_parse("[defaults]\nmo\0de = advise\n", 25, collect, &list, &policy),
+	assert_int_equal(pt_policy_parse("[defaults]\nmo\0de = advise\n", 25, pt_check_allowing,
+				 collect, &list, &policy),
 		-EINVAL);
 	assert_string_equal(list, "2: holds a NUL character\n");
 	free(list);
@@ -265,19 +269,19 @@ static void the_file_is_read_whole_or_not_at_all(void **state)
 	struct pt_policy PT_POLICY policy = {0};
 	struct pt_err err = {0};
 
-	assert_int_equal(pt_policy_read(fake->host, &policy, &err), 0);
+	assert_int_equal(pt_policy_read(fake->host, pt_check_allowing, &policy, &err), 0);
 	assert_int_equal(policy.count, 0);
 	fake_file(fake, PT_POLICY_FILE, "[defaults]\nmode = advise\nmode = x\nmoed = x\n");
-	assert_int_equal(pt_policy_read(fake->host, &policy, &err), -EINVAL);
+	assert_int_equal(pt_policy_read(fake->host, pt_check_allowing, &policy, &err), -EINVAL);
 	assert_string_equal(err.text, PT_POLICY_FILE ": line 3: mode is there already, in line 2");
 	assert_int_equal(policy.count, 0);
 	fake_file(fake, PT_POLICY_FILE, "[defaults]\nmode = advise\n");
-	assert_int_equal(pt_policy_read(fake->host, &policy, &err), 0);
+	assert_int_equal(pt_policy_read(fake->host, pt_check_allowing, &policy, &err), 0);
 	assert_true(pt_policy_advises(&policy, 100));
 	pt_policy_clear(&policy);
 	fake_remove(fake, PT_POLICY_FILE);
 	fake_dir(fake, PT_POLICY_FILE);
-	assert_int_equal(pt_policy_read(fake->host, &policy, &err), -EISDIR);
+	assert_int_equal(pt_policy_read(fake->host, pt_check_allowing, &policy, &err), -EISDIR);
 	assert_holds(err.text, PT_POLICY_FILE ": Is a directory");
 }
 
