@@ -164,7 +164,7 @@ static int text_from_json(
 
 	if (field->kind == PT_FIELD_CHARS && length >= field->size)
 		return refuse(field, err, too_long);
-	if (field->form && !field->form->valid(text))
+	if (field->form && field->form->valid && !field->form->valid(text))
 		return refuse(field, err, field->form->why);
 	if (field->kind == PT_FIELD_CHARS) {
 		memcpy(at, text, length + 1);
@@ -187,8 +187,7 @@ static int word_from_json(
 	return 0;
 }
 
-/* The range of a number: that of the table, or that of the type. */
-static void range_of(const struct pt_field *field, int64_t *ret_min, int64_t *ret_max)
+void pt_field_range(const struct pt_field *field, int64_t *ret_min, int64_t *ret_max)
 {
 	unsigned int bits = (unsigned int)field->size * CHAR_BIT;
 
@@ -209,7 +208,7 @@ static int number_from_json(
 	int64_t number = json_object_get_int64(value), min, max;
 	char why[64];
 
-	range_of(field, &min, &max);
+	pt_field_range(field, &min, &max);
 	if (number < min || number > max) {
 		snprintf(why, sizeof(why), "is not between %lld and %lld", (long long)min,
 			(long long)max);
@@ -305,7 +304,7 @@ static int field_from_json(
 	if (field->has)
 		*(bool *)member_of(record, field->has) = true;
 	if (field->own)
-		return field->own->read(value, record, err);
+		return field->own->read ? field->own->read(value, record, err) : 0;
 	switch (field->kind) {
 	case PT_FIELD_FLAG:
 		*(bool *)at = json_object_get_boolean(value);

@@ -73,6 +73,9 @@ struct pt_field {
 	const char *about; /* description in the schema */
 };
 
+/* The range of a number: that of the table, or that of the type. */
+void pt_field_range(const struct pt_field *field, int64_t *ret_min, int64_t *ret_max);
+
 /* The first members of struct pt_field. */
 #define PT_FIELD(key, kind, type, member)                                                          \
 	(key), PT_FIELD_##kind, offsetof(type, member), sizeof(((type *)NULL)->member)
