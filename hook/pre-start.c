@@ -183,7 +183,7 @@ static enum pt_start_result judge_and_take(struct pt_start *start)
 					   : pt_start_refuse(start);
 	}
 	if (!start->facts.taken_count)
-		return PT_START_GOES_ON;
+		return pt_start_decide(start, PT_START_GOES_ON);
 	pt_start_load_wishes(start);
 	r = pt_start_ensure_vfio(start);
 	if (r == -ENOTSUP || r == -EAGAIN)
@@ -271,7 +271,7 @@ static enum pt_start_result stay_out(struct pt_start *start)
 
 	PT_START_LOG(run, PT_LOG_WARNING, "pve-pthook is switched off by " PT_OFF_FILE);
 	wait_for_own_return(start, run->wait_ms < OFF_WAIT_MS ? run->wait_ms : OFF_WAIT_MS);
-	return PT_START_GOES_ON;
+	return pt_start_decide(start, PT_START_GOES_ON);
 }
 
 /* Nothing is moved; a claim of an earlier start is returned by post-stop all the same. */
@@ -286,12 +286,11 @@ static enum pt_start_result start_unread(struct pt_start *start)
 static enum pt_start_result pre_start(const struct pt_run *run)
 {
 	struct pt_start start PT_CLEANUP(clear_start) = {.run = run, .lock = -1};
-	enum pt_start_result result;
 	struct pt_guest_query query = query_of(run);
 	int pid, r;
 
 	if (nothing_to_do(run))
-		return PT_START_GOES_ON;
+		return pt_start_decide(&start, PT_START_GOES_ON);
 	if (run->source_unknown)
 		PT_START_LOG(run, PT_LOG_WARNING,
 			"PVE_MIGRATED_FROM names no node of this cluster, so it is ignored");
@@ -304,7 +303,7 @@ static enum pt_start_result pre_start(const struct pt_run *run)
 	if (pid) {
 		PT_START_LOG(run, PT_LOG_WARNING,
 			"guest %u already runs as process %d; nothing is moved", run->vmid, pid);
-		return PT_START_GOES_ON;
+		return pt_start_decide(&start, PT_START_GOES_ON);
 	}
 	r = open_claims(&start, pt_guest_has_hostpci(start.guest) ? run->wait_ms : LOOK_MS);
 	if (r == -EWOULDBLOCK)
@@ -327,12 +326,15 @@ static enum pt_start_result pre_start(const struct pt_run *run)
 			return cannot_look(&start, r);
 	}
 	if (pt_guest_is_template(start.guest))
-		return PT_START_GOES_ON;
+		return pt_start_decide(&start, PT_START_GOES_ON);
 	r = pt_start_stop_units(&start);
-	result = r < 0 ? cannot_look(&start, r) : settle(&start);
-	if (result == PT_START_REFUSED)
+	if (r < 0)
+		cannot_look(&start, r);
+	else
+		settle(&start);
+	if (start.result == PT_START_REFUSED)
 		pt_start_begin_units(&start);
-	return result;
+	return start.result;
 }
 
 int pt_phase_pre_start(const struct pt_run *run)

@@ -83,7 +83,8 @@ int pt_start_make_claim(struct pt_start *start)
 	return 0;
 }
 
-/* What was taken is returned already; what could not be, and the spares, are dealt with. */
+/* The take returned its functions already; this handles those that could not return, and the
+ * spares. */
 static enum pt_start_result give_up(struct pt_start *start)
 {
 	const struct pt_run *run = start->run;
@@ -116,7 +117,7 @@ enum pt_start_result pt_start_take(struct pt_start *start)
 	int r = pt_claims_record(start->claims, run->host, start->claim, &alive, &start->err);
 
 	if (r == -EBUSY)
-		return PT_START_AGAIN;
+		return pt_start_decide(start, PT_START_AGAIN);
 	/* a driver hangs on a device: Proxmox VE would hang with it */
 	if (r == -ETIME && pt_facts_moves(&start->facts))
 		return pt_start_refuse(start);
@@ -134,7 +135,7 @@ enum pt_start_result pt_start_take(struct pt_start *start)
 	/* a claim that still says "taking" returns the same way: no reason to refuse */
 	if (pt_claims_save(start->claims, start->claim, &start->err) < 0)
 		PT_START_LOG(run, PT_LOG_WARNING, "%s", start->err.text);
-	return PT_START_GOES_ON;
+	return pt_start_decide(start, PT_START_GOES_ON);
 }
 
 void pt_start_load_wishes(struct pt_start *start)

@@ -3,8 +3,7 @@
 #include "hook/start.h"
 #include "lib/base/states.h"
 
-/* Sets the result of the start. A decision is final: a step that refuses must not be overruled. */
-static enum pt_start_result decide(struct pt_start *start, enum pt_start_result result)
+enum pt_start_result pt_start_decide(struct pt_start *start, enum pt_start_result result)
 {
 	static const char *const names[] = {
 		[PT_START_AGAIN] = "again",
@@ -12,7 +11,8 @@ static enum pt_start_result decide(struct pt_start *start, enum pt_start_result 
 		[PT_START_REFUSED] = "refused",
 	};
 	static const unsigned int next[] = {
-		[PT_START_AGAIN] = PT_NEXT(PT_START_GOES_ON) | PT_NEXT(PT_START_REFUSED),
+		[PT_START_AGAIN] = PT_NEXT(PT_START_AGAIN) | PT_NEXT(PT_START_GOES_ON) |
+				   PT_NEXT(PT_START_REFUSED),
 		[PT_START_GOES_ON] = 0,
 		[PT_START_REFUSED] = 0,
 	};
@@ -27,13 +27,13 @@ enum pt_start_result pt_start_go_on(struct pt_start *start)
 	PT_START_LOG(start->run, PT_LOG_ERROR,
 		"pve-pthook: %s; the start goes on, but no device is moved or returned%s",
 		start->err.text, start->claim ? ", except those in its claim" : "");
-	return decide(start, PT_START_GOES_ON);
+	return pt_start_decide(start, PT_START_GOES_ON);
 }
 
 enum pt_start_result pt_start_refuse_for_good(struct pt_start *start)
 {
 	PT_START_LOG(start->run, PT_LOG_ERROR, "start refused: %s", start->err.text);
-	return decide(start, PT_START_REFUSED);
+	return pt_start_decide(start, PT_START_REFUSED);
 }
 
 enum pt_start_result pt_start_refuse(struct pt_start *start)

@@ -26,8 +26,12 @@ struct pt_start {
 	struct pt_facts facts;
 	struct pt_findings findings;
 	struct pt_err err;
-	enum pt_start_result result; /* set by the three below, once */
+	enum pt_start_result result; /* set by pt_start_decide */
 };
+
+/* Sets the result of the start, and returns it. It is final, except PT_START_AGAIN: a step that
+ * refuses must not be overruled. */
+enum pt_start_result pt_start_decide(struct pt_start *start, enum pt_start_result result);
 
 /* Our own trouble never keeps a guest from starting: logs an error, and the start goes on. */
 enum pt_start_result pt_start_go_on(struct pt_start *start);
