@@ -159,7 +159,7 @@ static void or_ends_the_step(void **state)
 	fake_fault(fake, "unbind", DISK, "hang");
 	make(claim, PT_PART_ALL, &movers);
 	assert_int_equal(
-		pt_movers_step(&handover, &movers, unbind, false, pt_now_ms() + 1000, true),
+		pt_movers_step(&handover, &movers, unbind, false, pt_now_ms() + 5000, true),
 		-ETIME);
 	/* of the same wave all were under way; the next never began */
 	assert_driver(fake, GPU, "none");
