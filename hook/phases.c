@@ -96,7 +96,7 @@ static int release(const struct pt_run *run)
 }
 
 /* Between the stop of a restart and its start nothing of the guest is alive. */
-static void keep_for_restart(const struct pt_run *run)
+static void hold_for_restart(const struct pt_run *run)
 {
 	struct pt_claims PT_CLAIMS *claims = NULL;
 	char owner[PT_OWNER_TEXT];
@@ -121,7 +121,7 @@ static int post_stop(const struct pt_run *run)
 	hold = pt_guest_hold(run->host, run->vmid, true);
 	if (hold) {
 		if (pt_guest_restarts(run->host, run->vmid, true))
-			keep_for_restart(run);
+			hold_for_restart(run);
 		LOG(run, PT_LOG_INFO, "guest %u: %s; its devices stay taken", run->vmid, hold);
 		return 0;
 	}

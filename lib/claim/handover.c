@@ -5,7 +5,8 @@
 #include "lib/linux/modules.h"
 #include "lib/claim/mover.h"
 
-static void tell(const struct pt_handover *handover, const struct pt_mover *mover, const char *to)
+static void log_move(
+	const struct pt_handover *handover, const struct pt_mover *mover, const char *to)
 {
 	pt_log(handover->log, PT_LOG_INFO, "%s: %s %s -> %s (%.2f s)%s", mover->function->label,
 		PT_BDF(&mover->function->bdf), mover->was[0] ? mover->was : "no driver",
@@ -13,7 +14,7 @@ static void tell(const struct pt_handover *handover, const struct pt_mover *move
 		mover->function->companion ? ", shares the IOMMU group" : "");
 }
 
-static void tell_stays(const struct pt_handover *handover, const struct pt_mover *mover)
+static void log_stays(const struct pt_handover *handover, const struct pt_mover *mover)
 {
 	pt_log(handover->log, PT_LOG_INFO, "%s: %s stays on %s", mover->function->label,
 		PT_BDF(&mover->function->bdf), mover->was[0] ? mover->was : "no driver");
@@ -121,7 +122,7 @@ static int find_what_to_take(
 		}
 		pt_mover_set(mover, is_taken(mover) ? PT_MOVE_SKIPPED : PT_MOVE_ACTIVE);
 		if (mover->state == PT_MOVE_SKIPPED)
-			tell_stays(handover, mover);
+			log_stays(handover, mover);
 	}
 	return 0;
 }
@@ -191,7 +192,7 @@ int pt_handover_take(const struct pt_handover *handover, struct pt_claim *claim,
 	}
 	pt_foreach (mover, movers.mover, movers.count) {
 		if (mover->state == PT_MOVE_ACTIVE)
-			tell(handover, mover, pt_claim_driver(mover->function));
+			log_move(handover, mover, pt_claim_driver(mover->function));
 	}
 	return 0;
 }
@@ -441,15 +442,15 @@ static void return_console(
 	}
 }
 
-static void tell_returned(const struct pt_handover *handover, const struct pt_movers *movers)
+static void log_returned(const struct pt_handover *handover, const struct pt_movers *movers)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
 		if (mover->result < 0 || mover->state == PT_MOVE_SKIPPED)
 			continue;
 		if (!at_home(mover))
-			tell(handover, mover, mover->goal.driver);
+			log_move(handover, mover, mover->goal.driver);
 		else if (!mover->function->has_pf)
-			tell_stays(handover, mover);
+			log_stays(handover, mover);
 	}
 }
 
@@ -468,7 +469,7 @@ static int give_back(const struct pt_handover *handover, struct pt_claim *claim,
 	revive_for_autoprobe(&movers);
 	pt_movers_step(handover, &movers, plan_home_autoprobe, false, deadline, false);
 	return_console(handover, &movers, deadline);
-	tell_returned(handover, &movers);
+	log_returned(handover, &movers);
 	first_error(&movers, err);
 	stay = settle(handover, claim, &movers);
 	if (!stay)

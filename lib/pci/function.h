@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* The facts of sysfs about one PCI function, read once. Source:
  * Documentation/ABI/testing/sysfs-bus-pci. */
-#ifndef PT_PCIDEV_H
-#define PT_PCIDEV_H
+#ifndef PT_FUNCTION_H
+#define PT_FUNCTION_H
 
 #include "lib/pci/bdf.h"
 #include "lib/base/host.h"

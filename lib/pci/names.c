@@ -18,7 +18,7 @@ static void __attribute__((noreturn)) PT_PRINTF(1, 2) give_up(char *fmt, ...)
 	longjmp(*failure, 1);
 }
 
-static void PT_PRINTF(1, 2) say_nothing(char *fmt, ...)
+static void PT_PRINTF(1, 2) ignore(char *fmt, ...)
 {
 	(void)fmt;
 }
@@ -30,8 +30,8 @@ struct pt_pcinames *pt_pcinames_open(void)
 	names->access = pci_alloc();
 	/* pci_init would set these, and look for an access method, which we do without */
 	names->access->error = give_up;
-	names->access->warning = say_nothing;
-	names->access->debug = say_nothing;
+	names->access->warning = ignore;
+	names->access->debug = ignore;
 	return names;
 }
 

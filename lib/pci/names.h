@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Names of PCI devices from the pci.ids database. The sole user of libpci. */
-#ifndef PT_PCINAME_H
-#define PT_PCINAME_H
+#ifndef PT_NAMES_H
+#define PT_NAMES_H
 
 #include "lib/pci/function.h"
 

@@ -184,7 +184,7 @@ static void walk_folder(struct walk *walk, const char *path, unsigned int depth)
 		walk_entry(walk, path, entry, depth);
 }
 
-/* NVIDIA's driver makes /dev/nvidiaN by itself; N stands in its own file. */
+/* NVIDIA's driver makes /dev/nvidiaN by itself; N is in a file of its own. */
 static void add_nvidia(struct walk *walk)
 {
 	PT_FREE char *text = NULL;

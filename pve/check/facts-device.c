@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* What the functions that are taken are like, beyond what the inventory says. */
+/* Properties of the taken functions that the inventory does not hold. */
 #include <errno.h>
 
 #include "pve/check/gathering.h"

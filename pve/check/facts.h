@@ -19,7 +19,7 @@ struct pt_taken {
 
 enum pt_owner_kind {
 	PT_OWNER_CLAIM,	    /* has it claimed, and runs or is being started, stopped or moved */
-	PT_OWNER_RETURNING, /* had it, and is giving it back right now */
+	PT_OWNER_RETURNING, /* returns it now */
 	PT_OWNER_STALE,	    /* has it claimed, but is dead: not an owner any more */
 	PT_OWNER_RESERVED,  /* has reserved it for its start */
 	PT_OWNER_USES,	    /* runs with it, says PVE's reservation */

@@ -232,7 +232,8 @@ struct request {
 
 /* The child's answer for each request: one byte, its number, a number of bytes and a line, then so
  * many bytes. 'S': the line is the HTTP status, the body follows. 'E': the line is the error. */
-static int say(int out, char kind, size_t which, const char *line, const char *body, size_t length)
+static int send_line(
+	int out, char kind, size_t which, const char *line, const char *body, size_t length)
 {
 	if (dprintf(out, "%c%zu %zu %s\n", kind, which, length, line) < 0)
 		return -EIO;
@@ -293,7 +294,7 @@ static const char *late_hint(int budget_ms)
 			 "'pve-ptconf check VMID --source api' waits for it";
 }
 
-static int tell_failure(
+static int send_failure(
 	const struct request *request, int out, size_t which, const struct transfer *transfer)
 {
 	CURLcode code = transfer->done ? transfer->code : CURLE_OPERATION_TIMEDOUT;
@@ -301,22 +302,22 @@ static int tell_failure(
 		pt_format("%s%s", *transfer->error ? transfer->error : curl.easy_strerror(code),
 			code == CURLE_OPERATION_TIMEDOUT ? late_hint(request->budget_ms) : "");
 
-	return say(out, 'E', which, why, NULL, 0);
+	return send_line(out, 'E', which, why, NULL, 0);
 }
 
-static int tell_outcome(
+static int send_outcome(
 	const struct request *request, int out, size_t which, const struct transfer *transfer)
 {
 	long status = 0;
 	char line[16];
 
 	if (transfer->too_long)
-		return say(out, 'E', which, "the reply is larger than 1 MiB", NULL, 0);
+		return send_line(out, 'E', which, "the reply is larger than 1 MiB", NULL, 0);
 	if (!transfer->done || transfer->code != CURLE_OK)
-		return tell_failure(request, out, which, transfer);
+		return send_failure(request, out, which, transfer);
 	curl.easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
 	snprintf(line, sizeof(line), "%ld", status);
-	return say(out, 'S', which, line, transfer->body, transfer->length);
+	return send_line(out, 'S', which, line, transfer->body, transfer->length);
 }
 
 /* Notes those that have ended. */
@@ -372,8 +373,8 @@ static int fetch(const struct request *request, struct transfer *transfer, int o
 		run_all(multi, request->deadline_ms + GRACE_MS);
 	}
 	for (size_t i = 0; r == 0 && i < request->count; i++)
-		r = ok ? tell_outcome(request, out, i, &transfer[i])
-		       : say(out, 'E', i, "libcurl does not start", NULL, 0);
+		r = ok ? send_outcome(request, out, i, &transfer[i])
+		       : send_line(out, 'E', i, "libcurl does not start", NULL, 0);
 	for (size_t i = 0; i < request->count; i++) {
 		if (ok)
 			curl.multi_remove_handle(multi, transfer[i].easy);
@@ -394,7 +395,7 @@ static int fetch_in_child(void *data, int out)
 	int r = 0;
 
 	for (size_t i = 0; unloaded && r == 0 && i < request->count; i++)
-		r = say(out, 'E', i, unloaded, NULL, 0);
+		r = send_line(out, 'E', i, unloaded, NULL, 0);
 	if (unloaded)
 		return r;
 	transfer = pt_calloc(request->count, sizeof(*transfer));

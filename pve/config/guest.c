@@ -134,7 +134,7 @@ const char *pt_guest_get(const struct pt_guest *guest, const char *key)
 	return found ? found->value : NULL;
 }
 
-/* A bad value is forgotten once another setting, or a deletion, stands in its place. */
+/* Another setting, or a deletion, replaces a bad value. */
 static void forget_dropped(struct pt_guest *guest, const char *key)
 {
 	int index = pt_hostpci_key(key);

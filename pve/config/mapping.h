@@ -9,7 +9,7 @@
 #include "pve/config/propstring.h"
 
 struct pt_map_entry {
-	char *raw; /* the line's value as it stands in the file */
+	char *raw; /* the line's value, as in the file */
 	char *node;
 	char *path; /* ";" list: all of them together */
 	char *id;

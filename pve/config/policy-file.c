@@ -221,7 +221,7 @@ static const struct key {
 	const char *name;
 	bool (*check)(struct parser *parser, const char *key, const char *value);
 	unsigned int scopes;
-	bool many; /* may stand there more than once: all count */
+	bool many; /* may occur more than once: all count */
 } keys[] = {
 	{"mode", check_mode, IN(PT_POLICY_DEFAULTS) | IN(PT_POLICY_GUEST), false},
 	{"allow", check_allow, IN(PT_POLICY_GUEST) | IN_DEVICE, true},

@@ -8,7 +8,7 @@
 #include "lib/base/host.h"
 
 struct pt_reservation {
-	char *id; /* as it stands in the file: "0000:01:00.0" */
+	char *id; /* as in the file: "0000:01:00.0" */
 	unsigned long long vmid;
 	bool has_pid;
 	int64_t pid;

@@ -23,7 +23,7 @@ static unsigned int vmid_of(const struct pt_claim *claim)
 }
 
 /* The holder of the function's group, for the message. */
-static int tell_holder(
+static int name_holder(
 	const struct pt_host *host, const struct pt_function *function, struct pt_err *err)
 {
 	struct pt_vfio_user *user = NULL;
@@ -61,7 +61,7 @@ static int wait_for_group(const struct pt_host *host, const struct pt_bdf *bdf,
 	while (pt_function_read_on_vfio(host, bdf, driver) &&
 		!pt_vfio_group_free(host, function.group)) {
 		if (pt_now_ms() >= deadline_ms)
-			return tell_holder(host, &function, err);
+			return name_holder(host, &function, err);
 		nanosleep(&pause, NULL);
 	}
 	return 0;

@@ -42,7 +42,7 @@ static int list_identities(struct pt_cli *cli, const struct pt_facts *facts,
 	return 0;
 }
 
-static int say(const struct pt_cli *cli, size_t accepted, struct pt_err *err)
+static int print_result(const struct pt_cli *cli, size_t accepted, struct pt_err *err)
 {
 	struct json_object PT_JSON *json = NULL;
 
@@ -70,7 +70,7 @@ enum pt_exit pt_cmd_accept(struct pt_cli *cli, struct pt_err *err)
 		return PT_EXIT_FINDINGS;
 	if (list_identities(cli, &facts, &identities, err) < 0 ||
 		pt_identities_write(cli->host, cli->vmid, &identities, err) < 0 ||
-		say(cli, identities.count, err) < 0)
+		print_result(cli, identities.count, err) < 0)
 		return PT_EXIT_UNKNOWN;
 	return PT_EXIT_OK;
 }

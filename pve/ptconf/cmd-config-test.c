@@ -21,7 +21,7 @@ static void add_error(void *data, unsigned int line, const char *message)
 	pt_json_append(data, json);
 }
 
-static int say(const struct pt_cli *cli, struct json_object *errors, struct pt_err *err)
+static int print_errors(const struct pt_cli *cli, struct json_object *errors, struct pt_err *err)
 {
 	struct json_object PT_JSON *json = NULL;
 	size_t count = json_object_array_length(errors);
@@ -60,7 +60,7 @@ enum pt_exit pt_cmd_config_test(struct pt_cli *cli, struct pt_err *err)
 	}
 	pt_policy_parse(text, length, pt_check_allowing, add_error, errors, &policy);
 	pt_policy_clear(&policy);
-	if (say(cli, errors, err) < 0)
+	if (print_errors(cli, errors, err) < 0)
 		return PT_EXIT_UNKNOWN;
 	if (json_object_array_length(errors))
 		return PT_EXIT_FINDINGS;
