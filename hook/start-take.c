@@ -40,17 +40,10 @@ static bool goes_with_its_pf(const struct pt_start *start, const struct pt_funct
 	return pf && !pt_taken_stays(taken, pf);
 }
 
-/* vfio-pci goes without saying. */
-static const char *driver_to_record(const struct pt_taken *taken)
-{
-	const char *driver = pt_taken_driver(taken);
-
-	return pt_streq(driver, PT_VFIO_PCI) ? NULL : driver;
-}
-
 static void claim_taken(const struct pt_start *start, const struct pt_taken *taken, bool spare)
 {
 	const struct pt_function *function = pt_inventory_find(start->facts.inventory, &taken->bdf);
+	const char *driver = pt_taken_driver(taken);
 	struct pt_claim_function *claimed;
 
 	/* refused by device-missing; without refusal PVE decides */
@@ -60,7 +53,8 @@ static void claim_taken(const struct pt_start *start, const struct pt_taken *tak
 	claimed->spare = spare;
 	claimed->moved |= !spare;
 	claimed->has_pf = false;
-	pt_set_text(&claimed->driver, driver_to_record(taken));
+	/* none means vfio-pci */
+	pt_set_text(&claimed->driver, pt_streq(driver, PT_VFIO_PCI) ? NULL : driver);
 	claim_vfs(start, function, taken, spare);
 }
 

@@ -139,14 +139,6 @@ static bool refused_anyway(struct pt_start *start)
 	return refused;
 }
 
-static void list_units(const struct pt_start *start, struct pt_names *ret)
-{
-	const struct pt_policy *policy = &start->facts.host->policy;
-
-	pt_foreach (taken, start->facts.taken, start->facts.taken_count)
-		pt_policy_units(policy, start->run->vmid, &taken->bdf, ret);
-}
-
 int pt_start_stop_units(struct pt_start *start)
 {
 	const struct pt_run *run = start->run;
@@ -157,7 +149,8 @@ int pt_start_stop_units(struct pt_start *start)
 
 	if (!pt_facts_moves(&start->facts))
 		return 0;
-	list_units(start, &units);
+	pt_foreach (taken, start->facts.taken, start->facts.taken_count)
+		pt_policy_units(&start->facts.host->policy, run->vmid, &taken->bdf, &units);
 	if (!units.count || refused_anyway(start))
 		return 0;
 	if (!start->claim)

@@ -347,14 +347,6 @@ static bool may_return(const struct pt_movers *movers, struct pt_mover *mover, b
 	return mover->result == 0;
 }
 
-/* Whether it is on a vfio driver that one of our takes may have used: an earlier policy, or the
- * owner of a claim that was taken over, may have named another driver. */
-static bool may_be_ours(const struct pt_handover *handover, const struct pt_mover *mover)
-{
-	return is_taken(mover) || pt_function_read_on_vfio(handover->host, &mover->function->bdf,
-					  mover->was[0] ? mover->was : NULL);
-}
-
 /* Decides for each function whether it is to be moved. */
 static void find_what_to_return(
 	const struct pt_handover *handover, struct pt_movers *movers, bool vfs, bool keep_failed)
@@ -366,7 +358,11 @@ static void find_what_to_return(
 			continue;
 		if (read_was(handover->host, mover) < 0)
 			continue;
-		ours = may_be_ours(handover, mover);
+		/* an earlier policy, or the owner of a claim that was taken over, may have named
+		 * another vfio driver */
+		ours = is_taken(mover) ||
+		       pt_function_read_on_vfio(handover->host, &mover->function->bdf,
+			       mover->was[0] ? mover->was : NULL);
 		/* a spare that was not moved, and is on no vfio driver, is where it was */
 		if (mover->function->spare && !mover->function->moved && !ours)
 			pt_mover_set(mover, PT_MOVE_SKIPPED);

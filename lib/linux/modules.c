@@ -9,21 +9,14 @@
 #include "lib/linux/modules.h"
 #include "lib/pci/function.h"
 
-static bool driver_registered(const struct pt_host *host, const char *name)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), PT_PCI_DRIVERS "/%s", name);
-	return pt_host_exists(host, path);
-}
-
 bool pt_module_driver(const struct pt_host *host, const char *name, char ret[static PT_DRIVER_TEXT])
 {
 	struct pt_names PT_NAMES names = {0};
 	char path[128];
 
 	snprintf(ret, PT_DRIVER_TEXT, "%s", name);
-	if (driver_registered(host, name))
+	snprintf(path, sizeof(path), PT_PCI_DRIVERS "/%s", name);
+	if (pt_host_exists(host, path))
 		return true;
 	snprintf(path, sizeof(path), "/sys/module/%s", name);
 	for (char *at = path; *at; at++)

@@ -120,12 +120,6 @@ enum {
 	PAGES_NO_SIZE_ANY,
 };
 
-/* The free pages on the NUMA node. Older facts files have them for the whole host only. */
-static uint64_t free_pages(const struct pt_hugepages *huge, int numa)
-{
-	return huge->nodes ? huge->node_free[numa] : huge->free;
-}
-
 static void judge(
 	const struct pt_judging *judging, const struct pt_hugepages *huge, const struct need *need)
 {
@@ -136,7 +130,8 @@ static void judge(
 			PT_NUMBER((unsigned int)need->numa), NULL);
 		return;
 	}
-	free = free_pages(huge, need->numa);
+	/* older facts files have them for the whole host only */
+	free = huge->nodes ? huge->node_free[need->numa] : huge->free;
 	missing = need->pages > free ? need->pages - free : 0;
 	if (!missing || (need->size < GIB && missing * need->size <= available))
 		return;

@@ -226,15 +226,6 @@ static void take(struct pt_facts *facts, const struct pt_taken *taken, bool spar
 	*slot = *taken;
 }
 
-/* The module of the vfio driver that was made for the function, where that can be found out. */
-static void find_variant(const struct pt_host *host, const struct pt_function *function,
-	char ret[static PT_DRIVER_TEXT])
-{
-	if (!host || !function->modalias || !pt_module_vfio(host, function->modalias, ret) ||
-		pt_streq(ret, "vfio_pci"))
-		snprintf(ret, PT_DRIVER_TEXT, PT_VFIO_PCI);
-}
-
 /* Whether local policy has a function with driver=keep taken, and by which driver. "auto" leaves
  * functions that QEMU can open already, and NVIDIA's with their own driver. */
 static bool has_wish(const struct pt_gathering *gathering, struct pt_taken *taken)
@@ -255,8 +246,9 @@ static bool has_wish(const struct pt_gathering *gathering, struct pt_taken *take
 		return false;
 	else if (function->driver && pt_function_on_vfio(function))
 		snprintf(name, sizeof(name), "%s", function->driver);
-	else
-		find_variant(host, function, name);
+	else if (!host || !function->modalias || !pt_module_vfio(host, function->modalias, name) ||
+		 pt_streq(name, "vfio_pci"))
+		snprintf(name, sizeof(name), PT_VFIO_PCI);
 	memcpy(taken->wish, name, sizeof(name));
 	if (host) {
 		pt_module_look(host, name, &module);

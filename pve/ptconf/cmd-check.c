@@ -120,12 +120,6 @@ static int add_guest(const struct pt_cli *cli, struct pt_findings *findings,
 	return r;
 }
 
-/* Whether a guest that nobody named is of interest. */
-static bool is_wanted(const struct pt_cli *cli, const struct pt_guest *guest)
-{
-	return !cli->all || (pt_guest_has_hostpci(guest) && !pt_guest_is_template(guest));
-}
-
 static int check_one(struct pt_cli *cli, struct node_report *report, struct pt_err *err)
 {
 	struct pt_findings PT_FINDINGS findings = {0};
@@ -133,8 +127,11 @@ static int check_one(struct pt_cli *cli, struct node_report *report, struct pt_e
 	struct pt_guest PT_GUEST *guest = NULL;
 	int r = pt_cli_read_guest(cli, &guest, err);
 
-	if (r < 0 || !is_wanted(cli, guest))
+	if (r < 0)
 		return r;
+	/* --all means guests with passthrough */
+	if (cli->all && (!pt_guest_has_hostpci(guest) || pt_guest_is_template(guest)))
+		return 0;
 	r = pt_cli_gather(cli, guest, &facts, err);
 	if (r < 0)
 		return r;
