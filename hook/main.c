@@ -59,6 +59,7 @@ static int prepare(struct pt_run *run, const struct pt_log *log, struct pt_err *
 	}
 	find_config(run);
 	run->limits = pt_default_limits;
+	run->limits.allowing = pt_check_allowing;
 	use_policy(run);
 	run->api_ms = API_MS;
 	run->release_ms = run->limits.group_ms > RELEASE_MS ? run->limits.group_ms : RELEASE_MS;

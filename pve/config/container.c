@@ -118,18 +118,6 @@ static void add_line(const struct pt_host *host, struct havings *havings, unsign
 	*slot = (struct having){.vmid = vmid, .name = name, .net = net};
 }
 
-/* The current part of a config: snapshots and pending changes come behind a section. */
-static void parse(
-	const struct pt_host *host, struct havings *havings, unsigned int vmid, const char *text)
-{
-	while (*text && *text != '[') {
-		size_t length = strcspn(text, "\n");
-
-		add_line(host, havings, vmid, text, length);
-		text += length + (text[length] == '\n');
-	}
-}
-
 static void read_all(const struct pt_host *host, const char *node, struct havings *ret)
 {
 	struct pt_names PT_NAMES files = {0};
@@ -143,9 +131,14 @@ static void read_all(const struct pt_host *host, const char *node, struct having
 		unsigned int vmid;
 
 		snprintf(path, sizeof(path), "%s/%s", folder, *file);
-		if (pt_vmid_of_config(*file, &vmid) &&
-			pt_host_read(host, path, CONFIG_MAX, &text, NULL) == 0)
-			parse(host, ret, vmid, text);
+		if (!pt_vmid_of_config(*file, &vmid) ||
+			pt_host_read(host, path, CONFIG_MAX, &text, NULL) < 0)
+			continue;
+		/* snapshots and pending changes come behind a section */
+		for (char *line = text; *line && *line != '['; line += *line == '\n') {
+			add_line(host, ret, vmid, line, strcspn(line, "\n"));
+			line += strcspn(line, "\n");
+		}
 	}
 }
 

@@ -95,12 +95,13 @@ void pt_policy_set_homes(const struct pt_policy *policy, unsigned int vmid, stru
 void pt_policy_units(const struct pt_policy *policy, unsigned int vmid, const struct pt_bdf *bdf,
 	struct pt_names *ret);
 
-/* How long things may take, in milliseconds. */
+/* The rules for a release: how long things may take, in milliseconds, and which tags exist. */
 struct pt_limits {
-	int lock_ms;  /* for another mover of the functions to end */
-	int group_ms; /* for a dying QEMU to let go of its groups */
-	int write_ms; /* for one kernel write */
-	int phase_ms; /* for all writes */
+	int lock_ms;		  /* for another mover of the functions to end */
+	int group_ms;		  /* for a dying QEMU to let go of its groups */
+	int write_ms;		  /* for one kernel write */
+	int phase_ms;		  /* for all writes */
+	pt_allowing_of *allowing; /* for the policy that a release reads, as in pt_policy_parse */
 };
 extern const struct pt_limits pt_default_limits;
 

@@ -24,13 +24,6 @@ static bool has_reserved_any(
 	return false;
 }
 
-/* Proxmox VE reserves no devices in args, which it does not know. */
-static bool is_reservable(const struct pt_claim_function *function)
-{
-	return !function->companion && !function->has_pf &&
-	       !pt_streq(function->label, PT_ARGS_LABEL);
-}
-
 /* Whether an assigned, taken function is in the same IOMMU group. */
 static bool shares_taken_group(const struct pt_host *host, const struct pt_claim *claim,
 	const struct pt_claim_function *companion)
@@ -64,8 +57,10 @@ bool pt_choice_correct(const struct pt_host *host, const struct pt_reservations 
 {
 	bool any = has_reserved_any(reservations, vmid, claim), changed = false;
 
+	/* Proxmox VE reserves no devices in args, which it does not know */
 	pt_foreach (function, claim->function, claim->count) {
-		if (any && is_reservable(function))
+		if (any && !function->companion && !function->has_pf &&
+			!pt_streq(function->label, PT_ARGS_LABEL))
 			changed |= set_spare(
 				host, function, !is_reserved(reservations, vmid, function));
 	}
@@ -109,10 +104,11 @@ int pt_choice_confirm(const struct pt_host *host, const struct pt_claims *claims
 	r = pt_reservations_read(host, &reservations, err);
 	if (r < 0)
 		return r;
-	/* on disk before anything moves: after a crash the right functions are recorded as taken */
+	/* recorded before anything moves: after a crash the right functions are on record as taken
+	 */
 	if (pt_choice_correct(host, &reservations, vmid, claim)) {
 		/* the start has reported a bad one */
-		pt_policy_read(host, NULL, &policy, NULL);
+		pt_policy_read(host, limits->allowing, &policy, NULL);
 		pt_policy_set_homes(&policy, vmid, claim, pt_host_log(host));
 		r = pt_claims_save(claims, claim, err);
 	}

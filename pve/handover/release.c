@@ -301,11 +301,13 @@ int pt_release_spares(const struct pt_host *host, const struct pt_claims *claims
 }
 
 /* Applies the policy of now: an earlier one may be wrong. An undone take goes to the origin. */
-static void use_policy(const struct pt_host *host, unsigned int vmid, struct pt_claim *claim)
+static void use_policy(const struct pt_host *host, unsigned int vmid,
+	const struct pt_limits *limits, struct pt_claim *claim)
 {
 	struct pt_policy PT_POLICY policy = {0};
 
-	if (claim->state != PT_CLAIM_TAKING && pt_policy_read(host, NULL, &policy, NULL) == 0)
+	if (claim->state != PT_CLAIM_TAKING &&
+		pt_policy_read(host, limits->allowing, &policy, NULL) == 0)
 		pt_policy_set_homes(&policy, vmid, claim, pt_host_log(host));
 }
 
@@ -334,9 +336,9 @@ int pt_release_locked(const struct pt_host *host, const struct pt_claims *claims
 		r = drop_used_spares(host, vmid, claim, err);
 	if (r < 0)
 		return r;
-	use_policy(host, vmid, claim);
+	use_policy(host, vmid, limits, claim);
 	claim->state = PT_CLAIM_RETURNING;
-	/* the claim on disk holds the origins in any state: a full /run must not stop the return */
+	/* the file holds the origins in any state: a full /run must not stop the return */
 	if (pt_claims_store(claims, claim, err) < 0)
 		pt_log(pt_host_log(host), PT_LOG_WARNING, "%s",
 			err ? err->text : "claim not written");

@@ -201,5 +201,6 @@ struct pt_limits pt_cli_limits(const struct pt_cli *cli)
 	if (pt_policy_read(cli->host, pt_check_allowing, &policy, &err) < 0)
 		fprintf(stderr, "pve-ptconf: %s; the defaults count\n", err.text);
 	pt_policy_limits(&policy, &limits);
+	limits.allowing = pt_check_allowing;
 	return limits;
 }

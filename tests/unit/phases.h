@@ -5,6 +5,7 @@
 #define PT_UNIT_PHASES_H
 
 #include "hook/phases.h"
+#include "pve/check/check.h"
 #include "pve/config/paths.h"
 #include "tests/unit/unit.h"
 
@@ -19,7 +20,11 @@ static inline struct pt_run run_of(struct fake *fake)
 	return (struct pt_run){.host = fake->host,
 		.node = "node1",
 		.vmid = 100,
-		.limits = {.lock_ms = 100, .group_ms = 200, .write_ms = 30000, .phase_ms = 60000},
+		.limits = {.lock_ms = 100,
+			.group_ms = 200,
+			.write_ms = 30000,
+			.phase_ms = 60000,
+			.allowing = pt_check_allowing},
 		.config_node = "node1",
 		.api_ms = 300,
 		.wait_ms = 200,

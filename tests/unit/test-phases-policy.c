@@ -228,6 +228,13 @@ static void a_bad_policy_is_told(void **state)
 				 "counts");
 	assert_int_equal(phase(fake, "post-stop"), 0);
 	assert_driver(fake, DISK, "nvme");
+	/* a tag that does not exist voids it for a return, too */
+	fake_file(fake, PT_POLICY_FILE,
+		"[guest 100]\nallow = no-rest\n[device 02:00.0]\nreturn = none\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_holds(fake->said, "line 2: there is no finding 'no-rest'");
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_driver(fake, DISK, "nvme");
 }
 
 int main(void)
