@@ -35,16 +35,6 @@ void pt_json_add_text(struct json_object *object, const char *key, const char *t
 	pt_json_add(object, key, pt_json_text(text));
 }
 
-void pt_json_add_flag(struct json_object *object, const char *key, bool value)
-{
-	pt_json_add(object, key, pt_json_flag(value));
-}
-
-void pt_json_add_number(struct json_object *object, const char *key, int64_t value)
-{
-	pt_json_add(object, key, pt_json_number(value));
-}
-
 const char *pt_json_print(struct json_object *json, int flags)
 {
 	const char *text = json_object_to_json_string_ext(json, flags);

@@ -24,8 +24,8 @@ void pt_json_append(struct json_object *array, struct json_object *value);
 
 /* Adds a text, or null for NULL. */
 void pt_json_add_text(struct json_object *object, const char *key, const char *text);
-void pt_json_add_flag(struct json_object *object, const char *key, bool value);
-void pt_json_add_number(struct json_object *object, const char *key, int64_t value);
+#define pt_json_add_flag(object, key, value)   pt_json_add((object), (key), pt_json_flag(value))
+#define pt_json_add_number(object, key, value) pt_json_add((object), (key), pt_json_number(value))
 
 /* Returns the text of a value, on loan until the value changes. flags: those of json-c. */
 const char *pt_json_print(struct json_object *json, int flags) __attribute__((returns_nonnull));

@@ -78,13 +78,6 @@ static void clear_use(struct pt_use *use)
 	free(use->end);
 }
 
-static bool is_same(const struct pt_use *a, const struct pt_use *b)
-{
-	return a->how == b->how && a->pid == b->pid && a->guest == b->guest &&
-	       pt_streq(a->what, b->what) && pt_streq(a->via, b->via) &&
-	       pt_streq(a->place, b->place) && pt_streq(a->container, b->container);
-}
-
 /* Whether the same is there already, or so many of its kind that one more says nothing new. */
 static bool is_known(const struct pt_uses *uses, const struct pt_use *like)
 {
@@ -93,7 +86,10 @@ static bool is_known(const struct pt_uses *uses, const struct pt_use *like)
 	pt_foreach (use, uses->use, uses->count) {
 		if (pt_bdf_compare(&use->bdf, &like->bdf) != 0)
 			continue;
-		if (is_same(use, like))
+		if (use->how == like->how && use->pid == like->pid && use->guest == like->guest &&
+			pt_streq(use->what, like->what) && pt_streq(use->via, like->via) &&
+			pt_streq(use->place, like->place) &&
+			pt_streq(use->container, like->container))
 			return true;
 		alike += use->kind == like->kind && use->weak == like->weak &&
 			 pt_streq(use->unit, like->unit);
@@ -354,7 +350,8 @@ static int complete(void *record, struct pt_err *err)
 static const struct pt_field use_fields[] = {
 	{USE("function", FORM, bdf), .form = &pt_bdf_form},
 	{USE("kind", WORD, kind), PT_FIELD_WORDS(kind_name)},
-	{USE("how", TEXT, place), .own = &how, .about = "kind of use; in version 1 a sentence"},
+	{USE("how", TEXT, place), .own = &how,
+		.about = "kind of use; in facts files of version 1 a sentence"},
 	{USE("weak", FLAG, weak)},
 	{USE("system", FLAG, system), PT_JSON_MAY_BE_MISSING},
 	{USE("what", TEXT, what)},
@@ -367,7 +364,7 @@ static const struct pt_field use_fields[] = {
 	{USE("unit", CHARS, unit), PT_JSON_MAY_BE_MISSING},
 	{USE("guest", UINT, guest), PT_JSON_MAY_BE_MISSING},
 	{USE("bridge", TEXT, place), PT_JSON_MAY_BE_MISSING, .own = &bridge,
-		.about = "in version 1 only"},
+		.about = "in facts files of version 1 only"},
 };
 const struct pt_record pt_use_record = {PT_RECORD(struct pt_use, use_fields), .complete = complete};
 

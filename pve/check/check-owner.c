@@ -71,15 +71,6 @@ static const char *relation_of(const struct pt_facts *facts, const struct pt_els
 						       : "a virtual function of it";
 }
 
-/* The number of its IOMMU group, or NULL. */
-static const char *group_of(const struct pt_facts *facts, const struct pt_taken *taken,
-	char text[static PT_NUMBER_TEXT])
-{
-	const struct pt_function *function = pt_inventory_find(facts->inventory, &taken->bdf);
-
-	return function ? pt_number_text((unsigned int)function->group, text) : NULL;
-}
-
 static void configured_elsewhere(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;
@@ -87,14 +78,16 @@ static void configured_elsewhere(const struct pt_judging *judging)
 
 	pt_foreach (elsewhere, facts->elsewhere, facts->elsewhere_count) {
 		const struct pt_taken *taken = taken_of(facts, &elsewhere->bdf);
-		char text[PT_NUMBER_TEXT];
+		const struct pt_function *companion =
+			taken && taken->companion ? pt_inventory_find(facts->inventory, &taken->bdf)
+						  : NULL;
 
 		if (taken)
 			pt_report(judging,
 				elsewhere->onboot && onboot ? ELSEWHERE_AT_BOOT : ELSEWHERE,
 				pt_on_function(facts, taken), "guest", PT_NUMBER(elsewhere->vmid),
 				"part", relation_of(facts, elsewhere), "group",
-				taken->companion ? group_of(facts, taken, text) : NULL, NULL);
+				companion ? PT_NUMBER((unsigned int)companion->group) : NULL, NULL);
 	}
 	pt_foreach (crowd, facts->crowd, facts->crowd_count) {
 		const struct pt_assignment *assignment = &facts->assignment[crowd->assignment];
