@@ -7,6 +7,9 @@
 
 static struct json_object *schema_of(const struct pt_record *record);
 
+/* Leaves out the fields that are only read. */
+static bool output_only;
+
 /* A schema of a JSON type, "null" beside it where that is allowed. */
 static struct json_object *typed(const struct pt_field *field, const char *type)
 {
@@ -156,6 +159,8 @@ static struct json_object *schema_of(const struct pt_record *record)
 	pt_json_add_text(schema, "type", "object");
 	add_head(record, properties, required);
 	pt_foreach (field, record->field, record->count) {
+		if (output_only && field->own && !field->own->write)
+			continue;
 		pt_json_add(properties, field->key, field_schema(field));
 		if (field->need != PT_JSON_MAY_BE_MISSING)
 			pt_json_append(required, pt_json_text(field->key));
@@ -172,6 +177,7 @@ static struct json_object *check_schema(void)
 	struct json_object *schema = pt_json_object();
 	struct json_object *either = pt_json_array();
 
+	output_only = true;
 	pt_json_add_text(schema, "title", "The output of pve-ptconf check --output-format json");
 	pt_json_append(either, schema_of(&pt_check_node_record));
 	pt_json_append(either, schema_of(&pt_check_cluster_record));
