@@ -151,7 +151,7 @@ static bool claim_fits(const struct pt_start *start)
 static bool takes_system(const struct pt_start *start)
 {
 	pt_foreach (finding, start->findings.finding, start->findings.count) {
-		if (finding->effect == PT_REFUSES_ALWAYS && finding->check->remedy)
+		if (finding->effect == PT_REFUSES_ALWAYS && finding->check->in_use)
 			return true;
 	}
 	return false;

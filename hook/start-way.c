@@ -134,7 +134,7 @@ static bool refused_anyway(struct pt_start *start)
 	pt_check_run(&start->facts, &start->findings);
 	pt_foreach (finding, start->findings.finding, start->findings.count)
 		refused |= finding->effect == PT_REFUSES_ALWAYS ||
-			   (finding->effect == PT_REFUSES && !finding->check->remedy);
+			   (finding->effect == PT_REFUSES && !finding->check->in_use);
 	pt_findings_clear(&start->findings);
 	return refused;
 }

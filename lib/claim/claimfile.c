@@ -366,7 +366,7 @@ static int adopt_origin(const struct sharing *sharing, struct pt_claim_function 
 	return 0;
 }
 
-/* Removes from the other claim the functions that ours has on disk now. */
+/* Removes from the other claim the functions that the file of ours has now. */
 static int take_over(const struct sharing *sharing, struct pt_claim_function *function,
 	struct pt_claim_function *theirs)
 {

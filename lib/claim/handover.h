@@ -17,7 +17,7 @@ struct pt_handover {
 	int phase_ms;
 };
 
-/* Moves all functions of the claim but the spares to vfio-pci. The claim must be on disk, the
+/* Moves all functions of the claim but the spares to vfio-pci. The claim must be stored, the
  * driver registered (pt_module_ensure). Functions already on it keep their override.
  * Consoles leave first, and VFs end before their PF leaves. A failure undoes all, and err names it.
  * Functions that cannot return stay in the claim with their error, spares stay too. */

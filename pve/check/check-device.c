@@ -487,7 +487,7 @@ static const struct pt_check checks[] = {
 		.why = "The kernel hands over the group as a whole: they leave the host while the guest runs.",
 		.steps = "Another slot may separate them. They return when the guest stops.",
 		.source = PT_SOURCE_PCI_PM ", prepare_pci_device",
-		.of = {{PT_WARNING, PT_WARNS, .message = "away from the host because of IOMMU group {group}, but not passed through",
+		.of = {{PT_WARNING, PT_WARNS, .message = "will be taken from the host with IOMMU group {group}, but not passed through",
 			.hint = "move one of the cards to another slot if the host needs it"}},
 	},
 	{

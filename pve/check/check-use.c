@@ -168,18 +168,20 @@ static void report_uses(const struct pt_judging *judging, size_t which,
 {
 	struct pt_subject on = pt_on_function(of->facts, taken);
 	const struct pt_bdf *twin = find_twin(of->facts, of->bdf);
-	bool may_end = which == USED || which == USED_COMPANION;
+	bool has_twin = which == USED_TWIN || which == USED_SYSTEM_TWIN;
+	bool goes_along = which == USED_COMPANION || which == USED_SYSTEM_COMPANION;
+	const char *remedy =
+		which == USED || which == USED_COMPANION ? judging->check->remedy : NULL;
 	PT_FREE char *uses = list_uses(of);
-	PT_FREE char *ends = may_end ? list_ends(of) : NULL;
+	PT_FREE char *ends = remedy ? list_ends(of) : NULL;
 	struct pt_finding *finding;
 	char label[PT_LABEL_TEXT];
 
 	if (!uses)
 		return;
-	if (may_end && !ends && judging->check->remedy)
-		ends = pt_strdup(judging->check->remedy);
-	finding = pt_report(judging, which, on, "uses", uses, "fix", ends, "twin",
-		twin ? PT_BDF(twin) : NULL, "entry", pt_entry_label(on.entry, label), NULL);
+	finding = pt_report(judging, which, on, "uses", uses, "fix", ends ? ends : remedy, "twin",
+		has_twin ? PT_BDF(twin) : NULL, "entry",
+		goes_along ? pt_entry_label(on.entry, label) : NULL, NULL);
 	pt_foreach (use, of->facts->uses.use, of->facts->uses.count) {
 		if (is_listed(of, use))
 			pt_uses_add(&finding->uses, use);
@@ -312,6 +314,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "in-use-block",
 		.find = in_use_block,
+		.in_use = true,
 		.remedy = "stop its user",
 		.meaning = "One of its disks is mounted, swap, part of a volume, or open.",
 		.why = "The host or another guest would lose that disk.",
@@ -326,6 +329,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "in-use-net",
 		.find = in_use_net,
+		.in_use = true,
 		.remedy = "move the host's network to another interface",
 		.meaning = "One of its interfaces carries traffic of the host.",
 		.why = "The host, or the guests on its bridge, would lose the network.",
@@ -340,6 +344,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "in-use-gpu",
 		.find = in_use_gpu,
+		.in_use = true,
 		.remedy = "end that program",
 		.meaning = "A program has one of its graphics device files open.",
 		.why = "Unbinding its driver hangs or crashes that program, sometimes the kernel.",
@@ -350,6 +355,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "in-use-sound",
 		.find = in_use_sound,
+		.in_use = true,
 		.remedy = "end that program",
 		.meaning = "A program has one of its sound device files open.",
 		.why = "The program loses its sound device.",
@@ -360,6 +366,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "in-use-usb",
 		.find = in_use_usb,
+		.in_use = true,
 		.remedy = "unmount the disk that is plugged in there",
 		.meaning = "A device on the USB controller is in use.",
 		.why = "A mounted disk would vanish. A keyboard goes to the guest.",
@@ -371,6 +378,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "in-use-node",
 		.find = in_use_node,
+		.in_use = true,
 		.remedy = "end that program",
 		.meaning = "A program has another device file of it open.",
 		.why = "The program loses its device.",
@@ -381,6 +389,7 @@ static const struct pt_check checks[] = {
 	{
 		.tag = "in-use-module",
 		.find = in_use_module,
+		.in_use = true,
 		.meaning = "The use count of its driver is higher than the known uses.",
 		.why = "A program uses the driver; the function is unknown.",
 		.steps = "Find the program that uses the vendor's driver.",

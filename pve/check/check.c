@@ -55,7 +55,7 @@ enum pt_allowing pt_check_allowing(const char *tag)
 	if (check->of[0].effect == PT_REFUSES_ALWAYS)
 		return PT_ALLOWING_NEVER;
 	/* an address may lead to another device one day */
-	if (check->of[0].effect == PT_REFUSES && check->remedy)
+	if (check->of[0].effect == PT_REFUSES && check->in_use)
 		return PT_ALLOWING_ONE_DEVICE;
 	return PT_ALLOWING_ANY;
 }
@@ -77,7 +77,7 @@ static void allow(struct pt_finding *finding, const struct pt_findings *findings
 
 	finding->policy_line = line->line;
 	finding->allowance = PT_ALLOWED;
-	if (on->kind == PT_ON_FUNCTION && finding->check->remedy &&
+	if (on->kind == PT_ON_FUNCTION && finding->check->in_use &&
 		is_another(findings, &on->function)) {
 		finding->allowance = PT_ALLOWED_ANOTHER;
 		return;

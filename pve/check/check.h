@@ -22,8 +22,8 @@ struct pt_check {
 	void (*find)(const struct pt_judging *judging);
 	bool (*of_entry)(const struct pt_facts *facts, const struct pt_assignment *assignment);
 	enum pt_problem_kind problem; /* of an entry, that it reports */
-	/* in-use-*: the step that ends a use when no command is known; NULL: not about uses */
-	const char *remedy;
+	bool in_use;		      /* reports uses of the host */
+	const char *remedy;  /* the step that ends a use when no command is known, for the hint */
 	bool another_device; /* reports that the address leads to another device than before */
 	/* explanation: situation, harm, steps (divided by line ends), source */
 	const char *meaning, *why, *steps, *source;
@@ -96,7 +96,7 @@ const struct pt_taken *pt_detail_taken(
 /* Steps that many explanations share. */
 #define PT_STEP_REBOOT "\nReboot."
 #define PT_STEPS_CMDLINE                                                                           \
-	"\nFind the boot loader of the node, 'proxmox-boot-tool status' prints "                   \
+	"\nFind the boot loader of the node: 'proxmox-boot-tool status' prints "                   \
 	"'configured with: uefi' for systemd-boot, else it is GRUB."                               \
 	"\nsystemd-boot: edit the one line of /etc/kernel/cmdline, then run "                      \
 	"'proxmox-boot-tool refresh'."                                                             \

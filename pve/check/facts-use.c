@@ -194,9 +194,10 @@ static bool is_free(
 		.inventory = facts->inventory,
 		.uses = uses,
 		.iommu_active = facts->host->iommu_active,
-		.dead = pt_node_device(gathering->node, bdf)->dead,
 	};
 	const struct pt_function *function = candidate.function;
+
+	candidate.dead = pt_node_is_dead(gathering->node, function);
 
 	/* mediated devices of a shared function may be given out at any time */
 	if (function->vf_count || function->has_mdev || function->has_nvidia ||

@@ -3,6 +3,8 @@
 #include "pve/config/args.h"
 #include "pve/config/paths.h"
 
+#define MOST_LISTED 16 /* functions in one line */
+
 struct pt_finding *pt_findings_add(struct pt_findings *findings, const struct pt_check *check,
 	const struct pt_case *of, struct pt_subject subject)
 {
@@ -174,9 +176,16 @@ size_t pt_findings_show(const struct pt_findings *findings, size_t at, struct pt
 	pt_finding_show(first, ret);
 	add_driver(first, &ret->subject);
 	for (; at + count < findings->count && continues(first, &first[count]); count++) {
+		if (count >= MOST_LISTED)
+			continue;
 		ret->subject =
 			pt_list_add(ret->subject, ", ", PT_BDF(&first[count].subject.function));
 		add_driver(&first[count], &ret->subject);
+	}
+	if (count > MOST_LISTED) {
+		PT_FREE char *more = pt_format("and %zu more", count - MOST_LISTED);
+
+		ret->subject = pt_list_add(ret->subject, " ", more);
 	}
 	return count;
 }

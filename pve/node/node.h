@@ -158,7 +158,7 @@ struct pt_node {
 	struct pt_node_claim *claim;
 	size_t claim_count;
 	struct pt_err claims_err; /* why not all claims could be read; code 0: they could */
-	struct pt_bdf *left;	  /* on vfio-pci for nobody */
+	struct pt_bdf *left;	  /* left on vfio-pci */
 	size_t left_count;
 	struct pt_group_user *user; /* when whole */
 	size_t user_count;
@@ -217,6 +217,8 @@ int pt_node_group(
 
 /* Of a function in the inventory. The pointer is good until the next call. */
 const struct pt_device *pt_node_device(struct pt_node *node, const struct pt_bdf *bdf);
+/* As the member of struct pt_device, without a look at the host. */
+bool pt_node_is_dead(struct pt_node *node, const struct pt_function *function);
 
 /* Reads the identity of the function now, for comparing with a record. */
 void pt_node_identity(

@@ -166,8 +166,8 @@ static void partial_slot(void **state)
 	passes(fake, "partial-slot", "hostpci0: 01:00\n");
 	passes(fake, "partial-slot", "hostpci0: 01:00.1\n");
 	triggers(fake, "group-companions", "hostpci0: 01:00.1\n",
-		"away from the host because of IOMMU group 1");
-	triggers(fake, "group-companions", "hostpci0: 05:00.0\n", "because of IOMMU group 7");
+		"will be taken from the host with IOMMU group 1");
+	triggers(fake, "group-companions", "hostpci0: 05:00.0\n", "with IOMMU group 7");
 	passes(fake, "group-companions", "hostpci0: 02:00.0\n");
 	passes(fake, "group-companions", "hostpci0: 05:00.0\nhostpci1: 05:01.0\n");
 	fake_file(fake, PT_PVE_PCI_MAPPINGS,

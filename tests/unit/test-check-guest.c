@@ -402,7 +402,15 @@ static void identities(void **state)
 	assert_string_equal(hint_of(find(&judged, "device-identity-changed")),
 		"if you swapped it, 'pve-ptconf accept 100'");
 	clear(&judged);
-	/* local policy allows it for the device that was there, not for this one */
+	/* local policy allows a use for the device that was there, not for this one */
+	fake_link(fake, "/sys/bus/pci/drivers/nvme/module", "/sys/module/nvme");
+	fake_link(fake, "/sys/bus/pci/drivers/nvme/" DISK, "/sys/bus/pci/devices/" DISK);
+	fake_file(fake, "/sys/module/nvme/refcnt", "3\n");
+	fake_file(fake, PT_POLICY_FILE, "[device " DISK "]\nallow = in-use-module\n");
+	judge(fake, CONFIG, &judged);
+	assert_int_equal(find(&judged, "in-use-module")->severity, PT_WARNING);
+	clear(&judged);
+	fake_remove(fake, "/sys/bus/pci/drivers/nvme/module");
 	add_node(fake, "/sys/bus/pci/devices/" DISK "/nvme/nvme0/nvme0n1", "block", "259:0\n",
 		"nvme0n1");
 	fake_file(fake, "/proc/1/mountinfo", "22 1 259:0 / /mnt rw - ext4 /dev/nvme0n1 rw\n");

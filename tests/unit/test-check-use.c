@@ -88,7 +88,7 @@ static void open_for_a_moment(void **state)
 	triggers(fake, "in-use-block", "hostpci0: 02:00.0\n", "is open in process 77");
 	pid = fork();
 	if (pid == 0) {
-		struct timespec moment = {.tv_nsec = 50000000};
+		struct timespec moment = {.tv_nsec = 400000000};
 
 		nanosleep(&moment, NULL);
 		fake_remove(fake, "/proc/77/fd/4");

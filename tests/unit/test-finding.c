@@ -175,6 +175,7 @@ static void assert_shown(
 static void functions_with_the_same_words_share_a_line(void **state)
 {
 	struct pt_findings findings = {0};
+	struct pt_shown PT_SHOWN many = {0};
 
 	(void)state;
 	add_on(&findings, 0, "0000:01:00.0", "wrong", NULL);
@@ -191,6 +192,10 @@ static void functions_with_the_same_words_share_a_line(void **state)
 	assert_shown(&findings, 3, 1, "hostpci0: 0000:01:00.3");
 	assert_shown(&findings, 4, 1, "hostpci1: 0000:02:00.0");
 	assert_shown(&findings, 5, 1, "guest");
+	for (size_t i = 0; i < 20; i++)
+		add_on(&findings, 2, "0000:03:00.0", "wrong", NULL);
+	pt_findings_show(&findings, 7, &many);
+	assert_holds(many.subject, "0000:03:00.0, 0000:03:00.0 and 4 more");
 	/* of one that local policy lowers the line says so */
 	findings.finding[1].allowance = PT_ALLOWED;
 	assert_shown(&findings, 0, 1, "hostpci0: 0000:01:00.0");

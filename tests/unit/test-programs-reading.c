@@ -319,7 +319,7 @@ static void facts_are_written_and_read(void **state)
 	PTCONF(&ran, "check", "100", "--facts", path);
 	assert_int_equal(ran.code, 1);
 	assert_holds(ran.said,
-		"0000:05:01.0 (snd_emu10k1): away from the host because of IOMMU group 7");
+		"0000:05:01.0 (snd_emu10k1): will be taken from the host with IOMMU group 7");
 	assert_holds(ran.said, "hostpci1: 'zz'");
 	PTCONF(&ran, "check", "--all", "--facts", path);
 	assert_holds(ran.said, " in 1 guest\n");
