@@ -61,30 +61,27 @@ static enum weight weigh(const struct pt_facts *facts, const struct pt_use *use)
 	return pt_names_hold(&units, use->unit) ? STOPPED : STRONG;
 }
 
-/* The uses that a finding is about. */
-struct uses_of {
-	const struct pt_facts *facts;
-	const struct pt_bdf *bdf;
-	enum concern concern;
-	enum weight weight;
-};
-
-static bool is_listed(const struct uses_of *of, const struct pt_use *use)
+/* Adds the uses that one finding is about. */
+static void pick_uses(const struct pt_facts *facts, const struct pt_bdf *bdf, enum concern concern,
+	enum weight weight, struct pt_uses *ret)
 {
-	return pt_bdf_compare(&use->bdf, of->bdf) == 0 &&
-	       concern_of(of->facts, use) == of->concern && weigh(of->facts, use) == of->weight;
+	pt_foreach (use, facts->uses.use, facts->uses.count) {
+		if (pt_bdf_compare(&use->bdf, bdf) == 0 && concern_of(facts, use) == concern &&
+			weigh(facts, use) == weight)
+			pt_uses_add(ret, use);
+	}
 }
 
 /* "nvme0n1p2 is mounted at /, nvme0n1p1 is mounted at /boot/efi", or NULL. The caller frees it. */
-static char *list_uses(const struct uses_of *of)
+static char *list_uses(const struct pt_uses *uses)
 {
 	char *list = NULL;
 	size_t count = 0;
 
-	pt_foreach (use, of->facts->uses.use, of->facts->uses.count) {
+	pt_foreach (use, uses->use, uses->count) {
 		PT_FREE char *text = NULL;
 
-		if (!is_listed(of, use) || count++ >= MOST)
+		if (count++ >= MOST)
 			continue;
 		text = pt_use_text(use);
 		list = pt_list_add(list, ", ", text);
@@ -98,16 +95,16 @@ static char *list_uses(const struct uses_of *of)
 }
 
 /* The known steps that end the uses: "umount /mnt, vgchange -an data". The caller frees it. */
-static char *list_ends(const struct uses_of *of)
+static char *list_ends(const struct pt_uses *uses)
 {
 	struct pt_names PT_NAMES listed = {0};
 	char *list = NULL;
 	bool more = false;
 
-	pt_foreach (use, of->facts->uses.use, of->facts->uses.count) {
-		PT_FREE char *end = is_listed(of, use) ? pt_use_end(use) : NULL;
+	pt_foreach (use, uses->use, uses->count) {
+		PT_FREE char *end = pt_use_end(use);
 
-		if (!is_listed(of, use) || (end && pt_names_hold(&listed, end)))
+		if (end && pt_names_hold(&listed, end))
 			continue;
 		if (!end || listed.count >= MOST) {
 			more = true;
@@ -133,12 +130,12 @@ enum {
 };
 
 /* Only disks have these cases; a facts file may claim anything. */
-static bool has_system(const struct pt_judging *judging, const struct uses_of *of)
+static bool has_system(const struct pt_judging *judging, const struct pt_uses *uses)
 {
 	if (!judging->check->of[USED_SYSTEM].message)
 		return false;
-	pt_foreach (use, of->facts->uses.use, of->facts->uses.count) {
-		if (use->system && is_listed(of, use))
+	pt_foreach (use, uses->use, uses->count) {
+		if (use->system)
 			return true;
 	}
 	return false;
@@ -153,61 +150,63 @@ static const struct pt_bdf *find_twin(const struct pt_facts *facts, const struct
 	return NULL;
 }
 
-static size_t case_of(const struct pt_taken *taken, bool system, bool twin)
+static size_t case_of(const struct pt_judging *judging, const struct pt_taken *taken,
+	enum weight weight, const struct pt_uses *uses)
 {
+	bool system = has_system(judging, uses);
+
+	if (weight != STRONG)
+		return weight == WEAK ? USED_WEAK : USED_STOPPED;
 	if (taken->companion)
 		return system ? USED_SYSTEM_COMPANION : USED_COMPANION;
-	if (twin)
+	if (find_twin(judging->facts, &taken->bdf))
 		return system ? USED_SYSTEM_TWIN : USED_TWIN;
 	return system ? USED_SYSTEM : USED;
 }
 
-/* Reports the uses that the finding is about, if any. */
+/* Reports the uses, if any; the finding takes them over. */
 static void report_uses(const struct pt_judging *judging, size_t which,
-	const struct pt_taken *taken, const struct uses_of *of)
+	const struct pt_taken *taken, struct pt_uses *uses)
 {
-	struct pt_subject on = pt_on_function(of->facts, taken);
-	const struct pt_bdf *twin = find_twin(of->facts, of->bdf);
+	struct pt_subject on = pt_on_function(judging->facts, taken);
+	const struct pt_bdf *twin = find_twin(judging->facts, &taken->bdf);
 	bool has_twin = which == USED_TWIN || which == USED_SYSTEM_TWIN;
 	bool goes_along = which == USED_COMPANION || which == USED_SYSTEM_COMPANION;
 	const char *remedy =
 		which == USED || which == USED_COMPANION ? judging->check->remedy : NULL;
-	PT_FREE char *uses = list_uses(of);
-	PT_FREE char *ends = remedy ? list_ends(of) : NULL;
+	PT_FREE char *list = list_uses(uses);
+	PT_FREE char *ends = remedy ? list_ends(uses) : NULL;
 	struct pt_finding *finding;
 	char label[PT_LABEL_TEXT];
 
-	if (!uses)
+	if (!list)
 		return;
-	finding = pt_report(judging, which, on, "uses", uses, "fix", ends ? ends : remedy, "twin",
+	finding = pt_report(judging, which, on, "uses", list, "fix", ends ? ends : remedy, "twin",
 		has_twin ? PT_BDF(twin) : NULL, "entry",
 		goes_along ? pt_entry_label(on.entry, label) : NULL, NULL);
-	pt_foreach (use, of->facts->uses.use, of->facts->uses.count) {
-		if (is_listed(of, use))
-			pt_uses_add(&finding->uses, use);
-	}
+	finding->uses = *uses;
+	*uses = (struct pt_uses){0};
 }
 
 /* Reports all uses of one kind: strong ones, weak ones, and those that 'stop-units' ends. */
 static void report_in_use(const struct pt_judging *judging, enum concern concern)
 {
+	static const enum weight order[] = {STRONG, WEAK, STOPPED};
 	const struct pt_facts *facts = judging->facts;
 
 	pt_foreach (spare, facts->spare, facts->spare_count) {
-		const struct uses_of strong = {facts, &spare->bdf, concern, STRONG};
+		struct pt_uses PT_USES uses = {0};
 
-		report_uses(judging, USED_SPARE, spare, &strong);
+		pick_uses(facts, &spare->bdf, concern, STRONG, &uses);
+		report_uses(judging, USED_SPARE, spare, &uses);
 	}
 	pt_foreach (taken, facts->taken, facts->taken_count) {
-		const struct uses_of strong = {facts, &taken->bdf, concern, STRONG};
-		const struct uses_of weak = {facts, &taken->bdf, concern, WEAK};
-		const struct uses_of stopped = {facts, &taken->bdf, concern, STOPPED};
+		pt_foreach (weight, order, PT_ARRAY_SIZE(order)) {
+			struct pt_uses PT_USES uses = {0};
 
-		report_uses(judging,
-			case_of(taken, has_system(judging, &strong), find_twin(facts, &taken->bdf)),
-			taken, &strong);
-		report_uses(judging, USED_WEAK, taken, &weak);
-		report_uses(judging, USED_STOPPED, taken, &stopped);
+			pick_uses(facts, &taken->bdf, concern, *weight, &uses);
+			report_uses(judging, case_of(judging, taken, *weight, &uses), taken, &uses);
+		}
 	}
 }
 
@@ -248,8 +247,9 @@ static void report_mild(const struct pt_judging *judging, enum concern concern)
 
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		for (enum weight weight = WEAK; weight <= STOPPED; weight++) {
-			const struct uses_of uses = {facts, &taken->bdf, concern, weight};
+			struct pt_uses PT_USES uses = {0};
 
+			pick_uses(facts, &taken->bdf, concern, weight, &uses);
 			report_uses(judging, 0, taken, &uses);
 		}
 	}
@@ -276,7 +276,7 @@ static void console_on_device(const struct pt_judging *judging)
 	"\nTo stop a service or a container (pve-container@CTID.service) for the guest, and start it again " \
 	"afterwards: name it under 'stop-units' in " PT_POLICY_FILE "."
 
-/* The cases of each check. twin: the hint when another device is free; weak: when a use only warns.
+/* The cases of each check. twin: the hint if another device is free; weak: when a use only warns.
  */
 #define CASES(twin, weak)                                                                          \
 	[USED] = {PT_ERROR, PT_REFUSES, .message = IN_USE,                                         \
