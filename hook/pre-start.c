@@ -57,9 +57,11 @@ static void log_findings(const struct pt_start *start)
 	for (size_t at = 0; at < start->findings.count;) {
 		struct pt_shown PT_SHOWN shown = {0};
 
-		at += pt_findings_show(&start->findings, at, &shown);
-		if (shown.finding->effect == PT_SILENT)
+		if (start->findings.finding[at].effect == PT_SILENT) {
+			at++;
 			continue;
+		}
+		at += pt_findings_show(&start->findings, at, &shown);
 		PT_START_LOG(start->run, level[shown.severity], "%s: %s%s%s [%s]", shown.subject,
 			shown.message, shown.hint ? "; " : "", shown.hint ? shown.hint : "",
 			shown.tag);

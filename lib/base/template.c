@@ -7,11 +7,11 @@ struct filling {
 	FILE *out;
 };
 
-static const char *value_of(const struct filling *filling, const char *name, size_t length)
+const char *pt_word_value(const struct pt_word *word, size_t count, const char *name, size_t length)
 {
-	pt_foreach (word, filling->word, filling->count) {
-		if (strlen(word->name) == length && strncmp(word->name, name, length) == 0)
-			return word->value;
+	pt_foreach (one, word, count) {
+		if (strlen(one->name) == length && strncmp(one->name, name, length) == 0)
+			return one->value;
 	}
 	return NULL;
 }
@@ -20,7 +20,7 @@ static const char *value_of(const struct filling *filling, const char *name, siz
 static bool has_all(const struct filling *filling, const char *begin, const char *end)
 {
 	for (const char *at = begin; (at = memchr(at, '{', (size_t)(end - at))); at++) {
-		if (!value_of(filling, at + 1, strcspn(at + 1, "}")))
+		if (!pt_word_value(filling->word, filling->count, at + 1, strcspn(at + 1, "}")))
 			return false;
 	}
 	return true;
@@ -45,7 +45,7 @@ static void fill(struct filling *filling, const char *begin, const char *end)
 			fputc(*at++, filling->out);
 			continue;
 		}
-		value = value_of(filling, at + 1, length - 1);
+		value = pt_word_value(filling->word, filling->count, at + 1, length - 1);
 		fputs(value ? value : "?", filling->out);
 		at += length + 1;
 	}
@@ -63,4 +63,28 @@ char *pt_template_fill(const char *template, const struct pt_word *word, size_t 
 	if (fclose(filling.out) != 0 || !text)
 		pt_out_of_memory();
 	return text;
+}
+
+bool pt_template_mentions(const char *template, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (const char *at = template; (at = strchr(at, '{')); at++) {
+		if (strncmp(at + 1, name, length) == 0 && at[1 + length] == '}')
+			return true;
+	}
+	return false;
+}
+
+bool pt_template_alike(const char *template, const struct pt_word *one, size_t ones,
+	const struct pt_word *other, size_t others)
+{
+	for (const char *at = template; (at = strchr(at, '{')); at++) {
+		size_t length = strcspn(at + 1, "}");
+
+		if (!pt_streq(pt_word_value(one, ones, at + 1, length),
+			    pt_word_value(other, others, at + 1, length)))
+			return false;
+	}
+	return true;
 }

@@ -14,4 +14,15 @@ struct pt_word {
 char *pt_template_fill(
 	const char *template, const struct pt_word *word, size_t count) PT_RETURNS_TEXT;
 
+/* Whether the sentence mentions the word. */
+bool pt_template_mentions(const char *template, const char *name);
+
+/* Whether the words that the sentence mentions have the same values in both lists. */
+bool pt_template_alike(const char *template, const struct pt_word *one, size_t ones,
+	const struct pt_word *other, size_t others);
+
+/* Returns a word's value, or NULL. */
+const char *pt_word_value(
+	const struct pt_word *word, size_t count, const char *name, size_t length);
+
 #endif

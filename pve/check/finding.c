@@ -119,33 +119,12 @@ void pt_finding_show(const struct pt_finding *finding, struct pt_shown *ret)
 		ret->hint = pt_template_fill(finding->of->hint, finding->word, finding->words);
 }
 
-/* Whether the template mentions the word. */
-static bool mentions(const char *template, const char *word)
+/* Whether two findings of one case have the same words in a template of it, or none is there. */
+static bool alike(
+	const char *template, const struct pt_finding *one, const struct pt_finding *other)
 {
-	PT_FREE char *place = pt_format("{%s}", word);
-
-	return template && strstr(template, place);
-}
-
-static const char *value_of(const struct pt_finding *finding, const char *name)
-{
-	pt_foreach (word, finding->word, finding->words) {
-		if (pt_streq(word->name, name))
-			return word->value;
-	}
-	return NULL;
-}
-
-/* Whether the text of two findings of one case has the same words. */
-static bool has_words_of(const struct pt_finding *one, const struct pt_finding *other)
-{
-	pt_foreach (word, one->word, one->words) {
-		if ((mentions(one->of->message, word->name) ||
-			    mentions(one->of->hint, word->name)) &&
-			!pt_streq(word->value, value_of(other, word->name)))
-			return false;
-	}
-	return true;
+	return !template ||
+	       pt_template_alike(template, one->word, one->words, other->word, other->words);
 }
 
 static bool continues(const struct pt_finding *first, const struct pt_finding *next)
@@ -153,19 +132,21 @@ static bool continues(const struct pt_finding *first, const struct pt_finding *n
 	return first->of == next->of && first->severity == next->severity &&
 	       first->allowance == next->allowance && first->policy_line == next->policy_line &&
 	       first->subject.kind == PT_ON_FUNCTION && next->subject.kind == PT_ON_FUNCTION &&
-	       first->subject.entry == next->subject.entry && has_words_of(first, next) &&
-	       has_words_of(next, first);
+	       first->subject.entry == next->subject.entry &&
+	       alike(first->of->message, first, next) && alike(first->of->hint, first, next);
 }
 
 /* Adds the driver of a function to its address, if the message leaves it out. */
 static void add_driver(const struct pt_finding *finding, char **subject)
 {
-	PT_FREE char *driver = NULL;
+	static const char name[] = "driver";
+	const char *driver = pt_word_value(finding->word, finding->words, name, strlen(name));
+	PT_FREE char *text = NULL;
 
-	if (mentions(finding->of->message, "driver") || !value_of(finding, "driver"))
+	if (!driver || pt_template_mentions(finding->of->message, name))
 		return;
-	driver = pt_format("(%s)", value_of(finding, "driver"));
-	*subject = pt_list_add(*subject, " ", driver);
+	text = pt_format("(%s)", driver);
+	*subject = pt_list_add(*subject, " ", text);
 }
 
 size_t pt_findings_show(const struct pt_findings *findings, size_t at, struct pt_shown *ret)
@@ -249,12 +230,9 @@ static struct json_object *about_to_json(const void *outer, const void *record)
 static struct json_object *uses_to_json(const void *outer, const void *record)
 {
 	const struct pt_shown *shown = record;
-	struct json_object *json = pt_json_array();
 
 	(void)outer;
-	pt_foreach (use, shown->finding->uses.use, shown->finding->uses.count)
-		pt_json_append(json, pt_record_to_json(&pt_use_record, use));
-	return json;
+	return pt_record_to_json(&pt_uses_record, &shown->finding->uses);
 }
 
 static const struct pt_own uses = {.write = uses_to_json};

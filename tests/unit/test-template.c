@@ -42,12 +42,28 @@ static void the_rest_is_plain_text(void **state)
 	expect("{odd}", "{a} [[x]]");
 }
 
+static void templates_are_alike_by_their_own_words(void **state)
+{
+	static const struct pt_word one[] = {{"a", "one"}, {"b", "two"}, {"none", NULL}};
+	static const struct pt_word other[] = {{"b", "three"}, {"a", "one"}};
+
+	(void)state;
+	assert_true(pt_template_alike("no word", one, 3, other, 2));
+	assert_true(pt_template_alike("{a}[[ of {none}]]", one, 3, other, 2));
+	assert_false(pt_template_alike("{a} {b}", one, 3, other, 2));
+	assert_false(pt_template_alike("{a}[[ of {b}]]", one, 3, NULL, 0));
+	assert_true(pt_template_mentions("x[[ of {ab}]]", "ab"));
+	assert_false(pt_template_mentions("x of {ab}, a", "a"));
+	assert_false(pt_template_mentions("a", "a"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words_are_filled_in),
 		cmocka_unit_test(a_part_goes_with_its_words),
 		cmocka_unit_test(the_rest_is_plain_text),
+		cmocka_unit_test(templates_are_alike_by_their_own_words),
 	};
 
 	return cmocka_run_group_tests_name("template", tests, NULL, NULL);
