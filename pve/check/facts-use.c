@@ -189,15 +189,14 @@ static bool is_free(
 	struct pt_gathering *gathering, const struct pt_bdf *bdf, const struct pt_uses *uses)
 {
 	const struct pt_facts *facts = gathering->facts;
-	struct pt_candidate candidate = {
-		.function = pt_inventory_find(facts->inventory, bdf),
+	const struct pt_function *function = pt_inventory_find(facts->inventory, bdf);
+	const struct pt_candidate candidate = {
+		.function = function,
 		.inventory = facts->inventory,
 		.uses = uses,
 		.iommu_active = facts->host->iommu_active,
+		.dead = pt_node_is_dead(gathering->node, function),
 	};
-	const struct pt_function *function = candidate.function;
-
-	candidate.dead = pt_node_is_dead(gathering->node, function);
 
 	/* mediated devices of a shared function may be given out at any time */
 	if (function->vf_count || function->has_mdev || function->has_nvidia ||

@@ -115,7 +115,7 @@ static bool has_used_vf(const struct pt_candidate *candidate, struct pt_obstruct
 
 		if ((candidate->uses && pt_uses_strong(candidate->uses, vf)) ||
 			is_claimed(candidate->node, vf) || is_reserved(candidate->node, vf) ||
-			is_open(candidate, vf) || pt_node_device(candidate->node, vf)->net[0]) {
+			is_open(candidate, vf) || pt_node_net_is_up(candidate->node, vf)) {
 			ret->vf = vf;
 			return true;
 		}

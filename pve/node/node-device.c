@@ -112,6 +112,13 @@ const struct pt_device *pt_node_device(struct pt_node *node, const struct pt_bdf
 	return slot;
 }
 
+bool pt_node_net_is_up(struct pt_node *node, const struct pt_bdf *bdf)
+{
+	char net[PT_NETDEV_TEXT];
+
+	return node->host ? pt_net_up(node->host, bdf, net) : pt_node_device(node, bdf)->net[0];
+}
+
 void pt_node_identity(
 	struct pt_node *node, const struct pt_function *function, struct pt_identity *ret)
 {

@@ -217,8 +217,9 @@ int pt_node_group(
 
 /* Of a function in the inventory. The pointer is good until the next call. */
 const struct pt_device *pt_node_device(struct pt_node *node, const struct pt_bdf *bdf);
-/* As the member of struct pt_device, without a look at the host. */
+/* As the members dead and net of struct pt_device, without a look for the others. */
 bool pt_node_is_dead(struct pt_node *node, const struct pt_function *function);
+bool pt_node_net_is_up(struct pt_node *node, const struct pt_bdf *bdf);
 
 /* Reads the identity of the function now, for comparing with a record. */
 void pt_node_identity(
