@@ -419,6 +419,11 @@ bool pt_function_is_vf(const struct pt_function *function)
 	return function->has_physfn;
 }
 
+bool pt_function_is_dead(const struct pt_function *function)
+{
+	return function->space.ones && !pt_function_is_vf(function);
+}
+
 /* Reads a name of the devices folder. Any byte may stand for the dot: managers match loosely. */
 static bool parse_name(const char *name, struct pt_bdf *ret)
 {

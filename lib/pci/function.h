@@ -118,6 +118,8 @@ const char *pt_function_id(const struct pt_function *function, char text[static 
 const char *pt_function_subsystem(
 	const struct pt_function *function, char text[static PT_PCI_PAIR_TEXT]);
 bool pt_function_is_vf(const struct pt_function *function);
+/* Whether its config space reads all ones: it has fallen off the bus, or does not wake up. */
+bool pt_function_is_dead(const struct pt_function *function);
 
 /* Lists the functions in sysfs that begin with filter, with or without "0000:", in order: "01:00"
  * means a whole device as in SysFSTools.pm and lspci, "" all. Reads names only. */

@@ -19,8 +19,9 @@ static void device_dead(const struct pt_judging *judging)
 
 	pt_foreach (detail, facts->detail, facts->detail_count) {
 		const struct pt_taken *taken = pt_detail_taken(facts, detail);
+		const struct pt_function *function = function_of(facts, detail);
 
-		if (taken && detail->dead)
+		if (taken && function && pt_function_is_dead(function))
 			pt_report(judging, 0, pt_on_function(facts, taken), NULL);
 	}
 }

@@ -87,7 +87,6 @@ static bool has_more_in_slot(struct pt_gathering *gathering, const struct pt_bdf
 static void look(struct pt_gathering *gathering, const struct pt_function *function,
 	const struct pt_device *device, struct pt_detail *detail)
 {
-	detail->dead = device->dead;
 	memcpy(detail->blocked, device->blocked, sizeof(detail->blocked));
 	/* only behind a bridge can a bus be reset */
 	if (!function->has_reset && function->has_parent)

@@ -195,7 +195,6 @@ static bool is_free(
 		.inventory = facts->inventory,
 		.uses = uses,
 		.iommu_active = facts->host->iommu_active,
-		.dead = pt_node_is_dead(gathering->node, function),
 	};
 
 	/* mediated devices of a shared function may be given out at any time */

@@ -87,7 +87,6 @@ struct pt_unfit {
 struct pt_detail {
 	struct pt_bdf bdf;
 	char blocked[64]; /* module that would drive it, but is blacklisted; "" for none */
-	bool dead;	  /* its config space reads all ones */
 	bool resettable;  /* by itself, or with all of its bus */
 	bool has_bus_mate;
 	struct pt_bdf bus_mate; /* somebody on its bus who is not taken */

@@ -42,7 +42,7 @@ static bool is_unreadable(const struct pt_candidate *candidate, struct pt_obstru
 static bool is_dead(const struct pt_candidate *candidate, struct pt_obstruction *ret)
 {
 	(void)ret;
-	return candidate->dead;
+	return pt_function_is_dead(candidate->function);
 }
 
 static bool is_used(const struct pt_candidate *candidate, struct pt_obstruction *ret)

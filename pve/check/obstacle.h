@@ -29,7 +29,6 @@ struct pt_candidate {
 	const struct pt_uses *uses; /* NULL: they cannot be read */
 	struct pt_node *node;	    /* whole, for the users of VFs; NULL: they are not judged */
 	bool iommu_active;
-	bool dead; /* as in struct pt_device */
 };
 
 /* An obstacle, and the use or the VF that makes it. */

@@ -81,7 +81,6 @@ static char *judge(struct pt_node *node, const struct pt_function *function)
 		.uses = node->has_uses ? &node->uses : NULL,
 		.node = node,
 		.iommu_active = node->inventory.iommu_active,
-		.dead = pt_node_is_dead(node, function),
 	};
 	const struct pt_obstruction first = pt_obstacle_first(&candidate);
 

@@ -69,23 +69,13 @@ static void read_vgpu_types(const struct pt_host *host, struct pt_device *device
 		note_vgpu_type(device, line, 1);
 }
 
-static bool is_dead(const struct pt_function *function)
-{
-	return function->space.ones && !pt_function_is_vf(function);
-}
-
-bool pt_node_is_dead(struct pt_node *node, const struct pt_function *function)
-{
-	return node->host ? is_dead(function) : pt_node_device(node, &function->bdf)->dead;
-}
-
 static void look(
 	const struct pt_host *host, const struct pt_function *function, struct pt_device *device)
 {
 	const struct pt_config_space *space = &function->space;
 
 	device->unknown = !space->known;
-	device->dead = is_dead(function);
+	device->dead = pt_function_is_dead(function);
 	memcpy(device->serial, space->serial, sizeof(device->serial));
 	if (!function->driver && function->modalias)
 		pt_module_alias_blocked(host, function->modalias, device->blocked);

@@ -274,6 +274,11 @@ static int complete_node(void *record, struct pt_err *err)
 	pt_foreach (use, uses.use, uses.count)
 		pt_uses_add(&node->uses, use);
 	pt_uses_clear(&uses);
+	pt_foreach (device, node->device, node->device_count) {
+		for (size_t i = 0; device->dead && i < node->inventory.count; i++)
+			node->inventory.function[i].space.ones |=
+				pt_bdf_compare(&node->inventory.function[i].bdf, &device->bdf) == 0;
+	}
 	node->traits.iommu_active = node->inventory.iommu_active;
 	if (node->traits.policy_err.text[0])
 		node->traits.policy_err.code = -EIO;

@@ -49,7 +49,7 @@ struct pt_device {
 	struct pt_bdf bdf;
 	bool guest_disk;  /* of a facts file: as pt_node_has_guest_disk */
 	bool unknown;	  /* its config space could not be read: it is being reset, say */
-	bool dead;	  /* its config space reads all ones */
+	bool dead;	  /* as pt_function_is_dead */
 	char blocked[64]; /* module that would drive it, but is blacklisted; "" for none */
 	char serial[PT_SERIAL_TEXT]; /* as in struct pt_identity */
 	char net[PT_NETDEV_TEXT];    /* an interface of it that is up; "" for none */
@@ -217,8 +217,7 @@ int pt_node_group(
 
 /* Of a function in the inventory. The pointer is good until the next call. */
 const struct pt_device *pt_node_device(struct pt_node *node, const struct pt_bdf *bdf);
-/* As the members dead and net of struct pt_device, without a look for the others. */
-bool pt_node_is_dead(struct pt_node *node, const struct pt_function *function);
+/* As the member net of struct pt_device, without a look for the others. */
 bool pt_node_net_is_up(struct pt_node *node, const struct pt_bdf *bdf);
 
 /* Reads the identity of the function now, for comparing with a record. */
