@@ -155,6 +155,8 @@ static size_t case_of(const struct pt_judging *judging, const struct pt_taken *t
 {
 	bool system = has_system(judging, uses);
 
+	if (!judging->check->remedy)
+		return USED; /* never keeps a guest from starting: its one case */
 	if (weight != STRONG)
 		return weight == WEAK ? USED_WEAK : USED_STOPPED;
 	if (taken->companion)
@@ -194,7 +196,7 @@ static void report_in_use(const struct pt_judging *judging, enum concern concern
 	static const enum weight order[] = {STRONG, WEAK, STOPPED};
 	const struct pt_facts *facts = judging->facts;
 
-	pt_foreach (spare, facts->spare, facts->spare_count) {
+	pt_foreach (spare, facts->spare, judging->check->remedy ? facts->spare_count : 0) {
 		struct pt_uses PT_USES uses = {0};
 
 		pick_uses(facts, &spare->bdf, concern, STRONG, &uses);
@@ -240,29 +242,14 @@ static void in_use_node(const struct pt_judging *judging)
 	report_in_use(judging, CONCERN_DEVFILE);
 }
 
-/* Uses that never keep a guest from starting. */
-static void report_mild(const struct pt_judging *judging, enum concern concern)
-{
-	const struct pt_facts *facts = judging->facts;
-
-	pt_foreach (taken, facts->taken, facts->taken_count) {
-		for (enum weight weight = WEAK; weight <= STOPPED; weight++) {
-			struct pt_uses PT_USES uses = {0};
-
-			pick_uses(facts, &taken->bdf, concern, weight, &uses);
-			report_uses(judging, 0, taken, &uses);
-		}
-	}
-}
-
 static void in_use_module(const struct pt_judging *judging)
 {
-	report_mild(judging, CONCERN_MODULE);
+	report_in_use(judging, CONCERN_MODULE);
 }
 
 static void console_on_device(const struct pt_judging *judging)
 {
-	report_mild(judging, CONCERN_CONSOLE);
+	report_in_use(judging, CONCERN_CONSOLE);
 }
 
 #define IN_USE	     "is in use on this host: {uses}"
