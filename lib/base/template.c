@@ -79,7 +79,7 @@ bool pt_template_mentions(const char *template, const char *name)
 bool pt_template_alike(const char *template, const struct pt_word *one, size_t ones,
 	const struct pt_word *other, size_t others)
 {
-	for (const char *at = template; (at = strchr(at, '{')); at++) {
+	for (const char *at = template; at && (at = strchr(at, '{')); at++) {
 		size_t length = strcspn(at + 1, "}");
 
 		if (!pt_streq(pt_word_value(one, ones, at + 1, length),

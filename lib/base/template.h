@@ -17,7 +17,8 @@ char *pt_template_fill(
 /* Whether the sentence mentions the word. */
 bool pt_template_mentions(const char *template, const char *name);
 
-/* Whether the words that the sentence mentions have the same values in both lists. */
+/* Whether the words that the sentence mentions have the same values in both lists. NULL: mentions
+ * none. */
 bool pt_template_alike(const char *template, const struct pt_word *one, size_t ones,
 	const struct pt_word *other, size_t others);
 

@@ -119,12 +119,10 @@ void pt_finding_show(const struct pt_finding *finding, struct pt_shown *ret)
 		ret->hint = pt_template_fill(finding->of->hint, finding->word, finding->words);
 }
 
-/* Whether two findings of one case have the same words in a template of it, or none is there. */
 static bool alike(
 	const char *template, const struct pt_finding *one, const struct pt_finding *other)
 {
-	return !template ||
-	       pt_template_alike(template, one->word, one->words, other->word, other->words);
+	return pt_template_alike(template, one->word, one->words, other->word, other->words);
 }
 
 static bool continues(const struct pt_finding *first, const struct pt_finding *next)
