@@ -6,8 +6,7 @@
 #include "pve/config/guest.h"
 #include "pve/config/paths.h"
 
-#define CONFIG_MAX (512U * 1024)
-#define DEV	   "/dev/"
+#define DEV "/dev/"
 
 /* The device that one line gives a container. */
 struct having {
@@ -128,17 +127,16 @@ static void read_all(const struct pt_host *host, const char *node, struct having
 		return;
 	pt_foreach (file, files.name, files.count) {
 		PT_FREE char *text = NULL;
+		const char *at, *line;
 		unsigned int vmid;
+		size_t length;
 
 		snprintf(path, sizeof(path), "%s/%s", folder, *file);
 		if (!pt_vmid_of_config(*file, &vmid) ||
-			pt_host_read(host, path, CONFIG_MAX, &text, NULL) < 0)
+			pt_host_read(host, path, PT_CONFIG_MAX, &text, NULL) < 0)
 			continue;
-		/* snapshots and pending changes come behind a section */
-		for (char *line = text; *line && *line != '['; line += *line == '\n') {
-			add_line(host, ret, vmid, line, strcspn(line, "\n"));
-			line += strcspn(line, "\n");
-		}
+		for (at = text; (line = pt_config_line(&at, &length));)
+			add_line(host, ret, vmid, line, length);
 	}
 }
 

@@ -6,8 +6,6 @@
 #include "pve/config/guest.h"
 #include "pve/config/paths.h"
 
-#define CONFIG_MAX (512U * 1024) /* pmxcfs takes no larger file */
-
 enum section {
 	SECTION_CURRENT,
 	SECTION_PENDING,
@@ -168,7 +166,7 @@ static int read_config(const struct pt_host *host, const char *path,
 {
 	PT_FREE char *text = NULL;
 	size_t length;
-	int r = pt_host_read(host, path, CONFIG_MAX, &text, &length);
+	int r = pt_host_read(host, path, PT_CONFIG_MAX, &text, &length);
 
 	if (r == -ENOENT)
 		return pt_err_set(err, r, "guest %u: there is no %s; does it live on this node?",

@@ -59,6 +59,12 @@ struct pt_guest_query {
 bool pt_vmid_parse(const char *text, unsigned int *ret);
 /* The same of a config file's name, "100.conf". */
 bool pt_vmid_of_config(const char *name, unsigned int *ret);
+
+#define PT_CONFIG_MAX (512U * 1024) /* bytes; pmxcfs takes no larger file */
+
+/* Returns the line at the place of a config, a guest's or a container's, and moves the place on.
+ * NULL: the current part ends; snapshots and pending changes come behind a section. */
+const char *pt_config_line(const char **at, size_t *ret_length);
 /* Whether name is a valid node name, safe as part of a path or an address. */
 bool pt_node_name_valid(const char *name);
 bool pt_snapshot_name_valid(const char *name);

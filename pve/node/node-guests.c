@@ -7,8 +7,6 @@
 #include "pve/node/node.h"
 #include "pve/config/paths.h"
 
-#define CONFIG_MAX (512U * 1024) /* pmxcfs takes no larger file */
-
 static int compare_vmids(const void *a, const void *b)
 {
 	const unsigned int *x = a, *y = b;
@@ -257,34 +255,37 @@ static void read_mention(struct pt_node *node, const struct pt_mention *like, ch
 }
 
 /* Whether the current part of a config has the line. */
-static bool has_line(const char *text, const char *line)
+static bool has_line(const char *text, const char *wanted)
 {
-	size_t length = strlen(line);
+	size_t length = strlen(wanted), ignored;
+	const char *line;
 
-	for (; *text && *text != '['; text += strcspn(text, "\n"), text += *text == '\n') {
-		if (strncmp(text, line, length) == 0 &&
-			(!text[length] || strchr(" \t\r\n", text[length])))
+	while ((line = pt_config_line(&text, &ignored))) {
+		if (strncmp(line, wanted, length) == 0 &&
+			(!line[length] || strchr(" \t\r\n", line[length])))
 			return true;
 	}
 	return false;
 }
 
-/* Snapshots and pending changes follow behind a section. */
 static void read_mentions_of(struct pt_node *node, const char *folder, const char *file)
 {
 	PT_FREE char *path = pt_format("%s/%s", folder, file);
 	PT_FREE char *text = NULL;
 	struct pt_mention like = {0};
-	char *line, *rest;
+	const char *at, *line;
+	size_t length;
 
 	if (!pt_vmid_of_config(file, &like.vmid) ||
-		pt_host_read(node->host, path, CONFIG_MAX, &text, NULL) < 0 ||
+		pt_host_read(node->host, path, PT_CONFIG_MAX, &text, NULL) < 0 ||
 		has_line(text, "template: 1"))
 		return;
 	like.onboot = has_line(text, "onboot: 1");
-	for (line = strtok_r(text, "\n", &rest); line && *line != '[';
-		line = strtok_r(NULL, "\n", &rest))
-		read_mention(node, &like, line);
+	for (at = text; (line = pt_config_line(&at, &length));) {
+		PT_FREE char *copy = pt_strndup(line, length);
+
+		read_mention(node, &like, copy);
+	}
 }
 
 void pt_node_mentions(struct pt_node *node, const struct pt_mention **ret, size_t *ret_count)

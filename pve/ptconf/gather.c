@@ -13,7 +13,6 @@
 /* Proxmox VE answers a token that it does not accept only after 3 s */
 #define API_MS	   5000
 #define CLUSTER_MS 20000
-#define CONFIG_MAX (512U * 1024)
 #define FACTS_MAX  (32U * 1024 * 1024)
 
 /* The whole of the caller's file; "-" is standard input. what: "guest's config". */
@@ -50,7 +49,7 @@ static int read_config(struct pt_cli *cli, const struct pt_guest_query *query,
 {
 	PT_FREE char *text = NULL;
 	size_t length = 0;
-	int r = read_file(cli->config, "guest's config", CONFIG_MAX, &text, &length, err);
+	int r = read_file(cli->config, "guest's config", PT_CONFIG_MAX, &text, &length, err);
 
 	if (r < 0 || !text)
 		return r;
