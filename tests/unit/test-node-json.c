@@ -134,6 +134,23 @@ static void nothing_secret_is_in_it(void **state)
 
 /* Each key is asked for: without it, or with something else in its place, the file is refused and
  * the key named. */
+static void a_dead_device_is_dead_there_too(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_node PT_NODE *live = NULL;
+	struct pt_node PT_NODE *node = NULL;
+	PT_FREE char *text = NULL;
+	PT_FREE char *findings = NULL;
+	struct pt_err err = {0};
+
+	fake_bytes(fake, "/sys/bus/pci/devices/0000:02:00.0/config", "\xff\xff\xff\xff", 4);
+	text = facts_of(fake, &live);
+	node = read_back(text, &err);
+	assert_non_null(node);
+	findings = findings_of(node, "hostpci0: 02:00.0\n", PT_DEPTH_CHECK);
+	assert_holds(findings, "device-dead");
+}
+
 static void each_key_counts(void **state)
 {
 	struct pt_node PT_NODE *live = NULL;
@@ -229,6 +246,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(findings_are_the_same),
 		MACHINE_TEST(nothing_secret_is_in_it),
+		MACHINE_TEST(a_dead_device_is_dead_there_too),
 		MACHINE_TEST(each_key_counts),
 		MACHINE_TEST(what_is_wrong_is_told_with_its_place),
 	};
