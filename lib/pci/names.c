@@ -35,18 +35,15 @@ struct pt_pcinames *pt_pcinames_open(void)
 	return names;
 }
 
-void pt_pcinames_close(struct pt_pcinames *names)
+void pt_pcinames_close_p(struct pt_pcinames **closed)
 {
+	struct pt_pcinames *names = PT_STEAL(*closed);
+
 	if (!names)
 		return;
 	pci_free_name_list(names->access);
 	pci_cleanup(names->access);
 	free(names);
-}
-
-void pt_pcinames_close_p(struct pt_pcinames **names)
-{
-	pt_pcinames_close(PT_STEAL(*names));
 }
 
 const char *pt_pciname(

@@ -9,7 +9,6 @@ struct pt_pcinames;
 
 /* A missing database gives names such as "Device 1234". */
 struct pt_pcinames *pt_pcinames_open(void);
-void pt_pcinames_close(struct pt_pcinames *names);
 void pt_pcinames_close_p(struct pt_pcinames **names);
 #define PT_PCINAMES PT_CLEANUP(pt_pcinames_close_p)
 

@@ -28,8 +28,10 @@ struct pt_api {
 	char *token; /* USER@REALM!TOKENID=UUID */
 };
 
-void pt_api_close(struct pt_api *api)
+void pt_api_close_p(struct pt_api **closed)
 {
+	struct pt_api *api = PT_STEAL(*closed);
+
 	if (!api)
 		return;
 	free(api->url);
@@ -38,11 +40,6 @@ void pt_api_close(struct pt_api *api)
 		explicit_bzero(api->token, strlen(api->token));
 	free(api->token);
 	free(api);
-}
-
-void pt_api_close_p(struct pt_api **api)
-{
-	pt_api_close(PT_STEAL(*api));
 }
 
 static int set_conf(struct pt_api *api, const char *key, const char *value, struct pt_err *err)

@@ -14,14 +14,13 @@ static struct pt_function read_function(struct fake *fake, const char *text)
 static void names_devices(void **state)
 {
 	struct fake *fake = *state;
-	struct pt_pcinames *names = pt_pcinames_open();
+	struct pt_pcinames PT_PCINAMES *names = pt_pcinames_open();
 	struct pt_function function = read_function(fake, "0000:02:00.0");
 	char text[256];
 
 	assert_non_null(names);
 	assert_holds(pt_pciname(names, &function, text, sizeof(text)), "Samsung");
 	assert_holds(text, "Non-Volatile memory controller");
-	pt_pcinames_close(names);
 	pt_function_clear(&function);
 }
 
