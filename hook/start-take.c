@@ -77,8 +77,7 @@ int pt_start_make_claim(struct pt_start *start)
 	return 0;
 }
 
-/* The take returned its functions already; this handles those that could not return, and the
- * spares. */
+/* Handles the functions that the take could not return, and the spares. */
 static enum pt_start_result give_up(struct pt_start *start)
 {
 	const struct pt_run *run = start->run;

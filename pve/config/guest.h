@@ -85,7 +85,7 @@ bool pt_guest_is_template(const struct pt_guest *guest);
 /* Returns a copy, with the same lines dropped. */
 struct pt_guest *pt_guest_copy(const struct pt_guest *guest);
 
-/* Judges a dropped line again, after a change of the guest that holds it. */
+/* Sets a dropped line again, so that it is judged anew. */
 void pt_guest_set_again(struct pt_guest *guest, const struct pt_guest_dropped *dropped);
 
 /* Building one, for the sources: a key counts from its last setting; hostpci values are judged. */

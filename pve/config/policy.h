@@ -65,8 +65,7 @@ void pt_policy_clear(struct pt_policy *policy);
 bool pt_policy_address(const char *text, struct pt_bdf *ret, bool *ret_slot);
 
 /* Reads the node's; allowing as in pt_policy_parse. No file is an empty policy. -EINVAL: err has
- * the first error, "line 7: ..."; -EPERM: others than root may write to it. ret is untouched then.
- */
+ * the first error; -EPERM: others than root may write to it. ret is untouched then. */
 int pt_policy_read(const struct pt_host *host, pt_allowing_of *allowing, struct pt_policy *ret,
 	struct pt_err *err);
 

@@ -104,8 +104,7 @@ int pt_choice_confirm(const struct pt_host *host, const struct pt_claims *claims
 	r = pt_reservations_read(host, &reservations, err);
 	if (r < 0)
 		return r;
-	/* recorded before anything moves: after a crash the right functions are on record as taken
-	 */
+	/* before anything moves: after a crash the right functions are on record as taken */
 	if (pt_choice_correct(host, &reservations, vmid, claim)) {
 		/* the start has reported a bad one */
 		pt_policy_read(host, limits->allowing, &policy, NULL);
