@@ -10,7 +10,8 @@
 /* Makes the host that the case names. False: there is no such tree. */
 bool make_host(const struct suite_context *context, struct json_object *input, struct fake *fake);
 
-/* Whether the check (or NULL) reports PVE's reason; a reason without tags of ours agrees with none. */
+/* Whether the check (or NULL) reports PVE's reason; a reason without tags of ours agrees with none.
+ */
 bool same_story(const char *reason, const struct pt_check *check);
 
 /* New lists of ids, [[id]] for alternatives; a mediated device keeps the first of each to try. */
