@@ -2,8 +2,7 @@
 /*
  * The local policy of this node's administrator, /etc/pve-ptconf/ptconf.conf: an INI file with the
  * sections [defaults], [guest VMID] and [device ADDRESS], the address that of a function or of a
- * whole slot. The closest section wins: the function, its slot, the guest, the defaults.
- * pve-ptconf(8), FILES, has the keys.
+ * whole slot. The closest section wins, and lists add up; pve-ptconf(8), FILES, has the keys.
  */
 #ifndef PT_POLICY_H
 #define PT_POLICY_H
