@@ -184,7 +184,7 @@ static const struct pt_check checks[] = {
 		.meaning = "No IOMMU is active: /sys/class/iommu is empty.",
 		.why = "Without an IOMMU a device could write to any memory of the host. So vfio refuses it, and the start fails.",
 		.steps = "Enable the IOMMU in the firmware setup: 'VT-d' or 'Intel Virtualization Technology for Directed I/O' on Intel ('VT-x' alone is not enough), 'IOMMU' on AMD, often under 'NBIO' or 'AMD CBS'. Choose 'Enabled', not 'Auto'."
-			"\nIntel with a kernel before 6.8 (PVE 8, 'uname -r'): add intel_iommu=on as below. Newer kernels and AMD need no option."
+			"\nIntel with a kernel before 6.8 (early PVE 8; see 'uname -r'): add intel_iommu=on as below. Newer kernels and AMD need no option."
 			"\nRemove intel_iommu=off, amd_iommu=off and iommu=off if /proc/cmdline has one." PT_STEPS_CMDLINE
 			"\nCheck: 'ls /sys/class/iommu' lists dmar0 or ivhd0.",
 		.source = "kernel, Documentation/admin-guide/kernel-parameters.txt; " PT_SOURCE_PCI_PM,
@@ -277,7 +277,8 @@ static const struct pt_check checks[] = {
 		.why = "Proxmox VE never gives a device back to its host driver. It stays on vfio-pci after a run without pve-pthook, or after its entry was deleted, and the host cannot use it.",
 		.steps = "Clear its override: 'echo > /sys/bus/pci/devices/ADDRESS/driver_override'."
 			"\nUnbind it: 'echo ADDRESS > /sys/bus/pci/drivers/vfio-pci/unbind'."
-			"\nBind it to its driver by name: 'echo ADDRESS > /sys/bus/pci/drivers/DRIVER/bind'. Do not use drivers_probe: where Proxmox VE left its ids in new_id, vfio-pci takes the device again. Or reboot."
+			"\nBind it to its driver by name: 'echo ADDRESS > /sys/bus/pci/drivers/DRIVER/bind'. Do not use drivers_probe: where Proxmox VE left its ids in new_id, vfio-pci takes the device again."
+			"\nInstead of steps 1 to 3, you can reboot."
 			"\nTo keep it there on purpose, name it in a guest or in the module's ids=.",
 		.source = PT_SOURCE_PCI_PM "; kernel, Documentation/ABI/testing/sysfs-bus-pci",
 		.of = {
@@ -291,7 +292,7 @@ static const struct pt_check checks[] = {
 		.tag = "policy-invalid",
 		.find = policy_invalid,
 		.meaning = PT_POLICY_FILE " cannot be read, or it has an error.",
-		.why = "Then none of its lines counts: allowed findings refuse starts, and devices return to their origin.",
+		.why = "After an error none of its lines counts: allowed findings refuse starts, and devices return to their origin.",
 		.steps = "'pve-ptconf config-test' names every line that is wrong.",
 		.source = "this project's ptconf.conf",
 		.of = {

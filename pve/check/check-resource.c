@@ -118,7 +118,8 @@ static const struct pt_check checks[] = {
 		.meaning = "The guest's memory does not fit into the available memory.",
 		.why = "The start pins all of it: the host swaps, kills processes, or the start fails.",
 		.steps = "Stop other guests, or give this one less memory."
-			"\nLimit ZFS's cache: 'options zfs zfs_arc_max=BYTES' in /etc/modprobe.d/zfs.conf, and now with 'echo BYTES > /sys/module/zfs/parameters/zfs_arc_max'." PT_STEPS_MODPROBE,
+			"\nLimit ZFS's cache at once: 'echo BYTES > /sys/module/zfs/parameters/zfs_arc_max'."
+			"\nKeep the limit after a reboot: write 'options zfs zfs_arc_max=BYTES' to /etc/modprobe.d/zfs.conf, and run 'update-initramfs -u -k all'.",
 		.source = PT_SOURCE_VFIO,
 		.of = {
 			[MEMORY_NOT_AVAILABLE] = {PT_WARNING, PT_WARNS, .message = "its start pins {memory} of memory, but only {available} are available now ({arc} of them in ZFS's cache)",

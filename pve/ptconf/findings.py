@@ -6,8 +6,9 @@ import re
 import sys
 
 NOTE = "made by pve/ptconf/findings.py from the table of checks"
-EFFECT = ("Most errors refuse a start only if a device must be moved: "
-          "a guest whose devices are all on their vfio driver starts in spite of them.")
+EFFECT = ("The effect on a start is that of pve-pthook; Proxmox VE or QEMU may refuse the start in addition. "
+          "Most errors refuse only if a device must be moved: "
+          "pve-pthook lets a guest start in spite of them if all its devices are on their vfio driver.")
 
 
 def roff(text):
