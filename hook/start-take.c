@@ -157,10 +157,8 @@ void pt_start_load_wishes(struct pt_start *start)
 
 int pt_start_ensure_vfio(struct pt_start *start)
 {
-	pt_foreach (taken, start->facts.taken, start->facts.taken_count) {
-		if (pt_streq(pt_taken_driver(taken), PT_VFIO_PCI))
-			return pt_module_ensure(start->run->host, PT_VFIO_PCI, NULL,
-				pt_now_ms() + start->run->limits.write_ms, &start->err);
-	}
-	return 0;
+	if (!pt_facts_need_vfio_pci(&start->facts))
+		return 0;
+	return pt_module_ensure(start->run->host, PT_VFIO_PCI, NULL,
+		pt_now_ms() + start->run->limits.write_ms, &start->err);
 }

@@ -58,7 +58,7 @@ static void vfio_module_missing(const struct pt_judging *judging)
 {
 	const struct pt_module *vfio = &judging->facts->host->vfio;
 
-	if (!judging->facts->taken_count)
+	if (!pt_facts_need_vfio_pci(judging->facts))
 		return;
 	if (vfio->state == PT_MODULE_MISSING)
 		pt_report(judging, VFIO_MISSING, pt_on_host(), NULL);
@@ -215,7 +215,7 @@ static const struct pt_check checks[] = {
 		.tag = "vfio-module-missing",
 		.find = vfio_module_missing,
 		.meaning = "The driver vfio-pci is neither built in nor loaded, and it cannot be loaded.",
-		.why = "QEMU reaches devices through this driver only.",
+		.why = "QEMU reaches a device through a vfio driver only, and few devices have one of their own.",
 		.steps = "Compare 'uname -r' with 'ls /lib/modules'. If the running kernel is missing there, an upgrade replaced it: reboot."
 			"\nElse find the line that blocks it: 'grep -r vfio /etc/modprobe.d', and remove 'install vfio-pci ...'." PT_STEPS_MODPROBE,
 		.source = "modprobe.d(5); " PT_SOURCE_PCI_PM,
@@ -293,7 +293,7 @@ static const struct pt_check checks[] = {
 		.find = policy_invalid,
 		.meaning = PT_POLICY_FILE " cannot be read, or it has an error.",
 		.why = "After an error none of its lines counts: allowed findings refuse starts, and devices return to their origin.",
-		.steps = "'pve-ptconf config-test' names every line that is wrong.",
+		.steps = "'pve-ptconf config-test' names the wrong lines.",
 		.source = "this project's ptconf.conf",
 		.of = {
 			[POLICY_UNREADABLE] = {PT_ERROR, PT_WARNS, .message = "{error}; none of its lines counts",

@@ -198,6 +198,15 @@ const char *pt_taken_driver(const struct pt_taken *taken)
 	return taken->wish[0] && !taken->lacking ? taken->wish : PT_VFIO_PCI;
 }
 
+bool pt_facts_need_vfio_pci(const struct pt_facts *facts)
+{
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		if (pt_streq(pt_taken_driver(taken), PT_VFIO_PCI))
+			return true;
+	}
+	return false;
+}
+
 bool pt_taken_stays(const struct pt_taken *taken, const struct pt_function *function)
 {
 	return pt_streq(function->driver, pt_taken_driver(taken));

@@ -7,7 +7,8 @@
 #include "pve/node/node.h"
 #include "pve/node/resolve.h"
 
-/* A function that Proxmox VE, or with driver=keep we, bind to a vfio driver for this guest. */
+/* A function that is bound to a vfio driver for this guest: by us with driver=keep and in args,
+ * else by Proxmox VE too. */
 struct pt_taken {
 	struct pt_bdf bdf;
 	size_t assignment; /* index of the entry that it is taken for */
@@ -56,8 +57,8 @@ struct pt_rom_fact {
 struct pt_mdev_fact {
 	size_t assignment;
 	bool known;  /* a function of the entry offers the type */
-	bool free;   /* and an instance is left, */
-	bool exists; /* or Proxmox VE's own is there already */
+	bool free;   /* an instance is left */
+	bool exists; /* this guest's own instance is there already */
 };
 
 /* Another guest of this node whose config names a function that is taken. */
@@ -106,9 +107,9 @@ struct pt_facts {
 	const struct pt_guest *guest;			     /* borrowed */
 	struct pt_assignment assignment[PT_HOSTPCI_MAX + 1]; /* the last may be that of args */
 	size_t count;
-	const struct pt_traits *host; /* of the node, */
+	const struct pt_traits *host; /* of the node; borrowed */
 	const struct pt_inventory
-		*inventory;	/* and every function that the guest has to do with; borrowed */
+		*inventory;	/* every function that the guest has to do with; borrowed */
 	struct pt_taken *taken; /* in order of entries, companions behind */
 	size_t taken_count;
 	/* functions of other alternatives, none of them in taken */
@@ -121,7 +122,8 @@ struct pt_facts {
 	size_t owner_count;
 	struct pt_busy_vf *busy_vf;
 	size_t busy_vf_count;
-	struct pt_uses uses; /* of what is taken and would have to be moved */
+	/* of taken functions, spares and their VFs, if they would have to be moved */
+	struct pt_uses uses;
 	struct pt_twin *twin;
 	size_t twin_count;
 	struct pt_rom_fact *rom;
@@ -138,7 +140,7 @@ struct pt_facts {
 	struct pt_identities
 		current; /* of the functions that entries mean now, in the order of taken */
 	struct pt_identities
-		moved; /* of all others that are on record, where they are now; for a check only */
+		moved; /* of recorded devices that are at another address now; for a check only */
 	struct pt_unfit *unfit; /* for a check only */
 	size_t unfit_count;
 	const struct pt_bdf *left; /* left on vfio-pci; for a check only; borrowed */
@@ -174,6 +176,8 @@ bool pt_facts_opens(const struct pt_facts *facts);
 
 /* The driver that it is taken to. On loan. */
 const char *pt_taken_driver(const struct pt_taken *taken);
+/* Whether any taken function goes to vfio-pci, and not to a vfio driver of its own. */
+bool pt_facts_need_vfio_pci(const struct pt_facts *facts);
 /* Whether the function is on that driver already. */
 bool pt_taken_stays(const struct pt_taken *taken, const struct pt_function *function);
 

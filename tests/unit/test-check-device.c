@@ -65,6 +65,28 @@ static void vfio_module(void **state)
 	clear(&judged);
 }
 
+/* A start that takes all to vfio drivers of their own does not need it. */
+static void vfio_module_needed(void **state)
+{
+	struct fake *fake = *state;
+	struct judged judged;
+
+	fake_link(fake, "/sys/module/edu_vfio_pci/drivers/pci:edu-vfio-pci",
+		"/sys/bus/pci/drivers/edu-vfio-pci");
+	fake_file(fake, PT_POLICY_FILE, "[device 02:00]\nvfio-driver = edu-vfio-pci\n");
+	judge(fake, "hostpci0: 02:00.0,driver=keep\n" HOOKED, &judged);
+	assert_int_equal(judged.facts.taken_count, 1);
+	judged.node->traits.vfio.state = PT_MODULE_MISSING;
+	pt_findings_clear(&judged.findings);
+	pt_check_run(&judged.facts, &judged.findings);
+	assert_null(find(&judged, "vfio-module-missing"));
+	judged.facts.taken[0].lacking = true;
+	pt_findings_clear(&judged.findings);
+	pt_check_run(&judged.facts, &judged.findings);
+	assert_non_null(find(&judged, "vfio-module-missing"));
+	clear(&judged);
+}
+
 static void syntax(void **state)
 {
 	struct fake *fake = *state;
@@ -404,6 +426,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(iommu_disabled),
 		MACHINE_TEST(vfio_module),
+		MACHINE_TEST(vfio_module_needed),
 		MACHINE_TEST(syntax),
 		MACHINE_TEST(machine_type),
 		MACHINE_TEST(legacy_igd),
