@@ -62,8 +62,9 @@ int pt_start_return_old(struct pt_start *start);
  * no failed return, since a slow failure would delay every start of the node. */
 void pt_start_reconcile(const struct pt_start *start);
 
-/* Returns claims of dead owners in the way. -EWOULDBLOCK: a guest came alive. Another error: a
- * function that cannot be returned cannot be taken. *ret_any: gather the facts again. */
+/* Returns claims of dead owners in the way. A function that its host driver refuses is no error:
+ * this start takes it over. -EWOULDBLOCK: a guest came alive. Another error: it cannot be taken.
+ * *ret_any: gather the facts again. */
 int pt_start_return_stale(struct pt_start *start, bool *ret_any);
 
 /* Waits for functions that other guests are returning now. */

@@ -6,10 +6,11 @@
 
 #include "hook/phases.h"
 
-/* The work of the child: runs the phase and writes its lines to out. */
+/* A phase to run in a worker, and its limits. */
 struct pt_supervised {
 	pt_phase *phase;
-	/* fills run->host, node and the rest in the worker; log goes to the task log */
+	/* fills run->host, node and the rest, in the worker and before an undo; log goes to the
+	 * task log */
 	int (*prepare)(struct pt_run *run, const struct pt_log *log, struct pt_err *err);
 	void (*clean_up)(struct pt_run *run);
 	unsigned int vmid;

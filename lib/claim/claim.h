@@ -21,7 +21,7 @@ struct pt_claim_function {
 	bool companion; /* taken because of its IOMMU group only */
 	bool moved;	/* we took it, even if it is a spare by now */
 	bool parked;	/* with somebody else now: not for this handover; not in the record */
-	bool spare;	/* of an alternative that was not chosen: recorded, not moved */
+	bool spare;	/* recorded, not taken: not chosen, or not returned by an earlier start */
 	bool has_pf;	/* a VF that goes when its PF leaves its driver, and comes back with it */
 	struct pt_bdf pf;
 	bool has_origin;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Moves the whole set of a claim to vfio-pci, or back to its origins. All functions go through a
- * step before any goes to the next: slots in parallel, the functions of a slot in order. */
+/* Moves the whole set of a claim to its vfio drivers, or back to its origins. All functions go
+ * through a step before any goes to the next: slots in parallel, the functions of a slot in order.
+ */
 #ifndef PT_HANDOVER_H
 #define PT_HANDOVER_H
 
@@ -17,8 +18,8 @@ struct pt_handover {
 	int phase_ms;
 };
 
-/* Moves all functions of the claim but the spares to vfio-pci. The claim must be stored, the
- * driver registered (pt_module_ensure). Functions already on it keep their override.
+/* Moves all functions of the claim but the spares to their vfio drivers. The claim must be stored,
+ * the drivers registered (pt_module_ensure). Functions already on it keep their override.
  * Consoles leave first, and VFs end before their PF leaves. A failure undoes all, and err names it.
  * Functions that cannot return stay in the claim with their error, spares stay too. */
 int pt_handover_take(
@@ -26,8 +27,9 @@ int pt_handover_take(
 
 /* Returns all functions of that part of the claim to their origins. Returned ones leave the claim,
  * others stay with their error (-EIO). A function on a third driver stays there, one that is gone
- * is dropped, both with a warning. Spares on any driver but vfio-pci stay. VFs are made again, each
- * with its driver. Functions must be closed: unbinding from vfio-pci waits for the last user. */
+ * is dropped, both with a warning. A spare that was not moved and is on no vfio driver is left
+ * alone, and leaves the claim. VFs are made again, each with its driver. Functions must be closed:
+ * unbinding from vfio-pci waits for the last user. */
 int pt_handover_give_back(const struct pt_handover *handover, struct pt_claim *claim,
 	enum pt_part part, struct pt_err *err);
 

@@ -19,7 +19,7 @@ struct pt_opener {
 /* Whether an entry of /proc is a process. */
 bool pt_process_is(const char *name);
 
-/* Names a process, with its unit, container or guest; pid is the name of its folder in /proc. */
+/* Names a process, with its unit and container; pid is the name of its folder in /proc. */
 void pt_process_look(const struct pt_host *host, const char *pid, struct pt_opener *ret);
 
 /* Finds the processes that have one of the device files (names below /dev) open, one entry for each
@@ -49,8 +49,8 @@ int pt_vfio_users(const struct pt_host *host, const struct pt_function *const *f
 	size_t count, struct pt_vfio_user **ret, size_t *ret_count, struct pt_err *err);
 
 /* Whether the kernel gives us the group now: opens it for an instant, so only the claim's holder
- * may ask, right before a return. A dying process may hold a group without a descriptor. A group
- * without a device file is free. */
+ * may ask, right before a return or a start. A dying process may hold a group without a descriptor.
+ * A group without a device file is free. */
 bool pt_vfio_group_free(const struct pt_host *host, int group);
 
 #endif

@@ -56,7 +56,7 @@ struct pt_use {
 	struct pt_bdf bdf;
 	enum pt_use_kind kind;
 	enum pt_use_how how;
-	bool weak;   /* nothing is lost when the function goes */
+	bool weak;   /* no reason to refuse: little is lost with the function, or it is no proof */
 	bool system; /* the running system lies on it: its root, its boot files or its swap space */
 	char *what;  /* "nvme0n1p2", "enp5s0", "/dev/dri/card0" */
 	char *via;   /* between it and the use: "LVM volume vg-root (dm-0)"; or NULL */
@@ -79,7 +79,7 @@ void pt_uses_add(struct pt_uses *uses, const struct pt_use *use);
 void pt_uses_clear(struct pt_uses *uses);
 #define PT_USES PT_CLEANUP(pt_uses_clear)
 
-/* Returns the first use that is lost when the function goes, or NULL. */
+/* Returns the first use that is a reason to refuse, or NULL. */
 const struct pt_use *pt_uses_strong(const struct pt_uses *uses, const struct pt_bdf *bdf);
 
 /* Returns the sentence "nvme0n1p2 is mounted at /". The caller frees it. */

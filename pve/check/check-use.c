@@ -274,7 +274,7 @@ static void console_on_device(const struct pt_judging *judging)
 	[USED_SPARE] = {PT_WARNING, PT_WARNS, .message = IN_USE "; " SPARE,                        \
 		.hint = "remove it from the mapping"},                                             \
 	[USED_STOPPED] = {PT_INFO, PT_WARNS,                                                       \
-		.when = "'stop-units' names all units that use it: a start stops them first",      \
+		.when = "'stop-units' names the unit that uses it: a start stops that first",      \
 		.message = IN_USE "; a start stops that first, and starts it again afterwards "    \
 				  "('stop-units')"}
 /* And of those that disks have: the running system lies on disks only. */

@@ -28,8 +28,9 @@ struct pt_case {
 	enum pt_severity severity;
 	enum pt_effect effect;
 	bool routine; /* true of many healthy guests: text output shows it with --all-infos only */
-	const char *when;    /* behind "when", one in a line; NULL: the usual case, or shown under
-				another one's */
+	/* the condition, printed after "when"; several, one a line. NULL: the usual case, or a
+	 * variant of another case */
+	const char *when;
 	const char *message; /* templates, see pt_template_fill */
 	const char *hint;    /* NULL: nothing to do */
 };

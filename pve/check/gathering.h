@@ -24,7 +24,7 @@ void pt_taken_add_with_vfs(const struct pt_facts *facts, const struct pt_taken *
 
 /* Notes the functions that other guests' claims have taken. */
 int pt_gather_claims(struct pt_gathering *gathering);
-/* Whether another live guest has the function, or starts with it: it has reserved it. */
+/* Whether the claim of another live guest, which is not returning it, has taken the function. */
 bool pt_gather_is_claimed(const struct pt_gathering *gathering, const struct pt_bdf *bdf);
 /* Whether PVE could reserve the function for this guest now. */
 enum pt_reservation_verdict pt_gather_judge(const struct pt_gathering *gathering,

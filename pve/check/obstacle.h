@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* The reason why a function cannot be passed through: the one answer of check, list, show and
- * report. A check asks for its own obstacle, list and report for the first; show shows findings. */
+/* The reason why a function cannot be passed through. check, list and report share it: a check asks
+ * for its own obstacle, list and report for the first. show prints the findings of check. */
 #ifndef PT_OBSTACLE_H
 #define PT_OBSTACLE_H
 

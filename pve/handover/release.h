@@ -8,10 +8,10 @@
 #include "pve/config/live.h"
 #include "pve/config/policy.h"
 
-/* Returns all functions of the guest's claim and ends it; no claim is no error. Functions in a live
- * guest's claim are left to that. -EWOULDBLOCK: somebody else moves them. -EBUSY: the guest runs
- * and nothing was moved, or a group is open and the rest was returned. -EIO: some stay with their
- * error. A node that goes down meanwhile keeps everything. */
+/* Returns all functions of the guest's claim and ends it; no claim is no error. A function that a
+ * live guest's claim lists too stays; that claim returns it. -EWOULDBLOCK: somebody else moves
+ * them. -EBUSY: the guest runs and nothing was moved, or a group is open and the rest was returned.
+ * -EIO: some stay with their error. A node that goes down meanwhile keeps everything. */
 int pt_release(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,
 	const struct pt_limits *limits, struct pt_err *err);
 
@@ -19,13 +19,15 @@ int pt_release(const struct pt_host *host, const struct pt_claims *claims, unsig
 int pt_release_locked(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,
 	const struct pt_limits *limits, int lock_fd, struct pt_err *err);
 
-/* Returns a dead guest's claim, for callers outside its phases. -EWOULDBLOCK, -EBUSY: it is alive
- * after all. Holds Proxmox VE's lock for an instant only; then the work lock delays a start. */
+/* Returns a dead guest's claim, for callers outside its phases. -EWOULDBLOCK: it is alive after
+ * all; others as pt_release. Holds Proxmox VE's lock for an instant only; then the work lock delays
+ * a start. */
 int pt_release_stale(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,
 	const struct pt_limits *limits, struct pt_err *err);
 
-/* Returns the spares that Proxmox VE moved all the same, drops all spares and writes the claim.
- * Leaves one that is in use or in another claim. -EIO: some stay. */
+/* Returns the spares that we or Proxmox VE moved, drops the others, and writes the claim. Touches
+ * none that is in use or in another claim; one in use that we moved stays on record. -EIO: some
+ * stay. */
 int pt_release_spares(const struct pt_host *host, const struct pt_claims *claims,
 	struct pt_claim *claim, const struct pt_limits *limits, int lock_fd, struct pt_err *err);
 
