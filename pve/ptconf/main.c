@@ -66,7 +66,7 @@ static const struct verb {
 	{"accept", "VMID", ARGUMENT_VMID, 0, pt_cmd_accept,
 		"record the guest's current devices as the expected ones (after swapping a card)"},
 	{"config-test", "", ARGUMENT_NONE, OPTION_ROOT, pt_cmd_config_test,
-		"read the local policy, and name every line that is wrong"},
+		"read the local policy, and name the wrong lines"},
 	{"reconcile", "", ARGUMENT_NONE, 0, pt_cmd_reconcile,
 		"release the devices of all stopped guests"},
 };
@@ -104,12 +104,13 @@ static int print_help(FILE *out)
 	      "  --current              use the config without pending changes\n"
 	      "  --snapshot NAME        use the config of a snapshot\n"
 	      "  --source auto|api|file read the config from the API or from the file\n"
-	      "  --config FILE|-        read the config from FILE (Proxmox VE's text or JSON); no VMID needed\n"
+	      "  --config FILE|-        read the config from FILE (Proxmox VE's text or JSON);\n"
+	      "                         check needs no VMID then\n"
 	      "  --facts FILE|-         use the facts of another node ('pve-ptconf facts');\n"
 	      "                         of the guest options it takes --config only\n"
 	      "\nOptions of check:\n"
 	      "  --all                  check every guest of this node that has passthrough\n"
-	      "  --cluster              check every guest of every node, through the API\n"
+	      "  --cluster              check every guest with passthrough on every node, through the API\n"
 	      "  --node NAME            check against another node, with the facts that the API has;\n"
 	      "                         of the guest options it takes --config only\n"
 	      "  --all-infos            show routine infos too, such as not-migratable\n"
