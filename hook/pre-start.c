@@ -159,31 +159,44 @@ static bool takes_system(const struct pt_start *start)
 	return false;
 }
 
-/* Judges, and takes when nothing speaks against it. */
-static enum pt_start_result judge_and_take(struct pt_start *start)
+/* Runs the checks, and logs their findings. True: a finding has decided about the start. */
+static bool is_decided_by_findings(struct pt_start *start)
 {
 	const struct pt_run *run = start->run;
 	const struct pt_finding *refusing, *always;
-	int r;
 
 	pt_check_run(&start->facts, &start->findings);
 	log_findings(start);
-	if (start->facts.claims_err.code)
-		PT_START_LOG(run, PT_LOG_WARNING, "%s", start->facts.claims_err.text);
 	always = pt_findings_refusing(&start->findings, false);
 	refusing = pt_findings_refusing(&start->findings, pt_facts_moves(&start->facts));
-	if (refusing && run->advise && !always) {
+	if (!refusing)
+		return false;
+	if (run->advise && !always) {
 		set_reason(start, refusing);
 		PT_START_LOG(run, PT_LOG_WARNING,
 			"%s: without 'mode = advise' this refuses the start", start->err.text);
 		start->err = (struct pt_err){0};
-	} else if (refusing) {
-		/* advice or not, a device of another guest or of the running system is not taken */
-		refusing = run->advise ? always : refusing;
-		set_reason(start, refusing);
-		return takes_system(start) ? pt_start_refuse_for_good(start)
-					   : pt_start_refuse(start);
+		return false;
 	}
+	/* advice or not, a device of another guest or of the running system is not taken */
+	set_reason(start, run->advise ? always : refusing);
+	if (takes_system(start))
+		pt_start_refuse_for_good(start);
+	else
+		pt_start_refuse(start);
+	return true;
+}
+
+/* Judges, and takes when nothing speaks against it. */
+static enum pt_start_result judge_and_take(struct pt_start *start)
+{
+	const struct pt_run *run = start->run;
+	int r;
+
+	if (start->facts.claims_err.code)
+		PT_START_LOG(run, PT_LOG_WARNING, "%s", start->facts.claims_err.text);
+	if (is_decided_by_findings(start))
+		return start->result;
 	if (!start->facts.taken_count)
 		return pt_start_decide(start, PT_START_GOES_ON);
 	pt_start_load_wishes(start);
@@ -233,9 +246,7 @@ static enum pt_start_result settle(struct pt_start *start)
  * that needs them, since Proxmox VE would hang; any other goes on without a claim. */
 static enum pt_start_result start_beside_return(struct pt_start *start)
 {
-	const struct pt_run *run = start->run;
 	const struct pt_err locked = start->err;
-	const struct pt_finding *refusing;
 	int r;
 
 	start->err = (struct pt_err){0};
@@ -248,13 +259,8 @@ static enum pt_start_result start_beside_return(struct pt_start *start)
 		start->err = locked;
 		return pt_start_refuse(start);
 	}
-	pt_check_run(&start->facts, &start->findings);
-	log_findings(start);
-	refusing = pt_findings_refusing(&start->findings, pt_facts_moves(&start->facts));
-	if (refusing && !run->advise) {
-		set_reason(start, refusing);
-		return pt_start_refuse(start);
-	}
+	if (is_decided_by_findings(start))
+		return start->result;
 	start->err = locked;
 	return pt_start_go_on(start);
 }

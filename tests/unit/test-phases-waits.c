@@ -127,6 +127,7 @@ static void a_hanging_return_does_not_stop_the_guest(void **state)
 {
 	struct fake *fake = *state;
 	struct pt_claims *claims = NULL;
+	struct pt_run run;
 	int lock;
 
 	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
@@ -149,6 +150,16 @@ static void a_hanging_return_does_not_stop_the_guest(void **state)
 	fake_file(fake, CONFIG, "hostpci0: 03:00.0\nhostpci1: 66:00.0\n");
 	assert_int_equal(phase(fake, "pre-start"), 1);
 	assert_holds(fake->said, "start refused: hostpci1: there is no PCI device 66:00.0");
+	/* or the running system lies on it, even if local policy only advises */
+	run = run_of(fake);
+	run.advise = true;
+	fake_file(fake, CONFIG, "hostpci0: 03:00.0\n");
+	add_node(fake, "/sys/bus/pci/devices/0000:03:00.0/nvme/nvme1/nvme1n1", "block", "259:7\n",
+		"nvme1n1");
+	fake_file(fake, "/proc/1/mountinfo", "22 1 259:7 / / rw - ext4 /dev/nvme1n1 rw\n");
+	assert_int_equal(pt_phase_find("pre-start")(&run), 1);
+	assert_holds(fake->said, "start refused: hostpci0: 0000:03:00.0: is in use on this host: "
+				 "nvme1n1 is mounted at /");
 	close(lock);
 	pt_claims_close(claims);
 	assert_int_equal(phase(fake, "post-stop"), 0);
