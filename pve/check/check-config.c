@@ -461,7 +461,7 @@ static const struct pt_check checks[] = {
 		.find = partial_slot,
 		.meaning = "Function 0 of a device is assigned, but not its siblings in the same IOMMU group.",
 		.why = "The siblings leave the host too, and the guest does not get them: a GPU without its audio, for example.",
-		.steps = "Write the address without a function number, which means all functions.",
+		.steps = "Write the value that 'pve-ptconf check' names: 0000:01:00 (all functions), or a list if the slot has functions of other groups.",
 		.source = PT_SOURCE_PCI_PM "; " PT_SOURCE_VFIO,
 		.of = {
 			[PARTIAL_ENTRY] = {PT_WARNING, PT_WARNS, .message = "shares its IOMMU group with {siblings} of the same device: the whole device leaves the host, but only this function is passed through",

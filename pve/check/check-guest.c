@@ -347,7 +347,7 @@ static const struct pt_check checks[] = {
 		.find = hook_not_executable,
 		.meaning = "The guest names pve-pthook, but the file is not executable.",
 		.why = "Proxmox VE refuses to start the guest.",
-		.steps = "Link it again: 'ln -sf /usr/libexec/pve-ptconf/pve-pthook /var/lib/vz/snippets/pve-pthook'.",
+		.steps = "'chmod +x' the file; on the storage local, link it again: 'ln -sf /usr/libexec/pve-ptconf/pve-pthook /var/lib/vz/snippets/pve-pthook'.",
 		.source = "pve-guest-common, GuestHelpers.pm",
 		.of = {{PT_ERROR, PT_WARNS, .message = "its hookscript {hookscript} is not executable, so it does not start",
 			.hint = "'chmod +x' it, or link it to /usr/libexec/pve-ptconf/pve-pthook"}},

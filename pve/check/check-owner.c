@@ -146,7 +146,7 @@ static const struct pt_check checks[] = {
 		.meaning = "Another guest holds the function.",
 		.why = "Two guests cannot have it at once.",
 		.steps = "Stop that guest. If it does not run, 'pve-ptconf release VMID' returns its devices."
-			"\nIf it still returns them, start again later; 'pve-ptconf claims' shows the reason for a long wait.",
+			"\nIf they are not yet back, start again later; 'pve-ptconf claims' shows the reason for a long wait.",
 		.source = OUR_CLAIMS,
 		.of = {
 			[CLAIMED] = {PT_ERROR, PT_REFUSES_ALWAYS, .message = "is claimed by guest {guest}",

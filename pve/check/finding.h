@@ -102,8 +102,8 @@ struct pt_shown {
 /* Fills ret; end with pt_shown_clear. */
 void pt_finding_show(const struct pt_finding *finding, struct pt_shown *ret);
 
-/* Shows the finding at the place with those behind it that have the same words about other
- * functions of the entry, as one with a list of the functions. Returns how many that are. */
+/* Shows as one the finding at the place and those behind it that say the same of other functions of
+ * the entry, with a list of these. Returns their number. */
 size_t pt_findings_show(const struct pt_findings *findings, size_t at, struct pt_shown *ret);
 void pt_shown_clear(struct pt_shown *shown);
 #define PT_SHOWN PT_CLEANUP(pt_shown_clear)
