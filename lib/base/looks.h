@@ -12,7 +12,7 @@ struct pt_looks {
 	size_t count, each;
 };
 
-/* Calls one for each thing below count; result has room for each bytes, all zero. 0 or a negative
+/* Calls one() with each index below count; result has `each` bytes, all zero. 0 or a negative
  * errno; -ECHILD: a child died. End with pt_looks_end. */
 int pt_looks_take(const struct pt_host *host,
 	void (*one)(const struct pt_host *host, const void *data, size_t at, void *result),

@@ -42,8 +42,8 @@ struct pt_claims_alive {
 int pt_claims_record(const struct pt_claims *claims, const struct pt_host *host,
 	struct pt_claim *claim, const struct pt_claims_alive *alive, struct pt_err *err);
 
-/* Removes from that part of the claim the functions that another counting claim holds, and writes
- * it: the other claim returns them later. Logs each. Holds the folder lock: of two callers at once
+/* Removes from that part of the claim the functions of any other claim that counts, and writes
+ * it: that one returns them later. Logs each. Holds the folder lock: of two callers at once
  * one keeps the function. */
 int pt_claims_yield(const struct pt_claims *claims, struct pt_claim *claim, enum pt_part part,
 	const struct pt_claims_alive *alive, const struct pt_log *log, struct pt_err *err);

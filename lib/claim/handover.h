@@ -19,7 +19,7 @@ struct pt_handover {
 };
 
 /* Moves all functions of the claim but the spares to their vfio drivers. The claim must be stored,
- * the drivers registered (pt_module_ensure). Functions already on it keep their override.
+ * the drivers registered (pt_module_ensure). Functions already there keep their override.
  * Consoles leave first, and VFs end before their PF leaves. A failure undoes all, and err names it.
  * Functions that cannot return stay in the claim with their error, spares stay too. */
 int pt_handover_take(

@@ -37,8 +37,8 @@ bool pt_ids_mean(const char *options, const struct pt_function *function);
 bool pt_module_alias_blocked(const struct pt_host *host, const char *modalias, char ret[static 64]);
 
 /* Finds the module of the vfio driver that fits a modalias best: a variant for the device, else
- * "vfio_pci"; of the aliases "vfio_pci:..." that with the fewest wildcards. False: unknown. Source:
- * Documentation/driver-api/vfio-pci-device-specific-driver-acceptance.rst. */
+ * "vfio_pci"; among aliases "vfio_pci:..." the one with the fewest wildcards. False: unknown.
+ * Source: Documentation/driver-api/vfio-pci-device-specific-driver-acceptance.rst. */
 bool pt_module_vfio(
 	const struct pt_host *host, const char *modalias, char ret[static PT_DRIVER_TEXT]);
 

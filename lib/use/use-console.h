@@ -15,7 +15,7 @@
 bool pt_vtcon_name_valid(const char *name);
 
 /* Finds the console driver (name into ret) whose only framebuffer is this function's: it must let
- * go before the driver can. Beside another framebuffer the kernel moves consoles by itself, and
+ * go before the PCI driver can. Beside another framebuffer the kernel moves consoles by itself, and
  * unbinding would take them from both. False: there is none. */
 bool pt_console_on(
 	const struct pt_host *host, const struct pt_bdf *bdf, char ret[static PT_VTCON_TEXT]);

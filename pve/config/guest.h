@@ -88,7 +88,7 @@ struct pt_guest *pt_guest_copy(const struct pt_guest *guest);
 /* Sets a dropped line again, so that it is judged anew. */
 void pt_guest_set_again(struct pt_guest *guest, const struct pt_guest_dropped *dropped);
 
-/* Building one, for the sources: a key counts from its last setting; hostpci values are judged. */
+/* Building one, for the sources: the last setting of a key counts; hostpci values are judged. */
 struct pt_guest *pt_guest_new(const struct pt_guest_query *query, enum pt_text encoding);
 void pt_guest_set(struct pt_guest *guest, const char *key, const char *value, size_t length);
 void pt_guest_unset(struct pt_guest *guest, const char *key);

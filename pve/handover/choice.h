@@ -7,8 +7,8 @@
 #include "pve/handover/release.h"
 #include "pve/config/reservation.h"
 
-/* Makes the reserved functions, their companions and those of args taken, all others spare, and
- * logs each change.
+/* Marks the reserved functions, their companions and those of args as taken, all others as spare,
+ * and logs each change.
  * Without a reservation nothing changes. True: something changed. */
 bool pt_choice_correct(const struct pt_host *host, const struct pt_reservations *reservations,
 	unsigned int vmid, struct pt_claim *claim);

@@ -15,9 +15,9 @@
 int pt_api_nodes(const struct pt_api *api, int budget_ms, struct pt_names *ret,
 	struct pt_names *ret_offline, struct pt_err *err);
 
-/* Asks these nodes side by side. ret[i], NULL before, is the node, which knows the others while ret
- * lives, or why[i] has the reason. Logs guests whose config cannot be read. An error: nothing could
- * be asked; even then ret's nodes are the caller's. */
+/* Asks these nodes side by side. ret[i], NULL before, is the node; else why[i] has the reason. The
+ * nodes know each other while ret lives. Logs guests whose config cannot be read. An error: nothing
+ * could be asked; even then ret's nodes are the caller's. */
 int pt_api_read_nodes(const struct pt_api *api, const char *const *name, size_t count,
 	int budget_ms, const struct pt_log *log, struct pt_node **ret, struct pt_err *why,
 	struct pt_err *err);

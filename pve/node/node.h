@@ -203,7 +203,7 @@ void pt_node_close_p(struct pt_node **node);
 /* Asks everything. */
 int pt_node_learn_all(struct pt_node *node, struct pt_err *err);
 
-/* For a node without host: its contents are everything, its guests those of the node. */
+/* Completes a node without host: its contents are all facts, its guests all guests. */
 void pt_node_complete(struct pt_node *node);
 
 const struct pt_traits *pt_node_traits(struct pt_node *node);
@@ -242,7 +242,7 @@ int pt_node_group_users(struct pt_node *node, const struct pt_function *const *f
 	size_t count, struct pt_group_user **ret, size_t *ret_count, struct pt_err *err);
 
 /* Adds the host's uses of the functions that are no bridges and not on vfio-pci. Asks each time,
- * unless a look at the whole node has asked for all; a driver that hangs prevents that. */
+ * unless pt_node_learn_all has read all uses, which a hanging driver prevents. */
 int pt_node_uses(struct pt_node *node, const struct pt_bdf *bdf, size_t count, struct pt_uses *ret,
 	struct pt_err *err);
 
@@ -252,7 +252,7 @@ const struct pt_identities *pt_node_last_start(struct pt_node *node, unsigned in
 /* The ROM file of that name, there or not. */
 const struct pt_rom_file *pt_node_rom(struct pt_node *node, const char *name);
 
-/* volume: "local:snippets/pve-pthook", or NULL. NULL: volume is. Good until the next call. */
+/* volume: "local:snippets/pve-pthook"; NULL gives NULL. Good until the next call. */
 const struct pt_hook_volume *pt_node_hook(struct pt_node *node, const char *volume);
 
 /* Whether a mediated device of that UUID exists. */
@@ -280,7 +280,7 @@ int pt_node_guests(
 /* The devices that they name. */
 int pt_node_namings(
 	struct pt_node *node, const struct pt_naming **ret, size_t *ret_count, struct pt_err *err);
-/* Whether the whole address of the function is among that. */
+/* Whether one of them is the function's whole address. */
 bool pt_node_is_named(const struct pt_node *node, const struct pt_bdf *bdf);
 /* Whether the named device is the function; of a mapping any of its devices on this node may be. */
 bool pt_node_names(struct pt_node *node, const struct pt_naming *naming, const struct pt_bdf *bdf);

@@ -34,7 +34,7 @@ struct pt_table {
 void pt_table_row(struct pt_table *table, const char *const *cell);
 /* Sets the line below the last row; a copy. */
 void pt_table_note(struct pt_table *table, const char *text);
-/* Writes it to stdout; on a terminal lines end where that ends. 0 or -EIO. */
+/* Writes it to stdout; a terminal's width cuts the lines. 0 or -EIO. */
 int pt_table_print(const struct pt_table *table, struct pt_err *err);
 void pt_table_clear(struct pt_table *table);
 #define PT_TABLE PT_CLEANUP(pt_table_clear)
