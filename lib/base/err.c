@@ -47,5 +47,7 @@ int pt_err_wrap(struct pt_err *err, const char *fmt, ...)
 	used = strlen(err->text);
 	snprintf(err->text + used, sizeof(err->text) - used, ": %s", said);
 	pt_make_plain(err->text);
+	/* a wrapped error is an error, even if nobody has said so */
+	err->code = err->code < 0 ? err->code : -EIO;
 	return err->code;
 }

@@ -33,7 +33,8 @@ void pt_err_fill_errno(struct pt_err *err, int code, const char *fmt, ...) PT_PR
 		code_;                                                                             \
 	})
 
-/* Puts "<text>: " before the text of err. Returns err's code; err may be NULL (then -EIO). */
+/* Puts "<text>: " before the text of err. Returns err's code, and -EIO
+ * without one; err may be NULL. */
 int pt_err_wrap(struct pt_err *err, const char *fmt, ...) PT_PRINTF(2, 3);
 
 #endif

@@ -74,5 +74,8 @@ struct json_object *pt_json_parse(const char *text, size_t length, struct pt_err
 				: json_tokener_error_desc(error));
 		return NULL;
 	}
+	/* the value null is the pointer NULL in json-c: nobody must take it for a result */
+	if (!json)
+		pt_err_set(err, -EINVAL, "is null");
 	return json;
 }

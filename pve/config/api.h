@@ -32,11 +32,13 @@ int pt_api_get(const struct pt_api *api, const char *const *path, size_t count, 
 
 struct json_object;
 
-/* The list "data" of a reply, borrowed from ret_whole (put that back). NULL: err is filled. */
-struct json_object *pt_api_list(
-	const struct pt_api_reply *reply, struct json_object **ret_whole, struct pt_err *err);
+/* The list "data" of a reply, borrowed from ret_whole (put that back): objects whose members of
+ * these keys, up to NULL, are texts, numbers or booleans. Each has the first one. NULL: err is
+ * filled. */
+struct json_object *pt_api_list(const struct pt_api_reply *reply, const char *const *key,
+	struct json_object **ret_whole, struct pt_err *err);
 
-/* A member of any type as text, true as "1"; NULL when it is missing. Borrowed. */
+/* A checked member as text, true as "1"; NULL when it is missing. Borrowed. */
 const char *pt_api_member(struct json_object *object, const char *key);
 
 #endif

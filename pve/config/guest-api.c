@@ -22,6 +22,11 @@ int pt_guest_parse_reply(const char *text, size_t length, const struct pt_guest_
 		return pt_err_set(err, -EPROTO, "its reply holds no object \"data\"");
 	if (!json_object_object_get_ex(data, "digest", NULL))
 		return pt_err_set(err, -EPROTO, "its reply is no guest's config: no \"digest\"");
+	json_object_object_foreach(data, key, value)
+	{
+		if (!value)
+			return pt_err_set(err, -EPROTO, "its reply has null for \"%s\"", key);
+	}
 	guest = pt_guest_new(query, PT_TEXT_CHARS);
 	r = pt_guest_set_all(guest, data, err);
 	if (r == 0)

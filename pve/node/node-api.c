@@ -63,6 +63,7 @@ static int ask(const struct pt_api *api, struct round *round, const char *what, 
 int pt_api_nodes(const struct pt_api *api, int budget_ms, struct pt_names *ret,
 	struct pt_names *ret_offline, struct pt_err *err)
 {
+	static const char *const key[] = {"node", "status", NULL};
 	struct json_object PT_JSON *whole = NULL;
 	struct pt_api_reply reply = {0};
 	struct json_object *list = NULL;
@@ -70,7 +71,7 @@ int pt_api_nodes(const struct pt_api *api, int budget_ms, struct pt_names *ret,
 		api, (const char *const[]){"/nodes"}, 1, "the nodes", budget_ms, &reply, err);
 
 	if (r == 0) {
-		list = pt_api_list(&reply, &whole, err);
+		list = pt_api_list(&reply, key, &whole, err);
 		r = list ? 0 : -EPROTO;
 	}
 	for (size_t i = 0; r == 0 && i < json_object_array_length(list); i++) {
@@ -123,8 +124,10 @@ static bool take_function(struct json_object *object, struct pt_function *ret)
 
 static int read_hardware(struct pt_node *node, const struct pt_api_reply *reply, struct pt_err *err)
 {
+	static const char *const key[] = {"id", "class", "iommugroup", "mdev", "vendor", "device",
+		"subsystem_vendor", "subsystem_device", NULL};
 	struct json_object PT_JSON *whole = NULL;
-	struct json_object *list = pt_api_list(reply, &whole, err);
+	struct json_object *list = pt_api_list(reply, key, &whole, err);
 	struct pt_inventory *inventory = &node->inventory;
 
 	if (!list)
@@ -155,8 +158,9 @@ struct asking {
 static int read_vmids(
 	const struct asking *asking, const struct pt_api_reply *reply, struct pt_err *err)
 {
+	static const char *const key[] = {"vmid", "type", "node", NULL};
 	struct json_object PT_JSON *whole = NULL;
-	struct json_object *list = pt_api_list(reply, &whole, err);
+	struct json_object *list = pt_api_list(reply, key, &whole, err);
 
 	if (!list)
 		return pt_err_wrap(err, "guests");

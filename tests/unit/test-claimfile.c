@@ -95,6 +95,9 @@ static void damaged_files_are_told(void **state)
 	assert_int_equal(pt_claims_load(claims, "100", &again, &err), -EINVAL);
 	assert_holds(err.text, "claim of 100 is damaged (bind its devices by hand, then remove "
 			       "/run/pt/claims/100.json): not JSON");
+	fake_file(fake, "/run/pt/claims/100.json", "null");
+	assert_int_equal(pt_claims_load(claims, "100", &again, &err), -EINVAL);
+	assert_holds(err.text, "100.json): is null");
 	/* one bad file does not stop the other owners */
 	assert_int_equal(pt_claims_record(claims, fake->host, claim, NULL, &err), 0);
 	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);

@@ -12,6 +12,10 @@ static void wraps_on_the_way_up(void **state)
 	assert_string_equal(
 		err.text, "hostpci0: 0000:01:00.0: bind to vfio-pci: Device or resource busy");
 	assert_int_equal(err.code, -EBUSY);
+	/* nobody has set it: no success all the same */
+	err = (struct pt_err){0};
+	assert_int_equal(pt_err_wrap(&err, "x"), -EIO);
+	assert_int_equal(err.code, -EIO);
 }
 
 static void takes_null(void **state)

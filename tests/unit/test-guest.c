@@ -147,7 +147,9 @@ static void json_is_an_object_of_plain_values(void **state)
 	static const char *const bad[][2] = {
 		{"[]", "no object with the config's keys"},
 		{"{\"hostpci0\":{}}", "\"hostpci0\" is neither text nor number"},
+		{"{\"args\":[1]}", "\"args\" is neither text nor number"},
 		{"{", "not JSON"},
+		{"null", "is null"},
 	};
 	struct pt_guest_query query = {.vmid = 100, .node = "node1", .view = PT_VIEW_CURRENT};
 	struct pt_guest *guest = NULL;

@@ -104,6 +104,7 @@ static void a_damaged_record_is_told(void **state)
 {
 	static const char *const bad[][2] = {
 		{"", "is damaged ('pve-ptconf accept 100' writes it anew)"},
+		{"null", "writes it anew): is null"},
 		{"{\"version\":2,\"functions\":[]}", "\"version\" is none that this version knows"},
 		{"{\"version\":1}", "\"functions\""},
 		{"{\"version\":1,\"functions\":[{\"function\":\"x\",\"vendor\":\"1\",\"device\":\"1\","

@@ -15,6 +15,10 @@ static void json_text_is_whole(void **state)
 			fail_msg("'%s' passes", bad[i]);
 		assert_holds(err.text, "not JSON at byte");
 	}
+	/* json-c's value for null is NULL, too: that is no success */
+	assert_null(pt_json_parse("null", 4, &err));
+	assert_int_equal(err.code, -EINVAL);
+	assert_string_equal(err.text, "is null");
 	json = pt_json_parse(" {\"a\": 1} \n", 11, &err);
 	assert_non_null(json);
 	json_object_put(json);

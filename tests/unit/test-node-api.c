@@ -29,7 +29,7 @@ static const struct canned cluster[] = {
 	{"/nodes/node1/hardware/pci?pci-class-blacklist=&verbose=1",
 		"{\"data\":[" CARD(
 			"0000:01:00.0", "1") ",{\"id\":\"0000:00:01.0\",\"class\":\"0x060400\","
-					     "\"iommugroup\":1},{\"id\":\"odd\"},7]}"},
+					     "\"iommugroup\":1},{\"id\":\"odd\"}]}"},
 	{"/nodes/node2/hardware/pci?pci-class-blacklist=&verbose=1",
 		"{\"data\":[" CARD("0000:01:00.0", "\"4\"") "," CARD("0000:02:00.0", "-1") "]}"},
 	{"/cluster/mapping/pci", "{\"data\":[{\"id\":\"gpu\",\"map\":[\"" MAP "node1\",\"" MAP
@@ -51,7 +51,7 @@ static const struct canned cluster[] = {
 	{"/nodes/node2/qemu/102/config", "{\"data\":{\"digest\":\"x\",\"memory\":64}}"},
 };
 
-static bool odd_mappings; /* the server answers with an object */
+static struct canned odd; /* an answer in place of the usual one */
 
 struct server {
 	pid_t pid;
@@ -71,8 +71,8 @@ static void answer(int client)
 			continue;
 		status = one->body ? "200 OK" : "501 not here";
 		body = one->body ? one->body : "";
-		if (odd_mappings && pt_streq(path, "/cluster/mapping/pci"))
-			body = "{\"data\":{}}";
+		if (odd.path && pt_streq(path, odd.path))
+			body = odd.body;
 	}
 	dprintf(client, "HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s", status,
 		strlen(body), body);
@@ -148,8 +148,7 @@ static void nodes_are_listed(void **state)
 	assert_true(pt_api_nodes(api, 500, &online, &offline, &err) < 0);
 }
 
-/* A reply of another form is none. */
-static void a_reply_must_be_a_list(void **state)
+static void expect_no_node(struct fake *fake, const char *reason)
 {
 	static const char *const names[] = {"node1"};
 	struct pt_node *node = NULL;
@@ -157,14 +156,64 @@ static void a_reply_must_be_a_list(void **state)
 	struct pt_api PT_API *api = NULL;
 	struct server server;
 
-	odd_mappings = true;
+	serve(fake, &server);
+	assert_int_equal(pt_api_open(fake->host, &api, &err), 0);
+	assert_true(pt_api_read_nodes(api, names, 1, 20000, NULL, &node, &why, &err) < 0);
+	end(&server);
+	pt_node_close(node);
+	assert_string_equal(err.text, reason);
+}
+
+/* A reply of another form is none. */
+static void a_reply_must_be_a_list(void **state)
+{
+	static const struct {
+		struct canned odd;
+		const char *err;
+	} cases[] = {
+		{{"/cluster/mapping/pci", "{\"data\":{}}"},
+			"mappings: the reply holds no list \"data\""},
+		{{"/cluster/mapping/pci", "null"}, "mappings: is null"},
+		{{"/cluster/mapping/pci", "{\"data\":[null]}"},
+			"mappings: element 0 of the reply is no object"},
+		{{"/cluster/mapping/pci", "{\"data\":[{\"id\":\"gpu\"}]}"},
+			"mappings: mapping gpu has no list \"map\""},
+		{{"/cluster/mapping/pci", "{\"data\":[{\"id\":\"gpu\",\"map\":[null]}]}"},
+			"mappings: mapping gpu: map[0] is no text"},
+		{{"/cluster/resources?type=vm", "{\"data\":[{\"vmid\":[100]}]}"},
+			"guests: element 0 of the reply: \"vmid\" is neither text nor number"},
+		{{"/cluster/resources?type=vm", "{\"data\":[{\"type\":\"qemu\"}]}"},
+			"guests: element 0 of the reply has no \"vmid\""},
+		{{"/cluster/ha/resources", "{\"data\":[{\"sid\":null}]}"},
+			"HA: element 0 of the reply: \"sid\" is neither text nor number"},
+	};
+
+	pt_foreach (one, cases, PT_ARRAY_SIZE(cases)) {
+		odd = one->odd;
+		expect_no_node(*state, one->err);
+	}
+	odd = (struct canned){0};
+}
+
+/* Of a node's devices, that node is unknown. */
+static void a_device_must_be_an_object(void **state)
+{
+	static const char *const names[] = {"node1"};
+	struct pt_node *node = NULL;
+	struct pt_err why = {0}, err = {0};
+	struct pt_api PT_API *api = NULL;
+	struct server server;
+
+	odd = (struct canned){"/nodes/node1/hardware/pci?pci-class-blacklist=&verbose=1",
+		"{\"data\":[" CARD("0000:01:00.0", "{}") "]}"};
 	serve(*state, &server);
 	assert_int_equal(pt_api_open(((struct fake *)*state)->host, &api, &err), 0);
-	assert_true(pt_api_read_nodes(api, names, 1, 3000, NULL, &node, &why, &err) < 0);
+	assert_int_equal(pt_api_read_nodes(api, names, 1, 20000, NULL, &node, &why, &err), 0);
 	end(&server);
-	odd_mappings = false;
-	assert_string_equal(err.text, "mappings: the reply holds no list \"data\"");
+	odd = (struct canned){0};
 	assert_null(node);
+	assert_string_equal(
+		why.text, "element 0 of the reply: \"iommugroup\" is neither text nor number");
 }
 
 static void nodes_are_judged(void **state)
@@ -235,6 +284,7 @@ int main(void)
 		MACHINE_TEST(nodes_are_listed),
 		MACHINE_TEST(nodes_are_judged),
 		MACHINE_TEST(a_reply_must_be_a_list),
+		MACHINE_TEST(a_device_must_be_an_object),
 	};
 
 	return cmocka_run_group_tests_name("node-api", tests, NULL, NULL);
