@@ -132,8 +132,6 @@ static void nothing_secret_is_in_it(void **state)
 	assert_holds(text, "eth9");
 }
 
-/* Each key is asked for: without it, or with something else in its place, the file is refused and
- * the key named. */
 static void a_dead_device_is_dead_there_too(void **state)
 {
 	struct fake *fake = *state;
@@ -151,6 +149,33 @@ static void a_dead_device_is_dead_there_too(void **state)
 	assert_holds(findings, "device-dead");
 }
 
+/* After an upgrade of the kernel no module is there any more: neither the named one. */
+static void a_missing_module_is_missing_there_too(void **state)
+{
+	static const char policy[] = "[device 02:00]\nvfio-driver = mlx5_vfio_pci\n";
+	struct fake *fake = *state;
+	struct pt_node PT_NODE *live = NULL;
+	struct pt_node PT_NODE *node = NULL;
+	PT_FREE char *text = NULL;
+	PT_FREE char *findings = NULL;
+	struct pt_err err = {0};
+
+	text = facts_of(fake, &live);
+	node = read_back(text, &err);
+	assert_non_null(node);
+	node->traits.vfio.state = PT_MODULE_MISSING;
+	pt_policy_clear(&node->traits.policy);
+	assert_int_equal(pt_policy_parse(policy, strlen(policy), pt_check_allowing, NULL, NULL,
+				 &node->traits.policy),
+		0);
+	findings = findings_of(node,
+		"hostpci0: 02:00.0,driver=keep\nhookscript: local:snippets/pve-pthook\n",
+		PT_DEPTH_CHECK);
+	assert_holds(findings, "vfio-module-missing");
+}
+
+/* Each key is asked for: without it, or with something else in its place, the file is refused and
+ * the key named. */
 static void each_key_counts(void **state)
 {
 	struct pt_node PT_NODE *live = NULL;
@@ -247,6 +272,7 @@ int main(void)
 		MACHINE_TEST(findings_are_the_same),
 		MACHINE_TEST(nothing_secret_is_in_it),
 		MACHINE_TEST(a_dead_device_is_dead_there_too),
+		MACHINE_TEST(a_missing_module_is_missing_there_too),
 		MACHINE_TEST(each_key_counts),
 		MACHINE_TEST(what_is_wrong_is_told_with_its_place),
 	};
