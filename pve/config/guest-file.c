@@ -48,6 +48,18 @@ static bool section_header(const char *line, size_t length, struct piece *ret)
 	return true;
 }
 
+const char *pt_config_line(const char **at, size_t *ret_length)
+{
+	const char *line = *at;
+	struct piece section;
+
+	*ret_length = strcspn(line, "\n");
+	if (!*line || section_header(line, *ret_length, &section))
+		return NULL;
+	*at = line + *ret_length + (line[*ret_length] == '\n');
+	return line;
+}
+
 static bool piece_is(struct piece piece, const char *text, bool any_case)
 {
 	if (piece.length != strlen(text))

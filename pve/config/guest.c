@@ -45,17 +45,6 @@ bool pt_vmid_of_config(const char *name, unsigned int *ret)
 	return pt_streq(name + strlen(vmid), ".conf") && pt_vmid_parse(vmid, ret);
 }
 
-const char *pt_config_line(const char **at, size_t *ret_length)
-{
-	const char *line = *at;
-
-	if (!*line || *line == '[')
-		return NULL;
-	*ret_length = strcspn(line, "\n");
-	*at = line + *ret_length + (line[*ret_length] == '\n');
-	return line;
-}
-
 bool pt_node_name_valid(const char *name)
 {
 	size_t length = strlen(name);

@@ -60,7 +60,8 @@ bool pt_vmid_parse(const char *text, unsigned int *ret);
 /* The same of a config file's name, "100.conf". */
 bool pt_vmid_of_config(const char *name, unsigned int *ret);
 
-#define PT_CONFIG_MAX (512U * 1024) /* bytes; pmxcfs takes no larger file */
+/* bytes; pmxcfs takes no larger file (pve-cluster, memdb.h, MEMDB_MAX_FILE_SIZE) */
+#define PT_CONFIG_MAX (1024U * 1024)
 
 /* Returns the line at the place of a config, a guest's or a container's, and moves the place on.
  * NULL: the current part ends; snapshots and pending changes come behind a section. */

@@ -82,6 +82,8 @@ static void what_is_no_gift_is_not(void **state)
 	expect(fake, "dev0: /dev/dri/card01\ndev1: /dev/dr\ndev2: dri/card0\ndev3: /\n", "");
 	expect(fake, "mp0: local:subvol-101,mp=/dev/dri/card0\n", "");
 	expect(fake, "memory: 1\n[snap]\ndev0: /dev/dri/card0\n", "");
+	/* a bracket alone begins no section: Proxmox VE skips that line */
+	expect(fake, "[snap\ndev0: /dev/dri/card0\n", CARD);
 	expect(fake, "lxc.net.0.link: dri/card0\n", "");
 	fake_file(fake, LXC "99.conf", "dev0: /dev/dri/card0\n");
 	fake_file(fake, LXC "102.conf.bak", "dev0: /dev/dri/card0\n");

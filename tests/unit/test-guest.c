@@ -142,6 +142,28 @@ static void reads_the_file_of_its_node(void **state)
 	assert_string_equal(err.text, "the node's name: No such file or directory");
 }
 
+/* Notes of snapshots make a config long: pmxcfs takes 1 MiB. */
+static void a_config_may_be_a_mebibyte(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_guest_query query = {.vmid = 100, .node = "node1", .view = PT_VIEW_CURRENT};
+	struct pt_guest PT_GUEST *guest = NULL;
+	struct pt_err err = {0};
+	char *text = malloc((1U << 20) + 2);
+
+	memset(text, 'x', 1U << 20);
+	memcpy(text, "hostpci0: 02:00.0\n[snap]\n#", 26);
+	text[1U << 20] = '\0';
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/100.conf", text);
+	assert_int_equal(pt_guest_from_file(fake->host, &query, &guest, &err), 0);
+	assert_string_equal(pt_guest_get(guest, "hostpci0"), "02:00.0");
+	pt_guest_free(PT_STEAL(guest));
+	strcpy(text + (1U << 20), "x");
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/100.conf", text);
+	assert_true(pt_guest_from_file(fake->host, &query, &guest, &err) < 0);
+	free(text);
+}
+
 static void json_is_an_object_of_plain_values(void **state)
 {
 	static const char *const bad[][2] = {
@@ -197,6 +219,7 @@ int main(void)
 		cmocka_unit_test(a_missing_snapshot_is_told),
 		cmocka_unit_test(names_are_checked),
 		MACHINE_TEST(reads_the_file_of_its_node),
+		MACHINE_TEST(a_config_may_be_a_mebibyte),
 		cmocka_unit_test(json_is_an_object_of_plain_values),
 		MACHINE_TEST(auto_falls_back_with_one_line),
 	};

@@ -8,12 +8,12 @@
 static void what_cannot_be_read_or_written_is_told(void **state)
 {
 	struct fake *fake = *state;
-	char *big = calloc(600 * 1024 + 1, 1);
+	char *big = calloc(1100 * 1024 + 1, 1);
 	char path[128];
 	struct ran ran;
 
 	assert_non_null(big);
-	memset(big, '#', 600 * 1024);
+	memset(big, '#', 1100 * 1024);
 	fake_file(fake, "/planned.conf", big);
 	free(big);
 	snprintf(path, sizeof(path), "%s/planned.conf", fake->root);
