@@ -28,6 +28,8 @@ static void in_use_block(void **state)
 	assert_non_null(finding);
 	assert_int_equal(finding->severity, PT_ERROR);
 	assert_string_equal(subject_of(finding), "hostpci0: 0000:02:00.0");
+	assert_int_equal(finding->uses.count, 1);
+	assert_string_equal(finding->uses.use[0].what, "nvme0n1p2");
 	assert_string_equal(hint_of(finding),
 		"0000:03:00.0 is the same model, and nothing uses it on this host; check its contents first");
 	/* no line of local policy, and no mode, lets the system go */

@@ -200,6 +200,24 @@ static void functions_with_the_same_words_share_a_line(void **state)
 	findings.finding[1].allowance = PT_ALLOWED;
 	assert_shown(&findings, 0, 1, "hostpci0: 0000:01:00.0");
 	pt_findings_clear(&findings);
+	/* another step is another line */
+	pt_finding_set(add_on(&findings, 0, "0000:01:00.0", "wrong", NULL), "what", "this");
+	pt_finding_set(add_on(&findings, 0, "0000:01:00.1", "wrong", NULL), "what", "that");
+	assert_shown(&findings, 0, 1, "hostpci0: 0000:01:00.0");
+	pt_findings_clear(&findings);
+}
+
+/* A message that names the driver leaves nothing to add. */
+static void a_driver_is_named_once(void **state)
+{
+	static const struct pt_check driven = {
+		.tag = "some-tag", .of = {{PT_ERROR, PT_WARNS, .message = "is on {driver}"}}};
+	const struct pt_subject on = {.kind = PT_ON_FUNCTION, .function = bdf_of("0000:01:00.0")};
+	struct pt_findings PT_FINDINGS findings = {0};
+
+	(void)state;
+	pt_finding_set(pt_findings_add(&findings, &driven, driven.of, on), "driver", "nvme");
+	assert_shown(&findings, 0, 1, "hostpci0: 0000:01:00.0");
 }
 
 int main(void)
@@ -212,6 +230,7 @@ int main(void)
 		cmocka_unit_test(words_are_not_templates),
 		cmocka_unit_test(local_policy_is_named),
 		cmocka_unit_test(functions_with_the_same_words_share_a_line),
+		cmocka_unit_test(a_driver_is_named_once),
 	};
 
 	return cmocka_run_group_tests_name("finding", tests, NULL, NULL);

@@ -104,7 +104,8 @@ static void explain_tells_the_story(void **state)
 	PTCONF(&ran, "explain", "partial-slot");
 	assert_int_equal(ran.code, 0);
 	assert_holds(ran.said, "partial-slot (warning; effect on a start: warns)\n");
-	assert_holds(ran.said, "\nFix\n  Write the value that 'pve-ptconf check' names: 0000:01:00 (all");
+	assert_holds(ran.said,
+		"\nFix\n  Write the value that 'pve-ptconf check' names: 0000:01:00 (all");
 	PTCONF(&ran, "explain", "iommu-disabled");
 	assert_holds(ran.said, "\nFix\n  1. Enable the IOMMU in the firmware setup");
 	assert_holds(ran.said, "\n     Technology for Directed I/O' on Intel");
