@@ -43,6 +43,13 @@ static inline bool pt_starts_with(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+static inline bool pt_ends_with(const char *text, const char *end)
+{
+	size_t length = strlen(text), of_end = strlen(end);
+
+	return length >= of_end && strcmp(text + length - of_end, end) == 0;
+}
+
 static inline void pt_free_char(char **p)
 {
 	free(*p);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 
 #include "lib/use/use-block.h"
@@ -219,8 +221,9 @@ static bool is_system(const char *point)
 	return PT_WORD_FIND(points, point) >= 0;
 }
 
-/* The block devices of a btrfs file system. Source: Documentation/ABI/testing/sysfs-fs-btrfs. */
-static void list_members(const struct pt_host *host, const char *name, struct pt_names *ret)
+/* Adds the block devices of a btrfs file system, of which name is one. Source:
+ * Documentation/ABI/testing/sysfs-fs-btrfs. */
+static void add_btrfs(const struct pt_host *host, const char *name, struct pt_names *ret)
 {
 	struct pt_names PT_NAMES all = {0};
 
@@ -232,10 +235,31 @@ static void list_members(const struct pt_host *host, const char *name, struct pt
 
 		if (pt_host_list(host, path, &devices) < 0 || !pt_names_hold(&devices, name))
 			continue;
-		pt_foreach (device, devices.name, devices.count) {
+		pt_foreach (device, devices.name, devices.count)
 			pt_names_add(ret, *device);
-		}
 		return;
+	}
+}
+
+/* Lists the block devices of a file system that has a number of its own, since it may lie on
+ * several. The source of any other is a text that anybody can choose: its number counts. */
+static void list_members(
+	const struct pt_host *host, const struct mount *mount, struct pt_names *ret)
+{
+	const bool btrfs = pt_streq(mount->type, "btrfs");
+	struct pt_names PT_NAMES sources = {0};
+
+	if (!btrfs && !pt_streq(mount->type, "bcachefs"))
+		return;
+	pt_names_split(&sources, mount->source, ":");
+	pt_foreach (source, sources.name, sources.count) {
+		PT_FREE char *name = kernel_name(host, *source);
+
+		if (!name)
+			continue;
+		pt_names_add(ret, name);
+		if (btrfs)
+			add_btrfs(host, name, ret);
 	}
 }
 
@@ -248,15 +272,11 @@ static void use_mount(struct volumes *volumes, const struct mount *mount, int pi
 		.pid = pid,
 		.system = !pid && is_system(mount->point),
 	};
-	PT_FREE char *name = kernel_name(volumes->host, mount->source);
 	struct pt_names PT_NAMES members = {0};
 
-	if (name && pt_streq(mount->type, "btrfs"))
-		list_members(volumes->host, name, &members);
+	list_members(volumes->host, mount, &members);
 	pt_foreach (volume, volumes->volume, volumes->count) {
-		/* file systems of several disks have a number of their own */
-		if (!pt_streq(volume->dev, mount->dev) && !pt_streq(volume->name, name) &&
-			!pt_names_hold(&members, volume->name))
+		if (!pt_streq(volume->dev, mount->dev) && !pt_names_hold(&members, volume->name))
 			continue;
 		/* the mounts of others are copies of the host's */
 		if (!pid || !volume->used)
@@ -311,6 +331,36 @@ static void use_mounts(struct volumes *volumes)
 	}
 }
 
+/* Whether the device file at path is that of the volume: by its number, where there are numbers. */
+static bool is_file_of(const struct pt_host *host, const char *path, const struct volume *volume)
+{
+	PT_FREE char *name = NULL;
+	PT_FREE char *number = NULL;
+	PT_CLOSE int fd = -1;
+	struct stat st;
+
+	if (!pt_host_is_live(host)) {
+		name = kernel_name(host, path);
+		return name && pt_streq(volume->name, name);
+	}
+	fd = pt_host_openat(host, path, O_PATH);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISBLK(st.st_mode))
+		return false;
+	number = pt_format("%u:%u", major(st.st_rdev), minor(st.st_rdev));
+	return pt_streq(volume->dev, number);
+}
+
+static void use_swap(struct volumes *volumes, const char *path)
+{
+	pt_foreach (volume, volumes->volume, volumes->count) {
+		PT_FREE char *end = pt_format("swapoff /dev/%s", volume->name);
+
+		if (is_file_of(volumes->host, path, volume))
+			use_volume(volumes, volume,
+				(struct pt_use){.how = PT_USE_SWAP, .system = true, .end = end});
+	}
+}
+
 static void use_swaps(struct volumes *volumes)
 {
 	PT_FREE char *text = NULL;
@@ -319,20 +369,9 @@ static void use_swaps(struct volumes *volumes)
 	if (pt_host_read(volumes->host, "/proc/swaps", MOUNTS_MAX, &text, NULL) < 0)
 		return;
 	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-		PT_FREE char *name = NULL;
-		PT_FREE char *end = NULL;
-
 		line[strcspn(line, " \t")] = '\0';
-		name = kernel_name(volumes->host, line);
-		if (!name)
-			continue;
-		end = pt_format("swapoff /dev/%s", name);
-		pt_foreach (volume, volumes->volume, volumes->count) {
-			if (pt_streq(volume->name, name))
-				use_volume(volumes, volume,
-					(struct pt_use){
-						.how = PT_USE_SWAP, .system = true, .end = end});
-		}
+		unescape(line);
+		use_swap(volumes, line);
 	}
 }
 
@@ -460,6 +499,7 @@ static bool is_root_pool(const struct pt_host *host, const char *pool)
 		struct mount mount;
 
 		if (parse_mount(line, &mount) && is_system(mount.point) &&
+			pt_streq(mount.type, "zfs") &&
 			strncmp(mount.source, pool, strlen(pool)) == 0 &&
 			(mount.source[strlen(pool)] == '/' || !mount.source[strlen(pool)]))
 			return true;

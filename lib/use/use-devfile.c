@@ -1,32 +1,39 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "lib/linux/systemd.h"
 #include "lib/use/use-devfile.h"
 
-#define DEVFILE_TEXT  64
-#define CGROUP_MAX    65536
-#define CONTAINER_ID  12 /* characters; docker shows as many */
-#define GROUP_OPEN_MS 2000
-#define FIRST_KEYS    0xfffffffeULL /* Escape to S */
+#define DEVFILE_TEXT	64
+#define CGROUP_MAX	65536
+#define CONTAINER_ID	12 /* characters; docker shows as many */
+#define GROUP_OPEN_MS	2000
+#define LOOK_MS		10000
+#define LOOKS_PER_CLOCK 4096
+#define FIRST_KEYS	0xfffffffeULL /* Escape to S */
 
 /* A wanted device file, and its index in the request. */
 struct watch {
 	const char *name;
-	mode_t type; /* S_IFCHR or S_IFBLK, and number, by name; 0: none */
+	mode_t type; /* S_IFCHR or S_IFBLK, and number; 0: unknown */
 	dev_t number;
 	size_t at;
 };
 
+/* A number cannot be chosen by the user of a file, and a name can: only on another host's copy,
+ * where there are no numbers, the name counts. */
 struct search {
 	const struct pt_host *host;
-	struct watch *by_name;
-	struct watch *by_number;
+	struct watch *watch; /* sorted by compare */
 	size_t count;
+	int (*compare)(const void *a, const void *b);
 	struct pt_opener *opener;
 	size_t opener_count;
+	long long until; /* when looking ends; anybody can have descriptors without end */
 };
 
 static int compare_names(const void *a, const void *b)
@@ -45,30 +52,45 @@ static int compare_numbers(const void *a, const void *b)
 	return (x->number > y->number) - (x->number < y->number);
 }
 
-/* The unit is the last part of a control group's path that is a unit's name, as in
- * "/system.slice/jellyfin.service/worker". Source: systemd, CGROUP_DELEGATION.md. */
-static void find_unit(const char *text, char ret[static PT_UNIT_TEXT])
+/* Returns the path of a process's control group in systemd's hierarchy, in place, or NULL. Source:
+ * cgroups(7). */
+static char *group_path(char *text)
 {
-	static const char mark[] = ".service";
-	char unit[PT_UNIT_TEXT];
+	char *path = NULL, *rest;
 
-	for (const char *at = text; (at = strstr(at, mark)); at++) {
-		const char *end = at + strlen(mark), *begin = at;
-		size_t length;
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		char *colon = strchr(line, ':'), *end = colon ? strchr(colon + 1, ':') : NULL;
 
-		while (begin > text && begin[-1] != '/')
-			begin--;
-		length = (size_t)(end - begin);
-		if ((*end != '/' && *end != '\n' && *end) || length >= PT_UNIT_TEXT)
+		if (!end)
 			continue;
-		snprintf(unit, PT_UNIT_TEXT, "%.*s", (int)length, begin);
-		/* the name of a control group may have any bytes */
-		if (pt_unit_name_valid(unit))
-			memcpy(ret, unit, PT_UNIT_TEXT);
+		if (pt_starts_with(colon, ":name=systemd:"))
+			return end + 1;
+		if (pt_starts_with(line, "0::"))
+			path = end + 1;
+	}
+	return path;
+}
+
+/* The unit of the system is the first part of the path that is no slice: whoever a unit delegates
+ * its group to names the parts behind it. Source: systemd, CGROUP_DELEGATION.md. */
+static void find_unit(const char *path, char ret[static PT_UNIT_TEXT])
+{
+	for (const char *at = path; *at == '/';) {
+		size_t length = strcspn(++at, "/");
+		PT_FREE char *part = pt_strndup(at, length);
+
+		at += length;
+		if (pt_ends_with(part, ".slice"))
+			continue;
+		if (length < PT_UNIT_TEXT && pt_ends_with(part, ".service") &&
+			pt_unit_name_valid(part))
+			snprintf(ret, PT_UNIT_TEXT, "%s", part);
+		return;
 	}
 }
 
-/* Finds a process's container and unit by its control group: lxc.payload.101, docker-ab12. */
+/* Finds a process's container and unit by its control group. LXC and docker name the first part, or
+ * the first below system.slice; any other may be a user's. */
 static void find_home(const struct pt_host *host, const char *pid, struct pt_opener *opener)
 {
 	static const struct {
@@ -76,26 +98,29 @@ static void find_home(const struct pt_host *host, const char *pid, struct pt_ope
 	} marks[] = {
 		{"/lxc/", ""},
 		{"/lxc.payload.", ""},
-		{"/docker-", "docker-"},
+		{"/system.slice/docker-", "docker-"},
 		{"/docker/", "docker-"},
 	};
 	PT_FREE char *text = NULL;
+	const char *group;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%s/cgroup", pid);
 	if (pt_host_read(host, path, CGROUP_MAX, &text, NULL) < 0)
 		return;
-	find_unit(text, opener->unit);
+	group = group_path(text);
+	if (!group)
+		return;
+	find_unit(group, opener->unit);
 	pt_foreach (one, marks, PT_ARRAY_SIZE(marks)) {
-		const char *found = strstr(text, one->mark);
 		int length;
 
-		if (!found)
+		if (!pt_starts_with(group, one->mark))
 			continue;
-		found += strlen(one->mark);
-		length = (int)strcspn(found, "/.\n");
+		group += strlen(one->mark);
+		length = (int)strcspn(group, "/.");
 		snprintf(opener->container, sizeof(opener->container), "%s%.*s", one->prefix,
-			length > CONTAINER_ID ? CONTAINER_ID : length, found);
+			length > CONTAINER_ID ? CONTAINER_ID : length, group);
 		return;
 	}
 }
@@ -149,69 +174,93 @@ static const char *devfile_name(char *target)
 }
 
 /* Notes every function that shares the device file. */
-static void note_equal(struct search *search, const char *pid, const struct watch *list,
-	const struct watch *wanted, int (*compare)(const void *a, const void *b))
+static void note_equal(struct search *search, const char *pid, const struct watch *wanted)
 {
-	const struct watch *end = list + search->count;
-	const struct watch *found = bsearch(wanted, list, search->count, sizeof(*wanted), compare);
+	const struct watch *end = search->watch + search->count;
+	const struct watch *found =
+		bsearch(wanted, search->watch, search->count, sizeof(*wanted), search->compare);
 
 	if (!found)
 		return;
-	while (found > list && compare(found - 1, wanted) == 0)
+	while (found > search->watch && search->compare(found - 1, wanted) == 0)
 		found--;
-	for (; found < end && compare(found, wanted) == 0; found++) {
-		/* the same name with another number is another device */
-		if (compare == compare_numbers || !found->type || !wanted->type)
-			note(search, pid, found->at);
-	}
+	for (; found < end && search->compare(found, wanted) == 0; found++)
+		note(search, pid, found->at);
 }
 
-/* The number of a descriptor counts, not its name: a container may have the second card under the
- * first one's name. Numbers are looked up below /dev on the running system only: elsewhere a server
- * may be away, and the look would hang. There the name counts. */
-static void look_at_link(
-	struct search *search, const char *pid, const char *folder, const char *fd, char *target)
+/* Looks at the numbers of a process's descriptors: one call for each, which asks no server of a
+ * network file system. Source: statx(2), AT_STATX_DONT_SYNC. */
+static int look_at_numbers(struct search *search, const char *pid, int folder)
 {
-	const bool in_dev = pt_starts_with(target, "/dev/");
-	struct watch wanted = {.name = devfile_name(target)};
-	PT_CLOSE int in = -1;
-	struct stat st;
+	PT_CLOSEDIR DIR *dir = fdopendir(folder);
+	struct dirent *entry;
+	size_t looked = 0;
 
-	if (!wanted.name)
-		return;
-	if (in_dev && pt_host_is_live(search->host))
-		in = pt_host_openat(search->host, folder, O_PATH | O_DIRECTORY);
-	if (in >= 0 && fstatat(in, fd, &st, 0) == 0) {
-		if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
-			return;
-		wanted.type = st.st_mode & S_IFMT;
-		wanted.number = st.st_rdev;
-		note_equal(search, pid, search->by_number, &wanted, compare_numbers);
+	if (!dir) {
+		close(folder);
+		return -errno;
 	}
-	note_equal(search, pid, search->by_name, &wanted, compare_names);
+	while ((entry = readdir(dir))) {
+		struct watch wanted = {0};
+		struct statx st;
+
+		if (++looked % LOOKS_PER_CLOCK == 0 && pt_now_ms() >= search->until)
+			return -ETIME;
+		if (statx(dirfd(dir), entry->d_name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
+			    STATX_TYPE, &st) < 0)
+			continue;
+		wanted.type = st.stx_mode & S_IFMT;
+		wanted.number = makedev(st.stx_rdev_major, st.stx_rdev_minor);
+		if (wanted.type == S_IFCHR || wanted.type == S_IFBLK)
+			note_equal(search, pid, &wanted);
+	}
+	return 0;
 }
 
-static void look_at(struct search *search, const char *pid)
+static void look_at_names(struct search *search, const char *pid, const char *folder)
 {
 	struct pt_names PT_NAMES fds = {0};
+
+	if (pt_host_list(search->host, folder, &fds) < 0)
+		return;
+	pt_foreach (fd, fds.name, fds.count) {
+		PT_FREE char *path = pt_format("%s/%s", folder, *fd);
+		PT_FREE char *target = NULL;
+		struct watch wanted = {0};
+
+		if (pt_host_link(search->host, path, &target) < 0)
+			continue;
+		wanted.name = devfile_name(target);
+		if (wanted.name)
+			note_equal(search, pid, &wanted);
+	}
+}
+
+static int look_at(struct search *search, const char *pid, struct pt_err *err)
+{
 	char path[DEVFILE_TEXT];
+	struct pt_opener process;
+	int folder;
 
 	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
-	if (pt_host_list(search->host, path, &fds) < 0)
-		return; /* it ended meanwhile */
-	for (size_t i = 0; i < fds.count; i++) {
-		PT_FREE char *target = NULL;
-		char file[DEVFILE_TEXT + 280];
-
-		snprintf(file, sizeof(file), "%s/%s", path, fds.name[i]);
-		if (pt_host_link(search->host, file, &target) == 0)
-			look_at_link(search, pid, path, fds.name[i], target);
+	if (search->compare == compare_names) {
+		look_at_names(search, pid, path);
+		return 0;
 	}
+	folder = pt_host_openat(search->host, path, O_RDONLY | O_DIRECTORY);
+	/* it ended meanwhile */
+	if (folder < 0 || look_at_numbers(search, pid, folder) != -ETIME)
+		return 0;
+	pt_process_look(search->host, pid, &process);
+	return pt_err_set(err, -ETIME,
+		"process %d (%s) and others have so many files open that the users of devices "
+		"cannot be found within %d s; end it",
+		process.pid, process.name, LOOK_MS / 1000);
 }
 
 static void watch_devfile(struct search *search, const char *name)
 {
-	struct watch *watch = &search->by_name[search->count];
+	struct watch *watch = &search->watch[search->count];
 	PT_FREE char *path = pt_format("/dev/%s", name);
 	PT_CLOSE int fd = pt_host_openat(search->host, path, O_PATH);
 	struct stat st;
@@ -223,36 +272,35 @@ static void watch_devfile(struct search *search, const char *name)
 	watch->number = st.st_rdev;
 }
 
-static void free_watches(struct search *search)
+static void clear_search(struct search *search)
 {
-	free(search->by_name);
-	free(search->by_number);
+	free(search->watch);
 	free(search->opener);
 }
 
 int pt_openers_find(const struct pt_host *host, const char *const *devfile, size_t count,
 	struct pt_opener **ret, size_t *ret_count, struct pt_err *err)
 {
-	struct search search PT_CLEANUP(free_watches) = {.host = host,
-		.by_name = pt_calloc(count + 1, sizeof(struct watch)),
-		.by_number = pt_calloc(count + 1, sizeof(struct watch))};
+	struct search search PT_CLEANUP(clear_search) = {.host = host,
+		.watch = pt_calloc(count + 1, sizeof(struct watch)),
+		.compare = pt_host_is_live(host) ? compare_numbers : compare_names,
+		.until = pt_now_ms() + LOOK_MS};
 	struct pt_names PT_NAMES pids = {0};
 	int r = 0;
 
 	while (search.count < count)
 		watch_devfile(&search, devfile[search.count]);
-	memcpy(search.by_number, search.by_name, count * sizeof(struct watch));
-	qsort(search.by_name, count, sizeof(struct watch), compare_names);
-	qsort(search.by_number, count, sizeof(struct watch), compare_numbers);
+	qsort(search.watch, count, sizeof(struct watch), search.compare);
 	if (count)
 		r = pt_host_list(host, "/proc", &pids);
 	if (r == -ENOENT)
 		r = 0; /* a captured host without processes */
 	if (r < 0)
 		return pt_err_errno(err, r, "look for users of device files");
-	for (size_t i = 0; i < pids.count; i++) {
-		if (pt_process_is(pids.name[i]))
-			look_at(&search, pids.name[i]);
+	pt_foreach (pid, pids.name, pids.count) {
+		r = pt_process_is(*pid) ? look_at(&search, *pid, err) : 0;
+		if (r < 0)
+			return r;
 	}
 	*ret = PT_STEAL(search.opener);
 	*ret_count = search.opener_count;
@@ -439,6 +487,6 @@ bool pt_vfio_group_free(const struct pt_host *host, int group)
 	snprintf(path, sizeof(path), "/dev/vfio/%d", group);
 	/* while the device of a QEMU that dies is reset, opening it may hang */
 	r = pt_host_try_open(host, path, O_RDWR | O_NONBLOCK, pt_now_ms() + GROUP_OPEN_MS);
-	/* nor is one that could not be asked for */
-	return r != -EBUSY && r != -ETIME && r != -EAGAIN && r != -ENOMEM;
+	/* one that could not be asked for is not free */
+	return r == 0 || r == -ENOENT || r == -ENODEV;
 }

@@ -171,8 +171,18 @@ static void in_use_by_processes(void **state)
 	triggers(fake, "in-use-gpu", "hostpci0: 01:00\n", "is in use on this host");
 	assert_stopped_first(fake, "[device 01:00]\nstop-units = pve-container@101.service\n");
 	fake_file(fake, "/proc/4242/cgroup",
-		"1:name=x:/\n0::/system.slice/x.service/player.service/sub\n");
+		"1:name=x:/\n0::/system.slice/system-a.slice/player.service/sub\n");
 	assert_stopped_first(fake, "[guest 100]\nstop-units = player.service\n");
+	/* before cgroup v2 alone */
+	fake_file(fake, "/proc/4242/cgroup",
+		"1:name=systemd:/system.slice/player.service\n0::/x.service\n");
+	assert_stopped_first(fake, "[guest 100]\nstop-units = player.service\n");
+	/* a user names the parts behind his manager, or behind a service of his own */
+	fake_file(fake, "/proc/4242/cgroup",
+		"0::/user.slice/user-1000.slice/user@1000.service/app.slice/player.service\n");
+	triggers(fake, "in-use-gpu", "hostpci0: 01:00\n", "is in use on this host");
+	fake_file(fake, "/proc/4242/cgroup", "0::/system.slice/x.service/player.service/sub\n");
+	triggers(fake, "in-use-gpu", "hostpci0: 01:00\n", "is in use on this host");
 	/* a process that may make control groups may name them by any bytes: none is a unit, and
 	 * nothing fails */
 	fake_file(fake, "/proc/4242/cgroup", "0::/lxc/101/ns/system.slice/ev\xffil.service\n");

@@ -108,6 +108,24 @@ static void mounts(void **state)
 		"23 1 0:45 /@ / rw - btrfs /dev/disk/by-id/root rw\n");
 	fake_link(fake, "/dev/disk/by-id/root", "../../nvme0n1p2");
 	expect(fake, "nvme0n1p1 is mounted at /boot/efi\nnvme0n1p2 is mounted at /\n");
+	/* of several disks, with a number of its own */
+	fake_file(fake, "/proc/1/mountinfo",
+		"23 1 0:45 / /srv rw - bcachefs /dev/sdx:/dev/nvme0n1p2 rw\n");
+	expect(fake, "nvme0n1p2 is mounted at /srv\n");
+}
+
+/* In a mount namespace of their own users mount what they like, and name its source as they like.
+ */
+static void a_source_that_is_only_a_text(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_link(fake, "/proc/1/ns/mnt", "mnt:[1]");
+	fake_link(fake, "/proc/8/ns/mnt", "mnt:[2]");
+	fake_file(fake, "/proc/8/mountinfo",
+		"22 1 0:51 / /mnt rw - tmpfs /dev/nvme0n1p1 rw\n"
+		"23 1 0:52 / /home/x rw - fuse.btrfs /dev/nvme0n1p2 rw\n");
+	expect(fake, "");
 }
 
 static void mounts_of_another_namespace(void **state)
@@ -240,6 +258,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		DISK_TEST(mounts),
 		DISK_TEST(mounts_of_another_namespace),
+		DISK_TEST(a_source_that_is_only_a_text),
 		DISK_TEST(swap_space),
 		DISK_TEST(volumes_on_top),
 		DISK_TEST(what_ends_them),

@@ -68,6 +68,9 @@ static void a_group_without_node_is_free(void **state)
 
 	assert_true(pt_vfio_group_free(fake->host, 2));
 	assert_true(pt_vfio_group_free(fake->host, PT_GROUP_NONE));
+	/* only success, or nothing there, is proof */
+	fake_dir(fake, "/dev/vfio/2");
+	assert_false(pt_vfio_group_free(fake->host, 2));
 }
 
 /* On the running system the number of a device file counts: this process has one open under a name
@@ -75,12 +78,14 @@ static void a_group_without_node_is_free(void **state)
 static void a_node_is_its_number(void **state)
 {
 	static const char name[] = "/dev/pt-test-zero", other[] = "/dev/pt-test-null";
-	const char *const watched[] = {"zero", "pt-test-zero", "pt-test-null"};
+	const char *const watched[] = {"zero", "pt-test-zero", "pt-test-null", "full"};
+	char folder[] = "/tmp/pt-decoy-XXXXXX";
+	PT_FREE char *decoy = NULL;
 	struct pt_opener *opener = NULL;
 	struct pt_host *live = NULL;
-	bool zero = false, null = false;
+	bool zero = false, null = false, full = false;
 	size_t count = 0;
-	int fd, file;
+	int fd, file, third;
 
 	(void)state;
 	unlink(name);
@@ -88,21 +93,35 @@ static void a_node_is_its_number(void **state)
 	assert_int_equal(mknod(name, S_IFCHR | 0600, makedev(1, 5)), 0);
 	fd = open(name, O_RDONLY | O_CLOEXEC);
 	file = open(other, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	assert_true(fd >= 0 && file >= 0);
+	/* anybody can have a file whose path ends like that */
+	assert_non_null(mkdtemp(folder));
+	decoy = pt_format("%s/dev", folder);
+	assert_int_equal(mkdir(decoy, 0700), 0);
+	free(decoy);
+	decoy = pt_format("%s/dev/full", folder);
+	third = open(decoy, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0 && file >= 0 && third >= 0);
 	assert_int_equal(pt_host_open(&live, "/", NULL, NULL), 0);
 	assert_int_equal(
 		pt_openers_find(live, watched, PT_ARRAY_SIZE(watched), &opener, &count, NULL), 0);
 	pt_foreach (one, opener, count) {
 		zero |= one->pid == getpid() && one->devfile == 0;
 		null |= one->pid == getpid() && one->devfile == 2;
+		full |= one->pid == getpid() && one->devfile == 3;
 	}
 	assert_true(zero);
 	/* a file is no device file, even under such a name */
 	assert_false(null);
+	assert_false(full);
 	free(opener);
 	pt_host_close(live);
 	close(fd);
 	close(file);
+	close(third);
+	unlink(decoy);
+	decoy[strlen(folder) + strlen("/dev")] = '\0';
+	rmdir(decoy);
+	rmdir(folder);
 	unlink(name);
 	unlink(other);
 }

@@ -187,6 +187,11 @@ static inline void add_node(struct fake *fake, const char *folder, const char *s
 	fake_file(fake, dev, numbers);
 	fake_file(fake, uevent, text);
 	fake_link(fake, link, target);
+	if (pt_streq(subsystem, "block")) {
+		PT_FREE char *class = pt_format("/sys/class/block/%s", strrchr(folder, '/') + 1);
+
+		fake_link(fake, class, folder);
+	}
 }
 
 #endif
