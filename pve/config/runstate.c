@@ -143,13 +143,28 @@ bool pt_guest_restarts(const struct pt_host *host, unsigned int vmid, bool any_a
 	       (any_age || llabs(time(NULL) - st.st_mtime) < RESTART_S);
 }
 
+/* Whether the process may be a guest's QEMU, which runs as root: anybody can choose arguments. On a
+ * copy of a host owners say nothing. */
+static bool is_roots(const struct pt_host *host, int pid)
+{
+	PT_CLOSE int fd = -1;
+	struct stat st;
+	char path[32];
+
+	if (!pt_host_is_live(host))
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	fd = pt_host_openat(host, path, O_PATH);
+	return fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == 0;
+}
+
 unsigned int pt_pid_guest(const struct pt_host *host, int pid)
 {
 	struct cmdline cmdline PT_CLEANUP(free_cmdline) = {0};
 	unsigned int vmid = 0;
 	const char *id;
 
-	if (!read_cmdline(host, pid, &cmdline))
+	if (!is_roots(host, pid) || !read_cmdline(host, pid, &cmdline))
 		return 0;
 	if (!cmdline.length || !is_qemu(cmdline.text))
 		return 0;

@@ -20,7 +20,7 @@ bool pt_guest_restarts(const struct pt_host *host, unsigned int vmid, bool any_a
 /* Whether a process is ending, or gone: it has no memory any more. */
 bool pt_pid_ends(const struct pt_host *host, int pid);
 
-/* The guest that a process runs, from its -id argument; 0 when it runs none. */
+/* The guest that a process of root runs, from its -id argument; 0 when it runs none. */
 unsigned int pt_pid_guest(const struct pt_host *host, int pid);
 
 #endif

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+
 #include "pve/config/paths.h"
 #include "pve/config/runstate.h"
 #include "tests/unit/unit.h"
@@ -46,11 +50,64 @@ static void anything_else_is_no_guest(void **state)
 	assert_int_equal(pt_pid_guest(fake->host, 1), 0);
 }
 
+/* A process that calls itself a guest's QEMU; the parent gets its pid when it runs. */
+static pid_t start_named(uid_t uid)
+{
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		if (uid && setresuid(uid, uid, uid) < 0)
+			_exit(1);
+		execl("/bin/sh", "kvm", "-c", "read -r x", "-id", "101", NULL);
+		_exit(1);
+	}
+	close(ready[1]);
+	/* the end of the pipe is closed by exec */
+	assert_int_equal(read(ready[0], &byte, 1), 0);
+	close(ready[0]);
+	return pid;
+}
+
+static void any_user_can_choose_arguments(void **state)
+{
+	static const struct {
+		uid_t uid;
+		unsigned int vmid;
+	} cases[] = {{0, 101}, {65534, 0}};
+	struct pt_host PT_HOST *live = NULL;
+	int held[2], was;
+
+	(void)state;
+	assert_int_equal(pt_host_open(&live, "/", NULL, NULL), 0);
+	/* the shell reads from it until it ends */
+	assert_int_equal(pipe(held), 0);
+	was = dup(STDIN_FILENO);
+	dup2(held[0], STDIN_FILENO);
+	pt_foreach (one, cases, PT_ARRAY_SIZE(cases)) {
+		pid_t pid = start_named(one->uid);
+
+		unsigned int vmid = pt_pid_guest(live, pid);
+
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		assert_int_equal(vmid, one->vmid);
+	}
+	dup2(was, STDIN_FILENO);
+	close(was);
+	close(held[0]);
+	close(held[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(a_guest_runs_as_pve_sees_it),
 		MACHINE_TEST(anything_else_is_no_guest),
+		cmocka_unit_test(any_user_can_choose_arguments),
 	};
 
 	return cmocka_run_group_tests_name("runstate", tests, NULL, NULL);
