@@ -88,3 +88,24 @@ bool pt_template_alike(const char *template, const struct pt_word *one, size_t o
 	}
 	return true;
 }
+
+char *pt_shell_word(const char *text)
+{
+	static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				   "_@%+=:,./-";
+	char *word, *to;
+
+	/* "?" stands for any other byte where names are shown */
+	for (const char *at = text; *at; at++) {
+		if (*at < ' ' || *at > '~' || *at == '?')
+			return NULL;
+	}
+	if (*text && *text != '-' && strspn(text, safe) == strlen(text))
+		return pt_strdup(text);
+	word = to = pt_calloc(4 * strlen(text) + 3, 1);
+	*to++ = '\'';
+	for (; *text; text++)
+		to = *text == '\'' ? stpcpy(to, "'\\''") : (*to = *text, to + 1);
+	*to = '\'';
+	return word;
+}

@@ -26,4 +26,8 @@ bool pt_template_alike(const char *template, const struct pt_word *one, size_t o
 const char *pt_word_value(
 	const struct pt_word *word, size_t count, const char *name, size_t length);
 
+/* Returns text as one word of a shell's command, quoted where needed: others choose names. NULL: it
+ * has bytes that are not shown as they are. The caller frees it. */
+char *pt_shell_word(const char *text);
+
 #endif

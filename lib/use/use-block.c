@@ -5,6 +5,7 @@
 #include <sys/sysmacros.h>
 #include <time.h>
 
+#include "lib/base/template.h"
 #include "lib/use/use-block.h"
 #include "lib/use/use-devfile.h"
 #include "lib/use/zfslabel.h"
@@ -410,12 +411,20 @@ static char *end_of_idle(const struct volumes *volumes, const struct volume *vol
 	PT_FREE char *uuid = read_of(volumes, volume->name, "dm/uuid");
 	PT_FREE char *level = read_of(volumes, volume->name, "md/level");
 
-	if (dm && uuid && pt_starts_with(uuid, "LVM-"))
-		return pt_format("vgchange -an %s", group_of(dm));
-	if (dm && uuid && pt_starts_with(uuid, "CRYPT-"))
-		return pt_format("cryptsetup close %s", dm);
-	if (dm)
-		return pt_format("dmsetup remove %s", dm);
+	const bool lvm = dm && uuid && pt_starts_with(uuid, "LVM-");
+	const bool crypt = dm && uuid && pt_starts_with(uuid, "CRYPT-");
+	PT_FREE char *word = NULL;
+
+	if (dm) {
+		word = pt_shell_word(lvm ? group_of(dm) : dm);
+		if (!word)
+			return NULL;
+		return pt_format("%s %s",
+			lvm	? "vgchange -an"
+			: crypt ? "cryptsetup close"
+				: "dmsetup remove",
+			word);
+	}
 	return level ? pt_format("mdadm --stop /dev/%s", volume->name) : NULL;
 }
 

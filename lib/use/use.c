@@ -162,6 +162,14 @@ static char *end_of_process(const struct pt_use *use)
 	return use->via ? pt_format("end process %d", use->pid) : NULL;
 }
 
+/* Returns the command with the place of the use, which others name; NULL: it cannot be shown. */
+static char *command_on(const char *command, const char *place)
+{
+	PT_FREE char *word = pt_shell_word(place);
+
+	return word ? pt_format("%s %s", command, word) : NULL;
+}
+
 char *pt_use_end(const struct pt_use *use)
 {
 	switch (use->how) {
@@ -169,9 +177,9 @@ char *pt_use_end(const struct pt_use *use)
 	case PT_USE_NAMESPACE_OF_PROCESS:
 		return end_of_process(use);
 	case PT_USE_MOUNTED:
-		return pt_format("umount %s", use->place);
+		return command_on("umount", use->place);
 	case PT_USE_POOL:
-		return pt_format("zpool export %s", use->place);
+		return command_on("zpool export", use->place);
 	case PT_USE_ONLY_PORT_OF_GUEST:
 	case PT_USE_ONLY_PORT_AT_BOOT:
 		return pt_format("give bridge %s another port", use->place);

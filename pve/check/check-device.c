@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* The assigned functions, and the functions that go along with them. */
+#include "lib/base/template.h"
 #include "pve/check/check.h"
 #include "pve/check/obstacle.h"
 #include "pve/config/paths.h"
@@ -316,9 +317,14 @@ static void report_pf(const struct pt_judging *judging, const struct pt_taken *t
 		pt_report(judging, judging->facts->hooked ? VFS_RESTORED : VFS_LOST, on, "vfs", vfs,
 			NULL);
 		break;
-	default:
+	case VFS_UP:
+		/* a container that has it names it */
+		text = pt_shell_word(use.busy->net);
 		pt_report(judging, use.which, on, "vfs", vfs, "vf", PT_BDF(use.vf), "net",
-			use.busy ? use.busy->net : NULL, NULL);
+			use.busy->net, "link", text, NULL);
+		break;
+	default:
+		pt_report(judging, use.which, on, "vfs", vfs, "vf", PT_BDF(use.vf), NULL);
 	}
 }
 
@@ -516,7 +522,7 @@ static const struct pt_check checks[] = {
 			[VFS_IN_SAME_GUEST] = {PT_ERROR, PT_REFUSES, .message = PF_DESTROYS ", but {vf} is assigned to the same guest",
 				.hint = "remove one of the two from the guest"},
 			[VFS_UP] = {PT_ERROR, PT_REFUSES, .message = PF_DESTROYS ", but {vf} is up as {net}",
-				.hint = "'ip link set {net} down', or pass a virtual function through"},
+				.hint = "[['ip link set {link} down', or ]]pass a virtual function through"},
 			[VFS_USED] = {PT_ERROR, PT_REFUSES, .message = PF_DESTROYS ", but {vf} is in use: {use}",
 				.hint = "stop its user first, or pass a virtual function through"},
 			[VFS_RESTORED] = {PT_WARNING, PT_WARNS, .when = "nothing uses the virtual functions: pve-pthook restores their number",

