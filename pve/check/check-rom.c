@@ -19,7 +19,7 @@ static void romfile_missing(const struct pt_judging *judging)
 		const struct pt_hostpci *entry = &assignment_of(facts, rom)->entry;
 		size_t which = ROM_MISSING;
 
-		if (rom->file.readable)
+		if (rom->file.readable || pt_rom_leads_out(entry->romfile))
 			continue;
 		if (!rom->file.known)
 			which = ROM_UNKNOWN;
@@ -37,7 +37,7 @@ static void romfile_outside_dir(const struct pt_judging *judging)
 	pt_foreach (rom, facts->rom, facts->rom_count) {
 		const struct pt_assignment *assignment = assignment_of(facts, rom);
 
-		if (strstr(assignment->entry.romfile, "../"))
+		if (pt_rom_leads_out(assignment->entry.romfile))
 			pt_report(judging, 0, pt_on_entry(assignment), "path",
 				assignment->entry.romfile, NULL);
 	}

@@ -134,6 +134,24 @@ const struct pt_identities *pt_node_last_start(struct pt_node *node, unsigned in
 	return &slot->identities;
 }
 
+bool pt_rom_leads_out(const char *name)
+{
+	for (const char *at = name; (at = strstr(at, "..")); at += 2) {
+		if ((at == name || at[-1] == '/') && (at[2] == '/' || !at[2]))
+			return true;
+	}
+	return false;
+}
+
+/* Whether it can be opened without consequences; a device file may act on being opened. */
+static bool is_regular(const struct pt_host *host, const char *path)
+{
+	PT_CLOSE int fd = pt_host_openat(host, path, O_PATH);
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 const struct pt_rom_file *pt_node_rom(struct pt_node *node, const char *name)
 {
 	PT_FREE char *path = pt_format(PT_PVE_ROMS "/%s", name);
@@ -147,9 +165,10 @@ const struct pt_rom_file *pt_node_rom(struct pt_node *node, const char *name)
 	}
 	slot = pt_array_grow(&node->rom, &node->rom_count, sizeof(*slot));
 	pt_set_text(&slot->name, name);
-	slot->known = node->host;
-	slot->readable =
-		node->host && pt_host_read(node->host, path, ROM_MAX, &bytes, &length) == 0;
+	/* a config that somebody hands over must not make root open any path of the host */
+	slot->known = node->host && !pt_rom_leads_out(name);
+	slot->readable = slot->known && is_regular(node->host, path) &&
+			 pt_host_read(node->host, path, ROM_MAX, &bytes, &length) == 0;
 	if (slot->readable)
 		pt_rom_parse((const unsigned char *)bytes, length, &slot->rom);
 	return slot;

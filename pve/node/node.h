@@ -249,6 +249,8 @@ int pt_node_uses(struct pt_node *node, const struct pt_bdf *bdf, size_t count, s
 /* The devices of the guest's last start, empty without a record. */
 const struct pt_identities *pt_node_last_start(struct pt_node *node, unsigned int vmid);
 
+/* Whether the name of a ROM file leads out of its folder: then nobody looks. */
+bool pt_rom_leads_out(const char *name);
 /* The ROM file of that name, there or not. */
 const struct pt_rom_file *pt_node_rom(struct pt_node *node, const char *name);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* The checks of the guest's other settings, its ROM files, and other guests' configs and claims. */
+#include <limits.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "pve/config/paths.h"
 #include "tests/unit/judge.h"
@@ -91,6 +93,7 @@ static void rom_files(void **state)
 {
 	struct fake *fake = *state;
 	struct judged judged;
+	char path[PATH_MAX];
 
 	triggers(fake, "romfile-missing", GPU "\n", "/usr/share/kvm/card.rom cannot be read");
 	passes(fake, "romfile-not-a-rom", GPU "\n");
@@ -128,6 +131,16 @@ static void rom_files(void **state)
 	fake_file(fake, "/usr/share/other.rom", "");
 	triggers(fake, "romfile-outside-dir", "hostpci0: 01:00,romfile=../other.rom\n",
 		"lies outside");
+	/* nobody looks there: a config that is handed over must not open any path, nor say whether
+	 * it is there */
+	passes(fake, "romfile-not-a-rom", "hostpci0: 01:00,romfile=../other.rom\n");
+	passes(fake, "romfile-missing", "hostpci0: 01:00,romfile=../../no.rom\n");
+	triggers(fake, "romfile-outside-dir", "hostpci0: 01:00,romfile=..\n", "lies outside");
+	passes(fake, "romfile-outside-dir", "hostpci0: 01:00,romfile=a..b.rom\n");
+	/* opening a device file may have consequences */
+	snprintf(path, sizeof(path), "%s" PT_PVE_ROMS "/device.rom", fake->root);
+	assert_int_equal(mknod(path, S_IFCHR | 0600, makedev(1, 5)), 0);
+	triggers(fake, "romfile-missing", "hostpci0: 01:00,romfile=device.rom\n", "cannot be read");
 }
 
 static void roms_are_hostile(void **state)
