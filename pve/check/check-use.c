@@ -54,8 +54,9 @@ static enum weight weigh(const struct pt_facts *facts, const struct pt_use *use)
 
 	if (use->weak)
 		return WEAK;
-	/* without the hook nothing stops the unit */
-	if (!facts->hooked || !use->unit[0])
+	/* without the hook nothing stops the unit; at a start it has been stopped, and yet there is
+	 * a use */
+	if (!facts->hooked || !use->unit[0] || facts->depth == PT_DEPTH_START)
 		return STRONG;
 	pt_policy_units(&facts->host->policy, facts->guest->vmid, &use->bdf, &units);
 	return pt_names_hold(&units, use->unit) ? STOPPED : STRONG;

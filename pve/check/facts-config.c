@@ -359,7 +359,7 @@ void pt_gather_hook(struct pt_gathering *gathering)
 		      : pt_guest_get(gathering->guest, "hookscript") ? PT_HOOK_UNKNOWN
 								     : PT_HOOK_NONE;
 	/* another script may run it */
-	facts->hooked = gathering->depth == PT_DEPTH_START || facts->hook != PT_HOOK_NONE;
+	facts->hooked = gathering->facts->depth == PT_DEPTH_START || facts->hook != PT_HOOK_NONE;
 }
 
 int pt_gather_config(struct pt_gathering *gathering)
@@ -373,7 +373,7 @@ int pt_gather_config(struct pt_gathering *gathering)
 	facts->running = pt_node_pid(gathering->node, gathering->guest->vmid) > 0;
 	if (pt_facts_opens(facts))
 		read_others(gathering);
-	if (gathering->depth != PT_DEPTH_CHECK)
+	if (gathering->facts->depth != PT_DEPTH_CHECK)
 		return 0;
 	look_at_other_nodes(gathering);
 	facts->backup = pt_backups_find(pt_node_backups(gathering->node), gathering->guest->vmid);

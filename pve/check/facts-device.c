@@ -93,7 +93,7 @@ static void look(struct pt_gathering *gathering, const struct pt_function *funct
 		detail->has_bus_mate = find_bus_mate(gathering, &function->bdf, &detail->bus_mate);
 	detail->resettable = function->has_reset || (function->has_parent && !detail->has_bus_mate);
 	detail->has_more_in_slot = has_more_in_slot(gathering, &function->bdf);
-	if (gathering->depth == PT_DEPTH_CHECK && gathering->facts->host->vfio_options)
+	if (gathering->facts->depth == PT_DEPTH_CHECK && gathering->facts->host->vfio_options)
 		detail->has_id_twin = find_id_twin(gathering, function, &detail->id_twin);
 }
 
@@ -201,7 +201,8 @@ int pt_gather_identities(struct pt_gathering *gathering)
 		if (!taken->companion && function)
 			add_identity(gathering->node, function, &facts->current);
 	}
-	if (facts->recorded->count && gathering->depth == PT_DEPTH_CHECK && any_changed(facts))
+	if (facts->recorded->count && gathering->facts->depth == PT_DEPTH_CHECK &&
+		any_changed(facts))
 		find_moved(gathering);
 	return 0;
 }

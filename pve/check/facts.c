@@ -290,7 +290,7 @@ static void take_function(
 	if (pt_assignment_is_bound(assignment) ||
 		(!assignment->vgpu && has_wish(gathering, &taken)))
 		take(gathering->facts, &taken, spare);
-	else if (!spare && gathering->depth == PT_DEPTH_CHECK)
+	else if (!spare && gathering->facts->depth == PT_DEPTH_CHECK)
 		keep(gathering->facts, &taken);
 }
 
@@ -406,12 +406,13 @@ int pt_facts_gather(struct pt_node *node, const struct pt_guest *guest, enum pt_
 		pt_gather_identities,
 		pt_gather_config,
 	};
-	struct pt_gathering gathering = {
-		.node = node, .guest = guest, .depth = depth, .facts = ret, .err = err};
+	struct pt_gathering gathering = {.node = node, .guest = guest, .facts = ret, .err = err};
 	int r;
 
-	*ret = (struct pt_facts){
-		.guest = guest, .host = pt_node_traits(node), .inventory = &node->inventory};
+	*ret = (struct pt_facts){.depth = depth,
+		.guest = guest,
+		.host = pt_node_traits(node),
+		.inventory = &node->inventory};
 	pt_gather_hook(&gathering);
 	r = pt_node_reservations(node, &gathering.reservations, err);
 	for (size_t i = 0; r == 0 && i < PT_ARRAY_SIZE(steps); i++)

@@ -103,7 +103,14 @@ struct pt_claim_note {
 	char *error; /* NULL: the claim is stale, and this is one of its functions */
 };
 
+/* How far gathering goes. */
+enum pt_depth {
+	PT_DEPTH_START, /* for a start: the functions of this guest only */
+	PT_DEPTH_CHECK, /* and what other guests and other functions have to do with them */
+};
+
 struct pt_facts {
+	enum pt_depth depth;
 	const struct pt_guest *guest;			     /* borrowed */
 	struct pt_assignment assignment[PT_HOSTPCI_MAX + 1]; /* the last may be that of args */
 	size_t count;
@@ -152,12 +159,6 @@ struct pt_facts {
 	const char *backup; /* a backup job that it is in, for a check only; borrowed; NULL: none */
 	bool running;	    /* the guest, now */
 	struct pt_err claims_err; /* why not all claims could be read; code 0: they could */
-};
-
-/* How far gathering goes. */
-enum pt_depth {
-	PT_DEPTH_START, /* for a start: the functions of this guest only */
-	PT_DEPTH_CHECK, /* and what other guests and other functions have to do with them */
 };
 
 /* Gathers the facts of a guest on the node, which must outlive them and asks the host as needed.

@@ -8,7 +8,6 @@
 struct pt_gathering {
 	struct pt_node *node;
 	const struct pt_guest *guest;
-	enum pt_depth depth;
 	const struct pt_reservations *reservations;
 	struct pt_owner *claimed; /* functions that other guests' claims have taken */
 	size_t claimed_count;

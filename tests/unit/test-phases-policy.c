@@ -63,6 +63,15 @@ static void units_make_way_and_come_back(void **state)
 	assert_true(player_runs);
 	assert_false(pt_host_exists(fake->host, CLAIM));
 	fake_remove(fake, "/proc/4444/fd/4");
+	/* of the unit, but it has outlived the stop: the device is in use all the same */
+	fake_file(fake, "/proc/4545/comm", "player\n");
+	fake_file(fake, "/proc/4545/cgroup", "0::/system.slice/player.service\n");
+	fake_link(fake, "/proc/4545/fd/4", "/dev/dri/card0");
+	assert_int_equal(phase(fake, "pre-start"), 1);
+	assert_holds(fake->said, "player.service is stopped");
+	assert_holds(fake->said, "is open in process 4545");
+	assert_true(player_runs);
+	fake_remove(fake, "/proc/4545/fd/4");
 	/* our own trouble: the start goes on without us, and the unit waits for its end */
 	fake_remove(fake, "/sys/bus/pci/drivers/vfio-pci");
 	assert_int_equal(phase(fake, "pre-start"), 0);
