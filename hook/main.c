@@ -27,7 +27,8 @@ static void find_config(struct pt_run *run)
 	char path[128];
 
 	memcpy(run->config_node, run->node, sizeof(run->node));
-	if (!source)
+	/* it is set, and empty, on every ordinary start */
+	if (!source || !*source)
 		return;
 	snprintf(path, sizeof(path), PT_PVE_NODES "/%s", pt_node_name_valid(source) ? source : "");
 	run->source_unknown = !pt_node_name_valid(source) || !pt_host_exists(run->host, path);

@@ -23,7 +23,7 @@ static void emit(void *data, enum pt_log_level level, const char *line)
 	const int *fd = data;
 
 	if (dprintf(*fd, "%s%s\n", pt_log_mark(level), line) < 0)
-		syslog(LOG_DAEMON | priority[level], "pve-pthook: %s", line);
+		syslog(LOG_DAEMON | priority[level], "%s", line);
 }
 
 static int run_phase(const struct pt_supervised *supervised, pt_phase *phase, int out)
