@@ -14,7 +14,7 @@ int pt_start_return_old(struct pt_start *start)
 	int r;
 
 	PT_START_LOG(run, PT_LOG_INFO,
-		"guest %u still has devices of an earlier start; they are returned first",
+		"guest %u still has devices of an earlier start; returning them first",
 		run->vmid);
 	pt_claim_free_p(&start->claim);
 	r = pt_release_locked(
@@ -66,7 +66,7 @@ int pt_start_return_stale(struct pt_start *start, bool *ret_any)
 	for (unsigned int vmid = next_stale(start, 0); r == 0 && vmid;
 		vmid = next_stale(start, vmid)) {
 		PT_START_LOG(run, PT_LOG_INFO,
-			"guest %u does not run, but still holds devices; they are returned", vmid);
+			"guest %u does not run, but still holds devices; returning them", vmid);
 		*ret_any = true;
 		r = pt_release_stale(run->host, start->claims, vmid, &run->limits, &start->err);
 		/* its host driver does not take it, so we do; it goes to its origin later */

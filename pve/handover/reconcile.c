@@ -77,7 +77,7 @@ static void reconcile_one(const struct pt_host *host, const struct pt_claims *cl
 	if (pt_guest_is_live(host, claims, vmid))
 		return;
 	pt_log(pt_host_log(host), PT_LOG_INFO,
-		"guest %u does not run, but still holds devices; they are returned", vmid);
+		"guest %u does not run, but still holds devices; returning them", vmid);
 	r = pt_release_stale(host, claims, vmid, limits, &err);
 	if (r == 0) {
 		/* a function that somebody else has now stays on record */
