@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Before the guest starts: read, judge, record, take. */
+#include "hook/look.h"
 #include "hook/phases.h"
 #include "hook/start.h"
 #include "pve/config/paths.h"
@@ -20,12 +21,20 @@ static void clear_start(struct pt_start *start)
 	pt_close_fd(&start->lock);
 }
 
-/* Refuses if a driver hangs and a device must be moved: Proxmox VE would hang too. Goes on after
- * trouble of our own. */
+/* Refuses if a driver hangs and a device must be moved: Proxmox VE would hang too. After trouble of
+ * our own a plain look decides. */
 static enum pt_start_result cannot_look(struct pt_start *start, int why)
 {
-	return why == -ETIME && pt_facts_moves(&start->facts) ? pt_start_refuse(start)
-							      : pt_start_go_on(start);
+	struct pt_err use = {0};
+
+	if (why == -ETIME && pt_facts_moves(&start->facts))
+		return pt_start_refuse(start);
+	if (pt_look_plainly(start->run, &use) == 0)
+		return pt_start_go_on(start);
+	PT_START_LOG(start->run, PT_LOG_ERROR, "pve-pthook: %s", start->err.text);
+	start->err = use;
+	/* what local policy lets go was let go by the look */
+	return pt_start_refuse_for_good(start);
 }
 
 static struct pt_guest_query query_of(const struct pt_run *run)
@@ -285,7 +294,7 @@ static enum pt_start_result stay_out(struct pt_start *start)
 /* Nothing is moved; a claim of an earlier start is returned by post-stop all the same. */
 static enum pt_start_result start_unread(struct pt_start *start)
 {
-	const enum pt_start_result result = pt_start_go_on(start);
+	const enum pt_start_result result = cannot_look(start, -EIO);
 
 	wait_for_own_return(start, start->run->wait_ms);
 	return result;

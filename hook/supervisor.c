@@ -4,7 +4,10 @@
 #include <poll.h>
 #include <syslog.h>
 
+#include "hook/look.h"
 #include "hook/supervisor.h"
+
+#define LOOK_MS 60000
 
 /* Takes the VMID. */
 #define UNDONE                                                                                     \
@@ -99,6 +102,28 @@ static const char *how_it_ended(int result)
 	}
 }
 
+/* After a crash nobody has judged the devices: looks at them in a worker of its own, since the next
+ * crash may come from the same file. */
+static int look(struct pt_supervised *supervised, int out)
+{
+	struct pt_child child = PT_CHILD_NONE;
+	long long deadline = pt_now_ms() + LOOK_MS;
+	int r;
+
+	supervised->phase = pt_phase_look;
+	r = pt_child_start(&child, work, supervised, NULL, 0, true, NULL);
+	if (r == 0) {
+		relay(&child, deadline, out);
+		r = pt_child_wait(&child, deadline);
+	}
+	if (r == 0 || r == -1)
+		return -r;
+	dprintf(out,
+		"warning: guest %u: the start goes on unprotected; nobody could look at its devices\n",
+		supervised->vmid);
+	return 0;
+}
+
 int pt_supervise(const struct pt_supervised *supervised, int out)
 {
 	struct pt_supervised copy = *supervised;
@@ -120,8 +145,10 @@ int pt_supervise(const struct pt_supervised *supervised, int out)
 		return -r;
 	dprintf(out, "error: pve-pthook: the worker %s\n", how_it_ended(r));
 	/* Proxmox VE must not meet half-moved devices: if the undo fails, the start is refused */
+	if (supervised->undo && run_phase(supervised, pt_phase_undo, out) != 0)
+		return 1;
 	if (supervised->undo)
-		return run_phase(supervised, pt_phase_undo, out);
+		return look(&copy, out);
 	dprintf(out,
 		"error: guest %u: its devices may not be back; retry with 'pve-ptconf release %u'\n",
 		supervised->vmid, supervised->vmid);

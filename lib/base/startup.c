@@ -20,6 +20,7 @@ int pt_startup(struct pt_err *err)
 	umask(077);
 	signal(SIGCHLD, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a caller's limit of file sizes is an error like a full disk */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	clearenv();

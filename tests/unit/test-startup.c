@@ -3,6 +3,7 @@
  */
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -51,6 +52,17 @@ static int sets_umask(void)
 	return umask(0) == 077 ? 0 : 2;
 }
 
+static int survives_a_limit_of_file_sizes(void)
+{
+	const struct rlimit none = {0};
+	FILE *file = tmpfile();
+
+	signal(SIGXFSZ, SIG_DFL);
+	if (!file || pt_startup(NULL) < 0 || setrlimit(RLIMIT_FSIZE, &none) < 0)
+		return 1;
+	return write(fileno(file), "x", 1) < 0 ? 0 : 2;
+}
+
 static int survives_a_gone_reader(void)
 {
 	int fds[2];
@@ -88,6 +100,7 @@ static void nothing_inherited_steers(void **state)
 	assert_int_equal(in_child(opens_closed_fds), 0);
 	assert_int_equal(in_child(clears_the_environment), 0);
 	assert_int_equal(in_child(sets_umask), 0);
+	assert_int_equal(in_child(survives_a_limit_of_file_sizes), 0);
 	assert_int_equal(in_child(survives_a_gone_reader), 0);
 	assert_int_equal(in_child(hears_of_its_children), 0);
 }

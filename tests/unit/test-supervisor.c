@@ -61,6 +61,14 @@ static int takes_and_dies(const struct pt_run *run)
 	return 0;
 }
 
+static int dies(const struct pt_run *run)
+{
+	(void)run;
+	signal(SIGSEGV, SIG_DFL);
+	raise(SIGSEGV);
+	return 0;
+}
+
 static int takes_and_hangs(const struct pt_run *run)
 {
 	takes(run);
@@ -122,8 +130,17 @@ static void a_worker_that_dies_is_undone(void **state)
 	assert_holds(said, DISK " nvme -> vfio-pci");
 	assert_holds(said, "the worker has crashed");
 	assert_holds(said, "the devices that were taken are returned");
+	assert_holds(said, "warning: guest 100: the start goes on unprotected; nothing is seen");
 	assert_driver(fake, DISK, "nvme");
 	assert_false(pt_host_exists(fake->host, CLAIM));
+	/* it has crashed over a file, and the host uses the disk: Proxmox VE would take it */
+	add_node(fake, "/sys/bus/pci/devices/" DISK "/nvme/nvme0/nvme0n1", "block", "259:0\n",
+		"nvme0n1");
+	fake_file(fake, "/proc/1/mountinfo", "22 1 259:0 / /srv rw - ext4 /dev/nvme0n1 rw\n");
+	assert_int_equal(supervise(fake, dies, RUN_MS, said), 1);
+	assert_holds(said, "the worker has crashed");
+	assert_holds(
+		said, "start refused: " DISK ": is in use on this host: nvme0n1 is mounted at");
 }
 
 /* A post-stop that crashes has not reported the end of the devices. */

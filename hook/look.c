@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+
+#include "hook/look.h"
+#include "lib/pci/group.h"
+#include "lib/use/use-block.h"
+#include "lib/use/use-devfile.h"
+#include "pve/config/args.h"
+#include "pve/config/hostpci.h"
+#include "pve/config/mapping.h"
+#include "pve/config/paths.h"
+
+#define LOG(run, level, ...) pt_log(pt_host_log((run)->host), level, __VA_ARGS__)
+
+/* Functions that the start would move. */
+struct wanted {
+	const struct pt_run *run;
+	struct pt_bdf *bdf;
+	size_t count;
+};
+
+static void clear_wanted(struct wanted *wanted)
+{
+	free(wanted->bdf);
+}
+
+/* Adds the functions of a ";" list of addresses. */
+static void add_addresses(struct wanted *wanted, const char *list)
+{
+	struct pt_names PT_NAMES addresses = {0};
+
+	pt_names_split(&addresses, list, ";");
+	pt_foreach (address, addresses.name, addresses.count) {
+		struct pt_bdf *found = NULL;
+		size_t count = 0;
+
+		if (pt_functions_matching(wanted->run->host, *address, &found, &count, NULL) == 0) {
+			pt_foreach (bdf, found, count)
+				pt_bdfs_add(&wanted->bdf, &wanted->count, bdf);
+		}
+		free(found);
+	}
+}
+
+/* Adds all alternatives of a mapping: nobody knows the one that Proxmox VE will choose. */
+static void add_mapping(struct wanted *wanted, const char *id)
+{
+	struct pt_mappings PT_MAPPINGS mappings = {0};
+	const struct pt_mapping *mapping;
+
+	if (pt_mappings_read(wanted->run->host, &mappings, NULL) < 0)
+		return;
+	mapping = pt_mapping_find(&mappings, id);
+	for (size_t i = 0; mapping && i < mapping->count; i++) {
+		if (pt_streq(mapping->entry[i].node, wanted->run->node))
+			add_addresses(wanted, mapping->entry[i].path);
+	}
+}
+
+/* Adds the devices of an entry, unless nobody would move them. */
+static void add_entry(struct wanted *wanted, const char *value)
+{
+	struct pt_names PT_NAMES parts = {0};
+
+	pt_names_split(&parts, value, ",");
+	pt_foreach (part, parts.name, parts.count) {
+		if (pt_starts_with(*part, "mdev=") || pt_streq(*part, "driver=keep"))
+			return;
+	}
+	pt_foreach (part, parts.name, parts.count) {
+		if (pt_starts_with(*part, "mapping="))
+			add_mapping(wanted, *part + strlen("mapping="));
+		else if (pt_starts_with(*part, "host="))
+			add_addresses(wanted, *part + strlen("host="));
+		else if (!strchr(*part, '='))
+			add_addresses(wanted, *part);
+	}
+}
+
+static void add_line(struct wanted *wanted, const char *line, size_t length)
+{
+	size_t key = strcspn(line, ":");
+	PT_FREE char *name = pt_strndup(line, key < length ? key : length);
+	PT_FREE char *value = NULL;
+	PT_FREE char *devices = NULL;
+
+	if (key >= length)
+		return;
+	line += key + 1;
+	length -= key + 1;
+	for (; length && (*line == ' ' || *line == '\t'); length--)
+		line++;
+	while (length && (line[length - 1] == '\r' || line[length - 1] == ' '))
+		length--;
+	value = pt_strndup(line, length);
+	if (pt_hostpci_key(name) >= 0)
+		add_entry(wanted, value);
+	if (!pt_streq(name, "args"))
+		return;
+	devices = pt_args_devices(value);
+	if (devices)
+		add_addresses(wanted, devices);
+}
+
+/* Adds the rest of each IOMMU group: it leaves the host, too. */
+static void add_groups(struct wanted *wanted)
+{
+	const size_t named = wanted->count;
+	struct pt_bdf *bdf = pt_calloc(named, sizeof(*bdf));
+
+	if (named)
+		memcpy(bdf, wanted->bdf, named * sizeof(*bdf));
+	for (size_t i = 0; i < named; i++) {
+		struct pt_group PT_GROUP group = {0};
+
+		if (pt_group_read(wanted->run->host, PT_BDF(&bdf[i]), &group, NULL) < 0)
+			continue;
+		pt_foreach (function, group.function, group.function_count)
+			pt_bdfs_add(&wanted->bdf, &wanted->count, function);
+	}
+	free(bdf);
+}
+
+static void list_wanted(struct wanted *wanted)
+{
+	const struct pt_run *run = wanted->run;
+	PT_FREE char *text = NULL;
+	const char *at, *line;
+	char path[128];
+	size_t length;
+
+	snprintf(path, sizeof(path), PT_PVE_NODES "/%s/qemu-server/%u.conf", run->config_node,
+		run->vmid);
+	if (pt_host_read(run->host, path, PT_CONFIG_MAX, &text, NULL) < 0)
+		return;
+	for (at = text; (line = pt_config_line(&at, &length));)
+		add_line(wanted, line, length);
+	add_groups(wanted);
+}
+
+/* The first use that is a reason to refuse. */
+static const struct pt_use *find_use(const struct pt_run *run, const struct pt_uses *uses)
+{
+	pt_foreach (use, uses->use, uses->count) {
+		if (!use->weak && (use->system || !run->advise))
+			return use;
+	}
+	return NULL;
+}
+
+static int look_at_uses(
+	const struct pt_run *run, const struct pt_function *function, struct pt_err *err)
+{
+	struct pt_devfiles PT_DEVFILES devfiles = {0};
+	struct pt_uses PT_USES uses = {0};
+	const struct pt_use *use;
+	PT_FREE char *text = NULL;
+
+	pt_devfiles_add(run->host, function, &devfiles);
+	/* one that fails shows nothing; the other one may */
+	pt_use_blocks(run->host, &devfiles, &uses, NULL);
+	pt_use_devfiles(run->host, &devfiles, &uses, NULL);
+	use = find_use(run, &uses);
+	if (!use)
+		return 0;
+	text = pt_use_text(use);
+	return pt_err_set(
+		err, -EBUSY, "%s: is in use on this host: %s", PT_BDF(&function->bdf), text);
+}
+
+static int look_at_group(
+	const struct pt_run *run, const struct pt_function *function, struct pt_err *err)
+{
+	struct pt_vfio_user *user = NULL;
+	size_t count = 0;
+	int r = 0;
+
+	if (!run->advise && pt_vfio_users(run->host, &function, 1, &user, &count, NULL) == 0 &&
+		count)
+		r = pt_err_set(err, -EBUSY, "%s: process %d (%s) has its IOMMU group open",
+			PT_BDF(&function->bdf), user->pid, user->name);
+	free(user);
+	return r;
+}
+
+int pt_look_plainly(const struct pt_run *run, struct pt_err *err)
+{
+	struct wanted wanted PT_CLEANUP(clear_wanted) = {.run = run};
+
+	list_wanted(&wanted);
+	pt_foreach (bdf, wanted.bdf, wanted.count) {
+		struct pt_function function = {0};
+		int r = pt_function_read(run->host, bdf, &function, NULL);
+
+		if (r == 0 && !function.is_bridge)
+			r = pt_function_on_vfio(&function) ? look_at_group(run, &function, err)
+							   : look_at_uses(run, &function, err);
+		pt_function_clear(&function);
+		if (r == -EBUSY)
+			return r;
+	}
+	return 0;
+}
+
+int pt_phase_look(const struct pt_run *run)
+{
+	struct pt_err err = {0};
+
+	if (pt_look_plainly(run, &err) == 0) {
+		LOG(run, PT_LOG_WARNING,
+			"guest %u: the start goes on unprotected; nothing is seen to use its devices",
+			run->vmid);
+		return 0;
+	}
+	LOG(run, PT_LOG_ERROR, "start refused: %s", err.text);
+	return 1;
+}

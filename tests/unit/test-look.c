@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* The plain look at a guest's devices, when the whole one has failed. */
+#include "hook/look.h"
+#include "tests/unit/phases.h"
+
+#define DISK2 "0000:03:00.0"
+
+/* The host mounts the second disk. */
+static void mount_disk2(struct fake *fake, const char *point)
+{
+	PT_FREE char *line = pt_format("22 1 259:7 / %s rw - ext4 /dev/nvme1n1 rw\n", point);
+
+	add_node(fake, "/sys/bus/pci/devices/" DISK2 "/nvme/nvme1/nvme1n1", "block", "259:7\n",
+		"nvme1n1");
+	fake_file(fake, "/proc/1/mountinfo", line);
+}
+
+static void expect(struct fake *fake, const char *config, const char *reason)
+{
+	struct pt_run run = run_of(fake);
+	struct pt_err err = {0};
+
+	fake_file(fake, CONFIG, config);
+	assert_int_equal(pt_look_plainly(&run, &err), *reason ? -EBUSY : 0);
+	assert_string_equal(err.text, reason);
+}
+
+static void each_way_to_name_a_device(void **state)
+{
+	static const char used[] = DISK2 ": is in use on this host: nvme1n1 is mounted at /srv";
+	static const char *const names[] = {"hostpci0: 03:00.0\n", "hostpci0: 0000:03:00\n",
+		"hostpci0: 02:00.0;03:00.0,pcie=1\n", "hostpci15: pcie=1,host=0000:03:00.0",
+		"hostpci0:mapping=disks,pcie=1\r\n",
+		"memory: 64\nargs: -device vfio-pci,host=03:00.0\n"};
+	static const char *const others[] = {"hostpci0: 02:00.0\n", "hostpci16: 03:00.0\n",
+		"#hostpci0: 03:00.0\n", "hostpci0: 03:00.0,driver=keep\n",
+		"hostpci0: 03:00.0,mdev=nvidia-63\n", "hostpci0: mapping=other\n", "hostpci0\n", "",
+		"[snap]\nhostpci0: 03:00.0\n", "scsi0: host=0000:03:00.0\n"};
+	struct fake *fake = *state;
+
+	fake_file(fake, PT_PVE_PCI_MAPPINGS, TWO_DISKS);
+	mount_disk2(fake, "/srv");
+	for (size_t i = 0; i < PT_ARRAY_SIZE(names); i++)
+		expect(fake, names[i], used);
+	for (size_t i = 0; i < PT_ARRAY_SIZE(others); i++)
+		expect(fake, others[i], "");
+	fake_remove(fake, "/proc/1/mountinfo");
+	expect(fake, names[0], "");
+	fake_remove(fake, CONFIG);
+	fake_dir(fake, CONFIG);
+}
+
+/* The rest of the group leaves the host as well. */
+static void open_files_and_groups(void **state)
+{
+	struct fake *fake = *state;
+
+	add_node(fake, "/sys/bus/pci/devices/" AUDIO "/sound/card1/controlC1", "sound", "116:2\n",
+		"snd/controlC1");
+	fake_file(fake, "/proc/77/comm", "player\n");
+	fake_link(fake, "/proc/77/fd/3", "/dev/snd/controlC1");
+	expect(fake, "hostpci0: 01:00.0\n",
+		AUDIO
+		": is in use on this host: /dev/snd/controlC1 is open in process 77 (player)");
+	fake_remove(fake, "/proc/77/fd/3");
+	fake_link(fake, "/proc/77/fd/3", "/dev/vfio/2");
+	expect(fake, "hostpci0: 02:00.0\n", "");
+	assert_int_equal(phase(fake, "pre-start"), 1);
+	fake_remove(fake, "/proc/77/fd/3");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_driver(fake, DISK, "vfio-pci");
+	fake_link(fake, "/proc/77/fd/3", "/dev/vfio/2");
+	expect(fake, "hostpci0: 02:00.0\n", DISK ": process 77 (player) has its IOMMU group open");
+}
+
+static void advice_lets_go_but_for_the_system(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_run run = run_of(fake);
+
+	run.advise = true;
+	fake_file(fake, CONFIG, "hostpci0: 03:00.0\n");
+	mount_disk2(fake, "/srv");
+	assert_int_equal(pt_look_plainly(&run, NULL), 0);
+	mount_disk2(fake, "/");
+	assert_int_equal(pt_look_plainly(&run, NULL), -EBUSY);
+}
+
+/* A start whose whole look fails: here the IOMMU group cannot be read. */
+static void a_start_that_cannot_look(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_remove(fake, "/sys/kernel/iommu_groups/3/devices");
+	fake_file(fake, "/sys/kernel/iommu_groups/3/devices", "");
+	fake_file(fake, CONFIG, "hostpci0: 03:00.0\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_holds(fake->said, "members of IOMMU group 3: Not a directory; the start goes on");
+	mount_disk2(fake, "/srv");
+	assert_int_equal(phase(fake, "pre-start"), 1);
+	assert_holds(fake->said, "members of IOMMU group 3: Not a directory");
+	assert_holds(fake->said,
+		"start refused: " DISK2 ": is in use on this host: nvme1n1 is mounted at /srv");
+	assert_driver(fake, DISK2, "nvme");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(each_way_to_name_a_device),
+		MACHINE_TEST(open_files_and_groups),
+		MACHINE_TEST(advice_lets_go_but_for_the_system),
+		MACHINE_TEST(a_start_that_cannot_look),
+	};
+
+	return cmocka_run_group_tests_name("look", tests, NULL, NULL);
+}
