@@ -176,7 +176,7 @@ int pt_claims_save(const struct pt_claims *claims, const struct pt_claim *claim,
 /* The age of this file is the time for which the claim is on hold. */
 static char *hold_file_of(const char *owner)
 {
-	return pt_claim_owner_valid(owner) ? pt_format("%s.kept", owner) : NULL;
+	return pt_claim_owner_valid(owner) ? pt_format("%s.hold", owner) : NULL;
 }
 
 int pt_claims_hold(const struct pt_claims *claims, const char *owner)

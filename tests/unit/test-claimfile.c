@@ -74,13 +74,13 @@ static void a_claim_is_kept_for_a_while(void **state)
 	assert_int_equal(pt_claims_hold(claims, "../100"), -EINVAL);
 	assert_true(pt_claims_on_hold(claims, "100", 60));
 	assert_false(pt_claims_on_hold(claims, "101", 60));
-	snprintf(path, sizeof(path), "%s/run/pt/work/100.kept", fake->root);
+	snprintf(path, sizeof(path), "%s/run/pt/work/100.hold", fake->root);
 	assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
 	assert_false(pt_claims_on_hold(claims, "100", 60));
 	assert_int_equal(pt_claims_hold(claims, "100"), 0);
 	assert_true(pt_claims_on_hold(claims, "100", 60));
 	assert_int_equal(pt_claims_remove(claims, "100", NULL), 0);
-	assert_false(pt_host_exists(fake->host, "/run/pt/work/100.kept"));
+	assert_false(pt_host_exists(fake->host, "/run/pt/work/100.hold"));
 	pt_claims_close(claims);
 }
 
