@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 
 #include "pve/config/runstate.h"
@@ -10,6 +11,7 @@
 #include "pve/config/paths.h"
 
 #define CMDLINE_MAX (1024U * 1024)
+#define LOCKS_MAX   (4U * 1024 * 1024)
 #define RESTART_S   300
 
 struct cmdline {
@@ -143,9 +145,47 @@ bool pt_guest_restarts(const struct pt_host *host, unsigned int vmid, bool any_a
 	       (any_age || llabs(time(NULL) - st.st_mtime) < RESTART_S);
 }
 
-/* Whether the process may be a guest's QEMU, which runs as root: anybody can choose arguments. On a
- * copy of a host owners say nothing. */
-static bool is_roots(const struct pt_host *host, int pid)
+/* The process of a line of /proc/locks that holds a lock on the file; 0: another line. Source:
+ * proc(5). */
+static int locker_of(const char *line, const struct stat *file)
+{
+	unsigned int major_number, minor_number;
+	unsigned long inode;
+	char kind[16];
+	int pid;
+
+	if (sscanf(line, "%*u: %15s %*s %*s %d %x:%x:%lu", kind, &pid, &major_number, &minor_number,
+		    &inode) != 5)
+		return 0;
+	return pt_streq(kind, "FLOCK") && inode == file->st_ino &&
+			       makedev(major_number, minor_number) == file->st_dev
+		       ? pid
+		       : 0;
+}
+
+int pt_guest_locker(const struct pt_host *host, unsigned int vmid)
+{
+	PT_FREE char *text = NULL;
+	PT_CLOSE int fd = -1;
+	struct stat st;
+	char path[64];
+	char *rest;
+
+	snprintf(path, sizeof(path), PT_PVE_LOCKS "/lock-%u.conf", vmid);
+	fd = pt_host_openat(host, path, O_PATH | O_NOFOLLOW);
+	if (fd < 0 || fstat(fd, &st) < 0 ||
+		pt_host_read(host, "/proc/locks", LOCKS_MAX, &text, NULL) < 0)
+		return 0;
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		int pid = locker_of(line, &st);
+
+		if (pid > 0)
+			return pid;
+	}
+	return 0;
+}
+
+bool pt_pid_is_roots(const struct pt_host *host, int pid)
 {
 	PT_CLOSE int fd = -1;
 	struct stat st;
@@ -164,7 +204,7 @@ unsigned int pt_pid_guest(const struct pt_host *host, int pid)
 	unsigned int vmid = 0;
 	const char *id;
 
-	if (!is_roots(host, pid) || !read_cmdline(host, pid, &cmdline))
+	if (!pt_pid_is_roots(host, pid) || !read_cmdline(host, pid, &cmdline))
 		return 0;
 	if (!cmdline.length || !is_qemu(cmdline.text))
 		return 0;

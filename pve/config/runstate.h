@@ -14,11 +14,19 @@ int pt_guest_pid(const struct pt_host *host, unsigned int vmid);
  * held. Never for the own guest inside a phase. */
 int pt_guest_try_lock(const struct pt_host *host, unsigned int vmid, int *ret_fd);
 
+/* The process that holds Proxmox VE's lock of the guest; 0: none, or unknown. Any user can open
+ * that file, and lock it. */
+int pt_guest_locker(const struct pt_host *host, unsigned int vmid);
+
 /* Whether the guest restarts now. Unless any_age a mark older than five minutes does not count. */
 bool pt_guest_restarts(const struct pt_host *host, unsigned int vmid, bool any_age);
 
 /* Whether a process is ending, or gone: it has no memory any more. */
 bool pt_pid_ends(const struct pt_host *host, int pid);
+
+/* Whether a process is root's, as Proxmox VE's and every guest's QEMU are: anybody can choose names
+ * and arguments. On a copy of a host owners say nothing, and it is. */
+bool pt_pid_is_roots(const struct pt_host *host, int pid);
 
 /* The guest that a process of root runs, from its -id argument; 0 when it runs none. */
 unsigned int pt_pid_guest(const struct pt_host *host, int pid);

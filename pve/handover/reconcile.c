@@ -63,6 +63,19 @@ static void return_spares(const struct pt_host *host, const struct pt_claims *cl
 		pt_log(pt_host_log(host), PT_LOG_ERROR, "guest %u: %s", vmid, err.text);
 }
 
+/* Names a process that holds Proxmox VE's lock of the guest and is none of Proxmox VE's: it keeps
+ * the guest from starting, and its devices from returning. */
+static void warn_of_stranger(const struct pt_host *host, unsigned int vmid)
+{
+	int pid = pt_guest_locker(host, vmid);
+
+	if (pid && !pt_pid_is_roots(host, pid))
+		pt_log(pt_host_log(host), PT_LOG_WARNING,
+			"guest %u: process %d, which is not root's, holds its lock, so its devices stay "
+			"taken; end that process",
+			vmid, pid);
+}
+
 static void reconcile_one(const struct pt_host *host, const struct pt_claims *claims,
 	unsigned int vmid, const struct pt_limits *limits, bool again,
 	struct pt_reconciled *reconciled)
@@ -74,8 +87,10 @@ static void reconcile_one(const struct pt_host *host, const struct pt_claims *cl
 		return_spares(host, claims, vmid, limits, again);
 		return;
 	}
-	if (pt_guest_is_live(host, claims, vmid))
+	if (pt_guest_is_live(host, claims, vmid)) {
+		warn_of_stranger(host, vmid);
 		return;
+	}
 	pt_log(pt_host_log(host), PT_LOG_INFO,
 		"guest %u does not run, but still holds devices; returning them", vmid);
 	r = pt_release_stale(host, claims, vmid, limits, &err);

@@ -5,6 +5,7 @@
 #include "lib/linux/systemd.h"
 #include "lib/use/use-devfile.h"
 #include "pve/config/guest.h"
+#include "pve/config/paths.h"
 #include "pve/config/policy.h"
 #include "pve/handover/release.h"
 #include "pve/config/reservation.h"
@@ -391,6 +392,20 @@ static int mark_returning(const struct pt_host *host, const struct pt_claims *cl
 	return 0;
 }
 
+/* Says who has Proxmox VE's lock: any process may, and for ever. */
+static int name_locker(const struct pt_host *host, unsigned int vmid, struct pt_err *err)
+{
+	int pid = pt_guest_locker(host, vmid);
+
+	if (!pid)
+		return pt_err_set(
+			err, -EWOULDBLOCK, "guest %u is being started or stopped right now", vmid);
+	return pt_err_set(err, -EWOULDBLOCK,
+		"guest %u is being started or stopped right now: process %d holds its lock, " PT_PVE_LOCKS
+		"/lock-%u.conf",
+		vmid, pid, vmid);
+}
+
 int pt_release_stale(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,
 	const struct pt_limits *limits, struct pt_err *err)
 {
@@ -399,11 +414,10 @@ int pt_release_stale(const struct pt_host *host, const struct pt_claims *claims,
 	char owner[PT_OWNER_TEXT];
 	int r = pt_guest_try_lock(host, vmid, &guest_lock);
 
+	if (r == -EWOULDBLOCK)
+		return name_locker(host, vmid, err);
 	if (r < 0)
-		return r == -EWOULDBLOCK
-			       ? pt_err_set(err, r,
-					 "guest %u is being started or stopped right now", vmid)
-			       : pt_err_errno(err, r, "lock of guest %u", vmid);
+		return pt_err_errno(err, r, "lock of guest %u", vmid);
 	/* others may be looking at the lock at this instant */
 	r = pt_claims_work_lock(
 		claims, pt_owner_name(vmid, owner), pt_now_ms() + LOOK_MS, &lock, err);

@@ -2,6 +2,8 @@
 /* Waiting for a group that is held needs the real kernel: lab scenario group-held. */
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "pve/config/paths.h"
 #include "pve/handover/release.h"
@@ -115,6 +117,8 @@ static void a_guest_that_is_starting_keeps_its_devices(void **state)
 	struct fake *fake = *state;
 	struct pt_claims *claims = take_disk(fake);
 	struct pt_err err = {0};
+	PT_FREE char *locks = NULL;
+	struct stat st;
 	char path[160];
 	int lock;
 
@@ -124,6 +128,14 @@ static void a_guest_that_is_starting_keeps_its_devices(void **state)
 	assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
 	assert_int_equal(pt_release_stale(fake->host, claims, 100, &limits, &err), -EWOULDBLOCK);
 	assert_string_equal(err.text, "guest 100 is being started or stopped right now");
+	assert_int_equal(stat(path, &st), 0);
+	locks = pt_format("1: FLOCK  ADVISORY  WRITE 4242 %02x:%02x:%lu 0 EOF\n", major(st.st_dev),
+		minor(st.st_dev), (unsigned long)st.st_ino);
+	fake_file(fake, "/proc/locks", locks);
+	assert_int_equal(pt_release_stale(fake->host, claims, 100, &limits, &err), -EWOULDBLOCK);
+	assert_string_equal(err.text,
+		"guest 100 is being started or stopped right now: process 4242 holds its lock, " PT_PVE_LOCKS
+		"/lock-100.conf");
 	assert_driver(fake, DISK, "vfio-pci");
 	close(lock);
 	fake_remove(fake, PT_PVE_LOCKS "/lock-100.conf");

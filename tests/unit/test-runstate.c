@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 #include "pve/config/paths.h"
@@ -50,6 +52,28 @@ static void anything_else_is_no_guest(void **state)
 	assert_int_equal(pt_pid_guest(fake->host, 1), 0);
 }
 
+/* Any user can open a lock file that all may read, and lock it. */
+static void the_holder_of_a_lock_is_named(void **state)
+{
+	struct fake *fake = *state;
+	PT_FREE char *path = pt_format("%s" PT_PVE_LOCKS "/lock-100.conf", fake->root);
+	PT_FREE char *locks = NULL;
+	struct stat st;
+
+	assert_int_equal(pt_guest_locker(fake->host, 100), 0);
+	fake_file(fake, PT_PVE_LOCKS "/lock-100.conf", "");
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(pt_guest_locker(fake->host, 100), 0);
+	locks = pt_format("1: POSIX  ADVISORY  WRITE 11 %1$02x:%2$02x:%3$lu 0 EOF\n"
+			  "2: FLOCK  ADVISORY  WRITE 12 %1$02x:%2$02x:1 0 EOF\n"
+			  "3: FLOCK  ADVISORY  WRITE 4242 %1$02x:%2$02x:%3$lu 0 EOF\n"
+			  "3: -> FLOCK  ADVISORY  WRITE 13 %1$02x:%2$02x:%3$lu 0 EOF\n",
+		major(st.st_dev), minor(st.st_dev), (unsigned long)st.st_ino);
+	fake_file(fake, "/proc/locks", locks);
+	assert_int_equal(pt_guest_locker(fake->host, 100), 4242);
+	assert_int_equal(pt_guest_locker(fake->host, 101), 0);
+}
+
 /* A process that calls itself a guest's QEMU; the parent gets its pid when it runs. */
 static pid_t start_named(uid_t uid)
 {
@@ -91,10 +115,12 @@ static void any_user_can_choose_arguments(void **state)
 		pid_t pid = start_named(one->uid);
 
 		unsigned int vmid = pt_pid_guest(live, pid);
+		bool roots = pt_pid_is_roots(live, pid);
 
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 		assert_int_equal(vmid, one->vmid);
+		assert_int_equal(roots, one->uid == 0);
 	}
 	dup2(was, STDIN_FILENO);
 	close(was);
@@ -107,6 +133,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(a_guest_runs_as_pve_sees_it),
 		MACHINE_TEST(anything_else_is_no_guest),
+		MACHINE_TEST(the_holder_of_a_lock_is_named),
 		cmocka_unit_test(any_user_can_choose_arguments),
 	};
 
