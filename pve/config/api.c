@@ -8,13 +8,17 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "lib/base/confine.h"
 #include "lib/base/library.h"
 #include "pve/config/api.h"
 #include "pve/config/paths.h"
 
 #define CONF_MAX    4096
 #define REPLY_MAX   (1024U * 1024)
-#define HEAD_MAX    (CURL_ERROR_SIZE + 256)
+#define ANSWER_MAX  (REPLY_MAX + CURL_ERROR_SIZE + 256)
+#define MEMORY_MAX  (256U * 1024 * 1024) /* of address space; threads and libraries map much */
+#define CA_MAX	    (4U * 1024 * 1024)
+#define UNANSWERED  (-ENODATA)
 #define CONNECTIONS 8L
 #define POLL_MS	    100
 #define GRACE_MS    50	/* for a request that has not begun in time */
@@ -73,6 +77,7 @@ static int parse_conf(char *text, struct pt_api *ret, struct pt_err *err)
 			return pt_err_set(err, -EINVAL,
 				PT_API_CONF ": a line is not of the form 'key = value'");
 		r = set_conf(ret, key, value, err);
+		explicit_bzero(value, sizeof(value));
 		if (r < 0)
 			return r;
 	}
@@ -225,16 +230,48 @@ struct request {
 	size_t count;
 	int budget_ms;
 	long long deadline_ms; /* when that is over: loading libcurl takes its part of it */
+	char *ca;	       /* text of the CA file, in the child */
+	size_t ca_length;
 };
 
-/* The child's answer for each request: one byte, its number, a number of bytes and a line, then so
- * many bytes. 'S': the line is the HTTP status, the body follows. 'E': the line is the error. */
-static int send_line(
-	int out, char kind, size_t which, const char *line, const char *body, size_t length)
+static int read_ca(struct request *request, struct pt_err *err)
 {
-	if (dprintf(out, "%c%zu %zu %s\n", kind, which, length, line) < 0)
-		return -EIO;
-	return pt_write_all(out, body, length);
+	PT_CLOSE int fd = open(request->api->ca, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return pt_err_errno(err, -errno, PT_API_CONF ": ca %s", request->api->ca);
+	if (!S_ISREG(st.st_mode) || st.st_size > CA_MAX)
+		return pt_err_set(
+			err, -EINVAL, PT_API_CONF ": ca %s is no CA file", request->api->ca);
+	request->ca = pt_resize(NULL, (size_t)st.st_size + 1);
+	n = read(fd, request->ca, (size_t)st.st_size);
+	if (n < 0)
+		return pt_err_errno(err, -errno, PT_API_CONF ": ca %s", request->api->ca);
+	request->ca_length = (size_t)n;
+	return 0;
+}
+
+/* The head of the child's answer for a request; so many bytes follow. Lengths, no lines: a server
+ * chooses some of the bytes. */
+struct answer {
+	uint32_t which;	 /* the request's number */
+	uint32_t status; /* of HTTP, the body follows; 0: an error's text follows */
+	uint32_t length;
+};
+
+static int send_answer(int out, size_t which, unsigned int status, const char *bytes, size_t length)
+{
+	const struct answer answer = {(uint32_t)which, status, (uint32_t)length};
+	int r = pt_write_all(out, (const char *)&answer, sizeof(answer));
+
+	return r < 0 ? r : pt_write_all(out, bytes, length);
+}
+
+static int send_error(int out, size_t which, const char *text)
+{
+	return send_answer(out, which, 0, text, strlen(text));
 }
 
 static size_t take_body(char *bytes, size_t size, size_t count, void *data)
@@ -249,6 +286,17 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *data)
 	memcpy(transfer->body + transfer->length, bytes, length);
 	transfer->length += length;
 	return length;
+}
+
+/* Trusts the CA file alone: the system's store lies beside it by default. */
+static void pin(const struct request *request, CURL *easy)
+{
+	struct curl_blob blob = {
+		.data = request->ca, .len = request->ca_length, .flags = CURL_BLOB_NOCOPY};
+
+	curl.easy_setopt(easy, CURLOPT_CAINFO, NULL);
+	curl.easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	curl.easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob);
 }
 
 static bool make_handle(const struct request *request, struct curl_slist *headers, size_t which,
@@ -277,8 +325,10 @@ static bool make_handle(const struct request *request, struct curl_slist *header
 	curl.easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
 	curl.easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
 	curl.easy_setopt(easy, CURLOPT_PRIVATE, transfer);
-	if (request->api->ca)
-		curl.easy_setopt(easy, CURLOPT_CAINFO, request->api->ca);
+	/* what is not asked for is not parsed */
+	curl.easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	if (request->ca)
+		pin(request, easy);
 	return true;
 }
 
@@ -299,22 +349,22 @@ static int send_failure(
 		pt_format("%s%s", *transfer->error ? transfer->error : curl.easy_strerror(code),
 			code == CURLE_OPERATION_TIMEDOUT ? late_hint(request->budget_ms) : "");
 
-	return send_line(out, 'E', which, why, NULL, 0);
+	return send_error(out, which, why);
 }
 
 static int send_outcome(
 	const struct request *request, int out, size_t which, const struct transfer *transfer)
 {
 	long status = 0;
-	char line[16];
 
 	if (transfer->too_long)
-		return send_line(out, 'E', which, "the reply is larger than 1 MiB", NULL, 0);
+		return send_error(out, which, "the reply is larger than 1 MiB");
 	if (!transfer->done || transfer->code != CURLE_OK)
 		return send_failure(request, out, which, transfer);
 	curl.easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-	snprintf(line, sizeof(line), "%ld", status);
-	return send_line(out, 'S', which, line, transfer->body, transfer->length);
+	if (status <= 0)
+		return send_error(out, which, "the reply has no status");
+	return send_answer(out, which, (unsigned int)status, transfer->body, transfer->length);
 }
 
 /* Notes those that have ended. */
@@ -357,6 +407,9 @@ static int fetch(const struct request *request, struct transfer *transfer, int o
 	bool ok = headers && curl.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 	int r = 0;
 
+	/* of the token one copy is left */
+	explicit_bzero(header, strlen(header));
+	explicit_bzero(request->api->token, strlen(request->api->token));
 	if (ok)
 		multi = curl.multi_init();
 	ok = ok && multi;
@@ -371,7 +424,7 @@ static int fetch(const struct request *request, struct transfer *transfer, int o
 	}
 	for (size_t i = 0; r == 0 && i < request->count; i++)
 		r = ok ? send_outcome(request, out, i, &transfer[i])
-		       : send_line(out, 'E', i, "libcurl does not start", NULL, 0);
+		       : send_error(out, i, "libcurl does not start");
 	for (size_t i = 0; i < request->count; i++) {
 		if (ok)
 			curl.multi_remove_handle(multi, transfer[i].easy);
@@ -384,60 +437,76 @@ static int fetch(const struct request *request, struct transfer *transfer, int o
 	return r;
 }
 
+/* Reads the CA file, which the confined process may not; then there is nothing left that needs
+ * privileges. */
+static int prepare_child(struct request *request, struct pt_err *err)
+{
+	const char *unloaded = load_curl();
+
+	if (unloaded)
+		return pt_err_set(err, -ENOTSUP, "%s", unloaded);
+	if (request->api->ca && read_ca(request, err) < 0)
+		return err->code;
+	return pt_confine(MEMORY_MAX + request->count * REPLY_MAX, err);
+}
+
 static int fetch_in_child(void *data, int out)
 {
-	const struct request *request = data;
-	const char *unloaded = load_curl();
+	struct request *request = data;
 	struct transfer *transfer;
+	struct pt_err err = {0};
 	int r = 0;
 
-	for (size_t i = 0; unloaded && r == 0 && i < request->count; i++)
-		r = send_line(out, 'E', i, unloaded, NULL, 0);
-	if (unloaded)
+	if (prepare_child(request, &err) < 0) {
+		for (size_t i = 0; r == 0 && i < request->count; i++)
+			r = send_error(out, i, err.text);
 		return r;
+	}
 	transfer = pt_calloc(request->count, sizeof(*transfer));
 	r = fetch(request, transfer, out);
 	free(transfer);
 	return r;
 }
 
-static int explain_status(const char *status, const char *what, struct pt_err *err)
+static int explain_status(unsigned int status, const char *what, struct pt_err *err)
 {
-	if (pt_streq(status, "200"))
+	if (status == 200)
 		return 0;
-	if (pt_streq(status, "401"))
+	if (status == 401)
 		return pt_err_set(err, -EACCES,
 			"401: the token is not accepted; was it deleted, or did it expire?");
-	if (pt_streq(status, "403"))
+	if (status == 403)
 		return pt_err_set(err, -EACCES,
 			"403: the token may not read %s; give it the role PVEAuditor", what);
-	return pt_err_set(err, -EPROTO, "it answered with HTTP status %s", status);
+	return pt_err_set(err, -EPROTO, "it answered with HTTP status %u", status);
 }
 
-/* Takes one outcome off the text; false: there is no whole one left. */
-static bool take_outcome(
-	char **at, size_t *rest, const char *what, struct pt_api_reply *reply, size_t count)
+/* Takes one answer off the bytes; false: there is no whole one left. */
+static bool take_answer(
+	const char **at, size_t *rest, const char *what, struct pt_api_reply *reply, size_t count)
 {
-	char *line = *at, *end = memchr(line, '\n', *rest);
-	size_t which, length;
-	int skip = 0;
+	struct answer answer;
+	const char *bytes = *at + sizeof(answer);
 
-	if (!end)
+	if (*rest < sizeof(answer))
 		return false;
-	*end = '\0';
-	if (sscanf(line + 1, "%zu %zu %n", &which, &length, &skip) != 2 || !skip ||
-		which >= count || length > *rest - (size_t)(end + 1 - line))
+	memcpy(&answer, *at, sizeof(answer));
+	*rest -= sizeof(answer);
+	if (answer.which >= count || answer.length > *rest)
 		return false;
-	reply += which;
+	*rest -= answer.length;
+	*at = bytes + answer.length;
+	reply += answer.which;
+	/* one that has its answer gets no second */
+	if (reply->text || reply->err.code != UNANSWERED)
+		return false;
 	reply->err = (struct pt_err){0};
-	if (line[0] != 'S')
-		pt_err_set(&reply->err, -EIO, "%s", line + 1 + skip);
-	else if (explain_status(line + 1 + skip, what, &reply->err) == 0) {
-		reply->text = pt_strndup(end + 1, length);
-		reply->length = length;
+	if (!answer.status) {
+		pt_err_set(&reply->err, -EIO, "%.*s", (int)answer.length, bytes);
+	} else if (explain_status(answer.status, what, &reply->err) == 0) {
+		reply->text = pt_strndup(bytes, answer.length);
+		reply->length = answer.length;
 	}
-	*rest -= (size_t)(end + 1 - line) + length;
-	*at = end + 1 + length;
 	return true;
 }
 
@@ -457,22 +526,21 @@ int pt_api_get(const struct pt_api *api, const char *const *path, size_t count, 
 	PT_FREE char *text = NULL;
 	struct pt_child child;
 	size_t length = 0;
-	char *at;
+	const char *at;
 	int r = pt_child_start(&child, fetch_in_child, &request, NULL, 0, true, err);
 
 	if (r < 0)
 		return r;
-	r = pt_child_collect(
-		&child, deadline + TELL_MS, count * (REPLY_MAX + HEAD_MAX), &text, &length);
+	r = pt_child_collect(&child, deadline + TELL_MS, count * ANSWER_MAX, &text, &length);
 	if (r == -ETIME)
 		return pt_err_set(
 			err, r, "no answer within %d ms%s", budget_ms, late_hint(budget_ms));
 	if (r < 0)
 		return pt_err_errno(err, r, "the request ended early");
 	for (size_t i = 0; i < count; i++)
-		pt_err_set(&ret[i].err, -EPROTO, "the request ended without a word");
+		pt_err_set(&ret[i].err, UNANSWERED, "the request ended without a word");
 	at = text;
-	while (length && take_outcome(&at, &length, what, ret, count))
+	while (take_answer(&at, &length, what, ret, count))
 		;
 	return 0;
 }

@@ -6,6 +6,9 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <signal.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -402,6 +405,7 @@ static void serve_tls(const struct identity *identity, int listener)
 	_exit(0);
 }
 
+/* ca: below the host's root; NULL: the system's store. */
 static int ask_tls(struct fake *fake, const struct identity *identity, const char *ca,
 	struct pt_guest **guest, struct pt_err *err)
 {
@@ -414,8 +418,8 @@ static int ask_tls(struct fake *fake, const struct identity *identity, const cha
 	if (pid == 0)
 		serve_tls(identity, listener);
 	close(listener);
-	snprintf(conf, sizeof(conf), "token=" TOKEN "\nurl=https://127.0.0.1:%u\nca=%s%s\n", port,
-		fake->root, ca);
+	snprintf(conf, sizeof(conf), "token=" TOKEN "\nurl=https://127.0.0.1:%u\n%s%s%s\n", port,
+		ca ? "ca=" : "", ca ? fake->root : "", ca ? ca : "");
 	write_conf(fake, conf, 0600);
 	r = ask(fake, guest, err);
 	kill(pid, SIGKILL);
@@ -450,6 +454,56 @@ static void https_is_verified(void **state)
 	identity_free(&old);
 	identity_free(&other);
 	identity_free(&name);
+}
+
+static bool put_certificate(const struct identity *identity, const char *path)
+{
+	PT_FREE char *pem = identity_certificate_pem(identity);
+	PT_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	return fd >= 0 && pt_write_all(fd, pem, strlen(pem)) == 0;
+}
+
+/* The system's store, for this process alone: libcurl reads its file, and looks into its folder by
+ * the hash of a name. */
+static bool own_store(const struct identity *file, const struct identity *folder)
+{
+	PT_FREE char *path =
+		pt_format("/etc/ssl/certs/%08lx.0", X509_subject_name_hash(folder->certificate));
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		mount("none", "/etc/ssl/certs", "tmpfs", 0, "mode=0755") < 0)
+		return false;
+	return put_certificate(file, "/etc/ssl/certs/ca-certificates.crt") &&
+	       put_certificate(folder, path);
+}
+
+/* 0: the store counts where no CA is named, and does not beside one that is. */
+static int try_store(struct fake *fake)
+{
+	struct identity good = make_identity(fake, "/ca/good.pem", "DNS:good.example.org");
+	struct identity other = make_identity(fake, "/ca/other.pem", "IP:127.0.0.1");
+	struct pt_guest *guest = NULL;
+	struct pt_err err = {0};
+
+	if (!own_store(&good, &other))
+		return 1;
+	if (ask_tls(fake, &other, NULL, &guest, &err) < 0)
+		return 2;
+	if (ask_tls(fake, &other, "/ca/good.pem", &guest, &err) == 0)
+		return 3;
+	return strstr(err.text, "certificate") ? 0 : 4;
+}
+
+static void a_ca_pins(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(try_store(*state));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 static void dropped_lines_come_from_the_text(void **state)
@@ -536,6 +590,7 @@ int main(void)
 		MACHINE_TEST(a_bad_conf_is_told),
 		MACHINE_TEST(a_conf_of_somebody_else_is_not_used),
 		MACHINE_TEST(https_is_verified),
+		MACHINE_TEST(a_ca_pins),
 		MACHINE_TEST(dropped_lines_come_from_the_text),
 		MACHINE_TEST(another_guests_config_does_not_count),
 		MACHINE_TEST(other_args_do_not_count),

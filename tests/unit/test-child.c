@@ -21,6 +21,18 @@ static int sleeps(void *data, int out)
 	return 0;
 }
 
+static int writes_too_much(void *data, int out)
+{
+	const struct rlimit none = {0};
+	FILE *file = tmpfile();
+
+	(void)data;
+	(void)out;
+	if (!file || setrlimit(RLIMIT_FSIZE, &none) < 0)
+		return -EIO;
+	return write(fileno(file), "x", 1) < 0 ? -errno : 0;
+}
+
 static int dies(void *data, int out)
 {
 	(void)data;
@@ -51,6 +63,16 @@ static int counts_fds(void *data, int out)
 static int start(struct pt_child *child, int (*work)(void *, int), void *data, bool output)
 {
 	return pt_child_start(child, work, data, NULL, 0, output, NULL);
+}
+
+/* A caller's limit is an error like a full disk. */
+static void a_limit_of_file_sizes_is_an_error(void **state)
+{
+	struct pt_child child = PT_CHILD_NONE;
+
+	(void)state;
+	assert_int_equal(pt_child_start(&child, writes_too_much, NULL, NULL, 0, false, NULL), 0);
+	assert_int_equal(pt_child_wait(&child, pt_now_ms() + 20000), -EFBIG);
 }
 
 static void gives_the_result(void **state)
@@ -178,6 +200,7 @@ static void what_the_system_refuses_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_limit_of_file_sizes_is_an_error),
 		cmocka_unit_test(gives_the_result),
 		cmocka_unit_test(gives_up_at_the_deadline),
 		cmocka_unit_test(tells_a_crash),
