@@ -67,23 +67,20 @@ static int parse_entry(struct pt_gathering *gathering, int index)
 {
 	struct pt_assignment *slot = &gathering->facts->assignment[gathering->facts->count];
 	const struct pt_guest *guest = gathering->guest;
+	struct pt_guest_key found;
 	char key[PT_LABEL_TEXT];
+	int r;
 
-	pt_entry_label(index, key);
-	pt_foreach (found, guest->key, guest->count) {
-		int r;
-
-		if (!pt_streq(found->key, key) || !pt_hostpci_is_set(found->value))
-			continue;
-		r = pt_hostpci_parse(index, found->value, found->length, guest->encoding,
-			&slot->entry, gathering->err);
-		if (r < 0)
-			return pt_err_wrap(gathering->err, "%s", key);
-		slot->chosen = -1;
-		gathering->facts->count++;
-		return 1;
-	}
-	return 0;
+	found = pt_guest_find_key(guest, pt_entry_label(index, key));
+	if (!found.key || !pt_hostpci_is_set(found.value))
+		return 0;
+	r = pt_hostpci_parse(
+		index, found.value, found.length, guest->encoding, &slot->entry, gathering->err);
+	if (r < 0)
+		return pt_err_wrap(gathering->err, "%s", key);
+	slot->chosen = -1;
+	gathering->facts->count++;
+	return 1;
 }
 
 bool pt_gather_is_free(void *data, const struct pt_assignment *assignment,

@@ -88,6 +88,7 @@ struct pt_guest *pt_guest_new(const struct pt_guest_query *query, enum pt_text e
 
 	guest->vmid = query->vmid;
 	guest->encoding = encoding;
+	guest->keys = pt_json_object();
 	snprintf(guest->node, sizeof(guest->node), "%s", query->node);
 	return guest;
 }
@@ -102,11 +103,7 @@ void pt_guest_free(struct pt_guest *guest)
 {
 	if (!guest)
 		return;
-	pt_foreach (key, guest->key, guest->count) {
-		free(key->key);
-		free(key->value);
-	}
-	free(guest->key);
+	json_object_put(guest->keys);
 	pt_foreach (dropped, guest->dropped, guest->dropped_count)
 		clear_dropped(dropped);
 	free(guest->dropped);
@@ -118,20 +115,39 @@ void pt_guest_free_p(struct pt_guest **guest)
 	pt_guest_free(PT_STEAL(*guest));
 }
 
-static struct pt_guest_key *find(const struct pt_guest *guest, const char *name)
+static struct pt_guest_key key_at(const struct lh_entry *entry)
 {
-	pt_foreach (key, guest->key, guest->count) {
-		if (pt_streq(key->key, name))
-			return key;
-	}
-	return NULL;
+	struct json_object *value;
+
+	if (!entry)
+		return (struct pt_guest_key){0};
+	value = lh_entry_v(entry);
+	return (struct pt_guest_key){
+		.key = lh_entry_k(entry),
+		.value = json_object_get_string(value),
+		.length = (size_t)json_object_get_string_len(value),
+		.entry = entry,
+	};
+}
+
+struct pt_guest_key pt_guest_first_key(const struct pt_guest *guest)
+{
+	return key_at(lh_table_head(json_object_get_object(guest->keys)));
+}
+
+struct pt_guest_key pt_guest_next_key(const struct pt_guest_key *key)
+{
+	return key_at(lh_entry_next(key->entry));
+}
+
+struct pt_guest_key pt_guest_find_key(const struct pt_guest *guest, const char *name)
+{
+	return key_at(lh_table_lookup_entry(json_object_get_object(guest->keys), name));
 }
 
 const char *pt_guest_get(const struct pt_guest *guest, const char *key)
 {
-	const struct pt_guest_key *found = find(guest, key);
-
-	return found ? found->value : NULL;
+	return json_object_get_string(json_object_object_get(guest->keys, key));
 }
 
 /* Another setting, or a deletion, replaces a bad value. */
@@ -151,17 +167,8 @@ static void forget_dropped(struct pt_guest *guest, const char *key)
 
 void pt_guest_unset(struct pt_guest *guest, const char *key)
 {
-	struct pt_guest_key *found = find(guest, key);
-	size_t at;
-
 	forget_dropped(guest, key);
-	if (!found)
-		return;
-	at = (size_t)(found - guest->key);
-	free(found->key);
-	free(found->value);
-	guest->count--;
-	memmove(found, found + 1, (guest->count - at) * sizeof(*found));
+	json_object_object_del(guest->keys, key);
 }
 
 /* The problem of a hostpci value, as a dropped line; why is NULL without one. */
@@ -207,23 +214,10 @@ static bool keeps(struct pt_guest *guest, const char *key, const char *value, si
 
 void pt_guest_set(struct pt_guest *guest, const char *key, const char *value, size_t length)
 {
-	struct pt_guest_key *slot;
-	char *copy;
-
 	if (!keeps(guest, key, value, length))
 		return;
-	copy = pt_resize(NULL, length + 1);
-	memcpy(copy, value, length);
-	copy[length] = '\0';
-	slot = find(guest, key);
-	if (!slot) {
-		slot = pt_array_grow(&guest->key, &guest->count, sizeof(*slot));
-		slot->key = pt_strdup(key);
-	}
 	forget_dropped(guest, key);
-	free(slot->value);
-	slot->value = copy;
-	slot->length = length;
+	pt_json_add(guest->keys, key, pt_json_have(json_object_new_string_len(value, (int)length)));
 }
 
 void pt_guest_set_again(struct pt_guest *guest, const struct pt_guest_dropped *dropped)
@@ -239,8 +233,8 @@ struct pt_guest *pt_guest_copy(const struct pt_guest *guest)
 	struct pt_guest_query query = {.vmid = guest->vmid, .node = guest->node};
 	struct pt_guest *copy = pt_guest_new(&query, guest->encoding);
 
-	pt_foreach (key, guest->key, guest->count)
-		pt_guest_set(copy, key->key, key->value, key->length);
+	pt_guest_foreach (key, guest)
+		pt_guest_set(copy, key.key, key.value, key.length);
 	pt_foreach (dropped, guest->dropped, guest->dropped_count)
 		pt_guest_set_again(copy, dropped);
 	return copy;
@@ -310,8 +304,8 @@ bool pt_guest_has_hostpci(const struct pt_guest *guest)
 {
 	PT_FREE char *devices = pt_args_devices(pt_guest_get(guest, "args"));
 
-	pt_foreach (key, guest->key, guest->count) {
-		if (pt_hostpci_key(key->key) >= 0)
+	pt_guest_foreach (key, guest) {
+		if (pt_hostpci_key(key.key) >= 0)
 			return true;
 	}
 	return devices || guest->dropped_count > 0;

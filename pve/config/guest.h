@@ -24,9 +24,10 @@ enum pt_guest_source {
 };
 
 struct pt_guest_key {
-	char *key;
-	char *value;
+	const char *key; /* NULL: behind the last one */
+	const char *value;
 	size_t length; /* of value: it may hold a NUL */
+	const struct lh_entry *entry;
 };
 
 /* A hostpciN line that Proxmox VE drops: the guest starts without that device. */
@@ -39,10 +40,9 @@ struct pt_guest_dropped {
 
 struct pt_guest {
 	unsigned int vmid;
-	char node[PT_NODE_TEXT]; /* where the config lies */
-	enum pt_text encoding;	 /* of the values: chars from the API, bytes from a file */
-	struct pt_guest_key *key;
-	size_t count;
+	char node[PT_NODE_TEXT];  /* where the config lies */
+	enum pt_text encoding;	  /* of the values: chars from the API, bytes from a file */
+	struct json_object *keys; /* texts by name: a config may have any number of keys */
 	struct pt_guest_dropped *dropped;
 	size_t dropped_count;
 };
@@ -69,6 +69,15 @@ const char *pt_config_line(const char **at, size_t *ret_length);
 /* Whether name is a valid node name, safe as part of a path or an address. */
 bool pt_node_name_valid(const char *name);
 bool pt_snapshot_name_valid(const char *name);
+
+/* Runs through the keys in the order in which each was set first; all on loan. */
+#define pt_guest_foreach(one, guest)                                                               \
+	for (struct pt_guest_key one = pt_guest_first_key(guest); one.key;                         \
+		one = pt_guest_next_key(&one))
+struct pt_guest_key pt_guest_first_key(const struct pt_guest *guest);
+struct pt_guest_key pt_guest_next_key(const struct pt_guest_key *key);
+/* The key of that name; its member key is NULL when there is none. */
+struct pt_guest_key pt_guest_find_key(const struct pt_guest *guest, const char *name);
 
 void pt_guest_free(struct pt_guest *guest);
 void pt_guest_free_p(struct pt_guest **guest);

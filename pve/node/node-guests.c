@@ -139,12 +139,11 @@ static void read_namings(struct pt_node *node, const struct pt_guest *guest)
 
 	add_entry(node, guest, &by_args);
 	free(by_args.host);
-	for (size_t i = 0; i < guest->count; i++) {
-		const struct pt_guest_key *key = &guest->key[i];
+	pt_guest_foreach (key, guest) {
 		struct pt_hostpci entry;
-		int index = pt_hostpci_key(key->key);
+		int index = pt_hostpci_key(key.key);
 
-		if (index < 0 || pt_hostpci_parse(index, key->value, key->length, guest->encoding,
+		if (index < 0 || pt_hostpci_parse(index, key.value, key.length, guest->encoding,
 					 &entry, NULL) < 0)
 			continue;
 		add_entry(node, guest, &entry);

@@ -310,11 +310,11 @@ static void ask_the_rest(struct pt_node *node)
 
 		pt_node_last_start(node, one->vmid);
 		pt_node_hook(node, pt_guest_get(one, "hookscript"));
-		pt_foreach (key, one->key, one->count) {
+		pt_guest_foreach (key, one) {
 			struct pt_hostpci entry;
-			int index = pt_hostpci_key(key->key);
+			int index = pt_hostpci_key(key.key);
 
-			if (index < 0 || pt_hostpci_parse(index, key->value, key->length,
+			if (index < 0 || pt_hostpci_parse(index, key.value, key.length,
 						 one->encoding, &entry, NULL) < 0)
 				continue;
 			if (entry.romfile)

@@ -229,12 +229,12 @@ static struct json_object *config_to_json(const void *outer, const void *record)
 	struct json_object *config = pt_json_object();
 
 	(void)outer;
-	pt_foreach (key, guest->key, guest->count) {
-		PT_FREE char *args = pt_streq(key->key, "args") ? keep_args(key->value) : NULL;
-		char *value = args ? args : key->value;
+	pt_guest_foreach (key, guest) {
+		PT_FREE char *args = pt_streq(key.key, "args") ? keep_args(key.value) : NULL;
+		const char *value = args ? args : key.value;
 
-		if ((args && *args) || is_of_use(key->key))
-			pt_json_add(config, key->key, pt_record_to_json(&pt_text_record, &value));
+		if ((args && *args) || is_of_use(key.key))
+			pt_json_add(config, key.key, pt_record_to_json(&pt_text_record, &value));
 	}
 	return config;
 }
@@ -254,7 +254,7 @@ static const struct pt_record dropped_record = {PT_RECORD(struct pt_guest_droppe
 
 static const struct pt_field guest_fields[] = {
 	{PT_FIELD("vmid", UINT, struct pt_guest, vmid), .min = 100, .max = PT_VMID_MAX},
-	{PT_FIELD("config", MAP, struct pt_guest, key), .own = &config},
+	{PT_FIELD("config", MAP, struct pt_guest, keys), .own = &config},
 	{PT_FIELD("dropped", LIST, struct pt_guest, dropped),
 		.count = offsetof(struct pt_guest, dropped_count), .of = &dropped_record,
 		.about = "lines that Proxmox VE skips"},

@@ -100,8 +100,8 @@ static struct answer guest_config(const struct server *server, struct MHD_Connec
 		pt_guest_parse(text, length, &query, &guest, NULL) < 0)
 		return refuse(MHD_HTTP_INTERNAL_SERVER_ERROR);
 	json = json_object_new_object();
-	pt_foreach (key, guest->key, guest->count)
-		json_object_object_add(json, key->key, config_value(key));
+	pt_guest_foreach (key, guest)
+		json_object_object_add(json, key.key, config_value(&key));
 	add_digest(json, text, length);
 	return give(json);
 }

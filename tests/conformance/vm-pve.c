@@ -205,8 +205,8 @@ static int64_t start_timeout(const struct vm *vm)
 
 	if (pt_guest_get(vm->guest, "hugepages") && timeout < 150)
 		timeout = 150;
-	pt_foreach (key, vm->guest->key, vm->guest->count) {
-		if (pt_starts_with(key->key, "net"))
+	pt_guest_foreach (key, vm->guest) {
+		if (pt_starts_with(key.key, "net"))
 			timeout += 5;
 	}
 	return timeout;
