@@ -49,6 +49,7 @@ void pt_mappings_clear(struct pt_mappings *mappings)
 	pt_foreach (mapping, mappings->mapping, mappings->count)
 		clear_mapping(mapping);
 	free(mappings->mapping);
+	free(mappings->by_id);
 	pt_foreach (dropped, mappings->dropped, mappings->dropped_count) {
 		free(dropped->section);
 		free(dropped->key);
@@ -57,13 +58,39 @@ void pt_mappings_clear(struct pt_mappings *mappings)
 	*mappings = (struct pt_mappings){0};
 }
 
+static int compare_id(const void *id, const void *mapping)
+{
+	const struct pt_mapping *const *one = mapping;
+
+	return strcmp(id, (*one)->id);
+}
+
+/* By id, and those of one id as the file has them. */
+static int compare_mappings(const void *a, const void *b)
+{
+	const struct pt_mapping *const *one = a, *const *other = b;
+	int order = strcmp((*one)->id, (*other)->id);
+
+	return order ? order : (*one > *other) - (*one < *other);
+}
+
+static void sort_by_id(struct pt_mappings *mappings)
+{
+	if (!mappings->count)
+		return;
+	mappings->by_id = pt_resize(mappings->by_id, mappings->count * sizeof(*mappings->by_id));
+	for (size_t i = 0; i < mappings->count; i++)
+		mappings->by_id[i] = &mappings->mapping[i];
+	qsort(mappings->by_id, mappings->count, sizeof(*mappings->by_id), compare_mappings);
+}
+
 const struct pt_mapping *pt_mapping_find(const struct pt_mappings *mappings, const char *id)
 {
-	pt_foreach (mapping, mappings->mapping, mappings->count) {
-		if (pt_streq(mapping->id, id))
-			return mapping;
-	}
-	return NULL;
+	const struct pt_mapping *const *found = NULL;
+
+	if (mappings->count)
+		found = bsearch(id, mappings->by_id, mappings->count, sizeof(*found), compare_id);
+	return found ? *found : NULL;
 }
 
 /* Reads a file line by line as SectionConfig does: comments are skipped. */
@@ -201,22 +228,35 @@ static void read_section(
 	}
 }
 
-/* The section of that id, emptied if it exists: the later one counts, in its own place. */
 static struct pt_mapping *open_section(struct pt_mappings *mappings, const char *id)
 {
-	struct pt_mapping *slot = NULL;
+	struct pt_mapping *slot =
+		pt_array_grow(&mappings->mapping, &mappings->count, sizeof(*slot));
 
-	for (size_t i = 0; i < mappings->count; i++) {
-		if (!pt_streq(mappings->mapping[i].id, id))
-			continue;
-		clear_mapping(&mappings->mapping[i]);
-		mappings->count--;
-		memmove(&mappings->mapping[i], &mappings->mapping[i + 1],
-			(mappings->count - i) * sizeof(*slot));
-	}
-	slot = pt_array_grow(&mappings->mapping, &mappings->count, sizeof(*slot));
 	pt_set_text(&slot->id, id);
 	return slot;
+}
+
+/* Of several sections of one id the last counts, in its own place. */
+static void keep_last(struct pt_mappings *mappings)
+{
+	size_t count = 0;
+
+	sort_by_id(mappings);
+	for (size_t i = 0; i < mappings->count; i++) {
+		struct pt_mapping *one = &mappings->mapping[mappings->by_id[i] - mappings->mapping];
+
+		one->again =
+			i + 1 < mappings->count && pt_streq(one->id, mappings->by_id[i + 1]->id);
+	}
+	for (size_t i = 0; i < mappings->count; i++) {
+		if (mappings->mapping[i].again)
+			clear_mapping(&mappings->mapping[i]);
+		else
+			mappings->mapping[count++] = mappings->mapping[i];
+	}
+	mappings->count = count;
+	sort_by_id(mappings);
 }
 
 void pt_mappings_parse(const char *text, struct pt_mappings *ret)
@@ -245,6 +285,7 @@ void pt_mappings_parse(const char *text, struct pt_mappings *ret)
 		mapping->order = skip ? 0 : ++order;
 		read_section(&lines, &mappings, mapping, skip);
 	}
+	keep_last(&mappings);
 	*ret = mappings;
 	mappings = (struct pt_mappings){0};
 }

@@ -22,6 +22,7 @@ struct pt_mapping {
 	char *id;
 	unsigned int order; /* of its section in the file, from 1 */
 	bool defined;	    /* false: the section has no valid map line */
+	bool again;	    /* a later section has the same id; while reading alone */
 	bool has_mdev, mdev;
 	bool has_live, live; /* live-migration-capable */
 	char *description;
@@ -39,6 +40,7 @@ struct pt_mapping_dropped {
 struct pt_mappings {
 	struct pt_mapping *mapping; /* in the file's order */
 	size_t count;
+	const struct pt_mapping **by_id; /* the same, sorted */
 	struct pt_mapping_dropped *dropped;
 	size_t dropped_count;
 };
