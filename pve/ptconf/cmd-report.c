@@ -241,14 +241,22 @@ static void put_page(const struct page *page)
 	fputs("</main><script>" PT_PAGE_SCRIPT "</script></body></html>\n", page->out);
 }
 
-/* "-" is standard output. A link in the way of the file is not followed: this runs as root. */
-static FILE *open_page(const char *file)
+/* Opens the place of the page. "-" is standard output; a device or a pipe is written to. Else the
+ * page is a new file, ret_new, which replaces the old one when it is whole: this runs as root, and
+ * follows no link. NULL: errno. */
+static FILE *open_page(const char *file, char **ret_new)
 {
+	struct stat st;
 	int fd;
 
 	if (pt_streq(file, "-"))
 		return fdopen(dup(STDOUT_FILENO), "w");
-	fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (lstat(file, &st) == 0 && !S_ISREG(st.st_mode)) {
+		fd = open(file, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+		return fd < 0 ? NULL : fdopen(fd, "w");
+	}
+	*ret_new = pt_format("%s.XXXXXX", file);
+	fd = mkostemp(*ret_new, O_CLOEXEC);
 	return fd < 0 ? NULL : fdopen(fd, "w");
 }
 
@@ -256,14 +264,18 @@ static int write_page(struct pt_cli *cli, const struct pt_overview *overview, st
 {
 	struct pt_pcinames PT_PCINAMES *names = pt_pcinames_open();
 	struct page page = {.overview = overview, .names = names};
+	PT_FREE char *new = NULL;
 	bool broken;
 
-	page.out = open_page(cli->html);
+	page.out = open_page(cli->html, &new);
 	if (!page.out)
 		return pt_err_errno(err, -errno, "%s", cli->html);
 	put_page(&page);
 	broken = ferror(page.out) != 0;
 	broken |= fclose(page.out) != 0;
+	broken = broken || (new &&rename(new, cli->html) < 0);
+	if (broken && new)
+		unlink(new);
 	return broken ? pt_err_set(err, -EIO, "%s cannot be written", cli->html) : 0;
 }
 

@@ -3,7 +3,9 @@
 #ifndef PT_REPORT_PAGE_H
 #define PT_REPORT_PAGE_H
 
-#define PT_PAGE_POLICY "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+#define PT_PAGE_POLICY                                                                             \
+	"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-" PT_PAGE_SCRIPT_SHA256 \
+	"'; base-uri 'none'; form-action 'none'"
 
 #define PT_PAGE_STYLE                                                                                                        \
 	":root{--ink:#1c2430;--soft:#566273;--line:#d5dbe3;--paper:#f4f6f9;--card:#fff;"                                     \
@@ -42,6 +44,8 @@
 	"@media print{label{display:none}.card{break-inside:avoid}}"
 
 /* Shows the chosen guest's items: data-guests of all others lacks its number. */
+/* of the script, in base64; test-programs-reading compares */
+#define PT_PAGE_SCRIPT_SHA256 "+8GEMpnfb0i3MFxmVKu0t0JBBSYCkPNVp75ws7qVFBk="
 #define PT_PAGE_SCRIPT                                                                             \
 	"const choice=document.getElementById('guest');"                                           \
 	"function show(){for(const e of document.querySelectorAll('[data-guests]'))"               \

@@ -2,6 +2,11 @@
 /* The reading verbs on a simulated host and its guests: check, show, list, report, facts. */
 #include <fcntl.h>
 
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+#include <sys/stat.h>
+
+#include "pve/ptconf/report-page.h"
 #include "tests/unit/ran.h"
 
 static void check_tells_and_exits(void **state)
@@ -353,6 +358,56 @@ static void facts_are_written_and_read(void **state)
 	assert_holds(ran.said, "node.json: not JSON");
 }
 
+/* The page's policy lets this one script run. */
+static void the_page_runs_its_script_alone(void **state)
+{
+	unsigned char digest[32], text[64] = "";
+
+	(void)state;
+	assert_non_null(
+		SHA256((const unsigned char *)PT_PAGE_SCRIPT, strlen(PT_PAGE_SCRIPT), digest));
+	EVP_EncodeBlock(text, digest, sizeof(digest));
+	assert_string_equal((const char *)text, PT_PAGE_SCRIPT_SHA256);
+	assert_holds(PT_PAGE_POLICY, "base-uri 'none'; form-action 'none'");
+}
+
+/* An old page stays whole until the new one is; a link in its place is not followed. */
+static void the_page_is_a_new_file(void **state)
+{
+	struct fake *fake = *state;
+	PT_FREE char *page = pt_format("%s/page.html", fake->root);
+	PT_FREE char *link = pt_format("%s/link.html", fake->root);
+	PT_FREE char *gone = pt_format("%s/none/page.html", fake->root);
+	PT_FREE char *text = NULL;
+	struct pt_names PT_NAMES names = {0};
+	struct stat before, after;
+	struct ran ran;
+
+	fake_file(fake, "/page.html", "old");
+	assert_int_equal(stat(page, &before), 0);
+	PTCONF(&ran, "report", "--root", fake->root, "--html", page);
+	assert_int_equal(ran.code, 0);
+	assert_int_equal(stat(page, &after), 0);
+	assert_int_not_equal(before.st_ino, after.st_ino);
+	text = fake_read(fake, "/page.html");
+	assert_holds(text, "</html>");
+	fake_file(fake, "/target", "mine");
+	assert_int_equal(symlink("target", link), 0);
+	PTCONF(&ran, "report", "--root", fake->root, "--html", link);
+	assert_int_equal(ran.code, 3);
+	free(text);
+	text = fake_read(fake, "/target");
+	assert_string_equal(text, "mine");
+	PTCONF(&ran, "report", "--root", fake->root, "--html", gone);
+	assert_int_equal(ran.code, 3);
+	PTCONF(&ran, "report", "--root", fake->root, "--html", "/dev/full");
+	assert_int_equal(ran.code, 3);
+	/* nothing half-made is left */
+	assert_int_equal(pt_host_list(fake->host, "/", &names), 0);
+	pt_foreach (name, names.name, names.count)
+		assert_lacks(*name, "page.html.");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -365,6 +420,8 @@ int main(void)
 		MACHINE_TEST(list_draws_a_tree),
 		MACHINE_TEST(a_page_is_written),
 		MACHINE_TEST(facts_are_written_and_read),
+		cmocka_unit_test(the_page_runs_its_script_alone),
+		MACHINE_TEST(the_page_is_a_new_file),
 	};
 
 	return cmocka_run_group_tests_name("programs-reading", tests, NULL, NULL);
