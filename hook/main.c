@@ -104,6 +104,11 @@ int main(int argc, char **argv)
 		return printf("pve-pthook %s\n", PT_VERSION) < 0;
 	if (argc != 3)
 		return usage(stderr);
+	if (geteuid() != 0) {
+		fputs("pve-pthook: only root can move devices; nothing is moved or returned\n",
+			stderr);
+		return 0;
+	}
 	if (!pt_vmid_parse(argv[1], &supervised.vmid)) {
 		fprintf(stderr, "pve-pthook: '%s' is no VMID (100 to %u)\n", argv[1], PT_VMID_MAX);
 		return usage(stderr);

@@ -288,6 +288,12 @@ static int parse(int argc, char **argv, struct pt_cli *cli, const struct verb **
 	return take_argument(argc - optind - 1, argv + optind + 1, *ret_verb, given, cli);
 }
 
+/* Whether the verb looks at the running system, and not at its facts or a copy of its files. */
+static bool asks_host(const struct pt_cli *cli, const struct verb *verb)
+{
+	return verb->run != pt_cmd_explain && !cli->facts && pt_streq(cli->root, "/");
+}
+
 int main(int argc, char **argv)
 {
 	const struct pt_log log = {.emit = pt_log_to_file, .data = stderr};
@@ -306,7 +312,12 @@ int main(int argc, char **argv)
 		return result;
 	}
 	result = PT_EXIT_UNKNOWN;
-	if (pt_host_open(&cli.host, cli.root, &log, &err) == 0)
+	if (geteuid() != 0 && asks_host(&cli, verb))
+		pt_err_set(&err, -EPERM,
+			"%s reads what only root may read on this host: run it as root, or, if the verb "
+			"takes them, with --facts or --root",
+			verb->name);
+	else if (pt_host_open(&cli.host, cli.root, &log, &err) == 0)
 		result = (int)verb->run(&cli, &err);
 	pt_node_close(cli.node);
 	pt_claims_close(cli.claims);

@@ -3,6 +3,7 @@
 #ifndef PT_TESTS_UNIT_RAN_H
 #define PT_TESTS_UNIT_RAN_H
 
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <sys/wait.h>
@@ -38,10 +39,12 @@ static inline void read_all(int fd, struct ran *ran)
 	ran->said[length] = '\0';
 }
 
-static inline void run(struct ran *ran, const char *program, const char *const *arguments)
+/* As the user of that number; 0: root. */
+static inline void run_as(
+	struct ran *ran, uid_t uid, const char *program, const char *const *arguments)
 {
 	char path[PATH_MAX];
-	int out[2], status;
+	int out[2], status, program_fd;
 	pid_t pid;
 
 	path_of(program, path);
@@ -56,7 +59,11 @@ static inline void run(struct ran *ran, const char *program, const char *const *
 		dup2(out[1], STDERR_FILENO);
 		close(out[0]);
 		close(out[1]);
-		execv(path, argv);
+		/* the way to the program may be closed to others */
+		program_fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (uid && setresuid(uid, uid, uid) < 0)
+			exit(98);
+		fexecve(program_fd, argv, environ);
 		exit(99);
 	}
 	close(out[1]);
@@ -67,7 +74,9 @@ static inline void run(struct ran *ran, const char *program, const char *const *
 	ran->code = WEXITSTATUS(status);
 }
 
-#define RUN(ran, program, ...) run((ran), program, (const char *const[]){__VA_ARGS__, NULL})
+#define RUN_AS(ran, uid, program, ...)                                                             \
+	run_as((ran), (uid), program, (const char *const[]){__VA_ARGS__, NULL})
+#define RUN(ran, program, ...) RUN_AS((ran), 0, program, __VA_ARGS__)
 #define PTCONF(ran, ...)       RUN((ran), "pve-ptconf", __VA_ARGS__)
 
 #endif

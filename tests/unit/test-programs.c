@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <pty.h>
 
+#include <sys/stat.h>
+
 #include "tests/unit/ran.h"
 
 static void what_cannot_be_read_or_written_is_told(void **state)
@@ -261,6 +263,33 @@ static void colour_is_for_terminals(void **state)
 	assert_lacks(ran.said, "\033");
 }
 
+/* One sentence, and nothing false about owners of files. */
+static void others_than_root_are_told(void **state)
+{
+	static const char *const verbs[][3] = {{"check", "100"}, {"list"}, {"claims"},
+		{"release", "100"}, {"reconcile"}, {"config-test"}, {"facts"}};
+	struct fake *fake = *state;
+	struct ran ran;
+
+	pt_foreach (verb, verbs, PT_ARRAY_SIZE(verbs)) {
+		RUN_AS(&ran, 65534, "pve-ptconf", (*verb)[0], (*verb)[1]);
+		assert_int_equal(ran.code, 3);
+		assert_holds(ran.said, (*verb)[0]);
+		assert_holds(
+			ran.said, " reads what only root may read on this host: run it as root");
+		assert_null(strchr(strchr(ran.said, '\n') + 1, '\n'));
+	}
+	RUN_AS(&ran, 65534, "pve-ptconf", "explain", "no-reset");
+	assert_int_equal(ran.code, 0);
+	assert_int_equal(chmod(fake->root, 0755), 0);
+	RUN_AS(&ran, 65534, "pve-ptconf", "list", "--root", fake->root);
+	assert_int_equal(ran.code, 0);
+	RUN_AS(&ran, 65534, "pve-pthook", "100", "pre-start");
+	assert_int_equal(ran.code, 0);
+	assert_string_equal(
+		ran.said, "pve-pthook: only root can move devices; nothing is moved or returned\n");
+}
+
 static void help_and_version(void **state)
 {
 	struct ran ran;
@@ -310,6 +339,7 @@ int main(void)
 		MACHINE_TEST(claims_are_listed),
 		cmocka_unit_test(bad_usage_changes_nothing),
 		MACHINE_TEST(colour_is_for_terminals),
+		MACHINE_TEST(others_than_root_are_told),
 		cmocka_unit_test(help_and_version),
 		cmocka_unit_test(the_hook_knows_its_arguments),
 	};
