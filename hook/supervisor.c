@@ -2,17 +2,87 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <syslog.h>
 
 #include "hook/look.h"
 #include "hook/supervisor.h"
 
-#define LOOK_MS 60000
+#define LOOK_MS	  60000
+#define SYSLOG_MS 1000
+#define ROOM_MS	  1000
 
 /* Takes the VMID. */
 #define UNDONE                                                                                     \
 	"nothing is moved or returned; 'pve-ptconf release %u' returns its devices once it has "   \
 	"stopped"
+
+/* Waits until a pipe has room, not for long, and after that in vain not at all: the task log may be
+ * a pipe that nobody reads, and a full one must not stop the work. */
+static bool has_room(int fd)
+{
+	static bool full;
+	struct pollfd pfd = {.fd = fd, .events = POLLOUT};
+
+	full = poll(&pfd, 1, full ? 0 : ROOM_MS) == 0;
+	return !full;
+}
+
+/* Writes text in pieces that a pipe with room takes whole. Words that it has no room for are
+ * dropped. -EIO: nobody can read any more. Source: pipe(7), PIPE_BUF. */
+static int say(int fd, const char *text, size_t length)
+{
+	while (length && has_room(fd)) {
+		ssize_t n = write(fd, text, length < PIPE_BUF ? length : PIPE_BUF);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? 0 : -EIO;
+		text += n;
+		length -= (size_t)n;
+	}
+	return 0;
+}
+
+static int say_line(int fd, const char *format, ...) PT_PRINTF(2, 3);
+static int say_line(int fd, const char *format, ...)
+{
+	PT_FREE char *line = NULL;
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&line, format, args) < 0)
+		pt_out_of_memory();
+	va_end(args);
+	return say(fd, line, strlen(line));
+}
+
+struct record {
+	int priority;
+	const char *line;
+};
+
+static int log_in_child(void *data, int out)
+{
+	const struct record *record = data;
+
+	(void)out;
+	syslog(LOG_DAEMON | record->priority, "%s", record->line);
+	return 0;
+}
+
+/* A system log that hangs is asked once: its writer blocks for as long. */
+static void log_to_system(int priority, const char *line)
+{
+	static bool hangs;
+	struct record record = {priority, line};
+	struct pt_child child = PT_CHILD_NONE;
+
+	if (hangs || pt_child_start(&child, log_in_child, &record, NULL, 0, false, NULL) < 0)
+		return;
+	hangs = pt_child_wait(&child, pt_now_ms() + SYSLOG_MS) == -ETIME;
+}
 
 /* The worker may be alone: then nobody reads any more, and the system log gets the line. */
 static void emit(void *data, enum pt_log_level level, const char *line)
@@ -25,8 +95,8 @@ static void emit(void *data, enum pt_log_level level, const char *line)
 	};
 	const int *fd = data;
 
-	if (dprintf(*fd, "%s%s\n", pt_log_mark(level), line) < 0)
-		syslog(LOG_DAEMON | priority[level], "%s", line);
+	if (say_line(*fd, "%s%s\n", pt_log_mark(level), line) < 0)
+		log_to_system(priority[level], line);
 }
 
 static int run_phase(const struct pt_supervised *supervised, pt_phase *phase, int out)
@@ -75,14 +145,14 @@ static bool relay(const struct pt_child *child, long long deadline_ms, int out)
 		if (n <= 0)
 			return true;
 		/* when the reader is gone, the work goes on */
-		pt_write_all(out, text, (size_t)n);
+		say(out, text, (size_t)n);
 	}
 }
 
 /* Nobody waits for the worker any more. */
 static int leave(struct pt_child *child, unsigned int vmid, int out)
 {
-	dprintf(out,
+	say_line(out,
 		"guest %u: the return goes on in the background; 'pve-ptconf claims' shows it\n",
 		vmid);
 	pt_close_fd(&child->out);
@@ -118,7 +188,7 @@ static int look(struct pt_supervised *supervised, int out)
 	}
 	if (r == 0 || r == -1)
 		return -r;
-	dprintf(out,
+	say_line(out,
 		"warning: guest %u: the start goes on unprotected; nobody could look at its devices\n",
 		supervised->vmid);
 	return 0;
@@ -134,7 +204,7 @@ int pt_supervise(const struct pt_supervised *supervised, int out)
 	int r = pt_child_start(&child, work, &copy, NULL, 0, true, &err);
 
 	if (r < 0) {
-		dprintf(out, "error: pve-pthook: guest %u: %s; " UNDONE "\n", supervised->vmid,
+		say_line(out, "error: pve-pthook: guest %u: %s; " UNDONE "\n", supervised->vmid,
 			err.text, supervised->vmid);
 		return 0;
 	}
@@ -143,13 +213,13 @@ int pt_supervise(const struct pt_supervised *supervised, int out)
 	r = pt_child_wait(&child, deadline);
 	if (r == 0 || r == -1)
 		return -r;
-	dprintf(out, "error: pve-pthook: the worker %s\n", how_it_ended(r));
+	say_line(out, "error: pve-pthook: the worker %s\n", how_it_ended(r));
 	/* Proxmox VE must not meet half-moved devices: if the undo fails, the start is refused */
 	if (supervised->undo && run_phase(supervised, pt_phase_undo, out) != 0)
 		return 1;
 	if (supervised->undo)
 		return look(&copy, out);
-	dprintf(out,
+	say_line(out,
 		"error: guest %u: its devices may not be back; retry with 'pve-ptconf release %u'\n",
 		supervised->vmid, supervised->vmid);
 	return 1;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Workers that answer, die and hang, on a simulated host that each process opens for itself. */
+#include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
@@ -119,6 +120,36 @@ static void the_worker_answers(void **state)
 	assert_int_equal(supervise(fake, NULL, RUN_MS, said), 0);
 	assert_holds(said, "error: pve-pthook: guest 100: no name; nothing is moved or returned; "
 			   "'pve-ptconf release 100' returns its devices once it has stopped");
+}
+
+/* The reader of the task log has stopped: words are lost, and nothing else is. */
+static void a_full_pipe_stops_nothing(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_supervised supervised = {.phase = takes,
+		.prepare = prepare,
+		.clean_up = clean_up,
+		.vmid = 100,
+		.deadline_ms = RUN_MS,
+		.undo = true};
+	char byte = 'x';
+	int out[2];
+
+	supervised_fake = fake;
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
+	assert_int_equal(pipe(out), 0);
+	assert_int_equal(fcntl(out[1], F_SETFL, O_NONBLOCK), 0);
+	while (write(out[1], &byte, 1) == 1)
+		;
+	assert_int_equal(fcntl(out[1], F_SETFL, 0), 0);
+	assert_int_equal(pt_supervise(&supervised, out[1]), 0);
+	assert_driver(fake, DISK, "vfio-pci");
+	/* nor does a worker that dies, and whose end nobody hears of */
+	supervised.phase = takes_and_dies;
+	assert_int_equal(pt_supervise(&supervised, out[1]), 0);
+	assert_driver(fake, DISK, "nvme");
+	close(out[0]);
+	close(out[1]);
 }
 
 static void a_worker_that_dies_is_undone(void **state)
@@ -337,6 +368,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(the_worker_answers),
+		MACHINE_TEST(a_full_pipe_stops_nothing),
 		MACHINE_TEST(a_worker_that_dies_is_undone),
 		MACHINE_TEST(a_return_that_dies_is_told),
 		MACHINE_TEST(a_worker_that_hangs_is_undone),
