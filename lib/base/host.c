@@ -373,6 +373,30 @@ int pt_host_collect(const struct pt_host *host, int (*work)(void *data, int out)
 	return r < 0 ? r : pt_child_collect(&child, deadline_ms, cap, ret_text, ret_length);
 }
 
+struct read_work {
+	const struct pt_host *host;
+	const char *path;
+	size_t cap;
+};
+
+static int read_in_child(void *data, int out)
+{
+	const struct read_work *work = data;
+	PT_FREE char *text = NULL;
+	size_t length = 0;
+	int r = pt_host_read(work->host, work->path, work->cap, &text, &length);
+
+	return r < 0 ? r : pt_write_all(out, text, length);
+}
+
+int pt_host_read_guarded(const struct pt_host *host, const char *path, long long deadline_ms,
+	size_t cap, char **ret, size_t *ret_length)
+{
+	struct read_work work = {host, path, cap};
+
+	return pt_host_collect(host, read_in_child, &work, deadline_ms, cap, ret, ret_length);
+}
+
 struct write_work {
 	const struct pt_host *host;
 	const char *path;

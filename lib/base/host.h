@@ -48,6 +48,11 @@ int pt_host_read_line(const struct pt_host *host, const char *path, char **ret);
 int pt_host_read_line_guarded(
 	const struct pt_host *host, const char *path, long long deadline_ms, char **ret);
 
+/* All of a file, at most cap bytes (-EFBIG), in the same way. The caller frees ret, which ends with
+ * a NUL. */
+int pt_host_read_guarded(const struct pt_host *host, const char *path, long long deadline_ms,
+	size_t cap, char **ret, size_t *ret_length);
+
 /* Tries to open path with these flags in a child. 0 or a negative errno, -ETIME if it hangs. */
 int pt_host_try_open(
 	const struct pt_host *host, const char *path, int flags, long long deadline_ms);

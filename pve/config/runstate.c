@@ -11,6 +11,7 @@
 #include "pve/config/paths.h"
 
 #define CMDLINE_MAX (1024U * 1024)
+#define CMDLINE_MS  1000
 #define LOCKS_MAX   (4U * 1024 * 1024)
 #define RESTART_S   300
 
@@ -24,12 +25,15 @@ static void free_cmdline(struct cmdline *cmdline)
 	free(cmdline->text);
 }
 
-static bool read_cmdline(const struct pt_host *host, int pid, struct cmdline *ret)
+/* Reads the command line in a child: it lies in the process's memory, whose lock a process that
+ * hangs in the kernel may hold for ever. -ETIME: it hangs. */
+static int read_cmdline(const struct pt_host *host, int pid, struct cmdline *ret)
 {
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
-	return pt_host_read(host, path, CMDLINE_MAX, &ret->text, &ret->length) == 0;
+	return pt_host_read_guarded(
+		host, path, pt_now_ms() + CMDLINE_MS, CMDLINE_MAX, &ret->text, &ret->length);
 }
 
 static const char *next_argument(const struct cmdline *cmdline, const char *argument)
@@ -91,8 +95,15 @@ int pt_guest_pid(const struct pt_host *host, unsigned int vmid)
 	const char *pidfile;
 	char expected[64];
 	int pid = pid_of_file(host, vmid);
+	int r;
 
-	if (!pid || !read_cmdline(host, pid, &cmdline))
+	if (!pid)
+		return 0;
+	r = read_cmdline(host, pid, &cmdline);
+	/* nobody knows: it counts as alive, and keeps its devices */
+	if (r == -ETIME)
+		return pid;
+	if (r < 0)
 		return 0;
 	if (!cmdline.length || !is_qemu(cmdline.text))
 		return 0;
@@ -106,7 +117,9 @@ bool pt_pid_ends(const struct pt_host *host, int pid)
 {
 	struct cmdline cmdline PT_CLEANUP(free_cmdline) = {0};
 
-	return !read_cmdline(host, pid, &cmdline) || !cmdline.length;
+	int r = read_cmdline(host, pid, &cmdline);
+
+	return r != -ETIME && (r < 0 || !cmdline.length);
 }
 
 int pt_guest_try_lock(const struct pt_host *host, unsigned int vmid, int *ret_fd)
@@ -204,7 +217,7 @@ unsigned int pt_pid_guest(const struct pt_host *host, int pid)
 	unsigned int vmid = 0;
 	const char *id;
 
-	if (!pt_pid_is_roots(host, pid) || !read_cmdline(host, pid, &cmdline))
+	if (!pt_pid_is_roots(host, pid) || read_cmdline(host, pid, &cmdline) < 0)
 		return 0;
 	if (!cmdline.length || !is_qemu(cmdline.text))
 		return 0;

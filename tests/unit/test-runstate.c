@@ -52,6 +52,37 @@ static void anything_else_is_no_guest(void **state)
 	assert_int_equal(pt_pid_guest(fake->host, 1), 0);
 }
 
+static bool cmdline_hangs;
+
+int __real_pt_host_read_guarded(const struct pt_host *host, const char *path, long long deadline_ms,
+	size_t cap, char **ret, size_t *ret_length);
+int __wrap_pt_host_read_guarded(const struct pt_host *host, const char *path, long long deadline_ms,
+	size_t cap, char **ret, size_t *ret_length);
+int __wrap_pt_host_read_guarded(const struct pt_host *host, const char *path, long long deadline_ms,
+	size_t cap, char **ret, size_t *ret_length)
+{
+	if (cmdline_hangs)
+		return -ETIME;
+	return __real_pt_host_read_guarded(host, path, deadline_ms, cap, ret, ret_length);
+}
+
+/* Its memory is locked by a call that hangs in the kernel: nobody knows, so it is alive. */
+static void a_process_that_hangs_is_alive(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, PT_PVE_RUN "/100.pid", "4242\n");
+	process_4242(fake, "");
+	assert_int_equal(pt_guest_pid(fake->host, 100), 0);
+	assert_true(pt_pid_ends(fake->host, 4242));
+	cmdline_hangs = true;
+	assert_int_equal(pt_guest_pid(fake->host, 100), 4242);
+	assert_false(pt_pid_ends(fake->host, 4242));
+	assert_int_equal(pt_pid_guest(fake->host, 4242), 0);
+	assert_int_equal(pt_guest_pid(fake->host, 101), 0);
+	cmdline_hangs = false;
+}
+
 /* Any user can open a lock file that all may read, and lock it. */
 static void the_holder_of_a_lock_is_named(void **state)
 {
@@ -133,6 +164,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(a_guest_runs_as_pve_sees_it),
 		MACHINE_TEST(anything_else_is_no_guest),
+		MACHINE_TEST(a_process_that_hangs_is_alive),
 		MACHINE_TEST(the_holder_of_a_lock_is_named),
 		cmocka_unit_test(any_user_can_choose_arguments),
 	};
