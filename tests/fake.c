@@ -32,12 +32,20 @@ static char *path_in(const struct fake *fake, const char *path)
 	return full;
 }
 
+/* Folders of our own are ours alone, as the product makes them. */
+static void make_folder(const char *path)
+{
+	mode_t mode = strstr(path, "/pve-ptconf") || strstr(path, "/run/pt") ? 0700 : 0755;
+
+	if (mkdir(path, mode) < 0 && errno != EEXIST)
+		fake_die(path);
+}
+
 static void make_parents(char *path)
 {
 	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		if (mkdir(path, 0755) < 0 && errno != EEXIST)
-			fake_die(path);
+		make_folder(path);
 		*slash = '/';
 	}
 }
@@ -63,8 +71,7 @@ void fake_dir(struct fake *fake, const char *path)
 	PT_FREE char *full = path_in(fake, path);
 
 	make_parents(full);
-	if (mkdir(full, 0755) < 0 && errno != EEXIST)
-		fake_die(full);
+	make_folder(full);
 }
 
 void fake_link(struct fake *fake, const char *path, const char *target)

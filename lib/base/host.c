@@ -364,6 +364,25 @@ int pt_host_make_dir(const struct pt_host *host, const char *path)
 	return 0;
 }
 
+int pt_host_open_private(const struct pt_host *host, const char *path, struct pt_err *err)
+{
+	PT_CLOSE int fd = pt_host_openat(host, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	struct stat st;
+
+	if (fd == -ELOOP || fd == -ENOTDIR)
+		return pt_err_set(err, -EPERM, "%s: is no folder, or a link; remove it", path);
+	if (fd < 0)
+		return pt_err_errno(err, fd, "%s", path);
+	if (fstat(fd, &st) < 0)
+		return pt_err_errno(err, -errno, "%s", path);
+	if (st.st_uid != geteuid() || st.st_mode & (S_IRWXG | S_IRWXO))
+		return pt_err_set(err, -EPERM,
+			"%s: is not root's alone, so it is not trusted; look who has changed it, then "
+			"'chown root: %s' and 'chmod 700 %s'",
+			path, path, path);
+	return PT_STEAL_FD(fd);
+}
+
 int pt_host_collect(const struct pt_host *host, int (*work)(void *data, int out), void *data,
 	long long deadline_ms, size_t cap, char **ret_text, size_t *ret_length)
 {

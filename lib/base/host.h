@@ -87,6 +87,10 @@ int pt_host_list(const struct pt_host *host, const char *path, struct pt_names *
 /* Makes one directory, mode 0700, unless it is there; its parent must be. */
 int pt_host_make_dir(const struct pt_host *host, const char *path);
 
+/* Opens a folder that holds state of ours. -EPERM: it is no folder of our user's alone, mode 0700,
+ * or a link: then others could steer what root does. Returns a descriptor. */
+int pt_host_open_private(const struct pt_host *host, const char *path, struct pt_err *err);
+
 /* As pt_child_collect, with the gate open in the child. */
 int pt_host_collect(const struct pt_host *host, int (*work)(void *data, int out), void *data,
 	long long deadline_ms, size_t cap, char **ret_text, size_t *ret_length);

@@ -21,56 +21,36 @@ struct pt_claims {
 	char *dir; /* for messages */
 };
 
-static int make_folders(const struct pt_host *host, const char *dir, struct pt_err *err)
-{
-	static const char *const below[] = {"", "/claims", "/work"};
-
-	for (size_t i = 0; i < PT_ARRAY_SIZE(below); i++) {
-		PT_FREE char *path = pt_format("%s%s", dir, below[i]);
-		int r = pt_host_make_dir(host, path);
-
-		if (r < 0)
-			return pt_err_errno(err, r, "%s%s", dir, below[i]);
-	}
-	return 0;
-}
-
-/* Opens a folder; own: one that only our user may write to. */
-static int open_private(const struct pt_host *host, const char *dir, const char *below, bool own,
+/* Opens a folder of the claims. A captured host is anybody's, and only looked at. */
+static int open_folder(const struct pt_host *host, const char *dir, const char *below, bool create,
 	struct pt_err *err)
 {
 	PT_FREE char *path = pt_format("%s%s", dir, below);
-	PT_CLOSE int fd = -1;
-	struct stat st;
+	int r = create ? pt_host_make_dir(host, path) : 0;
 
-	fd = pt_host_openat(host, path, O_RDONLY | O_DIRECTORY);
-	if (fd < 0)
-		return pt_err_errno(err, fd, "%s", path);
-	if (fstat(fd, &st) < 0)
-		return pt_err_errno(err, -errno, "%s", path);
-	if (own && (st.st_uid != geteuid() || st.st_mode & (S_IWGRP | S_IWOTH)))
-		return pt_err_set(err, -EPERM,
-			"%s: others than root may write to it, so it is not trusted; chown it to root and chmod 700 it",
-			path);
-	return PT_STEAL_FD(fd);
+	if (r < 0)
+		return pt_err_errno(err, r, "%s", path);
+	if (create || pt_host_is_live(host))
+		return pt_host_open_private(host, path, err);
+	r = pt_host_openat(host, path, O_RDONLY | O_DIRECTORY);
+	return r < 0 ? pt_err_errno(err, r, "%s", path) : r;
 }
 
 int pt_claims_open(struct pt_claims **ret, const struct pt_host *host, const char *dir, bool create,
 	struct pt_err *err)
 {
 	struct pt_claims PT_CLAIMS *claims = NULL;
-	/* a captured host is anybody's, and only looked at */
-	bool own = create || pt_host_is_live(host);
-	int r = create ? make_folders(host, dir, err) : 0;
+	PT_CLOSE int root = open_folder(host, dir, "", create, err);
+	int r;
 
-	if (r < 0)
-		return r;
+	if (root < 0)
+		return root;
 	claims = pt_calloc(1, sizeof(*claims));
 	claims->claims = claims->work = -1;
 	claims->dir = pt_strdup(dir);
-	r = claims->claims = open_private(host, dir, "/claims", own, err);
+	r = claims->claims = open_folder(host, dir, "/claims", create, err);
 	if (r >= 0)
-		r = claims->work = open_private(host, dir, "/work", own, err);
+		r = claims->work = open_folder(host, dir, "/work", create, err);
 	if (r < 0)
 		return r;
 	{

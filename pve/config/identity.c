@@ -77,19 +77,22 @@ int pt_identities_write(const struct pt_host *host, unsigned int vmid,
 	struct json_object PT_JSON *json = pt_record_to_json(&pt_identities_record, identities);
 	PT_CLOSE int home = -1;
 	PT_CLOSE int work = -1;
+	struct pt_err why = {0};
 	char name[32];
 	int r = pt_host_make_dir(host, PT_STATE_DIR);
 
 	if (r == 0)
 		r = pt_host_make_dir(host, PT_IDENTITY_DIR);
 	if (r == 0)
-		r = home = pt_host_openat(host, PT_IDENTITY_DIR, O_RDONLY | O_DIRECTORY);
+		r = work = pt_host_open_private(host, PT_STATE_DIR, &why);
 	if (r >= 0)
-		r = work = pt_host_openat(host, PT_STATE_DIR, O_RDONLY | O_DIRECTORY);
+		r = home = pt_host_open_private(host, PT_IDENTITY_DIR, &why);
+	if (r < 0)
+		return pt_err_set(err, r,
+			"record of the devices of guest %u in " PT_IDENTITY_DIR ": %s", vmid,
+			why.code ? why.text : strerrordesc_np(-r));
 	snprintf(name, sizeof(name), "%u.json", vmid);
-	if (r >= 0)
-		r = pt_durable_write(
-			work, home, name, pt_json_print(json, JSON_C_TO_STRING_PRETTY));
+	r = pt_durable_write(work, home, name, pt_json_print(json, JSON_C_TO_STRING_PRETTY));
 	return r < 0 ? pt_err_errno(err, r, "record of the devices of guest %u in " PT_IDENTITY_DIR,
 			       vmid)
 		     : 0;

@@ -199,13 +199,34 @@ static void folders_of_others_are_not_trusted(void **state)
 	struct fake *fake = *state;
 	struct pt_claims *claims = open_claims(fake);
 	struct pt_err err = {0};
-	char path[128];
+	static const char *const folders[] = {"/run/pt", "/run/pt/claims", "/run/pt/work"};
 
 	pt_claims_close(claims);
-	snprintf(path, sizeof(path), "%s/run/pt/claims", fake->root);
-	assert_int_equal(chmod(path, 0777), 0);
-	assert_int_equal(pt_claims_open(&claims, fake->host, "/run/pt", true, &err), -EPERM);
-	assert_holds(err.text, "others than root may write to it");
+	for (size_t i = 0; i < PT_ARRAY_SIZE(folders); i++) {
+		PT_FREE char *path = pt_format("%s%s", fake->root, folders[i]);
+		PT_FREE char *other = pt_format("%s.other", path);
+
+		assert_int_equal(chmod(path, 0750), 0);
+		assert_int_equal(
+			pt_claims_open(&claims, fake->host, "/run/pt", true, &err), -EPERM);
+		assert_holds(err.text, "is not root's alone, so it is not trusted");
+		assert_holds(err.text, folders[i]);
+		assert_int_equal(chmod(path, 0700), 0);
+		assert_int_equal(chown(path, 65534, (gid_t)-1), 0);
+		assert_int_equal(
+			pt_claims_open(&claims, fake->host, "/run/pt", true, &err), -EPERM);
+		assert_int_equal(chown(path, 0, (gid_t)-1), 0);
+		/* a link leads elsewhere, and to whom does the folder there belong tomorrow? */
+		assert_int_equal(rename(path, other), 0);
+		assert_int_equal(symlink(other + strlen(fake->root), path), 0);
+		assert_int_equal(
+			pt_claims_open(&claims, fake->host, "/run/pt", true, &err), -EPERM);
+		assert_holds(err.text, "is no folder, or a link");
+		assert_int_equal(unlink(path), 0);
+		assert_int_equal(rename(other, path), 0);
+		assert_int_equal(pt_claims_open(&claims, fake->host, "/run/pt", true, &err), 0);
+		pt_claims_close(claims);
+	}
 	assert_int_equal(pt_claims_open(&claims, fake->host, "/none/pt", true, &err), -ENOENT);
 }
 
