@@ -14,8 +14,7 @@ int pt_start_return_old(struct pt_start *start)
 	int r;
 
 	PT_START_LOG(run, PT_LOG_INFO,
-		"guest %u still has devices of an earlier start; returning them first",
-		run->vmid);
+		"guest %u still has devices of an earlier start; returning them first", run->vmid);
 	pt_claim_free_p(&start->claim);
 	r = pt_release_locked(
 		run->host, start->claims, run->vmid, &run->limits, start->lock, &start->err);

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <syslog.h>
 
 #include "hook/look.h"
@@ -45,18 +44,11 @@ static int say(int fd, const char *text, size_t length)
 	return 0;
 }
 
-static int say_line(int fd, const char *format, ...) PT_PRINTF(2, 3);
-static int say_line(int fd, const char *format, ...)
-{
-	PT_FREE char *line = NULL;
-	va_list args;
-
-	va_start(args, format);
-	if (vasprintf(&line, format, args) < 0)
-		pt_out_of_memory();
-	va_end(args);
-	return say(fd, line, strlen(line));
-}
+#define SAY(fd, ...)                                                                               \
+	({                                                                                         \
+		PT_FREE char *line_ = pt_format(__VA_ARGS__);                                      \
+		say((fd), line_, strlen(line_));                                                   \
+	})
 
 struct record {
 	int priority;
@@ -95,7 +87,7 @@ static void emit(void *data, enum pt_log_level level, const char *line)
 	};
 	const int *fd = data;
 
-	if (say_line(*fd, "%s%s\n", pt_log_mark(level), line) < 0)
+	if (SAY(*fd, "%s%s\n", pt_log_mark(level), line) < 0)
 		log_to_system(priority[level], line);
 }
 
@@ -152,8 +144,7 @@ static bool relay(const struct pt_child *child, long long deadline_ms, int out)
 /* Nobody waits for the worker any more. */
 static int leave(struct pt_child *child, unsigned int vmid, int out)
 {
-	say_line(out,
-		"guest %u: the return goes on in the background; 'pve-ptconf claims' shows it\n",
+	SAY(out, "guest %u: the return goes on in the background; 'pve-ptconf claims' shows it\n",
 		vmid);
 	pt_close_fd(&child->out);
 	pt_close_fd(&child->pidfd);
@@ -188,7 +179,7 @@ static int look(struct pt_supervised *supervised, int out)
 	}
 	if (r == 0 || r == -1)
 		return -r;
-	say_line(out,
+	SAY(out,
 		"warning: guest %u: the start goes on unprotected; nobody could look at its devices\n",
 		supervised->vmid);
 	return 0;
@@ -204,7 +195,7 @@ int pt_supervise(const struct pt_supervised *supervised, int out)
 	int r = pt_child_start(&child, work, &copy, NULL, 0, true, &err);
 
 	if (r < 0) {
-		say_line(out, "error: pve-pthook: guest %u: %s; " UNDONE "\n", supervised->vmid,
+		SAY(out, "error: pve-pthook: guest %u: %s; " UNDONE "\n", supervised->vmid,
 			err.text, supervised->vmid);
 		return 0;
 	}
@@ -213,13 +204,13 @@ int pt_supervise(const struct pt_supervised *supervised, int out)
 	r = pt_child_wait(&child, deadline);
 	if (r == 0 || r == -1)
 		return -r;
-	say_line(out, "error: pve-pthook: the worker %s\n", how_it_ended(r));
+	SAY(out, "error: pve-pthook: the worker %s\n", how_it_ended(r));
 	/* Proxmox VE must not meet half-moved devices: if the undo fails, the start is refused */
 	if (supervised->undo && run_phase(supervised, pt_phase_undo, out) != 0)
 		return 1;
 	if (supervised->undo)
 		return look(&copy, out);
-	say_line(out,
+	SAY(out,
 		"error: guest %u: its devices may not be back; retry with 'pve-ptconf release %u'\n",
 		supervised->vmid, supervised->vmid);
 	return 1;

@@ -18,6 +18,11 @@ struct json_object *pt_json_text(const char *text)
 	return text ? pt_json_have(json_object_new_string(text)) : NULL;
 }
 
+struct json_object *pt_json_bytes(const char *bytes, size_t length)
+{
+	return pt_json_have(json_object_new_string_len(bytes, (int)length));
+}
+
 void pt_json_add(struct json_object *object, const char *key, struct json_object *value)
 {
 	if (json_object_object_add(object, key, value) < 0)

@@ -18,6 +18,9 @@ struct json_object *pt_json_have(struct json_object *made) __attribute__((return
 /* A text that is NULL is null. */
 struct json_object *pt_json_text(const char *text);
 
+/* Returns a text of so many bytes, whatever they are. */
+struct json_object *pt_json_bytes(const char *bytes, size_t length);
+
 /* Add a value, which the object or the array then owns. NULL is null. */
 void pt_json_add(struct json_object *object, const char *key, struct json_object *value);
 void pt_json_append(struct json_object *array, struct json_object *value);

@@ -217,7 +217,7 @@ void pt_guest_set(struct pt_guest *guest, const char *key, const char *value, si
 	if (!keeps(guest, key, value, length))
 		return;
 	forget_dropped(guest, key);
-	pt_json_add(guest->keys, key, pt_json_have(json_object_new_string_len(value, (int)length)));
+	pt_json_add(guest->keys, key, pt_json_bytes(value, length));
 }
 
 void pt_guest_set_again(struct pt_guest *guest, const struct pt_guest_dropped *dropped)
