@@ -248,7 +248,7 @@ static const struct pt_check checks[] = {
 		.meaning = "An option ids= makes vfio-pci take devices with these ids at boot.",
 		.why = "The device never belongs to the host, so nothing is taken or restored. With two identical devices the host loses both.",
 		.steps = "Find the line: 'grep -r ids= /etc/modprobe.d', or vfio-pci.ids= in /proc/cmdline. Identical devices have the same ids."
-			"\nFor a disk controller whose volumes the host must not start: set driver_override for its address at boot before you go on."
+			"\nFor a disk controller whose volumes the host must not start: before the next step, arrange that every boot sets driver_override for its address."
 			"\nIn /etc/modprobe.d: remove the ids, then run 'update-initramfs -u -k all'."
 			"\nOn the kernel command line: remove them as below." PT_STEPS_CMDLINE,
 		.source = "kernel, drivers/vfio/pci/vfio_pci.c",
@@ -293,7 +293,7 @@ static const struct pt_check checks[] = {
 		.tag = "policy-invalid",
 		.find = policy_invalid,
 		.meaning = PT_POLICY_FILE " cannot be read, or it has an error.",
-		.why = "While it has an error, none of its lines counts: findings that it allows refuse starts again, and devices that are taken from then on return to their origin.",
+		.why = "While it has an error, none of its lines counts: findings listed under 'allow' refuse starts again, and devices that are taken from then on return to their origin.",
 		.steps = "'pve-ptconf config-test' names the wrong lines.",
 		.source = "this project's ptconf.conf",
 		.of = {
