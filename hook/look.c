@@ -24,7 +24,6 @@ static void clear_wanted(struct wanted *wanted)
 	free(wanted->bdf);
 }
 
-/* Adds the functions of a ";" list of addresses. */
 static void add_addresses(struct wanted *wanted, const char *list)
 {
 	struct pt_names PT_NAMES addresses = {0};
@@ -138,7 +137,6 @@ static void list_wanted(struct wanted *wanted)
 	add_groups(wanted);
 }
 
-/* The first use that is a reason to refuse. */
 static const struct pt_use *find_use(const struct pt_run *run, const struct pt_uses *uses)
 {
 	pt_foreach (use, uses->use, uses->count) {

@@ -77,7 +77,6 @@ static void log_findings(const struct pt_start *start)
 	}
 }
 
-/* Makes a finding the reason of a refusal. */
 static void set_reason(struct pt_start *start, const struct pt_finding *finding)
 {
 	struct pt_shown PT_SHOWN shown = {0};
@@ -281,7 +280,6 @@ static void wait_for_own_return(struct pt_start *start, int wait_ms)
 		PT_START_LOG(start->run, PT_LOG_WARNING, "%s", start->err.text);
 }
 
-/* Switched off. */
 static enum pt_start_result stay_out(struct pt_start *start)
 {
 	const struct pt_run *run = start->run;

@@ -2,7 +2,6 @@
 /* A start takes functions: on the claim first, then moved. */
 #include "hook/start.h"
 
-/* Adds a function to the claim. */
 static struct pt_claim_function *claim_one(
 	const struct pt_start *start, const struct pt_bdf *bdf, const struct pt_taken *taken)
 {

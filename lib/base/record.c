@@ -148,7 +148,6 @@ struct json_object *pt_record_to_json(const struct pt_record *record, const void
 	return to_json(record, NULL, from);
 }
 
-/* Fills err with the reason, behind the key. */
 static int refuse(const struct pt_field *field, struct pt_err *err, const char *why)
 {
 	return field->key ? pt_err_set(err, -EINVAL, "\"%s\" %s", field->key, why)
@@ -333,7 +332,6 @@ static int field_from_json(
 	return 0;
 }
 
-/* Judges the keys "format" and "version". */
 static int judge_head(const struct pt_record *record, struct json_object *json, struct pt_err *err)
 {
 	struct json_object *format = json_object_object_get(json, FORMAT_KEY);

@@ -16,7 +16,6 @@ const char *pt_word_value(const struct pt_word *word, size_t count, const char *
 	return NULL;
 }
 
-/* Whether every word between two places has a value. */
 static bool has_all(const struct filling *filling, const char *begin, const char *end)
 {
 	for (const char *at = begin; (at = memchr(at, '{', (size_t)(end - at))); at++) {

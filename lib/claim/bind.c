@@ -110,7 +110,6 @@ static const char *text_of(const struct pt_bind *bind, char bdf[static PT_BDF_TE
 	return wanted(bind) ? wanted(bind) : "\n";
 }
 
-/* Whether the target may be part of a path. */
 static bool is_nameable(const struct pt_bind *bind)
 {
 	switch (bind->kind) {

@@ -83,7 +83,6 @@ static bool plan_vfio_attach(
 	return true;
 }
 
-/* Whether it is on the driver that it is taken to. */
 static bool is_taken(const struct pt_mover *mover)
 {
 	return pt_streq(mover->was, pt_claim_driver(mover->function));
@@ -347,7 +346,6 @@ static bool may_return(const struct pt_movers *movers, struct pt_mover *mover, b
 	return mover->result == 0;
 }
 
-/* Decides for each function whether it is to be moved. */
 static void find_what_to_return(
 	const struct pt_handover *handover, struct pt_movers *movers, bool vfs, bool keep_failed)
 {

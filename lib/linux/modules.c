@@ -96,7 +96,6 @@ static void unref_module(struct kmod_module **module)
 		kmod.module_unref(*module);
 }
 
-/* The module called name, or NULL when the kernel has none. */
 static struct kmod_module *find_module(struct kmod_ctx *context, const char *name)
 {
 	struct kmod_list *list PT_CLEANUP(unref_list) = NULL;

@@ -44,7 +44,6 @@ static struct {
 #undef CALL
 } sd;
 
-/* The connected socket, or a negative errno. */
 static int connect_to(int where)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};

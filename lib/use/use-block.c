@@ -496,7 +496,6 @@ static char *imported_pool(const struct pt_host *host, const char *devfile)
 	return pt_host_exists(host, proc) ? PT_STEAL(pool) : NULL;
 }
 
-/* Whether the system's root lies in the pool. */
 static bool is_root_pool(const struct pt_host *host, const char *pool)
 {
 	PT_FREE char *text = NULL;

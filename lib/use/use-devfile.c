@@ -173,7 +173,6 @@ static const char *devfile_name(char *target)
 	return found ? found + strlen("/dev/") : NULL;
 }
 
-/* Notes every function that shares the device file. */
 static void note_equal(struct search *search, const char *pid, const struct watch *wanted)
 {
 	const struct watch *end = search->watch + search->count;

@@ -11,7 +11,6 @@
 #define NAMED_DIR   "/run/netns"
 #define PATIENCE_MS 2000 /* anybody can make namespaces, and interfaces in them, without end */
 
-/* The wanted functions, and the findings so far. */
 struct search {
 	const struct pt_host *host;
 	const struct pt_function *const *function;
@@ -40,7 +39,6 @@ static bool is_new(struct search *search, int fd)
 	return true;
 }
 
-/* The namespace that is being searched. */
 struct look {
 	struct search *search;
 	const struct pt_use *like;

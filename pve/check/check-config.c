@@ -2,7 +2,6 @@
 /* The hostpci entries of the guest. */
 #include "pve/check/check.h"
 
-/* Reports each entry with the problem that the check is for. */
 static void report_problem(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;

@@ -43,7 +43,6 @@ static const struct pt_identity *find_again(
 
 enum { MISSING_ADDRESS, MISSING_MAPPED, MISSING_UNREADABLE, MISSING_MOVED, MISSING_LIKE };
 
-/* Reports recorded devices that are at another address now. */
 static void report_moved(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;

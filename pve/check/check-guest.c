@@ -30,7 +30,6 @@ static void mdev_none_free(const struct pt_judging *judging)
 	}
 }
 
-/* Whether the config asks for an emulated screen. */
 static bool has_other_screen(const struct pt_guest *guest)
 {
 	const char *vga = pt_guest_get(guest, "vga");

@@ -10,7 +10,6 @@ static const struct pt_taken *taken_of(const struct pt_facts *facts, const struc
 	return taken ? taken : pt_taken_find(facts->kept, facts->kept_count, bdf);
 }
 
-/* Reports each taken function that has an owner of the kind. */
 static void report_owners(const struct pt_judging *judging, enum pt_owner_kind kind, size_t which)
 {
 	const struct pt_facts *facts = judging->facts;
@@ -100,7 +99,6 @@ static void configured_elsewhere(const struct pt_judging *judging)
 	}
 }
 
-/* Whether a claim is this guest's, or in its way. */
 static bool concerns(const struct pt_facts *facts, const struct pt_claim_note *note)
 {
 	if (note->vmid == facts->guest->vmid)

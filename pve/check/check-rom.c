@@ -56,7 +56,6 @@ static void romfile_not_a_rom(const struct pt_judging *judging)
 	}
 }
 
-/* The first function that the entry hands over, or NULL. */
 static const struct pt_function *first_of(
 	const struct pt_facts *facts, const struct pt_assignment *assignment)
 {

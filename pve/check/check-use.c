@@ -41,7 +41,6 @@ static enum concern concern_of(const struct pt_facts *facts, const struct pt_use
 	return concern[use->kind];
 }
 
-/* The weight of a use. */
 enum weight {
 	WEAK,
 	STRONG,
@@ -62,7 +61,6 @@ static enum weight weigh(const struct pt_facts *facts, const struct pt_use *use)
 	return pt_names_hold(&units, use->unit) ? STOPPED : STRONG;
 }
 
-/* Adds the uses that one finding is about. */
 static void pick_uses(const struct pt_facts *facts, const struct pt_bdf *bdf, enum concern concern,
 	enum weight weight, struct pt_uses *ret)
 {

@@ -152,7 +152,6 @@ static bool is_noted(const struct pt_facts *facts, const struct pt_bdf *bdf, uns
 	return false;
 }
 
-/* Notes those of the list that another guest names. */
 static void note_named(struct pt_gathering *gathering, const struct pt_naming *other,
 	const struct pt_taken *list, size_t count)
 {

@@ -29,7 +29,6 @@ static bool find_bus_mate(
 	return has;
 }
 
-/* Another function that ids= means, too, and that no guest has. */
 static bool find_id_twin(
 	struct pt_gathering *gathering, const struct pt_function *function, struct pt_bdf *ret)
 {
@@ -130,7 +129,6 @@ static void add_identity(
 	pt_node_identity(node, function, slot);
 }
 
-/* Whether it is on record for its own address. */
 static bool is_at_its_place(const struct pt_facts *facts, const struct pt_identity *now)
 {
 	const struct pt_identity *recorded = pt_identities_find(facts->recorded, &now->bdf);
@@ -177,7 +175,6 @@ static void find_moved(struct pt_gathering *gathering)
 	free(all);
 }
 
-/* Whether another device sits at a recorded address. */
 static bool any_changed(const struct pt_facts *facts)
 {
 	pt_foreach (recorded, facts->recorded->identity, facts->recorded->count) {

@@ -19,7 +19,6 @@ static void note_claim(struct pt_facts *facts, const struct pt_node_claim *claim
 	}
 }
 
-/* Notes what another guest's claim has taken. */
 static void note_claimed(struct pt_gathering *gathering, const struct pt_node_claim *claim)
 {
 	enum pt_owner_kind kind = !claim->alive	     ? PT_OWNER_STALE

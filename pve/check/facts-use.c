@@ -212,7 +212,6 @@ static bool is_free(
 	return pt_obstacle_first(&candidate).obstacle == PT_OBSTACLE_NONE;
 }
 
-/* Finds a free device of the same model as one in use. */
 static int find_twin(struct pt_gathering *gathering, const struct pt_bdf *used)
 {
 	struct pt_facts *facts = gathering->facts;

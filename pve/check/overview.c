@@ -72,7 +72,6 @@ static int add_guest(struct pt_overview *overview, struct pt_node *node,
 	return 0;
 }
 
-/* Returns why nobody can have the function, or NULL. */
 static char *judge(struct pt_node *node, const struct pt_function *function)
 {
 	const struct pt_candidate candidate = {

@@ -213,7 +213,6 @@ static const char *load_curl(void)
 	return pt_library_load("libcurl.so.4", symbols, PT_ARRAY_SIZE(symbols));
 }
 
-/* One request in the child. */
 struct transfer {
 	CURL *easy;
 	char *url;
@@ -367,7 +366,6 @@ static int send_outcome(
 	return send_answer(out, which, (unsigned int)status, transfer->body, transfer->length);
 }
 
-/* Notes those that have ended. */
 static void note_ended(CURLM *multi)
 {
 	CURLMsg *message;

@@ -8,7 +8,6 @@
 
 #define DEV "/dev/"
 
-/* The device that one line gives a container. */
 struct having {
 	unsigned int vmid;
 	char *name; /* "/dev/dri", or of an interface "enp5s0" */

@@ -79,7 +79,6 @@ const char *pt_policy_vfio_driver(
 	return driver ? driver->value : NULL;
 }
 
-/* Whether one word of an allow line means the finding. */
 static bool word_allows(char *word, const char *tag, const struct pt_bdf *bdf)
 {
 	char *at = strchr(word, '@');

@@ -23,7 +23,6 @@ static unsigned int vmid_of(const struct pt_claim *claim)
 	return (unsigned int)strtoul(claim->owner, NULL, 10);
 }
 
-/* The holder of the function's group, for the message. */
 static int name_holder(
 	const struct pt_host *host, const struct pt_function *function, struct pt_err *err)
 {

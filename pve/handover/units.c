@@ -6,7 +6,6 @@
 
 #define LOOK_MS 2000
 
-/* Puts those that run on the claim. */
 static void record_running(
 	const struct pt_host *host, struct pt_claim *claim, const struct pt_names *units)
 {

@@ -154,7 +154,6 @@ struct asking {
 	struct pt_err *why;
 };
 
-/* Notes the numbers of the guests at their nodes. */
 static int read_vmids(
 	const struct asking *asking, const struct pt_api_reply *reply, struct pt_err *err)
 {
@@ -205,7 +204,6 @@ static void take_config(struct pt_node *node, unsigned int vmid, const struct pt
 	*slot = PT_STEAL(guest);
 }
 
-/* A guest with a requested config. */
 struct wanted {
 	struct pt_node *node;
 	unsigned int vmid;
@@ -231,7 +229,6 @@ static void list_wanted(const struct asking *asking, struct wanted **ret, size_t
 	}
 }
 
-/* The configs of some guests of any nodes, side by side. */
 static int read_some(const struct asking *asking, const struct wanted *wanted, size_t count,
 	const struct pt_log *log, struct pt_err *err)
 {

@@ -174,7 +174,6 @@ const struct pt_rom_file *pt_node_rom(struct pt_node *node, const char *name)
 	return slot;
 }
 
-/* The storage of a volume on its way. */
 struct storage {
 	const char *name;
 	size_t length;

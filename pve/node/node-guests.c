@@ -230,7 +230,6 @@ static bool is_numbered(const char *key, size_t length, const char *const *word)
 	return false;
 }
 
-/* One line of a config, of a guest or a container. */
 static void read_mention(struct pt_node *node, const struct pt_mention *like, char *line)
 {
 	static const char *const nets[] = {"net", NULL};
@@ -253,7 +252,6 @@ static void read_mention(struct pt_node *node, const struct pt_mention *like, ch
 	}
 }
 
-/* Whether the current part of a config has the line. */
 static bool has_line(const char *text, const char *wanted)
 {
 	size_t length = strlen(wanted), ignored;

@@ -260,7 +260,6 @@ bool pt_node_is_wanted(struct pt_node *node, unsigned int vmid, const struct pt_
 	return false;
 }
 
-/* Whether a guest has to do with the function itself. */
 static bool concerns_anybody(struct pt_node *node, const struct pt_bdf *bdf)
 {
 	const struct pt_naming *naming = NULL;
