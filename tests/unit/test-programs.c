@@ -277,7 +277,7 @@ static void others_than_root_are_told(void **state)
 		assert_holds(ran.said, (*verb)[0]);
 		assert_holds(
 			ran.said, " reads what only root may read on this host: run it as root");
-		assert_null(strchr(strchr(ran.said, '\n') + 1, '\n'));
+		assert_lacks(ran.said, "chown");
 	}
 	RUN_AS(&ran, 65534, "pve-ptconf", "explain", "no-reset");
 	assert_int_equal(ran.code, 0);
@@ -286,7 +286,7 @@ static void others_than_root_are_told(void **state)
 	assert_int_equal(ran.code, 0);
 	RUN_AS(&ran, 65534, "pve-pthook", "100", "pre-start");
 	assert_int_equal(ran.code, 0);
-	assert_string_equal(
+	assert_holds(
 		ran.said, "pve-pthook: only root can move devices; nothing is moved or returned\n");
 }
 
