@@ -243,16 +243,14 @@ static void keep_last(struct pt_mappings *mappings)
 	size_t count = 0;
 
 	sort_by_id(mappings);
-	for (size_t i = 0; i < mappings->count; i++) {
-		struct pt_mapping *one = &mappings->mapping[mappings->by_id[i] - mappings->mapping];
+	for (size_t i = 1; i < mappings->count; i++) {
+		size_t before = (size_t)(mappings->by_id[i - 1] - mappings->mapping);
 
-		one->again =
-			i + 1 < mappings->count && pt_streq(one->id, mappings->by_id[i + 1]->id);
+		if (pt_streq(mappings->by_id[i]->id, mappings->by_id[i - 1]->id))
+			clear_mapping(&mappings->mapping[before]);
 	}
 	for (size_t i = 0; i < mappings->count; i++) {
-		if (mappings->mapping[i].again)
-			clear_mapping(&mappings->mapping[i]);
-		else
+		if (mappings->mapping[i].id)
 			mappings->mapping[count++] = mappings->mapping[i];
 	}
 	mappings->count = count;

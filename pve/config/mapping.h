@@ -22,7 +22,6 @@ struct pt_mapping {
 	char *id;
 	unsigned int order; /* of its section in the file, from 1 */
 	bool defined;	    /* false: the section has no valid map line */
-	bool again;	    /* a later section has the same id; while reading alone */
 	bool has_mdev, mdev;
 	bool has_live, live; /* live-migration-capable */
 	char *description;
