@@ -332,33 +332,32 @@ static void use_mounts(struct volumes *volumes)
 	}
 }
 
-/* Whether the device file at path is that of the volume: by its number, where there are numbers. */
-static bool is_file_of(const struct pt_host *host, const char *path, const struct volume *volume)
+/* The number of a block device's file, "259:3", or NULL. The caller frees it. */
+static char *number_of(const struct pt_host *host, const char *path)
 {
-	PT_FREE char *name = NULL;
-	PT_FREE char *number = NULL;
-	PT_CLOSE int fd = -1;
+	PT_CLOSE int fd = pt_host_openat(host, path, O_PATH);
 	struct stat st;
 
-	if (!pt_host_is_live(host)) {
-		name = kernel_name(host, path);
-		return name && pt_streq(volume->name, name);
-	}
-	fd = pt_host_openat(host, path, O_PATH);
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISBLK(st.st_mode))
-		return false;
-	number = pt_format("%u:%u", major(st.st_rdev), minor(st.st_rdev));
-	return pt_streq(volume->dev, number);
+		return NULL;
+	return pt_format("%u:%u", major(st.st_rdev), minor(st.st_rdev));
 }
 
+/* By the number of the file, where there are numbers; on a copy of a host by its name. */
 static void use_swap(struct volumes *volumes, const char *path)
 {
-	pt_foreach (volume, volumes->volume, volumes->count) {
-		PT_FREE char *end = pt_format("swapoff /dev/%s", volume->name);
+	const bool live = pt_host_is_live(volumes->host);
+	PT_FREE char *file =
+		live ? number_of(volumes->host, path) : kernel_name(volumes->host, path);
 
-		if (is_file_of(volumes->host, path, volume))
-			use_volume(volumes, volume,
-				(struct pt_use){.how = PT_USE_SWAP, .system = true, .end = end});
+	pt_foreach (volume, volumes->volume, volumes->count) {
+		PT_FREE char *end = NULL;
+
+		if (!file || !pt_streq(live ? volume->dev : volume->name, file))
+			continue;
+		end = pt_format("swapoff /dev/%s", volume->name);
+		use_volume(volumes, volume,
+			(struct pt_use){.how = PT_USE_SWAP, .system = true, .end = end});
 	}
 }
 
