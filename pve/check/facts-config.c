@@ -358,7 +358,7 @@ void pt_gather_hook(struct pt_gathering *gathering)
 		      : pt_guest_get(gathering->guest, "hookscript") ? PT_HOOK_UNKNOWN
 								     : PT_HOOK_NONE;
 	/* another script may run it */
-	facts->hooked = gathering->facts->depth == PT_DEPTH_START || facts->hook != PT_HOOK_NONE;
+	facts->hooked = facts->depth == PT_DEPTH_START || facts->hook != PT_HOOK_NONE;
 }
 
 int pt_gather_config(struct pt_gathering *gathering)

@@ -256,11 +256,12 @@ static bool has_wish(const struct pt_gathering *gathering, struct pt_taken *take
 		 pt_streq(name, "vfio_pci"))
 		snprintf(name, sizeof(name), PT_VFIO_PCI);
 	memcpy(taken->wish, name, sizeof(name));
-	/* a facts file knows one module: where that is missing, the kernel's others are, too */
-	if (!host)
+	if (!host) {
+		/* a facts file knows one module: where that is missing, the kernel's others are,
+		 * too */
 		taken->lacking = gathering->facts->host->vfio.state == PT_MODULE_MISSING &&
 				 !pt_streq(function->driver, name);
-	if (host) {
+	} else {
 		pt_module_look(host, name, &module);
 		taken->lacking = module.state == PT_MODULE_MISSING ||
 				 module.state == PT_MODULE_BLOCKED ||
