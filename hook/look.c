@@ -146,6 +146,8 @@ static const struct pt_use *find_use(const struct pt_run *run, const struct pt_u
 	return NULL;
 }
 
+/* A look that failed shows nothing, and the other one may. One that met too many open files was
+ * made to fail by somebody. */
 static int look_at_uses(
 	const struct pt_run *run, const struct pt_function *function, struct pt_err *err)
 {
@@ -153,17 +155,22 @@ static int look_at_uses(
 	struct pt_uses PT_USES uses = {0};
 	const struct pt_use *use;
 	PT_FREE char *text = NULL;
+	struct pt_err why = {0};
+	int r;
 
 	pt_devfiles_add(run->host, function, &devfiles);
-	/* one that fails shows nothing; the other one may */
-	pt_use_blocks(run->host, &devfiles, &uses, NULL);
-	pt_use_devfiles(run->host, &devfiles, &uses, NULL);
+	r = pt_use_blocks(run->host, &devfiles, &uses, &why);
+	if (r != -ETIME)
+		r = pt_use_devfiles(run->host, &devfiles, &uses, &why);
 	use = find_use(run, &uses);
-	if (!use)
+	if (use) {
+		text = pt_use_text(use);
+		return pt_err_set(err, -EBUSY, "%s: is in use on this host: %s",
+			PT_BDF(&function->bdf), text);
+	}
+	if (r != -ETIME || run->advise)
 		return 0;
-	text = pt_use_text(use);
-	return pt_err_set(
-		err, -EBUSY, "%s: is in use on this host: %s", PT_BDF(&function->bdf), text);
+	return pt_err_set(err, -EBUSY, "%s: %s", PT_BDF(&function->bdf), why.text);
 }
 
 static int look_at_group(

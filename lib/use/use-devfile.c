@@ -34,6 +34,7 @@ struct search {
 	struct pt_opener *opener;
 	size_t opener_count;
 	long long until; /* when looking ends; anybody can have descriptors without end */
+	size_t looked;	 /* descriptors */
 };
 
 static int compare_names(const void *a, const void *b)
@@ -187,13 +188,18 @@ static void note_equal(struct search *search, const char *pid, const struct watc
 		note(search, pid, found->at);
 }
 
+/* Counts one more descriptor. Returns whether there is time to look at it. */
+static bool has_time(struct search *search)
+{
+	return ++search->looked % LOOKS_PER_CLOCK || pt_now_ms() < search->until;
+}
+
 /* Looks at the numbers of a process's descriptors: one call for each, which asks no server of a
  * network file system. Source: statx(2), AT_STATX_DONT_SYNC. */
 static int look_at_numbers(struct search *search, const char *pid, int folder)
 {
 	PT_CLOSEDIR DIR *dir = fdopendir(folder);
 	struct dirent *entry;
-	size_t looked = 0;
 
 	if (!dir) {
 		close(folder);
@@ -203,7 +209,7 @@ static int look_at_numbers(struct search *search, const char *pid, int folder)
 		struct watch wanted = {0};
 		struct statx st;
 
-		if (++looked % LOOKS_PER_CLOCK == 0 && pt_now_ms() >= search->until)
+		if (!has_time(search))
 			return -ETIME;
 		if (statx(dirfd(dir), entry->d_name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
 			    STATX_TYPE, &st) < 0)
@@ -216,39 +222,47 @@ static int look_at_numbers(struct search *search, const char *pid, int folder)
 	return 0;
 }
 
-static void look_at_names(struct search *search, const char *pid, const char *folder)
+static int look_at_names(struct search *search, const char *pid, const char *folder)
 {
 	struct pt_names PT_NAMES fds = {0};
+	int r = pt_host_list(search->host, folder, &fds);
 
-	if (pt_host_list(search->host, folder, &fds) < 0)
-		return;
+	if (r < 0)
+		return r;
 	pt_foreach (fd, fds.name, fds.count) {
 		PT_FREE char *path = pt_format("%s/%s", folder, *fd);
 		PT_FREE char *target = NULL;
 		struct watch wanted = {0};
 
+		if (!has_time(search))
+			return -ETIME;
 		if (pt_host_link(search->host, path, &target) < 0)
 			continue;
 		wanted.name = devfile_name(target);
 		if (wanted.name)
 			note_equal(search, pid, &wanted);
 	}
+	return 0;
+}
+
+static int look_at_all(struct search *search, const char *pid)
+{
+	char path[DEVFILE_TEXT];
+	int folder;
+
+	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
+	if (search->compare == compare_names)
+		return look_at_names(search, pid, path);
+	folder = pt_host_openat(search->host, path, O_RDONLY | O_DIRECTORY);
+	return folder < 0 ? folder : look_at_numbers(search, pid, folder);
 }
 
 static int look_at(struct search *search, const char *pid, struct pt_err *err)
 {
-	char path[DEVFILE_TEXT];
 	struct pt_opener process;
-	int folder;
 
-	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
-	if (search->compare == compare_names) {
-		look_at_names(search, pid, path);
-		return 0;
-	}
-	folder = pt_host_openat(search->host, path, O_RDONLY | O_DIRECTORY);
-	/* it ended meanwhile */
-	if (folder < 0 || look_at_numbers(search, pid, folder) != -ETIME)
+	/* with another error it ended meanwhile */
+	if (look_at_all(search, pid) != -ETIME)
 		return 0;
 	pt_process_look(search->host, pid, &process);
 	return pt_err_set(err, -ETIME,

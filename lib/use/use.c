@@ -12,6 +12,7 @@
 #define CLASS_NETWORK 0x02U
 #define USES_MAX      (4U * 1024 * 1024)
 #define ALIKE_MAX     200
+#define ERRNO_MAX     4095
 
 static const char *const kind_name[] = {
 	[PT_USE_BLOCK] = "block",
@@ -382,7 +383,12 @@ static const struct pt_field uses_field[] = {
 };
 const struct pt_record pt_uses_record = {PT_RECORD(struct pt_uses, uses_field)};
 
-#define ERROR_KEY "error" /* of the child's answer in place of a list */
+/* The child's answer in place of a list. */
+static const struct pt_field failure_fields[] = {
+	{PT_FIELD("code", INT, struct pt_err, code), .min = -ERRNO_MAX, .max = -1},
+	{PT_FIELD("text", CHARS, struct pt_err, text)},
+};
+static const struct pt_record failure_record = {PT_RECORD(struct pt_err, failure_fields)};
 
 struct gathering {
 	const struct pt_host *host;
@@ -421,12 +427,10 @@ static int gather_in_child(void *data, int out)
 	struct json_object PT_JSON *json = NULL;
 	struct pt_err err = {0};
 
-	if (gather(gathering->host, gathering->function, gathering->count, &uses, &err) < 0) {
-		json = pt_json_object();
-		pt_json_add_text(json, ERROR_KEY, err.text);
-	} else {
+	if (gather(gathering->host, gathering->function, gathering->count, &uses, &err) < 0)
+		json = pt_record_to_json(&failure_record, &err);
+	else
 		json = pt_record_to_json(&pt_uses_record, &uses);
-	}
 	return dprintf(out, "%s", pt_json_print(json, JSON_C_TO_STRING_SPACED)) < 0 ? -EIO : 0;
 }
 
@@ -436,7 +440,7 @@ int pt_uses_gather(const struct pt_host *host, const struct pt_function *const *
 	struct gathering gathering = {host, function, count};
 	struct json_object PT_JSON *json = NULL;
 	struct pt_uses PT_USES uses = {0};
-	struct json_object *why;
+	struct pt_err failure = {0};
 	PT_FREE char *text = NULL;
 	size_t length = 0;
 	int r;
@@ -451,8 +455,10 @@ int pt_uses_gather(const struct pt_host *host, const struct pt_function *const *
 	if (r < 0)
 		return pt_err_errno(err, r, "look for users of devices");
 	json = pt_json_parse(text, length, err);
-	if (json_object_object_get_ex(json, ERROR_KEY, &why))
-		return pt_err_set(err, -EIO, "%s", json_object_get_string(why));
+	if (json_object_is_type(json, json_type_object)) {
+		r = pt_record_from_json(&failure_record, json, &failure, err);
+		return r < 0 ? r : pt_err_set(err, failure.code, "%s", failure.text);
+	}
 	r = json ? pt_record_from_json(&pt_uses_record, json, &uses, err) : -EINVAL;
 	if (r < 0)
 		return pt_err_wrap(err, "uses of devices");

@@ -218,6 +218,7 @@ static int learn_owners(struct pt_node *node, struct pt_err *err)
 	const struct pt_inventory *inventory = &node->inventory;
 	const struct pt_function **function = pt_calloc(inventory->count, sizeof(*function));
 	struct pt_bdf *bdf = pt_calloc(inventory->count, sizeof(*bdf));
+	bool hangs = false;
 	int r;
 
 	for (size_t i = 0; i < inventory->count; i++) {
@@ -226,11 +227,13 @@ static int learn_owners(struct pt_node *node, struct pt_err *err)
 	}
 	r = pt_node_group_users(
 		node, function, inventory->count, &node->user, &node->user_count, err);
-	if (r == 0)
+	if (r == 0) {
 		r = pt_node_uses(node, bdf, inventory->count, &node->uses, err);
-	node->has_uses = r == 0;
-	/* one driver hangs: asks for each function alone */
-	if (r == -ETIME) {
+		node->has_uses = r == 0;
+		/* one driver hangs: asks for each function alone */
+		hangs = r == -ETIME;
+	}
+	if (hangs) {
 		pt_log(pt_host_log(node->host), PT_LOG_WARNING, "%s", err->text);
 		*err = (struct pt_err){0};
 		r = 0;

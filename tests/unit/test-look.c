@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* The plain look at a guest's devices, when the whole one has failed. */
+#include <sys/syscall.h>
+#include <time.h>
+
 #include "hook/look.h"
 #include "tests/unit/phases.h"
 
@@ -23,6 +26,47 @@ static void expect(struct fake *fake, const char *config, const char *reason)
 	fake_file(fake, CONFIG, config);
 	assert_int_equal(pt_look_plainly(&run, &err), *reason ? -EBUSY : 0);
 	assert_string_equal(err.text, reason);
+}
+
+static long long ticks; /* seconds between one look at the clock and the next; 0: a true clock */
+
+/* In place of the C library's. */
+int clock_gettime(clockid_t clock, struct timespec *ret);
+int clock_gettime(clockid_t clock, struct timespec *ret)
+{
+	static long long late;
+	int r = (int)syscall(SYS_clock_gettime, clock, ret);
+
+	late += ticks;
+	ret->tv_sec += late;
+	return r;
+}
+
+/* Somebody has more files open than can be looked at in time. */
+static void too_many_open_files(void **state)
+{
+	static const char reason[] =
+		DISK2 ": process 77 (greedy) and others have so many files open that the users of "
+		      "devices cannot be found within 10 s; end it";
+	struct fake *fake = *state;
+	struct pt_run run = run_of(fake);
+	struct pt_err err = {0};
+
+	mount_disk2(fake, "/srv");
+	fake_remove(fake, "/proc/1/mountinfo");
+	fake_file(fake, "/proc/77/comm", "greedy\n");
+	for (int fd = 0; fd < 5000; fd++) {
+		PT_FREE char *path = pt_format("/proc/77/fd/%d", fd);
+
+		fake_link(fake, path, "/dev/null");
+	}
+	expect(fake, "hostpci0: 03:00.0\n", "");
+	ticks = 60;
+	expect(fake, "hostpci0: 03:00.0\n", reason);
+	/* it is no proof that the system runs from the disk */
+	run.advise = true;
+	assert_int_equal(pt_look_plainly(&run, &err), 0);
+	ticks = 0;
 }
 
 static void each_way_to_name_a_device(void **state)
@@ -111,6 +155,7 @@ int main(void)
 		MACHINE_TEST(open_files_and_groups),
 		MACHINE_TEST(advice_lets_go_but_for_the_system),
 		MACHINE_TEST(a_start_that_cannot_look),
+		MACHINE_TEST(too_many_open_files),
 	};
 
 	return cmocka_run_group_tests_name("look", tests, NULL, NULL);
