@@ -146,29 +146,37 @@ static const struct pt_use *find_use(const struct pt_run *run, const struct pt_u
 	return NULL;
 }
 
-/* A look that failed shows nothing, and the other one may. One that met too many open files was
- * made to fail by somebody. */
+int pt_look_at_uses(const struct pt_host *host, const struct pt_function *const *function,
+	size_t count, struct pt_uses *ret, struct pt_err *err)
+{
+	struct pt_devfiles PT_DEVFILES devfiles = {0};
+	int r;
+
+	for (size_t i = 0; i < count; i++)
+		pt_devfiles_add(host, function[i], &devfiles);
+	/* one that fails shows nothing, and the other one may */
+	r = pt_use_blocks(host, &devfiles, ret, err);
+	if (r != -ETIME)
+		r = pt_use_devfiles(host, &devfiles, ret, err);
+	return r == -ETIME ? r : 0;
+}
+
 static int look_at_uses(
 	const struct pt_run *run, const struct pt_function *function, struct pt_err *err)
 {
-	struct pt_devfiles PT_DEVFILES devfiles = {0};
 	struct pt_uses PT_USES uses = {0};
+	struct pt_err why = {0};
 	const struct pt_use *use;
 	PT_FREE char *text = NULL;
-	struct pt_err why = {0};
-	int r;
+	int r = pt_look_at_uses(run->host, &function, 1, &uses, &why);
 
-	pt_devfiles_add(run->host, function, &devfiles);
-	r = pt_use_blocks(run->host, &devfiles, &uses, &why);
-	if (r != -ETIME)
-		r = pt_use_devfiles(run->host, &devfiles, &uses, &why);
 	use = find_use(run, &uses);
 	if (use) {
 		text = pt_use_text(use);
 		return pt_err_set(err, -EBUSY, "%s: is in use on this host: %s",
 			PT_BDF(&function->bdf), text);
 	}
-	if (r != -ETIME || run->advise)
+	if (r == 0 || run->advise)
 		return 0;
 	return pt_err_set(err, -EBUSY, "%s: %s", PT_BDF(&function->bdf), why.text);
 }

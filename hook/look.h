@@ -5,6 +5,12 @@
 #define PT_LOOK_H
 
 #include "hook/phases.h"
+#include "lib/use/use.h"
+
+/* Adds the uses that mounts, swap space and open device files show of the functions: no look of
+ * less than a second's patience finds more. -ETIME: somebody has too many files open to look at. */
+int pt_look_at_uses(const struct pt_host *host, const struct pt_function *const *function,
+	size_t count, struct pt_uses *ret, struct pt_err *err);
 
 /* Looks at the devices that the guest's config file names, and at their IOMMU groups: mounts and
  * swap space, open device files, open groups. 0: nothing uses them, as far as can be seen. -EBUSY:

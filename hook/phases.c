@@ -1,47 +1,62 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
+#include <time.h>
 
 #include "hook/phases.h"
-#include "pve/handover/choice.h"
+#include "lib/claim/older.h"
 #include "pve/config/identity.h"
+#include "pve/config/live.h"
 #include "pve/config/paths.h"
+#include "pve/config/reservation.h"
 #include "pve/config/runstate.h"
+#include "pve/handover/narrow.h"
+#include "pve/handover/release.h"
 
 #define LOG(run, level, ...) pt_log(pt_host_log((run)->host), level, __VA_ARGS__)
 
 bool pt_run_has_claim(const struct pt_run *run)
 {
-	char path[128];
+	struct pt_store PT_STORE *store = NULL;
+	int r = pt_store_open(&store, run->host, PT_CLAIMS_DIR, false, NULL);
 
-	snprintf(path, sizeof(path), PT_CLAIMS_DIR "/claims/%u.json", run->vmid);
-	return pt_host_exists(run->host, path);
+	/* who writes to it says why it cannot be opened */
+	return r < 0 ? r != -ENOENT : pt_store_has_guest(store, run->vmid);
+}
+
+/* Opens the records for writing; older claims become records. */
+static int open_store(const struct pt_run *run, struct pt_store **ret, struct pt_err *err)
+{
+	struct pt_err why = {0};
+	int r = pt_store_open(ret, run->host, PT_CLAIMS_DIR, true, err);
+
+	if (r == 0 && pt_older_take_over(*ret, &why) < 0)
+		LOG(run, PT_LOG_WARNING, "%s", why.text);
+	return r;
 }
 
 /* Records the devices of this start as the expected ones. */
 static int record_identities(
-	const struct pt_run *run, const struct pt_claims *claims, struct pt_err *err)
+	const struct pt_run *run, const struct pt_store *store, struct pt_err *err)
 {
 	struct pt_identities PT_IDENTITIES identities = {0};
-	struct pt_claim PT_CLAIM *claim = NULL;
-	char owner[PT_OWNER_TEXT];
-	int r = pt_claims_load(claims, pt_owner_name(run->vmid, owner), &claim, err);
+	struct pt_guest_record PT_GUEST_RECORD record = {0};
+	int r = pt_guest_load(store, run->vmid, &record, err);
 
 	/* a start that went on without us took nothing that we know of */
-	if (r == 0 && !claim->count)
+	if (r == 0 && !record.count)
 		return 0;
-	for (size_t i = 0; claim && r == 0 && i < claim->count; i++) {
-		const struct pt_claim_function *claimed = &claim->function[i];
+	for (size_t i = 0; r == 0 && i < record.count; i++) {
 		struct pt_function function = {0};
 		struct pt_identity *slot;
 
-		if (claimed->companion || claimed->spare || claimed->has_pf)
+		if (record.wish[i].role != PT_ROLE_TAKEN)
 			continue;
-		r = pt_function_read(run->host, &claimed->bdf, &function, err);
+		r = pt_function_read(run->host, &record.wish[i].bdf, &function, err);
 		if (r == 0 && !function.space.known)
 			r = pt_err_set(err, -EAGAIN,
 				"%s: cannot read its config space now, so the record of the guest's "
 				"devices stays as it was",
-				PT_BDF(&claimed->bdf));
+				PT_BDF(&record.wish[i].bdf));
 		if (r < 0) {
 			pt_function_clear(&function);
 			return r;
@@ -55,23 +70,20 @@ static int record_identities(
 
 static int post_start(const struct pt_run *run)
 {
-	struct pt_claims PT_CLAIMS *claims = NULL;
+	struct pt_store PT_STORE *store = NULL;
 	struct pt_err err = {0};
-	char owner[PT_OWNER_TEXT];
-	PT_CLOSE int lock = -1;
 	int r;
 
 	if (!pt_run_has_claim(run))
 		return 0;
-	r = pt_claims_open(&claims, run->host, PT_CLAIMS_DIR, false, &err);
+	r = open_store(run, &store, &err);
 	if (r == 0)
-		r = pt_claims_work_lock(claims, pt_owner_name(run->vmid, owner),
-			pt_now_ms() + run->limits.lock_ms, &lock, &err);
-	if (r == 0)
-		r = pt_choice_confirm(run->host, claims, run->vmid, &run->limits, lock, &err);
+		r = pt_confirm(
+			run->host, store, run->vmid, &run->limits, run->limits.lock_ms, &err);
 	if (r == 0) {
 		/* no failure: without it the next check compares with an older start */
-		if (record_identities(run, claims, &err) < 0)
+		r = record_identities(run, store, &err);
+		if (r < 0 && r != -ENOENT)
 			LOG(run, PT_LOG_WARNING, "%s", err.text);
 		return 0;
 	}
@@ -79,30 +91,107 @@ static int post_start(const struct pt_run *run)
 	return 1;
 }
 
-static int release(const struct pt_run *run)
+/* Whether another start of the guest, beside this post-stop, has its devices already: the clean-up
+ * of a failed migration runs without Proxmox VE's lock. */
+static bool is_starting(const struct pt_run *run, const struct pt_guest_record *record)
 {
-	struct pt_claims PT_CLAIMS *claims = NULL;
-	struct pt_limits limits = run->limits;
-	struct pt_err err = {0};
+	struct pt_reservations PT_RESERVATIONS reservations = {0};
 
-	limits.group_ms = run->release_ms;
-	if (pt_claims_open(&claims, run->host, PT_CLAIMS_DIR, false, &err) < 0 ||
-		pt_release(run->host, claims, run->vmid, &limits, &err) < 0) {
-		LOG(run, PT_LOG_ERROR, "%s; retry with 'pve-ptconf release %u'", err.text,
-			run->vmid);
-		return 1;
+	if (record->ran || pt_reservations_read(run->host, &reservations, NULL) < 0)
+		return false;
+	pt_foreach (reservation, reservations.reservation, reservations.count) {
+		if (reservation->vmid == run->vmid && reservation->has_time &&
+			reservation->time > time(NULL))
+			return true;
 	}
-	return 0;
+	return false;
+}
+
+/* Ends what the guest wants. undo: it never ran. -EAGAIN: another start has begun. */
+static int end_guest(
+	const struct pt_run *run, const struct pt_store *store, bool undo, struct pt_err *err)
+{
+	struct pt_guest_record PT_GUEST_RECORD record = {0};
+	char name[PT_LOCK_TEXT];
+	PT_CLOSE int lock = -1;
+	int r = pt_store_lock(store, pt_lock_of_guest(run->vmid, name), PT_LOCK_ALONE,
+		pt_now_ms() + run->limits.lock_ms, &lock, err);
+
+	if (r == 0)
+		r = pt_guest_load(store, run->vmid, &record, err);
+	if (r == -ENOENT)
+		return 0;
+	if (r == -EINVAL) {
+		LOG(run, PT_LOG_ERROR, "%s", err->text);
+		record = (struct pt_guest_record){.vmid = run->vmid, .unreadable = true};
+		r = 0;
+	}
+	if (r < 0)
+		return r;
+	if (!undo && is_starting(run, &record))
+		return -EAGAIN;
+	return pt_guest_end(
+		store, &record, undo && !record.ran ? PT_GUEST_UNDONE : PT_GUEST_ENDED, err);
+}
+
+/* Returns what the guest does not want any more, and what others left in the way. */
+static int return_ended(const struct pt_run *run, const struct pt_store *store, struct pt_err *err)
+{
+	struct pt_release what = {.patience_ms = run->release_ms};
+	struct pt_release rest = {.skip_failed = true};
+	struct pt_bdf *bdf = NULL;
+	bool others;
+	int r = 0;
+
+	pt_functions_of_ended(store, run->vmid, &bdf, &what.count);
+	what.bdf = bdf;
+	others = pt_end_stale_others(run->host, store, run->vmid, bdf, what.count);
+	if (what.count)
+		r = pt_release(run->host, store, &run->limits, &what, NULL, err);
+	if (others)
+		pt_release(run->host, store, &run->limits, &rest, NULL, NULL);
+	free(bdf);
+	return r;
+}
+
+static int release(const struct pt_run *run, bool undo)
+{
+	struct pt_store PT_STORE *store = NULL;
+	struct pt_err err = {0};
+	int r = open_store(run, &store, &err);
+
+	if (r == 0)
+		r = end_guest(run, store, undo, &err);
+	if (r == -EAGAIN) {
+		LOG(run, PT_LOG_INFO, "guest %u is being started; its devices stay with it",
+			run->vmid);
+		return 0;
+	}
+	if (r == 0)
+		r = return_ended(run, store, &err);
+	if (r == 0)
+		return 0;
+	LOG(run, PT_LOG_ERROR, "%s; retry with 'pve-ptconf release %u'", err.text, run->vmid);
+	return 1;
 }
 
 /* Between the stop of a restart and its start nothing of the guest is alive. */
 static void hold_for_restart(const struct pt_run *run)
 {
-	struct pt_claims PT_CLAIMS *claims = NULL;
-	char owner[PT_OWNER_TEXT];
+	struct pt_store PT_STORE *store = NULL;
 
-	if (pt_claims_open(&claims, run->host, PT_CLAIMS_DIR, false, NULL) == 0)
-		pt_claims_hold(claims, pt_owner_name(run->vmid, owner));
+	if (open_store(run, &store, NULL) == 0)
+		pt_store_hold(store, run->vmid);
+}
+
+/* Whether a backup started the guest: then nothing starts it again. */
+static bool is_for_backup(const struct pt_run *run)
+{
+	struct pt_guest_record PT_GUEST_RECORD record = {0};
+	struct pt_store PT_STORE *store = NULL;
+
+	return pt_store_open(&store, run->host, PT_CLAIMS_DIR, false, NULL) == 0 &&
+	       pt_guest_load(store, run->vmid, &record, NULL) == 0 && record.for_backup;
 }
 
 static int post_stop(const struct pt_run *run)
@@ -118,21 +207,21 @@ static int post_stop(const struct pt_run *run)
 			run->vmid, pid);
 		return 0;
 	}
-	hold = pt_guest_hold(run->host, run->vmid, true);
+	hold = pt_guest_hold(run->host, run->vmid, true, is_for_backup(run));
 	if (hold) {
 		if (pt_guest_restarts(run->host, run->vmid, true))
 			hold_for_restart(run);
 		LOG(run, PT_LOG_INFO, "guest %u: %s; its devices stay taken", run->vmid, hold);
 		return 0;
 	}
-	return release(run);
+	return release(run, false);
 }
 
 int pt_phase_undo(const struct pt_run *run)
 {
 	if (!pt_run_has_claim(run))
 		return 0;
-	if (release(run) != 0)
+	if (release(run, true) != 0)
 		return 1;
 	LOG(run, PT_LOG_INFO, "the devices that were taken are returned");
 	return 0;

@@ -5,7 +5,7 @@
 #define PT_PHASES_H
 
 #include "pve/config/guest.h"
-#include "pve/handover/release.h"
+#include "pve/config/policy.h"
 
 /* The data that a phase works with. */
 struct pt_run {
@@ -24,6 +24,7 @@ struct pt_run {
 /* 0: fine. 1: the start is refused (pre-start), or something was not returned (post-stop). */
 typedef int pt_phase(const struct pt_run *run);
 
+/* Whether the guest has any record, or an older claim. */
 bool pt_run_has_claim(const struct pt_run *run);
 
 /* In pre-start.c; phases.c holds the others, which are short. */

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Before the guest starts: read, judge, record, take. */
+#include <time.h>
+
 #include "hook/look.h"
 #include "hook/phases.h"
 #include "hook/start.h"
 #include "pve/config/paths.h"
 #include "pve/config/runstate.h"
+#include "pve/handover/reconcile.h"
 
-#define TRIES	    8
-#define LOOK_MS	    100
+#define TRIES	    64	  /* each that fails is another guest's start that went on */
+#define CHOICE_MS   30000 /* for other guests that choose from the same mapping */
+#define CHOICE_NS   100000000L
 #define OFF_WAIT_MS 30000 /* for a return that is under way, when switched off */
 
 static void clear_start(struct pt_start *start)
@@ -15,10 +19,11 @@ static void clear_start(struct pt_start *start)
 	pt_findings_clear(&start->findings);
 	pt_facts_clear(&start->facts);
 	pt_node_close(start->node);
-	pt_claim_free(start->claim);
-	pt_claims_close(start->claims);
-	pt_guest_free(start->guest);
+	pt_guest_record_clear(&start->last);
+	pt_guest_record_clear(&start->record);
 	pt_close_fd(&start->lock);
+	pt_store_close(start->store);
+	pt_guest_free(start->guest);
 }
 
 /* Refuses if a driver hangs and a device must be moved: Proxmox VE would hang too. After trouble of
@@ -85,78 +90,6 @@ static void set_reason(struct pt_start *start, const struct pt_finding *finding)
 	pt_err_fill(&start->err, -EPERM, "%s: %s", shown.subject, shown.message);
 }
 
-/* The work lock of one's own claim; a return that still goes on in the background is waited for. */
-static int lock_claim(struct pt_start *start, int wait_ms)
-{
-	char owner[PT_OWNER_TEXT];
-	const struct pt_run *run = start->run;
-	/* others may be looking at the lock at this instant */
-	int r = pt_claims_work_lock(start->claims, pt_owner_name(run->vmid, owner),
-		pt_now_ms() + LOOK_MS, &start->lock, &start->err);
-
-	if (r != -EWOULDBLOCK)
-		return r;
-	start->err = (struct pt_err){0};
-	PT_START_LOG(run, PT_LOG_INFO, "devices of guest %u are still being returned; waiting",
-		run->vmid);
-	return pt_claims_work_lock(
-		start->claims, owner, pt_now_ms() + wait_ms, &start->lock, &start->err);
-}
-
-static int open_claims(struct pt_start *start, int wait_ms)
-{
-	char owner[PT_OWNER_TEXT];
-	int r = pt_claims_open(&start->claims, start->run->host, PT_CLAIMS_DIR, true, &start->err);
-
-	if (r == 0)
-		r = lock_claim(start, wait_ms);
-	if (r == 0)
-		pt_claims_end_hold(start->claims, pt_owner_name(start->run->vmid, owner));
-	return r < 0 ? r : pt_start_load_claim(start);
-}
-
-/* Whether the start takes something that the claim at hand holds, or could not give back. */
-static bool takes_again(const struct pt_start *start)
-{
-	for (size_t i = 0; start->claim && i < start->claim->count; i++) {
-		const struct pt_claim_function *function = &start->claim->function[i];
-		bool held = !function->spare || function->moved || function->error;
-
-		if (held && pt_start_taken(start, &function->bdf))
-			return true;
-	}
-	return false;
-}
-
-static bool is_on_vfio(const struct pt_start *start, const struct pt_bdf *bdf)
-{
-	const struct pt_function *function = pt_inventory_find(start->facts.inventory, bdf);
-
-	return function && pt_function_on_vfio(function);
-}
-
-/* Whether the claim's functions may be taken again as they are: their origins then stay. */
-static bool claim_fits(const struct pt_start *start)
-{
-	pt_foreach (function, start->claim->function, start->claim->count) {
-		const struct pt_taken *taken = pt_start_taken(start, &function->bdf);
-
-		if (function->spare || function->has_pf)
-			continue;
-		if (!taken)
-			taken = pt_taken_find(
-				start->facts.spare, start->facts.spare_count, &function->bdf);
-		/* stays claimed: on its vfio driver, beside what Proxmox VE does not bind */
-		if (!taken && function->companion && is_on_vfio(start, &function->bdf))
-			continue;
-		/* vfio-pci took it for want of its driver: it moves straight to that one now */
-		if (!taken || (!pt_streq(pt_taken_driver(taken), pt_claim_driver(function)) &&
-				      !(taken->wish[0] && !function->driver)))
-			return false;
-	}
-	return true;
-}
-
 /* Whether the running system would lose its own disk: Proxmox VE takes it without asking. */
 static bool takes_system(const struct pt_start *start)
 {
@@ -195,6 +128,62 @@ static bool is_decided_by_findings(struct pt_start *start)
 	return true;
 }
 
+/* Whether another guest is between its pre-start and its post-start: it may have a device on record
+ * and another one reserved, of which it will let one go. */
+static bool is_any_choosing(const struct pt_start *start)
+{
+	struct pt_records PT_RECORDS records = {0};
+
+	pt_records_read(start->store, &records);
+	pt_foreach (guest, records.guest, records.guest_count) {
+		if (guest->state == PT_GUEST_WANTS && guest->vmid != start->run->vmid &&
+			!guest->ran)
+			return true;
+	}
+	return false;
+}
+
+/* Whether a mapping's choice is contested by guests that start beside this one: Proxmox VE's choice
+ * for them became known while the facts were gathered, or nothing is free until they have let go.
+ */
+static bool is_contested(const struct pt_start *start)
+{
+	const struct pt_facts *facts = &start->facts;
+
+	pt_foreach (owner, facts->owner, facts->owner_count) {
+		const struct pt_taken *taken = pt_start_taken(start, &owner->bdf);
+
+		if (owner->kind != PT_OWNER_STALE && taken &&
+			facts->assignment[taken->assignment].count > 1)
+			return true;
+	}
+	for (size_t i = 0; i < facts->count; i++) {
+		if (facts->assignment[i].problem.kind == PT_PROBLEM_MAPPING_NOTHING_FREE)
+			return is_any_choosing(start);
+	}
+	return false;
+}
+
+/* Lets those guests go first. */
+static int settle_choice(struct pt_start *start)
+{
+	long long deadline = pt_now_ms() + CHOICE_MS;
+	bool told = false;
+	int r = 0;
+
+	while (r == 0 && is_contested(start) && pt_now_ms() < deadline) {
+		struct timespec pause = {.tv_nsec = CHOICE_NS};
+
+		if (!told)
+			PT_START_LOG(start->run, PT_LOG_INFO,
+				"other guests are choosing from the same mapping; waiting");
+		told = true;
+		nanosleep(&pause, NULL);
+		r = pt_start_gather(start);
+	}
+	return r;
+}
+
 /* Judges, and takes when nothing speaks against it. */
 static enum pt_start_result judge_and_take(struct pt_start *start)
 {
@@ -213,35 +202,33 @@ static enum pt_start_result judge_and_take(struct pt_start *start)
 		return pt_start_go_on(start);
 	if (r < 0)
 		return pt_start_refuse(start); /* Proxmox VE could not go on either */
-	r = pt_start_make_claim(start);
+	r = pt_start_record(start);
+	if (r == 0)
+		r = pt_start_record_functions(start);
+	/* somebody moves one of them, or its driver hangs: Proxmox VE would meet that, too */
+	if (r == -EWOULDBLOCK || (r == -ETIME && pt_facts_moves(&start->facts)))
+		return pt_start_refuse(start);
 	return r < 0 ? pt_start_go_on(start) : pt_start_take(start);
 }
 
-/* Waits for returns under way, judges and takes. If another start has claimed a function since the
+/* Waits for returns under way, judges and takes. If another start has taken a function since the
  * facts were gathered, gathers and judges again. */
 static enum pt_start_result settle(struct pt_start *start)
 {
 	for (int tries = 0; tries < TRIES; tries++) {
 		enum pt_start_result result;
-		bool returned = false;
 		int r = pt_start_wait_for_returns(start);
 
-		if (r < 0)
-			return cannot_look(start, r);
-		r = pt_start_return_stale(start, &returned);
-		if (r < 0 && r != -EWOULDBLOCK)
-			return pt_start_refuse(start);
-		r = returned ? pt_start_gather(start) : 0;
+		if (r == 0)
+			r = settle_choice(start);
 		if (r < 0)
 			return cannot_look(start, r);
 		pt_findings_clear(&start->findings);
 		result = judge_and_take(start);
 		if (result != PT_START_AGAIN)
 			return result;
-		pt_claim_free_p(&start->claim);
-		r = pt_start_load_claim(start);
-		if (r == 0)
-			r = pt_start_gather(start);
+		pt_end_all_stale(start->run->host, start->store, start->run->vmid);
+		r = pt_start_gather(start);
 		if (r < 0)
 			return cannot_look(start, r);
 	}
@@ -250,52 +237,41 @@ static enum pt_start_result settle(struct pt_start *start)
 	return pt_start_refuse(start);
 }
 
-/* The guest's last functions are still returning, maybe for ever: a driver hangs. Refuses a start
- * that needs them, since Proxmox VE would hang; any other goes on without a claim. */
-static enum pt_start_result start_beside_return(struct pt_start *start)
-{
-	const struct pt_err locked = start->err;
-	int r;
-
-	start->err = (struct pt_err){0};
-	r = pt_start_load_claim(start);
-	if (r == 0)
-		r = pt_start_gather(start);
-	if (r < 0)
-		return cannot_look(start, r);
-	if (takes_again(start)) {
-		start->err = locked;
-		return pt_start_refuse(start);
-	}
-	if (is_decided_by_findings(start))
-		return start->result;
-	start->err = locked;
-	return pt_start_go_on(start);
-}
-
-/* Waits for a return in the background even without a move: Proxmox VE would meet it. */
-static void wait_for_own_return(struct pt_start *start, int wait_ms)
-{
-	if (pt_run_has_claim(start->run) && open_claims(start, wait_ms) == -EWOULDBLOCK)
-		PT_START_LOG(start->run, PT_LOG_WARNING, "%s", start->err.text);
-}
-
 static enum pt_start_result stay_out(struct pt_start *start)
 {
 	const struct pt_run *run = start->run;
 
 	PT_START_LOG(run, PT_LOG_WARNING, "pve-pthook is switched off by " PT_OFF_FILE);
-	wait_for_own_return(start, run->wait_ms < OFF_WAIT_MS ? run->wait_ms : OFF_WAIT_MS);
+	/* even without a move: Proxmox VE would meet it */
+	pt_start_wait_for_own_return(run, run->wait_ms < OFF_WAIT_MS ? run->wait_ms : OFF_WAIT_MS);
 	return pt_start_decide(start, PT_START_GOES_ON);
 }
 
-/* Nothing is moved; a claim of an earlier start is returned by post-stop all the same. */
+/* Nothing is moved; devices of an earlier start are returned by post-stop all the same. */
 static enum pt_start_result start_unread(struct pt_start *start)
 {
 	const enum pt_start_result result = cannot_look(start, -EIO);
 
-	wait_for_own_return(start, start->run->wait_ms);
+	pt_start_wait_for_own_return(start->run, start->run->wait_ms);
 	return result;
+}
+
+/* The way is clear when it returns 0: what others left is back, and units have made way. */
+static int clear_way(struct pt_start *start)
+{
+	int r = pt_start_open(start);
+
+	if (r < 0)
+		return r;
+	pt_end_all_stale(start->run->host, start->store, start->run->vmid);
+	r = pt_start_gather(start);
+	if (r == 0)
+		r = pt_start_wait_for_last_run(start);
+	if (r == 0)
+		r = pt_start_return_others(start);
+	if (r == 0 && !pt_guest_is_template(start->guest))
+		r = pt_start_stop_units(start);
+	return r;
 }
 
 static enum pt_start_result pre_start(const struct pt_run *run)
@@ -320,35 +296,17 @@ static enum pt_start_result pre_start(const struct pt_run *run)
 			"guest %u already runs as process %d; nothing is moved", run->vmid, pid);
 		return pt_start_decide(&start, PT_START_GOES_ON);
 	}
-	r = open_claims(&start, pt_guest_has_hostpci(start.guest) ? run->wait_ms : LOOK_MS);
-	if (r == -EWOULDBLOCK)
-		return start_beside_return(&start);
-	if (r == 0) {
-		pt_start_reconcile(&start);
-		r = pt_start_gather(&start);
-	}
-	if (r == 0)
-		r = pt_start_wait_for_last_run(&start);
+	r = clear_way(&start);
 	if (r == -EBUSY)
-		return pt_start_refuse(&start);
-	if (r < 0)
-		return cannot_look(&start, r);
-	if (start.claim && !claim_fits(&start)) {
-		r = pt_start_return_old(&start);
-		if (r == 0)
-			r = pt_start_gather(&start);
-		if (r < 0)
-			return cannot_look(&start, r);
-	}
-	if (pt_guest_is_template(start.guest))
-		return pt_start_decide(&start, PT_START_GOES_ON);
-	r = pt_start_stop_units(&start);
-	if (r < 0)
+		pt_start_refuse(&start);
+	else if (r < 0)
 		cannot_look(&start, r);
+	else if (pt_guest_is_template(start.guest))
+		pt_start_decide(&start, PT_START_GOES_ON);
 	else
 		settle(&start);
-	if (start.result == PT_START_REFUSED)
-		pt_start_begin_units(&start);
+	if (start.result == PT_START_REFUSED && start.store)
+		pt_start_end(&start);
 	return start.result;
 }
 

@@ -1,133 +1,37 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* A start takes functions: on the claim first, then moved. */
+/* A start takes functions that are on record: under their locks it looks once more, then moves. */
+#include <errno.h>
+#include <time.h>
+
+#include "hook/look.h"
 #include "hook/start.h"
+#include "lib/claim/handover.h"
+#include "pve/handover/release.h"
 
-static struct pt_claim_function *claim_one(
-	const struct pt_start *start, const struct pt_bdf *bdf, const struct pt_taken *taken)
+#define POLL_NS	   50000000L
+#define OPENERS_MS 3000 /* for processes that have a device file open for an instant */
+
+/* The functions that are taken, and their locks. */
+struct taking {
+	struct pt_start *start;
+	struct pt_claim claim;
+	struct pt_locks locks;
+};
+
+/* What a look under the locks has shown. */
+enum look {
+	LOOK_CLEAR,
+	LOOK_WAITS,   /* a process that ends has a group open */
+	LOOK_OPENERS, /* only processes with a device file open are in the way */
+	LOOK_AGAIN,   /* the facts have changed */
+	LOOK_USED,
+	LOOK_FAILED, /* our own trouble */
+};
+
+static void clear_taking(struct taking *taking)
 {
-	struct pt_claim_function *function = pt_claim_add(
-		start->claim, bdf, PT_LABEL(&start->facts.assignment[taken->assignment]));
-
-	function->companion = taken->companion;
-	return function;
-}
-
-/* The VFs of a PF that is to leave its driver go with it, and come back with it. */
-static void claim_vfs(const struct pt_start *start, const struct pt_function *pf,
-	const struct pt_taken *taken, bool spare)
-{
-	if (pt_taken_stays(taken, pf))
-		return;
-	for (size_t i = 0; i < pf->vf_count; i++) {
-		struct pt_claim_function *vf = claim_one(start, &pf->vf[i], taken);
-
-		vf->spare = spare;
-		vf->moved = !spare;
-		vf->has_pf = true;
-		vf->pf = pf->bdf;
-	}
-}
-
-/* A VF with a taken PF: claimed with that, unless the PF is where it is taken to already. */
-static bool goes_with_its_pf(const struct pt_start *start, const struct pt_function *function)
-{
-	const struct pt_taken *taken =
-		pt_function_is_vf(function) ? pt_start_taken(start, &function->physfn) : NULL;
-	const struct pt_function *pf =
-		taken ? pt_inventory_find(start->facts.inventory, &function->physfn) : NULL;
-
-	return pf && !pt_taken_stays(taken, pf);
-}
-
-static void claim_taken(const struct pt_start *start, const struct pt_taken *taken, bool spare)
-{
-	const struct pt_function *function = pt_inventory_find(start->facts.inventory, &taken->bdf);
-	const char *driver = pt_taken_driver(taken);
-	struct pt_claim_function *claimed;
-
-	/* refused by device-missing; without refusal PVE decides */
-	if (!function || goes_with_its_pf(start, function))
-		return;
-	claimed = claim_one(start, &taken->bdf, taken);
-	claimed->spare = spare;
-	claimed->moved |= !spare;
-	claimed->has_pf = false;
-	/* none means vfio-pci */
-	pt_set_text(&claimed->driver, pt_streq(driver, PT_VFIO_PCI) ? NULL : driver);
-	claim_vfs(start, function, taken, spare);
-}
-
-int pt_start_make_claim(struct pt_start *start)
-{
-	const struct pt_facts *facts = &start->facts;
-	char owner[PT_OWNER_TEXT];
-	int r = 0;
-
-	if (!start->claim)
-		r = pt_claim_new(
-			&start->claim, pt_owner_name(start->run->vmid, owner), &start->err);
-	if (r < 0)
-		return r;
-	pt_foreach (taken, facts->taken, facts->taken_count)
-		claim_taken(start, taken, false);
-	pt_foreach (spare, facts->spare, facts->spare_count)
-		claim_taken(start, spare, true);
-	start->claim->state = PT_CLAIM_TAKING;
-	return 0;
-}
-
-/* Handles the functions that the take could not return, and the spares. */
-static enum pt_start_result give_up(struct pt_start *start)
-{
-	const struct pt_run *run = start->run;
-	size_t failed = 0;
-
-	start->claim->state = PT_CLAIM_RETURNING;
-	pt_release_spares(run->host, start->claims, start->claim, &run->limits, start->lock, NULL);
-	pt_foreach (function, start->claim->function, start->claim->count)
-		failed += function->error != NULL;
-	if (failed)
-		pt_err_wrap(&start->err,
-			"taking failed, and %zu of the taken devices cannot be returned "
-			"('pve-ptconf claims' shows why, retry with 'pve-ptconf release %u')",
-			failed, run->vmid);
-	else
-		pt_err_wrap(&start->err, "taking failed; the taken devices are returned");
-	return pt_start_refuse(start);
-}
-
-enum pt_start_result pt_start_take(struct pt_start *start)
-{
-	const struct pt_run *run = start->run;
-	struct pt_handover handover = {.host = run->host,
-		.log = pt_host_log(run->host),
-		.lock_fd = start->lock,
-		.write_ms = run->limits.write_ms,
-		.phase_ms = run->limits.phase_ms};
-	struct pt_others others = {run->host, start->claims};
-	struct pt_claims_alive alive = {pt_other_counts, &others};
-	int r = pt_claims_record(start->claims, run->host, start->claim, &alive, &start->err);
-
-	if (r == -EBUSY)
-		return pt_start_decide(start, PT_START_AGAIN);
-	/* a driver hangs on a device: Proxmox VE would hang with it */
-	if (r == -ETIME && pt_facts_moves(&start->facts))
-		return pt_start_refuse(start);
-	if (r < 0)
-		return pt_start_go_on(start);
-	/* a take that fails is undone to the origin */
-	pt_foreach (function, start->claim->function, start->claim->count)
-		pt_set_text(&function->home, NULL);
-	if (pt_handover_take(&handover, start->claim, &start->err) < 0)
-		return give_up(start);
-	start->claim->state = PT_CLAIM_TAKEN;
-	/* from here on, and not when the take is undone, local policy says where functions go */
-	pt_policy_set_homes(
-		&start->facts.host->policy, run->vmid, start->claim, pt_host_log(run->host));
-	/* a claim that still says "taking" returns the same way: no reason to refuse */
-	if (pt_claims_save(start->claims, start->claim, &start->err) < 0)
-		PT_START_LOG(run, PT_LOG_WARNING, "%s", start->err.text);
-	return pt_start_decide(start, PT_START_GOES_ON);
+	pt_locks_clear(&taking->locks);
+	pt_claim_clear(&taking->claim);
 }
 
 void pt_start_load_wishes(struct pt_start *start)
@@ -160,4 +64,340 @@ int pt_start_ensure_vfio(struct pt_start *start)
 		return 0;
 	return pt_module_ensure(start->run->host, PT_VFIO_PCI, NULL,
 		pt_now_ms() + start->run->limits.write_ms, &start->err);
+}
+
+static void add_function(struct taking *taking, const struct pt_wish *wish,
+	const struct pt_function_record *record, bool stays)
+{
+	struct pt_claim_function *function =
+		pt_claim_add(&taking->claim, &wish->bdf, wish->entry, &record->origin);
+
+	function->companion = wish->role == PT_ROLE_COMPANION;
+	pt_set_text(&function->driver, wish->driver);
+	pt_foreach (vf, record->vf, record->vf_count) {
+		struct pt_claim_function *added;
+
+		if (stays)
+			break;
+		added = pt_claim_add(&taking->claim, &vf->bdf, wish->entry, &vf->origin);
+		added->has_pf = true;
+		added->pf = wish->bdf;
+	}
+}
+
+/* What is taken, as it is on record. */
+static int list_taken(struct taking *taking)
+{
+	const struct pt_start *start = taking->start;
+
+	pt_foreach (wish, start->record.wish, start->record.count) {
+		struct pt_function_record PT_FUNCTION_RECORD record = {0};
+		const struct pt_taken *taken = pt_start_taken(start, &wish->bdf);
+		int r;
+
+		if (!taken)
+			continue;
+		r = pt_function_load(start->store, &wish->bdf, &record, &taking->start->err);
+		/* damaged, and on its vfio driver: it stays there */
+		if (r == -EINVAL)
+			r = pt_origin_read(
+				start->run->host, &wish->bdf, &record.origin, &taking->start->err);
+		if (r < 0)
+			return r;
+		add_function(taking, wish, &record,
+			pt_taken_stays(
+				taken, pt_inventory_find(start->facts.inventory, &wish->bdf)));
+	}
+	return 0;
+}
+
+/* Tries all locks, in order of address; of a VF that of its PF as well, beside other VFs' movers.
+ * -EWOULDBLOCK: one is busy, and none is held. */
+static int lock_all(struct taking *taking)
+{
+	struct pt_start *start = taking->start;
+	int r = 0;
+
+	pt_foreach (function, taking->claim.function, taking->claim.count) {
+		struct pt_bdf pf;
+
+		if (r == 0)
+			r = pt_locks_add(start->store, &taking->locks, &function->bdf,
+				PT_LOCK_ALONE, &start->err);
+		if (r == 0 && pt_function_read_pf(start->run->host, &function->bdf, &pf) == 0)
+			r = pt_locks_add(
+				start->store, &taking->locks, &pf, PT_LOCK_SHARED, &start->err);
+	}
+	if (r < 0)
+		pt_locks_release(&taking->locks, 0);
+	return r;
+}
+
+/* Whether another guest has taken one of the functions, or one of an IOMMU group, meanwhile. */
+static enum look look_at_guests(struct taking *taking)
+{
+	struct pt_start *start = taking->start;
+	struct pt_records PT_RECORDS records = {0};
+
+	pt_records_read(start->store, &records);
+	/* nobody knows who has taken what */
+	if (records.guests_unknown) {
+		start->err = records.err;
+		return LOOK_WAITS;
+	}
+	pt_records_learn_groups(start->run->host, &records);
+	pt_foreach (function, taking->claim.function, taking->claim.count) {
+		const struct pt_guest_record *guest = pt_records_wanted(&records, &function->bdf,
+			pt_function_read_group(start->run->host, &function->bdf), start->run->vmid,
+			true);
+
+		if (!guest)
+			continue;
+		pt_err_fill(&start->err, -EBUSY, "%s: is in the claim of %u too",
+			PT_BDF(&function->bdf), guest->vmid);
+		return LOOK_AGAIN;
+	}
+	return LOOK_CLEAR;
+}
+
+/* Whether a function was moved since the facts were gathered: nobody has judged it where it is. */
+static enum look look_at_drivers(struct taking *taking)
+{
+	struct pt_start *start = taking->start;
+
+	pt_foreach (function, taking->claim.function, taking->claim.count) {
+		const struct pt_function *known =
+			pt_inventory_find(start->facts.inventory, &function->bdf);
+		PT_FREE char *driver = NULL;
+
+		if (!known ||
+			pt_function_read_driver(start->run->host, &function->bdf, &driver) < 0 ||
+			pt_streq(driver, known->driver))
+			continue;
+		pt_err_fill(&start->err, -EBUSY, "%s: somebody moved it meanwhile",
+			PT_BDF(&function->bdf));
+		return LOOK_AGAIN;
+	}
+	return LOOK_CLEAR;
+}
+
+/* Whether a PF has other VFs than on record: nobody has judged those. */
+static enum look look_at_vfs(struct taking *taking)
+{
+	struct pt_start *start = taking->start;
+
+	pt_foreach (function, taking->claim.function, taking->claim.count) {
+		PT_FREE char *text = NULL;
+
+		if (function->has_pf || function->origin.vfs < 0 ||
+			pt_function_read_vfs(start->run->host, &function->bdf, &text) < 0 ||
+			atoi(text) == function->origin.vfs || atoi(text) == 0)
+			continue;
+		pt_err_fill(&start->err, -EBUSY, "%s: somebody gave it virtual functions meanwhile",
+			PT_BDF(&function->bdf));
+		return LOOK_AGAIN;
+	}
+	return LOOK_CLEAR;
+}
+
+/* Whether a vfio driver has a function that a process still has open. */
+static enum look look_at_groups(struct taking *taking)
+{
+	struct pt_start *start = taking->start;
+
+	pt_foreach (function, taking->claim.function, taking->claim.count) {
+		PT_FREE char *driver = NULL;
+
+		if (pt_function_read_driver(start->run->host, &function->bdf, &driver) == 0 &&
+			pt_function_read_on_vfio(start->run->host, &function->bdf, driver) &&
+			!pt_is_closed(start->run->host, &function->bdf, &start->err))
+			return LOOK_WAITS;
+	}
+	return LOOK_CLEAR;
+}
+
+/* Whether the use has been judged before. */
+static bool is_known(const struct pt_facts *facts, const struct pt_use *use)
+{
+	pt_foreach (known, facts->uses.use, facts->uses.count) {
+		if (pt_bdf_compare(&known->bdf, &use->bdf) == 0 && known->how == use->how &&
+			pt_streq(known->what, use->what))
+			return true;
+	}
+	return false;
+}
+
+static enum look judge_uses(struct pt_start *start, const struct pt_uses *uses)
+{
+	enum look look = LOOK_CLEAR;
+
+	pt_foreach (use, uses->use, uses->count) {
+		PT_FREE char *text = NULL;
+
+		if (use->weak || is_known(&start->facts, use) ||
+			(start->run->advise && !use->system))
+			continue;
+		text = pt_use_text(use);
+		pt_err_fill(&start->err, -EBUSY, "%s: is in use on this host: %s",
+			PT_BDF(&use->bdf), text);
+		if (use->how != PT_USE_OPEN && use->how != PT_USE_MOUNTED_APART)
+			return LOOK_USED;
+		look = LOOK_OPENERS;
+	}
+	return look;
+}
+
+/* Whether the host has begun to use a function that is still on its driver. */
+static enum look look_at_host(struct taking *taking)
+{
+	struct pt_start *start = taking->start;
+	const struct pt_function **asked = pt_calloc(taking->claim.count, sizeof(*asked));
+	struct pt_uses PT_USES uses = {0};
+	size_t count = 0;
+	int r;
+
+	pt_foreach (function, taking->claim.function, taking->claim.count) {
+		const struct pt_function *known =
+			pt_inventory_find(start->facts.inventory, &function->bdf);
+
+		if (known && !pt_function_on_vfio(known))
+			asked[count++] = known;
+	}
+	r = pt_look_at_uses(start->run->host, asked, count, &uses, &start->err);
+	free(asked);
+	if (r < 0)
+		return start->run->advise ? LOOK_CLEAR : LOOK_USED;
+	return judge_uses(start, &uses);
+}
+
+static enum look look_again(struct taking *taking)
+{
+	enum look look = look_at_guests(taking);
+
+	if (look == LOOK_CLEAR)
+		look = look_at_drivers(taking);
+	if (look == LOOK_CLEAR)
+		look = look_at_vfs(taking);
+	if (look == LOOK_CLEAR)
+		look = look_at_groups(taking);
+	return look == LOOK_CLEAR ? look_at_host(taking) : look;
+}
+
+/* Gets all locks, with nothing in the way: then they are held. Nobody waits with a lock. */
+static enum look get_ready(struct taking *taking)
+{
+	const struct pt_run *run = taking->start->run;
+	long long begin = pt_now_ms();
+
+	for (;;) {
+		struct timespec pause = {.tv_nsec = POLL_NS};
+		int r = lock_all(taking);
+		enum look look = r == 0 ? look_again(taking) : LOOK_WAITS;
+
+		if (look == LOOK_CLEAR)
+			return look;
+		pt_locks_release(&taking->locks, 0);
+		if (r < 0 && r != -EWOULDBLOCK)
+			return LOOK_FAILED;
+		if ((look != LOOK_WAITS || pt_now_ms() - begin >= run->wait_ms) &&
+			(look != LOOK_OPENERS || pt_now_ms() - begin >= OPENERS_MS))
+			return look;
+		nanosleep(&pause, NULL);
+	}
+}
+
+/* Only the functions that are taken are in the way of another guest's start. */
+static void mark_taken(struct pt_start *start)
+{
+	struct pt_err err = {0};
+
+	pt_foreach (wish, start->record.wish, start->record.count) {
+		if (wish->role != PT_ROLE_COMPANION && pt_start_taken(start, &wish->bdf))
+			wish->role = PT_ROLE_TAKEN;
+	}
+	/* as candidates they are on record, and return: no reason to refuse */
+	if (pt_guest_save(start->store, &start->record, &err) < 0)
+		PT_START_LOG(start->run, PT_LOG_WARNING, "%s", err.text);
+}
+
+/* Puts the functions on record whose driver hangs: their writers keep the locks. */
+static void record_hanging(const struct taking *taking)
+{
+	pt_foreach (function, taking->claim.function, taking->claim.count) {
+		struct pt_function_record PT_FUNCTION_RECORD record = {0};
+
+		if (!function->error ||
+			pt_function_load(taking->start->store, &function->bdf, &record, NULL) < 0)
+			continue;
+		pt_set_text(&record.error, function->error);
+		record.error_since = time(NULL);
+		pt_function_save(taking->start->store, &record, NULL);
+	}
+}
+
+static enum pt_start_result give_up(struct taking *taking)
+{
+	struct pt_start *start = taking->start;
+	const struct pt_err why = start->err;
+	size_t left;
+
+	record_hanging(taking);
+	pt_locks_release(&taking->locks, 0);
+	left = pt_start_end(start);
+	start->err = why;
+	if (left)
+		pt_err_wrap(&start->err,
+			"taking failed, and %zu of the taken devices cannot be returned "
+			"('pve-ptconf claims' shows why, retry with 'pve-ptconf release %u')",
+			left, start->run->vmid);
+	else
+		pt_err_wrap(&start->err, "taking failed; the taken devices are returned");
+	return pt_start_refuse(start);
+}
+
+static void tell_homes(const struct taking *taking)
+{
+	const struct pt_start *start = taking->start;
+
+	pt_foreach (wish, start->record.wish, start->record.count) {
+		const struct pt_claim_function *function =
+			pt_claim_find(&taking->claim, &wish->bdf);
+
+		if (function)
+			pt_tell_home(start->run->host, wish, &function->origin);
+	}
+}
+
+enum pt_start_result pt_start_take(struct pt_start *start)
+{
+	const struct pt_run *run = start->run;
+	struct taking taking PT_CLEANUP(clear_taking) = {.start = start};
+	struct pt_handover handover = {.host = run->host,
+		.log = pt_host_log(run->host),
+		.write_ms = run->limits.write_ms,
+		.phase_ms = run->limits.phase_ms};
+
+	if (list_taken(&taking) < 0)
+		return pt_start_go_on(start);
+	switch (get_ready(&taking)) {
+	case LOOK_CLEAR:
+		break;
+	case LOOK_AGAIN:
+		return pt_start_decide(start, PT_START_AGAIN);
+	case LOOK_FAILED:
+		return pt_start_go_on(start);
+	case LOOK_WAITS:
+	case LOOK_OPENERS:
+	case LOOK_USED:
+		return pt_start_refuse(start);
+	}
+	mark_taken(start);
+	pt_foreach (function, taking.claim.function, taking.claim.count)
+		function->lock = pt_locks_fd(&taking.locks, &function->bdf);
+	if (pt_handover_take(&handover, &taking.claim, &start->err) < 0)
+		return give_up(&taking);
+	tell_homes(&taking);
+	pt_locks_release(&taking.locks, 0);
+	pt_start_end_lists(start);
+	return pt_start_decide(start, PT_START_GOES_ON);
 }

@@ -26,7 +26,7 @@ enum pt_start_result pt_start_go_on(struct pt_start *start)
 {
 	PT_START_LOG(start->run, PT_LOG_ERROR,
 		"pve-pthook: %s; the start goes on, but no device is moved or returned%s",
-		start->err.text, start->claim ? ", except those in its claim" : "");
+		start->err.text, start->record.count ? ", except those in its claim" : "");
 	return pt_start_decide(start, PT_START_GOES_ON);
 }
 
@@ -41,22 +41,13 @@ enum pt_start_result pt_start_refuse(struct pt_start *start)
 	return start->run->advise ? pt_start_go_on(start) : pt_start_refuse_for_good(start);
 }
 
-int pt_start_load_claim(struct pt_start *start)
-{
-	char owner[PT_OWNER_TEXT];
-	int r = pt_claims_load(
-		start->claims, pt_owner_name(start->run->vmid, owner), &start->claim, &start->err);
-
-	return r == -ENOENT ? 0 : r;
-}
-
 int pt_start_gather(struct pt_start *start)
 {
 	const struct pt_run *run = start->run;
 
 	pt_facts_clear(&start->facts);
 	pt_node_close_p(&start->node);
-	start->node = pt_node_open(run->host, run->node, start->claims, pt_check_allowing);
+	start->node = pt_node_open(run->host, run->node, start->store, pt_check_allowing);
 	return pt_facts_gather(
 		start->node, start->guest, PT_DEPTH_START, &start->facts, &start->err);
 }

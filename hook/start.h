@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* The steps of a pre-start; pre-start.c puts them in order. start-way.c clears the way,
- * start-take.c takes. Unless noted, they return 0 or a negative errno and fill start->err. */
+/* The steps of a pre-start; pre-start.c puts them in order. start-wait.c waits for others and stops
+ * units, start-record.c writes records, start-take.c takes. Unless noted, they return 0 or a
+ * negative errno and fill start->err. */
 #ifndef PT_START_H
 #define PT_START_H
 
 #include "hook/phases.h"
+#include "lib/claim/store.h"
 #include "pve/check/check.h"
 
 enum pt_start_result {
@@ -19,9 +21,11 @@ enum pt_start_result {
 struct pt_start {
 	const struct pt_run *run;
 	struct pt_guest *guest;
-	struct pt_claims *claims;
-	struct pt_claim *claim;
-	int lock;
+	struct pt_store *store;
+	int lock;		       /* of the guest's record */
+	bool has_last, has_ended;      /* of others, too */
+	struct pt_guest_record last;   /* of an earlier start, that still wanted its functions */
+	struct pt_guest_record record; /* of this one; no wish: it is not written yet */
 	struct pt_node *node;
 	struct pt_facts facts;
 	struct pt_findings findings;
@@ -42,43 +46,49 @@ enum pt_start_result pt_start_refuse(struct pt_start *start);
 /* Refuses the start, even if local policy only advises. */
 enum pt_start_result pt_start_refuse_for_good(struct pt_start *start);
 
-/* The claim of an earlier start, if there is one. */
-int pt_start_load_claim(struct pt_start *start);
-
 /* Reads everything anew: the node may have changed. */
 int pt_start_gather(struct pt_start *start);
 
 /* NULL: the start does not take it. */
 const struct pt_taken *pt_start_taken(const struct pt_start *start, const struct pt_bdf *bdf);
 
-/* start-way.c */
+/* start-wait.c */
 
-/* Returns the claim of a failed start whose config has changed since. Functions that do not come
- * back stay on record as spares, and stop no start. */
-int pt_start_return_old(struct pt_start *start);
-
-/* Returns the functions of dead guests before anything is taken. Waits for nothing, since a held
- * function may not concern this guest (those that do are returned with patience below), and retries
- * no failed return, since a slow failure would delay every start of the node. */
-void pt_start_reconcile(const struct pt_start *start);
-
-/* Returns claims of dead owners in the way. A function that its host driver refuses is no error:
- * this start takes it over. -EWOULDBLOCK: a guest came alive. Another error: it cannot be taken.
- * *ret_any: gather the facts again. */
-int pt_start_return_stale(struct pt_start *start, bool *ret_any);
-
-/* Waits for functions that other guests are returning now. */
+/* Waits for functions that others are moving now. */
 int pt_start_wait_for_returns(struct pt_start *start);
 
-/* Waits for functions that the guest's last QEMU still holds, if this start needs them. */
+/* Waits, for so long, until no function of an earlier start of the guest is being moved. */
+void pt_start_wait_for_own_return(const struct pt_run *run, int wait_ms);
+
+/* Waits for functions that the last QEMU of a guest still holds, if this start needs them. -EBUSY:
+ * it has not let go in time. */
 int pt_start_wait_for_last_run(struct pt_start *start);
 
 /* Stops the units that local policy names; then looks at the host's devices anew. */
 int pt_start_stop_units(struct pt_start *start);
 
-/* Starts the units of a refused start again if its claim is empty; else the release that empties
- * the claim does. */
-void pt_start_begin_units(struct pt_start *start);
+/* start-record.c */
+
+/* Opens the records, takes over older ones, and locks that of the guest. */
+int pt_start_open(struct pt_start *start);
+
+/* Ends what guests want that are not live, and returns what nobody wants any more: the rest of an
+ * earlier start with patience, all others without. Gathers anew if something has moved. */
+int pt_start_return_others(struct pt_start *start);
+
+/* Writes what the guest wants, as candidates: from now on none of it returns. */
+int pt_start_record(struct pt_start *start);
+
+/* Writes where its functions are now, unless that is on record. A candidate that cannot be read is
+ * dropped with a warning. */
+int pt_start_record_functions(struct pt_start *start);
+
+/* Removes the lists of ended guests whose functions this start has taken. */
+void pt_start_end_lists(const struct pt_start *start);
+
+/* Ends what the guest wants. Its functions are released; those that do not come back have their
+ * reason on record. Returns how many are left. */
+size_t pt_start_end(struct pt_start *start);
 
 /* start-take.c */
 
@@ -88,10 +98,7 @@ void pt_start_load_wishes(struct pt_start *start);
 /* Makes sure of vfio-pci, unless all that is taken goes to other drivers. */
 int pt_start_ensure_vfio(struct pt_start *start);
 
-/* Puts all that is taken, and the spares, on the claim. */
-int pt_start_make_claim(struct pt_start *start);
-
-/* Writes the claim, moves the functions, writes the claim. */
+/* Locks the functions, looks once more, and moves them. */
 enum pt_start_result pt_start_take(struct pt_start *start);
 
 #endif

@@ -106,10 +106,10 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(if $(NEEDED),$(call objects,$(NEEDED)
 $(BUILD)/unit/test-systemd: private WRAP := -Wl,--no-as-needed -lsystemd -Wl,--as-needed
 
 # a simulated host cannot have a group that is held without a descriptor
-$(BUILD)/unit/test-phases-waits: private WRAP := -Wl,--wrap=pt_vfio_group_free
-# nor units of systemd
-# a process whose command line hangs
+$(BUILD)/unit/test-phases-waits $(BUILD)/unit/test-phases-races: private WRAP := -Wl,--wrap=pt_vfio_group_free
+# nor a process whose command line hangs
 $(BUILD)/unit/test-runstate: private WRAP := -Wl,--wrap=pt_host_read_guarded
+# nor units of systemd
 $(BUILD)/unit/test-units $(BUILD)/unit/test-phases-policy: private WRAP := -Wl,--wrap=pt_unit_order
 # nor is memory that runs out
 comma := ,

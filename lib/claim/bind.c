@@ -10,9 +10,7 @@ bool pt_driver_name_valid(const char *name)
 {
 	size_t length = strlen(name);
 
-	return length > 0 && length < PT_DRIVER_TEXT && name[0] != '.' &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-. ") ==
-		       length;
+	return length > 0 && length < PT_DRIVER_TEXT && name[0] != '.' && !strpbrk(name, "/\n");
 }
 
 static int read_state(const struct pt_host *host, const struct pt_bind *bind, char **ret)

@@ -34,7 +34,7 @@ struct pt_bind {
 	struct pt_err err;
 };
 
-/* Whether name is a valid driver name, safe as part of a path. */
+/* Whether name is safe as part of a path. A driver's name may hold any other byte. */
 bool pt_driver_name_valid(const char *name);
 
 /* Starts the change, unless the function is as wanted. pt_bind_finish reports errors; driver must

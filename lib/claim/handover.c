@@ -136,16 +136,11 @@ static void revive_for_autoprobe(struct pt_movers *movers)
 	}
 }
 
-/* keep_failed: a function with an error stays in the claim, at home or not. */
-static int give_back(const struct pt_handover *handover, struct pt_claim *claim, enum pt_part part,
-	bool keep_failed, struct pt_err *err);
-
-/* Records functions that hang in the kernel: the claim must keep them even at their origin. */
 static void note_hanging(struct pt_movers *movers)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
 		if (mover->result == -ETIME)
-			pt_claim_set_error(mover->function, mover->err.text);
+			pt_set_text(&mover->function->error, mover->err.text);
 	}
 }
 
@@ -166,19 +161,12 @@ int pt_handover_take(const struct pt_handover *handover, struct pt_claim *claim,
 		plan_unbind, plan_vfio_attach};
 	long long deadline = pt_now_ms() + handover->phase_ms;
 	struct pt_movers PT_MOVERS movers = {0};
-	int r = 0;
+	int r;
 
-	pt_movers_make(claim, PT_PART_TAKEN, &movers);
-	pt_foreach (function, claim->function, claim->count) {
-		if (pt_claim_in_part(function, PT_PART_TAKEN))
-			pt_claim_set_error(function, NULL);
-	}
+	pt_movers_make(claim, &movers);
 	r = find_what_to_take(handover, &movers, err);
-	if (r < 0) {
-		/* nothing was written yet: functions at home leave the claim */
-		give_back(handover, claim, PT_PART_TAKEN, true, NULL);
+	if (r < 0)
 		return r;
-	}
 	for (size_t i = 0; r == 0 && i < PT_ARRAY_SIZE(steps); i++)
 		r = pt_movers_step(handover, &movers, steps[i], false, deadline, true);
 	if (r == 0)
@@ -186,7 +174,6 @@ int pt_handover_take(const struct pt_handover *handover, struct pt_claim *claim,
 	if (r < 0) {
 		first_error(&movers, err);
 		note_hanging(&movers);
-		give_back(handover, claim, PT_PART_TAKEN, true, NULL);
 		return r;
 	}
 	pt_foreach (mover, movers.mover, movers.count) {
@@ -196,15 +183,10 @@ int pt_handover_take(const struct pt_handover *handover, struct pt_claim *claim,
 	return 0;
 }
 
-static bool is_foreign(const struct pt_mover *mover)
-{
-	return mover->state == PT_MOVE_FOREIGN || mover->state == PT_MOVE_FOREIGN_OVERRIDE;
-}
-
 /* Whether the driver is as it shall be. */
 static bool at_home(const struct pt_mover *mover)
 {
-	return is_foreign(mover) ||
+	return mover->state == PT_MOVE_FOREIGN ||
 	       pt_streq(mover->was, mover->goal.driver ? mover->goal.driver : "");
 }
 
@@ -246,7 +228,7 @@ static bool plan_home_override(
 
 static bool had_vfs(const struct pt_mover *mover)
 {
-	return mover->goal.vfs > 0 && !is_foreign(mover);
+	return mover->goal.vfs > 0 && mover->state != PT_MOVE_FOREIGN;
 }
 
 /* VFs come without a driver first, so that each can get the one that it had. */
@@ -255,7 +237,7 @@ static bool plan_hold_autoprobe(
 {
 	*kind = PT_BIND_AUTOPROBE;
 	*driver = "0";
-	return had_vfs(mover) && mover->goal.autoprobe >= 0;
+	return had_vfs(mover) && !mover->has_vfs && mover->goal.autoprobe >= 0;
 }
 
 static bool plan_home_vfs(
@@ -263,7 +245,7 @@ static bool plan_home_vfs(
 {
 	*kind = PT_BIND_VFS;
 	*driver = mover->vfs;
-	return had_vfs(mover);
+	return had_vfs(mover) && !mover->has_vfs;
 }
 
 static bool plan_home_autoprobe(
@@ -305,20 +287,68 @@ static void ensure_home_drivers(const struct pt_handover *handover, struct pt_mo
 	}
 }
 
+/* Whether the override is one that taking or giving back writes, or the goal itself. */
+static bool is_own_override(const struct pt_mover *mover, const char *override)
+{
+	const struct pt_claim_function *function = mover->function;
+
+	return pt_streq(override, mover->goal.override) ||
+	       (override && (pt_streq(override, pt_claim_driver(function)) ||
+				    pt_streq(override, PT_VFIO_PCI) ||
+				    pt_streq(override, function->origin.driver) ||
+				    pt_streq(override, mover->goal.driver)));
+}
+
+/* An override that somebody else has set meanwhile stays. */
+static int keep_override(const struct pt_handover *handover, struct pt_mover *mover)
+{
+	const struct pt_claim_function *function = mover->function;
+	PT_FREE char *override = NULL;
+	int r = pt_function_read_override(handover->host, &function->bdf, &override);
+
+	if (r == -ENODEV)
+		set_gone(mover);
+	else if (r < 0)
+		pt_mover_fail(mover, pt_err_errno(&mover->err, r, "%s: read its driver override",
+					     PT_BDF(&function->bdf)));
+	/* a VF that is made anew has none */
+	if (r < 0 || function->has_pf || is_own_override(mover, override))
+		return r;
+	pt_log(handover->log, PT_LOG_WARNING,
+		"%s: another program set the driver override of %s to %s; it stays",
+		function->label, PT_BDF(&function->bdf), override ? override : "none");
+	mover->override = PT_STEAL(override);
+	mover->goal.override = mover->override;
+	return 0;
+}
+
 /* Leaves a function on a third driver: another program moved it, and may use it there. */
 static void leave(const struct pt_handover *handover, struct pt_mover *mover)
 {
-	PT_FREE char *override = NULL;
-	bool ours;
-
 	pt_log(handover->log, PT_LOG_WARNING,
 		"%s: another program bound %s to %s; it stays there (origin: %s)",
 		mover->function->label, PT_BDF(&mover->function->bdf), mover->was,
 		mover->goal.driver ? mover->goal.driver : "no driver");
-	ours = pt_function_read_override(handover->host, &mover->function->bdf, &override) == 0 &&
-	       (pt_streq(override, pt_claim_driver(mover->function)) ||
-		       pt_streq(override, PT_VFIO_PCI));
-	pt_mover_set(mover, ours ? PT_MOVE_FOREIGN_OVERRIDE : PT_MOVE_FOREIGN);
+	pt_mover_set(mover, PT_MOVE_FOREIGN);
+}
+
+/* A number of VFs that somebody else has set meanwhile stays, and so do they. */
+static void look_at_vfs(const struct pt_handover *handover, struct pt_mover *mover)
+{
+	PT_FREE char *text = NULL;
+	int vfs;
+
+	if (mover->goal.vfs <= 0 ||
+		pt_function_read_vfs(handover->host, &mover->function->bdf, &text) < 0)
+		return;
+	vfs = atoi(text);
+	mover->has_vfs = vfs == mover->goal.vfs;
+	if (!vfs || mover->has_vfs)
+		return;
+	pt_log(handover->log, PT_LOG_WARNING,
+		"%s: another program gave %s %d virtual functions; they stay (origin: %d)",
+		mover->function->label, PT_BDF(&mover->function->bdf), vfs, mover->goal.vfs);
+	mover->goal.vfs = 0;
 }
 
 /* Whether the PF of a VF that comes back with it did not come back itself. */
@@ -331,43 +361,37 @@ static bool pf_failed(const struct pt_movers *movers, const struct pt_mover *vf)
 	return false;
 }
 
-/* Whether the function is to be looked at; when not, the mover says how it ended. */
-static bool may_return(const struct pt_movers *movers, struct pt_mover *mover, bool keep_failed)
+static void find_one_to_return(
+	const struct pt_handover *handover, const struct pt_movers *movers, struct pt_mover *mover)
 {
 	const struct pt_claim_function *function = mover->function;
+	bool ours;
 
-	/* its writer hangs in the kernel */
-	if (keep_failed && function->error)
-		pt_mover_fail(mover, pt_err_set(&mover->err, -ETIME, "%s", function->error));
-	else if (function->has_pf && pf_failed(movers, mover))
+	if (function->has_pf && pf_failed(movers, mover)) {
 		pt_mover_fail(mover,
 			pt_err_set(&mover->err, -EIO, "%s: its physical function %s is not back",
 				PT_BDF(&function->bdf), PT_BDF(&function->pf)));
-	return mover->result == 0;
+		return;
+	}
+	if (read_was(handover->host, mover) < 0 || keep_override(handover, mover) < 0)
+		return;
+	/* an earlier policy, or the guest before, may have named another vfio driver */
+	ours = is_taken(mover) || pt_function_read_on_vfio(handover->host, &function->bdf,
+					  mover->was[0] ? mover->was : NULL);
+	if (!at_home(mover) && mover->was[0] && !ours)
+		leave(handover, mover);
+	else
+		pt_mover_set(mover, PT_MOVE_ACTIVE);
+	if (at_home(mover))
+		look_at_vfs(handover, mover);
 }
 
 static void find_what_to_return(
-	const struct pt_handover *handover, struct pt_movers *movers, bool vfs, bool keep_failed)
+	const struct pt_handover *handover, struct pt_movers *movers, bool vfs)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
-		bool ours;
-
-		if (mover->function->has_pf != vfs || !may_return(movers, mover, keep_failed))
-			continue;
-		if (read_was(handover->host, mover) < 0)
-			continue;
-		/* an earlier policy, or the owner of a claim that was taken over, may have named
-		 * another vfio driver */
-		ours = is_taken(mover) ||
-		       pt_function_read_on_vfio(handover->host, &mover->function->bdf,
-			       mover->was[0] ? mover->was : NULL);
-		/* a spare that was not moved, and is on no vfio driver, is where it was */
-		if (mover->function->spare && !mover->function->moved && !ours)
-			pt_mover_set(mover, PT_MOVE_SKIPPED);
-		else if (!at_home(mover) && mover->was[0] && !ours)
-			leave(handover, mover);
-		else
-			pt_mover_set(mover, PT_MOVE_ACTIVE);
+		if (mover->function->has_pf == vfs)
+			find_one_to_return(handover, movers, mover);
 	}
 }
 
@@ -400,7 +424,7 @@ static size_t settle(
 		} else if (mover->result < 0) {
 			pt_log(handover->log, PT_LOG_ERROR, "%s: %s", function->label,
 				mover->err.text);
-			pt_claim_set_error(function, mover->err.text);
+			pt_set_text(&function->error, mover->err.text);
 			stay++;
 		} else {
 			pt_claim_remove(claim, &function->bdf);
@@ -410,10 +434,10 @@ static size_t settle(
 }
 
 /* Brings functions back to driver and override: the VFs that come with their PF, or all others. */
-static void return_functions(const struct pt_handover *handover, struct pt_movers *movers, bool vfs,
-	bool keep_failed, long long deadline)
+static void return_functions(
+	const struct pt_handover *handover, struct pt_movers *movers, bool vfs, long long deadline)
 {
-	find_what_to_return(handover, movers, vfs, keep_failed);
+	find_what_to_return(handover, movers, vfs);
 	pt_movers_step(handover, movers, plan_open_override, vfs, deadline, false);
 	pt_movers_step(handover, movers, plan_leave_vfio, vfs, deadline, false);
 	ensure_home_drivers(handover, movers, vfs, deadline);
@@ -439,48 +463,36 @@ static void return_console(
 static void log_returned(const struct pt_handover *handover, const struct pt_movers *movers)
 {
 	pt_foreach (mover, movers->mover, movers->count) {
-		if (mover->result < 0 || mover->state == PT_MOVE_SKIPPED)
+		if (mover->result < 0)
 			continue;
 		if (!at_home(mover))
 			log_move(handover, mover, mover->goal.driver);
-		else if (!mover->function->has_pf)
+		else if (mover->function->home)
 			log_stays(handover, mover);
 	}
 }
 
-static int give_back(const struct pt_handover *handover, struct pt_claim *claim, enum pt_part part,
-	bool keep_failed, struct pt_err *err)
+int pt_handover_give_back(
+	const struct pt_handover *handover, struct pt_claim *claim, struct pt_err *err)
 {
 	long long deadline = pt_now_ms() + handover->phase_ms;
 	struct pt_movers PT_MOVERS movers = {0};
+	struct pt_err first = {0};
 	size_t stay;
 
-	pt_movers_make(claim, part, &movers);
-	return_functions(handover, &movers, false, keep_failed, deadline);
+	pt_movers_make(claim, &movers);
+	return_functions(handover, &movers, false, deadline);
 	pt_movers_step(handover, &movers, plan_hold_autoprobe, false, deadline, false);
 	pt_movers_step(handover, &movers, plan_home_vfs, false, deadline, false);
-	return_functions(handover, &movers, true, keep_failed, deadline);
+	return_functions(handover, &movers, true, deadline);
 	revive_for_autoprobe(&movers);
 	pt_movers_step(handover, &movers, plan_home_autoprobe, false, deadline, false);
 	return_console(handover, &movers, deadline);
 	log_returned(handover, &movers);
-	first_error(&movers, err);
+	first_error(&movers, &first);
 	stay = settle(handover, claim, &movers);
 	if (!stay)
 		return 0;
-	return err && err->code
-		       ? pt_err_wrap(err, "%zu function%s not returned", stay, stay == 1 ? "" : "s")
-		       : pt_err_set(err, -EIO, "%zu function%s not returned", stay,
-				 stay == 1 ? "" : "s");
-}
-
-int pt_handover_give_back(const struct pt_handover *handover, struct pt_claim *claim,
-	enum pt_part part, struct pt_err *err)
-{
-	int r;
-
-	if (err)
-		*err = (struct pt_err){0};
-	r = give_back(handover, claim, part, false, err);
-	return r < 0 ? -EIO : 0;
+	return pt_err_set(err, -EIO, "%zu function%s not returned: %s", stay, stay == 1 ? "" : "s",
+		first.text);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Moves the whole set of a claim to its vfio drivers, or back to its origins. All functions go
+/* Moves the functions of a claim to its vfio drivers, or back to its origins. All functions go
  * through a step before any goes to the next: slots in parallel, the functions of a slot in order.
  */
 #ifndef PT_HANDOVER_H
@@ -13,24 +13,23 @@
 struct pt_handover {
 	const struct pt_host *host;
 	const struct pt_log *log; /* gets one line per function */
-	int lock_fd;		  /* the claim's work lock, kept by the writers; -1 without */
 	int write_ms;		  /* deadlines: of one write, and of all of them */
 	int phase_ms;
 };
 
-/* Moves all functions of the claim but the spares to their vfio drivers. The claim must be stored,
- * the drivers registered (pt_module_ensure). Functions already there keep their override.
- * Consoles leave first, and VFs end before their PF leaves. A failure undoes all, and err names it.
- * Functions that cannot return stay in the claim with their error, spares stay too. */
+/* Moves all functions of the claim to their vfio drivers. They must be on record, and the drivers
+ * registered (pt_module_ensure). Functions already there keep their override. Consoles leave first,
+ * and VFs end before their PF leaves. A failure stops where it is, and err names it: the caller
+ * gives back what was moved. A function whose driver hangs has its error then. */
 int pt_handover_take(
 	const struct pt_handover *handover, struct pt_claim *claim, struct pt_err *err);
 
-/* Returns all functions of that part of the claim to their origins. Returned ones leave the claim,
- * others stay with their error (-EIO). A function on a third driver stays there, one that is gone
- * is dropped, both with a warning. A spare that was not moved and is on no vfio driver is left
- * alone, and leaves the claim. VFs are made again, each with its driver. Functions must be closed:
- * unbinding from vfio-pci waits for the last user. */
-int pt_handover_give_back(const struct pt_handover *handover, struct pt_claim *claim,
-	enum pt_part part, struct pt_err *err);
+/* Returns all functions of the claim to their origins. Returned ones leave the claim, others stay
+ * with their error (-EIO). What somebody else has changed meanwhile, a driver, an override or a
+ * number of VFs, stays as it is, with a warning; a function that is gone is dropped with one. VFs
+ * are made again, each with its driver. Functions must be closed: unbinding from vfio-pci waits for
+ * the last user. */
+int pt_handover_give_back(
+	const struct pt_handover *handover, struct pt_claim *claim, struct pt_err *err);
 
 #endif

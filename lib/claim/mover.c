@@ -9,6 +9,8 @@
 
 void pt_movers_clear(struct pt_movers *movers)
 {
+	pt_foreach (mover, movers->mover, movers->count)
+		free(mover->override);
 	free(movers->mover);
 	free(movers->pfd);
 }
@@ -26,15 +28,13 @@ static struct pt_origin goal_of(const struct pt_claim_function *function)
 	return goal;
 }
 
-void pt_movers_make(struct pt_claim *claim, enum pt_part part, struct pt_movers *ret)
+void pt_movers_make(struct pt_claim *claim, struct pt_movers *ret)
 {
 	*ret = (struct pt_movers){.mover = pt_calloc(claim->count, sizeof(struct pt_mover))};
 	ret->pfd = pt_calloc(claim->count, sizeof(*ret->pfd));
 	pt_foreach (function, claim->function, claim->count) {
 		struct pt_mover *mover = &ret->mover[ret->count];
 
-		if (!pt_claim_in_part(function, part))
-			continue;
 		mover->function = function;
 		mover->goal = goal_of(function);
 		snprintf(mover->vfs, sizeof(mover->vfs), "%d", function->origin.vfs);
@@ -52,7 +52,6 @@ static const char *const names[] = {
 	[PT_MOVE_SKIPPED] = "skipped",
 	[PT_MOVE_ACTIVE] = "active",
 	[PT_MOVE_FOREIGN] = "foreign",
-	[PT_MOVE_FOREIGN_OVERRIDE] = "foreign override",
 	[PT_MOVE_FAILED] = "failed",
 	[PT_MOVE_RESTORING] = "restoring",
 	[PT_MOVE_GONE] = "gone",
@@ -60,12 +59,10 @@ static const char *const names[] = {
 
 static const unsigned int next[] = {
 	[PT_MOVE_NEW] = PT_NEXT(PT_MOVE_SKIPPED) | PT_NEXT(PT_MOVE_ACTIVE) |
-			PT_NEXT(PT_MOVE_FOREIGN) | PT_NEXT(PT_MOVE_FOREIGN_OVERRIDE) |
-			PT_NEXT(PT_MOVE_FAILED) | PT_NEXT(PT_MOVE_GONE),
+			PT_NEXT(PT_MOVE_FOREIGN) | PT_NEXT(PT_MOVE_FAILED) | PT_NEXT(PT_MOVE_GONE),
 	[PT_MOVE_SKIPPED] = PT_NEXT(PT_MOVE_FAILED), /* it is on no vfio driver */
 	[PT_MOVE_ACTIVE] = PT_NEXT(PT_MOVE_FAILED),
-	[PT_MOVE_FOREIGN] = 0,
-	[PT_MOVE_FOREIGN_OVERRIDE] = PT_NEXT(PT_MOVE_FAILED),
+	[PT_MOVE_FOREIGN] = PT_NEXT(PT_MOVE_FAILED),
 	/* without its console a function is back all the same */
 	[PT_MOVE_FAILED] =
 		PT_NEXT(PT_MOVE_RESTORING) | PT_NEXT(PT_MOVE_ACTIVE) | PT_NEXT(PT_MOVE_GONE),
@@ -88,7 +85,7 @@ void pt_mover_fail(struct pt_mover *mover, int result)
 
 static bool takes_part(const struct pt_mover *mover)
 {
-	return mover->state == PT_MOVE_ACTIVE || mover->state == PT_MOVE_FOREIGN_OVERRIDE ||
+	return mover->state == PT_MOVE_ACTIVE || mover->state == PT_MOVE_FOREIGN ||
 	       mover->state == PT_MOVE_RESTORING;
 }
 
@@ -116,7 +113,7 @@ static void start_wave(const struct pt_handover *handover, struct pt_movers *mov
 		mover->turn = PT_TURN_WRITES;
 		mover->begun_ms = pt_now_ms();
 		pt_bind_start(handover->host, &mover->bind, kind, &mover->function->bdf, driver,
-			handover->lock_fd);
+			mover->function->lock);
 	}
 }
 

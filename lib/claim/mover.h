@@ -11,14 +11,13 @@ struct pollfd;
 
 /* The state of a move. Only the states marked * take part in the steps. */
 enum pt_move {
-	PT_MOVE_NEW,		  /* nobody has looked at the function yet */
-	PT_MOVE_SKIPPED,	  /* it is where it belongs without a move */
-	PT_MOVE_ACTIVE,		  /* * */
-	PT_MOVE_FOREIGN,	  /* somebody else bound it to another driver, which keeps it */
-	PT_MOVE_FOREIGN_OVERRIDE, /* * the same, but its override is restored */
-	PT_MOVE_FAILED,		  /* result and err say why */
-	PT_MOVE_RESTORING,	  /* * it failed, but sriov_drivers_autoprobe is restored */
-	PT_MOVE_GONE,		  /* from the bus */
+	PT_MOVE_NEW,	   /* nobody has looked at the function yet */
+	PT_MOVE_SKIPPED,   /* it is where it is taken to already */
+	PT_MOVE_ACTIVE,	   /* * */
+	PT_MOVE_FOREIGN,   /* * somebody else bound it to another driver, which keeps it */
+	PT_MOVE_FAILED,	   /* result and err say why */
+	PT_MOVE_RESTORING, /* * it failed, but sriov_drivers_autoprobe is restored */
+	PT_MOVE_GONE,	   /* from the bus */
 };
 
 /* The part of a function in the wave at hand. */
@@ -32,10 +31,12 @@ enum pt_turn {
 struct pt_mover {
 	struct pt_claim_function *function; /* borrowed */
 	struct pt_origin goal; /* where giving back brings it; its texts are borrowed */
+	char *override;	       /* somebody else's: the goal's then; NULL: none */
 	unsigned int wave;     /* its place within its slot */
 	enum pt_move state;
 	char was[PT_DRIVER_TEXT]; /* driver when the handover began, "" for none */
 	char vfs[16];		  /* how many it had, as text */
+	bool has_vfs;		  /* and has again */
 	long long spent_ms;
 	int result;
 	struct pt_err err;
@@ -55,8 +56,8 @@ struct pt_movers {
 typedef bool pt_step_plan(
 	const struct pt_mover *mover, enum pt_bind_kind *kind, const char **driver);
 
-/* One mover for each function of that part of the claim, which must not change meanwhile. */
-void pt_movers_make(struct pt_claim *claim, enum pt_part part, struct pt_movers *ret);
+/* One mover for each function of the claim, which must not change meanwhile. */
+void pt_movers_make(struct pt_claim *claim, struct pt_movers *ret);
 void pt_movers_clear(struct pt_movers *movers);
 #define PT_MOVERS PT_CLEANUP(pt_movers_clear)
 

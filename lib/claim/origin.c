@@ -5,16 +5,6 @@
 #include "lib/claim/origin.h"
 #include "lib/use/use-console.h"
 
-/* Printable ASCII: a record reproduces it exactly. */
-static bool is_plain(const char *text)
-{
-	for (; *text; text++) {
-		if (*text < ' ' || *text > '~')
-			return false;
-	}
-	return true;
-}
-
 /* A number that only PFs have; -1 without. -ETIME and kin. */
 static int read_pf_number(int (*read)(const struct pt_host *, const struct pt_bdf *, char **),
 	const struct pt_host *host, const struct pt_bdf *bdf, int *ret)
@@ -43,10 +33,6 @@ int pt_origin_read(const struct pt_host *host, const struct pt_bdf *bdf, struct 
 		r = read_pf_number(pt_function_read_autoprobe, host, bdf, &origin.autoprobe);
 	if (r < 0)
 		return pt_err_errno(err, r, "%s: read its present state", PT_BDF(bdf));
-	if (origin.override && !is_plain(origin.override))
-		return pt_err_set(err, -EINVAL,
-			"%s: its driver override holds characters that cannot be recorded",
-			PT_BDF(bdf));
 	if (pt_console_on(host, bdf, console))
 		pt_set_text(&origin.console, console);
 	*ret = origin;
@@ -70,17 +56,102 @@ void pt_origin_clear(struct pt_origin *origin)
 	*origin = (struct pt_origin){0};
 }
 
-static const struct pt_form driver_name = {
-	.why = "is no driver name", .valid = pt_driver_name_valid};
-static const struct pt_form plain_text = {.why = "is no plain text", .valid = is_plain};
+static bool is_odd(unsigned char byte)
+{
+	return byte < ' ' || byte > '~' || byte == '%';
+}
+
+/* Writes odd bytes as %XX: a record gives the very text back. */
+static struct json_object *bytes_to_json(const char *text)
+{
+	PT_FREE char *escaped = NULL;
+	char *to;
+
+	if (!text)
+		return NULL;
+	to = escaped = pt_calloc(strlen(text) + 1, strlen("%XX"));
+	for (; *text; text++) {
+		if (is_odd((unsigned char)*text))
+			to += sprintf(to, "%%%02X", (unsigned char)*text);
+		else
+			*to++ = *text;
+	}
+	*to = '\0';
+	return pt_json_text(escaped);
+}
+
+/* Returns the byte that %XX at text stands for; 0: it stands for itself. */
+static unsigned char odd_byte(const char *text)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	const char *high = text[0] == '%' && text[1] ? strchr(digits, text[1]) : NULL;
+	const char *low = high && text[2] ? strchr(digits, text[2]) : NULL;
+	unsigned char byte = low ? (unsigned char)((high - digits) << 4 | (low - digits)) : 0;
+
+	return byte && is_odd(byte) ? byte : 0;
+}
+
+static void bytes_from_json(struct json_object *value, char **ret)
+{
+	PT_FREE char *text = pt_strdup(json_object_get_string(value));
+	char *to = text;
+
+	for (const char *at = text; *at; to++) {
+		unsigned char byte = odd_byte(at);
+
+		*to = byte ? (char)byte : *at;
+		at += byte ? strlen("%XX") : 1;
+	}
+	*to = '\0';
+	pt_set_text(ret, text);
+}
+
+static struct json_object *driver_to_json(const void *outer, const void *record)
+{
+	const struct pt_origin *origin = record;
+
+	(void)outer;
+	return bytes_to_json(origin->driver);
+}
+
+static int driver_from_json(struct json_object *value, void *record, struct pt_err *err)
+{
+	struct pt_origin *origin = record;
+
+	bytes_from_json(value, &origin->driver);
+	return pt_driver_name_valid(origin->driver)
+		       ? 0
+		       : pt_err_set(err, -EINVAL, "\"driver\" is no driver name");
+}
+
+static struct json_object *override_to_json(const void *outer, const void *record)
+{
+	const struct pt_origin *origin = record;
+
+	(void)outer;
+	return bytes_to_json(origin->override);
+}
+
+static int override_from_json(struct json_object *value, void *record, struct pt_err *err)
+{
+	struct pt_origin *origin = record;
+
+	bytes_from_json(value, &origin->override);
+	return strchr(origin->override, '\n')
+		       ? pt_err_set(err, -EINVAL, "\"driver_override\" has more than one line")
+		       : 0;
+}
+
+static const struct pt_own driver = {driver_to_json, driver_from_json};
+static const struct pt_own override = {override_to_json, override_from_json};
 static const struct pt_form console_name = {
 	.why = "is no console's name", .valid = pt_vtcon_name_valid};
 
 #define ORIGIN(key, kind, member) PT_FIELD(key, kind, struct pt_origin, member)
 
 static const struct pt_field fields[] = {
-	{ORIGIN("driver", TEXT, driver), PT_JSON_MAY_BE_NULL, .form = &driver_name},
-	{ORIGIN("driver_override", TEXT, override), PT_JSON_MAY_BE_NULL, .form = &plain_text},
+	{ORIGIN("driver", TEXT, driver), PT_JSON_MAY_BE_NULL, .own = &driver},
+	{ORIGIN("driver_override", TEXT, override), PT_JSON_MAY_BE_NULL, .own = &override},
 	{ORIGIN("sriov_numvfs", INT, vfs)},
 	{ORIGIN("sriov_drivers_autoprobe", INT, autoprobe)},
 	{ORIGIN("console", TEXT, console), PT_JSON_MAY_BE_NULL, .form = &console_name},

@@ -13,13 +13,14 @@ struct pt_origin {
 	char *console;	/* console driver on its framebuffer, "vtcon1"; NULL: none */
 };
 
-/* Reads the function as it is now. -ENODEV: it is gone. -ETIME: a driver hangs. -EINVAL: a record
- * cannot hold its override. End with pt_origin_clear. */
+/* Reads the function as it is now. -ENODEV: it is gone. -ETIME: a driver hangs. End with
+ * pt_origin_clear. */
 int pt_origin_read(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_origin *ret,
 	struct pt_err *err);
 void pt_origin_copy(struct pt_origin *ret, const struct pt_origin *from);
 void pt_origin_clear(struct pt_origin *origin);
 
+/* Gives texts back byte by byte. */
 extern const struct pt_record pt_origin_record;
 
 #endif

@@ -72,6 +72,20 @@ static bool read_id(const struct pt_host *folder, const char *name, char ret[sta
 	return true;
 }
 
+int pt_function_read_ids(const struct pt_host *host, const struct pt_bdf *bdf,
+	char vendor[static PT_PCI_ID_TEXT], char device[static PT_PCI_ID_TEXT])
+{
+	struct pt_host PT_HOST *folder = NULL;
+	char path[PT_PCI_PATH];
+	int r = pt_host_open_folder(&folder, host, pt_pci_path(bdf, "", path));
+
+	if (r < 0)
+		return r == -ENOENT ? -ENODEV : r;
+	read_id(folder, "vendor", vendor);
+	read_id(folder, "device", device);
+	return 0;
+}
+
 static bool irq_ok(const struct pt_host *folder)
 {
 	PT_FREE char *text = NULL;

@@ -186,7 +186,8 @@ static void started_for_backup(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;
 
-	if (!pt_facts_opens(facts) || facts->running || pt_guest_is_template(facts->guest))
+	if (!pt_facts_opens(facts) || facts->running || facts->interrupted ||
+		pt_guest_is_template(facts->guest))
 		return;
 	if (pt_streq(pt_guest_get(facts->guest, "lock"), "backup"))
 		pt_report(judging, BACKUP_NOW, pt_on_guest(), NULL);

@@ -10,7 +10,9 @@ static void note_claim(struct pt_facts *facts, const struct pt_node_claim *claim
 	pt_foreach (claimed, claim->claimed, claim->count) {
 		struct pt_claim_note *slot;
 
-		if (!claimed->error && (claim->alive || claimed != claim->claimed))
+		/* a start takes over what a dead guest has left */
+		if (!claimed->error && (claim->alive || claimed != claim->claimed ||
+					       facts->depth == PT_DEPTH_START))
 			continue;
 		slot = pt_array_grow(&facts->note, &facts->note_count, sizeof(*slot));
 		slot->vmid = claim->vmid;
@@ -36,6 +38,15 @@ static void note_claimed(struct pt_gathering *gathering, const struct pt_node_cl
 	}
 }
 
+static bool has_taken(const struct pt_node_claim *claim)
+{
+	pt_foreach (claimed, claim->claimed, claim->count) {
+		if (!claimed->spare)
+			return true;
+	}
+	return false;
+}
+
 int pt_gather_claims(struct pt_gathering *gathering)
 {
 	const struct pt_node_claim *claims = NULL;
@@ -46,6 +57,8 @@ int pt_gather_claims(struct pt_gathering *gathering)
 		note_claim(gathering->facts, claim);
 		if (claim->vmid != gathering->guest->vmid)
 			note_claimed(gathering, claim);
+		else
+			gathering->facts->interrupted |= claim->alive && has_taken(claim);
 	}
 	gathering->facts->claims_err = gathering->node->claims_err;
 	return 0;

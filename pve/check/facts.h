@@ -158,6 +158,7 @@ struct pt_facts {
 	bool hooked;	    /* whether pve-pthook handles the start, as far as known */
 	const char *backup; /* a backup job that it is in, for a check only; borrowed; NULL: none */
 	bool running;	    /* the guest, now */
+	bool interrupted;   /* the guest ran, and its devices are held for its next start */
 	struct pt_err claims_err; /* why not all claims could be read; code 0: they could */
 };
 

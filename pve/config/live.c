@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include "lib/claim/older.h"
 #include "lib/linux/systemd.h"
 #include "pve/config/guest.h"
 #include "pve/config/live.h"
@@ -6,13 +7,8 @@
 
 #define RESTART_S 60 /* from the stop of a restart to its start */
 
-const char *pt_owner_name(unsigned int vmid, char text[static PT_OWNER_TEXT])
-{
-	snprintf(text, PT_OWNER_TEXT, "%u", vmid);
-	return text;
-}
-
-const char *pt_guest_hold(const struct pt_host *host, unsigned int vmid, bool stopping)
+const char *pt_guest_hold(
+	const struct pt_host *host, unsigned int vmid, bool stopping, bool for_backup)
 {
 	struct pt_guest PT_GUEST *guest = NULL;
 	struct pt_guest_query query = {.vmid = vmid, .view = PT_VIEW_CURRENT};
@@ -22,7 +18,7 @@ const char *pt_guest_hold(const struct pt_host *host, unsigned int vmid, bool st
 		return "it is being restarted";
 	if (pt_system_stopping(host))
 		return "the node is shutting down";
-	if (pt_node_name(host, node, NULL) < 0)
+	if (for_backup || pt_node_name(host, node, NULL) < 0)
 		return NULL;
 	query.node = node;
 	if (pt_guest_from_file(host, &query, &guest, NULL) == 0 &&
@@ -31,13 +27,22 @@ const char *pt_guest_hold(const struct pt_host *host, unsigned int vmid, bool st
 	return NULL;
 }
 
-bool pt_guest_is_live(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid)
+/* Whether Proxmox VE works on the guest now. Its lock is held for an instant. */
+static bool is_locked(const struct pt_host *host, unsigned int vmid)
 {
-	char owner[PT_OWNER_TEXT];
 	PT_CLOSE int lock = -1;
 
-	return pt_guest_pid(host, vmid) ||
-	       pt_claims_work_locked(claims, pt_owner_name(vmid, owner)) ||
-	       pt_guest_try_lock(host, vmid, &lock) < 0 ||
-	       pt_claims_on_hold(claims, owner, RESTART_S) || pt_guest_hold(host, vmid, false);
+	return pt_guest_try_lock(host, vmid, &lock) < 0;
+}
+
+bool pt_guest_is_live(const struct pt_host *host, const struct pt_store *store,
+	const struct pt_guest_record *record)
+{
+	const unsigned int vmid = record->vmid;
+	char name[PT_LOCK_TEXT];
+
+	return pt_guest_pid(host, vmid) || pt_store_locked(store, pt_lock_of_guest(vmid, name)) ||
+	       pt_older_busy(store, vmid) || is_locked(host, vmid) ||
+	       pt_store_on_hold(store, vmid, RESTART_S) ||
+	       pt_guest_hold(host, vmid, false, record->for_backup);
 }

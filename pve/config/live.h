@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Whether a guest is live: a claim of a guest that is not live is stale. */
+/* Whether a guest is live: what a guest that is not live wants is stale. */
 #ifndef PT_LIVE_H
 #define PT_LIVE_H
 
-#include "lib/claim/claimfile.h"
-
-/* The guest's name in its claim. */
-#define PT_OWNER_TEXT 16
-const char *pt_owner_name(unsigned int vmid, char text[static PT_OWNER_TEXT]);
+#include "lib/claim/store.h"
 
 /* Returns why a stopped guest is on hold, as part of a sentence, or NULL: it starts again at once,
  * or the node goes down. stopping: its own post-stop asks, so the mark of a restart counts at any
- * age. */
-const char *pt_guest_hold(const struct pt_host *host, unsigned int vmid, bool stopping);
+ * age. for_backup: a backup started it, and does not start it again. */
+const char *pt_guest_hold(
+	const struct pt_host *host, unsigned int vmid, bool stopping, bool for_backup);
 
-/* Whether a claim's guest is live: it runs, is worked on, or is on hold. */
-bool pt_guest_is_live(
-	const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid);
+/* Whether a guest with a record is live: it runs, is worked on, or is on hold. It may take a second
+ * or more to find out, so nobody asks under a function's lock. */
+bool pt_guest_is_live(const struct pt_host *host, const struct pt_store *store,
+	const struct pt_guest_record *record);
 
 #endif

@@ -109,43 +109,16 @@ const struct pt_setting *pt_policy_allows(const struct pt_policy *policy, unsign
 	return NULL;
 }
 
-/* Where the function goes in place of its origin. NULL: nowhere. */
-static const char *home_of(
-	const struct pt_policy *policy, unsigned int vmid, const struct pt_claim_function *function)
+const char *pt_policy_home(const struct pt_policy *policy, unsigned int vmid,
+	const struct pt_bdf *bdf, const char *driver)
 {
-	const char *home = pt_policy_return(policy, vmid, &function->bdf);
+	const char *home = pt_policy_return(policy, vmid, bdf);
 
-	if (!home || function->spare || pt_streq(home, "origin") ||
-		pt_streq(function->origin.driver, pt_claim_driver(function)))
+	if (!home || pt_streq(home, "origin"))
 		return NULL;
 	if (pt_streq(home, "none"))
 		return "";
-	return pt_streq(home, "keep-vfio") ? pt_claim_driver(function) : home;
-}
-
-void pt_policy_set_homes(const struct pt_policy *policy, unsigned int vmid, struct pt_claim *claim,
-	const struct pt_log *log)
-{
-	pt_foreach (function, claim->function, claim->count) {
-		const char *home = home_of(policy, vmid, function);
-
-		if (home && function->origin.vfs > 0) {
-			pt_log(log, PT_LOG_WARNING,
-				"%s: %s has virtual functions that come back with it; the policy "
-				"for its return is ignored",
-				function->label, PT_BDF(&function->bdf));
-			home = NULL;
-		}
-		if (pt_streq(home, function->home) || (!home && !function->home))
-			continue;
-		pt_set_text(&function->home, home);
-		if (home)
-			pt_log(log, PT_LOG_INFO,
-				"%s: %s goes to %s when the guest has stopped, as " PT_POLICY_FILE
-				" says",
-				function->label, PT_BDF(&function->bdf),
-				*home ? home : "no driver");
-	}
+	return pt_streq(home, "keep-vfio") ? driver : home;
 }
 
 void pt_policy_units(const struct pt_policy *policy, unsigned int vmid, const struct pt_bdf *bdf,

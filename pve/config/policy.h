@@ -9,8 +9,7 @@
 
 #include "lib/pci/bdf.h"
 #include "lib/base/host.h"
-#include "lib/claim/claim.h"
-#include "lib/claim/mover.h"
+#include "lib/claim/handover.h"
 
 enum pt_policy_scope {
 	PT_POLICY_DEFAULTS,
@@ -84,10 +83,10 @@ const char *pt_policy_return(
 const struct pt_setting *pt_policy_allows(const struct pt_policy *policy, unsigned int vmid,
 	const char *tag, const struct pt_bdf *bdf);
 
-/* Records where each function of the claim but the spares goes, and logs it if that is not its
- * origin. One with VFs that come back with it goes to its origin. */
-void pt_policy_set_homes(const struct pt_policy *policy, unsigned int vmid, struct pt_claim *claim,
-	const struct pt_log *log);
+/* Returns the driver that the function goes to after a run, "" for none, or NULL: its origin.
+ * driver: the vfio driver that it is on. On loan. */
+const char *pt_policy_home(const struct pt_policy *policy, unsigned int vmid,
+	const struct pt_bdf *bdf, const char *driver);
 
 /* Adds the units to stop when the guest takes the function; NULL: the guest's own units. */
 void pt_policy_units(const struct pt_policy *policy, unsigned int vmid, const struct pt_bdf *bdf,

@@ -76,7 +76,7 @@ static const char *option_value(const struct cmdline *cmdline, const char *optio
 	return value;
 }
 
-static int pid_of_file(const struct pt_host *host, unsigned int vmid)
+int pt_guest_pid_in_file(const struct pt_host *host, unsigned int vmid)
 {
 	PT_FREE char *line = NULL;
 	char path[64];
@@ -94,7 +94,7 @@ int pt_guest_pid(const struct pt_host *host, unsigned int vmid)
 	struct cmdline cmdline PT_CLEANUP(free_cmdline) = {0};
 	const char *pidfile;
 	char expected[64];
-	int pid = pid_of_file(host, vmid);
+	int pid = pt_guest_pid_in_file(host, vmid);
 	int r;
 
 	if (!pid)

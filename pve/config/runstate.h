@@ -9,6 +9,9 @@
  * qemu-*, started with that pid file. 0: it does not run. */
 int pt_guest_pid(const struct pt_host *host, unsigned int vmid);
 
+/* The number in the guest's pid file, whatever process has it; 0: none. */
+int pt_guest_pid_in_file(const struct pt_host *host, unsigned int vmid);
+
 /* Tries the lock that Proxmox VE holds while it works on the guest; never waits, never makes the
  * file. 0: it is free, and nobody gets it until ret_fd is closed (-1: no file). -EWOULDBLOCK: it is
  * held. Never for the own guest inside a phase. */

@@ -1,124 +1,148 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
-#include "pve/handover/choice.h"
-#include "pve/config/guest.h"
-#include "pve/handover/reconcile.h"
+#include "lib/claim/older.h"
+#include "pve/config/live.h"
 #include "pve/config/runstate.h"
+#include "pve/handover/narrow.h"
+#include "pve/handover/reconcile.h"
 
-static bool has_claim(const struct pt_claims *claims, unsigned int vmid)
-{
-	struct pt_claim PT_CLAIM *claim = NULL;
-	char owner[PT_OWNER_TEXT];
-
-	return pt_claims_load(claims, pt_owner_name(vmid, owner), &claim, NULL) != -ENOENT;
-}
-
-/* Whether it holds only functions that could not be returned. */
-static bool has_failed(const struct pt_claims *claims, unsigned int vmid)
-{
-	struct pt_claim PT_CLAIM *claim = NULL;
-	char owner[PT_OWNER_TEXT];
-
-	if (pt_claims_load(claims, pt_owner_name(vmid, owner), &claim, NULL) < 0)
-		return false;
-	pt_foreach (function, claim->function, claim->count) {
-		if (!function->error && !function->spare)
-			return false;
-	}
-	return true;
-}
-
-/* Without again one that failed before does not count. */
-static bool has_spares(const struct pt_claims *claims, const char *owner, bool again)
-{
-	struct pt_claim PT_CLAIM *claim = NULL;
-
-	if (pt_claims_load(claims, owner, &claim, NULL) < 0 || claim->state != PT_CLAIM_TAKEN)
-		return false;
-	pt_foreach (function, claim->function, claim->count) {
-		if (function->spare && (again || !function->error))
-			return true;
-	}
-	return false;
-}
-
-/* Returns the spares of a running guest that its post-start could not return. */
-static void return_spares(const struct pt_host *host, const struct pt_claims *claims,
-	unsigned int vmid, const struct pt_limits *limits, bool again)
-{
-	PT_CLOSE int guest_lock = -1;
-	PT_CLOSE int lock = -1;
-	struct pt_err err = {0};
-	char owner[PT_OWNER_TEXT];
-
-	/* who holds one of the locks starts or stops it, and looks after its claim */
-	if (!has_spares(claims, pt_owner_name(vmid, owner), again) ||
-		pt_guest_try_lock(host, vmid, &guest_lock) < 0 ||
-		pt_claims_work_lock(claims, owner, pt_now_ms(), &lock, NULL) < 0)
-		return;
-	pt_close_fd(&guest_lock);
-	if (pt_guest_pid(host, vmid) &&
-		pt_choice_confirm(host, claims, vmid, limits, lock, &err) < 0)
-		pt_log(pt_host_log(host), PT_LOG_ERROR, "guest %u: %s", vmid, err.text);
-}
-
-/* Names a process that holds Proxmox VE's lock of the guest and is none of Proxmox VE's: it keeps
- * the guest from starting, and its devices from returning. */
 static void warn_of_stranger(const struct pt_host *host, unsigned int vmid)
 {
 	int pid = pt_guest_locker(host, vmid);
+	char process[32];
 
-	if (pid && !pt_pid_is_roots(host, pid))
+	snprintf(process, sizeof(process), "/proc/%d", pid);
+	if (pid && pt_host_exists(host, process) && !pt_pid_is_roots(host, pid))
 		pt_log(pt_host_log(host), PT_LOG_WARNING,
 			"guest %u: process %d, which is not root's, holds its lock, so its devices stay "
 			"taken; end that process",
 			vmid, pid);
 }
 
-static void reconcile_one(const struct pt_host *host, const struct pt_claims *claims,
-	unsigned int vmid, const struct pt_limits *limits, bool again,
-	struct pt_reconciled *reconciled)
+/* Names processes that hold Proxmox VE's lock of a guest and are none of Proxmox VE's: they keep
+ * the guest from starting, and its devices from returning. */
+static void warn_of_strangers(const struct pt_host *host, const struct pt_store *store)
+{
+	struct pt_records PT_RECORDS records = {0};
+
+	pt_records_read(store, &records);
+	pt_foreach (guest, records.guest, records.guest_count) {
+		if (guest->state == PT_GUEST_WANTS && !pt_guest_pid(host, guest->vmid))
+			warn_of_stranger(host, guest->vmid);
+	}
+}
+
+static void end_if_stale(const struct pt_host *host, const struct pt_store *store,
+	const struct pt_guest_record *guest)
 {
 	struct pt_err err = {0};
 	int r;
 
-	if (pt_guest_pid(host, vmid)) {
-		return_spares(host, claims, vmid, limits, again);
+	if (pt_guest_is_live(host, store, guest))
 		return;
-	}
-	if (pt_guest_is_live(host, claims, vmid)) {
-		warn_of_stranger(host, vmid);
-		return;
-	}
 	pt_log(pt_host_log(host), PT_LOG_INFO,
-		"guest %u does not run, but still holds devices; returning them", vmid);
-	r = pt_release_stale(host, claims, vmid, limits, &err);
-	if (r == 0) {
-		/* a function that somebody else has now stays on record */
-		reconciled->returned += !has_claim(claims, vmid);
-		return;
-	}
-	if (r == -EWOULDBLOCK)
-		return; /* it came alive just now */
-	reconciled->failed++;
-	pt_log(pt_host_log(host), PT_LOG_ERROR, "guest %u: %s", vmid, err.text);
+		"guest %u does not run, but still holds devices; its claim ends", guest->vmid);
+	r = pt_end_stale(host, store, guest->vmid, guest->start, &err);
+	/* else it came alive just now */
+	if (r < 0 && r != -EWOULDBLOCK && r != -EBUSY)
+		pt_log(pt_host_log(host), PT_LOG_ERROR, "guest %u: %s", guest->vmid, err.text);
 }
 
-int pt_reconcile(const struct pt_host *host, const struct pt_claims *claims,
-	const struct pt_limits *limits, bool again, struct pt_reconciled *ret, struct pt_err *err)
+void pt_end_all_stale(const struct pt_host *host, const struct pt_store *store, unsigned int but)
 {
-	struct pt_names PT_NAMES owners = {0};
-	int r = pt_claims_owners(claims, &owners, err);
+	struct pt_records PT_RECORDS records = {0};
 
-	if (r < 0)
-		return r;
-	*ret = (struct pt_reconciled){0};
-	pt_foreach (owner, owners.name, owners.count) {
-		unsigned int vmid;
-
-		if (pt_vmid_parse(*owner, &vmid) && (again || !has_failed(claims, vmid)))
-			reconcile_one(host, claims, vmid, limits, again, ret);
+	pt_records_read(store, &records);
+	pt_foreach (guest, records.guest, records.guest_count) {
+		if (guest->state == PT_GUEST_WANTS && guest->vmid != but && !guest->older)
+			end_if_stale(host, store, guest);
 	}
-	return 0;
+}
+
+/* Who holds one of a guest's locks starts or stops it, and looks after its record. */
+static void narrow_running(
+	const struct pt_host *host, const struct pt_store *store, const struct pt_limits *limits)
+{
+	struct pt_records PT_RECORDS records = {0};
+
+	pt_records_read(store, &records);
+	pt_foreach (guest, records.guest, records.guest_count) {
+		PT_CLOSE int lock = -1;
+		struct pt_err err = {0};
+		int r;
+
+		if (guest->state != PT_GUEST_WANTS || guest->older ||
+			pt_guest_try_lock(host, guest->vmid, &lock) < 0)
+			continue;
+		pt_close_fd(&lock);
+		if (!pt_guest_pid(host, guest->vmid))
+			continue;
+		r = pt_confirm(host, store, guest->vmid, limits, 0, &err);
+		if (r < 0 && r != -EWOULDBLOCK)
+			pt_log(pt_host_log(host), PT_LOG_ERROR, "guest %u: %s", guest->vmid,
+				err.text);
+	}
+}
+
+static bool has_left(const struct pt_released *released, const struct pt_guest_record *guest)
+{
+	pt_foreach (bdf, released->left, released->count) {
+		if (pt_wish_find(guest, bdf))
+			return true;
+	}
+	return false;
+}
+
+static bool is_there(const struct pt_records *records, const struct pt_guest_record *sought)
+{
+	pt_foreach (guest, records->guest, records->guest_count) {
+		if (guest->vmid == sought->vmid && guest->state == sought->state &&
+			pt_streq(guest->start, sought->start))
+			return true;
+	}
+	return false;
+}
+
+static void count(const struct pt_store *store, const struct pt_records *before,
+	const struct pt_released *released, struct pt_reconciled *reconciled)
+{
+	struct pt_records PT_RECORDS after = {0};
+	const struct pt_wish *wish;
+
+	pt_records_read(store, &after);
+	pt_foreach (guest, before->guest, before->guest_count) {
+		if (guest->state == PT_GUEST_WANTS)
+			continue;
+		if (!is_there(&after, guest))
+			reconciled->returned++;
+		else
+			reconciled->failed += has_left(released, guest);
+	}
+	/* those that no list names: Proxmox VE did not choose them */
+	pt_foreach (bdf, released->left, released->count)
+		reconciled->failed += !pt_records_last(before, bdf, &wish);
+}
+
+int pt_reconcile(const struct pt_host *host, const struct pt_store *store,
+	const struct pt_limits *limits, struct pt_reconciled *ret, struct pt_err *err)
+{
+	struct pt_records PT_RECORDS records = {0};
+	struct pt_release what = {.patience_ms = limits->group_ms};
+	struct pt_released released = {0};
+	struct pt_err why = {0};
+	int r = pt_older_take_over(store, err);
+
+	*ret = (struct pt_reconciled){0};
+	narrow_running(host, store, limits);
+	pt_end_all_stale(host, store, 0);
+	warn_of_strangers(host, store);
+	pt_records_read(store, &records);
+	if (records.err.code)
+		pt_log(pt_host_log(host), PT_LOG_ERROR, "%s", records.err.text);
+	if (pt_release(host, store, limits, &what, &released, &why) < 0)
+		pt_log(pt_host_log(host), PT_LOG_ERROR, "%s", why.text);
+	count(store, &records, &released, ret);
+	free(released.left);
+	return r;
 }

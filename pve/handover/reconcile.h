@@ -10,11 +10,13 @@ struct pt_reconciled {
 	size_t failed;	 /* claims with functions that could not be returned, see the log */
 };
 
-/* Returns every claim of a dead guest: it does not run, nobody works on it or the claim, and it is
- * not on hold. A config on another node proves nothing: an incoming guest runs before its config
- * moves. Of a running guest it returns functions that Proxmox VE did not choose. Without again,
- * skips failed returns. */
-int pt_reconcile(const struct pt_host *host, const struct pt_claims *claims,
-	const struct pt_limits *limits, bool again, struct pt_reconciled *ret, struct pt_err *err);
+/* Ends what guests want that are not live: they do not run, nobody works on them, and they are not
+ * on hold. A config on another node proves nothing: an incoming guest runs before its config moves.
+ * Skips guest but (0: none), which is being started. */
+void pt_end_all_stale(const struct pt_host *host, const struct pt_store *store, unsigned int but);
+
+/* Takes older claims over, narrows guests that run, ends those that are not live, and releases. */
+int pt_reconcile(const struct pt_host *host, const struct pt_store *store,
+	const struct pt_limits *limits, struct pt_reconciled *ret, struct pt_err *err);
 
 #endif

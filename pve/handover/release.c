@@ -2,25 +2,275 @@
 #include <errno.h>
 #include <time.h>
 
+#include "lib/claim/older.h"
 #include "lib/linux/systemd.h"
 #include "lib/use/use-devfile.h"
 #include "pve/config/guest.h"
+#include "pve/config/live.h"
 #include "pve/config/paths.h"
-#include "pve/config/policy.h"
-#include "pve/handover/release.h"
 #include "pve/config/reservation.h"
 #include "pve/config/runstate.h"
+#include "pve/handover/release.h"
 #include "pve/handover/units.h"
 
-#define WITH_OTHERS   "is with another guest or process; reconcile returns it when it is free"
-#define POLL_MS	      100
-#define GROUP_POLL_NS (POLL_MS * 1000000L)
-#define LOOK_MS	      500
-#define SHORT_MS      500 /* after a shorter wait the facts still hold, and are not read again */
+#define WITH_OTHERS "is with another guest or process; reconcile returns it when it is free"
+#define POLL_NS	    100000000L
+#define LOCK_MS	    500
+#define LOOK_MS	    50
 
-static unsigned int vmid_of(const struct pt_claim *claim)
+/* A guest that runs though it wants nothing: somebody started it without our hook. */
+struct runner {
+	unsigned int vmid;
+	int pid;
+};
+
+/* A function that is to be tried again, and why. */
+struct waiting {
+	struct pt_bdf bdf;
+	struct pt_err why;
+};
+
+struct releasing {
+	const struct pt_host *host;
+	const struct pt_store *store;
+	const struct pt_limits *limits;
+	const struct pt_release *what;
+	struct pt_policy policy;
+	bool has_policy;
+	struct pt_records records;
+	struct runner *runner;
+	size_t runners;
+	struct pt_bdf *failed; /* not tried again now */
+	size_t failures;
+	struct pt_bdf *told; /* that stay with another guest */
+	size_t told_count;
+	size_t returned;
+	/* one round's */
+	struct pt_locks locks;
+	struct pt_claim claim;
+	struct waiting *waiting;
+	size_t waits;
+	struct pt_err failure;
+};
+
+static void clear_releasing(struct releasing *releasing)
 {
-	return (unsigned int)strtoul(claim->owner, NULL, 10);
+	pt_policy_clear(&releasing->policy);
+	pt_records_clear(&releasing->records);
+	free(releasing->runner);
+	free(releasing->failed);
+	free(releasing->waiting);
+	free(releasing->told);
+	pt_locks_clear(&releasing->locks);
+	pt_claim_clear(&releasing->claim);
+}
+
+static bool is_in(const struct pt_bdf *list, size_t count, const struct pt_bdf *bdf)
+{
+	pt_foreach (one, list, count) {
+		if (pt_bdf_compare(one, bdf) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void read_records(struct releasing *releasing)
+{
+	pt_records_clear(&releasing->records);
+	pt_records_read(releasing->store, &releasing->records);
+	pt_records_learn_groups(releasing->host, &releasing->records);
+}
+
+/* Whether nobody else may move the function. */
+static bool is_ours(const struct releasing *releasing, const struct pt_bdf *bdf)
+{
+	const struct pt_lock *lock = pt_locks_find(&releasing->locks, bdf);
+
+	return lock && lock->kind == PT_LOCK_ALONE;
+}
+
+/* Puts the reason on record, once, and logs it. */
+static void say(const struct releasing *releasing, struct pt_function_record *record,
+	const char *reason, enum pt_log_level level)
+{
+	if (pt_streq(record->error, reason))
+		return;
+	pt_log(pt_host_log(releasing->host), level, "%s", reason);
+	if (!record->error)
+		record->error_since = time(NULL);
+	pt_set_text(&record->error, reason);
+	pt_function_save(releasing->store, record, NULL);
+}
+
+/* A function that somebody may let go: the next round tries it again. */
+static void wait_for(
+	struct releasing *releasing, const struct pt_bdf *bdf, const struct pt_err *why)
+{
+	struct waiting *slot;
+
+	pt_foreach (waiting, releasing->waiting, releasing->waits) {
+		if (pt_bdf_compare(&waiting->bdf, bdf) == 0)
+			return;
+	}
+	slot = pt_array_grow(&releasing->waiting, &releasing->waits, sizeof(*slot));
+	*slot = (struct waiting){*bdf, *why};
+}
+
+static void learn_runners(struct releasing *releasing)
+{
+	releasing->runners = 0;
+	pt_foreach (guest, releasing->records.guest, releasing->records.guest_count) {
+		struct runner *slot;
+		int pid;
+
+		if (guest->state == PT_GUEST_WANTS ||
+			pt_records_guest(&releasing->records, guest->vmid))
+			continue;
+		pid = pt_guest_pid(releasing->host, guest->vmid);
+		if (!pid)
+			continue;
+		slot = pt_array_grow(&releasing->runner, &releasing->runners, sizeof(*slot));
+		*slot = (struct runner){guest->vmid, pid};
+	}
+}
+
+/* Whether a guest that was started without our hook may have the function. */
+static bool is_with_runner(struct releasing *releasing, const struct pt_bdf *bdf)
+{
+	struct pt_err err = {0};
+
+	pt_foreach (guest, releasing->records.guest, releasing->records.guest_count) {
+		if (guest->state == PT_GUEST_WANTS || !pt_wish_find(guest, bdf))
+			continue;
+		pt_foreach (runner, releasing->runner, releasing->runners) {
+			if (runner->vmid != guest->vmid)
+				continue;
+			pt_err_fill(&err, -EBUSY,
+				"guest %u was started again meanwhile, as process %d; its devices "
+				"stay with it",
+				runner->vmid, runner->pid);
+			wait_for(releasing, bdf, &err);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_wanted(struct releasing *releasing, const struct pt_bdf *bdf)
+{
+	int group = pt_function_read_group(releasing->host, bdf);
+	const struct pt_guest_record *guest =
+		pt_records_wanted(&releasing->records, bdf, group, 0, false);
+
+	if (!guest)
+		return false;
+	if (releasing->what->bdf && !is_in(releasing->told, releasing->told_count, bdf)) {
+		pt_bdfs_add(&releasing->told, &releasing->told_count, bdf);
+		pt_log(pt_host_log(releasing->host), PT_LOG_INFO, "%s stays with guest %u",
+			PT_BDF(bdf), guest->vmid);
+	}
+	return true;
+}
+
+/* Whether a claim of an older version still has it: a worker of that version goes on. */
+static bool is_older(struct releasing *releasing, const struct pt_bdf *bdf)
+{
+	struct pt_err err = {0};
+
+	pt_foreach (guest, releasing->records.guest, releasing->records.guest_count) {
+		if (!guest->older || !pt_wish_find(guest, bdf))
+			continue;
+		pt_store_explain_busy(releasing->store, bdf, &err);
+		wait_for(releasing, bdf, &err);
+		return true;
+	}
+	return false;
+}
+
+/* A VF that is not there comes back with its PF. */
+static bool comes_with_its_pf(const struct releasing *releasing, const struct pt_bdf *bdf)
+{
+	PT_FREE char *driver = NULL;
+
+	return pt_records_pf(&releasing->records, bdf) &&
+	       pt_function_read_driver(releasing->host, bdf, &driver) == -ENODEV;
+}
+
+/* Whether the function is to return, as far as the records say. */
+static bool is_due(struct releasing *releasing, struct pt_function_record *record)
+{
+	const struct pt_release *what = releasing->what;
+
+	if ((what->bdf && !is_in(what->bdf, what->count, &record->bdf)) ||
+		(what->skip_failed && record->error) ||
+		is_in(releasing->failed, releasing->failures, &record->bdf))
+		return false;
+	if (record->unreadable) {
+		pt_bdfs_add(&releasing->failed, &releasing->failures, &record->bdf);
+		pt_err_fill(&releasing->failure, -EIO, "%s", record->error);
+		return false;
+	}
+	if (pt_records_kept(&releasing->records, record))
+		return false;
+	if (comes_with_its_pf(releasing, &record->bdf))
+		return false;
+	return !is_wanted(releasing, &record->bdf) && !is_with_runner(releasing, &record->bdf) &&
+	       !is_older(releasing, &record->bdf);
+}
+
+/* Adds the locks of a function: its own, its PF's beside other VFs' movers, and its VFs'. */
+static int lock_one(
+	struct releasing *releasing, const struct pt_function_record *record, struct pt_err *err)
+{
+	const struct pt_store *store = releasing->store;
+	struct pt_locks *locks = &releasing->locks;
+	struct pt_bdf pf;
+	int r = pt_locks_add(store, locks, &record->bdf, PT_LOCK_ALONE, err);
+
+	if (r == 0 && pt_function_read_pf(releasing->host, &record->bdf, &pf) == 0)
+		r = pt_locks_add(store, locks, &pf, PT_LOCK_SHARED, err);
+	pt_foreach (vf, record->vf, record->vf_count) {
+		if (r == 0)
+			r = pt_locks_add(store, locks, &vf->bdf, PT_LOCK_ALONE, err);
+	}
+	return r;
+}
+
+static void lock_all(struct releasing *releasing)
+{
+	pt_foreach (record, releasing->records.function, releasing->records.count) {
+		size_t before = releasing->locks.count;
+		struct pt_err err = {0};
+
+		if (!is_due(releasing, record) || lock_one(releasing, record, &err) == 0)
+			continue;
+		pt_locks_release(&releasing->locks, before);
+		wait_for(releasing, &record->bdf, &err);
+	}
+}
+
+/* Whether Proxmox VE has promised it to a guest: its QEMU may not have opened it yet. Nobody is
+ * asked here: a process with the number of that guest's is enough. */
+static bool is_reserved(const struct releasing *releasing,
+	const struct pt_reservations *reservations, const struct pt_bdf *bdf)
+{
+	const struct pt_reservation *reservation = pt_reservation_find(reservations, PT_BDF(bdf));
+	const struct pt_wish *wish;
+	const struct pt_guest_record *last = pt_records_last(&releasing->records, bdf, &wish);
+	char process[32];
+
+	if (!reservation)
+		return false;
+	if (reservation->has_time)
+		return reservation->time > time(NULL);
+	/* the guest that had it last has ended, and what it reserved as well */
+	if (last && last->vmid == reservation->vmid)
+		return false;
+	snprintf(process, sizeof(process), "/proc/%lld", (long long)reservation->pid);
+	return reservation->vmid <= PT_VMID_MAX &&
+	       pt_guest_pid_in_file(releasing->host, (unsigned int)reservation->vmid) ==
+		       reservation->pid &&
+	       pt_host_exists(releasing->host, process);
 }
 
 static int name_holder(
@@ -43,352 +293,421 @@ static int name_holder(
 	return r;
 }
 
-/* Waits until the kernel releases the function's group: an earlier unbind would hang. Reads links
- * only, which take no device lock: a dying QEMU's reset may hold that for long. */
-static int wait_for_group(const struct pt_host *host, const struct pt_bdf *bdf,
-	long long deadline_ms, struct pt_err *err)
-{
-	struct timespec pause = {.tv_nsec = GROUP_POLL_NS};
-	struct pt_function function = {.bdf = *bdf, .has_vfio_dev = true};
-	PT_FREE char *driver = NULL;
-	int r = pt_function_read_driver(host, bdf, &driver);
-
-	if (r == -ENODEV)
-		return 0;
-	if (r < 0)
-		return pt_err_errno(err, r, "%s: read its driver", PT_BDF(bdf));
-	function.group = pt_function_read_group(host, bdf);
-	while (pt_function_read_on_vfio(host, bdf, driver) &&
-		!pt_vfio_group_free(host, function.group)) {
-		if (pt_now_ms() >= deadline_ms)
-			return name_holder(host, &function, err);
-		nanosleep(&pause, NULL);
-	}
-	return 0;
-}
-
-/* Parks the VFs of parked PFs: they return with their PF. */
-static void park_vfs(struct pt_claim *claim)
-{
-	pt_foreach (function, claim->function, claim->count) {
-		const struct pt_claim_function *pf =
-			function->has_pf ? pt_claim_find(claim, &function->pf) : NULL;
-
-		function->parked |= pf && pf->parked;
-	}
-}
-
-/* -EBUSY: some groups stay held, err names the first. Their functions are parked, on record with
- * the reason: the others need not wait for them. */
-static int wait_until(
-	const struct pt_host *host, struct pt_claim *claim, long long deadline, struct pt_err *err)
-{
-	int result = 0;
-
-	pt_foreach (function, claim->function, claim->count) {
-		bool asked = !function->spare && !function->parked;
-		struct pt_err why = {0};
-		int r = asked ? wait_for_group(host, &function->bdf, deadline, &why) : 0;
-
-		if (r < 0 && result == 0 && err)
-			*err = why;
-		if (r == -EBUSY) {
-			function->parked = true;
-			pt_claim_set_error(function, why.text);
-		}
-		if (r < 0 && r != -EBUSY)
-			return r;
-		result = r < 0 ? r : result;
-	}
-	return result;
-}
-
-/* As wait_until, by the limit of groups. Looks at all once more right before a move: somebody may
- * have opened one while another was waited for. */
-static int wait_for_groups(const struct pt_host *host, struct pt_claim *claim,
-	const struct pt_limits *limits, bool *ret_waited, struct pt_err *err)
-{
-	long long begin = pt_now_ms();
-	int result = wait_until(host, claim, begin + limits->group_ms, err), again = 0;
-
-	*ret_waited = pt_now_ms() - begin >= SHORT_MS;
-	if (pt_now_ms() - begin >= POLL_MS && (result == 0 || result == -EBUSY))
-		again = wait_until(host, claim, begin, result < 0 ? NULL : err);
-	park_vfs(claim);
-	return again < 0 ? again : result;
-}
-
-/* Whether only a dying process holds the group: its QEMU ends, and frees memory or files. */
-static bool is_ending(const struct pt_host *host, unsigned int vmid, const struct pt_bdf *bdf)
+bool pt_is_closed(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_err *err)
 {
 	struct pt_function function = {
 		.bdf = *bdf, .group = pt_function_read_group(host, bdf), .has_vfio_dev = true};
 	const struct pt_function *const asked = &function;
 	struct pt_vfio_user *user = NULL;
+	char file[32];
 	size_t users = 0;
-	bool ending;
 
-	if (pt_vfio_group_free(host, function.group) ||
-		pt_vfio_users(host, &asked, 1, &user, &users, NULL) < 0)
+	if (!pt_vfio_group_free(host, function.group)) {
+		name_holder(host, &function, err);
 		return false;
-	ending = true;
-	for (size_t i = 0; i < users; i++)
-		ending = ending && (pt_pid_ends(host, user[i].pid) ||
-					   pt_pid_guest(host, user[i].pid) == vmid);
+	}
+	snprintf(file, sizeof(file), "/dev/vfio/%d", function.group);
+	/* the kernel has said so; without the file it cannot be asked */
+	if (pt_host_exists(host, file))
+		return true;
+	if (pt_vfio_users(host, &asked, 1, &user, &users, err) < 0)
+		return false;
 	free(user);
-	return ending;
+	if (users)
+		name_holder(host, &function, err);
+	return !users;
 }
 
-int pt_wait_for_last_run(const struct pt_host *host, unsigned int vmid, const struct pt_bdf *bdf,
-	long long deadline_ms, bool *waited, struct pt_err *err)
+/* Whether an unbind would wait for a process: on a vfio driver, and open. */
+static bool is_open(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_err *err)
 {
-	struct timespec pause = {.tv_nsec = GROUP_POLL_NS};
+	PT_FREE char *driver = NULL;
 
-	while (is_ending(host, vmid, bdf)) {
-		if (pt_now_ms() >= deadline_ms)
-			return pt_err_set(err, -EBUSY,
-				"%s: the last QEMU of guest %u has not ended and still holds it; "
-				"start again when it is gone",
-				PT_BDF(bdf), vmid);
-		if (!*waited)
-			pt_log(pt_host_log(host), PT_LOG_INFO,
-				"guest %u: its last QEMU is still ending; waiting", vmid);
-		*waited = true;
-		nanosleep(&pause, NULL);
+	return pt_function_read_driver(host, bdf, &driver) == 0 &&
+	       pt_function_read_on_vfio(host, bdf, driver) && !pt_is_closed(host, bdf, err);
+}
+
+static bool is_any_open(const struct releasing *releasing, const struct pt_function_record *record,
+	struct pt_err *err)
+{
+	bool open = is_open(releasing->host, &record->bdf, err);
+
+	pt_foreach (vf, record->vf, record->vf_count) {
+		/* one that a guest wants is not moved */
+		if (!pt_records_wanted(&releasing->records, &vf->bdf, PT_GROUP_NONE, 0, false))
+			open = open || is_open(releasing->host, &vf->bdf, err);
 	}
-	return 0;
+	return open;
 }
 
-static struct pt_handover handover_of(
-	const struct pt_host *host, const struct pt_limits *limits, int lock_fd)
+static void leave_with_others(const struct releasing *releasing, struct pt_function_record *record)
 {
-	return (struct pt_handover){.host = host,
-		.log = pt_host_log(host),
-		.lock_fd = lock_fd,
-		.write_ms = limits->write_ms,
-		.phase_ms = limits->phase_ms};
+	PT_FREE char *reason = pt_format("%s " WITH_OTHERS, PT_BDF(&record->bdf));
+
+	say(releasing, record, reason, PT_LOG_INFO);
 }
 
-/* Whether another guest starts or runs with it, as Proxmox VE has it. */
-static bool is_reserved(const struct pt_host *host, unsigned int vmid,
-	const struct pt_reservations *reservations, const struct pt_bdf *bdf)
+/* Whether the guest that had the function on its list last has taken it, as far as is known. */
+static bool was_taken(const struct releasing *releasing, const struct pt_bdf *bdf)
 {
-	const struct pt_reservation *reservation = pt_reservation_find(reservations, PT_BDF(bdf));
-	int pid = 0;
+	const struct pt_wish *wish;
 
-	if (reservation && reservation->vmid <= PT_VMID_MAX)
-		pid = pt_guest_pid(host, (unsigned int)reservation->vmid);
-	return pt_reservation_judge(reservation, vmid, time(NULL), pid) != PT_RESERVATION_FREE;
+	return pt_records_last(&releasing->records, bdf, &wish) && wish->role != PT_ROLE_CANDIDATE;
 }
 
-/* Whether somebody else has the spare: a reservation of another guest, or any process. */
-static bool spare_is_used(const struct pt_host *host, unsigned int vmid,
-	const struct pt_reservations *reservations, const struct pt_bdf *bdf)
+/* Looks once more, under the lock, whether the function may move now. */
+static bool may_move(struct releasing *releasing, const struct pt_reservations *reservations,
+	struct pt_function_record *record)
 {
-	struct pt_function function = {
-		.bdf = *bdf, .group = pt_function_read_group(host, bdf), .has_vfio_dev = true};
-	const struct pt_function *const asked = &function;
-	struct pt_vfio_user *user = NULL;
-	size_t users = 0;
+	struct pt_err err = {0};
 
-	if (is_reserved(host, vmid, reservations, bdf) || !pt_vfio_group_free(host, function.group))
-		return true;
-	/* unknown counts as yes: the function stays as it is */
-	if (pt_vfio_users(host, &asked, 1, &user, &users, NULL) < 0)
-		return true;
-	free(user);
-	return users > 0;
-}
-
-/* Keeps the function on record, untouched. One line only: reconcile runs every few minutes. */
-static void leave_with_others(const struct pt_host *host, struct pt_claim_function *function)
-{
-	PT_FREE char *error = pt_format("%s: " WITH_OTHERS, PT_BDF(&function->bdf));
-
-	function->parked = true;
-	if (function->with_others)
-		return;
-	function->with_others = true;
-	pt_log(pt_host_log(host), PT_LOG_INFO, "%s: %s %s", function->label, PT_BDF(&function->bdf),
-		WITH_OTHERS);
-	pt_claim_set_error(function, error);
-}
-
-/* Leaves functions that Proxmox VE has promised to another guest: its QEMU may not have opened them
- * yet. It happens if two guests got each other's device and one dies before its post-start. */
-static void leave_reserved(const struct pt_host *host, unsigned int vmid, struct pt_claim *claim)
-{
-	struct pt_reservations PT_RESERVATIONS reservations = {0};
-	struct pt_err unread = {0};
-
-	/* no reason to keep everything: the groups are free */
-	if (pt_reservations_read(host, &reservations, &unread) < 0)
-		pt_log(pt_host_log(host), PT_LOG_WARNING, "%s", unread.text);
-	pt_foreach (function, claim->function, claim->count) {
-		if (!function->spare && !function->parked &&
-			is_reserved(host, vmid, &reservations, &function->bdf))
-			leave_with_others(host, function);
+	if (!pt_function_is_recorded(releasing->host, record)) {
+		pt_log(pt_host_log(releasing->host), PT_LOG_WARNING,
+			"%s: another device is there now; nothing to return", PT_BDF(&record->bdf));
+		pt_function_forget(releasing->store, &record->bdf, NULL);
+		return false;
 	}
-	park_vfs(claim);
-}
-
-/* Drops spares that somebody else has; one that we moved stays on record until it is free. */
-static int drop_used_spares(
-	const struct pt_host *host, unsigned int vmid, struct pt_claim *claim, struct pt_err *err)
-{
-	struct pt_reservations PT_RESERVATIONS reservations = {0};
-	int r = 0;
-
-	for (size_t at = claim->count; at-- > 0;) {
-		struct pt_claim_function *function = &claim->function[at];
-
-		if (!function->spare)
-			continue;
-		if (!reservations.reservation)
-			r = pt_reservations_read(host, &reservations, err);
-		if (r < 0)
-			return r;
-		if (!spare_is_used(host, vmid, &reservations, &function->bdf))
-			continue;
-		if (!function->moved) {
-			pt_claim_remove(claim, &function->bdf);
-			continue;
-		}
-		leave_with_others(host, function);
+	if (is_reserved(releasing, reservations, &record->bdf)) {
+		leave_with_others(releasing, record);
+		return false;
 	}
-	park_vfs(claim);
-	return 0;
-}
-
-bool pt_other_counts(void *data, const char *owner, bool spare)
-{
-	const struct pt_others *others = data;
-	unsigned int vmid;
-
-	if (!pt_vmid_parse(owner, &vmid))
+	if (!is_any_open(releasing, record, &err))
 		return true;
-	/* a guest that runs has chosen: Proxmox VE will not give it a spare any more */
-	return pt_guest_is_live(others->host, others->claims, vmid) &&
-	       !(spare && pt_guest_pid(others->host, vmid));
+	if (was_taken(releasing, &record->bdf))
+		wait_for(releasing, &record->bdf, &err);
+	else
+		leave_with_others(releasing, record);
+	return false;
 }
 
-/* Writes the claim. An empty one ends and starts its units, unless the guest runs. */
-static int store(const struct pt_host *host, const struct pt_claims *claims, struct pt_claim *claim,
-	const struct pt_limits *limits, struct pt_err *err)
+/* The driver that policy sends a function to, and that counts for its origin; NULL: the origin. */
+static const char *home_counts(
+	const char *home, const char *vfio_driver, const struct pt_origin *origin)
 {
-	if (!claim->count && !pt_guest_pid(host, vmid_of(claim)))
-		pt_units_start(host, claim, limits->phase_ms);
-	return pt_claims_store(claims, claim, err);
+	if (!home || origin->vfs > 0 || pt_streq(origin->driver, vfio_driver))
+		return NULL;
+	return home;
 }
 
-int pt_release_spares(const struct pt_host *host, const struct pt_claims *claims,
-	struct pt_claim *claim, const struct pt_limits *limits, int lock_fd, struct pt_err *err)
+void pt_tell_home(
+	const struct pt_host *host, const struct pt_wish *wish, const struct pt_origin *origin)
 {
-	struct pt_handover handover = handover_of(host, limits, lock_fd);
-	struct pt_others others = {host, claims};
-	struct pt_claims_alive alive = {pt_other_counts, &others};
-	unsigned int vmid = vmid_of(claim);
-	int r = pt_claims_yield(claims, claim, PT_PART_SPARE, &alive, pt_host_log(host), err);
-	int stored;
+	const char *driver = wish->driver ? wish->driver : PT_VFIO_PCI;
 
-	if (r == 0)
-		r = drop_used_spares(host, vmid, claim, err);
-	if (r < 0)
-		return r;
-	r = pt_handover_give_back(&handover, claim, PT_PART_SPARE, err);
-	stored = store(host, claims, claim, limits, r < 0 ? NULL : err);
-	return r < 0 ? r : stored;
-}
-
-/* Applies the policy of now: an earlier one may be wrong. An undone take goes to the origin. */
-static void use_policy(const struct pt_host *host, unsigned int vmid,
-	const struct pt_limits *limits, struct pt_claim *claim)
-{
-	struct pt_policy PT_POLICY policy = {0};
-
-	if (claim->state != PT_CLAIM_TAKING &&
-		pt_policy_read(host, limits->allowing, &policy, NULL) == 0)
-		pt_policy_set_homes(&policy, vmid, claim, pt_host_log(host));
-}
-
-int pt_release_locked(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,
-	const struct pt_limits *limits, int lock_fd, struct pt_err *err)
-{
-	struct pt_handover handover = handover_of(host, limits, lock_fd);
-	struct pt_others others = {host, claims};
-	struct pt_claims_alive alive = {pt_other_counts, &others};
-	struct pt_claim PT_CLAIM *claim = NULL;
-	char owner[PT_OWNER_TEXT];
-	int pid = pt_guest_pid(host, vmid);
-	bool waited = false;
-	int r, held, stored;
-
-	if (pid)
-		return pt_err_set(err, -EBUSY,
-			"guest %u runs as process %d and uses its devices; stop it first", vmid,
-			pid);
-	r = pt_claims_load(claims, pt_owner_name(vmid, owner), &claim, err);
-	if (r == -ENOENT)
-		return 0;
-	if (r == 0)
-		r = pt_claims_yield(claims, claim, PT_PART_ALL, &alive, pt_host_log(host), err);
-	if (r == 0)
-		r = drop_used_spares(host, vmid, claim, err);
-	if (r < 0)
-		return r;
-	use_policy(host, vmid, limits, claim);
-	claim->state = PT_CLAIM_RETURNING;
-	/* the file holds the origins in any state: a full /run must not stop the return */
-	if (pt_claims_store(claims, claim, err) < 0)
-		pt_log(pt_host_log(host), PT_LOG_WARNING, "%s",
-			err ? err->text : "claim not written");
-	held = wait_for_groups(host, claim, limits, &waited, err);
-	if (held < 0 && held != -EBUSY)
-		return held;
-	if (waited && pt_system_stopping(host)) {
+	if (wish->home && origin->vfs > 0)
+		pt_log(pt_host_log(host), PT_LOG_WARNING,
+			"%s: %s has virtual functions that come back with it; the policy for its "
+			"return is ignored",
+			wish->entry, PT_BDF(&wish->bdf));
+	else if (home_counts(wish->home, driver, origin))
 		pt_log(pt_host_log(host), PT_LOG_INFO,
-			"guest %u: the node is shutting down; its devices stay taken", vmid);
-		return 0;
+			"%s: %s goes to %s when the guest has stopped, as " PT_POLICY_FILE " says",
+			wish->entry, PT_BDF(&wish->bdf), *wish->home ? wish->home : "no driver");
+}
+
+/* Where the function goes: by the policy of now, since an earlier one may be wrong; by that of its
+ * start if the policy cannot be read. A start that never ran is undone to the origin. */
+static const char *home_of(const struct releasing *releasing, const struct pt_guest_record *guest,
+	const struct pt_wish *wish, const struct pt_function_record *record)
+{
+	const char *driver = wish->driver ? wish->driver : PT_VFIO_PCI;
+	const char *home = wish->home;
+
+	/* where it was before: policy may have kept it there */
+	if (guest->state != PT_GUEST_ENDED || wish->role == PT_ROLE_CANDIDATE)
+		return record->home;
+	if (releasing->has_policy)
+		home = pt_policy_home(&releasing->policy, guest->vmid, &wish->bdf, driver);
+	return home_counts(home, driver, &record->origin);
+}
+
+static void add_to_claim(struct releasing *releasing, const struct pt_function_record *record)
+{
+	const struct pt_wish *wish = NULL;
+	const struct pt_guest_record *guest =
+		pt_records_last(&releasing->records, &record->bdf, &wish);
+	const char *label = guest ? wish->entry : "host";
+	struct pt_claim_function *function =
+		pt_claim_add(&releasing->claim, &record->bdf, label, &record->origin);
+
+	function->lock = pt_locks_fd(&releasing->locks, &record->bdf);
+	if (guest) {
+		function->companion = wish->role == PT_ROLE_COMPANION;
+		pt_set_text(&function->driver, wish->driver);
+		pt_set_text(&function->home, home_of(releasing, guest, wish, record));
 	}
-	pid = waited ? pt_guest_pid(host, vmid) : 0;
-	if (pid)
-		return pt_err_set(err, -EBUSY,
-			"guest %u was started again meanwhile, as process %d; its devices stay with it",
-			vmid, pid);
-	leave_reserved(host, vmid, claim);
-	r = pt_handover_give_back(&handover, claim, PT_PART_ALL, held < 0 ? NULL : err);
-	stored = store(host, claims, claim, limits, r < 0 || held < 0 ? NULL : err);
-	return held < 0 ? held : r < 0 ? r : stored;
+	pt_foreach (vf, record->vf, record->vf_count) {
+		struct pt_claim_function *added;
+
+		/* it is back already, and somebody has it */
+		if (is_wanted(releasing, &vf->bdf))
+			continue;
+		added = pt_claim_add(&releasing->claim, &vf->bdf, label, &vf->origin);
+		added->has_pf = true;
+		added->pf = record->bdf;
+		added->lock = pt_locks_fd(&releasing->locks, &vf->bdf);
+	}
 }
 
-int pt_release(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,
-	const struct pt_limits *limits, struct pt_err *err)
+/* The reason why the function, or a VF of it, is not back. NULL: all are. */
+static const char *reason_of(const struct pt_claim *claim, const struct pt_function_record *record)
 {
-	PT_CLOSE int lock = -1;
-	char owner[PT_OWNER_TEXT];
-	int r = pt_claims_work_lock(
-		claims, pt_owner_name(vmid, owner), pt_now_ms() + limits->lock_ms, &lock, err);
+	const struct pt_claim_function *left = pt_claim_find(claim, &record->bdf);
 
-	if (r < 0)
-		return r;
-	return pt_release_locked(host, claims, vmid, limits, lock, err);
+	pt_foreach (vf, record->vf, record->vf_count)
+		left = left ? left : pt_claim_find(claim, &vf->bdf);
+	return left ? left->error : NULL;
 }
 
-/* A claim in the state "taking" is undone to its origins, and keeps its state. */
-static int mark_returning(const struct pt_host *host, const struct pt_claims *claims,
-	unsigned int vmid, struct pt_err *err)
+/* A function that policy keeps on a vfio driver keeps its record, too. */
+static bool stays_on_vfio(const struct releasing *releasing,
+	const struct pt_function_record *record, const char *home)
 {
-	struct pt_claim PT_CLAIM *claim = NULL;
-	char owner[PT_OWNER_TEXT];
-	int r = pt_claims_load(claims, pt_owner_name(vmid, owner), &claim, err);
+	return home && *home && pt_function_read_on_vfio(releasing->host, &record->bdf, home) &&
+	       !pt_streq(record->origin.driver, home);
+}
 
-	if (r < 0 || claim->state != PT_CLAIM_TAKEN || pt_guest_pid(host, vmid))
-		return r == -ENOENT ? 0 : r;
-	claim->state = PT_CLAIM_RETURNING;
-	if (pt_claims_save(claims, claim, err) < 0)
-		pt_log(pt_host_log(host), PT_LOG_WARNING, "%s",
-			err ? err->text : "claim not written");
-	return 0;
+static void settle_one(
+	struct releasing *releasing, struct pt_function_record *record, const char *home)
+{
+	const char *reason = reason_of(&releasing->claim, record);
+
+	if (reason) {
+		pt_bdfs_add(&releasing->failed, &releasing->failures, &record->bdf);
+		if (!record->error)
+			record->error_since = time(NULL);
+		pt_set_text(&record->error, reason);
+		pt_function_save(releasing->store, record, NULL);
+		return;
+	}
+	/* a candidate was where it was all the time */
+	if (was_taken(releasing, &record->bdf))
+		releasing->returned += 1 + record->vf_count;
+	pt_foreach (vf, record->vf, record->vf_count) {
+		/* a guest that has it relies on its record */
+		if (!pt_records_wanted(&releasing->records, &vf->bdf, PT_GROUP_NONE, 0, false))
+			pt_function_forget(releasing->store, &vf->bdf, NULL);
+	}
+	if (!stays_on_vfio(releasing, record, home)) {
+		pt_function_forget(releasing->store, &record->bdf, NULL);
+		return;
+	}
+	pt_set_text(&record->home, home);
+	pt_set_text(&record->error, NULL);
+	pt_function_save(releasing->store, record, NULL);
+}
+
+/* Whether nobody else may move the function or a VF of it. */
+static bool is_all_ours(const struct releasing *releasing, const struct pt_function_record *record)
+{
+	bool ours = is_ours(releasing, &record->bdf);
+
+	pt_foreach (vf, record->vf, record->vf_count)
+		ours = ours && is_ours(releasing, &vf->bdf);
+	return ours;
+}
+
+/* Moves what may move, and settles each record. */
+static void move_held(struct releasing *releasing)
+{
+	struct pt_reservations PT_RESERVATIONS reservations = {0};
+	struct pt_handover handover = {.host = releasing->host,
+		.log = pt_host_log(releasing->host),
+		.write_ms = releasing->limits->write_ms,
+		.phase_ms = releasing->limits->phase_ms};
+	struct pt_function_record **moved = pt_calloc(releasing->records.count, sizeof(*moved));
+	char **home = pt_calloc(releasing->records.count, sizeof(*home));
+	struct pt_err err = {0};
+	size_t count = 0;
+
+	/* no reason to keep everything: the groups are closed */
+	if (pt_reservations_read(releasing->host, &reservations, &err) < 0)
+		pt_log(pt_host_log(releasing->host), PT_LOG_WARNING, "%s", err.text);
+	pt_foreach (record, releasing->records.function, releasing->records.count) {
+		if (!is_all_ours(releasing, record) || !is_due(releasing, record) ||
+			!may_move(releasing, &reservations, record))
+			continue;
+		add_to_claim(releasing, record);
+		pt_set_text(&home[count], pt_claim_find(&releasing->claim, &record->bdf)->home);
+		moved[count++] = record;
+	}
+	if (count && pt_handover_give_back(&handover, &releasing->claim, &err) < 0)
+		releasing->failure = err;
+	for (size_t i = 0; i < count; i++) {
+		settle_one(releasing, moved[i], home[i]);
+		free(home[i]);
+	}
+	free(moved);
+	free(home);
+	pt_claim_clear(&releasing->claim);
+}
+
+/* While the node goes down nothing is worth a move. Asked once, before any lock, and again after
+ * each wait. */
+static bool goes_down(const struct releasing *releasing)
+{
+	bool due = false;
+
+	pt_foreach (record, releasing->records.function, releasing->records.count)
+		due |= !pt_records_wanted(
+			&releasing->records, &record->bdf, PT_GROUP_NONE, 0, false);
+	if (!due || !pt_system_stopping(releasing->host))
+		return false;
+	pt_log(pt_host_log(releasing->host), PT_LOG_INFO,
+		"the node is shutting down; devices that are still taken stay so");
+	return true;
+}
+
+/* Whether nobody can tell what guests want: then nothing returns. */
+static bool is_unsure(struct releasing *releasing)
+{
+	if (!releasing->records.guests_unknown)
+		return false;
+	releasing->failure = releasing->records.err;
+	return true;
+}
+
+static void one_round(struct releasing *releasing)
+{
+	releasing->waits = 0;
+	read_records(releasing);
+	if (is_unsure(releasing) || goes_down(releasing))
+		return;
+	learn_runners(releasing);
+	lock_all(releasing);
+	if (!releasing->locks.count)
+		return;
+	/* what was wanted before we had the locks is on record by now */
+	read_records(releasing);
+	if (!is_unsure(releasing))
+		move_held(releasing);
+	pt_locks_release(&releasing->locks, 0);
+}
+
+/* Whether a list that has ended needs the function no more: it is back, kept by policy, or taken by
+ * another guest. A candidate is the business of the guest that had taken it before, if there is
+ * one.
+ */
+static bool is_done(const struct releasing *releasing, const struct pt_guest_record *guest,
+	const struct pt_wish *wish)
+{
+	const struct pt_records *records = &releasing->records;
+	const struct pt_function_record *record = pt_records_function(records, &wish->bdf);
+	const struct pt_wish *taken;
+
+	if (!record || pt_records_wanted(records, &wish->bdf, wish->group, 0, true) ||
+		(record->home && pt_streq(record->home, home_of(releasing, guest, wish, record))))
+		return true;
+	return wish->role == PT_ROLE_CANDIDATE &&
+	       pt_records_last(records, &wish->bdf, &taken) != guest;
+}
+
+static bool is_through(const struct releasing *releasing, const struct pt_guest_record *guest)
+{
+	pt_foreach (wish, guest->wish, guest->count) {
+		if (!is_done(releasing, guest, wish))
+			return false;
+	}
+	return true;
+}
+
+/* Whether somebody has moved a function since policy kept it, and no guest wants it. */
+static bool is_theirs(const struct releasing *releasing, const struct pt_records *records,
+	const struct pt_function_record *record)
+{
+	PT_FREE char *driver = NULL;
+	const struct pt_wish *wish;
+
+	return record && record->home && !pt_records_last(records, &record->bdf, &wish) &&
+	       !pt_records_wanted(records, &record->bdf, PT_GROUP_NONE, 0, false) &&
+	       pt_function_read_driver(releasing->host, &record->bdf, &driver) == 0 &&
+	       !pt_streq(driver, record->home);
+}
+
+static void forget_theirs(struct releasing *releasing)
+{
+	pt_foreach (record, releasing->records.function, releasing->records.count) {
+		struct pt_records PT_RECORDS now = {0};
+
+		if (!is_theirs(releasing, &releasing->records, record) ||
+			pt_locks_add(releasing->store, &releasing->locks, &record->bdf,
+				PT_LOCK_ALONE, NULL) < 0)
+			continue;
+		pt_records_read(releasing->store, &now);
+		if (is_theirs(releasing, &now, pt_records_function(&now, &record->bdf)))
+			pt_function_forget(releasing->store, &record->bdf, NULL);
+		pt_locks_release(&releasing->locks, 0);
+	}
+}
+
+/* Removes the lists that are through, and starts the units whose functions are back. */
+static void clean_up(struct releasing *releasing)
+{
+	read_records(releasing);
+	forget_theirs(releasing);
+	pt_foreach (guest, releasing->records.guest, releasing->records.guest_count) {
+		if (guest->state != PT_GUEST_WANTS && !guest->older && is_through(releasing, guest))
+			pt_guest_forget(releasing->store, guest, NULL);
+	}
+	pt_units_start(releasing->host, releasing->store, &releasing->records,
+		releasing->limits->phase_ms);
+}
+
+/* Puts the reasons of those that a process has open on record. */
+static void tell_open(const struct releasing *releasing)
+{
+	pt_foreach (waiting, releasing->waiting, releasing->waits) {
+		struct pt_function_record PT_FUNCTION_RECORD record = {0};
+		char name[PT_LOCK_TEXT];
+		PT_CLOSE int lock = -1;
+
+		if (waiting->why.code != -EBUSY ||
+			pt_store_lock(releasing->store, pt_lock_of_function(&waiting->bdf, name),
+				PT_LOCK_ALONE, pt_now_ms() + LOOK_MS, &lock, NULL) < 0 ||
+			pt_function_load(releasing->store, &waiting->bdf, &record, NULL) < 0 ||
+			pt_streq(record.error, waiting->why.text))
+			continue;
+		record.error_since = time(NULL);
+		pt_set_text(&record.error, waiting->why.text);
+		pt_function_save(releasing->store, &record, NULL);
+	}
+}
+
+static void report(const struct releasing *releasing, struct pt_released *ret)
+{
+	*ret = (struct pt_released){.returned = releasing->returned};
+	pt_foreach (bdf, releasing->failed, releasing->failures)
+		pt_bdfs_add(&ret->left, &ret->count, bdf);
+	pt_foreach (waiting, releasing->waiting, releasing->waits)
+		pt_bdfs_add(&ret->left, &ret->count, &waiting->bdf);
+}
+
+int pt_release(const struct pt_host *host, const struct pt_store *store,
+	const struct pt_limits *limits, const struct pt_release *what, struct pt_released *ret,
+	struct pt_err *err)
+{
+	struct releasing releasing PT_CLEANUP(clear_releasing) = {
+		.host = host, .store = store, .limits = limits, .what = what};
+	struct timespec pause = {.tv_nsec = POLL_NS};
+	long long begin = pt_now_ms();
+
+	releasing.has_policy = pt_policy_read(host, limits->allowing, &releasing.policy, NULL) == 0;
+	one_round(&releasing);
+	while (releasing.waits && pt_now_ms() - begin < what->patience_ms) {
+		nanosleep(&pause, NULL);
+		one_round(&releasing);
+	}
+	tell_open(&releasing);
+	clean_up(&releasing);
+	if (ret)
+		report(&releasing, ret);
+	/* the caller tells the first */
+	for (size_t i = 1; i < releasing.waits; i++)
+		pt_log(pt_host_log(host), PT_LOG_ERROR, "%s", releasing.waiting[i].why.text);
+	if (releasing.waits)
+		return pt_err_set(
+			err, releasing.waiting[0].why.code, "%s", releasing.waiting[0].why.text);
+	return releasing.failure.code ? pt_err_set(err, -EIO, "%s", releasing.failure.text) : 0;
 }
 
 /* Says who has Proxmox VE's lock: any process may, and for ever. */
@@ -405,25 +724,85 @@ static int name_locker(const struct pt_host *host, unsigned int vmid, struct pt_
 		vmid, pid, vmid);
 }
 
-int pt_release_stale(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,
-	const struct pt_limits *limits, struct pt_err *err)
+static int explain_running(unsigned int vmid, int pid, struct pt_err *err)
 {
+	return pt_err_set(err, -EBUSY,
+		"guest %u runs as process %d and uses its devices; stop it first", vmid, pid);
+}
+
+int pt_end_stale(const struct pt_host *host, const struct pt_store *store, unsigned int vmid,
+	const char *start, struct pt_err *err)
+{
+	struct pt_guest_record PT_GUEST_RECORD record = {0};
 	PT_CLOSE int guest_lock = -1;
 	PT_CLOSE int lock = -1;
-	char owner[PT_OWNER_TEXT];
-	int r = pt_guest_try_lock(host, vmid, &guest_lock);
+	char name[PT_LOCK_TEXT];
+	int pid = pt_guest_pid(host, vmid);
+	int r;
 
+	if (pid)
+		return explain_running(vmid, pid, err);
+	r = pt_guest_try_lock(host, vmid, &guest_lock);
 	if (r == -EWOULDBLOCK)
 		return name_locker(host, vmid, err);
 	if (r < 0)
 		return pt_err_errno(err, r, "lock of guest %u", vmid);
 	/* others may be looking at the lock at this instant */
-	r = pt_claims_work_lock(
-		claims, pt_owner_name(vmid, owner), pt_now_ms() + LOOK_MS, &lock, err);
+	r = pt_store_lock(store, pt_lock_of_guest(vmid, name), PT_LOCK_ALONE, pt_now_ms() + LOCK_MS,
+		&lock, err);
 	if (r < 0)
 		return r;
-	/* under both locks: from here on a start of it sees a return, and waits */
-	r = mark_returning(host, claims, vmid, err);
-	pt_close_fd(&guest_lock);
-	return r < 0 ? r : pt_release_locked(host, claims, vmid, limits, lock, err);
+	r = pt_guest_load(store, vmid, &record, err);
+	if (r == -ENOENT)
+		return 0;
+	if (r == -EINVAL) {
+		pt_log(pt_host_log(host), PT_LOG_WARNING, "%s", err ? err->text : "");
+		record = (struct pt_guest_record){.vmid = vmid, .unreadable = true};
+	} else if (r < 0) {
+		return r;
+	}
+	if (start && *start && !pt_streq(start, record.start))
+		return pt_err_set(err, -EWOULDBLOCK, "guest %u was started again meanwhile", vmid);
+	/* one that was being started when it was asked may run by now; with the lock none begins */
+	pid = pt_guest_pid(host, vmid);
+	if (pid)
+		return explain_running(vmid, pid, err);
+	return pt_guest_end(store, &record, record.ran ? PT_GUEST_ENDED : PT_GUEST_UNDONE, err);
+}
+
+bool pt_end_stale_others(const struct pt_host *host, const struct pt_store *store,
+	unsigned int vmid, const struct pt_bdf *bdf, size_t count)
+{
+	struct pt_records PT_RECORDS records = {0};
+	bool any = false;
+
+	pt_records_read(store, &records);
+	pt_records_learn_groups(host, &records);
+	pt_foreach (one, bdf, count) {
+		const struct pt_guest_record *guest = pt_records_wanted(
+			&records, one, pt_function_read_group(host, one), vmid, false);
+
+		if (!guest || guest->older || pt_guest_is_live(host, store, guest) ||
+			pt_end_stale(host, store, guest->vmid, guest->start, NULL) < 0)
+			continue;
+		pt_log(pt_host_log(host), PT_LOG_INFO,
+			"guest %u does not run, but still holds devices; its claim ends",
+			guest->vmid);
+		any = true;
+	}
+	return any;
+}
+
+void pt_functions_of_ended(
+	const struct pt_store *store, unsigned int vmid, struct pt_bdf **ret, size_t *ret_count)
+{
+	struct pt_records PT_RECORDS records = {0};
+
+	pt_records_read(store, &records);
+	pt_foreach (guest, records.guest, records.guest_count) {
+		if (guest->vmid != vmid || guest->state == PT_GUEST_WANTS)
+			continue;
+		pt_foreach (wish, guest->wish, guest->count)
+			pt_bdfs_add(ret, ret_count, &wish->bdf);
+	}
 }

@@ -1,46 +1,55 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Returns the functions of a claim: for post-stop, the verb release, and undoing. */
+/* The one operation that returns functions: those on record that no guest wants. Whoever wants them
+ * back ends what a guest wants, and then releases. */
 #ifndef PT_RELEASE_H
 #define PT_RELEASE_H
 
-#include "lib/claim/claimfile.h"
-#include "lib/claim/handover.h"
-#include "pve/config/live.h"
+#include "lib/claim/store.h"
 #include "pve/config/policy.h"
 
-/* Returns all functions of the guest's claim and ends it; no claim is no error. A function that a
- * live guest's claim lists too stays; that claim returns it. -EWOULDBLOCK: somebody else moves
- * them. -EBUSY: the guest runs and nothing was moved, or a group is open and the rest was returned.
- * -EIO: some stay with their error. A node that goes down meanwhile keeps everything. */
-int pt_release(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,
-	const struct pt_limits *limits, struct pt_err *err);
-
-/* The same, for the holder of the work lock lock_fd. */
-int pt_release_locked(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,
-	const struct pt_limits *limits, int lock_fd, struct pt_err *err);
-
-/* Returns a dead guest's claim, for callers outside its phases. -EWOULDBLOCK: it is alive after
- * all; others as pt_release. Holds Proxmox VE's lock for an instant only; then the work lock delays
- * a start. */
-int pt_release_stale(const struct pt_host *host, const struct pt_claims *claims, unsigned int vmid,
-	const struct pt_limits *limits, struct pt_err *err);
-
-/* Returns the spares that we or Proxmox VE moved, drops the others, and writes the claim. Touches
- * none that is in use or in another claim; one in use that we moved stays on record. -EIO: some
- * stay. */
-int pt_release_spares(const struct pt_host *host, const struct pt_claims *claims,
-	struct pt_claim *claim, const struct pt_limits *limits, int lock_fd, struct pt_err *err);
-
-/* For struct pt_claims_alive: whether another guest's claim counts. data: struct pt_others. */
-struct pt_others {
-	const struct pt_host *host;
-	const struct pt_claims *claims;
+struct pt_release {
+	const struct pt_bdf *bdf; /* only these; NULL: all */
+	size_t count;
+	int patience_ms;  /* for locks, and for groups that a process has open */
+	bool skip_failed; /* those that could not return before */
 };
-bool pt_other_counts(void *data, const char *owner, bool spare);
 
-/* At a start: waits until the guest's last QEMU releases the function, and sets *waited. Does not
- * wait for other holders. -EBUSY: it has not by the deadline. */
-int pt_wait_for_last_run(const struct pt_host *host, unsigned int vmid, const struct pt_bdf *bdf,
-	long long deadline_ms, bool *waited, struct pt_err *err);
+struct pt_released {
+	size_t returned;     /* functions */
+	struct pt_bdf *left; /* functions that could not return now; the caller frees the list */
+	size_t count;
+};
+
+/* Returns the functions that no guest wants to where they were, or where local policy sends them
+ * after a run, and removes their records. It waits, without a lock, until patience ends. Then it
+ * starts the units whose functions are back. ret may be NULL.
+ * -EBUSY: a process has a group open; -EWOULDBLOCK: somebody else moves one; -EIO: a move failed.
+ * The rest is back then, and each of these is on record with its reason. One that is reserved for
+ * another guest stays, and is no error. A node that goes down meanwhile keeps everything. */
+int pt_release(const struct pt_host *host, const struct pt_store *store,
+	const struct pt_limits *limits, const struct pt_release *what, struct pt_released *ret,
+	struct pt_err *err);
+
+/* Says where local policy sends a function after the run. */
+void pt_tell_home(
+	const struct pt_host *host, const struct pt_wish *wish, const struct pt_origin *origin);
+
+/* Ends what a stopped guest wants, for callers outside its phases. start: the one that was judged,
+ * NULL: whichever is there. -EBUSY: it runs; -EWOULDBLOCK: it is alive after all. No record is no
+ * error. Holds Proxmox VE's lock for an instant. */
+int pt_end_stale(const struct pt_host *host, const struct pt_store *store, unsigned int vmid,
+	const char *start, struct pt_err *err);
+
+/* The same for each other guest that wants one of the functions, or of their IOMMU groups, and is
+ * not live. True: one has ended. */
+bool pt_end_stale_others(const struct pt_host *host, const struct pt_store *store,
+	unsigned int vmid, const struct pt_bdf *bdf, size_t count);
+
+/* The functions of a guest that wants nothing any more. The caller frees the list. */
+void pt_functions_of_ended(
+	const struct pt_store *store, unsigned int vmid, struct pt_bdf **ret, size_t *ret_count);
+
+/* Whether the kernel lets the function's group go: no process has it open. err names one. */
+bool pt_is_closed(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_err *err);
 
 #endif

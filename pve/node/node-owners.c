@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "lib/claim/older.h"
 #include "pve/config/container.h"
 #include "pve/node/node.h"
 #include "pve/config/live.h"
@@ -11,55 +12,113 @@
 /* how long a driver may keep us waiting */
 #define USES_MS 20000
 
-/* Whether the claim is being returned: somebody works on it, and either its state says so or
- * neither its guest nor Proxmox VE is at work. An idle claim is not: its return failed, or it is on
- * hold. */
-static bool is_returning(
-	const struct pt_node *node, unsigned int vmid, const struct pt_claim *claim)
+static void add_claimed(struct pt_node_claim *claim, const struct pt_bdf *bdf, bool spare,
+	const struct pt_function_record *record)
 {
-	PT_CLOSE int lock = -1;
+	struct pt_claimed *slot = pt_array_grow(&claim->claimed, &claim->count, sizeof(*slot));
 
-	return pt_claims_work_locked(node->claim_files, claim->owner) &&
-	       (claim->state == PT_CLAIM_RETURNING ||
-		       (!pt_guest_pid(node->host, vmid) &&
-			       pt_guest_try_lock(node->host, vmid, &lock) == 0));
+	slot->bdf = *bdf;
+	slot->spare = spare;
+	if (record)
+		pt_set_text(&slot->error, record->error);
 }
 
-static void read_claim(struct pt_node *node, unsigned int vmid, const char *owner)
+/* Adds a wish with the VFs that went with it. */
+static void add_wish(
+	struct pt_node_claim *claim, const struct pt_records *records, const struct pt_wish *wish)
 {
-	struct pt_claim PT_CLAIM *claim = NULL;
-	bool alive = pt_guest_is_live(node->host, node->claim_files, vmid);
-	struct pt_node_claim *slot;
+	const struct pt_function_record *record = pt_records_function(records, &wish->bdf);
+	bool spare = wish->role == PT_ROLE_CANDIDATE;
 
-	if (pt_claims_load(node->claim_files, owner, &claim, &node->claims_err) < 0)
-		return;
-	slot = pt_array_grow(&node->claim, &node->claim_count, sizeof(*slot));
+	add_claimed(claim, &wish->bdf, spare, record);
+	for (size_t i = 0; record && i < record->vf_count; i++)
+		add_claimed(claim, &record->vf[i].bdf, spare, NULL);
+}
+
+static struct pt_node_claim *add_claim(struct pt_node *node, unsigned int vmid, bool alive)
+{
+	struct pt_node_claim *slot = pt_array_grow(&node->claim, &node->claim_count, sizeof(*slot));
+
 	slot->vmid = vmid;
 	slot->alive = alive;
-	slot->returning = alive && is_returning(node, vmid, claim);
-	pt_foreach (function, claim->function, claim->count) {
-		struct pt_claimed *claimed =
-			pt_array_grow(&slot->claimed, &slot->count, sizeof(*claimed));
+	return slot;
+}
 
-		pt_set_text(&claimed->error, function->error);
-		claimed->bdf = function->bdf;
-		claimed->spare = function->spare;
+/* A companion without a taken function has not been taken either. */
+static bool has_taken(const struct pt_guest_record *guest)
+{
+	pt_foreach (wish, guest->wish, guest->count) {
+		if (wish->role == PT_ROLE_TAKEN)
+			return true;
+	}
+	return false;
+}
+
+static void read_wishes(
+	struct pt_node *node, const struct pt_records *records, const struct pt_guest_record *guest)
+{
+	struct pt_node_claim *claim =
+		add_claim(node, guest->vmid, pt_guest_is_live(node->host, node->store, guest));
+	bool taken = has_taken(guest);
+
+	pt_foreach (wish, guest->wish, guest->count) {
+		size_t before = claim->count;
+
+		add_wish(claim, records, wish);
+		for (size_t i = before; i < claim->count; i++)
+			claim->claimed[i].spare |= !taken;
+	}
+}
+
+/* Whether somebody moves the function of a guest that has ended now. */
+static bool is_returning(
+	const struct pt_node *node, const struct pt_guest_record *guest, const struct pt_bdf *bdf)
+{
+	char name[PT_LOCK_TEXT];
+
+	return pt_store_locked(node->store, pt_lock_of_function(bdf, name)) ||
+	       (guest->older && pt_older_busy(node->store, guest->vmid));
+}
+
+/* Functions of a guest that has ended are nobody's, except while they return. */
+static void read_end(struct pt_node *node, const struct pt_records *records,
+	const struct pt_guest_record *guest, bool returning)
+{
+	struct pt_node_claim *claim = NULL;
+
+	pt_foreach (wish, guest->wish, guest->count) {
+		const struct pt_function_record *record = pt_records_function(records, &wish->bdf);
+
+		if (!record || pt_records_wanted(records, &wish->bdf, PT_GROUP_NONE, 0, false) ||
+			is_returning(node, guest, &wish->bdf) != returning)
+			continue;
+		if (!claim)
+			claim = add_claim(node, guest->vmid, returning);
+		claim->returning = returning;
+		add_wish(claim, records, wish);
+	}
+}
+
+static void read_claims(struct pt_node *node)
+{
+	struct pt_records PT_RECORDS records = {0};
+
+	pt_records_read(node->store, &records);
+	node->claims_err = records.err;
+	pt_foreach (guest, records.guest, records.guest_count) {
+		if (guest->state == PT_GUEST_WANTS) {
+			read_wishes(node, &records, guest);
+			continue;
+		}
+		read_end(node, &records, guest, true);
+		read_end(node, &records, guest, false);
 	}
 }
 
 void pt_node_claims(struct pt_node *node, const struct pt_node_claim **ret, size_t *ret_count)
 {
-	struct pt_names PT_NAMES owners = {0};
-
-	if (!node->has_claims &&
-		pt_claims_owners(node->claim_files, &owners, &node->claims_err) == 0) {
-		pt_foreach (owner, owners.name, owners.count) {
-			unsigned int vmid;
-
-			if (pt_vmid_parse(*owner, &vmid))
-				read_claim(node, vmid, *owner);
-		}
-	}
+	if (!node->has_claims && node->store)
+		read_claims(node);
 	node->has_claims = true;
 	*ret = node->claim;
 	*ret_count = node->claim_count;

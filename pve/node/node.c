@@ -10,12 +10,12 @@
 #define UNSAFE_INTERRUPTS "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
 
 struct pt_node *pt_node_open(const struct pt_host *host, const char *name,
-	const struct pt_claims *claims, pt_allowing_of *allowing)
+	const struct pt_store *store, pt_allowing_of *allowing)
 {
 	struct pt_node *node = pt_calloc(1, sizeof(*node));
 
 	node->host = host;
-	node->claim_files = claims;
+	node->store = store;
 	node->allowing = allowing;
 	node->time = time(NULL);
 	snprintf(node->name, sizeof(node->name), "%s", name);

@@ -5,7 +5,7 @@
 #ifndef PT_NODE_H
 #define PT_NODE_H
 
-#include "lib/claim/claimfile.h"
+#include "lib/claim/store.h"
 #include "lib/pci/inventory.h"
 #include "lib/linux/memory.h"
 #include "lib/linux/modules.h"
@@ -71,10 +71,11 @@ struct pt_claimed {
 	char *error; /* why it could not be returned; NULL: all is well */
 };
 
-/* A guest's claim. */
+/* What a guest wants; or functions that it wanted, and that are not back. */
 struct pt_node_claim {
 	unsigned int vmid;
-	bool alive; /* the guest runs, or somebody works on it or on the claim, or it is on hold */
+	bool alive; /* the guest runs, or somebody works on it or on its functions, or it is on hold
+		     */
 	bool returning; /* its functions are on their way back */
 	struct pt_claimed *claimed;
 	size_t count;
@@ -139,9 +140,9 @@ struct pt_run_guest {
 
 /* For the files node*.c; others ask by the functions below. */
 struct pt_node {
-	const struct pt_host *host;	     /* borrowed; NULL: nobody can be asked */
-	const struct pt_claims *claim_files; /* borrowed; NULL: there are none */
-	pt_allowing_of *allowing;	     /* for the policy, as in pt_policy_parse */
+	const struct pt_host *host;   /* borrowed; NULL: nobody can be asked */
+	const struct pt_store *store; /* borrowed; NULL: there are no records */
+	pt_allowing_of *allowing;     /* for the policy, as in pt_policy_parse */
 	char name[PT_NODE_TEXT];
 	int64_t time;  /* when it was looked at, seconds since 1970 */
 	bool whole;    /* everything was asked */
@@ -193,9 +194,9 @@ struct pt_node {
 	size_t running_count;
 };
 
-/* Asks nothing yet. host and claims (or NULL) must outlive it. End with pt_node_close. */
+/* Asks nothing yet. host and store (or NULL) must outlive it. End with pt_node_close. */
 struct pt_node *pt_node_open(const struct pt_host *host, const char *name,
-	const struct pt_claims *claims, pt_allowing_of *allowing);
+	const struct pt_store *store, pt_allowing_of *allowing);
 void pt_node_close(struct pt_node *node);
 void pt_node_close_p(struct pt_node **node);
 #define PT_NODE PT_CLEANUP(pt_node_close_p)

@@ -24,15 +24,18 @@ static int print(
 
 enum pt_exit pt_cmd_reconcile(struct pt_cli *cli, struct pt_err *err)
 {
-	struct pt_claims PT_CLAIMS *claims = NULL;
+	struct pt_store PT_STORE *store = NULL;
 	struct pt_limits limits = pt_cli_limits(cli);
 	struct pt_reconciled reconciled = {0};
-	int r = pt_claims_open(&claims, cli->host, PT_CLAIMS_DIR, false, err);
+	int r = pt_store_open(&store, cli->host, PT_CLAIMS_DIR, false, err);
 
+	pt_store_close_p(&store);
 	if (r == -ENOENT)
 		*err = (struct pt_err){0};
 	else if (r == 0)
-		r = pt_reconcile(cli->host, claims, &limits, true, &reconciled, err);
+		r = pt_store_open(&store, cli->host, PT_CLAIMS_DIR, true, err);
+	if (r == 0)
+		r = pt_reconcile(cli->host, store, &limits, &reconciled, err);
 	if (r < 0 && r != -ENOENT)
 		return PT_EXIT_UNKNOWN;
 	if (print(cli, &reconciled, err) < 0)

@@ -2,7 +2,9 @@
 #include <errno.h>
 
 #include "lib/base/json.h"
+#include "lib/claim/older.h"
 #include "pve/config/paths.h"
+#include "pve/handover/release.h"
 #include "pve/ptconf/ptconf.h"
 
 static int print(const struct pt_cli *cli, size_t held, struct pt_err *err)
@@ -23,40 +25,49 @@ static int print(const struct pt_cli *cli, size_t held, struct pt_err *err)
 	return pt_output_json(json, cli->format, err);
 }
 
-static size_t count_taken(const struct pt_claim *claim)
+/* Returns the functions of the guest that has ended, and those of earlier runs that are still
+ * open. */
+static int release(const struct pt_cli *cli, const struct pt_store *store, size_t *ret_returned,
+	struct pt_err *err)
 {
-	size_t count = 0;
+	const struct pt_limits limits = pt_cli_limits(cli);
+	struct pt_release what = {.patience_ms = limits.group_ms};
+	struct pt_released released = {0};
+	struct pt_bdf *bdf = NULL;
+	int r = 0;
 
-	pt_foreach (function, claim->function, claim->count)
-		count += pt_claim_in_part(function, PT_PART_TAKEN);
-	return count;
+	pt_functions_of_ended(store, cli->vmid, &bdf, &what.count);
+	what.bdf = bdf;
+	if (what.count)
+		r = pt_release(cli->host, store, &limits, &what, &released, err);
+	*ret_returned = released.returned;
+	free(released.left);
+	free(bdf);
+	return r;
 }
 
 enum pt_exit pt_cmd_release(struct pt_cli *cli, struct pt_err *err)
 {
-	struct pt_claims PT_CLAIMS *claims = NULL;
-	struct pt_claim PT_CLAIM *claim = NULL;
-	struct pt_limits limits = pt_cli_limits(cli);
-	size_t held;
-	char owner[PT_OWNER_TEXT];
-	int r = pt_claims_open(&claims, cli->host, PT_CLAIMS_DIR, false, err);
+	struct pt_store PT_STORE *store = NULL;
+	size_t returned = 0;
+	int r = pt_store_open(&store, cli->host, PT_CLAIMS_DIR, false, err);
 
 	if (r == -ENOENT) {
 		*err = (struct pt_err){0};
 		return print(cli, 0, err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
 	}
+	pt_store_close_p(&store);
 	if (r == 0)
-		r = pt_claims_load(claims, pt_owner_name(cli->vmid, owner), &claim, err);
-	if (r < 0 && r != -ENOENT)
+		r = pt_store_open(&store, cli->host, PT_CLAIMS_DIR, true, err);
+	if (r == 0)
+		r = pt_older_take_over(store, err);
+	if (r < 0)
 		return PT_EXIT_UNKNOWN;
 	/* a guest that is just starting has no process yet, but its lock is held */
-	r = pt_release_stale(cli->host, claims, cli->vmid, &limits, err);
+	r = pt_end_stale(cli->host, store, cli->vmid, NULL, err);
+	if (r == 0)
+		r = release(cli, store, &returned, err);
 	if (r < 0)
 		return PT_EXIT_FINDINGS;
-	held = claim ? count_taken(claim) : 0;
-	pt_claim_free_p(&claim);
-	/* a claim is on hold after all, as when the node goes down meanwhile */
-	if (pt_claims_load(claims, owner, &claim, NULL) == 0)
-		held -= count_taken(claim) < held ? count_taken(claim) : held;
-	return print(cli, held, err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
+	return print(cli, returned, err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
 }

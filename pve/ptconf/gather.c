@@ -130,11 +130,11 @@ int pt_cli_open_node(struct pt_cli *cli, struct pt_err *err)
 	r = pt_node_name(cli->host, name, err);
 	if (r < 0)
 		return r;
-	r = pt_claims_open(&cli->claims, cli->host, PT_CLAIMS_DIR, false, err);
+	r = pt_store_open(&cli->store, cli->host, PT_CLAIMS_DIR, false, err);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	*err = (struct pt_err){0};
-	cli->node = pt_node_open(cli->host, name, cli->claims, pt_check_allowing);
+	cli->node = pt_node_open(cli->host, name, cli->store, pt_check_allowing);
 	return 0;
 }
 

@@ -320,7 +320,7 @@ int main(int argc, char **argv)
 	else if (pt_host_open(&cli.host, cli.root, &log, &err) == 0)
 		result = (int)verb->run(&cli, &err);
 	pt_node_close(cli.node);
-	pt_claims_close(cli.claims);
+	pt_store_close(cli.store);
 	pt_host_close_p(&cli.host);
 	free(cli.vmids);
 	if (err.code)

@@ -34,8 +34,8 @@ struct pt_cli {
 	const char *html;  /* report: the file to write, "-" for standard output */
 	const char *facts; /* a facts file to look at instead of a host; "-": standard input */
 	struct pt_host *host;
-	struct pt_claims *claims;
-	struct pt_node *node; /* NULL before pt_cli_open_node */
+	struct pt_store *store; /* NULL: not opened, or there are no records */
+	struct pt_node *node;	/* NULL before pt_cli_open_node */
 };
 
 /* Runs a verb; err holds the reason for PT_EXIT_UNKNOWN, and main prints it. */

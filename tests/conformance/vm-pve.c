@@ -230,28 +230,28 @@ static bool mdev_available(const struct vm *vm, const struct pt_assignment *assi
 
 static int claim_one(struct fake *fake, struct pt_claim *claim, const struct pt_bdf *bdf)
 {
-	struct pt_claim_function *function = pt_claim_add(claim, bdf, "hostpci");
-	int r = pt_origin_read(fake->host, bdf, &function->origin, NULL);
+	struct pt_origin origin PT_CLEANUP(pt_origin_clear) = {0};
+	int r = pt_origin_read(fake->host, bdf, &origin, NULL);
 
 	/* PVE leaves the VFs of a PF to its driver, and the tree that it answered for has no such
 	 * driver */
+	origin.vfs = -1;
 	if (r == 0)
-		function->origin.vfs = -1;
+		pt_claim_add(claim, bdf, "hostpci", &origin);
 	return r;
 }
 
 /* Moves one function, and its group, with our own handover; false where PVE dies. */
 static bool bind_with_group(struct vm *vm, const char *device)
 {
-	struct pt_handover handover = {
-		.host = vm->fake.host, .lock_fd = -1, .write_ms = 2000, .phase_ms = 5000};
-	struct pt_claim PT_CLAIM *claim = NULL;
+	struct pt_handover handover = {.host = vm->fake.host, .write_ms = 2000, .phase_ms = 5000};
+	struct pt_claim PT_CLAIM claim = {0};
 	struct pt_group PT_GROUP group = {0};
 	struct pt_module vfio;
 	int r = 0;
 
 	pt_module_look(vm->fake.host, PT_VFIO_PCI, &vfio);
-	if (vfio.state != PT_MODULE_PRESENT || pt_claim_new(&claim, "100", NULL) < 0 ||
+	if (vfio.state != PT_MODULE_PRESENT ||
 		pt_group_read(vm->fake.host, device, &group, NULL) < 0)
 		return false;
 	list_touched(&vm->fake, &group, &vm->touched);
@@ -260,10 +260,14 @@ static bool bind_with_group(struct vm *vm, const char *device)
 
 		if (r == 0 && pt_function_read(vm->fake.host, bdf, &function, NULL) == 0 &&
 			function.info_ok && !function.is_bridge)
-			r = claim_one(&vm->fake, claim, bdf);
+			r = claim_one(&vm->fake, &claim, bdf);
 		pt_function_clear(&function);
 	}
-	return r == 0 && pt_handover_take(&handover, claim, NULL) == 0;
+	if (r == 0)
+		r = pt_handover_take(&handover, &claim, NULL);
+	if (r < 0)
+		pt_handover_give_back(&handover, &claim, NULL);
+	return r == 0;
 }
 
 bool prepare(struct vm *vm, const char *device)

@@ -1,19 +1,32 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/claim/claim.h"
-#include "lib/base/json.h"
-#include "tests/fuzz/fuzz.h"
+#include "lib/claim/store.h"
+#include "tests/fuzz/fuzz-host.h"
 
+#define DIR "/run/pt"
+
+/* The input is every kind of record at once; each reads it as its own. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct pt_claim *claim = NULL;
-	struct pt_err err;
-	char *text = fuzz_text(data, size);
-	struct json_object *json = pt_json_parse(text, size, &err);
+	static const char *const files[] = {DIR "/guest/100.json", DIR "/ended/100-a.json",
+		DIR "/undone/100-a.json", DIR "/function/0000:02:00.0.json",
+		DIR "/unit/a.service.json", DIR "/claims/100.json"};
+	struct fake *fake = fuzz_host();
+	struct pt_store *store = NULL;
+	struct pt_records records = {0};
 
-	if (json && pt_claim_from_json(json, &claim, &err) == 0)
-		json_object_put(pt_record_to_json(&pt_claim_record, claim));
-	pt_claim_free(claim);
-	json_object_put(json);
-	free(text);
+	fake_dir(fake, "/run");
+	for (size_t i = 0; i < PT_ARRAY_SIZE(files); i++)
+		fake_bytes(fake, files[i], (const char *)data, size);
+	if (pt_store_open(&store, fake->host, DIR, false, NULL) < 0)
+		abort();
+	pt_records_read(store, &records);
+	pt_foreach (guest, records.guest, records.guest_count)
+		json_object_put(pt_record_to_json(&pt_guest_file, guest));
+	pt_foreach (function, records.function, records.count) {
+		if (!function->unreadable)
+			json_object_put(pt_record_to_json(&pt_function_file, function));
+	}
+	pt_records_clear(&records);
+	pt_store_close(store);
 	return 0;
 }

@@ -48,10 +48,10 @@ static void drop(pid_t pid)
 static int stop_at_changes(void)
 {
 	struct sock_filter filter[] = {NUMBER, STOP_AT(SYS_write), STOP_AT(SYS_renameat),
-		STOP_AT(SYS_renameat2), STOP_AT(SYS_rename), STOP_AT(SYS_unlinkat),
-		STOP_AT(SYS_unlink), STOP_AT(SYS_fsync), STOP_AT(SYS_flock), STOP_AT(SYS_mkdirat),
-		STOP_AT(SYS_mkdir), STOP_AT(SYS_clone), STOP_AT(SYS_clone3), STOP_AT(SYS_fork),
-		STOP_AT(SYS_vfork), STOP_AT(SYS_exit_group),
+		STOP_AT(SYS_renameat2), STOP_AT(SYS_rename), STOP_AT(SYS_linkat),
+		STOP_AT(SYS_unlinkat), STOP_AT(SYS_unlink), STOP_AT(SYS_fsync), STOP_AT(SYS_flock),
+		STOP_AT(SYS_mkdirat), STOP_AT(SYS_mkdir), STOP_AT(SYS_clone), STOP_AT(SYS_clone3),
+		STOP_AT(SYS_fork), STOP_AT(SYS_vfork), STOP_AT(SYS_exit_group),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
 	struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
 

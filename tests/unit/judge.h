@@ -16,7 +16,7 @@ struct judged {
 	struct pt_guest *guest;
 	struct pt_facts facts;
 	struct pt_findings findings;
-	struct pt_claims *claims;
+	struct pt_store *store;
 	struct pt_node *node;
 };
 
@@ -39,8 +39,8 @@ static inline void judge(struct fake *fake, const char *config, struct judged *r
 
 	*ret = (struct judged){0};
 	assert_int_equal(pt_guest_parse(config, strlen(config), &query, &ret->guest, NULL), 0);
-	pt_claims_open(&ret->claims, fake->host, "/run/pt", false, NULL);
-	ret->node = pt_node_open(fake->host, "node1", ret->claims, pt_check_allowing);
+	pt_store_open(&ret->store, fake->host, "/run/pt", false, NULL);
+	ret->node = pt_node_open(fake->host, "node1", ret->store, pt_check_allowing);
 	if (pt_facts_gather(ret->node, ret->guest, PT_DEPTH_CHECK, &ret->facts, &err) < 0)
 		fail_msg("gather: %s", err.text);
 	pt_check_run(&ret->facts, &ret->findings);
@@ -53,7 +53,7 @@ static inline void clear(struct judged *judged)
 	pt_findings_clear(&judged->findings);
 	pt_facts_clear(&judged->facts);
 	pt_node_close(judged->node);
-	pt_claims_close(judged->claims);
+	pt_store_close(judged->store);
 	pt_guest_free(judged->guest);
 }
 

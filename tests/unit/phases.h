@@ -13,7 +13,15 @@
 #define AUDIO  "0000:01:00.1"
 #define DISK   "0000:02:00.0"
 #define CONFIG "/etc/pve/nodes/node1/qemu-server/100.conf"
-#define CLAIM  PT_CLAIMS_DIR "/claims/100.json"
+#define CLAIM  PT_CLAIMS_DIR "/guest/100.json"
+
+/* Whether the guest has any record left. */
+static inline bool has_claim(struct fake *fake, unsigned int vmid)
+{
+	struct pt_store PT_STORE *store = open_store(fake, PT_CLAIMS_DIR);
+
+	return pt_store_has_guest(store, vmid);
+}
 
 static inline struct pt_run run_of(struct fake *fake)
 {

@@ -336,17 +336,6 @@ static void keep(void **state)
 	clear(&judged);
 }
 
-static void save_claim(struct fake *fake, const char *owner, const char *name)
-{
-	struct pt_claims *claims = NULL;
-	struct pt_claim *claim = claim_of(fake, owner, name, NULL);
-
-	assert_int_equal(pt_claims_open(&claims, fake->host, "/run/pt", true, NULL), 0);
-	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
-	pt_claim_free(claim);
-	pt_claims_close(claims);
-}
-
 /* Holds Proxmox VE's lock of a guest, as qm does. */
 static int hold_lock(struct fake *fake, unsigned int vmid)
 {
@@ -368,10 +357,10 @@ static void other_guests(void **state)
 	int lock;
 
 	passes(fake, "claimed-by-other", "hostpci0: 02:00.0\n");
-	save_claim(fake, "100", "0000:03:00.0");
+	save_claim(fake, "/run/pt", 100, "0000:03:00.0", NULL);
 	passes(fake, "claimed-by-other", "hostpci0: 03:00.0\n");
 	/* a claim of which nothing is alive is no owner: it is returned first */
-	save_claim(fake, "101", "0000:02:00.0");
+	save_claim(fake, "/run/pt", 101, "0000:02:00.0", NULL);
 	passes(fake, "claimed-by-other", "hostpci0: 02:00.0\n");
 	lock = hold_lock(fake, 101);
 	triggers(fake, "claimed-by-other", "hostpci0: 02:00.0\n", "is claimed by guest 101");
@@ -379,7 +368,7 @@ static void other_guests(void **state)
 	fake_file(fake, PT_PVE_RUN "/102.pid", "4242\n");
 	process_4242(fake, KVM_OF("102"));
 	/* the other function of a claimed group is taken along, so it counts as well */
-	save_claim(fake, "102", "0000:05:01.0");
+	save_claim(fake, "/run/pt", 102, "0000:05:01.0", NULL);
 	triggers(fake, "claimed-by-other", "hostpci0: 05:00.0\n", "is claimed by guest 102");
 	judge(fake, "hostpci0: 05:00.0\n", &judged);
 	assert_non_null(pt_findings_refusing(&judged.findings, false));
@@ -414,8 +403,8 @@ static void damaged_claims_are_noted(void **state)
 	struct fake *fake = *state;
 	struct judged judged;
 
-	save_claim(fake, "101", "0000:02:00.0");
-	fake_file(fake, "/run/pt/claims/102.json", "{}");
+	save_claim(fake, "/run/pt", 101, "0000:02:00.0", NULL);
+	fake_file(fake, "/run/pt/guest/102.json", "{}");
 	judge(fake, "hostpci0: 02:00.0\n", &judged);
 	assert_holds(judged.facts.claims_err.text, "claim of 102 is damaged");
 	clear(&judged);

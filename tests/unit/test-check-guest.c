@@ -291,6 +291,11 @@ static void backups(void **state)
 	fake_file(fake, PT_PVE_RUN "/100.pid", "4242\n");
 	process_4242(fake, KVM_OF("100"));
 	passes(fake, "started-for-backup", CONFIG "lock: backup\n");
+	/* the backup interrupts a guest that ran: its devices are held for it */
+	fake_remove(fake, PT_PVE_RUN "/100.pid");
+	save_claim(fake, "/run/pt", 100, DISK, NULL);
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/100.conf", "lock: backup\n");
+	passes(fake, "started-for-backup", CONFIG "lock: backup\n");
 }
 
 static void virtual_functions_of_nobody(void **state)
@@ -499,18 +504,14 @@ static void identities_without_serial(void **state)
 static void claims_of_the_dead(void **state)
 {
 	struct fake *fake = *state;
-	struct pt_claims *claims = NULL;
-	struct pt_claim *claim = claim_of(fake, "101", DISK, NULL);
 
-	assert_int_equal(pt_claims_open(&claims, fake->host, "/run/pt", true, NULL), 0);
 	passes(fake, "stale-claim", CONFIG);
-	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
+	save_claim(fake, "/run/pt", 101, DISK, NULL);
 	triggers(fake, "stale-claim", CONFIG, "does not run, but still holds " DISK);
 	/* the guests that it concerns have it */
 	passes(fake, "stale-claim", "hostpci0: 03:00.0\n");
 	passes(fake, "claim-incomplete", CONFIG);
-	pt_claim_set_error(&claim->function[0], DISK ": bind to nvme: Input/output error");
-	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
+	save_claim(fake, "/run/pt", 101, DISK, DISK ": bind to nvme: Input/output error");
 	/* the override that such a return leaves is nobody's but ours */
 	fake_file(fake, "/sys/bus/pci/devices/" DISK "/driver_override", "nvme\n");
 	passes(fake, "foreign-override", CONFIG);
@@ -518,8 +519,6 @@ static void claims_of_the_dead(void **state)
 	fake_file(fake, PT_PVE_RUN "/101.pid", "4242\n");
 	process_4242(fake, KVM_OF("101"));
 	passes(fake, "stale-claim", CONFIG);
-	pt_claim_free(claim);
-	pt_claims_close(claims);
 }
 
 /* Other nodes that may come to run the guest, by HA or by its mapping, and lack the device. */

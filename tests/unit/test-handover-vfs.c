@@ -10,9 +10,8 @@
 
 static struct pt_claim *claim_pf(struct fake *fake)
 {
-	struct pt_claim *claim = NULL;
+	struct pt_claim *claim = new_claim();
 
-	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
 	claim_function(fake, claim, PF);
 	return claim;
 }
@@ -28,12 +27,12 @@ static void a_pf_gives_its_vfs_up_and_gets_them_back(void **state)
 	text = fake_read(fake, "/sys/bus/pci/devices/" PF "/sriov_numvfs");
 	assert_string_equal(text, "0\n");
 	free(text);
-	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
 	text = fake_read(fake, "/sys/bus/pci/devices/" PF "/sriov_numvfs");
 	assert_string_equal(text, "2\n");
 	free(text);
 	assert_driver(fake, PF, "igb");
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
 static void claim_vf(struct fake *fake, struct pt_claim *claim, const char *name)
@@ -70,11 +69,11 @@ static void vfs_come_back_as_they_were(void **state)
 	assert_false(pt_host_exists(fake->host, "/sys/bus/pci/devices/" VF1));
 	/* a PF that does not come back keeps them on record */
 	fake_fault(fake, "bind-igb", PF, "5");
-	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), -EIO);
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), -EIO);
 	assert_int_equal(claim->count, 3);
 	assert_holds(claim->function[1].error, VF1 ": its physical function " PF " is not back");
 	fake_remove(fake, "/fault");
-	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
 	assert_int_equal(claim->count, 0);
 	assert_driver(fake, PF, "igb");
 	assert_driver(fake, VF1, "igbvf");
@@ -82,7 +81,7 @@ static void vfs_come_back_as_they_were(void **state)
 	assert_override(fake, VF1, "(null)");
 	assert_override(fake, VF2, "pci-stub");
 	assert_probes_vfs(fake);
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
 /* With a PF that goes from the bus its VFs are gone, too, and nobody waits for them. */
@@ -96,12 +95,12 @@ static void vfs_end_with_a_pf_that_is_gone(void **state)
 	claim_function(fake, claim, DISK);
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
 	fake_remove(fake, "/sys/bus/pci/devices/" PF);
-	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
 	assert_int_equal(claim->count, 0);
 	assert_holds(fake->said, PF ": is gone from the bus; nothing to return");
 	assert_holds(fake->said, VF1 ": is gone from the bus; nothing to return");
 	assert_driver(fake, DISK, "nvme");
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
 /* The PF gets no VFs at first: its claim stays, the switch is back on. The next try gets them. */
@@ -111,11 +110,11 @@ static void assert_lost_vfs_are_kept(struct fake *fake, struct pt_claim *claim)
 
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
 	fake_fault(fake, "numvfs", PF, "5");
-	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), -EIO);
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), -EIO);
 	assert_int_equal(claim->count, 1);
 	assert_probes_vfs(fake);
 	fake_remove(fake, "/fault");
-	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
 	assert_int_equal(claim->count, 0);
 }
 
@@ -124,7 +123,7 @@ static void the_switch_for_vfs_comes_back_in_any_case(void **state)
 	struct pt_claim *claim = claim_pf(*state);
 
 	assert_lost_vfs_are_kept(*state, claim);
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
 /* Graphics with VFs: that its console is back says nothing about them. */
@@ -140,7 +139,7 @@ static void a_console_hides_no_lost_vfs(void **state)
 	claim = claim_pf(fake);
 	assert_string_equal(claim->function[0].origin.console, "vtcon1");
 	assert_lost_vfs_are_kept(fake, claim);
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
 static void vfs_come_back_when_the_take_fails(void **state)
@@ -153,10 +152,11 @@ static void vfs_come_back_when_the_take_fails(void **state)
 	claim_vf(fake, claim, VF2);
 	fake_fault(fake, "bind-vfio-pci", PF, "22");
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), -EINVAL);
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
 	assert_int_equal(claim->count, 0);
 	assert_driver(fake, VF1, "igbvf");
 	assert_driver(fake, VF2, "igbvf");
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
 int main(void)

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/claim/claimfile.h"
 #include "lib/claim/handover.h"
 #include "tests/unit/unit.h"
 
@@ -21,12 +20,34 @@ static struct pt_handover impatient_handover(struct fake *fake)
 static struct pt_claim *claim_all(struct fake *fake)
 {
 	static const char *const names[] = {GPU, AUDIO, DISK, DISK2, BARE};
-	struct pt_claim *claim = NULL;
+	struct pt_claim *claim = new_claim();
 
-	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
 	for (size_t i = 0; i < PT_ARRAY_SIZE(names); i++)
 		claim_function(fake, claim, names[i]);
 	return claim;
+}
+
+/* Takes in vain, and gives back what does not hang, as the hook does. Those that hang stay. */
+static int take_in_vain(
+	const struct pt_handover *handover, struct pt_claim *claim, struct pt_err *err)
+{
+	struct pt_claim hanging = {0};
+	int r = pt_handover_take(handover, claim, err);
+
+	for (size_t at = claim->count; at-- > 0;) {
+		struct pt_claim_function *function = &claim->function[at];
+		struct pt_claim_function *kept;
+
+		if (!function->error)
+			continue;
+		kept = pt_claim_add(&hanging, &function->bdf, function->label, &function->origin);
+		pt_set_text(&kept->error, function->error);
+		pt_claim_remove(claim, &kept->bdf);
+	}
+	pt_handover_give_back(handover, claim, NULL);
+	pt_claim_clear(claim);
+	*claim = hanging;
+	return r;
 }
 
 static void assert_at_home(struct fake *fake)
@@ -59,12 +80,12 @@ static void takes_and_returns(void **state)
 	/* again: nothing to do */
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
 	assert_holds(fake->said, GPU " stays on vfio-pci");
-	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
 	assert_int_equal(claim->count, 0);
 	assert_at_home(fake);
 	assert_holds(fake->said, GPU " vfio-pci -> nouveau (");
 	assert_holds(fake->said, BARE " vfio-pci -> no driver (");
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
 /* A vfio driver other than vfio-pci, which must be one. */
@@ -77,9 +98,9 @@ static void takes_to_a_variant_and_returns(void **state)
 
 	fake_file(fake, "/sys/bus/pci/drivers/edu-vfio-pci/bind", "");
 	fake_file(fake, "/sys/bus/pci/drivers/edu-vfio-pci/unbind", "");
-	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
+	claim = new_claim();
 	pt_set_text(&claim_function(fake, claim, DISK)->driver, "edu-vfio-pci");
-	assert_int_equal(pt_handover_take(&handover, claim, &err), -ENODEV);
+	assert_int_equal(take_in_vain(&handover, claim, &err), -ENODEV);
 	assert_string_equal(
 		err.text, DISK ": edu-vfio-pci is no vfio driver; correct 'vfio-driver'");
 	assert_at_home(fake);
@@ -90,11 +111,11 @@ static void takes_to_a_variant_and_returns(void **state)
 	assert_driver(fake, DISK, "edu-vfio-pci");
 	assert_override(fake, DISK, "edu-vfio-pci");
 	assert_holds(fake->said, "hostpci0: " DISK " nvme -> edu-vfio-pci (0.");
-	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
 	assert_int_equal(claim->count, 0);
 	assert_at_home(fake);
 	assert_holds(fake->said, DISK " edu-vfio-pci -> nvme (");
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
 /* Policy may have named another vfio driver before: functions go home from there, too. */
@@ -102,18 +123,17 @@ static void returns_from_any_vfio_driver(void **state)
 {
 	struct fake *fake = *state;
 	struct pt_handover handover = handover_of(fake);
-	struct pt_claim *claim = NULL;
+	struct pt_claim *claim = new_claim();
 
-	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
 	claim_function(fake, claim, DISK);
 	fake_file(fake, "/sys/bus/pci/drivers/other-vfio/unbind", "");
 	fake_remove(fake, "/sys/bus/pci/devices/" DISK "/driver");
 	fake_link(fake, "/sys/bus/pci/devices/" DISK "/driver", "/sys/bus/pci/drivers/other-vfio");
 	fake_dir(fake, "/sys/bus/pci/devices/" DISK "/vfio-dev");
-	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
 	assert_at_home(fake);
 	assert_holds(fake->said, DISK " other-vfio -> nvme (");
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
 /* Wherever one write fails, everything is undone, the function that failed included. */
@@ -137,11 +157,11 @@ static void undoes_whatever_fails(void **state)
 		char path[64];
 
 		fake_fault(fake, faults[i][0], faults[i][1], faults[i][2]);
-		assert_true(pt_handover_take(&handover, claim, &err) < 0);
+		assert_true(take_in_vain(&handover, claim, &err) < 0);
 		assert_holds(err.text, faults[i][1]);
 		assert_at_home(fake);
 		assert_int_equal(claim->count, 0);
-		pt_claim_free(claim);
+		free_claim(claim);
 		snprintf(path, sizeof(path), "/fault/%s-%s", faults[i][0], faults[i][1]);
 		fake_remove(fake, path);
 	}
@@ -155,7 +175,7 @@ static void an_unbind_that_hangs_stays_in_the_claim(void **state)
 	struct pt_err err = {0};
 
 	fake_fault(fake, "unbind", GPU, "hang");
-	assert_int_equal(pt_handover_take(&handover, claim, &err), -ETIME);
+	assert_int_equal(take_in_vain(&handover, claim, &err), -ETIME);
 	assert_holds(err.text, GPU ": unbind from its driver: the kernel has not answered");
 	/* its writer is alive in the kernel: nothing more is written to it, the rest is at home */
 	assert_driver(fake, GPU, "nouveau");
@@ -167,10 +187,10 @@ static void an_unbind_that_hangs_stays_in_the_claim(void **state)
 	assert_holds(claim->function[0].error, "has not answered");
 	/* later, when the kernel has let go, it goes home like any other */
 	fake_remove(fake, "/fault/unbind-" GPU);
-	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
 	assert_int_equal(claim->count, 0);
 	assert_at_home(fake);
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
 /* The driver link changes before probe and remove are through, so it proves nothing while they
@@ -184,18 +204,18 @@ static void a_changed_link_is_no_answer(void **state)
 
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
 	fake_fault(fake, "bind-nvme", DISK, "done-hang");
-	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, &err), -EIO);
+	assert_int_equal(pt_handover_give_back(&handover, claim, &err), -EIO);
 	assert_holds(err.text, DISK ": bind to nvme: the kernel has not answered");
 	assert_int_equal(claim->count, 1);
-	pt_claim_free(claim);
+	free_claim(claim);
 	fake_remove(fake, "/fault");
 	claim = claim_all(fake);
 	fake_fault(fake, "unbind", AUDIO, "done-hang");
-	assert_int_equal(pt_handover_take(&handover, claim, &err), -ETIME);
+	assert_int_equal(take_in_vain(&handover, claim, &err), -ETIME);
 	assert_holds(err.text, AUDIO ": unbind from its driver: the kernel has not answered");
 	assert_int_equal(claim->count, 1);
 	assert_driver(fake, GPU, "nouveau");
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
 /* Where in the journal the write stands. */
@@ -228,32 +248,34 @@ static void steps_go_in_order(void **state)
 	free(journal);
 	fake_remove(fake, "/journal");
 	fake_fault(fake, "bind-nouveau", GPU, "late-100");
-	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
 	journal = fake_read(fake, "/journal");
 	assert_true(place_of(journal, "override " DISK2) < place_of(journal, "unbind " GPU));
 	assert_true(place_of(journal, "bind-nouveau " GPU) <
 		    place_of(journal, "bind-snd_hda_intel " AUDIO));
 	free(journal);
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
-static void a_stuck_writer_keeps_the_claim_locked(void **state)
+static void a_stuck_writer_keeps_its_function_locked(void **state)
 {
 	struct fake *fake = *state;
 	struct pt_handover handover = impatient_handover(fake);
-	struct pt_claims *claims = NULL;
+	struct pt_store PT_STORE *store = open_store(fake, "/run/pt");
 	struct pt_claim *claim = claim_all(fake);
-	int lock = -1;
+	int lock = -1, other = -1;
 
-	assert_int_equal(pt_claims_open(&claims, fake->host, "/run/pt", true, NULL), 0);
-	assert_int_equal(pt_claims_work_lock(claims, "100", pt_now_ms(), &lock, NULL), 0);
+	assert_int_equal(pt_store_lock(store, GPU, PT_LOCK_ALONE, pt_now_ms(), &lock, NULL), 0);
+	assert_int_equal(pt_store_lock(store, DISK, PT_LOCK_ALONE, pt_now_ms(), &other, NULL), 0);
 	fake_fault(fake, "unbind", GPU, "stuck");
-	handover.lock_fd = lock;
+	claim->function[0].lock = lock;
+	claim->function[2].lock = other;
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), -ETIME);
 	close(lock);
-	assert_true(pt_claims_work_locked(claims, "100"));
-	pt_claims_close(claims);
-	pt_claim_free(claim);
+	close(other);
+	assert_true(pt_store_locked(store, GPU));
+	assert_false(pt_store_locked(store, DISK));
+	free_claim(claim);
 }
 
 static void a_first_look_that_fails_leaves_no_claim(void **state)
@@ -264,10 +286,10 @@ static void a_first_look_that_fails_leaves_no_claim(void **state)
 	struct pt_err err = {0};
 
 	fake_remove(fake, "/sys/bus/pci/devices/" DISK2);
-	assert_int_equal(pt_handover_take(&handover, claim, &err), -ENODEV);
+	assert_int_equal(take_in_vain(&handover, claim, &err), -ENODEV);
 	assert_holds(err.text, DISK2 ": is gone from the bus");
 	assert_int_equal(claim->count, 0);
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
 static void a_driver_that_cannot_be_read_is_told(void **state)
@@ -279,25 +301,10 @@ static void a_driver_that_cannot_be_read_is_told(void **state)
 
 	fake_remove(fake, "/sys/bus/pci/devices/" DISK2 "/driver");
 	fake_file(fake, "/sys/bus/pci/devices/" DISK2 "/driver", "no link");
-	assert_int_equal(pt_handover_take(&handover, claim, &err), -EINVAL);
+	assert_int_equal(take_in_vain(&handover, claim, &err), -EINVAL);
 	assert_holds(err.text, DISK2 ": read its driver: Invalid argument");
 	assert_driver(fake, GPU, "nouveau");
-	pt_claim_free(claim);
-}
-
-static void old_errors_do_not_hold_on(void **state)
-{
-	struct fake *fake = *state;
-	struct pt_handover handover = handover_of(fake);
-	struct pt_claim *claim = claim_all(fake);
-	struct pt_bdf disk = bdf_of(DISK);
-
-	pt_claim_set_error(pt_claim_find(claim, &disk), "of an earlier time");
-	fake_fault(fake, "bind-vfio-pci", GPU, "22");
-	assert_int_equal(pt_handover_take(&handover, claim, NULL), -EINVAL);
-	assert_int_equal(claim->count, 0);
-	assert_at_home(fake);
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
 static void what_cannot_be_returned_stays_with_its_error(void **state)
@@ -309,16 +316,16 @@ static void what_cannot_be_returned_stays_with_its_error(void **state)
 
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
 	fake_fault(fake, "bind-nvme", DISK, "5");
-	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, &err), -EIO);
+	assert_int_equal(pt_handover_give_back(&handover, claim, &err), -EIO);
 	assert_holds(err.text, "1 function not returned: " DISK ": bind to nvme: Input/output");
 	assert_int_equal(claim->count, 1);
 	assert_holds(claim->function[0].error, "Input/output error");
 	assert_driver(fake, DISK2, "nvme");
 	assert_driver(fake, GPU, "nouveau");
 	fake_remove(fake, "/fault/bind-nvme-" DISK);
-	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, &err), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, &err), 0);
 	assert_at_home(fake);
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
 static void overrides_come_back(void **state)
@@ -334,14 +341,14 @@ static void overrides_come_back(void **state)
 	claim = claim_all(fake);
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
 	assert_override(fake, DISK2, "vfio-pci");
-	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
 	assert_driver(fake, DISK, "nvme");
 	assert_driver(fake, DISK2, "nvme");
 	assert_driver(fake, BARE, "none");
 	assert_override(fake, DISK, "nvme");
 	assert_override(fake, DISK2, "pci-stub");
 	assert_override(fake, BARE, "pci-stub");
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
 static void vfio_from_boot_is_left_alone(void **state)
@@ -355,10 +362,10 @@ static void vfio_from_boot_is_left_alone(void **state)
 	fake_fault(fake, "unbind", DISK, "5");
 	claim = claim_all(fake);
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
-	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
 	assert_driver(fake, DISK, "vfio-pci");
 	assert_override(fake, DISK, "(null)");
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
 static void a_third_driver_keeps_it(void **state)
@@ -369,19 +376,19 @@ static void a_third_driver_keeps_it(void **state)
 
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
 	fake_link(fake, "/sys/bus/pci/devices/" DISK "/driver", "/sys/bus/pci/drivers/pci-stub");
-	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
 	assert_driver(fake, DISK, "pci-stub");
 	assert_override(fake, DISK, "(null)");
 	assert_holds(fake->said, "another program bound " DISK " to pci-stub; it stays there");
-	pt_claim_free(claim);
+	free_claim(claim);
 	/* with an override of their own: that is theirs as well */
 	claim = claim_all(fake);
 	fake_link(fake, "/sys/bus/pci/devices/" DISK2 "/driver", "/sys/bus/pci/drivers/uio");
 	fake_file(fake, "/sys/bus/pci/devices/" DISK2 "/driver_override", "uio\n");
-	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
 	assert_driver(fake, DISK2, "uio");
 	assert_override(fake, DISK2, "uio");
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
 static void what_is_gone_ends(void **state)
@@ -393,18 +400,18 @@ static void what_is_gone_ends(void **state)
 
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
 	fake_remove(fake, "/sys/bus/pci/devices/" DISK);
-	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, &err), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, &err), 0);
 	assert_int_equal(claim->count, 0);
 	assert_holds(fake->said, DISK ": is gone from the bus; nothing to return");
 	assert_driver(fake, DISK2, "nvme");
 	/* and one that is gone before it is taken moves nothing */
-	pt_claim_free(claim);
-	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
+	free_claim(claim);
+	claim = new_claim();
 	claim_function(fake, claim, DISK2);
 	claim->function[0].bdf.bus = 0x77;
 	assert_int_equal(pt_handover_take(&handover, claim, &err), -ENODEV);
 	assert_holds(err.text, "is gone from the bus");
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
 static void a_driver_that_is_unloaded_is_told(void **state)
@@ -416,11 +423,11 @@ static void a_driver_that_is_unloaded_is_told(void **state)
 
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
 	fake_remove(fake, "/sys/bus/pci/drivers/nouveau");
-	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, &err), -EIO);
+	assert_int_equal(pt_handover_give_back(&handover, claim, &err), -EIO);
 	assert_holds(err.text, GPU ": driver nouveau is not there");
 	assert_int_equal(claim->count, 1);
 	assert_driver(fake, DISK, "nvme");
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
 /* It goes to local policy's home; its origin stays on record while it does not get there. */
@@ -434,7 +441,7 @@ static void homes_take_the_place_of_origins(void **state)
 	pt_set_text(&claim->function[0].home, "");
 	pt_set_text(&claim->function[2].home, "vfio-pci");
 	pt_set_text(&claim->function[3].home, "pci-stub");
-	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), -EIO);
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), -EIO);
 	assert_driver(fake, GPU, "none");
 	assert_override(fake, GPU, "(null)");
 	assert_driver(fake, AUDIO, "snd_hda_intel");
@@ -445,35 +452,57 @@ static void homes_take_the_place_of_origins(void **state)
 	assert_holds(claim->function[0].error, DISK2 ": driver pci-stub is not there");
 	assert_string_equal(claim->function[0].origin.driver, "nvme");
 	fake_file(fake, "/sys/bus/pci/drivers/pci-stub/bind", "");
-	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
 	assert_driver(fake, DISK2, "pci-stub");
 	assert_override(fake, DISK2, "(null)");
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
-/* Of an alternative that was not chosen nothing is moved, unless somebody else did. */
-static void spares_stay(void **state)
+/* A candidate that nobody chose is where it was: nothing is written, and nothing is said. */
+static void what_was_never_moved_stays(void **state)
 {
 	struct fake *fake = *state;
 	struct pt_handover handover = handover_of(fake);
-	struct pt_claim *claim = NULL;
+	struct pt_claim *claim = new_claim();
 
-	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
 	claim_function(fake, claim, DISK);
-	claim_function(fake, claim, DISK2)->spare = true;
-	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
-	assert_driver(fake, DISK, "vfio-pci");
-	assert_driver(fake, DISK2, "nvme");
-	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_SPARE, NULL), 0);
-	assert_int_equal(claim->count, 1);
-	assert_lacks(fake->said, DISK2);
-	claim_function(fake, claim, DISK2)->spare = true;
+	claim_function(fake, claim, BARE);
+	claim_function(fake, claim, "0000:04:00.0");
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
+	assert_int_equal(claim->count, 0);
+	assert_string_equal(fake->said, "");
+	assert_false(pt_host_exists(fake->host, "/journal"));
+	free_claim(claim);
+}
+
+/* An override and a number of VFs that somebody else has set are theirs. */
+static void what_others_have_changed_stays(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim *claim = new_claim();
+	char *text;
+
+	claim_function(fake, claim, DISK);
+	claim_function(fake, claim, DISK2);
+	claim_function(fake, claim, "0000:04:00.0");
+	assert_int_equal(pt_claim_find(claim, &(struct pt_bdf){.bus = 4})->origin.vfs, 2);
+	pt_claim_find(claim, &(struct pt_bdf){.bus = 4})->origin.vfs = 1;
+	fake_file(fake, "/sys/bus/pci/devices/" DISK "/driver_override", "uio\n");
 	fake_link(fake, "/sys/bus/pci/devices/" DISK2 "/driver", "/sys/bus/pci/drivers/vfio-pci");
-	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_SPARE, NULL), 0);
-	assert_int_equal(claim->count, 1);
-	assert_driver(fake, DISK, "vfio-pci");
+	fake_file(fake, "/sys/bus/pci/devices/" DISK2 "/driver_override", "uio\n");
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
+	assert_holds(
+		fake->said, "another program set the driver override of " DISK " to uio; it stays");
+	assert_override(fake, DISK, "uio");
 	assert_driver(fake, DISK2, "nvme");
-	pt_claim_free(claim);
+	assert_override(fake, DISK2, "uio");
+	assert_holds(fake->said, "another program gave 0000:04:00.0 2 virtual functions; they stay "
+				 "(origin: 1)");
+	text = fake_read(fake, "/sys/bus/pci/devices/0000:04:00.0/sriov_numvfs");
+	assert_string_equal(text, "2\n");
+	free(text);
+	free_claim(claim);
 }
 
 static void the_console_lets_go_first(void **state)
@@ -489,7 +518,7 @@ static void the_console_lets_go_first(void **state)
 	fake_file(fake, "/sys/class/vtconsole/vtcon0/bind", "0\n");
 	fake_file(fake, "/sys/class/vtconsole/vtcon1/name", "(M) frame buffer device\n");
 	fake_file(fake, "/sys/class/vtconsole/vtcon1/bind", "1\n");
-	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
+	claim = new_claim();
 	assert_string_equal(claim_function(fake, claim, GPU)->origin.console, "vtcon1");
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
 	text = fake_read(fake, "/journal");
@@ -498,7 +527,7 @@ static void the_console_lets_go_first(void **state)
 	free(text);
 	/* that it does not come back is told, and no more */
 	fake_fault(fake, "console", "1", "19");
-	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
 	assert_holds(fake->said,
 		"warning: hostpci0: " GPU
 		": give its framebuffer back to the console vtcon1: No such device");
@@ -507,7 +536,7 @@ static void the_console_lets_go_first(void **state)
 	fake_file(fake, "/sys/class/vtconsole/vtcon1/bind", "1\n");
 	claim_function(fake, claim, GPU);
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
-	assert_int_equal(pt_handover_give_back(&handover, claim, PT_PART_ALL, NULL), 0);
+	assert_int_equal(pt_handover_give_back(&handover, claim, NULL), 0);
 	text = fake_read(fake, "/sys/class/vtconsole/vtcon1/bind");
 	assert_string_equal(text, "1\n");
 	free(text);
@@ -515,13 +544,14 @@ static void the_console_lets_go_first(void **state)
 	fake_link(fake, "/sys/class/graphics/fb1/device",
 		"/sys/devices/platform/simple-framebuffer.0");
 	assert_null(claim_function(fake, claim, GPU)->origin.console);
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		MACHINE_TEST(spares_stay),
+		MACHINE_TEST(what_was_never_moved_stays),
+		MACHINE_TEST(what_others_have_changed_stays),
 		MACHINE_TEST(the_console_lets_go_first),
 		MACHINE_TEST(takes_and_returns),
 		MACHINE_TEST(homes_take_the_place_of_origins),
@@ -531,10 +561,9 @@ int main(void)
 		MACHINE_TEST(an_unbind_that_hangs_stays_in_the_claim),
 		MACHINE_TEST(a_changed_link_is_no_answer),
 		MACHINE_TEST(steps_go_in_order),
-		MACHINE_TEST(a_stuck_writer_keeps_the_claim_locked),
+		MACHINE_TEST(a_stuck_writer_keeps_its_function_locked),
 		MACHINE_TEST(a_first_look_that_fails_leaves_no_claim),
 		MACHINE_TEST(a_driver_that_cannot_be_read_is_told),
-		MACHINE_TEST(old_errors_do_not_hold_on),
 		MACHINE_TEST(what_cannot_be_returned_stays_with_its_error),
 		MACHINE_TEST(overrides_come_back),
 		MACHINE_TEST(vfio_from_boot_is_left_alone),

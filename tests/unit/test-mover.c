@@ -14,17 +14,16 @@
 static struct pt_claim *claim_all(struct fake *fake)
 {
 	static const char *const names[] = {DISK2, AUDIO, DISK, GPU};
-	struct pt_claim *claim = NULL;
+	struct pt_claim *claim = new_claim();
 
-	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
 	for (size_t i = 0; i < PT_ARRAY_SIZE(names); i++)
 		claim_function(fake, claim, names[i]);
 	return claim;
 }
 
-static void make(struct pt_claim *claim, enum pt_part part, struct pt_movers *ret)
+static void make(struct pt_claim *claim, struct pt_movers *ret)
 {
-	pt_movers_make(claim, part, ret);
+	pt_movers_make(claim, ret);
 	pt_foreach (mover, ret->mover, ret->count)
 		pt_mover_set(mover, PT_MOVE_ACTIVE);
 }
@@ -42,9 +41,8 @@ static void functions_of_a_slot_go_in_waves(void **state)
 	struct pt_claim *claim = claim_all(fake);
 	struct pt_movers PT_MOVERS movers;
 
-	claim->function[3].spare = true;
-	make(claim, PT_PART_TAKEN, &movers);
-	assert_int_equal(movers.count, 3);
+	make(claim, &movers);
+	assert_int_equal(movers.count, 4);
 	assert_int_equal(movers.waves, 2);
 	assert_string_equal(PT_BDF(&movers.mover[0].function->bdf), GPU);
 	assert_int_equal(movers.mover[0].wave, 0);
@@ -52,23 +50,25 @@ static void functions_of_a_slot_go_in_waves(void **state)
 	assert_int_equal(movers.mover[1].wave, 1);
 	assert_string_equal(PT_BDF(&movers.mover[2].function->bdf), DISK);
 	assert_int_equal(movers.mover[2].wave, 0);
-	pt_claim_free(claim);
+	assert_string_equal(PT_BDF(&movers.mover[3].function->bdf), DISK2);
+	assert_int_equal(movers.mover[3].wave, 0);
+	free_claim(claim);
 }
 
 static void none_is_fine(void **state)
 {
 	struct fake *fake = *state;
 	struct pt_handover handover = handover_of(fake);
-	struct pt_claim *claim = claim_of(fake, "100", DISK, NULL);
+	struct pt_claim *claim = new_claim();
 	struct pt_movers PT_MOVERS movers;
 
-	make(claim, PT_PART_SPARE, &movers);
+	make(claim, &movers);
 	assert_int_equal(movers.count, 0);
 	assert_int_equal(movers.waves, 0);
 	assert_int_equal(
 		pt_movers_step(&handover, &movers, unbind, false, pt_now_ms() + PATIENCE_MS, true),
 		0);
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
 static void there_is_always_some_time(void **state)
@@ -98,14 +98,14 @@ static void slots_move_side_by_side(void **state)
 	fake_fault(fake, "unbind", GPU, "meet-3");
 	fake_fault(fake, "unbind", DISK, "meet-3");
 	fake_fault(fake, "unbind", DISK2, "meet-3");
-	make(claim, PT_PART_ALL, &movers);
+	make(claim, &movers);
 	assert_int_equal(
 		pt_movers_step(&handover, &movers, unbind, false, pt_now_ms() + PATIENCE_MS, true),
 		0);
 	assert_driver(fake, GPU, "none");
 	assert_driver(fake, AUDIO, "none");
 	assert_driver(fake, DISK2, "none");
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
 /* The time that a wave waits does not count for the next one. */
@@ -119,13 +119,13 @@ static void each_has_its_own_time(void **state)
 
 	handover.write_ms = PATIENCE_MS;
 	fake_fault(fake, "unbind", GPU, "late-150");
-	make(claim, PT_PART_ALL, &movers);
+	make(claim, &movers);
 	assert_int_equal(
 		pt_movers_step(&handover, &movers, unbind, false, begin + PATIENCE_MS, true), 0);
 	assert_true(movers.mover[0].spent_ms >= 140);
 	assert_string_equal(PT_BDF(&movers.mover[1].function->bdf), AUDIO);
 	assert_true(movers.mover[0].spent_ms + movers.mover[1].spent_ms <= pt_now_ms() - begin);
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
 static void a_failure_takes_one_out(void **state)
@@ -136,7 +136,7 @@ static void a_failure_takes_one_out(void **state)
 	struct pt_movers PT_MOVERS movers;
 
 	fake_fault(fake, "unbind", DISK, "16");
-	make(claim, PT_PART_ALL, &movers);
+	make(claim, &movers);
 	assert_int_equal(
 		pt_movers_step(&handover, &movers, unbind, false, pt_now_ms() + PATIENCE_MS, false),
 		-EBUSY);
@@ -146,7 +146,7 @@ static void a_failure_takes_one_out(void **state)
 	/* the others went on, in this wave and the next */
 	assert_driver(fake, DISK2, "none");
 	assert_driver(fake, AUDIO, "none");
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
 static void or_ends_the_step(void **state)
@@ -157,7 +157,7 @@ static void or_ends_the_step(void **state)
 	struct pt_movers PT_MOVERS movers;
 
 	fake_fault(fake, "unbind", DISK, "hang");
-	make(claim, PT_PART_ALL, &movers);
+	make(claim, &movers);
 	assert_int_equal(
 		pt_movers_step(&handover, &movers, unbind, false, pt_now_ms() + 5000, true),
 		-ETIME);
@@ -166,25 +166,27 @@ static void or_ends_the_step(void **state)
 	assert_driver(fake, AUDIO, "snd_hda_intel");
 	assert_int_equal(movers.mover[1].state, PT_MOVE_ACTIVE);
 	assert_int_equal(movers.mover[1].turn, PT_TURN_NONE);
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
 static void virtual_functions_go_apart(void **state)
 {
 	struct fake *fake = *state;
 	struct pt_handover handover = handover_of(fake);
-	struct pt_claim *claim = claim_of(fake, "100", "0000:04:00.0", "0000:04:10.0");
+	struct pt_claim *claim = new_claim();
 	struct pt_movers PT_MOVERS movers;
 
+	claim_function(fake, claim, "0000:04:00.0");
+	claim_function(fake, claim, "0000:04:10.0");
 	claim->function[1].has_pf = true;
 	claim->function[1].pf = claim->function[0].bdf;
-	make(claim, PT_PART_ALL, &movers);
+	make(claim, &movers);
 	assert_int_equal(
 		pt_movers_step(&handover, &movers, unbind, true, pt_now_ms() + PATIENCE_MS, true),
 		0);
 	assert_driver(fake, "0000:04:00.0", "igb");
 	assert_driver(fake, "0000:04:10.0", "none");
-	pt_claim_free(claim);
+	free_claim(claim);
 }
 
 int main(void)

@@ -8,8 +8,6 @@
 
 static void make_secretive(struct fake *fake)
 {
-	struct pt_claim *claim = claim_of(fake, "103", "0000:03:00.0", NULL);
-	struct pt_claims *claims = NULL;
 
 	make_busy(fake);
 	fake_file(fake, "/proc/cmdline", "root=/dev/sda1 iscsi.password=SECRET1 intel_iommu=on\n");
@@ -26,11 +24,7 @@ static void make_secretive(struct fake *fake)
 		"{\"version\":1,\"functions\":[{\"function\":\"0000:01:00.0\",\"vendor\":\"10de\","
 		"\"device\":\"2204\",\"subsystem_vendor\":\"\",\"subsystem_device\":\"\",\"class\":1,"
 		"\"serial\":\"\"}]}");
-	assert_int_equal(pt_claims_open(&claims, fake->host, "/run/pt", true, NULL), 0);
-	pt_claim_set_error(&claim->function[0], "it hangs");
-	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
-	pt_claim_free(claim);
-	pt_claims_close(claims);
+	save_claim(fake, "/run/pt", 103, "0000:03:00.0", "it hangs");
 	fake_file(fake, "/etc/pve/ha/resources.cfg", "vm: 104\n\tgroup a\nvm: 102\n");
 	fake_file(fake, "/etc/pve/ha/groups.cfg", "group: a\n\tnodes node1\n\trestricted 1\n");
 	fake_dir(fake, "/etc/pve/nodes/node2");
@@ -49,17 +43,17 @@ static void make_secretive(struct fake *fake)
 static char *facts_of(struct fake *fake, struct pt_node **ret)
 {
 	struct json_object *json = NULL;
-	struct pt_claims *claims = NULL;
+	struct pt_store *store = NULL;
 	char *text;
 
 	make_secretive(fake);
-	pt_claims_open(&claims, fake->host, "/run/pt", false, NULL);
-	*ret = pt_node_open(fake->host, "node1", claims, pt_check_allowing);
+	pt_store_open(&store, fake->host, "/run/pt", false, NULL);
+	*ret = pt_node_open(fake->host, "node1", store, pt_check_allowing);
 	assert_int_equal(pt_node_learn_all(*ret, NULL), 0);
 	assert_int_equal(pt_node_to_json(*ret, &json, NULL), 0);
 	text = strdup(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY));
 	json_object_put(json);
-	pt_claims_close(claims);
+	pt_store_close(store);
 	return text;
 }
 

@@ -7,7 +7,7 @@
 #include "tests/unit/busy.h"
 
 struct glance {
-	struct pt_claims *claims;
+	struct pt_store *store;
 	struct pt_node *node;
 	struct pt_overview overview;
 };
@@ -17,8 +17,8 @@ static void look(struct fake *fake, struct glance *ret)
 	struct pt_err err = {0};
 
 	*ret = (struct glance){0};
-	pt_claims_open(&ret->claims, fake->host, "/run/pt", false, NULL);
-	ret->node = pt_node_open(fake->host, "node1", ret->claims, pt_check_allowing);
+	pt_store_open(&ret->store, fake->host, "/run/pt", false, NULL);
+	ret->node = pt_node_open(fake->host, "node1", ret->store, pt_check_allowing);
 	assert_int_equal(pt_node_learn_all(ret->node, NULL), 0);
 	if (pt_overview_make(ret->node, &ret->overview, &err) < 0)
 		fail_msg("%s", err.text);
@@ -40,7 +40,7 @@ static void clear_glance(struct glance *glance)
 {
 	pt_overview_clear(&glance->overview);
 	pt_node_close(glance->node);
-	pt_claims_close(glance->claims);
+	pt_store_close(glance->store);
 }
 
 static const struct pt_seen_function *at(const struct glance *glance, const char *bdf)
@@ -142,8 +142,6 @@ static void assert_vf_used(struct fake *fake, bool used)
 static void judges_as_the_checks_do(void **state)
 {
 	struct fake *fake = *state;
-	struct pt_claim *claim = claim_of(fake, "101", "0000:04:10.0", NULL);
-	struct pt_claims *claims = NULL;
 	struct glance glance;
 
 	fake_file(fake, "/sys/bus/pci/devices/0000:04:10.0/net/eth7/flags", "0x1003\n");
@@ -157,14 +155,11 @@ static void judges_as_the_checks_do(void **state)
 	assert_vf_used(fake, false);
 	fake_remove(fake, PT_PVE_PCI_RESERVATIONS);
 	/* a claim counts while its guest lives */
-	assert_int_equal(pt_claims_open(&claims, fake->host, "/run/pt", true, NULL), 0);
-	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
+	save_claim(fake, "/run/pt", 101, "0000:04:10.0", NULL);
 	assert_vf_used(fake, false);
 	fake_file(fake, PT_PVE_RUN "/101.pid", "4242\n");
 	process_4242(fake, KVM_OF("101"));
 	assert_vf_used(fake, true);
-	pt_claim_free(claim);
-	pt_claims_close(claims);
 	fake_bytes(fake, "/sys/bus/pci/devices/0000:02:00.0/config", "\xff\xff\xff\xff", 4);
 	look(fake, &glance);
 	assert_string_equal(at(&glance, "0000:02:00.0")->why_not,

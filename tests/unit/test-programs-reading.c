@@ -47,8 +47,7 @@ static void check_tells_and_exits(void **state)
 		"\"guests\":[{\"vmid\":100,\"errors\":1,\"warnings\":1,\"findings\":[{\"tag\":");
 	PTCONF(&ran, "check", "100", "--root", fake->root, "--output-format", "json-pretty");
 	assert_holds(ran.said, "\"errors\": 0");
-	fake_file(fake, PT_CLAIMS_DIR "/claims/101.json", "damaged");
-	fake_dir(fake, PT_CLAIMS_DIR "/work");
+	fake_file(fake, PT_CLAIMS_DIR "/guest/101.json", "damaged");
 	PTCONF(&ran, "check", "100", "--root", fake->root);
 	assert_int_equal(ran.code, 3);
 	assert_holds(ran.said, "claim of 101 is damaged");

@@ -195,6 +195,18 @@ static void claims_are_listed(void **state)
 	PTCONF(&ran, "claims", "--root", fake->root);
 	assert_int_equal(ran.code, 3);
 	assert_holds(ran.said, "claim of 100 is damaged");
+	fake_remove(fake, PT_CLAIMS_DIR);
+	save_claim(fake, PT_CLAIMS_DIR, 101, "0000:04:00.0", NULL);
+	PTCONF(&ran, "claims", "--root", fake->root);
+	assert_int_equal(ran.code, 0);
+	assert_holds(ran.said,
+		"101    stopped  taken  hostpci0  assigned  0000:04:00.0  igb     1970-01-01");
+	fake_file(fake, PT_CLAIMS_DIR "/function/0000:04:00.0.json", "x");
+	fake_file(fake, PT_CLAIMS_DIR "/guest/102.json", "x");
+	PTCONF(&ran, "claims", "--root", fake->root);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "101    stopped  taken");
+	assert_holds(ran.said, "claim of 102 is damaged");
 }
 
 static void bad_usage_changes_nothing(void **state)

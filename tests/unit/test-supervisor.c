@@ -14,7 +14,6 @@
 
 #define DISK   "0000:02:00.0"
 #define CONFIG "/etc/pve/nodes/node1/qemu-server/100.conf"
-#define CLAIM  PT_CLAIMS_DIR "/claims/100.json"
 #define GO     "/tmp/go"
 #define RUN_MS 60000 /* for a worker that neither hangs nor dies: generous */
 
@@ -68,6 +67,15 @@ static int dies(const struct pt_run *run)
 	signal(SIGSEGV, SIG_DFL);
 	raise(SIGSEGV);
 	return 0;
+}
+
+/* Whether anything of guest 100 is on record. */
+static bool has_claim(struct fake *fake)
+{
+	struct pt_store PT_STORE *store = NULL;
+
+	return pt_store_open(&store, fake->host, PT_CLAIMS_DIR, false, NULL) == 0 &&
+	       pt_store_has_guest(store, 100);
 }
 
 static int takes_and_hangs(const struct pt_run *run)
@@ -163,7 +171,7 @@ static void a_worker_that_dies_is_undone(void **state)
 	assert_holds(said, "the devices that were taken are returned");
 	assert_holds(said, "warning: guest 100: the start goes on unprotected; nothing is seen");
 	assert_driver(fake, DISK, "nvme");
-	assert_false(pt_host_exists(fake->host, CLAIM));
+	assert_false(has_claim(fake));
 	/* it has crashed over a file, and the host uses the disk: Proxmox VE would take it */
 	add_node(fake, "/sys/bus/pci/devices/" DISK "/nvme/nvme0/nvme0n1", "block", "259:0\n",
 		"nvme0n1");
@@ -188,7 +196,7 @@ static void a_return_that_dies_is_told(void **state)
 	assert_holds(said,
 		"error: pve-pthook: the worker has crashed\n"
 		"error: guest 100: its devices may not be back; retry with 'pve-ptconf release 100'\n");
-	assert_true(pt_host_exists(fake->host, CLAIM));
+	assert_true(has_claim(fake));
 }
 
 static void a_worker_that_hangs_is_undone(void **state)
@@ -202,7 +210,7 @@ static void a_worker_that_hangs_is_undone(void **state)
 	assert_holds(said, "the devices that were taken are returned");
 	assert_in_range(pt_now_ms() - begin, 5000, 120000);
 	assert_driver(fake, DISK, "nvme");
-	assert_false(pt_host_exists(fake->host, CLAIM));
+	assert_false(has_claim(fake));
 }
 
 static int returns_when_told(const struct pt_run *run)
@@ -227,7 +235,7 @@ static void a_slow_return_goes_on_in_the_background(void **state)
 	assert_driver(fake, DISK, "vfio-pci");
 	fake_file(fake, GO, "");
 	begin = pt_now_ms();
-	while (pt_now_ms() - begin < 60000 && pt_host_exists(fake->host, CLAIM))
+	while (pt_now_ms() - begin < 60000 && has_claim(fake))
 		sched_yield();
 	assert_driver(fake, DISK, "nvme");
 }
@@ -240,7 +248,7 @@ static void what_cannot_be_undone_refuses_the_start(void **state)
 	fake_fault(fake, "bind-nvme", DISK, "5");
 	assert_int_equal(supervise(fake, takes_and_dies, RUN_MS, said), 1);
 	assert_holds(said, "1 function not returned: " DISK);
-	assert_true(pt_host_exists(fake->host, CLAIM));
+	assert_true(has_claim(fake));
 }
 
 /* Allocations that the worker and its children still get, then one fails; those of the test all
@@ -323,7 +331,7 @@ static void a_take_without_memory_leaves_nothing_half_taken(void **state)
 
 	begin_to_count();
 	for (; runs_out(fake, takes, n, said); n = next_allocation(n)) {
-		bool claimed = pt_host_exists(fake->host, CLAIM);
+		bool claimed = has_claim(fake);
 
 		/* a child that only looks may run out while the take goes on */
 		assert_driver(fake, DISK, claimed ? "vfio-pci" : "nvme");
@@ -331,7 +339,7 @@ static void a_take_without_memory_leaves_nothing_half_taken(void **state)
 		supervise(fake, returns, RUN_MS, said);
 		assert_driver(fake, DISK, "nvme");
 		assert_override(fake, DISK, "(null)");
-		assert_false(pt_host_exists(fake->host, CLAIM));
+		assert_false(has_claim(fake));
 	}
 	assert_true(n > 100);
 	assert_true(told > 10);
@@ -356,7 +364,7 @@ static void a_return_without_memory_can_be_repeated(void **state)
 		supervise(fake, returns, RUN_MS, said);
 		assert_driver(fake, DISK, "nvme");
 		assert_override(fake, DISK, "(null)");
-		assert_false(pt_host_exists(fake->host, CLAIM));
+		assert_false(has_claim(fake));
 		if (!reached)
 			break;
 	}

@@ -6,7 +6,7 @@
 #include "pve/handover/units.h"
 #include "tests/unit/unit.h"
 
-#define CLAIM PT_CLAIMS_DIR "/claims/100.json"
+#define UNIT PT_CLAIMS_DIR "/unit/a.service.json"
 
 static struct unit {
 	const char *name;
@@ -14,7 +14,7 @@ static struct unit {
 	bool stays; /* active after any order */
 	bool fails; /* to start */
 } units[3];
-static bool recorded; /* the claim named the unit when it was stopped */
+static bool recorded; /* it was on record when it was stopped */
 static struct fake *machine;
 
 int __wrap_pt_unit_order(const struct pt_host *host, const char *name, enum pt_unit_order order,
@@ -28,7 +28,7 @@ int __wrap_pt_unit_order(const struct pt_host *host, const char *name, enum pt_u
 
 		if (!unit->name || !pt_streq(unit->name, name))
 			continue;
-		if (order == PT_UNIT_STOP && pt_host_read(host, CLAIM, 65536, &text, NULL) == 0)
+		if (order == PT_UNIT_STOP && pt_host_read(host, UNIT, 65536, &text, NULL) == 0)
 			recorded = strstr(text, name);
 		if (order == PT_UNIT_START && unit->fails)
 			return pt_err_set(err, -EIO, "%s: systemd says: no", name);
@@ -57,52 +57,95 @@ static void assert_says(const char *line)
 	machine->said = strdup("");
 }
 
-static struct pt_claim *empty_claim(struct fake *fake, struct pt_claims **ret_claims)
-{
-	struct pt_claim *claim = NULL;
+static const struct pt_bdf disk = {.bus = 2};
 
-	machine = fake;
-	assert_int_equal(pt_claims_open(ret_claims, fake->host, PT_CLAIMS_DIR, true, NULL), 0);
-	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
-	return claim;
+static int stop(const struct pt_store *store, const struct pt_names *names, bool *ret_any,
+	struct pt_err *err)
+{
+	return pt_units_stop(machine->host, store, names, &disk, 1, 2000, ret_any, err);
+}
+
+static void start(const struct pt_store *store)
+{
+	struct pt_records PT_RECORDS records = {0};
+
+	pt_records_read(store, &records);
+	pt_units_start(machine->host, store, &records, 2000);
 }
 
 static void what_runs_is_recorded_stopped_and_started(void **state)
 {
-	struct pt_claims PT_CLAIMS *claims = NULL;
-	struct pt_claim PT_CLAIM *claim = empty_claim(*state, &claims);
+	struct pt_store PT_STORE *store = open_store(machine = *state, PT_CLAIMS_DIR);
 	struct pt_names PT_NAMES names = names_of("a.service", "b.service");
 	bool any = false;
 
 	memcpy(units, (struct unit[]){{.name = "a.service", .active = true}, {.name = "b.service"}},
 		2 * sizeof(*units));
 	recorded = false;
-	assert_int_equal(pt_units_stop(machine->host, claims, claim, &names, 2000, &any, NULL), 0);
+	assert_int_equal(stop(store, &names, &any, NULL), 0);
 	assert_true(any);
 	assert_true(recorded);
 	assert_false(units[0].active);
-	assert_int_equal(claim->unit.count, 1);
-	assert_string_equal(claim->unit.name[0], "a.service");
 	assert_says("a.service is stopped (0.0");
 	/* a second look finds nothing to do */
-	assert_int_equal(pt_units_stop(machine->host, claims, claim, &names, 2000, &any, NULL), 0);
+	assert_int_equal(stop(store, &names, &any, NULL), 0);
 	assert_false(any);
-	/* a claim with units is none that has ended */
-	assert_int_equal(pt_claims_store(claims, claim, NULL), 0);
-	assert_true(pt_host_exists(machine->host, CLAIM));
-	pt_units_start(machine->host, claim, 2000);
+	assert_true(pt_host_exists(machine->host, UNIT));
+	start(store);
 	assert_true(units[0].active);
 	assert_false(units[1].active);
-	assert_int_equal(claim->unit.count, 0);
 	assert_says("a.service is started again");
-	assert_int_equal(pt_claims_store(claims, claim, NULL), 0);
-	assert_false(pt_host_exists(machine->host, CLAIM));
+	assert_false(pt_host_exists(machine->host, UNIT));
+}
+
+/* It stays stopped for each guest that wants its devices, and until they are back. */
+static void it_waits_for_all_its_devices(void **state)
+{
+	struct pt_store PT_STORE *store = open_store(machine = *state, PT_CLAIMS_DIR);
+	struct pt_guest_record guest = {.vmid = 100, .start = "a"};
+	struct pt_names PT_NAMES names = names_of("a.service", NULL);
+	const struct pt_bdf other = {.bus = 3};
+	bool any = false;
+
+	memcpy(units, (struct unit[]){{.name = "a.service", .active = true}, {0}},
+		2 * sizeof(*units));
+	record_guest(store, 100, PT_ROLE_CANDIDATE, "0000:02:00.0", NULL);
+	assert_int_equal(stop(store, &names, &any, NULL), 0);
+	/* another guest, for another device of the unit */
+	assert_int_equal(
+		pt_units_stop(machine->host, store, &names, &other, 1, 2000, &any, NULL), 0);
+	assert_false(any);
+	start(store);
+	assert_false(units[0].active);
+	assert_int_equal(pt_guest_end(store, &guest, PT_GUEST_ENDED, NULL), 0);
+	record_function(machine, store, "0000:03:00.0", NULL);
+	start(store);
+	assert_false(units[0].active);
+	assert_int_equal(pt_function_forget(store, &other, NULL), 0);
+	start(store);
+	assert_true(units[0].active);
+}
+
+static void the_last_stopped_is_started_first(void **state)
+{
+	struct pt_store PT_STORE *store = open_store(machine = *state, PT_CLAIMS_DIR);
+	struct pt_names PT_NAMES names = names_of("b.service", "a.service");
+	bool any = false;
+
+	memcpy(units,
+		(struct unit[]){{.name = "a.service", .active = true},
+			{.name = "b.service", .active = true}},
+		2 * sizeof(*units));
+	assert_int_equal(stop(store, &names, &any, NULL), 0);
+	start(store);
+	assert_true(strstr(machine->said, "a.service is started again") <
+		    strstr(machine->said, "b.service is started again"));
+	assert_says("a.service is started again");
 }
 
 static void what_does_not_stop_or_start_is_told(void **state)
 {
-	struct pt_claims PT_CLAIMS *claims = NULL;
-	struct pt_claim PT_CLAIM *claim = empty_claim(*state, &claims);
+	struct pt_store PT_STORE *store = open_store(machine = *state, PT_CLAIMS_DIR);
 	struct pt_names PT_NAMES names = names_of("gone.service", "a.service");
 	bool any = true;
 
@@ -110,41 +153,42 @@ static void what_does_not_stop_or_start_is_told(void **state)
 		(struct unit[]){
 			{.name = "a.service", .active = true, .stays = true, .fails = true}, {0}},
 		2 * sizeof(*units));
-	assert_int_equal(pt_units_stop(machine->host, claims, claim, &names, 2000, &any, NULL), 0);
+	assert_int_equal(stop(store, &names, &any, NULL), 0);
 	assert_true(any);
 	assert_holds(machine->said, "warning: stop-units: there is no unit gone.service; skipped");
 	assert_says("warning: stop-units: a.service was stopped, and runs again");
-	pt_units_start(machine->host, claim, 2000);
+	start(store);
 	assert_says("error: a.service could not be started again: a.service: systemd says: no; see "
 		    "'systemctl status a.service'");
-	assert_int_equal(claim->unit.count, 0);
+	assert_false(pt_host_exists(machine->host, UNIT));
 }
 
 static void one_whose_work_is_done_is_fine(void **state)
 {
-	struct pt_claims PT_CLAIMS *claims = NULL;
-	struct pt_claim PT_CLAIM *claim = empty_claim(*state, &claims);
+	struct pt_store PT_STORE *store = open_store(machine = *state, PT_CLAIMS_DIR);
+	char name[] = "a.service";
+	const struct pt_unit_record record = {.unit = name};
 
 	memcpy(units, (struct unit[]){{.name = "a.service", .stays = true}, {0}},
 		2 * sizeof(*units));
-	claim->unit = names_of("a.service", NULL);
-	pt_units_start(machine->host, claim, 2000);
+	assert_int_equal(pt_unit_save(store, &record, NULL), 0);
+	start(store);
 	assert_says("a.service is started again, and has ended");
 }
 
 /* Without a record nothing is stopped. */
-static void a_claim_that_cannot_be_written_stops_nothing(void **state)
+static void what_cannot_be_recorded_is_not_stopped(void **state)
 {
-	struct pt_claims PT_CLAIMS *claims = NULL;
-	struct pt_claim PT_CLAIM *claim = empty_claim(*state, &claims);
+	struct pt_store PT_STORE *store = open_store(machine = *state, PT_CLAIMS_DIR);
 	struct pt_names PT_NAMES names = names_of("a.service", NULL);
 	struct pt_err err = {0};
 	bool any = false;
 
 	memcpy(units, (struct unit[]){{.name = "a.service", .active = true}, {0}},
 		2 * sizeof(*units));
-	fake_remove(machine, PT_CLAIMS_DIR "/claims");
-	assert_true(pt_units_stop(machine->host, claims, claim, &names, 2000, &any, &err) < 0);
+	fake_dir(machine, PT_CLAIMS_DIR "/lock/a.service.json");
+	assert_int_equal(stop(store, &names, &any, &err), -EISDIR);
+	assert_string_equal(err.text, "write record of unit a.service: Is a directory");
 	assert_true(units[0].active);
 }
 
@@ -152,9 +196,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(what_runs_is_recorded_stopped_and_started),
+		MACHINE_TEST(it_waits_for_all_its_devices),
+		MACHINE_TEST(the_last_stopped_is_started_first),
 		MACHINE_TEST(what_does_not_stop_or_start_is_told),
 		MACHINE_TEST(one_whose_work_is_done_is_fine),
-		MACHINE_TEST(a_claim_that_cannot_be_written_stops_nothing),
+		MACHINE_TEST(what_cannot_be_recorded_is_not_stopped),
 	};
 
 	return cmocka_run_group_tests_name("units", tests, NULL, NULL);

@@ -23,7 +23,7 @@ static char *run(struct fake *fake, pt_verb *verb, enum pt_output_format format,
 	dup2(out, STDOUT_FILENO);
 	*ret = (int)verb(&cli, err);
 	pt_node_close(cli.node);
-	pt_claims_close(cli.claims);
+	pt_store_close(cli.store);
 	fflush(stdout);
 	dup2(kept, STDOUT_FILENO);
 	close(kept);
@@ -58,16 +58,12 @@ static void assert_fails(struct fake *fake, pt_verb *verb, int code, const char 
 
 static void take(struct fake *fake)
 {
-	struct pt_handover handover = {
-		.host = fake->host, .lock_fd = -1, .write_ms = 30000, .phase_ms = 60000};
-	struct pt_claim *claim = claim_of(fake, "100", DISK, NULL);
-	struct pt_claims *claims = NULL;
+	struct pt_handover handover = {.host = fake->host, .write_ms = 30000, .phase_ms = 60000};
+	struct pt_claim PT_CLAIM claim = {0};
 
-	assert_int_equal(pt_claims_open(&claims, fake->host, PT_CLAIMS_DIR, true, NULL), 0);
-	assert_int_equal(pt_claims_save(claims, claim, NULL), 0);
-	assert_int_equal(pt_handover_take(&handover, claim, NULL), 0);
-	pt_claims_close(claims);
-	pt_claim_free(claim);
+	save_claim(fake, PT_CLAIMS_DIR, 100, DISK, NULL);
+	claim_function(fake, &claim, DISK);
+	assert_int_equal(pt_handover_take(&handover, &claim, NULL), 0);
 }
 
 static void release_returns(void **state)
@@ -97,8 +93,8 @@ static void release_tells_why_not(void **state)
 	fake_remove(fake, PT_PVE_RUN "/100.pid");
 	fake_fault(fake, "bind-nvme", DISK, "5");
 	assert_fails(fake, pt_cmd_release, 1, "1 function not returned: " DISK);
-	fake_file(fake, PT_CLAIMS_DIR "/claims/100.json", "{");
-	assert_fails(fake, pt_cmd_release, 3, "claim of 100 is damaged");
+	fake_file(fake, PT_CLAIMS_DIR "/guest/100.json", "{\"version\":2}");
+	assert_fails(fake, pt_cmd_release, 1, "claim of 100 is of a later version");
 	fake_remove(fake, PT_CLAIMS_DIR);
 	fake_file(fake, PT_CLAIMS_DIR, "no folder");
 	assert_fails(fake, pt_cmd_release, 3, PT_CLAIMS_DIR ": Not a directory");
@@ -139,7 +135,7 @@ static void reconcile_counts(void **state)
 	take(fake);
 	fake_fault(fake, "bind-nvme", DISK, "5");
 	assert_prints(fake, pt_cmd_reconcile, PT_OUTPUT_TEXT, 1, "0 claims returned, 1 not\n");
-	assert_holds(fake->said, "guest 100: 1 function not returned: " DISK);
+	assert_holds(fake->said, "error: 1 function not returned: " DISK);
 	fake_remove(fake, "/fault");
 	assert_prints(fake, pt_cmd_reconcile, PT_OUTPUT_JSON, 0, "{\"returned\":1,\"failed\":0}\n");
 	assert_driver(fake, DISK, "nvme");

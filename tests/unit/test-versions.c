@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* The records of past versions, tests/records, are read. */
-#include "lib/claim/claim.h"
 #include "pve/check/check.h"
 #include "pve/config/identity.h"
 #include "pve/node/node-json.h"
@@ -114,40 +113,75 @@ static void identities_of_version_1(void **state)
 	assert_string_equal(identities.identity[0].serial, "00a0c9fffe000001");
 }
 
-static struct pt_claim *claim_of_file(const char *name)
+/* Puts a record where the store has it, and reads all. */
+static void records_of(
+	struct fake *fake, const char *name, const char *path, struct pt_records *ret)
 {
 	struct json_object PT_JSON *json = load(name);
-	struct pt_claim *claim = NULL;
-	struct pt_err err = {0};
+	struct pt_store PT_STORE *store = NULL;
 
-	if (pt_claim_from_json(json, &claim, &err) < 0)
-		fail_msg("%s: %s", name, err.text);
-	assert_string_equal(claim->owner, "100");
-	assert_int_equal(claim->state, PT_CLAIM_TAKEN);
-	assert_int_equal(claim->count, 1);
-	assert_string_equal(claim->function[0].origin.driver, "nouveau");
-	return claim;
+	fake_file(
+		fake, "/proc/sys/kernel/random/boot_id", "11111111-2222-3333-4444-555555555555\n");
+	fake_file(fake, path, json_object_to_json_string(json));
+	store = open_store(fake, "/run/pt");
+	pt_records_read(store, ret);
+	assert_string_equal(ret->err.text, "");
 }
 
 static void first_claim_of_version_4(void **state)
 {
-	struct pt_claim PT_CLAIM *claim = claim_of_file("claim-4-first.json");
+	struct pt_records PT_RECORDS records = {0};
 
-	(void)state;
-	assert_int_equal(claim->unit.count, 0);
-	assert_null(claim->function[0].driver);
-	assert_false(claim->function[0].with_others);
+	records_of(*state, "claim-4-first.json", "/run/pt/claims/100.json", &records);
+	assert_int_equal(records.unit_count, 0);
+	assert_int_equal(records.guest[0].vmid, 100);
+	assert_int_equal(records.guest[0].wish[0].role, PT_ROLE_TAKEN);
+	assert_null(records.guest[0].wish[0].driver);
+	assert_string_equal(records.function[0].origin.driver, "nouveau");
 }
 
 static void last_claim_of_version_4(void **state)
 {
-	struct pt_claim PT_CLAIM *claim = claim_of_file("claim-4-last.json");
+	struct pt_records PT_RECORDS records = {0};
 
-	(void)state;
-	assert_true(pt_names_hold(&claim->unit, "jellyfin.service"));
-	assert_string_equal(claim->function[0].driver, "vfio-pci");
-	assert_true(claim->function[0].with_others);
-	assert_string_equal(claim->function[0].error, "it hangs");
+	records_of(*state, "claim-4-last.json", "/run/pt/claims/100.json", &records);
+	assert_string_equal(records.unit[0].unit, "jellyfin.service");
+	assert_string_equal(records.guest[0].wish[0].driver, "vfio-pci");
+	assert_string_equal(records.function[0].error, "it hangs");
+}
+
+static void function_of_version_1(void **state)
+{
+	struct pt_records PT_RECORDS records = {0};
+
+	records_of(*state, "function-1.json", "/run/pt/function/0000:04:00.0.json", &records);
+	assert_int_equal(records.count, 1);
+	assert_string_equal(records.function[0].device, "1521");
+	assert_string_equal(records.function[0].origin.override, "a\tb");
+	assert_string_equal(records.function[0].vf[0].origin.driver, "igbvf");
+	assert_string_equal(records.function[0].home, "vfio-pci");
+}
+
+static void guest_of_version_1(void **state)
+{
+	struct pt_records PT_RECORDS records = {0};
+
+	records_of(*state, "guest-1.json", "/run/pt/guest/100.json", &records);
+	assert_int_equal(records.guest_count, 1);
+	assert_true(records.guest[0].ran);
+	assert_string_equal(records.guest[0].wish[0].driver, "mlx5_vfio_pci");
+	assert_string_equal(records.guest[0].wish[0].home, "");
+	assert_int_equal(records.guest[0].wish[1].role, PT_ROLE_COMPANION);
+}
+
+static void unit_of_version_1(void **state)
+{
+	struct pt_records PT_RECORDS records = {0};
+
+	records_of(*state, "unit-1.json", "/run/pt/unit/jellyfin.service.json", &records);
+	assert_int_equal(records.unit_count, 1);
+	assert_int_equal(records.unit[0].order, 9);
+	assert_int_equal(records.unit[0].count, 1);
 }
 
 int main(void)
@@ -157,8 +191,11 @@ int main(void)
 		cmocka_unit_test(last_facts_of_version_1),
 		cmocka_unit_test(facts_of_version_2),
 		cmocka_unit_test(identities_of_version_1),
-		cmocka_unit_test(first_claim_of_version_4),
-		cmocka_unit_test(last_claim_of_version_4),
+		MACHINE_TEST(first_claim_of_version_4),
+		MACHINE_TEST(last_claim_of_version_4),
+		MACHINE_TEST(function_of_version_1),
+		MACHINE_TEST(guest_of_version_1),
+		MACHINE_TEST(unit_of_version_1),
 	};
 
 	return cmocka_run_group_tests_name("versions", tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "lib/claim/handover.h"
+#include "lib/claim/store.h"
 #include "tests/fake.h"
 
 /* Keeps the text until as many others were kept. */
@@ -137,40 +138,79 @@ static inline int machine_teardown(void **state)
 	fake_bytes((fake), "/proc/4242/cmdline", (arguments), sizeof(arguments) - 1)
 #define KVM_OF(vmid) "kvm\0-id\0" vmid "\0-pidfile\0/var/run/qemu-server/" vmid ".pid\0"
 
+static inline struct pt_claim *new_claim(void)
+{
+	return pt_calloc(1, sizeof(struct pt_claim));
+}
+
+static inline void free_claim(struct pt_claim *claim)
+{
+	pt_claim_clear(claim);
+	free(claim);
+}
+
 /* Adds a function to a claim, with its origin as the simulated host has it now. */
 static inline struct pt_claim_function *claim_function(
 	struct fake *fake, struct pt_claim *claim, const char *name)
 {
+	struct pt_origin origin PT_CLEANUP(pt_origin_clear) = {0};
 	struct pt_bdf bdf = bdf_of(name);
-	struct pt_claim_function *function = pt_claim_add(claim, &bdf, "hostpci0");
 
-	assert_non_null(function);
-	assert_int_equal(pt_origin_read(fake->host, &bdf, &function->origin, NULL), 0);
-	function->has_origin = true;
-	return function;
+	assert_int_equal(pt_origin_read(fake->host, &bdf, &origin, NULL), 0);
+	return pt_claim_add(claim, &bdf, "hostpci0", &origin);
 }
 
-/* A claim on one function or two, with their origins; the second is a companion. */
-static inline struct pt_claim *claim_of(
-	struct fake *fake, const char *owner, const char *first, const char *second)
+static inline struct pt_store *open_store(struct fake *fake, const char *dir)
 {
-	struct pt_claim *claim = NULL;
+	struct pt_store *store = NULL;
 
-	assert_int_equal(pt_claim_new(&claim, owner, NULL), 0);
-	claim_function(fake, claim, first);
-	if (second)
-		claim_function(fake, claim, second)->companion = true;
-	return claim;
+	assert_int_equal(pt_store_open(&store, fake->host, dir, true, NULL), 0);
+	return store;
+}
+
+/* Puts a function on record, with its origin as the simulated host has it now; error: NULL for
+ * none. */
+static inline void record_function(
+	struct fake *fake, const struct pt_store *store, const char *name, const char *error)
+{
+	struct pt_function_record PT_FUNCTION_RECORD record = {.bdf = bdf_of(name), .since = 1};
+
+	assert_int_equal(pt_origin_read(fake->host, &record.bdf, &record.origin, NULL), 0);
+	pt_set_text(&record.error, error);
+	assert_int_equal(pt_function_save(store, &record, NULL), 0);
+}
+
+/* Writes that the guest ran with a function, or two, for hostpci0. */
+static inline void record_guest(const struct pt_store *store, unsigned int vmid, enum pt_role role,
+	const char *first, const char *second)
+{
+	struct pt_guest_record PT_GUEST_RECORD record = {
+		.vmid = vmid, .start = "a", .since = 1, .ran = true};
+	struct pt_bdf bdf = bdf_of(first);
+
+	pt_wish_add(&record, &bdf, "hostpci0")->role = role;
+	if (second) {
+		bdf = bdf_of(second);
+		pt_wish_add(&record, &bdf, "hostpci0")->role = role;
+	}
+	assert_int_equal(pt_guest_save(store, &record, NULL), 0);
+}
+
+/* A claim of a guest: it has taken the function, which is on record. */
+static inline void save_claim(
+	struct fake *fake, const char *dir, unsigned int vmid, const char *name, const char *error)
+{
+	struct pt_store PT_STORE *store = open_store(fake, dir);
+
+	record_function(fake, store, name, error);
+	record_guest(store, vmid, PT_ROLE_TAKEN, name, NULL);
 }
 
 /* A handover on a simulated host, with short deadlines. */
 static inline struct pt_handover handover_of(struct fake *fake)
 {
-	return (struct pt_handover){.host = fake->host,
-		.log = &fake->log,
-		.lock_fd = -1,
-		.write_ms = 30000,
-		.phase_ms = 60000};
+	return (struct pt_handover){
+		.host = fake->host, .log = &fake->log, .write_ms = 30000, .phase_ms = 60000};
 }
 
 #define MACHINE_TEST(test) cmocka_unit_test_setup_teardown(test, machine_setup, machine_teardown)

@@ -4,12 +4,14 @@
 #include <sys/file.h>
 
 #include "hook/phases.h"
-#include "pve/handover/choice.h"
+#include "pve/handover/narrow.h"
 #include "pve/config/paths.h"
 #include "tests/unit/unit.h"
 
-#define A "0000:02:00.0"
-#define B "0000:03:00.0"
+#define A     "0000:02:00.0"
+#define B     "0000:03:00.0"
+#define GPU   "0000:01:00.0"
+#define AUDIO "0000:01:00.1"
 
 static int setup(void **state)
 {
@@ -94,8 +96,8 @@ static void the_prediction_was_right(void **state)
 	assert_driver(fake, B, "vfio-pci");
 	stop_guest(fake, 101);
 	assert_driver(fake, B, "nvme");
-	assert_false(pt_host_exists(fake->host, PT_CLAIMS_DIR "/claims/100.json"));
-	assert_false(pt_host_exists(fake->host, PT_CLAIMS_DIR "/claims/101.json"));
+	assert_false(pt_host_exists(fake->host, PT_CLAIMS_DIR "/guest/100.json"));
+	assert_false(pt_host_exists(fake->host, PT_CLAIMS_DIR "/guest/101.json"));
 }
 
 /* A guest stops while another that might get its device is on its way: that one returns it. */
@@ -128,8 +130,7 @@ static void another_one_was_chosen(void **state)
 	fake_link(fake, "/sys/bus/pci/devices/" B "/driver", "/sys/bus/pci/drivers/vfio-pci");
 	run_guest(fake, 100, B " 100 pid:4100\n");
 	assert_int_equal(phase(fake, 100, "post-start"), 0);
-	assert_holds(
-		fake->said, "hostpci0: " A " is not the choice of Proxmox VE, and a spare now");
+	assert_holds(fake->said, "hostpci0: " A " is not the choice of Proxmox VE, and returns");
 	assert_holds(fake->said, "hostpci0: " B " is the choice of Proxmox VE");
 	assert_driver(fake, A, "nvme");
 	assert_driver(fake, B, "vfio-pci");
@@ -173,7 +174,7 @@ static void one_of_two_fails(void **state)
 	close(lock100);
 	close(lock101);
 	assert_int_equal(phase(fake, 100, "post-stop"), 0);
-	assert_holds(fake->said, "hostpci0: " A " stays with the claim of 101");
+	assert_holds(fake->said, A " stays with guest 101");
 	assert_driver(fake, A, "vfio-pci");
 	assert_driver(fake, B, "nvme");
 	stop_guest(fake, 101);
@@ -214,7 +215,6 @@ static void without_reservations_nothing_is_guessed(void **state)
 	assert_driver(fake, A, "vfio-pci");
 	stop_guest(fake, 100);
 	assert_driver(fake, A, "nvme");
-	fake_dir(fake, PT_CLAIMS_DIR "/work");
 	assert_int_equal(phase(fake, 100, "pre-start"), 0);
 	fake_remove(fake, PT_PVE_PCI_RESERVATIONS);
 	fake_dir(fake, PT_PVE_PCI_RESERVATIONS);
@@ -223,34 +223,59 @@ static void without_reservations_nothing_is_guessed(void **state)
 	assert_driver(fake, A, "vfio-pci");
 }
 
-/* Two entries that choose from one mapping: which of them a spare is labelled with says nothing. */
-static void entries_of_one_mapping(void **state)
+static void add(
+	struct pt_guest_record *record, const char *name, const char *entry, enum pt_role role)
 {
-	static const char text[] = A " 100 pid:4100\n0000:05:00.0 100 pid:4100\n";
-	static const char *const labels[] = {"hostpci0", "hostpci1", "hostpci0", "args"};
-	static const char *const names[] = {A, B, "0000:05:00.0", "0000:04:10.0"};
+	struct pt_bdf bdf = bdf_of(name);
+
+	pt_wish_add(record, &bdf, entry)->role = role;
+}
+
+static bool holds(const struct pt_guest_record *record, const char *name)
+{
+	struct pt_bdf bdf = bdf_of(name);
+
+	return pt_wish_find(record, &bdf);
+}
+
+/* What is reserved counts by its guest: which entry a candidate is listed for says nothing. */
+static void what_is_reserved_is_kept(void **state)
+{
+	static const char text[] = A " 100 pid:4100\n0000:05:00.0 100 pid:4100\n" GPU
+				     " 100 pid:4100\n" B " 102 pid:4102\nx 101 pid:4101\n";
 	struct fake *fake = *state;
 	struct pt_reservations PT_RESERVATIONS reservations = {0};
-	struct pt_claim *claim = NULL;
+	struct pt_guest_record PT_GUEST_RECORD record = {.vmid = 100, .start = "a"};
+	struct pt_guest_record PT_GUEST_RECORD other = {.vmid = 101, .start = "a"};
 
 	fake_file(fake, PT_PVE_PCI_RESERVATIONS, text);
 	assert_int_equal(pt_reservations_read(fake->host, &reservations, NULL), 0);
-	assert_int_equal(pt_claim_new(&claim, "100", NULL), 0);
-	for (size_t i = 0; i < PT_ARRAY_SIZE(names); i++)
-		pt_set_text(&claim_function(fake, claim, names[i])->label, labels[i]);
-	pt_claim_find(claim, &(struct pt_bdf){.bus = 5})->spare = true;
-	assert_true(pt_choice_correct(fake->host, &reservations, 100, claim));
-	/* in order of address */
-	assert_false(claim->function[0].spare);
-	assert_true(claim->function[1].spare);
-	/* Proxmox VE knows nothing of it */
-	assert_false(claim->function[2].spare);
-	assert_false(claim->function[3].spare);
-	assert_holds(
-		fake->said, "hostpci1: " B " is not the choice of Proxmox VE, and a spare now");
-	/* nothing reserved: nothing to compare with */
-	assert_false(pt_choice_correct(fake->host, &reservations, 101, claim));
-	pt_claim_free(claim);
+	add(&record, A, "hostpci1", PT_ROLE_CANDIDATE);
+	add(&record, B, "hostpci0", PT_ROLE_TAKEN);
+	add(&record, "0000:05:00.0", "hostpci2", PT_ROLE_TAKEN);
+	add(&record, "0000:05:01.0", "hostpci2", PT_ROLE_COMPANION);
+	add(&record, AUDIO, "hostpci3", PT_ROLE_COMPANION);
+	add(&record, "0000:04:00.1", "hostpci0", PT_ROLE_COMPANION);
+	add(&record, "0000:04:10.0", "args", PT_ROLE_TAKEN);
+	assert_true(pt_narrow(fake->host, &reservations, &record));
+	assert_true(holds(&record, A));
+	assert_int_equal(record.wish[2].role, PT_ROLE_TAKEN);
+	assert_false(holds(&record, B));
+	assert_holds(fake->said, "hostpci0: " B " is not the choice of Proxmox VE, and returns");
+	assert_holds(fake->said, "hostpci1: " A " is the choice of Proxmox VE");
+	/* companions follow their group, */
+	assert_true(holds(&record, "0000:05:01.0"));
+	assert_false(holds(&record, "0000:04:00.1"));
+	/* also that of a function that nobody had predicted */
+	assert_true(holds(&record, GPU));
+	assert_true(holds(&record, AUDIO));
+	/* and Proxmox VE knows nothing of devices in args */
+	assert_true(holds(&record, "0000:04:10.0"));
+	assert_false(pt_narrow(fake->host, &reservations, &record));
+	/* nothing that can be compared is reserved for it */
+	add(&other, B, "hostpci0", PT_ROLE_TAKEN);
+	assert_false(pt_narrow(fake->host, &reservations, &other));
+	assert_true(holds(&other, B));
 }
 
 /* The policy of a device counts for the one that the guest got. */
@@ -282,9 +307,9 @@ int main(void)
 		TEST(one_of_two_fails),
 		TEST(a_spare_in_use_is_left_alone),
 		TEST(without_reservations_nothing_is_guessed),
-		TEST(entries_of_one_mapping),
+		TEST(what_is_reserved_is_kept),
 		TEST(policy_follows_the_choice),
 	};
 
-	return cmocka_run_group_tests_name("choice", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("narrow", tests, NULL, NULL);
 }
