@@ -6,7 +6,6 @@
 #include "lib/linux/systemd.h"
 #include "lib/use/use-devfile.h"
 #include "pve/config/guest.h"
-#include "pve/config/live.h"
 #include "pve/config/paths.h"
 #include "pve/config/reservation.h"
 #include "pve/config/runstate.h"
@@ -15,7 +14,6 @@
 
 #define WITH_OTHERS "is with another guest or process; reconcile returns it when it is free"
 #define POLL_NS	    100000000L
-#define LOCK_MS	    500
 #define LOOK_MS	    50
 
 /* A guest that runs though it wants nothing: somebody started it without our hook. */
@@ -89,13 +87,9 @@ static bool is_ours(const struct releasing *releasing, const struct pt_bdf *bdf)
 	return lock && lock->kind == PT_LOCK_ALONE;
 }
 
-/* Puts the reason on record, once, and logs it. */
-static void say(const struct releasing *releasing, struct pt_function_record *record,
-	const char *reason, enum pt_log_level level)
+static void put_reason(
+	const struct releasing *releasing, struct pt_function_record *record, const char *reason)
 {
-	if (pt_streq(record->error, reason))
-		return;
-	pt_log(pt_host_log(releasing->host), level, "%s", reason);
 	if (!record->error)
 		record->error_since = time(NULL);
 	pt_set_text(&record->error, reason);
@@ -344,7 +338,10 @@ static void leave_with_others(const struct releasing *releasing, struct pt_funct
 {
 	PT_FREE char *reason = pt_format("%s " WITH_OTHERS, PT_BDF(&record->bdf));
 
-	say(releasing, record, reason, PT_LOG_INFO);
+	/* once: reconcile comes every few minutes */
+	if (!record->error)
+		pt_log(pt_host_log(releasing->host), PT_LOG_INFO, "%s", reason);
+	put_reason(releasing, record, reason);
 }
 
 /* Whether the guest that had the function on its list last has taken it, as far as is known. */
@@ -474,10 +471,7 @@ static void settle_one(
 
 	if (reason) {
 		pt_bdfs_add(&releasing->failed, &releasing->failures, &record->bdf);
-		if (!record->error)
-			record->error_since = time(NULL);
-		pt_set_text(&record->error, reason);
-		pt_function_save(releasing->store, record, NULL);
+		put_reason(releasing, record, reason);
 		return;
 	}
 	/* a candidate was where it was all the time */
@@ -664,12 +658,9 @@ static void tell_open(const struct releasing *releasing)
 		if (waiting->why.code != -EBUSY ||
 			pt_store_lock(releasing->store, pt_lock_of_function(&waiting->bdf, name),
 				PT_LOCK_ALONE, pt_now_ms() + LOOK_MS, &lock, NULL) < 0 ||
-			pt_function_load(releasing->store, &waiting->bdf, &record, NULL) < 0 ||
-			pt_streq(record.error, waiting->why.text))
+			pt_function_load(releasing->store, &waiting->bdf, &record, NULL) < 0)
 			continue;
-		record.error_since = time(NULL);
-		pt_set_text(&record.error, waiting->why.text);
-		pt_function_save(releasing->store, &record, NULL);
+		put_reason(releasing, &record, waiting->why.text);
 	}
 }
 
@@ -708,101 +699,4 @@ int pt_release(const struct pt_host *host, const struct pt_store *store,
 		return pt_err_set(
 			err, releasing.waiting[0].why.code, "%s", releasing.waiting[0].why.text);
 	return releasing.failure.code ? pt_err_set(err, -EIO, "%s", releasing.failure.text) : 0;
-}
-
-/* Says who has Proxmox VE's lock: any process may, and for ever. */
-static int name_locker(const struct pt_host *host, unsigned int vmid, struct pt_err *err)
-{
-	int pid = pt_guest_locker(host, vmid);
-
-	if (!pid)
-		return pt_err_set(
-			err, -EWOULDBLOCK, "guest %u is being started or stopped right now", vmid);
-	return pt_err_set(err, -EWOULDBLOCK,
-		"guest %u is being started or stopped right now: process %d holds its lock, " PT_PVE_LOCKS
-		"/lock-%u.conf",
-		vmid, pid, vmid);
-}
-
-static int explain_running(unsigned int vmid, int pid, struct pt_err *err)
-{
-	return pt_err_set(err, -EBUSY,
-		"guest %u runs as process %d and uses its devices; stop it first", vmid, pid);
-}
-
-int pt_end_stale(const struct pt_host *host, const struct pt_store *store, unsigned int vmid,
-	const char *start, struct pt_err *err)
-{
-	struct pt_guest_record PT_GUEST_RECORD record = {0};
-	PT_CLOSE int guest_lock = -1;
-	PT_CLOSE int lock = -1;
-	char name[PT_LOCK_TEXT];
-	int pid = pt_guest_pid(host, vmid);
-	int r;
-
-	if (pid)
-		return explain_running(vmid, pid, err);
-	r = pt_guest_try_lock(host, vmid, &guest_lock);
-	if (r == -EWOULDBLOCK)
-		return name_locker(host, vmid, err);
-	if (r < 0)
-		return pt_err_errno(err, r, "lock of guest %u", vmid);
-	/* others may be looking at the lock at this instant */
-	r = pt_store_lock(store, pt_lock_of_guest(vmid, name), PT_LOCK_ALONE, pt_now_ms() + LOCK_MS,
-		&lock, err);
-	if (r < 0)
-		return r;
-	r = pt_guest_load(store, vmid, &record, err);
-	if (r == -ENOENT)
-		return 0;
-	if (r == -EINVAL) {
-		pt_log(pt_host_log(host), PT_LOG_WARNING, "%s", err ? err->text : "");
-		record = (struct pt_guest_record){.vmid = vmid, .unreadable = true};
-	} else if (r < 0) {
-		return r;
-	}
-	if (start && *start && !pt_streq(start, record.start))
-		return pt_err_set(err, -EWOULDBLOCK, "guest %u was started again meanwhile", vmid);
-	/* one that was being started when it was asked may run by now; with the lock none begins */
-	pid = pt_guest_pid(host, vmid);
-	if (pid)
-		return explain_running(vmid, pid, err);
-	return pt_guest_end(store, &record, record.ran ? PT_GUEST_ENDED : PT_GUEST_UNDONE, err);
-}
-
-bool pt_end_stale_others(const struct pt_host *host, const struct pt_store *store,
-	unsigned int vmid, const struct pt_bdf *bdf, size_t count)
-{
-	struct pt_records PT_RECORDS records = {0};
-	bool any = false;
-
-	pt_records_read(store, &records);
-	pt_records_learn_groups(host, &records);
-	pt_foreach (one, bdf, count) {
-		const struct pt_guest_record *guest = pt_records_wanted(
-			&records, one, pt_function_read_group(host, one), vmid, false);
-
-		if (!guest || guest->older || pt_guest_is_live(host, store, guest) ||
-			pt_end_stale(host, store, guest->vmid, guest->start, NULL) < 0)
-			continue;
-		pt_log(pt_host_log(host), PT_LOG_INFO,
-			"guest %u does not run, but still holds devices; its claim ends",
-			guest->vmid);
-		any = true;
-	}
-	return any;
-}
-
-void pt_functions_of_ended(
-	const struct pt_store *store, unsigned int vmid, struct pt_bdf **ret, size_t *ret_count)
-{
-	struct pt_records PT_RECORDS records = {0};
-
-	pt_records_read(store, &records);
-	pt_foreach (guest, records.guest, records.guest_count) {
-		if (guest->vmid != vmid || guest->state == PT_GUEST_WANTS)
-			continue;
-		pt_foreach (wish, guest->wish, guest->count)
-			pt_bdfs_add(ret, ret_count, &wish->bdf);
-	}
 }
