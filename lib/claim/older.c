@@ -392,15 +392,6 @@ static int write_guest(const struct pt_store *store, const struct claim *claim, 
 		       : r;
 }
 
-static bool has_bdf(const struct pt_unit_record *unit, const struct pt_bdf *sought)
-{
-	pt_foreach (bdf, unit->bdf, unit->count) {
-		if (pt_bdf_compare(bdf, sought) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Adds the functions to those that the unit waits for already. */
 static int write_unit(
 	const struct pt_store *store, const struct claim *claim, size_t at, struct pt_err *err)
@@ -419,7 +410,7 @@ static int write_unit(
 		if (!pt_streq(known->unit, unit.unit))
 			continue;
 		pt_foreach (bdf, known->bdf, known->count) {
-			if (!has_bdf(&unit, bdf))
+			if (!pt_bdfs_have(unit.bdf, unit.count, bdf))
 				pt_bdfs_add(&unit.bdf, &unit.count, bdf);
 		}
 	}

@@ -120,6 +120,15 @@ void pt_bdfs_add(struct pt_bdf **list, size_t *count, const struct pt_bdf *bdf)
 	*slot = *bdf;
 }
 
+bool pt_bdfs_have(const struct pt_bdf *list, size_t count, const struct pt_bdf *bdf)
+{
+	pt_foreach (one, list, count) {
+		if (pt_bdf_compare(one, bdf) == 0)
+			return true;
+	}
+	return false;
+}
+
 static const char *format_form(const void *value, char text[static PT_FORM_TEXT])
 {
 	return pt_bdf_format(value, text);

@@ -39,6 +39,7 @@ bool pt_bdf_of_filter(const char *filter, struct pt_bdf *ret);
 
 /* Adds a copy to a list that the caller owns. */
 void pt_bdfs_add(struct pt_bdf **list, size_t *count, const struct pt_bdf *bdf);
+bool pt_bdfs_have(const struct pt_bdf *list, size_t count, const struct pt_bdf *bdf);
 
 /* An address in a record, and a record that is an address. */
 extern const struct pt_form pt_bdf_form;

@@ -93,11 +93,8 @@ int pt_inventory_add_all(const struct pt_host *host, struct pt_inventory *invent
 	int r;
 
 	for (size_t i = 0; i < count && !inventory->whole; i++) {
-		bool known = pt_inventory_find(inventory, &bdf[i]) != NULL;
-
-		pt_foreach (listed, missing, missing_count)
-			known |= pt_bdf_compare(listed, &bdf[i]) == 0;
-		if (!known)
+		if (!pt_inventory_find(inventory, &bdf[i]) &&
+			!pt_bdfs_have(missing, missing_count, &bdf[i]))
 			pt_bdfs_add(&missing, &missing_count, &bdf[i]);
 	}
 	r = pt_functions_read(

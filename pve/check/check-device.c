@@ -169,15 +169,6 @@ static void group_companions(const struct pt_judging *judging)
 	}
 }
 
-static bool has_function(const struct pt_alternative *alternative, const struct pt_bdf *bdf)
-{
-	pt_foreach (id, alternative->id, alternative->count) {
-		if (pt_bdf_compare(id, bdf) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* A VF of a PF that the same alternative holds, in the same slot, or NULL. */
 static const struct pt_function *caught_vf(
 	const struct pt_facts *facts, const struct pt_alternative *alternative)
@@ -187,7 +178,7 @@ static const struct pt_function *caught_vf(
 
 		if (function && pt_function_is_vf(function) &&
 			pt_bdf_same_slot(&function->physfn, id) &&
-			has_function(alternative, &function->physfn))
+			pt_bdfs_have(alternative->id, alternative->count, &function->physfn))
 			return function;
 	}
 	return NULL;

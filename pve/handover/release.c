@@ -63,15 +63,6 @@ static void clear_releasing(struct releasing *releasing)
 	pt_claim_clear(&releasing->claim);
 }
 
-static bool is_in(const struct pt_bdf *list, size_t count, const struct pt_bdf *bdf)
-{
-	pt_foreach (one, list, count) {
-		if (pt_bdf_compare(one, bdf) == 0)
-			return true;
-	}
-	return false;
-}
-
 static void read_records(struct releasing *releasing)
 {
 	pt_records_clear(&releasing->records);
@@ -158,7 +149,7 @@ static bool is_wanted(struct releasing *releasing, const struct pt_bdf *bdf)
 
 	if (!guest)
 		return false;
-	if (releasing->what->bdf && !is_in(releasing->told, releasing->told_count, bdf)) {
+	if (releasing->what->bdf && !pt_bdfs_have(releasing->told, releasing->told_count, bdf)) {
 		pt_bdfs_add(&releasing->told, &releasing->told_count, bdf);
 		pt_log(pt_host_log(releasing->host), PT_LOG_INFO, "%s stays with guest %u",
 			PT_BDF(bdf), guest->vmid);
@@ -195,9 +186,9 @@ static bool is_due(struct releasing *releasing, struct pt_function_record *recor
 {
 	const struct pt_release *what = releasing->what;
 
-	if ((what->bdf && !is_in(what->bdf, what->count, &record->bdf)) ||
+	if ((what->bdf && !pt_bdfs_have(what->bdf, what->count, &record->bdf)) ||
 		(what->skip_failed && record->error) ||
-		is_in(releasing->failed, releasing->failures, &record->bdf))
+		pt_bdfs_have(releasing->failed, releasing->failures, &record->bdf))
 		return false;
 	if (record->unreadable) {
 		pt_bdfs_add(&releasing->failed, &releasing->failures, &record->bdf);

@@ -215,10 +215,8 @@ static bool used_by_guest(
 		if (assignment[i].chosen < 0 || pt_assignment_is_mdev(&assignment[i]))
 			continue;
 		chosen = &assignment[i].alternative[assignment[i].chosen];
-		pt_foreach (id, chosen->id, chosen->count) {
-			if (pt_bdf_compare(id, bdf) == 0)
-				return true;
-		}
+		if (pt_bdfs_have(chosen->id, chosen->count, bdf))
+			return true;
 	}
 	return false;
 }
@@ -239,12 +237,9 @@ static const struct pt_bdf *find_twice(const struct pt_assignment *all, size_t a
 	const struct pt_alternative *chosen = &all[at].alternative[all[at].chosen];
 
 	for (size_t i = 0; i < chosen->count; i++) {
-		if (used_by_guest(all, at, &chosen->id[i]))
+		if (used_by_guest(all, at, &chosen->id[i]) ||
+			pt_bdfs_have(chosen->id, i, &chosen->id[i]))
 			return &chosen->id[i];
-		for (size_t j = 0; j < i; j++) {
-			if (pt_bdf_compare(&chosen->id[i], &chosen->id[j]) == 0)
-				return &chosen->id[i];
-		}
 	}
 	return NULL;
 }

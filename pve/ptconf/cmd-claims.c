@@ -136,11 +136,9 @@ static void add_units(
 	struct shown_claim *claim, const struct pt_records *records, const struct pt_bdf *bdf)
 {
 	pt_foreach (unit, records->unit, records->unit_count) {
-		pt_foreach (one, unit->bdf, unit->count) {
-			if (pt_bdf_compare(one, bdf) == 0 &&
-				!pt_names_hold(&claim->unit, unit->unit))
-				pt_names_add(&claim->unit, unit->unit);
-		}
+		if (pt_bdfs_have(unit->bdf, unit->count, bdf) &&
+			!pt_names_hold(&claim->unit, unit->unit))
+			pt_names_add(&claim->unit, unit->unit);
 	}
 }
 
