@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "hook/phases.h"
+#include "lib/claim/locks.h"
 #include "lib/claim/older.h"
 #include "pve/config/identity.h"
 #include "pve/config/live.h"
@@ -112,10 +113,8 @@ static int end_guest(
 	const struct pt_run *run, const struct pt_store *store, bool undo, struct pt_err *err)
 {
 	struct pt_guest_record PT_GUEST_RECORD record = {0};
-	char name[PT_LOCK_TEXT];
 	PT_CLOSE int lock = -1;
-	int r = pt_store_lock(store, pt_lock_of_guest(run->vmid, name), PT_LOCK_ALONE,
-		pt_now_ms() + run->limits.lock_ms, &lock, err);
+	int r = pt_lock_guest(store, run->vmid, run->limits.lock_ms, &lock, err);
 
 	if (r == 0)
 		r = pt_guest_load(store, run->vmid, &record, err);

@@ -40,14 +40,13 @@ int pt_start_open(struct pt_start *start)
 {
 	const struct pt_run *run = start->run;
 	struct pt_err why = {0};
-	char name[PT_LOCK_TEXT];
 	int r = pt_store_open(&start->store, run->host, PT_CLAIMS_DIR, true, &start->err);
 
 	if (r == 0)
 		r = take_over(start);
 	if (r == 0)
-		r = pt_store_lock(start->store, pt_lock_of_guest(run->vmid, name), PT_LOCK_ALONE,
-			pt_now_ms() + run->limits.lock_ms, &start->lock, &start->err);
+		r = pt_lock_guest(
+			start->store, run->vmid, run->limits.lock_ms, &start->lock, &start->err);
 	if (r < 0)
 		return r;
 	pt_store_end_hold(start->store, run->vmid);
@@ -318,17 +317,15 @@ static int replace_damaged(struct pt_start *start, const struct pt_bdf *bdf)
 /* Locks a function; what is taken is waited for. */
 static int lock_function(struct pt_start *start, const struct pt_bdf *bdf, int *ret_fd)
 {
-	char name[PT_LOCK_TEXT];
-	int r = pt_store_lock(start->store, pt_lock_of_function(bdf, name), PT_LOCK_ALONE,
-		pt_now_ms() + LOOK_MS, ret_fd, &start->err);
+	int r = pt_lock_function(start->store, bdf, PT_LOCK_ALONE, LOOK_MS, ret_fd, &start->err);
 
 	if (r == -EWOULDBLOCK && pt_start_taken(start, bdf)) {
 		PT_START_LOG(
 			start->run, PT_LOG_INFO, "%s is still being moved; waiting", PT_BDF(bdf));
-		r = pt_store_lock(start->store, name, PT_LOCK_ALONE,
-			pt_now_ms() + start->run->wait_ms, ret_fd, &start->err);
+		r = pt_lock_function(
+			start->store, bdf, PT_LOCK_ALONE, start->run->wait_ms, ret_fd, &start->err);
 	}
-	return r == -EWOULDBLOCK ? pt_store_explain_busy(start->store, bdf, &start->err) : r;
+	return r == -EWOULDBLOCK ? pt_lock_explain_busy(start->store, bdf, &start->err) : r;
 }
 
 static int record_function(struct pt_start *start, const struct pt_bdf *bdf)

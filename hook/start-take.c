@@ -119,14 +119,9 @@ static int lock_all(struct taking *taking)
 	int r = 0;
 
 	pt_foreach (function, taking->claim.function, taking->claim.count) {
-		struct pt_bdf pf;
-
 		if (r == 0)
-			r = pt_locks_add(start->store, &taking->locks, &function->bdf,
-				PT_LOCK_ALONE, &start->err);
-		if (r == 0 && pt_function_read_pf(start->run->host, &function->bdf, &pf) == 0)
-			r = pt_locks_add(
-				start->store, &taking->locks, &pf, PT_LOCK_SHARED, &start->err);
+			r = pt_locks_add_mover(start->run->host, start->store, &taking->locks,
+				&function->bdf, &start->err);
 	}
 	if (r < 0)
 		pt_locks_release(&taking->locks, 0);

@@ -22,9 +22,7 @@ static void pause_a_while(void)
 
 static bool is_moving(const struct pt_store *store, unsigned int vmid, const struct pt_bdf *bdf)
 {
-	char name[PT_LOCK_TEXT];
-
-	return pt_store_locked(store, pt_lock_of_function(bdf, name)) || pt_older_busy(store, vmid);
+	return pt_function_is_locked(store, bdf) || pt_older_busy(store, vmid);
 }
 
 int pt_start_wait_for_returns(struct pt_start *start)
@@ -81,7 +79,7 @@ void pt_start_wait_for_own_return(const struct pt_run *run, int wait_ms)
 			"devices of guest %u are still being returned; waiting", run->vmid);
 	while (is_any_moving(store, run->vmid, bdf, count, &moving)) {
 		if (pt_now_ms() >= deadline) {
-			pt_store_explain_busy(store, moving, &err);
+			pt_lock_explain_busy(store, moving, &err);
 			PT_START_LOG(run, PT_LOG_WARNING, "%s", err.text);
 			break;
 		}

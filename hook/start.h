@@ -6,7 +6,7 @@
 #define PT_START_H
 
 #include "hook/phases.h"
-#include "lib/claim/store.h"
+#include "lib/claim/locks.h"
 #include "pve/check/check.h"
 
 enum pt_start_result {

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "lib/claim/bind.h"
+#include "lib/claim/locks.h"
 #include "lib/claim/older.h"
 #include "lib/linux/systemd.h"
 
@@ -366,10 +367,8 @@ static int write_function(const struct pt_store *store, const struct claim *clai
 {
 	struct pt_function_record PT_FUNCTION_RECORD record = {0};
 	struct pt_function_record PT_FUNCTION_RECORD there = {0};
-	char name[PT_LOCK_TEXT];
 	PT_CLOSE int lock = -1;
-	int r = pt_store_lock(store, pt_lock_of_function(&function->bdf, name), PT_LOCK_ALONE,
-		pt_now_ms() + LOCK_MS, &lock, err);
+	int r = pt_lock_function(store, &function->bdf, PT_LOCK_ALONE, LOCK_MS, &lock, err);
 
 	if (r < 0 || pt_function_load(store, &function->bdf, &there, NULL) == 0)
 		return r;
@@ -398,9 +397,8 @@ static int write_unit(
 {
 	struct pt_records PT_RECORDS records = {0};
 	struct pt_unit_record PT_UNIT_RECORD unit = {0};
-	PT_FREE char *name = pt_format("unit-%s", claim->unit.name[at]);
 	PT_CLOSE int lock = -1;
-	int r = pt_store_lock(store, name, PT_LOCK_ALONE, pt_now_ms() + LOCK_MS, &lock, err);
+	int r = pt_lock_unit(store, claim->unit.name[at], LOCK_MS, &lock, err);
 
 	if (r < 0)
 		return r;
@@ -420,10 +418,8 @@ static int write_unit(
 static int write_records(
 	const struct pt_store *store, const struct claim *claim, struct pt_err *err)
 {
-	char name[PT_LOCK_TEXT];
 	PT_CLOSE int lock = -1;
-	int r = pt_store_lock(store, pt_lock_of_guest(claim->vmid, name), PT_LOCK_ALONE,
-		pt_now_ms() + LOCK_MS, &lock, err);
+	int r = pt_lock_guest(store, claim->vmid, LOCK_MS, &lock, err);
 
 	pt_foreach (function, claim->function, claim->count) {
 		if (r == 0 && !is_on_pfs_record(claim, function))

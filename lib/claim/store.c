@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -9,13 +8,11 @@
 #include "lib/claim/older.h"
 #include "lib/claim/store.h"
 
-#define SUFFIX	     ".json"
-#define RECORD_MAX   (4U * 1024 * 1024)
-#define LOCK_POLL_NS 20000000L
-#define LOOK_MS	     50
-#define NAME_TEXT    280
-#define BOOT_KEY     "boot"
-#define VERSION_KEY  "version"
+#define SUFFIX	    ".json"
+#define RECORD_MAX  (4U * 1024 * 1024)
+#define NAME_TEXT   280
+#define BOOT_KEY    "boot"
+#define VERSION_KEY "version"
 
 enum folder { FUNCTION, GUEST, ENDED, UNDONE, UNIT, HOLD, LOCK, FOLDERS };
 
@@ -145,6 +142,11 @@ void pt_store_close_p(struct pt_store **store)
 const char *pt_store_dir(const struct pt_store *store)
 {
 	return store->dir;
+}
+
+int pt_store_locks(const struct pt_store *store)
+{
+	return store->folder[LOCK];
 }
 
 int pt_store_older(const struct pt_store *store, int *ret_locks)
@@ -607,121 +609,4 @@ bool pt_store_on_hold(const struct pt_store *store, unsigned int vmid, int secon
 void pt_store_end_hold(const struct pt_store *store, unsigned int vmid)
 {
 	unlinkat(store->folder[HOLD], GUEST_NAME(vmid), 0);
-}
-
-const char *pt_lock_of_function(const struct pt_bdf *bdf, char text[static PT_LOCK_TEXT])
-{
-	snprintf(text, PT_LOCK_TEXT, "%s", PT_BDF(bdf));
-	return text;
-}
-
-const char *pt_lock_of_guest(unsigned int vmid, char text[static PT_LOCK_TEXT])
-{
-	snprintf(text, PT_LOCK_TEXT, "guest-%u", vmid);
-	return text;
-}
-
-/* Returns the descriptor or a negative errno. */
-static int take_lock(int folder, const char *name, int flags, int operation, long long deadline_ms)
-{
-	PT_CLOSE int fd = openat(folder, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | flags, 0600);
-
-	if (fd < 0)
-		return -errno;
-	while (flock(fd, operation | LOCK_NB) < 0) {
-		struct timespec pause = {.tv_nsec = LOCK_POLL_NS};
-
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return -errno;
-		if (pt_now_ms() >= deadline_ms)
-			return -EWOULDBLOCK;
-		nanosleep(&pause, NULL);
-	}
-	return PT_STEAL_FD(fd);
-}
-
-int pt_store_lock(const struct pt_store *store, const char *name, enum pt_lock_kind kind,
-	long long deadline_ms, int *ret_fd, struct pt_err *err)
-{
-	int fd = take_lock(store->folder[LOCK], name, O_CREAT,
-		kind == PT_LOCK_SHARED ? LOCK_SH : LOCK_EX, deadline_ms);
-
-	if (fd < 0)
-		return pt_err_errno(err, fd, "lock %s/lock/%s", store->dir, name);
-	*ret_fd = fd;
-	return 0;
-}
-
-int pt_locks_add(const struct pt_store *store, struct pt_locks *locks, const struct pt_bdf *bdf,
-	enum pt_lock_kind kind, struct pt_err *err)
-{
-	const struct pt_lock *held = pt_locks_find(locks, bdf);
-	char name[PT_LOCK_TEXT];
-	int fd = -1, r = 0;
-
-	if (held && (held->kind == PT_LOCK_ALONE || kind == PT_LOCK_SHARED))
-		return 0;
-	if (!held)
-		r = pt_store_lock(store, pt_lock_of_function(bdf, name), kind,
-			pt_now_ms() + LOOK_MS, &fd, err);
-	if (held || r == -EWOULDBLOCK)
-		return pt_store_explain_busy(store, bdf, err);
-	if (r == 0)
-		*(struct pt_lock *)pt_array_grow(&locks->lock, &locks->count,
-			sizeof(*locks->lock)) = (struct pt_lock){*bdf, kind, fd};
-	return r;
-}
-
-const struct pt_lock *pt_locks_find(const struct pt_locks *locks, const struct pt_bdf *bdf)
-{
-	pt_foreach (lock, locks->lock, locks->count) {
-		if (pt_bdf_compare(&lock->bdf, bdf) == 0)
-			return lock;
-	}
-	return NULL;
-}
-
-int pt_locks_fd(const struct pt_locks *locks, const struct pt_bdf *bdf)
-{
-	const struct pt_lock *lock = pt_locks_find(locks, bdf);
-
-	return lock ? lock->fd : -1;
-}
-
-void pt_locks_release(struct pt_locks *locks, size_t but)
-{
-	while (locks->count > but)
-		pt_close_fd(&locks->lock[--locks->count].fd);
-}
-
-void pt_locks_clear(struct pt_locks *locks)
-{
-	pt_locks_release(locks, 0);
-	free(locks->lock);
-	*locks = (struct pt_locks){0};
-}
-
-bool pt_store_locked(const struct pt_store *store, const char *name)
-{
-	PT_CLOSE int fd = -1;
-
-	if (!store)
-		return false;
-	/* a look makes no file, and two looks do not see each other */
-	fd = take_lock(store->folder[LOCK], name, 0, LOCK_SH, pt_now_ms());
-	return fd == -EWOULDBLOCK;
-}
-
-int pt_store_explain_busy(
-	const struct pt_store *store, const struct pt_bdf *bdf, struct pt_err *err)
-{
-	struct pt_function_record PT_FUNCTION_RECORD record = {0};
-
-	if (pt_function_load(store, bdf, &record, NULL) == 0 && record.error)
-		return pt_err_set(err, -EWOULDBLOCK,
-			"%s is still being moved: %s; when that does not end, look in the kernel "
-			"log and reboot the host",
-			PT_BDF(bdf), record.error);
-	return pt_err_set(err, -EWOULDBLOCK, "%s is being moved right now; try again in a minute",
-		PT_BDF(bdf));
 }

@@ -62,53 +62,11 @@ int pt_store_hold(const struct pt_store *store, unsigned int vmid);
 bool pt_store_on_hold(const struct pt_store *store, unsigned int vmid, int seconds);
 void pt_store_end_hold(const struct pt_store *store, unsigned int vmid);
 
-/* The name of a lock: of a function, of a guest's record, of a unit. Returns text. */
-#define PT_LOCK_TEXT 96
-const char *pt_lock_of_function(const struct pt_bdf *bdf, char text[static PT_LOCK_TEXT]);
-const char *pt_lock_of_guest(unsigned int vmid, char text[static PT_LOCK_TEXT]);
-
-enum pt_lock_kind {
-	PT_LOCK_ALONE,
-	PT_LOCK_SHARED,
-};
-
-/* Takes a lock, trying until deadline_ms. Close ret_fd to release it; a process that inherits it
- * holds it as well. -EWOULDBLOCK: somebody else has it. */
-int pt_store_lock(const struct pt_store *store, const char *name, enum pt_lock_kind kind,
-	long long deadline_ms, int *ret_fd, struct pt_err *err);
-
-/* The locks of several functions that one process moves. */
-struct pt_locks {
-	struct pt_lock {
-		struct pt_bdf bdf;
-		enum pt_lock_kind kind;
-		int fd;
-	} * lock;
-	size_t count;
-};
-
-/* Adds the lock of a function, unless it is held already. -EWOULDBLOCK: somebody else moves it, or
- * we hold it only shared; err says why. Others may be looking at it: it is tried for an instant. */
-int pt_locks_add(const struct pt_store *store, struct pt_locks *locks, const struct pt_bdf *bdf,
-	enum pt_lock_kind kind, struct pt_err *err);
-/* NULL: it is not held. */
-const struct pt_lock *pt_locks_find(const struct pt_locks *locks, const struct pt_bdf *bdf);
-/* Its descriptor, for those that inherit it; -1: it is not held. */
-int pt_locks_fd(const struct pt_locks *locks, const struct pt_bdf *bdf);
-/* Releases all but the first so many. */
-void pt_locks_release(struct pt_locks *locks, size_t but);
-void pt_locks_clear(struct pt_locks *locks);
-
-/* Whether somebody has the lock alone. */
-bool pt_store_locked(const struct pt_store *store, const char *name);
-
-/* Why a function's lock is busy: somebody moves it, or its writer hangs in the kernel. Returns
- * -EWOULDBLOCK. */
-int pt_store_explain_busy(
-	const struct pt_store *store, const struct pt_bdf *bdf, struct pt_err *err);
-
 /* The folder, for messages. */
 const char *pt_store_dir(const struct pt_store *store);
+
+/* Descriptor of the folder of the locks. locks.c's. */
+int pt_store_locks(const struct pt_store *store);
 
 /* Descriptors of the folder of older claims and of its locks, -1: none. older.c's. */
 int pt_store_older(const struct pt_store *store, int *ret_locks);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include "lib/claim/locks.h"
 #include "lib/claim/older.h"
 #include "lib/linux/systemd.h"
 #include "pve/config/guest.h"
@@ -39,9 +40,8 @@ bool pt_guest_is_live(const struct pt_host *host, const struct pt_store *store,
 	const struct pt_guest_record *record)
 {
 	const unsigned int vmid = record->vmid;
-	char name[PT_LOCK_TEXT];
 
-	return pt_guest_pid(host, vmid) || pt_store_locked(store, pt_lock_of_guest(vmid, name)) ||
+	return pt_guest_pid(host, vmid) || pt_guest_is_locked(store, vmid) ||
 	       pt_older_busy(store, vmid) || is_locked(host, vmid) ||
 	       pt_store_on_hold(store, vmid, RESTART_S) ||
 	       pt_guest_hold(host, vmid, false, record->for_backup);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
+#include "lib/claim/locks.h"
 #include "pve/config/args.h"
 #include "pve/handover/narrow.h"
 #include "pve/handover/release.h"
@@ -161,10 +162,8 @@ int pt_confirm(const struct pt_host *host, const struct pt_store *store, unsigne
 {
 	struct pt_bdf *dropped = NULL;
 	size_t count = 0;
-	char name[PT_LOCK_TEXT];
 	PT_CLOSE int lock = -1;
-	int r = pt_store_lock(store, pt_lock_of_guest(vmid, name), PT_LOCK_ALONE,
-		pt_now_ms() + lock_ms, &lock, err);
+	int r = pt_lock_guest(store, vmid, lock_ms, &lock, err);
 
 	if (r == 0)
 		r = confirm(host, store, vmid, &dropped, &count, err);

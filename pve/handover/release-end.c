@@ -36,7 +36,6 @@ int pt_end_stale(const struct pt_host *host, const struct pt_store *store, unsig
 	struct pt_guest_record PT_GUEST_RECORD record = {0};
 	PT_CLOSE int guest_lock = -1;
 	PT_CLOSE int lock = -1;
-	char name[PT_LOCK_TEXT];
 	int pid = pt_guest_pid(host, vmid);
 	int r;
 
@@ -48,8 +47,7 @@ int pt_end_stale(const struct pt_host *host, const struct pt_store *store, unsig
 	if (r < 0)
 		return pt_err_errno(err, r, "lock of guest %u", vmid);
 	/* others may be looking at the lock at this instant */
-	r = pt_store_lock(store, pt_lock_of_guest(vmid, name), PT_LOCK_ALONE, pt_now_ms() + LOCK_MS,
-		&lock, err);
+	r = pt_lock_guest(store, vmid, LOCK_MS, &lock, err);
 	if (r < 0)
 		return r;
 	r = pt_guest_load(store, vmid, &record, err);

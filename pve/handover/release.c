@@ -165,7 +165,7 @@ static bool is_older(struct releasing *releasing, const struct pt_bdf *bdf)
 	pt_foreach (guest, releasing->records.guest, releasing->records.guest_count) {
 		if (!guest->older || !pt_wish_find(guest, bdf))
 			continue;
-		pt_store_explain_busy(releasing->store, bdf, &err);
+		pt_lock_explain_busy(releasing->store, bdf, &err);
 		wait_for(releasing, bdf, &err);
 		return true;
 	}
@@ -209,11 +209,8 @@ static int lock_one(
 {
 	const struct pt_store *store = releasing->store;
 	struct pt_locks *locks = &releasing->locks;
-	struct pt_bdf pf;
-	int r = pt_locks_add(store, locks, &record->bdf, PT_LOCK_ALONE, err);
+	int r = pt_locks_add_mover(releasing->host, store, locks, &record->bdf, err);
 
-	if (r == 0 && pt_function_read_pf(releasing->host, &record->bdf, &pf) == 0)
-		r = pt_locks_add(store, locks, &pf, PT_LOCK_SHARED, err);
 	pt_foreach (vf, record->vf, record->vf_count) {
 		if (r == 0)
 			r = pt_locks_add(store, locks, &vf->bdf, PT_LOCK_ALONE, err);
@@ -643,12 +640,11 @@ static void tell_open(const struct releasing *releasing)
 {
 	pt_foreach (waiting, releasing->waiting, releasing->waits) {
 		struct pt_function_record PT_FUNCTION_RECORD record = {0};
-		char name[PT_LOCK_TEXT];
 		PT_CLOSE int lock = -1;
 
 		if (waiting->why.code != -EBUSY ||
-			pt_store_lock(releasing->store, pt_lock_of_function(&waiting->bdf, name),
-				PT_LOCK_ALONE, pt_now_ms() + LOOK_MS, &lock, NULL) < 0 ||
+			pt_lock_function(releasing->store, &waiting->bdf, PT_LOCK_ALONE, LOOK_MS,
+				&lock, NULL) < 0 ||
 			pt_function_load(releasing->store, &waiting->bdf, &record, NULL) < 0)
 			continue;
 		put_reason(releasing, &record, waiting->why.text);

@@ -4,7 +4,7 @@
 #ifndef PT_RELEASE_H
 #define PT_RELEASE_H
 
-#include "lib/claim/store.h"
+#include "lib/claim/locks.h"
 #include "pve/config/policy.h"
 
 struct pt_release {

@@ -2,19 +2,12 @@
 #include <errno.h>
 #include <time.h>
 
+#include "lib/claim/locks.h"
 #include "lib/linux/systemd.h"
 #include "pve/handover/units.h"
 
 #define LOOK_MS 2000
 #define LOCK_MS 500
-
-static int lock_unit(const struct pt_store *store, const char *unit, int patience_ms, int *ret_fd,
-	struct pt_err *err)
-{
-	PT_FREE char *name = pt_format("unit-%s", unit);
-
-	return pt_store_lock(store, name, PT_LOCK_ALONE, pt_now_ms() + patience_ms, ret_fd, err);
-}
 
 static struct pt_unit_record *find(const struct pt_records *records, const char *unit)
 {
@@ -84,7 +77,7 @@ static int record_and_stop(const struct pt_host *host, const struct pt_store *st
 	struct pt_err why = {0};
 	PT_CLOSE int lock = -1;
 	bool active = false;
-	int r = lock_unit(store, unit, budget_ms, &lock, &why);
+	int r = pt_lock_unit(store, unit, budget_ms, &lock, &why);
 
 	if (r == 0)
 		r = pt_unit_order(host, unit, PT_UNIT_LOOK, pt_now_ms() + LOOK_MS, &active, &why);
@@ -151,7 +144,7 @@ static void start_if_back(
 	struct pt_err err = {0};
 	PT_CLOSE int lock = -1;
 
-	if (lock_unit(store, unit, LOCK_MS, &lock, NULL) < 0)
+	if (pt_lock_unit(store, unit, LOCK_MS, &lock, NULL) < 0)
 		return;
 	pt_records_read(store, &records);
 	record = find(&records, unit);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "lib/claim/locks.h"
 #include "lib/claim/older.h"
 #include "pve/config/container.h"
 #include "pve/node/node.h"
@@ -74,9 +75,7 @@ static void read_wishes(
 static bool is_returning(
 	const struct pt_node *node, const struct pt_guest_record *guest, const struct pt_bdf *bdf)
 {
-	char name[PT_LOCK_TEXT];
-
-	return pt_store_locked(node->store, pt_lock_of_function(bdf, name)) ||
+	return pt_function_is_locked(node->store, bdf) ||
 	       (guest->older && pt_older_busy(node->store, guest->vmid));
 }
 

@@ -263,18 +263,19 @@ static void a_stuck_writer_keeps_its_function_locked(void **state)
 	struct pt_handover handover = impatient_handover(fake);
 	struct pt_store PT_STORE *store = open_store(fake, "/run/pt");
 	struct pt_claim *claim = claim_all(fake);
+	struct pt_bdf gpu = bdf_of(GPU), disk = bdf_of(DISK);
 	int lock = -1, other = -1;
 
-	assert_int_equal(pt_store_lock(store, GPU, PT_LOCK_ALONE, pt_now_ms(), &lock, NULL), 0);
-	assert_int_equal(pt_store_lock(store, DISK, PT_LOCK_ALONE, pt_now_ms(), &other, NULL), 0);
+	assert_int_equal(pt_lock_function(store, &gpu, PT_LOCK_ALONE, 0, &lock, NULL), 0);
+	assert_int_equal(pt_lock_function(store, &disk, PT_LOCK_ALONE, 0, &other, NULL), 0);
 	fake_fault(fake, "unbind", GPU, "stuck");
 	claim->function[0].lock = lock;
 	claim->function[2].lock = other;
 	assert_int_equal(pt_handover_take(&handover, claim, NULL), -ETIME);
 	close(lock);
 	close(other);
-	assert_true(pt_store_locked(store, GPU));
-	assert_false(pt_store_locked(store, DISK));
+	assert_true(pt_function_is_locked(store, &gpu));
+	assert_false(pt_function_is_locked(store, &disk));
 	free_claim(claim);
 }
 

@@ -40,9 +40,7 @@ static void a_claim_that_is_worked_on_is_live(void **state)
 	struct pt_store PT_STORE *store = open_store(fake, "/run/pt");
 	PT_CLOSE int lock = -1;
 
-	assert_int_equal(
-		pt_store_lock(store, "guest-100", PT_LOCK_ALONE, pt_now_ms() + 1000, &lock, NULL),
-		0);
+	assert_int_equal(pt_lock_guest(store, 100, 1000, &lock, NULL), 0);
 	assert_true(is_live(fake, 100));
 	pt_close_fd(&lock);
 	assert_false(is_live(fake, 100));

@@ -28,12 +28,13 @@ bool __wrap_pt_vfio_group_free(const struct pt_host *host, int group)
 	return __real_pt_vfio_group_free(host, group);
 }
 
-static int hold(struct fake *fake, const char *name)
+static int hold_disk(struct fake *fake)
 {
 	struct pt_store PT_STORE *store = open_store(fake, PT_CLAIMS_DIR);
+	struct pt_bdf disk = bdf_of(DISK);
 	int lock = -1;
 
-	assert_int_equal(pt_store_lock(store, name, PT_LOCK_ALONE, pt_now_ms(), &lock, NULL), 0);
+	assert_int_equal(pt_lock_function(store, &disk, PT_LOCK_ALONE, 0, &lock, NULL), 0);
 	return lock;
 }
 
@@ -56,7 +57,7 @@ static void waits_for_another_mover(void **state)
 	run.release_ms = 300;
 	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
 	assert_int_equal(phase(fake, "pre-start"), 0);
-	lock = hold(fake, DISK);
+	lock = hold_disk(fake);
 	assert_int_equal(phase(fake, "pre-start"), 1);
 	assert_holds(fake->said, "start refused: " DISK " is being moved right now");
 	assert_int_equal(pt_phase_find("post-stop")(&run), 1);
@@ -97,7 +98,7 @@ static void a_return_under_way_is_waited_for(unsigned int returning, struct fake
 	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/101.conf", "hostpci0: 02:00.0\n");
 	assert_int_equal(pt_phase_find("pre-start")(&other), 0);
 	end(fake, returning);
-	lock = hold(fake, DISK);
+	lock = hold_disk(fake);
 	pid = fork();
 	if (pid == 0)
 		_exit(-return_slowly(fake));
@@ -123,7 +124,7 @@ static void break_glass_waits_for_a_return(void **state)
 	assert_int_equal(phase(fake, "pre-start"), 0);
 	end(fake, 100);
 	fake_file(fake, PT_OFF_FILE, "");
-	lock = hold(fake, DISK);
+	lock = hold_disk(fake);
 	assert_int_equal(phase(fake, "pre-start"), 0);
 	assert_holds(fake->said, "devices of guest 100 are still being returned; waiting");
 	assert_holds(fake->said, "warning: " DISK " is being moved right now");
@@ -143,7 +144,7 @@ static void a_hanging_return_does_not_stop_the_guest(void **state)
 
 	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
 	assert_int_equal(phase(fake, "pre-start"), 0);
-	lock = hold(fake, DISK);
+	lock = hold_disk(fake);
 	assert_int_equal(phase(fake, "pre-start"), 1);
 	assert_holds(fake->said, "start refused: " DISK " is being moved right now");
 	/* without it, */
@@ -278,7 +279,7 @@ static void a_return_that_hangs_is_not_waited_for_ever(void **state)
 	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/101.conf", "hostpci0: 02:00.0\n");
 	assert_int_equal(pt_phase_find("pre-start")(&other), 0);
 	end(fake, 101);
-	lock = hold(fake, DISK);
+	lock = hold_disk(fake);
 	assert_int_equal(phase(fake, "pre-start"), 1);
 	assert_holds(fake->said, "guest 101 is still giving " DISK " back; waiting");
 	assert_holds(fake->said, "start refused: " DISK " is being moved right now");

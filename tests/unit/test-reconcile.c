@@ -58,8 +58,7 @@ static void what_lives_is_left_alone(void **state)
 	reconcile(fake, store, 0, 0);
 	close(lock);
 	/* somebody moves its functions */
-	assert_int_equal(
-		pt_store_lock(store, "guest-100", PT_LOCK_ALONE, pt_now_ms(), &lock, NULL), 0);
+	assert_int_equal(pt_lock_guest(store, 100, 0, &lock, NULL), 0);
 	reconcile(fake, store, 0, 0);
 	close(lock);
 	/* it comes back at once */
@@ -123,8 +122,7 @@ static void a_guest_that_runs_keeps_only_its_own(void **state)
 	assert_driver(fake, DISK, "vfio-pci");
 	/* its post-start may still be at work */
 	record_guest(store, 100, PT_ROLE_TAKEN, DISK, DISK2);
-	assert_int_equal(
-		pt_store_lock(store, "guest-100", PT_LOCK_ALONE, pt_now_ms(), &lock, NULL), 0);
+	assert_int_equal(pt_lock_guest(store, 100, 0, &lock, NULL), 0);
 	reconcile(fake, store, 0, 0);
 	assert_true(pt_host_exists(fake->host, PT_CLAIMS_DIR "/guest/100.json"));
 	close(lock);

@@ -161,12 +161,13 @@ static void another_mover_is_not_disturbed(void **state)
 {
 	struct fake *fake = *state;
 	struct pt_store PT_STORE *store = take_disk(fake);
+	struct pt_bdf disk = bdf_of(DISK);
 	struct pt_released released = {0};
 	struct pt_err err = {0};
 	int lock = -1;
 
 	assert_int_equal(pt_end_stale(fake->host, store, 100, NULL, NULL), 0);
-	assert_int_equal(pt_store_lock(store, DISK, PT_LOCK_ALONE, pt_now_ms(), &lock, NULL), 0);
+	assert_int_equal(pt_lock_function(store, &disk, PT_LOCK_ALONE, 0, &lock, NULL), 0);
 	assert_int_equal(release(fake, store, 0, &released, &err), -EWOULDBLOCK);
 	assert_string_equal(err.text, DISK " is being moved right now; try again in a minute");
 	assert_driver(fake, DISK, "vfio-pci");

@@ -231,74 +231,6 @@ static void records_of_another_boot_are_none(void **state)
 	assert_false(pt_host_exists(fake->host, DIR "/guest/100.json"));
 }
 
-static void one_works_at_a_time(void **state)
-{
-	struct fake *fake = *state;
-	struct pt_store PT_STORE *store = open_store(fake, DIR);
-	struct pt_bdf disk = bdf_of(DISK);
-	char name[PT_LOCK_TEXT];
-	struct pt_err err = {0};
-	int first = -1, second = -1;
-
-	pt_lock_of_function(&disk, name);
-	assert_string_equal(name, DISK);
-	assert_false(pt_store_locked(NULL, name));
-	assert_false(pt_store_locked(store, name));
-	assert_int_equal(pt_store_lock(store, name, PT_LOCK_ALONE, pt_now_ms(), &first, NULL), 0);
-	assert_true(pt_store_locked(store, name));
-	assert_int_equal(pt_store_lock(store, name, PT_LOCK_ALONE, pt_now_ms() + 60, &second, &err),
-		-EWOULDBLOCK);
-	assert_int_equal(pt_store_lock(store, pt_lock_of_guest(100, name), PT_LOCK_ALONE,
-				 pt_now_ms(), &second, NULL),
-		0);
-	assert_string_equal(name, "guest-100");
-	pt_close_fd(&second);
-	assert_int_equal(pt_store_explain_busy(store, &disk, &err), -EWOULDBLOCK);
-	assert_string_equal(err.text, DISK " is being moved right now; try again in a minute");
-	/* a writer that hangs is called by its device */
-	record_function(fake, store, DISK, DISK ": bind: no answer");
-	pt_store_explain_busy(store, &disk, &err);
-	assert_holds(err.text, DISK " is still being moved: " DISK ": bind: no answer; when that");
-	pt_close_fd(&first);
-	/* two movers of VFs share their PF's lock; that of the PF waits for both */
-	pt_lock_of_function(&disk, name);
-	assert_int_equal(pt_store_lock(store, name, PT_LOCK_SHARED, pt_now_ms(), &first, NULL), 0);
-	assert_int_equal(pt_store_lock(store, name, PT_LOCK_SHARED, pt_now_ms(), &second, NULL), 0);
-	assert_false(pt_store_locked(store, name));
-	pt_close_fd(&first);
-	assert_int_equal(
-		pt_store_lock(store, name, PT_LOCK_ALONE, pt_now_ms(), &first, NULL), -EWOULDBLOCK);
-	pt_close_fd(&second);
-}
-
-static void a_mover_has_several_locks(void **state)
-{
-	struct fake *fake = *state;
-	struct pt_store PT_STORE *store = open_store(fake, DIR);
-	struct pt_bdf disk = bdf_of(DISK), disk2 = bdf_of(DISK2);
-	struct pt_locks ours = {0}, theirs = {0};
-	struct pt_err err = {0};
-
-	assert_int_equal(pt_locks_add(store, &ours, &disk, PT_LOCK_ALONE, NULL), 0);
-	assert_int_equal(pt_locks_add(store, &ours, &disk, PT_LOCK_SHARED, NULL), 0);
-	assert_int_equal(pt_locks_add(store, &ours, &disk2, PT_LOCK_SHARED, NULL), 0);
-	assert_int_equal(ours.count, 2);
-	assert_true(pt_locks_fd(&ours, &disk) >= 0);
-	assert_int_equal(pt_locks_fd(&theirs, &disk), -1);
-	assert_int_equal(pt_locks_find(&ours, &disk2)->kind, PT_LOCK_SHARED);
-	/* neither we nor others get one alone that we share */
-	assert_int_equal(pt_locks_add(store, &ours, &disk2, PT_LOCK_ALONE, &err), -EWOULDBLOCK);
-	assert_string_equal(err.text, DISK2 " is being moved right now; try again in a minute");
-	assert_int_equal(pt_locks_add(store, &theirs, &disk2, PT_LOCK_ALONE, NULL), -EWOULDBLOCK);
-	assert_int_equal(pt_locks_add(store, &theirs, &disk2, PT_LOCK_SHARED, NULL), 0);
-	pt_locks_release(&ours, 1);
-	assert_null(pt_locks_find(&ours, &disk2));
-	assert_int_equal(pt_locks_add(store, &theirs, &disk, PT_LOCK_ALONE, NULL), -EWOULDBLOCK);
-	pt_locks_clear(&ours);
-	assert_int_equal(pt_locks_add(store, &theirs, &disk, PT_LOCK_ALONE, NULL), 0);
-	pt_locks_clear(&theirs);
-}
-
 /* Links and folders in place of files: the error names the purpose. */
 static void what_lies_in_the_way_is_told(void **state)
 {
@@ -309,8 +241,7 @@ static void what_lies_in_the_way_is_told(void **state)
 	int lock = -1;
 
 	fake_link(fake, DIR "/lock/guest-100", "/elsewhere");
-	assert_int_equal(
-		pt_store_lock(store, "guest-100", PT_LOCK_ALONE, pt_now_ms(), &lock, &err), -ELOOP);
+	assert_int_equal(pt_lock_guest(store, 100, 0, &lock, &err), -ELOOP);
 	assert_holds(err.text, "lock " DIR "/lock/guest-100: Too many levels of symbolic links");
 	fake_dir(fake, DIR "/function/" DISK ".json");
 	assert_true(pt_function_forget(store, &disk, &err) < 0);
@@ -378,8 +309,6 @@ int main(void)
 		MACHINE_TEST(only_what_can_be_read_back_is_written),
 		MACHINE_TEST(a_large_record_is_read_back),
 		MACHINE_TEST(records_of_another_boot_are_none),
-		MACHINE_TEST(one_works_at_a_time),
-		MACHINE_TEST(a_mover_has_several_locks),
 		MACHINE_TEST(what_lies_in_the_way_is_told),
 		MACHINE_TEST(folders_of_others_are_not_trusted),
 		MACHINE_TEST(a_folder_that_cannot_be_listed_is_told),

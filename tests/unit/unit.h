@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "lib/claim/handover.h"
-#include "lib/claim/store.h"
+#include "lib/claim/locks.h"
 #include "tests/fake.h"
 
 /* Keeps the text until as many others were kept. */
