@@ -255,9 +255,9 @@ static int load_function(
 
 	if (r != -ENOENT)
 		return r;
-	pt_records_read(start->store, &records);
+	pt_older_read(start->store, &records);
 	older = pt_records_function(&records, bdf);
-	if (!older || older->unreadable)
+	if (!older)
 		return -ENOENT;
 	r = pt_function_save(start->store, older, &start->err);
 	return r < 0 ? r : pt_function_load(start->store, bdf, ret, &start->err);

@@ -201,11 +201,7 @@ static enum look look_at_groups(struct taking *taking)
 	struct pt_start *start = taking->start;
 
 	pt_foreach (function, taking->claim.function, taking->claim.count) {
-		PT_FREE char *driver = NULL;
-
-		if (pt_function_read_driver(start->run->host, &function->bdf, &driver) == 0 &&
-			pt_function_read_on_vfio(start->run->host, &function->bdf, driver) &&
-			!pt_is_closed(start->run->host, &function->bdf, &start->err))
+		if (pt_is_open(start->run->host, &function->bdf, &start->err))
 			return LOOK_WAITS;
 	}
 	return LOOK_CLEAR;

@@ -136,11 +136,8 @@ static void wait_for_return(struct pt_start *start, const struct pt_records *rec
 	const struct pt_run *run = start->run;
 	const struct pt_guest_record *from = returning_from(start, records, bdf);
 	long long deadline = pt_now_ms() + run->wait_ms;
-	PT_FREE char *driver = NULL;
 
-	if (!from || pt_function_read_driver(run->host, bdf, &driver) < 0 ||
-		!pt_function_read_on_vfio(run->host, bdf, driver) ||
-		pt_is_closed(run->host, bdf, NULL))
+	if (!from || !pt_is_open(run->host, bdf, NULL))
 		return;
 	PT_START_LOG(run, PT_LOG_INFO, "guest %u is still giving %s back; waiting", from->vmid,
 		PT_BDF(bdf));

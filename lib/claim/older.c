@@ -4,10 +4,8 @@
 #include <sys/file.h>
 #include <time.h>
 
-#include "lib/claim/bind.h"
 #include "lib/claim/locks.h"
 #include "lib/claim/older.h"
-#include "lib/linux/systemd.h"
 
 #define CLAIM_MAX (4U * 1024 * 1024)
 #define LOCK_MS	  5000
@@ -44,11 +42,6 @@ struct claim {
 	unsigned int vmid; /* the owner; not in the file */
 };
 
-static bool is_driver(const char *text)
-{
-	return !*text || pt_driver_name_valid(text);
-}
-
 static bool is_owner(const char *text)
 {
 	size_t length = strlen(text);
@@ -56,8 +49,6 @@ static bool is_owner(const char *text)
 	return length && length < 10 && strspn(text, "0123456789") == length;
 }
 
-static const struct pt_form driver_form = {.why = "is no driver name", .valid = is_driver};
-static const struct pt_form unit_form = {.why = "is no unit's name", .valid = pt_unit_name_valid};
 static const struct pt_form owner_form = {.why = "cannot own a claim", .valid = is_owner};
 
 #define FUNCTION(key, kind, member) PT_FIELD(key, kind, struct function, member)
@@ -72,8 +63,8 @@ static const struct pt_field function_fields[] = {
 	{FUNCTION("pf", FORM, pf), PT_JSON_MAY_BE_NULL, .has = offsetof(struct function, has_pf),
 		.form = &pt_bdf_form},
 	{FUNCTION("origin", RECORD, origin), .of = &pt_origin_record},
-	{FUNCTION("driver", TEXT, driver), PT_JSON_MAY_BE_MISSING, .form = &driver_form},
-	{FUNCTION("home", TEXT, home), PT_JSON_MAY_BE_NULL, .form = &driver_form},
+	{FUNCTION("driver", TEXT, driver), PT_JSON_MAY_BE_MISSING, .form = &pt_driver_form},
+	{FUNCTION("home", TEXT, home), PT_JSON_MAY_BE_NULL, .form = &pt_driver_form},
 	{FUNCTION("error", TEXT, error), PT_JSON_MAY_BE_NULL},
 	{FUNCTION("error_since", INT, error_since)},
 	{FUNCTION("with_others", FLAG, with_others), PT_JSON_MAY_BE_MISSING},
@@ -81,7 +72,7 @@ static const struct pt_field function_fields[] = {
 static const struct pt_record function_record = {PT_RECORD(struct function, function_fields)};
 
 static const struct pt_field unit_field[] = {
-	{.kind = PT_FIELD_TEXT, .size = sizeof(char *), .form = &unit_form}};
+	{.kind = PT_FIELD_TEXT, .size = sizeof(char *), .form = &pt_unit_form}};
 static const struct pt_record unit_record = {PT_RECORD(char *, unit_field)};
 
 static const struct pt_field claim_fields[] = {
@@ -280,15 +271,7 @@ void pt_older_read(const struct pt_store *store, struct pt_records *records)
 			records->err = err;
 		}
 	}
-}
-
-static bool has_unit(const struct pt_records *records, const char *unit)
-{
-	pt_foreach (one, records->unit, records->unit_count) {
-		if (pt_streq(one->unit, unit))
-			return true;
-	}
-	return false;
+	pt_records_sort(records);
 }
 
 void pt_older_add(struct pt_records *older, struct pt_records *records)
@@ -306,7 +289,7 @@ void pt_older_add(struct pt_records *older, struct pt_records *records)
 		*function = (struct pt_function_record){0};
 	}
 	pt_foreach (unit, older->unit, older->unit_count) {
-		if (has_unit(records, unit->unit))
+		if (pt_records_unit(records, unit->unit))
 			continue;
 		*(struct pt_unit_record *)pt_array_grow(
 			&records->unit, &records->unit_count, sizeof(*unit)) = *unit;
@@ -397,6 +380,7 @@ static int write_unit(
 {
 	struct pt_records PT_RECORDS records = {0};
 	struct pt_unit_record PT_UNIT_RECORD unit = {0};
+	const struct pt_unit_record *known;
 	PT_CLOSE int lock = -1;
 	int r = pt_lock_unit(store, claim->unit.name[at], LOCK_MS, &lock, err);
 
@@ -404,14 +388,9 @@ static int write_unit(
 		return r;
 	to_unit(claim, at, &unit);
 	pt_records_read(store, &records);
-	pt_foreach (known, records.unit, records.unit_count) {
-		if (!pt_streq(known->unit, unit.unit))
-			continue;
-		pt_foreach (bdf, known->bdf, known->count) {
-			if (!pt_bdfs_have(unit.bdf, unit.count, bdf))
-				pt_bdfs_add(&unit.bdf, &unit.count, bdf);
-		}
-	}
+	known = pt_records_unit(&records, unit.unit);
+	if (known)
+		pt_unit_add(&unit, known->bdf, known->count);
 	return pt_unit_save(store, &unit, err);
 }
 

@@ -144,6 +144,44 @@ struct pt_function_record *pt_records_pf(const struct pt_records *records, const
 	return NULL;
 }
 
+struct pt_unit_record *pt_records_unit(const struct pt_records *records, const char *unit)
+{
+	pt_foreach (record, records->unit, records->unit_count) {
+		if (pt_streq(record->unit, unit))
+			return record;
+	}
+	return NULL;
+}
+
+void pt_unit_add(struct pt_unit_record *unit, const struct pt_bdf *bdf, size_t count)
+{
+	pt_foreach (one, bdf, count) {
+		if (!pt_bdfs_have(unit->bdf, unit->count, one))
+			pt_bdfs_add(&unit->bdf, &unit->count, one);
+	}
+}
+
+static int compare_guests(const void *a, const void *b)
+{
+	const struct pt_guest_record *x = a, *y = b;
+
+	if (x->since != y->since)
+		return x->since < y->since ? -1 : 1;
+	if (x->vmid != y->vmid)
+		return x->vmid < y->vmid ? -1 : 1;
+	return strcmp(x->start, y->start);
+}
+
+void pt_records_sort(struct pt_records *records)
+{
+	if (records->count)
+		qsort(records->function, records->count, sizeof(*records->function),
+			compare_functions);
+	if (records->guest_count)
+		qsort(records->guest, records->guest_count, sizeof(*records->guest),
+			compare_guests);
+}
+
 bool pt_function_is_recorded(const struct pt_host *host, const struct pt_function_record *record)
 {
 	char vendor[PT_PCI_ID_TEXT], device[PT_PCI_ID_TEXT];
@@ -217,7 +255,6 @@ bool pt_records_kept(const struct pt_records *records, const struct pt_function_
 	return record->home && !pt_records_last(records, &record->bdf, &wish);
 }
 
-/* A driver's name becomes part of a path; "" stands for none. */
 static bool is_driver(const char *text)
 {
 	return !*text || pt_driver_name_valid(text);
@@ -230,9 +267,9 @@ static bool is_start(const char *text)
 	return length && strspn(text, "0123456789abcdef") == length;
 }
 
-static const struct pt_form driver_form = {.why = "is no driver name", .valid = is_driver};
+const struct pt_form pt_driver_form = {.why = "is no driver name", .valid = is_driver};
 static const struct pt_form start_form = {.why = "is no name of a start", .valid = is_start};
-static const struct pt_form unit_form = {.why = "is no unit's name", .valid = pt_unit_name_valid};
+const struct pt_form pt_unit_form = {.why = "is no unit's name", .valid = pt_unit_name_valid};
 
 #define WISH(key, kind, member)	    PT_FIELD(key, kind, struct pt_wish, member)
 #define GUEST(key, kind, member)    PT_FIELD(key, kind, struct pt_guest_record, member)
@@ -253,8 +290,8 @@ static const struct pt_field wish_fields[] = {
 	{WISH("function", FORM, bdf), .form = &pt_bdf_form},
 	{WISH("entry", TEXT, entry)},
 	{WISH("role", WORD, role), PT_FIELD_WORDS(pt_role_name)},
-	{WISH("driver", TEXT, driver), PT_JSON_MAY_BE_NULL, .form = &driver_form},
-	{WISH("home", TEXT, home), PT_JSON_MAY_BE_NULL, .form = &driver_form},
+	{WISH("driver", TEXT, driver), PT_JSON_MAY_BE_NULL, .form = &pt_driver_form},
+	{WISH("home", TEXT, home), PT_JSON_MAY_BE_NULL, .form = &pt_driver_form},
 };
 static const struct pt_record wish_record = {
 	PT_RECORD(struct pt_wish, wish_fields), .complete = complete_wish};
@@ -292,7 +329,7 @@ static const struct pt_field function_fields[] = {
 	{FUNCTION("origin", RECORD, origin), .of = &pt_origin_record},
 	{FUNCTION("virtual_functions", LIST, vf),
 		.count = offsetof(struct pt_function_record, vf_count), .of = &vf_record},
-	{FUNCTION("home", TEXT, home), PT_JSON_MAY_BE_NULL, .form = &driver_form},
+	{FUNCTION("home", TEXT, home), PT_JSON_MAY_BE_NULL, .form = &pt_driver_form},
 	{FUNCTION("error", TEXT, error), PT_JSON_MAY_BE_NULL},
 	{FUNCTION("error_since", INT, error_since)},
 };
@@ -300,7 +337,7 @@ const struct pt_record pt_function_file = {
 	PT_RECORD(struct pt_function_record, function_fields), .version = 1};
 
 static const struct pt_field unit_fields[] = {
-	{UNIT("unit", TEXT, unit), .form = &unit_form},
+	{UNIT("unit", TEXT, unit), .form = &pt_unit_form},
 	{UNIT("order", INT, order)},
 	{UNIT("functions", LIST, bdf), .count = offsetof(struct pt_unit_record, count),
 		.of = &pt_bdf_record},

@@ -110,6 +110,14 @@ struct pt_guest_record *pt_records_guest(const struct pt_records *records, unsig
 /* The record of the PF that has the VF on its list. */
 struct pt_function_record *pt_records_pf(const struct pt_records *records, const struct pt_bdf *vf);
 
+/* The record of a unit; NULL: none. */
+struct pt_unit_record *pt_records_unit(const struct pt_records *records, const char *unit);
+/* Adds functions that the unit is to wait for, each once. */
+void pt_unit_add(struct pt_unit_record *unit, const struct pt_bdf *bdf, size_t count);
+
+/* Puts functions and guests into their order. */
+void pt_records_sort(struct pt_records *records);
+
 /* Whether policy keeps the function where it is, and no guest has had it since. */
 bool pt_records_kept(const struct pt_records *records, const struct pt_function_record *record);
 
@@ -128,6 +136,9 @@ const struct pt_guest_record *pt_records_wanted(const struct pt_records *records
  * it, before any that had it as a candidate. NULL: none. */
 const struct pt_guest_record *pt_records_last(const struct pt_records *records,
 	const struct pt_bdf *bdf, const struct pt_wish **ret_wish);
+
+/* A driver's name, which becomes part of a path; "" stands for none. And the name of a unit. */
+extern const struct pt_form pt_driver_form, pt_unit_form;
 
 extern const struct pt_record pt_function_file, pt_guest_file, pt_unit_file;
 

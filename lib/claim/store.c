@@ -529,24 +529,6 @@ static void read_folder(
 	}
 }
 
-static int compare_functions(const void *a, const void *b)
-{
-	const struct pt_function_record *x = a, *y = b;
-
-	return pt_bdf_compare(&x->bdf, &y->bdf);
-}
-
-static int compare_guests(const void *a, const void *b)
-{
-	const struct pt_guest_record *x = a, *y = b;
-
-	if (x->since != y->since)
-		return x->since < y->since ? -1 : 1;
-	if (x->vmid != y->vmid)
-		return x->vmid < y->vmid ? -1 : 1;
-	return strcmp(x->start, y->start);
-}
-
 void pt_records_read(const struct pt_store *store, struct pt_records *ret)
 {
 	static const enum folder folders[] = {GUEST, ENDED, UNDONE, FUNCTION, UNIT};
@@ -559,11 +541,7 @@ void pt_records_read(const struct pt_store *store, struct pt_records *ret)
 	for (size_t i = 0; store && i < PT_ARRAY_SIZE(folders); i++)
 		read_folder(store, folders[i], &records);
 	pt_older_add(&older, &records);
-	if (records.count)
-		qsort(records.function, records.count, sizeof(*records.function),
-			compare_functions);
-	if (records.guest_count)
-		qsort(records.guest, records.guest_count, sizeof(*records.guest), compare_guests);
+	pt_records_sort(&records);
 	*ret = records;
 }
 

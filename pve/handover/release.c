@@ -300,8 +300,7 @@ bool pt_is_closed(const struct pt_host *host, const struct pt_bdf *bdf, struct p
 	return !users;
 }
 
-/* Whether an unbind would wait for a process: on a vfio driver, and open. */
-static bool is_open(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_err *err)
+bool pt_is_open(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_err *err)
 {
 	PT_FREE char *driver = NULL;
 
@@ -312,12 +311,12 @@ static bool is_open(const struct pt_host *host, const struct pt_bdf *bdf, struct
 static bool is_any_open(const struct releasing *releasing, const struct pt_function_record *record,
 	struct pt_err *err)
 {
-	bool open = is_open(releasing->host, &record->bdf, err);
+	bool open = pt_is_open(releasing->host, &record->bdf, err);
 
 	pt_foreach (vf, record->vf, record->vf_count) {
 		/* one that a guest wants is not moved */
 		if (!pt_records_wanted(&releasing->records, &vf->bdf, PT_GROUP_NONE, 0, false))
-			open = open || is_open(releasing->host, &vf->bdf, err);
+			open = open || pt_is_open(releasing->host, &vf->bdf, err);
 	}
 	return open;
 }

@@ -51,5 +51,7 @@ void pt_functions_of_ended(
 
 /* Whether the kernel lets the function's group go: no process has it open. err names one. */
 bool pt_is_closed(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_err *err);
+/* Whether an unbind would wait for a process: on a vfio driver, and open. */
+bool pt_is_open(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_err *err);
 
 #endif

@@ -9,15 +9,6 @@
 #define LOOK_MS 2000
 #define LOCK_MS 500
 
-static struct pt_unit_record *find(const struct pt_records *records, const char *unit)
-{
-	pt_foreach (record, records->unit, records->unit_count) {
-		if (pt_streq(record->unit, unit))
-			return record;
-	}
-	return NULL;
-}
-
 static int64_t now_ns(void)
 {
 	struct timespec now;
@@ -36,10 +27,9 @@ static int record_unit(const struct pt_store *store, const char *unit, const str
 
 	pt_set_text(&made.unit, unit);
 	pt_records_read(store, &records);
-	record = find(&records, unit);
+	record = pt_records_unit(&records, unit);
 	record = record ? record : &made;
-	pt_foreach (one, bdf, count)
-		pt_bdfs_add(&record->bdf, &record->count, one);
+	pt_unit_add(record, bdf, count);
 	return pt_unit_save(store, record, err);
 }
 
@@ -67,7 +57,7 @@ static bool is_to_be_kept(const struct pt_store *store, const char *unit, bool a
 	if (active)
 		return true;
 	pt_records_read(store, &records);
-	return find(&records, unit);
+	return pt_records_unit(&records, unit);
 }
 
 static int record_and_stop(const struct pt_host *host, const struct pt_store *store,
@@ -147,7 +137,7 @@ static void start_if_back(
 	if (pt_lock_unit(store, unit, LOCK_MS, &lock, NULL) < 0)
 		return;
 	pt_records_read(store, &records);
-	record = find(&records, unit);
+	record = pt_records_unit(&records, unit);
 	if (!record || !has_devices_back(&records, record))
 		return;
 	start_one(host, unit, budget_ms);
