@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Every check on the made machine: a config that just triggers it, and one beside it that just does
  * not. Goes through gathering and resolving, so these are tested along. */
-#include <fcntl.h>
-#include <sys/file.h>
 
 #include "tests/unit/judge.h"
 
@@ -336,20 +334,6 @@ static void keep(void **state)
 	clear(&judged);
 }
 
-/* Holds Proxmox VE's lock of a guest, as qm does. */
-static int hold_lock(struct fake *fake, unsigned int vmid)
-{
-	char path[160];
-	int fd;
-
-	snprintf(path, sizeof(path), PT_PVE_LOCKS "/lock-%u.conf", vmid);
-	fake_file(fake, path, "");
-	snprintf(path, sizeof(path), "%s" PT_PVE_LOCKS "/lock-%u.conf", fake->root, vmid);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
-	return fd;
-}
-
 static void other_guests(void **state)
 {
 	struct fake *fake = *state;
@@ -362,7 +346,7 @@ static void other_guests(void **state)
 	/* a claim of which nothing is alive is no owner: it is returned first */
 	save_claim(fake, "/run/pt", 101, "0000:02:00.0", NULL);
 	passes(fake, "claimed-by-other", "hostpci0: 02:00.0\n");
-	lock = hold_lock(fake, 101);
+	lock = hold_pve_lock(fake, 101);
 	triggers(fake, "claimed-by-other", "hostpci0: 02:00.0\n", "is claimed by guest 101");
 	close(lock);
 	fake_file(fake, PT_PVE_RUN "/102.pid", "4242\n");

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Whole starts on a simulated host: its guests name a mapping with two devices. */
-#include <fcntl.h>
-#include <sys/file.h>
 
 #include "hook/phases.h"
 #include "pve/handover/narrow.h"
@@ -43,13 +41,8 @@ static int phase(struct fake *fake, unsigned int vmid, const char *name)
  */
 static int start(struct fake *fake, unsigned int vmid)
 {
-	PT_FREE char *name = pt_format(PT_PVE_LOCKS "/lock-%u.conf", vmid);
-	PT_FREE char *path = pt_format("%s%s", fake->root, name);
-	int lock;
+	int lock = hold_pve_lock(fake, vmid);
 
-	fake_file(fake, name, "");
-	lock = open(path, O_RDWR | O_CLOEXEC);
-	assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
 	assert_int_equal(phase(fake, vmid, "pre-start"), 0);
 	return lock;
 }

@@ -95,18 +95,6 @@ static void run_101(struct fake *fake, const char *reservations)
 	fake_file(fake, PT_PVE_PCI_RESERVATIONS, reservations);
 }
 
-static int lock_of(struct fake *fake, unsigned int vmid)
-{
-	PT_FREE char *path = pt_format(PT_PVE_LOCKS "/lock-%u.conf", vmid);
-	PT_FREE char *whole = pt_format("%s%s", fake->root, path);
-	int lock;
-
-	fake_file(fake, path, "");
-	lock = open(whole, O_RDWR | O_CLOEXEC);
-	assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
-	return lock;
-}
-
 static void reconcile(struct fake *fake)
 {
 	struct pt_store PT_STORE *store = open_store(fake, PT_CLAIMS_DIR);
@@ -125,7 +113,7 @@ static void a_candidate_is_taken_while_it_is_dropped(void **state)
 	both_choose_from_one_mapping(fake);
 	assert_int_equal(pt_phase_find("pre-start")(&other), 0);
 	assert_driver(fake, DISK, "vfio-pci");
-	lock = lock_of(fake, 100);
+	lock = hold_pve_lock(fake, 100);
 	/* as Proxmox VE would have bound it for a moment */
 	fake_link(fake, "/sys/bus/pci/devices/" DISK2 "/driver", "/sys/bus/pci/drivers/vfio-pci");
 	run_101(fake, DISK " 101 pid:4243\n");
@@ -147,7 +135,7 @@ static void a_candidate_is_taken_while_reconcile_waits(void **state)
 	both_choose_from_one_mapping(fake);
 	assert_int_equal(pt_phase_find("pre-start")(&other), 0);
 	fake_file(fake, CONFIG, "hostpci0: 03:00.0\n");
-	lock = lock_of(fake, 100);
+	lock = hold_pve_lock(fake, 100);
 	held_group = start_at_group = 2;
 	reconcile(fake);
 	assert_has_started();
@@ -168,7 +156,7 @@ static void what_is_left_to_another_is_not_forgotten(void **state)
 	run_guest(fake);
 	fake_file(fake, PT_PVE_PCI_RESERVATIONS, DISK " 100 pid:4242\n");
 	assert_int_equal(phase(fake, "post-start"), 0);
-	lock = lock_of(fake, 101);
+	lock = hold_pve_lock(fake, 101);
 	assert_int_equal(pt_phase_find("pre-start")(&other), 0);
 	assert_driver(fake, DISK2, "vfio-pci");
 	fake_remove(fake, PT_PVE_RUN "/100.pid");

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Starts and stops: takes, returns, refusals, and their lines. */
-#include <fcntl.h>
-#include <sys/file.h>
 
 #include "tests/unit/phases.h"
 
@@ -225,7 +223,6 @@ static void the_dead_get_nothing(void **state)
 {
 	struct fake *fake = *state;
 	struct pt_run other = run_of(fake);
-	char path[160];
 	int lock;
 
 	other.vmid = 101;
@@ -236,10 +233,7 @@ static void the_dead_get_nothing(void **state)
 	run_guest(fake);
 	fake_file(fake, PT_PVE_PCI_RESERVATIONS, DISK " 100 pid:4242\n");
 	/* its start is not through yet */
-	fake_file(fake, PT_PVE_LOCKS "/lock-100.conf", "");
-	snprintf(path, sizeof(path), "%s" PT_PVE_LOCKS "/lock-100.conf", fake->root);
-	lock = open(path, O_RDWR | O_CLOEXEC);
-	assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
+	lock = hold_pve_lock(fake, 100);
 	assert_int_equal(pt_phase_find("pre-start")(&other), 0);
 	assert_driver(fake, "0000:03:00.0", "vfio-pci");
 	close(lock);

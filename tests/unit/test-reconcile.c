@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "pve/config/paths.h"
@@ -51,10 +49,7 @@ static void what_lives_is_left_alone(void **state)
 	reconcile(fake, store, 0, 0);
 	fake_remove(fake, PT_PVE_RUN "/100.pid");
 	/* Proxmox VE starts or stops it */
-	fake_file(fake, PT_PVE_LOCKS "/lock-100.conf", "");
-	snprintf(path, sizeof(path), "%s" PT_PVE_LOCKS "/lock-100.conf", fake->root);
-	lock = open(path, O_RDWR | O_CLOEXEC);
-	assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
+	lock = hold_pve_lock(fake, 100);
 	reconcile(fake, store, 0, 0);
 	close(lock);
 	/* somebody moves its functions */

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Waiting for a group that is held needs the real kernel: lab scenario group-held. */
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -347,10 +345,8 @@ static void a_guest_that_is_starting_keeps_its_devices(void **state)
 	char path[160];
 	int lock;
 
-	fake_file(fake, PT_PVE_LOCKS "/lock-100.conf", "");
+	lock = hold_pve_lock(fake, 100);
 	snprintf(path, sizeof(path), "%s" PT_PVE_LOCKS "/lock-100.conf", fake->root);
-	lock = open(path, O_RDWR | O_CLOEXEC);
-	assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
 	assert_int_equal(pt_end_stale(fake->host, store, 100, NULL, &err), -EWOULDBLOCK);
 	assert_string_equal(err.text, "guest 100 is being started or stopped right now");
 	assert_int_equal(stat(path, &st), 0);

@@ -4,15 +4,18 @@
 #define PT_UNIT_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/file.h>
 
 #include <cmocka.h>
 
 #include "lib/claim/handover.h"
 #include "lib/claim/locks.h"
+#include "pve/config/paths.h"
 #include "tests/fake.h"
 
 /* Keeps the text until as many others were kept. */
@@ -25,6 +28,19 @@ static inline const char *on_loan(char *text)
 	free(*slot);
 	*slot = text;
 	return text;
+}
+
+/* Holds Proxmox VE's lock of a guest, as qm does, until the caller closes it. */
+static inline int hold_pve_lock(struct fake *fake, unsigned int vmid)
+{
+	PT_FREE char *name = pt_format(PT_PVE_LOCKS "/lock-%u.conf", vmid);
+	PT_FREE char *path = pt_format("%s%s", fake->root, name);
+	int lock;
+
+	fake_file(fake, name, "");
+	lock = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
+	return lock;
 }
 
 /* The text holds the piece; both are shown when not. */
