@@ -20,7 +20,7 @@ bool pt_run_has_claim(const struct pt_run *run)
 	struct pt_store PT_STORE *store = NULL;
 	int r = pt_store_open(&store, run->host, PT_CLAIMS_DIR, false, NULL);
 
-	/* who writes to it says why it cannot be opened */
+	/* the reason is told when it is opened for writing */
 	return r < 0 ? r != -ENOENT : pt_store_has_guest(store, run->vmid);
 }
 
@@ -108,7 +108,7 @@ static bool is_starting(const struct pt_run *run, const struct pt_guest_record *
 	return false;
 }
 
-/* Ends what the guest wants. undo: it never ran. -EAGAIN: another start has begun. */
+/* Ends the guest's record. undo: it never ran. -EAGAIN: another start has begun. */
 static int end_guest(
 	const struct pt_run *run, const struct pt_store *store, bool undo, struct pt_err *err)
 {
@@ -133,7 +133,7 @@ static int end_guest(
 		store, &record, undo && !record.ran ? PT_GUEST_UNDONE : PT_GUEST_ENDED, err);
 }
 
-/* Returns what the guest does not want any more, and what others left in the way. */
+/* Returns the functions that the guest wants no more, and those that others left in the way. */
 static int return_ended(const struct pt_run *run, const struct pt_store *store, struct pt_err *err)
 {
 	struct pt_release what = {.patience_ms = run->release_ms};

@@ -256,7 +256,8 @@ static enum pt_start_result start_unread(struct pt_start *start)
 	return result;
 }
 
-/* The way is clear when it returns 0: what others left is back, and units have made way. */
+/* Clears the way: functions that others left are back, and units have made way, when it returns 0.
+ */
 static int clear_way(struct pt_start *start)
 {
 	int r = pt_start_open(start);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* A start writes what its guest wants, and where those functions are now. */
+/* A start writes the wishes of its guest, and where those functions are now. */
 #include <errno.h>
 #include <time.h>
 
@@ -224,7 +224,7 @@ static bool is_led(
 	       pt_streq(override, driver) && !pt_streq(override, record->origin.override);
 }
 
-/* Whether what is on record still holds: another guest relies on it, or the function is not back
+/* Whether the record still holds: another guest relies on it, or the function is not back
  * where it was. On a third driver it is somebody else's. */
 static bool holds(const struct pt_start *start, const struct pt_function_record *record)
 {
@@ -245,7 +245,7 @@ static bool holds(const struct pt_start *start, const struct pt_function_record 
 						       : is_led(host, record, driver);
 }
 
-/* Reads what is on record; an older claim counts, too. The record of that is written first. */
+/* Reads the record of a function; one in an older claim counts, too, and is written anew first. */
 static int load_function(
 	struct pt_start *start, const struct pt_bdf *bdf, struct pt_function_record *ret)
 {
@@ -314,7 +314,7 @@ static int replace_damaged(struct pt_start *start, const struct pt_bdf *bdf)
 	return 0;
 }
 
-/* Locks a function; what is taken is waited for. */
+/* Locks a function; if it is taken, the start waits for it. */
 static int lock_function(struct pt_start *start, const struct pt_bdf *bdf, int *ret_fd)
 {
 	int r = pt_lock_function(start->store, bdf, PT_LOCK_ALONE, LOOK_MS, ret_fd, &start->err);
@@ -530,7 +530,7 @@ int pt_start_return_others(struct pt_start *start)
 	start->has_ended = start->has_last || has_ended(&records);
 	if (!start->has_ended)
 		return 0;
-	/* without a record of our own nothing may return: it might be what we need */
+	/* without a record of our own nothing may return: we might need it */
 	r = nothing ? end_last(start) : pt_start_record(start);
 	if (r < 0)
 		return r;

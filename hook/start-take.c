@@ -135,7 +135,7 @@ static enum look look_at_guests(struct taking *taking)
 	struct pt_records PT_RECORDS records = {0};
 
 	pt_records_read(start->store, &records);
-	/* nobody knows who has taken what */
+	/* nobody knows which functions are taken */
 	if (records.guests_unknown) {
 		start->err = records.err;
 		return LOOK_WAITS;

@@ -217,7 +217,7 @@ int pt_start_stop_units(struct pt_start *start)
 		free(bdf);
 		return 0;
 	}
-	/* what a guest wants is on record first: a unit runs again when nobody wants its functions
+	/* the guest's wishes are on record first: a unit runs again when nobody wants its functions
 	 */
 	r = pt_start_record(start);
 	if (r == 0)

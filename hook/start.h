@@ -72,11 +72,12 @@ int pt_start_stop_units(struct pt_start *start);
 /* Opens the records, takes over older ones, and locks that of the guest. */
 int pt_start_open(struct pt_start *start);
 
-/* Ends what guests want that are not live, and returns what nobody wants any more: the rest of an
- * earlier start with patience, all others without. Gathers anew if something has moved. */
+/* Ends the wishes of guests that are not live, and returns the functions that nobody wants: the
+ * rest of an earlier start with patience, all others without. Gathers anew if a function has moved.
+ */
 int pt_start_return_others(struct pt_start *start);
 
-/* Writes what the guest wants, as candidates: from now on none of it returns. */
+/* Writes the guest's wishes, as candidates: from now on none of them returns. */
 int pt_start_record(struct pt_start *start);
 
 /* Writes where its functions are now, unless that is on record. A candidate that cannot be read is
@@ -86,7 +87,7 @@ int pt_start_record_functions(struct pt_start *start);
 /* Removes the lists of ended guests whose functions this start has taken. */
 void pt_start_end_lists(const struct pt_start *start);
 
-/* Ends what the guest wants. Its functions are released; those that do not come back have their
+/* Ends the guest's wishes. Its functions are released; those that do not come back have their
  * reason on record. Returns how many are left. */
 size_t pt_start_end(struct pt_start *start);
 

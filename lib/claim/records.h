@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* The records from which everything returns: where a function was, what a guest wants, which units
+/* The records from which everything returns: where a function was, a guest's wishes, which units
  * were stopped. A function's and its guest's together are the guest's claim. store.h has their
  * files. */
 #ifndef PT_RECORDS_H
@@ -84,7 +84,7 @@ struct pt_records {
 	struct pt_unit_record *unit;
 	size_t unit_count;
 	struct pt_err err;   /* why not all could be read; code 0: they could */
-	bool guests_unknown; /* nobody can tell what guests want */
+	bool guests_unknown; /* the wishes of guests cannot be read */
 };
 
 void pt_function_record_clear(struct pt_function_record *record);

@@ -260,7 +260,7 @@ static int save(const struct pt_store *store, enum folder folder, const char *na
 	pt_json_add_text(json, BOOT_KEY, store->boot);
 	text = pt_json_print(json, JSON_C_TO_STRING_PLAIN);
 	again = pt_calloc(1, kind->table->size);
-	/* what cannot be read back must not be what everything returns from */
+	/* everything returns from it: it must be readable */
 	r = parse(store, kind, text, strlen(text), again, err);
 	if (r == 0 && strlen(text) > RECORD_MAX)
 		r = pt_err_set(err, -EFBIG, "it is too large");

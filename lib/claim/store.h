@@ -32,7 +32,7 @@ int pt_function_load(const struct pt_store *store, const struct pt_bdf *bdf,
 int pt_guest_load(const struct pt_store *store, unsigned int vmid, struct pt_guest_record *ret,
 	struct pt_err *err);
 
-/* Write a record durably, after reading back what is to be written. The caller holds its lock. */
+/* Write a record durably, after reading back its text. The caller holds its lock. */
 int pt_function_save(
 	const struct pt_store *store, const struct pt_function_record *record, struct pt_err *err);
 int pt_guest_save(
@@ -44,7 +44,7 @@ int pt_unit_save(
 int pt_function_forget(const struct pt_store *store, const struct pt_bdf *bdf, struct pt_err *err);
 int pt_unit_forget(const struct pt_store *store, const char *unit, struct pt_err *err);
 
-/* Ends what the guest wants, durably, by a rename, which needs no space. The record stays as ended
+/* Ends the guest's wishes, durably, by a rename, which needs no space. The record stays as ended
  * or undone until its functions are back. An unreadable one is removed. The caller holds the
  * guest's lock. */
 int pt_guest_end(const struct pt_store *store, const struct pt_guest_record *record,

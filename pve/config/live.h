@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Whether a guest is live: what a guest that is not live wants is stale. */
+/* Whether a guest is live: the wishes of one that is not are stale. */
 #ifndef PT_LIVE_H
 #define PT_LIVE_H
 

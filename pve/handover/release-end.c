@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Ends what stopped guests want, so that it may be released. */
+/* Ends the wishes of stopped guests, so that their functions may be released. */
 #include <errno.h>
 
 #include "pve/config/guest.h"
@@ -10,7 +10,7 @@
 
 #define LOCK_MS 500
 
-/* Says who has Proxmox VE's lock: any process may, and for ever. */
+/* Names the process that has Proxmox VE's lock: any may, and for ever. */
 static int name_locker(const struct pt_host *host, unsigned int vmid, struct pt_err *err)
 {
 	int pid = pt_guest_locker(host, vmid);

@@ -245,7 +245,7 @@ static bool is_reserved(const struct releasing *releasing,
 		return false;
 	if (reservation->has_time)
 		return reservation->time > time(NULL);
-	/* the guest that had it last has ended, and what it reserved as well */
+	/* the guest that had it last has ended, and its reservations as well */
 	if (last && last->vmid == reservation->vmid)
 		return false;
 	snprintf(process, sizeof(process), "/proc/%lld", (long long)reservation->pid);
@@ -539,7 +539,7 @@ static bool goes_down(const struct releasing *releasing)
 	return true;
 }
 
-/* Whether nobody can tell what guests want: then nothing returns. */
+/* Whether the wishes of guests cannot be read: then nothing returns. */
 static bool is_unsure(struct releasing *releasing)
 {
 	if (!releasing->records.guests_unknown)
@@ -558,7 +558,7 @@ static void one_round(struct releasing *releasing)
 	lock_all(releasing);
 	if (!releasing->locks.count)
 		return;
-	/* what was wanted before we had the locks is on record by now */
+	/* wishes of before we had the locks are on record by now */
 	read_records(releasing);
 	if (!is_unsure(releasing))
 		move_held(releasing);

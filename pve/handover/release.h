@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* The one operation that returns functions: those on record that no guest wants. Whoever wants them
- * back ends what a guest wants, and then releases. */
+ * back ends a guest's wishes, and then releases. */
 #ifndef PT_RELEASE_H
 #define PT_RELEASE_H
 
@@ -34,9 +34,9 @@ int pt_release(const struct pt_host *host, const struct pt_store *store,
 void pt_tell_home(
 	const struct pt_host *host, const struct pt_wish *wish, const struct pt_origin *origin);
 
-/* Ends what a stopped guest wants, for callers outside its phases. start: the one that was judged,
- * NULL: whichever is there. -EBUSY: it runs; -EWOULDBLOCK: it is alive after all. No record is no
- * error. Holds Proxmox VE's lock for an instant. */
+/* Ends the wishes of a stopped guest, for callers outside its phases. start: the one that was
+ * judged, NULL: whichever is there. -EBUSY: it runs; -EWOULDBLOCK: it is alive after all. No record
+ * is no error. Holds Proxmox VE's lock for an instant. */
 int pt_end_stale(const struct pt_host *host, const struct pt_store *store, unsigned int vmid,
 	const char *start, struct pt_err *err);
 
