@@ -2,14 +2,12 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <syslog.h>
 
 #include "hook/look.h"
 #include "hook/supervisor.h"
 
-#define LOOK_MS	  60000
-#define SYSLOG_MS 1000
-#define ROOM_MS	  1000
+#define LOOK_MS 60000
+#define ROOM_MS 1000
 
 /* Takes the VMID. */
 #define UNDONE                                                                                     \
@@ -50,45 +48,13 @@ static int say(int fd, const char *text, size_t length)
 		say((fd), line_, strlen(line_));                                                   \
 	})
 
-struct record {
-	int priority;
-	const char *line;
-};
-
-static int log_in_child(void *data, int out)
-{
-	const struct record *record = data;
-
-	(void)out;
-	syslog(LOG_DAEMON | record->priority, "%s", record->line);
-	return 0;
-}
-
-/* A system log that hangs is asked once: its writer blocks for as long. */
-static void log_to_system(int priority, const char *line)
-{
-	static bool hangs;
-	struct record record = {priority, line};
-	struct pt_child child = PT_CHILD_NONE;
-
-	if (hangs || pt_child_start(&child, log_in_child, &record, NULL, 0, false, NULL) < 0)
-		return;
-	hangs = pt_child_wait(&child, pt_now_ms() + SYSLOG_MS) == -ETIME;
-}
-
 /* The worker may be alone: then nobody reads any more, and the system log gets the line. */
 static void emit(void *data, enum pt_log_level level, const char *line)
 {
-	static const int priority[] = {
-		[PT_LOG_DEBUG] = LOG_DEBUG,
-		[PT_LOG_INFO] = LOG_INFO,
-		[PT_LOG_WARNING] = LOG_WARNING,
-		[PT_LOG_ERROR] = LOG_ERR,
-	};
 	const int *fd = data;
 
 	if (SAY(*fd, "%s%s\n", pt_log_mark(level), line) < 0)
-		log_to_system(priority[level], line);
+		pt_log_to_system(NULL, level, line);
 }
 
 static int run_phase(const struct pt_supervised *supervised, pt_phase *phase, int out)

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
 #include <stdarg.h>
+#include <syslog.h>
 
+#include "lib/base/child.h"
 #include "lib/base/log.h"
+
+#define SYSLOG_MS 1000
 
 void pt_log(const struct pt_log *log, enum pt_log_level level, const char *fmt, ...)
 {
@@ -37,4 +42,37 @@ void pt_log_to_file(void *data, enum pt_log_level level, const char *line)
 {
 	fprintf(data, "%s%s\n", pt_log_mark(level), line);
 	fflush(data);
+}
+
+struct entry {
+	int priority;
+	const char *line;
+};
+
+static int log_in_child(void *data, int out)
+{
+	const struct entry *entry = data;
+
+	(void)out;
+	syslog(LOG_DAEMON | entry->priority, "%s", entry->line);
+	return 0;
+}
+
+void pt_log_to_system(void *data, enum pt_log_level level, const char *line)
+{
+	static const int priority[] = {
+		[PT_LOG_DEBUG] = LOG_DEBUG,
+		[PT_LOG_INFO] = LOG_INFO,
+		[PT_LOG_WARNING] = LOG_WARNING,
+		[PT_LOG_ERROR] = LOG_ERR,
+	};
+	/* the writer blocks for as long */
+	static bool hangs;
+	struct entry entry = {priority[level], line};
+	struct pt_child child = PT_CHILD_NONE;
+
+	(void)data;
+	if (hangs || pt_child_start(&child, log_in_child, &entry, NULL, 0, false, NULL) < 0)
+		return;
+	hangs = pt_child_wait(&child, pt_now_ms() + SYSLOG_MS) == -ETIME;
 }

@@ -28,4 +28,7 @@ const char *pt_log_mark(enum pt_log_level level);
 /* A sink that writes lines to the FILE in data, warnings and errors marked as such. */
 void pt_log_to_file(void *data, enum pt_log_level level, const char *line);
 
+/* A sink that writes lines to the system log, each in a child: a log that hangs is asked once. */
+void pt_log_to_system(void *data, enum pt_log_level level, const char *line);
+
 #endif
