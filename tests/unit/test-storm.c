@@ -3,21 +3,17 @@
  * boot, run, and stop. What Proxmox VE does around the hook is done here: its lock, its choice of
  * the first disk that nobody has reserved, its pid files. No start is refused, and no guest loses
  * the disk that Proxmox VE chose for it. */
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #include "pve/handover/reconcile.h"
+#include "tests/fake-pve.h"
 #include "tests/unit/phases.h"
 
-#define GUESTS	     12
-#define ROUNDS	     6
-#define FIRST	     100
-#define LINE	     96
-#define RESERVATIONS PT_PVE_PCI_RESERVATIONS
-#define RESERVING    PT_PVE_RUN "/pci-id-reservations.lock"
+#define GUESTS 12
+#define ROUNDS 6
+#define FIRST  100
 
 enum { REFUSED = 10, LOST_BEFORE_QEMU, LOST_WHILE_RUNNING, STOP_FAILED, NOTHING_FREE };
 
@@ -50,95 +46,16 @@ static bool is_on(const struct pt_host *host, const char *name, const char *driv
 	return pt_function_read_driver(host, &bdf, &now) == 0 && pt_streq(now, driver);
 }
 
-static int locked(struct fake *fake, const char *path)
-{
-	PT_FREE char *whole = pt_format("%s%s", fake->root, path);
-	int lock = open(whole, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-
-	flock(lock, LOCK_EX);
-	return lock;
-}
-
-/* Replaces the guest's lines in the file of reservations. chosen: NULL for none. */
-static void write_reservations(
-	struct fake *fake, unsigned int vmid, const char *chosen, const char *until)
-{
-	PT_FREE char *text = fake_read(fake, RESERVATIONS);
-	PT_FREE char *from = pt_format("%s" RESERVATIONS ".new", fake->root);
-	PT_FREE char *to = pt_format("%s" RESERVATIONS, fake->root);
-	PT_FREE char *mine = pt_format(" %u ", vmid);
-	PT_FCLOSE FILE *out = fopen(from, "w");
-	char *rest = NULL;
-
-	for (char *line = text ? strtok_r(text, "\n", &rest) : NULL; line;
-		line = strtok_r(NULL, "\n", &rest)) {
-		if (!strstr(line, mine))
-			fprintf(out, "%s\n", line);
-	}
-	if (chosen)
-		fprintf(out, "%s %u %s\n", chosen, vmid, until);
-	fflush(out);
-	rename(from, to);
-}
-
-/* The first disk that nobody has reserved; under the lock of reservations. */
-static bool choose_locked(struct fake *fake, unsigned int vmid, char chosen[static 16])
-{
-	PT_FREE char *text = fake_read(fake, RESERVATIONS);
-	PT_FREE char *until = pt_format("time:%lld", (long long)time(NULL) + 60);
-
-	for (unsigned int i = 0; i < GUESTS; i++) {
-		disk(i, chosen);
-		if (text && strstr(text, chosen))
-			continue;
-		write_reservations(fake, vmid, chosen, until);
-		return true;
-	}
-	return false;
-}
-
+/* Reserves the first disk that no other guest has. */
 static bool choose(struct fake *fake, unsigned int vmid, char chosen[static 16])
 {
-	int lock = locked(fake, RESERVING);
-	bool found = choose_locked(fake, vmid, chosen);
+	for (unsigned int i = 0; i < GUESTS; i++) {
+		const char *const function = disk(i, chosen);
 
-	close(lock);
-	return found;
-}
-
-/* A QEMU that has the disk's group open; pid 0 ends it. Under the lock of reservations. */
-static void set_qemu_locked(
-	struct fake *fake, unsigned int vmid, const char *chosen, unsigned int pid)
-{
-	PT_FREE char *pidfile = pt_format(PT_PVE_RUN "/%u.pid", vmid);
-	PT_FREE char *process = pt_format("/proc/%u", vmid + 5000);
-	PT_FREE char *cmdline = pt_format("%s/cmdline", process);
-	PT_FREE char *group = pt_format("%s/fd/5", process);
-	PT_FREE char *device = pt_format("/dev/vfio/%lu", strtoul(chosen + 5, NULL, 16));
-	PT_FREE char *until = pt_format("pid:%u", pid);
-	PT_FREE char *number = pt_format("%u\n", pid);
-	char arguments[LINE];
-	int length = snprintf(arguments, sizeof(arguments),
-		"kvm%c-id%c%u%c-pidfile%c/var/run/qemu-server/%u.pid", 0, 0, vmid, 0, 0, vmid);
-
-	if (!pid) {
-		fake_remove(fake, pidfile);
-		fake_remove(fake, process);
-		write_reservations(fake, vmid, NULL, NULL);
-		return;
+		if (fake_pve_reserve(fake, vmid, &function, 1))
+			return true;
 	}
-	fake_bytes(fake, cmdline, arguments, (size_t)length + 1);
-	fake_link(fake, group, device);
-	write_reservations(fake, vmid, chosen, until);
-	fake_file(fake, pidfile, number);
-}
-
-static void set_qemu(struct fake *fake, unsigned int vmid, const char *chosen, unsigned int pid)
-{
-	int lock = locked(fake, RESERVING);
-
-	set_qemu_locked(fake, vmid, chosen, pid);
-	close(lock);
+	return false;
 }
 
 static int phase_of(const struct pt_run *run, const char *name)
@@ -151,15 +68,15 @@ static int live(struct fake *fake, unsigned int index)
 {
 	struct timespec spread = {.tv_nsec = (long)(index * 379 % 1000) * 999999};
 	struct pt_run run = run_of(fake);
-	PT_FREE char *path = pt_format(PT_PVE_LOCKS "/lock-%u.conf", FIRST + index);
 	char chosen[16];
+	const char *const function = chosen;
 	bool lost;
-	int lock;
+	int lock, group;
 
 	run.vmid = FIRST + index;
 	run.wait_ms = 120000;
 	run.limits.lock_ms = 60000;
-	lock = locked(fake, path);
+	lock = fake_pve_lock(fake, run.vmid);
 	meet(&common->ready);
 	nanosleep(&spread, NULL);
 	if (phase_of(&run, "pre-start") != 0)
@@ -168,14 +85,16 @@ static int live(struct fake *fake, unsigned int index)
 		return NOTHING_FREE;
 	if (!is_on(fake->host, chosen, "vfio-pci"))
 		return LOST_BEFORE_QEMU;
-	set_qemu(fake, run.vmid, chosen, run.vmid + 5000);
+	group = (int)strtol(chosen + 5, NULL, 16);
+	fake_pve_run(fake, run.vmid, &function, &group, 1);
 	if (phase_of(&run, "post-start") != 0)
 		return STOP_FAILED;
 	close(lock);
 	meet(&common->running);
 	lost = !is_on(fake->host, chosen, "vfio-pci");
-	lock = locked(fake, path);
-	set_qemu(fake, run.vmid, chosen, 0);
+	lock = fake_pve_lock(fake, run.vmid);
+	fake_pve_kill(fake, run.vmid);
+	fake_pve_bury(fake, run.vmid);
 	if (phase_of(&run, "post-stop") != 0)
 		return STOP_FAILED;
 	close(lock);
