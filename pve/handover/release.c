@@ -13,7 +13,6 @@
 #include "pve/handover/units.h"
 
 #define WITH_OTHERS "is with another guest or process; reconcile returns it when it is free"
-#define POLL_NS	    100000000L
 #define LOOK_MS	    50
 
 /* A guest that runs though it wants nothing: somebody started it without our hook. */
@@ -308,14 +307,24 @@ bool pt_is_open(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_
 	       pt_function_read_on_vfio(host, bdf, driver) && !pt_is_closed(host, bdf, err);
 }
 
+/* Whether a guest has a VF of the PF that returns: it is back already then, and has a record of its
+ * own. One that a guest wants and has not come to yet returns as the others do. */
+static bool is_with_guest(const struct releasing *releasing, const struct pt_bdf *vf)
+{
+	PT_FREE char *driver = NULL;
+
+	return pt_records_wanted(&releasing->records, vf, PT_GROUP_NONE, 0, false) &&
+	       pt_records_function(&releasing->records, vf) &&
+	       pt_function_read_driver(releasing->host, vf, &driver) != -ENODEV;
+}
+
 static bool is_any_open(const struct releasing *releasing, const struct pt_function_record *record,
 	struct pt_err *err)
 {
 	bool open = pt_is_open(releasing->host, &record->bdf, err);
 
 	pt_foreach (vf, record->vf, record->vf_count) {
-		/* one that a guest wants is not moved */
-		if (!pt_records_wanted(&releasing->records, &vf->bdf, PT_GROUP_NONE, 0, false))
+		if (!is_with_guest(releasing, &vf->bdf))
 			open = open || pt_is_open(releasing->host, &vf->bdf, err);
 	}
 	return open;
@@ -423,8 +432,7 @@ static void add_to_claim(struct releasing *releasing, const struct pt_function_r
 	pt_foreach (vf, record->vf, record->vf_count) {
 		struct pt_claim_function *added;
 
-		/* it is back already, and somebody has it */
-		if (is_wanted(releasing, &vf->bdf))
+		if (is_with_guest(releasing, &vf->bdf))
 			continue;
 		added = pt_claim_add(&releasing->claim, &vf->bdf, label, &vf->origin);
 		added->has_pf = true;
@@ -650,6 +658,15 @@ static void tell_open(const struct releasing *releasing)
 	}
 }
 
+/* Waits between two rounds: the longer in vain, the longer. */
+static void pause_after(long long waited_ms)
+{
+	long long ms = waited_ms / 10 < 900 ? 100 + waited_ms / 10 : 1000;
+	struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+	nanosleep(&pause, NULL);
+}
+
 static void report(const struct releasing *releasing, struct pt_released *ret)
 {
 	*ret = (struct pt_released){.returned = releasing->returned};
@@ -665,13 +682,12 @@ int pt_release(const struct pt_host *host, const struct pt_store *store,
 {
 	struct releasing releasing PT_CLEANUP(clear_releasing) = {
 		.host = host, .store = store, .limits = limits, .what = what};
-	struct timespec pause = {.tv_nsec = POLL_NS};
 	long long begin = pt_now_ms();
 
 	releasing.has_policy = pt_policy_read(host, limits->allowing, &releasing.policy, NULL) == 0;
 	one_round(&releasing);
 	while (releasing.waits && pt_now_ms() - begin < what->patience_ms) {
-		nanosleep(&pause, NULL);
+		pause_after(pt_now_ms() - begin);
 		one_round(&releasing);
 	}
 	tell_open(&releasing);

@@ -318,6 +318,35 @@ static void a_vf_that_a_guest_has_stays(void **state)
 	assert_driver(fake, "0000:04:00.1", "igbvf");
 }
 
+/* A start wants a VF that is gone with its PF: it cannot have it yet, so it comes back whole. */
+static void a_vf_that_a_guest_waits_for_comes_back(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_store PT_STORE *store = open_store(fake, PT_CLAIMS_DIR);
+	struct pt_handover handover = handover_of(fake);
+	struct pt_claim PT_CLAIM claim = {0};
+	struct pt_function_record PT_FUNCTION_RECORD pf = {.bdf = bdf_of("0000:04:00.0")};
+	struct pt_vf_record *vf = pt_array_grow(&pf.vf, &pf.vf_count, sizeof(*vf));
+	struct pt_released released = {0};
+
+	vf->bdf = bdf_of("0000:04:00.1");
+	assert_int_equal(pt_origin_read(fake->host, &pf.bdf, &pf.origin, NULL), 0);
+	assert_int_equal(pt_origin_read(fake->host, &vf->bdf, &vf->origin, NULL), 0);
+	assert_int_equal(pt_function_save(store, &pf, NULL), 0);
+	claim_function(fake, &claim, "0000:04:00.0");
+	assert_int_equal(pt_handover_take(&handover, &claim, NULL), 0);
+	record_guest(store, 100, PT_ROLE_CANDIDATE, "0000:04:00.1", NULL);
+	assert_int_equal(release(fake, store, 0, &released, NULL), 0);
+	assert_driver(fake, "0000:04:00.0", "igb");
+	assert_driver(fake, "0000:04:00.1", "igbvf");
+
+	/* it is there again, but the return ended before it had its driver */
+	assert_int_equal(pt_function_save(store, &pf, NULL), 0);
+	fake_remove(fake, "/sys/bus/pci/devices/0000:04:00.1/driver");
+	assert_int_equal(release(fake, store, 0, &released, NULL), 0);
+	assert_driver(fake, "0000:04:00.1", "igbvf");
+}
+
 /* Nobody can tell what guests want: nothing returns. */
 static void a_folder_that_cannot_be_read_keeps_all(void **state)
 {
@@ -359,10 +388,9 @@ static void a_guest_that_is_starting_keeps_its_devices(void **state)
 		"/lock-100.conf");
 	assert_false(has_ended(fake));
 	close(lock);
-	fake_remove(fake, PT_PVE_LOCKS "/lock-100.conf");
-	fake_dir(fake, PT_PVE_LOCKS "/lock-100.conf");
-	assert_int_equal(pt_end_stale(fake->host, store, 100, NULL, &err), -EISDIR);
-	assert_string_equal(err.text, "lock of guest 100: Is a directory");
+	fake_link(fake, PT_PVE_LOCKS "/lock-100.conf", "elsewhere");
+	assert_int_equal(pt_end_stale(fake->host, store, 100, NULL, &err), -ELOOP);
+	assert_string_equal(err.text, "lock of guest 100: Too many levels of symbolic links");
 	fake_remove(fake, PT_PVE_LOCKS "/lock-100.conf");
 	assert_int_equal(pt_end_stale(fake->host, store, 100, NULL, &err), 0);
 	assert_true(has_ended(fake));
@@ -382,6 +410,7 @@ int main(void)
 		MACHINE_TEST(only_a_guest_that_ran_follows_the_policy),
 		MACHINE_TEST(what_policy_keeps_stays_on_record),
 		MACHINE_TEST(a_vf_that_a_guest_has_stays),
+		MACHINE_TEST(a_vf_that_a_guest_waits_for_comes_back),
 		MACHINE_TEST(a_folder_that_cannot_be_read_keeps_all),
 		MACHINE_TEST(a_guest_that_is_starting_keeps_its_devices),
 	};
