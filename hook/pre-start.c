@@ -205,6 +205,9 @@ static enum pt_start_result judge_and_take(struct pt_start *start)
 	r = pt_start_record(start);
 	if (r == 0)
 		r = pt_start_record_functions(start);
+	/* it left the bus, as a VF does when its PF is taken: the next look names it */
+	if (r == -ENODEV)
+		return pt_start_decide(start, PT_START_AGAIN);
 	/* somebody moves one of them, or its driver hangs: Proxmox VE would meet that, too */
 	if (r == -EWOULDBLOCK || (r == -ETIME && pt_facts_moves(&start->facts)))
 		return pt_start_refuse(start);

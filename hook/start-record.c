@@ -289,6 +289,26 @@ static int read_vfs(struct pt_start *start, struct pt_function_record *record)
 	return r;
 }
 
+/* A VF whose PF is on record is not where it was: its PF's return has ended midway. On a host
+ * driver it is, or somebody has put it there. */
+static void correct_vf(
+	const struct pt_start *start, const struct pt_bdf *bdf, struct pt_origin *origin)
+{
+	struct pt_records PT_RECORDS records = {0};
+	const struct pt_function_record *pf;
+
+	if (origin->driver && !pt_function_read_on_vfio(start->run->host, bdf, origin->driver))
+		return;
+	pt_records_read(start->store, &records);
+	pf = pt_records_pf(&records, bdf);
+	for (size_t i = 0; pf && i < pf->vf_count; i++) {
+		if (pt_bdf_compare(&pf->vf[i].bdf, bdf) != 0)
+			continue;
+		pt_origin_clear(origin);
+		pt_origin_copy(origin, &pf->vf[i].origin);
+	}
+}
+
 static int write_function(struct pt_start *start, const struct pt_bdf *bdf)
 {
 	struct pt_function_record PT_FUNCTION_RECORD record = {.bdf = *bdf, .since = time(NULL)};
@@ -297,8 +317,10 @@ static int write_function(struct pt_start *start, const struct pt_bdf *bdf)
 	if (r < 0)
 		return pt_err_errno(&start->err, r, "%s: read its ids", PT_BDF(bdf));
 	r = pt_origin_read(start->run->host, bdf, &record.origin, &start->err);
-	if (r == 0)
-		r = read_vfs(start, &record);
+	if (r < 0)
+		return r;
+	correct_vf(start, bdf, &record.origin);
+	r = read_vfs(start, &record);
 	return r < 0 ? r : pt_function_save(start->store, &record, &start->err);
 }
 

@@ -360,6 +360,42 @@ static void a_vf_that_is_not_back_is_not_forgotten(void **state)
 	assert_false(has_claim(fake, 100));
 }
 
+/* The same, and another guest needs that VF alone. */
+static void a_vf_that_is_not_back_has_its_old_origin(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, CONFIG, "hostpci0: " PF "\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	fake_fault(fake, "bind-igbvf", VF2, "5");
+	assert_int_equal(phase(fake, "post-stop"), 1);
+	assert_driver(fake, VF2, "none");
+	fake_remove(fake, "/fault");
+	fake_file(fake, CONFIG, "hostpci0: " VF2 "\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_driver(fake, VF2, "vfio-pci");
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_driver(fake, VF2, "igbvf");
+	assert_driver(fake, PF, "igb");
+	assert_false(has_claim(fake, 100));
+}
+
+static void lose_vfs(struct fake *fake)
+{
+	set_vfs(fake, "0");
+}
+
+/* Another guest has taken the PF since the facts were gathered. */
+static void a_vf_that_goes_meanwhile_is_named(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, CONFIG, "hostpci0: " VF1 "\n");
+	assert_int_equal(start_meddled(fake, "[no-reset]", lose_vfs), 1);
+	assert_holds(fake->said, "there is no PCI device " VF1 " on this host");
+	assert_false(has_claim(fake, 100));
+}
+
 /* A driver with a name that no other module has, and an override with a tab. */
 static void odd_names_come_back(void **state)
 {
@@ -482,6 +518,8 @@ int main(void)
 		TEST(a_return_after_the_look_is_seen),
 		TEST(an_older_claim_has_the_origin),
 		TEST(a_vf_that_is_not_back_is_not_forgotten),
+		TEST(a_vf_that_is_not_back_has_its_old_origin),
+		TEST(a_vf_that_goes_meanwhile_is_named),
 		TEST(odd_names_come_back),
 		TEST(a_sick_candidate_stops_nothing),
 		TEST(a_full_run_keeps_the_policy),
