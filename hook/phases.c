@@ -108,7 +108,9 @@ static bool is_starting(const struct pt_run *run, const struct pt_guest_record *
 	return false;
 }
 
-/* Ends the guest's record. undo: it never ran. -EAGAIN: another start has begun. */
+/* Ends the guest's record. undo: it never ran. -EALREADY: nobody has confirmed that it ran, so its
+ * watch decides; this may be the post-stop of an earlier start. -EAGAIN: another start has begun.
+ */
 static int end_guest(
 	const struct pt_run *run, const struct pt_store *store, bool undo, struct pt_err *err)
 {
@@ -127,6 +129,8 @@ static int end_guest(
 	}
 	if (r < 0)
 		return r;
+	if (!undo && !record.unreadable && !record.ran && record.watched)
+		return -EALREADY;
 	if (!undo && is_starting(run, &record))
 		return -EAGAIN;
 	return pt_guest_end(
@@ -163,6 +167,13 @@ static int release(const struct pt_run *run, bool undo)
 		r = end_guest(run, store, undo, &err);
 	if (r == -EAGAIN) {
 		LOG(run, PT_LOG_INFO, "guest %u is being started; its devices stay with it",
+			run->vmid);
+		return 0;
+	}
+	if (r == -EALREADY) {
+		LOG(run, PT_LOG_INFO,
+			"guest %u did not come to its post-start; its watch returns its devices if "
+			"it does not run",
 			run->vmid);
 		return 0;
 	}

@@ -7,6 +7,7 @@
 #include "lib/claim/older.h"
 #include "pve/config/paths.h"
 #include "pve/handover/reconcile.h"
+#include "pve/handover/watch.h"
 
 #define WISHES_MOST 512
 #define POLL_NS	    100000000L
@@ -154,6 +155,24 @@ static bool is_equal(const struct pt_guest_record *a, const struct pt_guest_reco
 	return json_object_equal(x, y);
 }
 
+/* Has a watch look after this start, before anything of it is on record. */
+static bool begin_watch(const struct pt_start *start, const struct pt_guest_record *record)
+{
+	const struct pt_run *run = start->run;
+	struct pt_watch watch = {.vmid = record->vmid};
+	struct pt_err err = {0};
+	int r;
+
+	memcpy(watch.start, record->start, sizeof(watch.start));
+	r = pt_watch_begin(run->host, &watch, &run->limits, &err);
+	if (r < 0 && r != -ENOTSUP)
+		PT_START_LOG(run, PT_LOG_WARNING,
+			"no watch of this start (%s); 'pve-ptconf reconcile' returns its devices if it "
+			"fails",
+			err.text);
+	return r == 0;
+}
+
 int pt_start_record(struct pt_start *start)
 {
 	struct pt_guest_record PT_GUEST_RECORD made = {.vmid = start->run->vmid};
@@ -161,9 +180,11 @@ int pt_start_record(struct pt_start *start)
 
 	if (start->record.count) {
 		made.since = start->record.since;
+		made.watched = start->record.watched;
 		memcpy(made.start, start->record.start, sizeof(made.start));
 	} else {
 		name_start(&made);
+		made.watched = begin_watch(start, &made);
 	}
 	/* one that a backup interrupts is started again by it, and goes on */
 	made.for_backup =

@@ -260,15 +260,15 @@ static bool is_driver(const char *text)
 	return !*text || pt_driver_name_valid(text);
 }
 
-static bool is_start(const char *text)
+bool pt_start_valid(const char *text)
 {
 	size_t length = strlen(text);
 
-	return length && strspn(text, "0123456789abcdef") == length;
+	return length && length < PT_START_TEXT && strspn(text, "0123456789abcdef") == length;
 }
 
 const struct pt_form pt_driver_form = {.why = "is no driver name", .valid = is_driver};
-static const struct pt_form start_form = {.why = "is no name of a start", .valid = is_start};
+static const struct pt_form start_form = {.why = "is no name of a start", .valid = pt_start_valid};
 const struct pt_form pt_unit_form = {.why = "is no unit's name", .valid = pt_unit_name_valid};
 
 #define WISH(key, kind, member)	    PT_FIELD(key, kind, struct pt_wish, member)
@@ -309,6 +309,7 @@ static const struct pt_field guest_fields[] = {
 	{GUEST("since", INT, since)},
 	{GUEST("ran", FLAG, ran)},
 	{GUEST("for_backup", FLAG, for_backup)},
+	{GUEST("watched", FLAG, watched), PT_JSON_MAY_BE_MISSING},
 	{GUEST("functions", LIST, wish), .count = offsetof(struct pt_guest_record, count),
 		.of = &wish_record},
 };

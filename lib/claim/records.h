@@ -27,6 +27,8 @@ struct pt_wish {
 	int group;    /* its IOMMU group now; not in the record */
 };
 
+#define PT_START_TEXT 20
+
 enum pt_guest_state {
 	PT_GUEST_WANTS,	 /* no function of it returns */
 	PT_GUEST_ENDED,	 /* it ran: its functions go where local policy sends them */
@@ -35,10 +37,11 @@ enum pt_guest_state {
 
 struct pt_guest_record {
 	unsigned int vmid;
-	char start[20]; /* one name for each start; "" in memory when it is not known */
-	int64_t since;	/* seconds since 1970 */
+	char start[PT_START_TEXT]; /* one name for each start; "" in memory: unknown */
+	int64_t since;		   /* seconds since 1970 */
 	bool ran;
 	bool for_backup;      /* a backup started it, and nothing starts it again */
+	bool watched;	      /* it has a watch, which ends it if it never runs */
 	struct pt_wish *wish; /* in order of address, each once */
 	size_t count;
 	/* not in the record: */
@@ -114,6 +117,9 @@ struct pt_function_record *pt_records_pf(const struct pt_records *records, const
 struct pt_unit_record *pt_records_unit(const struct pt_records *records, const char *unit);
 /* Adds functions that the unit is to wait for, each once. */
 void pt_unit_add(struct pt_unit_record *unit, const struct pt_bdf *bdf, size_t count);
+
+/* Whether text can name a start. */
+bool pt_start_valid(const char *text);
 
 /* Puts functions and guests into their order. */
 void pt_records_sort(struct pt_records *records);

@@ -165,8 +165,9 @@ static int has_job(sd_bus *bus, const char *path, sd_bus_error *error)
 
 static int order(const struct question *question, sd_bus *bus, char **ret, sd_bus_error *error)
 {
-	static const char *const method[] = {
-		[PT_UNIT_STOP] = "StopUnit", [PT_UNIT_START] = "StartUnit"};
+	static const char *const method[] = {[PT_UNIT_STOP] = "StopUnit",
+		[PT_UNIT_START] = "StartUnit",
+		[PT_UNIT_ENQUEUE] = "StartUnit"};
 	struct timespec pause = {.tv_nsec = JOB_POLL_NS};
 	PT_FREE char *path = NULL;
 	PT_FREE char *loaded = NULL;
@@ -180,7 +181,8 @@ static int order(const struct question *question, sd_bus *bus, char **ret, sd_bu
 		r = sd.call_method(bus, NULL, MANAGER_PATH, MANAGER, method[question->order], error,
 			NULL, "ss", question->unit, "replace");
 		/* until our caller's deadline */
-		while (r >= 0 && (r = has_job(bus, path, error)) > 0)
+		while (r >= 0 && question->order != PT_UNIT_ENQUEUE &&
+			(r = has_job(bus, path, error)) > 0)
 			nanosleep(&pause, NULL);
 	}
 	return r < 0 ? r : sd.get_property_string(bus, NULL, path, UNIT, "ActiveState", error, ret);

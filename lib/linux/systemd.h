@@ -15,6 +15,7 @@ enum pt_unit_order {
 	PT_UNIT_LOOK,
 	PT_UNIT_STOP,
 	PT_UNIT_START,
+	PT_UNIT_ENQUEUE, /* start it, without waiting */
 };
 
 /* Has systemd stop or start the unit as "systemctl" does, or only looks. Waits until the unit has

@@ -128,7 +128,8 @@ int pt_guest_try_lock(const struct pt_host *host, unsigned int vmid, int *ret_fd
 	int fd;
 
 	snprintf(path, sizeof(path), PT_PVE_LOCKS "/lock-%u.conf", vmid);
-	fd = pt_host_openat(host, path, O_RDWR | O_NOFOLLOW);
+	/* flock(2) does not ask how it was opened */
+	fd = pt_host_openat(host, path, O_RDONLY | O_NOFOLLOW);
 	if (fd == -ENOENT) {
 		*ret_fd = -1;
 		return 0;

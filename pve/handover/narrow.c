@@ -3,6 +3,7 @@
 
 #include "lib/claim/locks.h"
 #include "pve/config/args.h"
+#include "pve/config/runstate.h"
 #include "pve/handover/narrow.h"
 #include "pve/handover/release.h"
 
@@ -175,4 +176,17 @@ int pt_confirm(const struct pt_host *host, const struct pt_store *store, unsigne
 	}
 	free(dropped);
 	return r;
+}
+
+/* Who holds one of a guest's locks starts or stops it, and looks after its record. */
+int pt_confirm_running(const struct pt_host *host, const struct pt_store *store, unsigned int vmid,
+	const struct pt_limits *limits, struct pt_err *err)
+{
+	int lock = -1;
+	int r = pt_guest_try_lock(host, vmid, &lock);
+
+	if (r < 0)
+		return pt_err_errno(err, r, "lock of guest %u", vmid);
+	pt_close_fd(&lock);
+	return pt_guest_pid(host, vmid) ? pt_confirm(host, store, vmid, limits, 0, err) : 0;
 }

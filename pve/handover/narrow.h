@@ -20,4 +20,8 @@ bool pt_narrow(const struct pt_host *host, const struct pt_reservations *reserva
 int pt_confirm(const struct pt_host *host, const struct pt_store *store, unsigned int vmid,
 	const struct pt_limits *limits, int lock_ms, struct pt_err *err);
 
+/* The same, once Proxmox VE works on the guest no more. -EWOULDBLOCK: it does. */
+int pt_confirm_running(const struct pt_host *host, const struct pt_store *store, unsigned int vmid,
+	const struct pt_limits *limits, struct pt_err *err);
+
 #endif

@@ -6,6 +6,7 @@
 #include "pve/config/runstate.h"
 #include "pve/handover/narrow.h"
 #include "pve/handover/reconcile.h"
+#include "pve/handover/watch.h"
 
 static void warn_of_stranger(const struct pt_host *host, unsigned int vmid)
 {
@@ -60,7 +61,6 @@ void pt_end_all_stale(const struct pt_host *host, const struct pt_store *store, 
 	}
 }
 
-/* Who holds one of a guest's locks starts or stops it, and looks after its record. */
 static void narrow_running(
 	const struct pt_host *host, const struct pt_store *store, const struct pt_limits *limits)
 {
@@ -68,20 +68,34 @@ static void narrow_running(
 
 	pt_records_read(store, &records);
 	pt_foreach (guest, records.guest, records.guest_count) {
-		PT_CLOSE int lock = -1;
 		struct pt_err err = {0};
 		int r;
 
-		if (guest->state != PT_GUEST_WANTS || guest->older ||
-			pt_guest_try_lock(host, guest->vmid, &lock) < 0)
+		if (guest->state != PT_GUEST_WANTS || guest->older)
 			continue;
-		pt_close_fd(&lock);
-		if (!pt_guest_pid(host, guest->vmid))
-			continue;
-		r = pt_confirm(host, store, guest->vmid, limits, 0, &err);
+		r = pt_confirm_running(host, store, guest->vmid, limits, &err);
 		if (r < 0 && r != -EWOULDBLOCK)
 			pt_log(pt_host_log(host), PT_LOG_ERROR, "guest %u: %s", guest->vmid,
 				err.text);
+	}
+}
+
+/* Has each start on record watched again: its watch may have been ended, or be that of an older
+ * version. */
+static void watch_again(const struct pt_host *host, const struct pt_store *store)
+{
+	struct pt_records PT_RECORDS records = {0};
+
+	pt_records_read(store, &records);
+	pt_foreach (guest, records.guest, records.guest_count) {
+		struct pt_watch watch = {.vmid = guest->vmid};
+
+		if (guest->state != PT_GUEST_WANTS || guest->older || !pt_start_valid(guest->start))
+			continue;
+		memcpy(watch.start, guest->start, sizeof(watch.start));
+		/* without systemd there is no use in asking for the next */
+		if (pt_watch_ask(host, &watch, NULL) < 0)
+			return;
 	}
 }
 
@@ -137,6 +151,7 @@ int pt_reconcile(const struct pt_host *host, const struct pt_store *store,
 	narrow_running(host, store, limits);
 	pt_end_all_stale(host, store, 0);
 	warn_of_strangers(host, store);
+	watch_again(host, store);
 	pt_records_read(store, &records);
 	if (records.err.code)
 		pt_log(pt_host_log(host), PT_LOG_ERROR, "%s", records.err.text);

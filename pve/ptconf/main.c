@@ -32,6 +32,7 @@ enum argument {
 	ARGUMENT_VMID,
 	ARGUMENT_VMIDS, /* one or more, or none with --all and --config */
 	ARGUMENT_TAG,	/* not with --list */
+	ARGUMENT_START, /* VMID-START */
 };
 
 static const struct verb {
@@ -69,6 +70,8 @@ static const struct verb {
 		"read the local policy, and name the wrong lines"},
 	{"reconcile", "", ARGUMENT_NONE, 0, pt_cmd_reconcile,
 		"release the devices of all stopped guests"},
+	{"watch", "VMID-START", ARGUMENT_START, 0, pt_cmd_watch,
+		"wait until a start is over, and release its devices then (for systemd)"},
 };
 
 static const struct option long_options[] = {
@@ -228,6 +231,12 @@ static int take_argument(
 							      : wrong("not a VMID: ", argument[0]);
 	case ARGUMENT_VMIDS:
 		return take_vmids(count, argument, given, cli);
+	case ARGUMENT_START:
+		if (count != 1)
+			return wrong("usage: pve-ptconf watch VMID-START", "");
+		return pt_watch_parse(argument[0], &cli->watch)
+			       ? -1
+			       : wrong("not the name of a start: ", argument[0]);
 	case ARGUMENT_TAG:
 		break;
 	}

@@ -6,6 +6,7 @@
 #include "pve/check/facts.h"
 #include "pve/ptconf/output.h"
 #include "pve/handover/release.h"
+#include "pve/handover/watch.h"
 
 /* Exit codes. */
 enum pt_exit {
@@ -31,6 +32,7 @@ struct pt_cli {
 	const char *other; /* check: the node to judge by, as the API knows it; NULL: this one */
 	bool cluster;	   /* check: every node of the cluster, by the API */
 	const char *tag;   /* of explain; NULL: all */
+	struct pt_watch watch;
 	const char *html;  /* report: the file to write, "-" for standard output */
 	const char *facts; /* a facts file to look at instead of a host; "-": standard input */
 	struct pt_host *host;
@@ -41,7 +43,8 @@ struct pt_cli {
 /* Runs a verb; err holds the reason for PT_EXIT_UNKNOWN, and main prints it. */
 typedef enum pt_exit pt_verb(struct pt_cli *cli, struct pt_err *err);
 pt_verb pt_cmd_accept, pt_cmd_check, pt_cmd_show, pt_cmd_explain, pt_cmd_list, pt_cmd_claims,
-	pt_cmd_release, pt_cmd_reconcile, pt_cmd_config_test, pt_cmd_facts, pt_cmd_report;
+	pt_cmd_release, pt_cmd_reconcile, pt_cmd_config_test, pt_cmd_facts, pt_cmd_report,
+	pt_cmd_watch;
 
 /* The JSON that check writes: of one node, and of --cluster. */
 extern const struct pt_record pt_check_node_record, pt_check_cluster_record;

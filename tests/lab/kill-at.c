@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* kill-at N COMMAND [ARGUMENT...]: runs the command and kills it, with every process that it
- * started, right before the N-th system call of theirs that can change something. Exit 0: killed;
- * 3: it ended before that. */
+ * started, right before the N-th system call of theirs that can change something. The watch of a
+ * start dies at its first such call, which does not count. Exit 0: killed; 3: it ended before that.
+ */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -9,6 +10,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -73,6 +75,22 @@ static int kill_all(void)
 	return 0;
 }
 
+/* By the name that it gives itself. */
+static int is_watch(pid_t pid)
+{
+	char path[32], name[32] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	file = fopen(path, "r");
+	if (!file)
+		return 0;
+	if (!fgets(name, sizeof(name), file))
+		name[0] = '\0';
+	fclose(file);
+	return strcmp(name, "pve-ptwatch\n") == 0;
+}
+
 int main(int argc, char **argv)
 {
 	long at = argc > 2 ? strtol(argv[1], NULL, 10) : 0;
@@ -110,7 +128,9 @@ int main(int argc, char **argv)
 		}
 		add(pid);
 		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_SECCOMP << 8)) {
-			if (++count == at)
+			if (is_watch(pid))
+				kill(pid, SIGKILL);
+			else if (++count == at)
 				return kill_all();
 		} else if (WSTOPSIG(status) != SIGTRAP && WSTOPSIG(status) != SIGSTOP) {
 			deliver = WSTOPSIG(status);
