@@ -135,6 +135,15 @@ unit: $(UNIT) all ## run the unit tests; each finding must have been met and mis
 	$(Q)tests/unit/run $(BUILD)/unit/printed $(UNIT)
 	$(Q)tests/tags $(BUILD)
 
+$(BUILD)/stress: $(BUILD)/tests/stress/stress.o $(BUILD)/everything.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+SEED ?= 1
+SECONDS ?= 60
+stress: $(BUILD)/stress ## guests that share devices start, stop, fail and are killed: SEED=1 SECONDS=60
+	$(Q)$(BUILD)/stress $(SEED) $(SECONDS)
+
 machines: all ## check the facts of machines that people have against the findings that are expected
 	$(Q)tests/machines/run $(BUILD)/pve-ptconf
 
