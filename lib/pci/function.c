@@ -42,15 +42,12 @@ static int read_locked_attr(
 		host, pt_pci_path(bdf, name, path), pt_now_ms() + PT_ATTR_MS, ret);
 }
 
-/* A whole decimal number, or fallback when the file is missing or holds something else. */
-static int read_number(const struct pt_host *folder, const char *name, int fallback)
+/* A whole decimal number, or fallback when it is something else. */
+static int parse_number(const char *text, int fallback)
 {
-	PT_FREE char *text = NULL;
 	char *end;
 	long value;
 
-	if (pt_host_read_line(folder, name, &text) < 0)
-		return fallback;
 	errno = 0;
 	value = strtol(text, &end, 10);
 	if (errno || end == text || *end || value < INT_MIN || value > INT_MAX)
@@ -58,18 +55,27 @@ static int read_number(const struct pt_host *folder, const char *name, int fallb
 	return (int)value;
 }
 
-/* An id file such as "0x10de". False when it is missing or does not begin with 0x. */
-static bool read_id(const struct pt_host *folder, const char *name, char ret[static PT_PCI_ID_TEXT])
+/* The same of a file, which may be missing. */
+static int read_number(const struct pt_host *folder, const char *name, int fallback)
 {
 	PT_FREE char *text = NULL;
 
+	return pt_host_read_line(folder, name, &text) < 0 ? fallback : parse_number(text, fallback);
+}
+
+/* Reads an id file such as "0x10de". -EINVAL: it does not begin with 0x, or is too long. */
+static int read_id(const struct pt_host *folder, const char *name, char ret[static PT_PCI_ID_TEXT])
+{
+	PT_FREE char *text = NULL;
+	int r = pt_host_read_line(folder, name, &text);
+
 	ret[0] = '\0';
-	if (pt_host_read_line(folder, name, &text) < 0 || !pt_starts_with(text, "0x"))
-		return false;
-	if (strlen(text + 2) >= PT_PCI_ID_TEXT)
-		return false;
+	if (r < 0)
+		return r;
+	if (!pt_starts_with(text, "0x") || strlen(text + 2) >= PT_PCI_ID_TEXT)
+		return -EINVAL;
 	snprintf(ret, PT_PCI_ID_TEXT, "%s", text + 2);
-	return true;
+	return 0;
 }
 
 int pt_function_read_ids(const struct pt_host *host, const struct pt_bdf *bdf,
@@ -79,11 +85,11 @@ int pt_function_read_ids(const struct pt_host *host, const struct pt_bdf *bdf,
 	char path[PT_PCI_PATH];
 	int r = pt_host_open_folder(&folder, host, pt_pci_path(bdf, "", path));
 
-	if (r < 0)
-		return r == -ENOENT ? -ENODEV : r;
-	read_id(folder, "vendor", vendor);
-	read_id(folder, "device", device);
-	return 0;
+	if (r == 0)
+		r = read_id(folder, "vendor", vendor);
+	if (r == 0)
+		r = read_id(folder, "device", device);
+	return r == -ENOENT ? -ENODEV : r;
 }
 
 static bool irq_ok(const struct pt_host *folder)
@@ -180,25 +186,33 @@ static void read_bars(const struct pt_host *folder, struct pt_function *function
 	}
 }
 
+/* Only files that are not there mean that it is no PF, and no VF: nobody would bring back VFs that
+ * could not be read. */
 static int read_vfs(const struct pt_host *folder, struct pt_function *function)
 {
 	PT_FREE char *target = NULL;
+	PT_FREE char *total = NULL;
+	int r = pt_host_link_name(folder, "physfn", &target);
 
-	function->vfs_max = read_number(folder, "sriov_totalvfs", -1);
-	if (pt_host_link_name(folder, "physfn", &target) == 0)
+	if (r == 0)
 		function->has_physfn = pt_bdf_parse(target, &function->physfn);
-	/* a PF has a number of them */
-	for (unsigned int i = 0; function->vfs_max >= 0; i++) {
+	else if (r != -ENOENT)
+		return r;
+	r = pt_host_read_line(folder, "sriov_totalvfs", &total);
+	function->vfs_max = r == 0 ? parse_number(total, -1) : -1;
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	for (unsigned int i = 0;; i++) {
 		PT_FREE char *name = NULL;
 		char file[32];
 		struct pt_bdf vf;
 
 		snprintf(file, sizeof(file), "virtfn%u", i);
-		if (pt_host_link_name(folder, file, &name) < 0 || !pt_bdf_parse(name, &vf))
-			return 0;
+		r = pt_host_link_name(folder, file, &name);
+		if (r < 0 || !pt_bdf_parse(name, &vf))
+			return r == -ENOENT ? 0 : r;
 		pt_bdfs_add(&function->vf, &function->vf_count, &vf);
 	}
-	return 0;
 }
 
 static int read_group(const struct pt_host *host, const char *path)
@@ -233,12 +247,12 @@ int pt_function_read_pf(const struct pt_host *host, const struct pt_bdf *bdf, st
 static void read_ids(const struct pt_host *folder, struct pt_function *function)
 {
 	PT_FREE char *class = NULL;
-	bool vendor = read_id(folder, "vendor", function->vendor);
-	bool device = read_id(folder, "device", function->device);
+	bool vendor = read_id(folder, "vendor", function->vendor) == 0;
+	bool device = read_id(folder, "device", function->device) == 0;
 
 	function->info_ok = vendor && device && irq_ok(folder);
-	if (!read_id(folder, "subsystem_vendor", function->subvendor) ||
-		!read_id(folder, "subsystem_device", function->subdevice))
+	if (read_id(folder, "subsystem_vendor", function->subvendor) < 0 ||
+		read_id(folder, "subsystem_device", function->subdevice) < 0)
 		function->subvendor[0] = function->subdevice[0] = '\0';
 	if (pt_host_read_line(folder, "class", &class) == 0)
 		function->class = (uint32_t)(strtoul(class, NULL, 16) & 0xffffff);

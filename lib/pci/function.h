@@ -97,7 +97,8 @@ bool pt_function_on_vfio(const struct pt_function *function);
 bool pt_function_read_on_vfio(
 	const struct pt_host *host, const struct pt_bdf *bdf, const char *driver);
 
-/* Reads only the vendor and the device, as in struct pt_function. -ENODEV: gone. */
+/* Reads only the vendor and the device, as in struct pt_function. -ENODEV: gone. A failure may have
+ * written one of them. */
 int pt_function_read_ids(const struct pt_host *host, const struct pt_bdf *bdf,
 	char vendor[static PT_PCI_ID_TEXT], char device[static PT_PCI_ID_TEXT]);
 /* Reads only the driver (NULL: none) or the override, as a move reads back. -ENODEV: gone. */

@@ -81,6 +81,24 @@ static void reads_virtual_functions(void **state)
 	pt_function_clear(&vf);
 }
 
+/* Half of them would be another device's. */
+static void ids_are_read_whole_or_not_at_all(void **state)
+{
+	struct fake *fake = *state;
+	const struct pt_bdf bdf = bdf_of("0000:02:00.0");
+	char vendor[PT_PCI_ID_TEXT], device[PT_PCI_ID_TEXT];
+
+	assert_int_equal(pt_function_read_ids(fake->host, &bdf, vendor, device), 0);
+	assert_string_equal(vendor, "144d");
+	assert_string_equal(device, "a808");
+	fake_link(fake, "/sys/bus/pci/devices/0000:02:00.0/device", "device");
+	assert_int_equal(pt_function_read_ids(fake->host, &bdf, vendor, device), -ELOOP);
+	fake_remove(fake, "/sys/bus/pci/devices/0000:02:00.0/device");
+	assert_int_equal(pt_function_read_ids(fake->host, &bdf, vendor, device), -ENODEV);
+	fake_file(fake, "/sys/bus/pci/devices/0000:02:00.0/device", "a808\n");
+	assert_int_equal(pt_function_read_ids(fake->host, &bdf, vendor, device), -EINVAL);
+}
+
 static void tells_what_is_not_there(void **state)
 {
 	struct fake *fake = *state;
@@ -164,6 +182,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(reads_every_field),
 		MACHINE_TEST(reads_virtual_functions),
+		MACHINE_TEST(ids_are_read_whole_or_not_at_all),
 		MACHINE_TEST(tells_what_is_not_there),
 		MACHINE_TEST(odd_attributes_spoil_the_info),
 		MACHINE_TEST(expands_prefixes),
