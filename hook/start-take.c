@@ -6,6 +6,7 @@
 #include "hook/look.h"
 #include "hook/start.h"
 #include "lib/claim/handover.h"
+#include "pve/config/reservation.h"
 #include "pve/handover/release.h"
 
 #define POLL_NS	   50000000L
@@ -155,6 +156,29 @@ static enum look look_at_guests(struct taking *taking)
 	return LOOK_CLEAR;
 }
 
+/* Whether Proxmox VE has promised one of the functions to another guest meanwhile. */
+static enum look look_at_reservations(struct taking *taking)
+{
+	struct pt_start *start = taking->start;
+	struct pt_reservations PT_RESERVATIONS reservations = {0};
+
+	/* the facts had them, or could not be gathered either */
+	if (pt_reservations_read(start->run->host, &reservations, NULL) < 0)
+		return LOOK_CLEAR;
+	pt_foreach (function, taking->claim.function, taking->claim.count) {
+		const struct pt_reservation *reservation =
+			pt_reservation_find(&reservations, PT_BDF(&function->bdf));
+
+		if (pt_reservation_look(start->run->host, reservation, start->run->vmid) ==
+			PT_RESERVATION_FREE)
+			continue;
+		pt_err_fill(&start->err, -EBUSY, "%s: is reserved by guest %llu meanwhile",
+			PT_BDF(&function->bdf), reservation->vmid);
+		return LOOK_AGAIN;
+	}
+	return LOOK_CLEAR;
+}
+
 /* Whether a function was moved since the facts were gathered: nobody has judged it where it is. */
 static enum look look_at_drivers(struct taking *taking)
 {
@@ -265,6 +289,8 @@ static enum look look_again(struct taking *taking)
 {
 	enum look look = look_at_guests(taking);
 
+	if (look == LOOK_CLEAR)
+		look = look_at_reservations(taking);
 	if (look == LOOK_CLEAR)
 		look = look_at_drivers(taking);
 	if (look == LOOK_CLEAR)

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 #include <regex.h>
+#include <time.h>
 
+#include "pve/config/guest.h"
 #include "pve/config/paths.h"
 #include "pve/config/reservation.h"
+#include "pve/config/runstate.h"
 
 #define FILE_MAX (1024U * 1024)
 #define LINE                                                                                       \
@@ -115,4 +118,20 @@ enum pt_reservation_verdict pt_reservation_judge(const struct pt_reservation *re
 	if (reservation->has_pid && running_pid && reservation->pid == running_pid)
 		return PT_RESERVATION_IN_USE;
 	return PT_RESERVATION_FREE;
+}
+
+enum pt_reservation_verdict pt_reservation_look(
+	const struct pt_host *host, const struct pt_reservation *reservation, unsigned int vmid)
+{
+	char process[32];
+	int pid = 0;
+
+	if (!reservation || reservation->vmid > PT_VMID_MAX)
+		return PT_RESERVATION_FREE;
+	if (reservation->has_pid)
+		pid = pt_guest_pid_in_file(host, (unsigned int)reservation->vmid);
+	snprintf(process, sizeof(process), "/proc/%d", pid);
+	if (pid && !pt_host_exists(host, process))
+		pid = 0;
+	return pt_reservation_judge(reservation, vmid, time(NULL), pid);
 }

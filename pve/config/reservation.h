@@ -43,4 +43,9 @@ enum pt_reservation_verdict {
 enum pt_reservation_verdict pt_reservation_judge(const struct pt_reservation *reservation,
 	unsigned long long vmid, int64_t now, int running_pid);
 
+/* The same now, by files alone, for a moment in which nobody may be asked: a process with the
+ * number of the reserving guest's QEMU is enough. vmid 0: nobody's. */
+enum pt_reservation_verdict pt_reservation_look(
+	const struct pt_host *host, const struct pt_reservation *reservation, unsigned int vmid);
+
 #endif

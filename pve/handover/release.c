@@ -230,28 +230,18 @@ static void lock_all(struct releasing *releasing)
 	}
 }
 
-/* Whether Proxmox VE has promised it to a guest: its QEMU may not have opened it yet. Nobody is
- * asked here: a process with the number of that guest's is enough. */
+/* Whether Proxmox VE has promised it to a guest: its QEMU may not have opened it yet. */
 static bool is_reserved(const struct releasing *releasing,
 	const struct pt_reservations *reservations, const struct pt_bdf *bdf)
 {
 	const struct pt_reservation *reservation = pt_reservation_find(reservations, PT_BDF(bdf));
 	const struct pt_wish *wish;
 	const struct pt_guest_record *last = pt_records_last(&releasing->records, bdf, &wish);
-	char process[32];
 
-	if (!reservation)
-		return false;
-	if (reservation->has_time)
-		return reservation->time > time(NULL);
 	/* the guest that had it last has ended, and its reservations as well */
-	if (last && last->vmid == reservation->vmid)
+	if (reservation && reservation->has_pid && last && last->vmid == reservation->vmid)
 		return false;
-	snprintf(process, sizeof(process), "/proc/%lld", (long long)reservation->pid);
-	return reservation->vmid <= PT_VMID_MAX &&
-	       pt_guest_pid_in_file(releasing->host, (unsigned int)reservation->vmid) ==
-		       reservation->pid &&
-	       pt_host_exists(releasing->host, process);
+	return pt_reservation_look(releasing->host, reservation, 0) != PT_RESERVATION_FREE;
 }
 
 static int name_holder(

@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "pve/handover/reconcile.h"
 #include "tests/unit/phases.h"
@@ -380,6 +381,31 @@ static void a_vf_that_is_not_back_has_its_old_origin(void **state)
 	assert_false(has_claim(fake, 100));
 }
 
+static void reserve_first(struct fake *fake)
+{
+	PT_FREE char *line = pt_format(DISK " 101 time:%lld\n", (long long)time(NULL) + 60);
+
+	fake_file(fake, PT_PVE_PCI_RESERVATIONS, line);
+}
+
+/* Proxmox VE gives another guest the disk that this one was to have, and is about to bind it. */
+static void what_is_reserved_meanwhile_is_not_taken(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, PT_PVE_PCI_MAPPINGS, TWO_DISKS);
+	fake_file(fake, CONFIG, "hostpci0: mapping=disks\n");
+	assert_int_equal(start_meddled(fake, "[no-reset]", reserve_first), 0);
+	assert_driver(fake, DISK, "nvme");
+	assert_driver(fake, DISK2, "vfio-pci");
+	fake_remove(fake, PT_PVE_PCI_RESERVATIONS);
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	fake_file(fake, CONFIG, "hostpci0: " DISK "\n");
+	assert_int_equal(start_meddled(fake, "[no-reset]", reserve_first), 1);
+	assert_holds(fake->said, "is reserved by guest 101, which is starting");
+	assert_driver(fake, DISK, "nvme");
+}
+
 static void lose_vfs(struct fake *fake)
 {
 	set_vfs(fake, "0");
@@ -519,6 +545,7 @@ int main(void)
 		TEST(an_older_claim_has_the_origin),
 		TEST(a_vf_that_is_not_back_is_not_forgotten),
 		TEST(a_vf_that_is_not_back_has_its_old_origin),
+		TEST(what_is_reserved_meanwhile_is_not_taken),
 		TEST(a_vf_that_goes_meanwhile_is_named),
 		TEST(odd_names_come_back),
 		TEST(a_sick_candidate_stops_nothing),
