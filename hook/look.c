@@ -220,9 +220,7 @@ int pt_phase_look(const struct pt_run *run)
 	struct pt_err err = {0};
 
 	if (pt_look_plainly(run, &err) == 0) {
-		LOG(run, PT_LOG_WARNING,
-			"guest %u: the start goes on unprotected; nothing is seen to use its devices",
-			run->vmid);
+		LOG(run, PT_LOG_WARNING, PT_UNPROTECTED, run->vmid);
 		return 0;
 	}
 	LOG(run, PT_LOG_ERROR, "start refused: %s", err.text);

@@ -12,6 +12,9 @@
 int pt_look_at_uses(const struct pt_host *host, const struct pt_function *const *function,
 	size_t count, struct pt_uses *ret, struct pt_err *err);
 
+/* The words for a start that nobody could judge. Takes the VMID. */
+#define PT_UNPROTECTED "guest %u: the start goes on unprotected; nothing is seen to use its devices"
+
 /* Looks at the devices that the guest's config file names, and at their IOMMU groups: mounts and
  * swap space, open device files, open groups. 0: nothing uses them, as far as can be seen. -EBUSY:
  * err names the function and the first use, or the process whose open files are too many. Local

@@ -34,8 +34,10 @@ static enum pt_start_result cannot_look(struct pt_start *start, int why)
 
 	if (why == -ETIME && pt_facts_moves(&start->facts))
 		return pt_start_refuse(start);
-	if (pt_look_plainly(start->run, &use) == 0)
+	if (pt_look_plainly(start->run, &use) == 0) {
+		PT_START_LOG(start->run, PT_LOG_WARNING, PT_UNPROTECTED, start->run->vmid);
 		return pt_start_go_on(start);
+	}
 	PT_START_LOG(start->run, PT_LOG_ERROR, "pve-pthook: %s", start->err.text);
 	start->err = use;
 	/* what local policy lets go was let go by the look */

@@ -8,6 +8,8 @@
 
 #define LOOK_MS 60000
 #define ROOM_MS 1000
+/* a phase's result beside 0 and 1: the host cannot be opened */
+#define CANNOT_BEGIN ENODATA
 
 /* Takes the VMID. */
 #define UNDONE                                                                                     \
@@ -67,7 +69,7 @@ static int run_phase(const struct pt_supervised *supervised, pt_phase *phase, in
 	if (supervised->prepare(&run, &log, &err) < 0) {
 		pt_log(&log, PT_LOG_ERROR, "pve-pthook: guest %u: %s; " UNDONE, run.vmid, err.text,
 			run.vmid);
-		return 0;
+		return CANNOT_BEGIN;
 	}
 	result = phase(&run);
 	supervised->clean_up(&run);
@@ -129,8 +131,8 @@ static const char *how_it_ended(int result)
 	}
 }
 
-/* After a crash nobody has judged the devices: looks at them in a worker of its own, since the next
- * crash may come from the same file. */
+/* Looks at the devices that nobody has judged: in a worker of its own, since the next crash may
+ * come from the same file; without one if it cannot be had. */
 static int look(struct pt_supervised *supervised, int out)
 {
 	struct pt_child child = PT_CHILD_NONE;
@@ -142,6 +144,8 @@ static int look(struct pt_supervised *supervised, int out)
 	if (r == 0) {
 		relay(&child, deadline, out);
 		r = pt_child_wait(&child, deadline);
+	} else {
+		r = -run_phase(supervised, pt_phase_look, out);
 	}
 	if (r == 0 || r == -1)
 		return -r;
@@ -163,13 +167,15 @@ int pt_supervise(const struct pt_supervised *supervised, int out)
 	if (r < 0) {
 		SAY(out, "error: pve-pthook: guest %u: %s; " UNDONE "\n", supervised->vmid,
 			err.text, supervised->vmid);
-		return 0;
+		return supervised->undo ? look(&copy, out) : 0;
 	}
 	if (!relay(&child, deadline, out) && supervised->leave_ms)
 		return leave(&child, supervised->vmid, out);
 	r = pt_child_wait(&child, deadline);
 	if (r == 0 || r == -1)
 		return -r;
+	if (r == -CANNOT_BEGIN)
+		return supervised->undo ? look(&copy, out) : 0;
 	SAY(out, "error: pve-pthook: the worker %s\n", how_it_ended(r));
 	/* Proxmox VE must not meet half-moved devices: if the undo fails, the start is refused */
 	if (supervised->undo && run_phase(supervised, pt_phase_undo, out) != 0)
