@@ -476,7 +476,7 @@ static bool parse(const char *path, const char *text, char op[static 96], char n
 								    : "") > 0;
 }
 
-static int react(void *data, int root, const char *path, int fd, const char *text)
+int fake_reaction(void *data, int root, const char *path, int fd, const char *text)
 {
 	char name[64], op[96];
 	int r;
@@ -495,5 +495,5 @@ static int react(void *data, int root, const char *path, int fd, const char *tex
 
 void fake_react(struct pt_host *host)
 {
-	pt_host_set_writer(host, react, NULL);
+	pt_host_set_writer(host, fake_reaction, NULL);
 }

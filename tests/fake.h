@@ -24,6 +24,8 @@ _Noreturn void fake_die(const char *what);
 
 /* Puts the made kernel behind another gate to the same folder. */
 void fake_react(struct pt_host *host);
+/* Its writer, for those that want to be asked first. */
+pt_host_writer fake_reaction;
 
 /* Fills in a tree of the form that conformance/data/README.md describes. */
 void fake_tree(struct fake *fake, struct json_object *tree);

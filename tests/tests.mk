@@ -139,6 +139,18 @@ $(BUILD)/stress: $(BUILD)/tests/stress/stress.o $(BUILD)/everything.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+# calls that can fail
+$(BUILD)/fault: private WRAP := -Wl,$(subst $(space),$(comma),$(addprefix --wrap=,calloc realloc reallocarray strdup \
+	strndup vasprintf __vasprintf_chk json_object_new_object json_object_new_array json_object_new_string json_object_new_int64 \
+	json_object_new_boolean json_object_object_add json_object_array_add fork pipe2 fopen open openat syscall))
+$(BUILD)/fault: $(BUILD)/tests/fault/fault.o $(BUILD)/everything.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $^ $(LIBS) -lcmocka
+
+STEP ?= 1
+fault: $(BUILD)/fault ## fail every call of each phase that can fail, or every STEP-th
+	$(Q)$(BUILD)/fault $(STEP)
+
 SEED ?= 1
 SECONDS ?= 60
 stress: $(BUILD)/stress ## guests that share devices start, stop, fail and are killed: SEED=1 SECONDS=60
