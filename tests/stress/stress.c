@@ -12,7 +12,7 @@
 #include <time.h>
 
 #include "hook/phases.h"
-#include "lib/claim/store.h"
+#include "lib/claim/locks.h"
 #include "pve/check/check.h"
 #include "pve/config/paths.h"
 #include "pve/handover/reconcile.h"
@@ -120,24 +120,36 @@ static void note(void *data, enum pt_log_level level, const char *line)
 	fclose(file);
 }
 
+/* Prints the end of the actor's log. */
+static void print_last_words(const struct actor *actor)
+{
+	PT_FREE char *path = path_of_words(actor);
+	PT_FREE char *whole = pt_format("%s%s", actor->fake.root, path);
+	FILE *file = fopen(whole, "re");
+	char line[512];
+
+	if (!file)
+		return;
+	if (fseek(file, -LAST_WORDS, SEEK_END) < 0)
+		rewind(file);
+	while (fgets(line, sizeof(line), file))
+		fputs(line, stderr);
+	fclose(file);
+}
+
 /* Ends the whole stress: an invariant is broken. */
 static PT_PRINTF(2, 3) _Noreturn void broken(struct actor *actor, const char *fmt, ...)
 {
-	PT_FREE char *path = path_of_words(actor);
-	PT_FREE char *said = fake_read(&actor->fake, path);
-	size_t length = said ? strlen(said) : 0;
 	va_list args;
 
-	fprintf(stderr, "stress: BROKEN: ");
+	fprintf(stderr, "stress: BROKEN at %lld: ", pt_now_ms());
 	if (actor->guest)
 		fprintf(stderr, "guest %u: ", actor->guest->vmid);
 	va_start(args, fmt);
 	vfprintf(stderr, fmt, args);
 	va_end(args);
-	fprintf(stderr, "\nlast words: %s\n",
-		length > LAST_WORDS ? said + length - LAST_WORDS
-		: length	    ? said
-				    : "none");
+	fprintf(stderr, "\nlast words:\n");
+	print_last_words(actor);
 	_exit(1);
 }
 
@@ -165,6 +177,15 @@ static bool is_there(const struct actor *actor, const char *addr)
 	PT_FREE char *path = pt_format("/sys/bus/pci/devices/%s", addr);
 
 	return pt_host_exists(actor->fake.host, path);
+}
+
+static bool is_moving(const struct actor *actor, const char *addr)
+{
+	struct pt_store PT_STORE *store = NULL;
+	struct pt_bdf bdf;
+
+	return pt_store_open(&store, actor->fake.host, PT_CLAIMS_DIR, false, NULL) == 0 &&
+	       pt_bdf_parse(addr, &bdf) && pt_function_is_locked(store, &bdf);
 }
 
 /* Runs work in a process group of its own, which is killed sometimes: as a whole, or only its
@@ -338,10 +359,12 @@ static size_t start_guest(struct actor *actor, const char *taken[static MOST + 1
 		group[i] = function_at(taken[i])->group;
 		if (!is_on_vfio(actor, taken[i]))
 			bind_as_pve(actor, taken[i]);
-		if (!is_on_vfio(actor, taken[i]) && is_there(actor, taken[i]))
-			broken(actor, "%s cannot be bound", taken[i]);
-		/* Proxmox VE finds nothing to bind, as of a VF whose PF another guest has */
+		/* Proxmox VE finds nothing to bind, as of a VF whose PF another guest has; or a
+		 * start that was to have the function moves it, and looked before it was reserved
+		 */
 		if (!is_on_vfio(actor, taken[i])) {
+			if (is_there(actor, taken[i]) && !is_moving(actor, taken[i]))
+				broken(actor, "%s cannot be bound", taken[i]);
 			COUNT(failed);
 			fake_pve_free(&actor->fake, actor->guest->vmid);
 			return 0;
