@@ -42,7 +42,7 @@ PROGRAMS := $(BUILD)/pve-pthook $(BUILD)/pve-ptconf
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
-.PHONY: all demo check t unit conformance machines lab lab-model lab-matrix report bench stress fault lint asan coverage fuzz install deb clean help
+.PHONY: all demo check t unit conformance machines lab lab-model lab-full lab-matrix report bench stress fault lint asan coverage fuzz install deb clean help
 .DELETE_ON_ERROR:
 
 all: $(PROGRAMS) ## build both programs

@@ -76,6 +76,10 @@ lab-packages:
 lab: lab-packages ## run every scenario on a real kernel under QEMU
 	$(Q)tests/lab/run
 
+# hours: STEP=20 kills before every 20th call, RELEASE=trixie runs one release
+lab-full: lab-packages ## kill each phase and verb before every call that can change something
+	$(Q)LAB_STEP=$(STEP) tests/lab/run --show $(if $(RELEASE),--release $(RELEASE)) tests/lab/full
+
 lab-matrix: lab-packages all ## for each finding that refuses a start: what happens without us
 	$(Q)tests/lab/run --release here --show tests/lab/matrix
 	$(Q)LAB_KERNEL=intel_iommu=off tests/lab/run --release here --show tests/lab/matrix

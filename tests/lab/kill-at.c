@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* kill-at N COMMAND [ARGUMENT...]: runs the command and kills it, with every process that it
- * started, right before the N-th system call of theirs that can change something. The watch of a
- * start dies at its first such call, which does not count. Exit 0: killed; 3: it ended before that.
- */
+/* kill-at [-a] [-w] N COMMAND [ARGUMENT...]: runs the command and kills it, with every process that
+ * it started, right before the N-th system call of theirs that can change something; with -a only
+ * the process of that call. The watch of a start dies at its first such call, which does not count;
+ * with -w it lives, and is waited for. Exit 0: killed; 3: it ended before that. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -20,6 +20,7 @@
 #define MOST 64
 
 static pid_t alive[MOST];
+static int alone, watch_lives;
 static int alive_count;
 
 static void add(pid_t pid)
@@ -60,21 +61,6 @@ static int stop_at_changes(void)
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
-/* One that was being forked at that moment shows up only then. */
-static int kill_all(void)
-{
-	int status;
-	pid_t pid;
-
-	for (int i = 0; i < alive_count; i++)
-		kill(alive[i], SIGKILL);
-	while ((pid = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR) {
-		if (pid > 0 && WIFSTOPPED(status))
-			kill(pid, SIGKILL);
-	}
-	return 0;
-}
-
 /* By the name that it gives itself. */
 static int is_watch(pid_t pid)
 {
@@ -91,12 +77,41 @@ static int is_watch(pid_t pid)
 	return strcmp(name, "pve-ptwatch\n") == 0;
 }
 
+/* One that was being forked at that moment shows up only then. */
+static int kill_all(void)
+{
+	int status;
+	pid_t pid;
+
+	for (int i = 0; i < alive_count; i++)
+		kill(alive[i], SIGKILL);
+	while ((pid = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR) {
+		if (pid > 0 && WIFSTOPPED(status))
+			kill(pid, SIGKILL);
+	}
+	return 0;
+}
+
+/* All but watches, and what these have started. */
+static void kill_others(void)
+{
+	for (int i = 0; i < alive_count; i++) {
+		if (!is_watch(alive[i]))
+			kill(alive[i], SIGKILL);
+	}
+}
+
 int main(int argc, char **argv)
 {
-	long at = argc > 2 ? strtol(argv[1], NULL, 10) : 0;
-	long count = 0;
+	long count = 0, at;
+	int killed = 0;
 	pid_t first;
 
+	for (; argc > 1 && argv[1][0] == '-'; argc--, argv++) {
+		alone |= strcmp(argv[1], "-a") == 0;
+		watch_lives |= strcmp(argv[1], "-w") == 0;
+	}
+	at = argc > 2 ? strtol(argv[1], NULL, 10) : 0;
 	if (at < 1)
 		return 2;
 	first = fork();
@@ -120,18 +135,28 @@ int main(int argc, char **argv)
 		int status, deliver = 0;
 		pid_t pid = waitpid(-1, &status, __WALL);
 
+		if (pid < 0 && errno != ECHILD)
+			return 1;
 		if (pid < 0)
-			return errno == ECHILD ? 3 : 1;
+			return killed ? 0 : 3;
 		if (WIFEXITED(status) || WIFSIGNALED(status)) {
 			drop(pid);
 			continue;
 		}
 		add(pid);
 		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_SECCOMP << 8)) {
-			if (is_watch(pid))
-				kill(pid, SIGKILL);
-			else if (++count == at)
-				return kill_all();
+			if (is_watch(pid)) {
+				if (!watch_lives)
+					kill(pid, SIGKILL);
+			} else if (++count == at) {
+				killed = 1;
+				if (alone)
+					kill(pid, SIGKILL);
+				else if (watch_lives)
+					kill_others();
+				else
+					return kill_all();
+			}
 		} else if (WSTOPSIG(status) != SIGTRAP && WSTOPSIG(status) != SIGSTOP) {
 			deliver = WSTOPSIG(status);
 		}
