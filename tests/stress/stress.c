@@ -363,7 +363,8 @@ static size_t start_guest(struct actor *actor, const char *taken[static MOST + 1
 		 * start that was to have the function moves it, and looked before it was reserved
 		 */
 		if (!is_on_vfio(actor, taken[i])) {
-			if (is_there(actor, taken[i]) && !is_moving(actor, taken[i]))
+			if (is_there(actor, taken[i]) && !is_moving(actor, taken[i]) &&
+				!is_on_vfio(actor, taken[i]))
 				broken(actor, "%s cannot be bound", taken[i]);
 			COUNT(failed);
 			fake_pve_free(&actor->fake, actor->guest->vmid);
