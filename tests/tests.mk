@@ -121,6 +121,8 @@ space := $() $()
 $(BUILD)/unit/test-supervisor: private WRAP := -Wl,$(subst $(space),$(comma),$(addprefix --wrap=,calloc realloc reallocarray strdup \
 	strndup vasprintf __vasprintf_chk json_object_new_object json_object_new_array json_object_new_string json_object_new_int64 \
 	json_object_new_uint64 json_object_new_boolean json_object_object_add json_object_array_add))
+# nor a system log that hangs
+$(BUILD)/unit/test-log: private WRAP := -Wl,--wrap=syslog,--wrap=__syslog_chk
 # nor is a libcurl that is not there
 $(BUILD)/unit/test-api: private WRAP := -Wl,--wrap=dlopen,--wrap=dlsym
 

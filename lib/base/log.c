@@ -44,6 +44,17 @@ void pt_log_to_file(void *data, enum pt_log_level level, const char *line)
 	fflush(data);
 }
 
+/* The system log puts the program's name before each line by itself. */
+static const char *without_name(const char *line)
+{
+	size_t length = strlen(program_invocation_short_name);
+
+	if (strncmp(line, program_invocation_short_name, length) != 0 ||
+		!pt_starts_with(line + length, ": "))
+		return line;
+	return line + length + 2;
+}
+
 struct entry {
 	int priority;
 	const char *line;
@@ -68,7 +79,7 @@ void pt_log_to_system(void *data, enum pt_log_level level, const char *line)
 	};
 	/* the writer blocks for as long */
 	static bool hangs;
-	struct entry entry = {priority[level], line};
+	struct entry entry = {priority[level], without_name(line)};
 	struct pt_child child = PT_CHILD_NONE;
 
 	(void)data;

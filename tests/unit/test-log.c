@@ -1,5 +1,46 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <sys/mman.h>
+#include <syslog.h>
+#include <time.h>
+
 #include "tests/unit/unit.h"
+
+/* The last line that a child has given to the system log. */
+static struct {
+	int priority, hangs_s, lines;
+	char text[128];
+} * logged;
+
+static void take_entry(int priority, const char *fmt, va_list args)
+{
+	struct timespec pause = {.tv_sec = logged->hangs_s};
+
+	nanosleep(&pause, NULL);
+	logged->lines++;
+	logged->priority = priority;
+	vsnprintf(logged->text, sizeof(logged->text), fmt, args);
+}
+
+/* With the compiler's checks of buffers and without. */
+void __wrap_syslog(int priority, const char *fmt, ...) PT_PRINTF(2, 3);
+void __wrap_syslog(int priority, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	take_entry(priority, fmt, args);
+	va_end(args);
+}
+void __wrap___syslog_chk(int priority, int flag, const char *fmt, ...) PT_PRINTF(3, 4);
+void __wrap___syslog_chk(int priority, int flag, const char *fmt, ...)
+{
+	va_list args;
+
+	(void)flag;
+	va_start(args, fmt);
+	take_entry(priority, fmt, args);
+	va_end(args);
+}
 
 static void marks_levels(void **state)
 {
@@ -28,11 +69,34 @@ static void says_nothing_without_sink(void **state)
 	assert_null(log.emit);
 }
 
+/* The system log names the program itself, and may hang: then it is asked once. */
+static void the_system_log_gets_lines_by_a_child(void **state)
+{
+	const struct pt_log log = {.emit = pt_log_to_system};
+
+	(void)state;
+	logged = mmap(
+		NULL, sizeof(*logged), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(logged, MAP_FAILED);
+	pt_log(&log, PT_LOG_WARNING, "%s: %d%% are back", program_invocation_short_name, 50);
+	assert_string_equal(logged->text, "50% are back");
+	assert_int_equal(logged->priority, LOG_DAEMON | LOG_WARNING);
+	pt_log(&log, PT_LOG_ERROR, "%sx: no", program_invocation_short_name);
+	assert_holds(logged->text, "x: no");
+	assert_int_equal(logged->priority, LOG_DAEMON | LOG_ERR);
+	logged->hangs_s = 1000;
+	pt_log(&log, PT_LOG_INFO, "never");
+	logged->hangs_s = 0;
+	pt_log(&log, PT_LOG_INFO, "never either");
+	assert_int_equal(logged->lines, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(marks_levels),
 		cmocka_unit_test(says_nothing_without_sink),
+		cmocka_unit_test(the_system_log_gets_lines_by_a_child),
 	};
 
 	return cmocka_run_group_tests_name("log", tests, NULL, NULL);
