@@ -406,6 +406,42 @@ static void what_is_reserved_meanwhile_is_not_taken(void **state)
 	assert_driver(fake, DISK, "nvme");
 }
 
+/* Proxmox VE's locks of the guests 101 and 102, which are starting. */
+static int starting[2];
+
+/* QEMU of guest 101 fails, and its watch returns the disk. */
+static void fail_101(struct fake *fake)
+{
+	struct pt_store PT_STORE *store = open_store(fake, PT_CLAIMS_DIR);
+	const struct pt_release what = {0};
+
+	pt_close_fd(&starting[0]);
+	assert_int_equal(pt_end_stale(fake->host, store, 101, NULL, NULL), 0);
+	assert_int_equal(pt_release(fake->host, store, &limits, &what, NULL, NULL), 0);
+}
+
+/* Two guests that are starting have both disks. One of them fails, and the third gets its disk. */
+static void a_start_waits_for_those_that_choose(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_run other = run_of_101(fake);
+
+	both_choose_from_one_mapping(fake);
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/102.conf", "hostpci0: mapping=disks\n");
+	starting[0] = hold_pve_lock(fake, 101);
+	starting[1] = hold_pve_lock(fake, 102);
+	assert_int_equal(pt_phase_find("pre-start")(&other), 0);
+	other.vmid = 102;
+	assert_int_equal(pt_phase_find("pre-start")(&other), 0);
+	assert_driver(fake, DISK, "vfio-pci");
+	assert_driver(fake, DISK2, "vfio-pci");
+	assert_int_equal(start_meddled(fake, "other guests are choosing", fail_101), 0);
+	assert_holds(fake->said, "hostpci0: " DISK " nvme -> vfio-pci");
+	assert_driver(fake, DISK, "vfio-pci");
+	assert_true(has_claim(fake, 102));
+	pt_close_fd(&starting[1]);
+}
+
 static void lose_vfs(struct fake *fake)
 {
 	set_vfs(fake, "0");
@@ -546,6 +582,7 @@ int main(void)
 		TEST(a_vf_that_is_not_back_is_not_forgotten),
 		TEST(a_vf_that_is_not_back_has_its_old_origin),
 		TEST(what_is_reserved_meanwhile_is_not_taken),
+		TEST(a_start_waits_for_those_that_choose),
 		TEST(a_vf_that_goes_meanwhile_is_named),
 		TEST(odd_names_come_back),
 		TEST(a_sick_candidate_stops_nothing),
