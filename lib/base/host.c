@@ -270,11 +270,16 @@ int pt_host_link_name(const struct pt_host *host, const char *path, char **ret)
 	return 0;
 }
 
-bool pt_host_exists(const struct pt_host *host, const char *path)
+int pt_host_look(const struct pt_host *host, const char *path)
 {
 	PT_CLOSE int fd = pt_host_openat(host, path, O_PATH);
 
-	return fd >= 0;
+	return fd < 0 ? fd : 0;
+}
+
+bool pt_host_exists(const struct pt_host *host, const char *path)
+{
+	return pt_host_look(host, path) == 0;
 }
 
 void pt_names_free(struct pt_names *names)

@@ -63,7 +63,9 @@ int pt_host_link_name(const struct pt_host *host, const char *path, char **ret);
 /* The whole target of a link, unresolved. The caller frees. */
 int pt_host_link(const struct pt_host *host, const char *path, char **ret);
 
-/* Whether path exists, links followed. */
+/* Looks whether path is there, links followed. 0: it is; -ENOENT: it is not; else nobody knows. */
+int pt_host_look(const struct pt_host *host, const char *path);
+/* The same, for those to whom "unknown" means no. */
 bool pt_host_exists(const struct pt_host *host, const char *path);
 
 /* A list of names. */

@@ -115,28 +115,36 @@ bool pt_function_read_on_vfio(
 				 pt_host_exists(host, pt_pci_path(bdf, "vfio-dev", path)));
 }
 
+/* A file of a function is not there: 0 if the function is, -ENODEV if it is gone. */
+static int look_for_function(const struct pt_host *host, const struct pt_bdf *bdf)
+{
+	char path[PT_PCI_PATH];
+	int r = pt_host_look(host, pt_pci_path(bdf, "", path));
+
+	return r == -ENOENT ? -ENODEV : r;
+}
+
 int pt_function_read_driver(const struct pt_host *host, const struct pt_bdf *bdf, char **ret)
 {
 	char path[PT_PCI_PATH];
 	int r = pt_host_link_name(host, pt_pci_path(bdf, "driver", path), ret);
 
-	if (r != -ENOENT)
-		return r;
-	if (!pt_host_exists(host, pt_pci_path(bdf, "", path)))
-		return -ENODEV;
-	*ret = NULL;
-	return 0;
+	if (r == -ENOENT) {
+		r = look_for_function(host, bdf);
+		if (r == 0)
+			*ret = NULL;
+	}
+	return r;
 }
 
 int pt_function_read_override(const struct pt_host *host, const struct pt_bdf *bdf, char **ret)
 {
 	PT_FREE char *text = NULL;
-	char path[PT_PCI_PATH];
 	int r = read_locked_attr(host, bdf, "driver_override", &text);
 
-	if (r == -ENOENT && !pt_host_exists(host, pt_pci_path(bdf, "", path)))
-		return -ENODEV;
-	if (r < 0 && r != -ENOENT)
+	if (r == -ENOENT)
+		r = look_for_function(host, bdf);
+	if (r < 0)
 		return r;
 	*ret = !text || !*text || pt_streq(text, NO_OVERRIDE) ? NULL : PT_STEAL(text);
 	return 0;
@@ -300,7 +308,6 @@ static void read_locked(const struct pt_host *host, const void *data, size_t at,
 static int take_locked(
 	const struct pt_host *host, struct pt_function *function, const struct locked_attrs *attrs)
 {
-	char path[PT_PCI_PATH];
 	bool read = __atomic_load_n(&attrs->read, __ATOMIC_ACQUIRE);
 	int r = read ? attrs->override_result : 0;
 
@@ -308,11 +315,11 @@ static int take_locked(
 	function->busy = !read;
 	if (function->busy)
 		return 0;
-	if (r == -ENOENT && !pt_host_exists(host, pt_pci_path(&function->bdf, "", path)))
-		return -ENODEV;
 	if (r == 0 && *attrs->override && !pt_streq(attrs->override, NO_OVERRIDE))
 		pt_set_text(&function->override, attrs->override);
-	if (r < 0 && r != -ENOENT)
+	if (r == -ENOENT)
+		r = look_for_function(host, &function->bdf);
+	if (r < 0)
 		return r;
 	if (attrs->vfs_result == 0)
 		function->vfs = atoi(attrs->vfs);

@@ -131,7 +131,7 @@ enum pt_reservation_verdict pt_reservation_look(
 	if (reservation->has_pid)
 		pid = pt_guest_pid_in_file(host, (unsigned int)reservation->vmid);
 	snprintf(process, sizeof(process), "/proc/%d", pid);
-	if (pid && !pt_host_exists(host, process))
+	if (pid && pt_host_look(host, process) == -ENOENT)
 		pid = 0;
 	return pt_reservation_judge(reservation, vmid, time(NULL), pid);
 }
