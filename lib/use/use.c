@@ -10,8 +10,9 @@
 #include "lib/use/use-devfile.h"
 
 #define CLASS_NETWORK 0x02U
-#define USES_MAX      (4U * 1024 * 1024)
-#define ALIKE_MAX     200
+#define USES_MAX      (64U * 1024 * 1024) /* far more than PT_USES_MOST of them need */
+#define ALIKE_MAX     200		  /* of one kind and unit that are listed */
+#define LISTED_MAX    20000		  /* then one of each kind is */
 #define ERRNO_MAX     4095
 
 static const char *const kind_name[] = {
@@ -79,9 +80,11 @@ static void clear_use(struct pt_use *use)
 	free(use->end);
 }
 
-/* Whether the same is there already, or so many of its kind that one more says nothing new. */
-static bool is_known(const struct pt_uses *uses, const struct pt_use *like)
+/* Whether the same is there already, or so many of its kind that one more says nothing new: then
+ * the last of them counts it. */
+static bool is_known(struct pt_uses *uses, const struct pt_use *like)
 {
+	struct pt_use *last = NULL;
 	size_t alike = 0;
 
 	pt_foreach (use, uses->use, uses->count) {
@@ -92,10 +95,15 @@ static bool is_known(const struct pt_uses *uses, const struct pt_use *like)
 			pt_streq(use->place, like->place) &&
 			pt_streq(use->container, like->container))
 			return true;
-		alike += use->kind == like->kind && use->weak == like->weak &&
-			 pt_streq(use->unit, like->unit);
+		if (use->kind != like->kind || use->weak != like->weak)
+			continue;
+		last = use;
+		alike += pt_streq(use->unit, like->unit);
 	}
-	return alike >= ALIKE_MAX;
+	if (!last || (alike < ALIKE_MAX && uses->count < LISTED_MAX))
+		return false;
+	last->more += 1 + like->more;
+	return true;
 }
 
 static void copy_plain(char **ret, const char *text)
@@ -149,7 +157,8 @@ char *pt_use_text(const struct pt_use *use)
 	};
 
 	predicate = pt_template_fill(hows[use->how].sentence, words, PT_ARRAY_SIZE(words));
-	return pt_format("%s %s", use->what, predicate);
+	return use->more ? pt_format("%s %s, and %u more like it", use->what, predicate, use->more)
+			 : pt_format("%s %s", use->what, predicate);
 }
 
 /* The step that ends the process that has the function open. */
@@ -372,6 +381,7 @@ static const struct pt_field use_fields[] = {
 	{USE("container", CHARS, container), PT_JSON_MAY_BE_MISSING},
 	{USE("unit", CHARS, unit), PT_JSON_MAY_BE_MISSING},
 	{USE("guest", UINT, guest), PT_JSON_MAY_BE_MISSING},
+	{USE("more", UINT, more), PT_JSON_MAY_BE_MISSING},
 	{USE("bridge", TEXT, place), PT_JSON_MAY_BE_MISSING, .own = &bridge,
 		.about = "in facts files of version 1 only"},
 };

@@ -67,6 +67,7 @@ struct pt_use {
 	char container[PT_PROCESS_TEXT]; /* that it runs in, "101"; "" for none */
 	char unit[PT_UNIT_TEXT];	 /* of systemd, that it belongs to; "" when none is known */
 	unsigned int guest; /* that the process runs, or that uses the bridge; 0: none is known */
+	unsigned int more;  /* uses of its kind that are not listed, since there are too many */
 };
 
 struct pt_uses {
@@ -74,7 +75,8 @@ struct pt_uses {
 	size_t count;
 };
 
-/* Adds a copy, unless the same is there. Bytes that are no printable ASCII become "?". */
+/* Adds a copy, unless the same is there. Bytes that are no printable ASCII become "?". Beyond a cap
+ * the last one of its kind counts it as one more. */
 void pt_uses_add(struct pt_uses *uses, const struct pt_use *use);
 void pt_uses_clear(struct pt_uses *uses);
 #define PT_USES PT_CLEANUP(pt_uses_clear)
@@ -94,6 +96,6 @@ int pt_uses_gather(const struct pt_host *host, const struct pt_function *const *
 
 /* One use, and a list of them. */
 extern const struct pt_record pt_use_record, pt_uses_record;
-#define PT_USES_MOST 20000 /* more than any host has */
+#define PT_USES_MOST 100000 /* more than pt_uses_add lists */
 
 #endif

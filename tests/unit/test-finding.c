@@ -99,7 +99,7 @@ static void goes_to_json(void **state)
 		"\"message\":\"is wrong\",\"hint\":\"fix it\",\"uses\":[{\"function\":"
 		"\"0000:01:00.0\",\"kind\":\"block\",\"how\":\"mounted\",\"weak\":false,\"system\":"
 		"true,\"what\":\"sda1\",\"via\":null,\"place\":\"swap\",\"end\":null,\"pid\":0,"
-		"\"process\":null,\"container\":null,\"unit\":null,\"guest\":0}],"
+		"\"process\":null,\"container\":null,\"unit\":null,\"guest\":0,\"more\":0}],"
 		"\"about\":{\"how\":\"wrong\","
 		"\"what\":\"it\"}},{\"tag\":\"some-tag\",\"severity\":\"info\",\"subject\":"
 		"\"guest\",\"entry\":null,\"function\":null,\"message\":\"is wrong\",\"hint\":"

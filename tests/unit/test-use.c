@@ -256,7 +256,8 @@ static void a_driver_in_use(void **state)
 	pt_function_clear(&disk);
 }
 
-/* A thousand openers of a device file are as good as one use, and hide nobody else's. */
+/* A thousand openers of a device file are counted by the last that is listed, and hide nobody
+ * else's. */
 static void many_of_a_kind_are_one(void **state)
 {
 	char card[] = "card0";
@@ -267,9 +268,31 @@ static void many_of_a_kind_are_one(void **state)
 	for (like.pid = 1; like.pid <= 1000; like.pid++)
 		pt_uses_add(&uses, &like);
 	assert_int_equal(uses.count, 200);
+	assert_string_equal(on_loan(pt_use_text(&uses.use[199])),
+		"card0 is open in process 200, and 800 more like it");
 	snprintf(like.unit, sizeof(like.unit), "other.service");
 	pt_uses_add(&uses, &like);
 	assert_int_equal(uses.count, 201);
+}
+
+/* So many units have it open that only one of each kind is listed from there on. */
+static void a_flood_is_cut_and_not_failed(void **state)
+{
+	char card[] = "card0";
+	struct pt_use like = {.bdf = bdf_of(DISK), .kind = PT_USE_GPU, .what = card};
+	struct pt_uses PT_USES uses = {0};
+
+	(void)state;
+	uses.use = pt_calloc(20000, sizeof(*uses.use));
+	for (uses.count = 0; uses.count < 20000; uses.count++)
+		uses.use[uses.count] = (struct pt_use){.bdf = like.bdf, .kind = PT_USE_SOUND};
+	pt_uses_add(&uses, &like);
+	assert_int_equal(uses.count, 20001);
+	like.pid = 7;
+	snprintf(like.unit, sizeof(like.unit), "other.service");
+	pt_uses_add(&uses, &like);
+	assert_int_equal(uses.count, 20001);
+	assert_int_equal(uses.use[20000].more, 1);
 }
 
 static void more_uses_than_any_host_has_are_refused(void **state)
@@ -279,16 +302,17 @@ static void more_uses_than_any_host_has_are_refused(void **state)
 	struct pt_err err = {0};
 
 	(void)state;
-	for (int i = 0; i <= 20000; i++)
+	for (int i = 0; i <= 100000; i++)
 		json_object_array_add(json, NULL);
 	assert_int_equal(pt_record_from_json(&pt_uses_record, json, &uses, &err), -EINVAL);
-	assert_string_equal(err.text, "has more than 20000 elements");
+	assert_string_equal(err.text, "has more than 100000 elements");
 	json_object_put(json);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_flood_is_cut_and_not_failed),
 		cmocka_unit_test(more_uses_than_any_host_has_are_refused),
 		cmocka_unit_test(to_json_and_back),
 		cmocka_unit_test(reads_old_sentences),
