@@ -120,21 +120,24 @@ static void add_groups(struct wanted *wanted)
 	free(bdf);
 }
 
-static void list_wanted(struct wanted *wanted)
+static int list_wanted(struct wanted *wanted, struct pt_err *err)
 {
 	const struct pt_run *run = wanted->run;
 	PT_FREE char *text = NULL;
 	const char *at, *line;
 	char path[128];
 	size_t length;
+	int r;
 
 	snprintf(path, sizeof(path), PT_PVE_NODES "/%s/qemu-server/%u.conf", run->config_node,
 		run->vmid);
-	if (pt_host_read(run->host, path, PT_CONFIG_MAX, &text, NULL) < 0)
-		return;
+	r = pt_host_read(run->host, path, PT_CONFIG_MAX, &text, NULL);
+	if (r < 0)
+		return pt_err_errno(err, r, "%s", path);
 	for (at = text; (line = pt_config_line(&at, &length));)
 		add_line(wanted, line, length);
 	add_groups(wanted);
+	return 0;
 }
 
 static const struct pt_use *find_use(const struct pt_run *run, const struct pt_uses *uses)
@@ -199,11 +202,14 @@ static int look_at_group(
 int pt_look_plainly(const struct pt_run *run, struct pt_err *err)
 {
 	struct wanted wanted PT_CLEANUP(clear_wanted) = {.run = run};
+	int r = list_wanted(&wanted, err);
 
-	list_wanted(&wanted);
+	if (r < 0)
+		return r;
 	pt_foreach (bdf, wanted.bdf, wanted.count) {
 		struct pt_function function = {0};
-		int r = pt_function_read(run->host, bdf, &function, NULL);
+
+		r = pt_function_read(run->host, bdf, &function, NULL);
 
 		if (r == 0 && !function.is_bridge)
 			r = pt_function_on_vfio(&function) ? look_at_group(run, &function, err)
@@ -218,11 +224,13 @@ int pt_look_plainly(const struct pt_run *run, struct pt_err *err)
 int pt_phase_look(const struct pt_run *run)
 {
 	struct pt_err err = {0};
+	int r = pt_look_plainly(run, &err);
 
-	if (pt_look_plainly(run, &err) == 0) {
+	if (r == -EBUSY)
+		LOG(run, PT_LOG_ERROR, "start refused: %s", err.text);
+	else if (r < 0)
+		LOG(run, PT_LOG_WARNING, PT_UNSEEN, run->vmid, err.text);
+	else
 		LOG(run, PT_LOG_WARNING, PT_UNPROTECTED, run->vmid);
-		return 0;
-	}
-	LOG(run, PT_LOG_ERROR, "start refused: %s", err.text);
-	return 1;
+	return r == -EBUSY;
 }

@@ -12,12 +12,14 @@
 int pt_look_at_uses(const struct pt_host *host, const struct pt_function *const *function,
 	size_t count, struct pt_uses *ret, struct pt_err *err);
 
-/* The words for a start that nobody could judge. Takes the VMID. */
+/* The words for a start that nobody could judge. Both take the VMID, the second one the reason. */
 #define PT_UNPROTECTED "guest %u: the start goes on unprotected; nothing is seen to use its devices"
+#define PT_UNSEEN      "guest %u: the start goes on unprotected; nobody could look at its devices: %s"
 
 /* Looks at the devices that the guest's config file names, and at their IOMMU groups: mounts and
  * swap space, open device files, open groups. 0: nothing uses them, as far as can be seen. -EBUSY:
- * err names the function and the first use, or the process whose open files are too many. Local
+ * err names the function and the first use, or the process whose open files are too many. Another
+ * error: its config file cannot be read, so nobody has looked. Local
  * policy that only advises lets all go but disks of the running system. */
 int pt_look_plainly(const struct pt_run *run, struct pt_err *err);
 

@@ -12,6 +12,8 @@
 #include "pve/config/runstate.h"
 #include "pve/handover/narrow.h"
 #include "pve/handover/release.h"
+#include "pve/handover/watch.h"
+#include "pve/handover/watch.h"
 
 #define LOG(run, level, ...) pt_log(pt_host_log((run)->host), level, __VA_ARGS__)
 
@@ -129,7 +131,7 @@ static int end_guest(
 	}
 	if (r < 0)
 		return r;
-	if (!undo && !record.unreadable && !record.ran && record.watched)
+	if (!undo && !record.ran && record.watched && !pt_watch_has_ended(run->host, &record))
 		return -EALREADY;
 	if (!undo && is_starting(run, &record))
 		return -EAGAIN;
@@ -172,8 +174,8 @@ static int release(const struct pt_run *run, bool undo)
 	}
 	if (r == -EALREADY) {
 		LOG(run, PT_LOG_INFO,
-			"guest %u did not come to its post-start; its watch returns its devices if "
-			"it does not run",
+			"guest %u is not confirmed to have run; the watch of its start returns its "
+			"devices",
 			run->vmid);
 		return 0;
 	}

@@ -31,13 +31,17 @@ static void clear_start(struct pt_start *start)
 static enum pt_start_result cannot_look(struct pt_start *start, int why)
 {
 	struct pt_err use = {0};
+	int r;
 
 	if (why == -ETIME && pt_facts_moves(&start->facts))
 		return pt_start_refuse(start);
-	if (pt_look_plainly(start->run, &use) == 0) {
+	r = pt_look_plainly(start->run, &use);
+	if (r == 0)
 		PT_START_LOG(start->run, PT_LOG_WARNING, PT_UNPROTECTED, start->run->vmid);
+	else if (r != -EBUSY)
+		PT_START_LOG(start->run, PT_LOG_WARNING, PT_UNSEEN, start->run->vmid, use.text);
+	if (r != -EBUSY)
 		return pt_start_go_on(start);
-	}
 	PT_START_LOG(start->run, PT_LOG_ERROR, "pve-pthook: %s", start->err.text);
 	start->err = use;
 	/* what local policy lets go was let go by the look */
@@ -237,8 +241,8 @@ static enum pt_start_result settle(struct pt_start *start)
 		if (r < 0)
 			return cannot_look(start, r);
 	}
-	pt_err_wrap(&start->err,
-		"other guests took and released its devices %d times; start it again", TRIES);
+	pt_err_wrap(
+		&start->err, "its devices changed hands %d times meanwhile; start it again", TRIES);
 	return pt_start_refuse(start);
 }
 

@@ -310,8 +310,8 @@ static int read_vfs(struct pt_start *start, struct pt_function_record *record)
 	return r;
 }
 
-/* A VF whose PF is on record is not where it was: its PF's return has ended midway. On a host
- * driver it is, or somebody has put it there. */
+/* A VF whose PF is on record may not be where it was: the return of its PF has ended midway. On a
+ * host driver it counts as it is. */
 static void correct_vf(
 	const struct pt_start *start, const struct pt_bdf *bdf, struct pt_origin *origin)
 {

@@ -156,7 +156,8 @@ static enum look look_at_guests(struct taking *taking)
 	return LOOK_CLEAR;
 }
 
-/* Whether Proxmox VE has promised one of the functions to another guest meanwhile. */
+/* Whether Proxmox VE has promised one of the functions to another guest meanwhile. One that runs
+ * with it shows in the open groups. */
 static enum look look_at_reservations(struct taking *taking)
 {
 	struct pt_start *start = taking->start;
@@ -169,8 +170,8 @@ static enum look look_at_reservations(struct taking *taking)
 		const struct pt_reservation *reservation =
 			pt_reservation_find(&reservations, PT_BDF(&function->bdf));
 
-		if (pt_reservation_look(start->run->host, reservation, start->run->vmid) ==
-			PT_RESERVATION_FREE)
+		if (pt_reservation_look(start->run->host, reservation, start->run->vmid) !=
+			PT_RESERVATION_HELD)
 			continue;
 		pt_err_fill(&start->err, -EBUSY, "%s: is reserved by guest %llu meanwhile",
 			PT_BDF(&function->bdf), reservation->vmid);

@@ -100,11 +100,11 @@ int pt_guest_pid(const struct pt_host *host, unsigned int vmid)
 	if (!pid)
 		return 0;
 	r = read_cmdline(host, pid, &cmdline);
-	/* nobody knows: it counts as alive, and keeps its devices */
-	if (r == -ETIME)
-		return pid;
-	if (r < 0)
+	if (r == -ENOENT || r == -ESRCH)
 		return 0;
+	/* nobody knows: it counts as alive, and keeps its devices */
+	if (r < 0)
+		return pid;
 	if (!cmdline.length || !is_qemu(cmdline.text))
 		return 0;
 	snprintf(expected, sizeof(expected), PT_PVE_PIDFILE_ARGUMENT "/%u.pid", vmid);
@@ -119,7 +119,7 @@ bool pt_pid_ends(const struct pt_host *host, int pid)
 
 	int r = read_cmdline(host, pid, &cmdline);
 
-	return r != -ETIME && (r < 0 || !cmdline.length);
+	return r == -ENOENT || r == -ESRCH || (r == 0 && !cmdline.length);
 }
 
 int pt_guest_try_lock(const struct pt_host *host, unsigned int vmid, int *ret_fd)

@@ -80,8 +80,7 @@ static void narrow_running(
 	}
 }
 
-/* Has each start on record watched again: its watch may have been ended, or be that of an older
- * version. */
+/* Has each start on record watched again: its watch may have been ended. */
 static void watch_again(const struct pt_host *host, const struct pt_store *store)
 {
 	struct pt_records PT_RECORDS records = {0};
@@ -94,7 +93,7 @@ static void watch_again(const struct pt_host *host, const struct pt_store *store
 			continue;
 		memcpy(watch.start, guest->start, sizeof(watch.start));
 		/* without systemd there is no use in asking for the next */
-		if (pt_watch_ask(host, &watch, NULL) < 0)
+		if (pt_watch_ask(host, &watch, NULL) == -ENOENT)
 			return;
 	}
 }

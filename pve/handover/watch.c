@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "lib/claim/locks.h"
@@ -15,9 +16,8 @@
 #include "pve/handover/release.h"
 #include "pve/handover/watch.h"
 
-#define UNIT	"pve-ptconf-watch@%u-%s.service"
-#define ASK_MS	1000
-#define LOCK_MS 500
+#define UNIT   "pve-ptconf-watch@%u-%s.service"
+#define ASK_MS 1000
 /* of the background process, for ps; the kernel keeps 15 characters */
 #define PROCESS "pve-ptwatch"
 
@@ -41,6 +41,7 @@ struct watching {
 	struct pt_store *store;
 	int pid; /* of QEMU */
 	bool confirmed;
+	bool released; /* as far as could be in the time for it */
 	/* when post-stop has had its time; 0: it was not due yet */
 	long long grace_until;
 };
@@ -98,7 +99,7 @@ static int look(struct watching *watching, struct pt_err *err)
 	if (r == 0)
 		r = pt_guest_load(watching->store, vmid, &record, err);
 	if (r == -ENOENT || (r == 0 && !pt_streq(record.start, watching->watch->start)))
-		return look_without_wishes(watching);
+		return (int)look_without_wishes(watching);
 	if (r < 0)
 		return r;
 	watching->pid = pt_guest_pid(watching->host, vmid);
@@ -116,27 +117,42 @@ static bool is_grace_over(struct watching *watching)
 	return pt_now_ms() >= watching->grace_until;
 }
 
-/* Narrows the record once, when Proxmox VE has let go of the guest; then waits until QEMU ends. */
+/* Narrows the record once, when Proxmox VE has let go of the guest, and releases what that or an
+ * earlier process has dropped from it. Returns when to look again, in milliseconds; -1: no need. */
+static int confirm(struct watching *watching)
+{
+	struct pt_release rest = {.skip_failed = true};
+	struct pt_err err = {0};
+	int r;
+
+	if (watching->confirmed)
+		return -1;
+	r = pt_confirm_running(
+		watching->host, watching->store, watching->watch->vmid, watching->limits, &err);
+	if (r == -EWOULDBLOCK)
+		return watching->pace->look_ms;
+	if (r < 0) {
+		pt_log(pt_host_log(watching->host), PT_LOG_ERROR, "guest %u: %s",
+			watching->watch->vmid, err.text);
+		return watching->pace->retry_ms;
+	}
+	watching->confirmed = true;
+	pt_release(watching->host, watching->store, watching->limits, &rest, NULL, NULL);
+	return -1;
+}
+
+/* Waits until QEMU ends. */
 static void attend(struct watching *watching)
 {
 	struct pollfd pfd = {.fd = -1, .events = POLLIN};
-	struct pt_err err = {0};
+	int timeout_ms = confirm(watching);
 
-	if (!watching->confirmed) {
-		int r = pt_confirm_running(watching->host, watching->store, watching->watch->vmid,
-			watching->limits, &err);
-
-		watching->confirmed = r != -EWOULDBLOCK;
-		if (r < 0 && watching->confirmed)
-			pt_log(pt_host_log(watching->host), PT_LOG_ERROR, "guest %u: %s",
-				watching->watch->vmid, err.text);
-	}
 	if (pt_host_is_live(watching->host))
 		pfd.fd = (int)syscall(SYS_pidfd_open, watching->pid, 0);
 	/* the number may have gone to another process meanwhile */
 	if (pfd.fd >= 0 && pt_guest_pid(watching->host, watching->watch->vmid) != watching->pid)
 		pt_close_fd(&pfd.fd);
-	poll(&pfd, 1, pfd.fd >= 0 && watching->confirmed ? -1 : watching->pace->look_ms);
+	poll(&pfd, 1, pfd.fd >= 0 ? timeout_ms : watching->pace->look_ms);
 	pt_close_fd(&pfd.fd);
 	watching->grace_until = pt_now_ms() + watching->pace->grace_ms;
 }
@@ -186,51 +202,78 @@ static int release(const struct watching *watching, struct pt_err *err)
 		long long begin = pt_now_ms();
 		int r = release_once(watching, &why);
 
-		if (r == 0)
+		if (r == 0 && (!has_ended(watching) || pt_now_ms() >= give_up))
 			return 0;
 		if (pt_now_ms() >= give_up)
 			return pt_err_set(err, r,
 				"guest %u: %s; retry with 'pve-ptconf release %u'",
 				watching->watch->vmid, why.text, watching->watch->vmid);
-		pt_log(pt_host_log(watching->host), PT_LOG_ERROR, "guest %u: %s; trying again",
-			watching->watch->vmid, why.text);
+		if (r < 0)
+			pt_log(pt_host_log(watching->host), PT_LOG_ERROR,
+				"guest %u: %s; trying again", watching->watch->vmid, why.text);
 		/* one that failed at once, as a probe does, is no better the next instant */
 		if (pt_now_ms() - begin < watching->pace->retry_ms)
 			pause_ms((int)(watching->pace->retry_ms - (pt_now_ms() - begin)));
 	}
 }
 
+/* Looks once, and does the next step. 1: it is to be looked at again; 0: nothing is left. */
+static int step(struct watching *watching, struct pt_err *err)
+{
+	int r = look(watching, err);
+
+	switch (r) {
+	case STATE_RUNS:
+		attend(watching);
+		return 1;
+	case STATE_STALE:
+		r = -EAGAIN;
+		if (!watching->grace_until || is_grace_over(watching))
+			r = end(watching, err);
+		break;
+	case STATE_ENDED:
+		if (is_grace_over(watching)) {
+			watching->released = true;
+			return release(watching, err);
+		}
+		r = -EAGAIN;
+		break;
+	case STATE_OVER:
+		return 0;
+	case STATE_BUSY:
+		r = -EAGAIN;
+		break;
+	default:
+		break;
+	}
+	if (r == -EAGAIN)
+		pause_ms(watching->pace->look_ms);
+	return r < 0 && r != -EAGAIN ? r : 1;
+}
+
+/* Trouble that lasts is a failure. Children that were ended late are reaped: it lives for long. */
 static int watch_start(struct watching *watching, struct pt_err *err)
 {
-	for (;;) {
-		int state = look(watching, err);
-		int r;
+	long long give_up = 0;
 
-		switch (state) {
-		case STATE_RUNS:
-			attend(watching);
+	for (;;) {
+		struct pt_err why = {0};
+		int r = step(watching, &why);
+
+		while (waitpid(-1, NULL, WNOHANG) > 0)
 			continue;
-		case STATE_STALE:
-			if (watching->grace_until && !is_grace_over(watching))
-				break;
-			r = end(watching, err);
-			if (r == 0)
-				continue;
-			if (r != -EAGAIN)
-				return r;
-			break;
-		case STATE_ENDED:
-			if (is_grace_over(watching))
-				return release(watching, err);
-			break;
-		case STATE_OVER:
+		if (r == 0)
 			return 0;
-		case STATE_BUSY:
-			break;
-		default:
-			return state;
+		if (r > 0) {
+			give_up = 0;
+			continue;
 		}
-		pause_ms(watching->pace->look_ms);
+		if (!give_up)
+			give_up = pt_now_ms() + watching->pace->give_up_ms;
+		/* a release has had its time */
+		if (pt_now_ms() >= give_up || watching->released)
+			return pt_err_set(err, r, "%s", why.text);
+		pause_ms(watching->pace->retry_ms);
 	}
 }
 
@@ -250,6 +293,15 @@ int pt_watch_ask(const struct pt_host *host, const struct pt_watch *watch, struc
 	bool active;
 
 	return pt_unit_order(host, unit, PT_UNIT_ENQUEUE, pt_now_ms() + ASK_MS, &active, err);
+}
+
+bool pt_watch_has_ended(const struct pt_host *host, const struct pt_guest_record *record)
+{
+	PT_FREE char *unit = pt_format(UNIT, record->vmid, record->start);
+	bool active = true;
+
+	return pt_unit_order(host, unit, PT_UNIT_LOOK, pt_now_ms() + ASK_MS, &active, NULL) == 0 &&
+	       !active;
 }
 
 /* In the child. */

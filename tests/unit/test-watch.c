@@ -254,6 +254,47 @@ static void a_function_that_does_not_return_is_a_failure(void **state)
 	assert_all_back(fake);
 }
 
+/* A start was killed after Proxmox VE had reserved the disk, and before its clean-up. */
+static void a_reservation_that_nobody_drops_is_waited_for(void **state)
+{
+	static const struct pt_watch_pace patient = {
+		.look_ms = 10, .grace_ms = 20, .retry_ms = 50, .give_up_ms = WAIT_MS};
+	struct fake *fake = *state;
+	PT_FREE char *line = pt_format(DISK " 100 time:%lld\n", (long long)time(NULL) + 2);
+	struct watched watched;
+
+	take(fake, false);
+	fake_file(fake, PT_PVE_PCI_RESERVATIONS, line);
+	watched = watch(fake, &patient);
+	assert_int_equal(result_of(&watched), 0);
+	assert_all_back(fake);
+}
+
+/* The records cannot be read for a while. */
+static void trouble_that_passes_is_no_failure(void **state)
+{
+	static const struct pt_watch_pace patient = {
+		.look_ms = 10, .grace_ms = 20, .retry_ms = 50, .give_up_ms = WAIT_MS};
+	struct fake *fake = *state;
+	PT_FREE char *guest = NULL;
+	struct watched watched;
+
+	take(fake, false);
+	guest = fake_read(fake, GUEST);
+	fake_file(fake, GUEST, "{");
+	watched = watch(fake, &patient);
+	let_it_look();
+	fake_file(fake, GUEST, guest);
+	assert_int_equal(result_of(&watched), 0);
+	assert_all_back(fake);
+	/* and trouble that lasts is */
+	take(fake, false);
+	fake_file(fake, GUEST, "{");
+	watched = watch(fake, &pace);
+	assert_int_equal(result_of(&watched), -EINVAL);
+	fake_file(fake, GUEST, guest);
+}
+
 static void a_copy_of_a_host_is_not_watched(void **state)
 {
 	struct fake *fake = *state;
@@ -276,6 +317,8 @@ int main(void)
 		MACHINE_TEST(a_guest_on_hold_keeps_its_devices),
 		MACHINE_TEST(a_later_start_has_its_own_watch),
 		MACHINE_TEST(a_function_that_does_not_return_is_a_failure),
+		MACHINE_TEST(a_reservation_that_nobody_drops_is_waited_for),
+		MACHINE_TEST(trouble_that_passes_is_no_failure),
 		MACHINE_TEST(a_copy_of_a_host_is_not_watched),
 	};
 
