@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "pve/config/paths.h"
 #include "tests/fake-pve.h"
@@ -74,21 +75,23 @@ bool fake_pve_reserve(
 	struct fake *fake, unsigned int vmid, const char *const *function, size_t count)
 {
 	PT_FREE char *until = pt_format("time:%lld", (long long)time(NULL) + RESERVED_S);
-	PT_CLOSE int lock = lock_file(fake, RESERVING);
+	int lock = lock_file(fake, RESERVING);
+	bool free = true;
 
-	for (size_t i = 0; i < count; i++) {
-		if (is_reserved(fake, vmid, function[i]))
-			return false;
-	}
-	write_reservations(fake, vmid, function, count, until);
-	return true;
+	for (size_t i = 0; i < count; i++)
+		free = free && !is_reserved(fake, vmid, function[i]);
+	if (free)
+		write_reservations(fake, vmid, function, count, until);
+	close(lock);
+	return free;
 }
 
 void fake_pve_free(struct fake *fake, unsigned int vmid)
 {
-	PT_CLOSE int lock = lock_file(fake, RESERVING);
+	int lock = lock_file(fake, RESERVING);
 
 	write_reservations(fake, vmid, NULL, 0, NULL);
+	close(lock);
 }
 
 void fake_pve_run(struct fake *fake, unsigned int vmid, const char *const *function,
@@ -99,7 +102,7 @@ void fake_pve_run(struct fake *fake, unsigned int vmid, const char *const *funct
 	PT_FREE char *cmdline = pt_format("%s/cmdline", process);
 	PT_FREE char *until = pt_format("pid:%u", FAKE_PVE_PID(vmid));
 	PT_FREE char *number = pt_format("%u\n", FAKE_PVE_PID(vmid));
-	PT_CLOSE int lock = lock_file(fake, RESERVING);
+	int lock = lock_file(fake, RESERVING);
 	char arguments[96];
 	int length = snprintf(arguments, sizeof(arguments),
 		"kvm%c-id%c%u%c-pidfile%c/var/run/qemu-server/%u.pid", 0, 0, vmid, 0, 0, vmid);
@@ -113,18 +116,20 @@ void fake_pve_run(struct fake *fake, unsigned int vmid, const char *const *funct
 	fake_bytes(fake, cmdline, arguments, (size_t)length + 1);
 	write_reservations(fake, vmid, function, count, until);
 	fake_file(fake, pidfile, number);
+	close(lock);
 }
 
 void fake_pve_kill(struct fake *fake, unsigned int vmid)
 {
 	PT_FREE char *pidfile = pt_format(PT_PVE_RUN "/%u.pid", vmid);
 	PT_FREE char *cmdline = pt_format("/proc/%u/cmdline", FAKE_PVE_PID(vmid));
-	PT_CLOSE int lock = lock_file(fake, RESERVING);
+	int lock = lock_file(fake, RESERVING);
 
 	fake_remove(fake, pidfile);
 	/* one that ends has no memory any more, and so no arguments */
 	fake_file(fake, cmdline, "");
 	write_reservations(fake, vmid, NULL, 0, NULL);
+	close(lock);
 }
 
 void fake_pve_bury(struct fake *fake, unsigned int vmid)

@@ -11,7 +11,8 @@ static struct {
 	char text[128];
 } * logged;
 
-static void take_entry(int priority, const char *fmt, va_list args)
+static __attribute__((format(printf, 2, 0))) void take_entry(
+	int priority, const char *fmt, va_list args)
 {
 	struct timespec pause = {.tv_sec = logged->hangs_s};
 
