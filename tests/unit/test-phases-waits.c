@@ -321,8 +321,8 @@ static void a_neighbour_that_flickers_is_told(void **state)
 	assert_int_equal(pt_phase_find("pre-start")(&run), 1);
 	fake->log = (struct pt_log){.emit = other.note, .data = fake};
 	assert_int_equal(other.times, 64);
-	assert_holds(fake->said, "start refused: other guests took and released its devices "
-				 "64 times; start it again: " DISK ": is in the claim of 101 too");
+	assert_holds(fake->said, "start refused: its devices changed hands 64 times meanwhile; "
+				 "start it again: " DISK ": is in the claim of 101 too");
 	assert_driver(fake, DISK, "nvme");
 	pt_store_close(other.store);
 }
