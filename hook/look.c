@@ -210,7 +210,6 @@ int pt_look_plainly(const struct pt_run *run, struct pt_err *err)
 		struct pt_function function = {0};
 
 		r = pt_function_read(run->host, bdf, &function, NULL);
-
 		if (r == 0 && !function.is_bridge)
 			r = pt_function_on_vfio(&function) ? look_at_group(run, &function, err)
 							   : look_at_uses(run, &function, err);

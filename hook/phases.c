@@ -13,7 +13,6 @@
 #include "pve/handover/narrow.h"
 #include "pve/handover/release.h"
 #include "pve/handover/watch.h"
-#include "pve/handover/watch.h"
 
 #define LOG(run, level, ...) pt_log(pt_host_log((run)->host), level, __VA_ARGS__)
 
@@ -139,26 +138,6 @@ static int end_guest(
 		store, &record, undo && !record.ran ? PT_GUEST_UNDONE : PT_GUEST_ENDED, err);
 }
 
-/* Returns the functions that the guest wants no more, and those that others left in the way. */
-static int return_ended(const struct pt_run *run, const struct pt_store *store, struct pt_err *err)
-{
-	struct pt_release what = {.patience_ms = run->release_ms};
-	struct pt_release rest = {.skip_failed = true};
-	struct pt_bdf *bdf = NULL;
-	bool others;
-	int r = 0;
-
-	pt_functions_of_ended(store, run->vmid, &bdf, &what.count);
-	what.bdf = bdf;
-	others = pt_end_stale_others(run->host, store, run->vmid, bdf, what.count);
-	if (what.count)
-		r = pt_release(run->host, store, &run->limits, &what, NULL, err);
-	if (others)
-		pt_release(run->host, store, &run->limits, &rest, NULL, NULL);
-	free(bdf);
-	return r;
-}
-
 static int release(const struct pt_run *run, bool undo)
 {
 	struct pt_store PT_STORE *store = NULL;
@@ -180,7 +159,8 @@ static int release(const struct pt_run *run, bool undo)
 		return 0;
 	}
 	if (r == 0)
-		r = return_ended(run, store, &err);
+		r = pt_release_ended(
+			run->host, store, run->vmid, &run->limits, run->release_ms, &err);
 	if (r == 0)
 		return 0;
 	LOG(run, PT_LOG_ERROR, "%s; retry with 'pve-ptconf release %u'", err.text, run->vmid);

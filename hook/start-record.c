@@ -159,11 +159,10 @@ static bool is_equal(const struct pt_guest_record *a, const struct pt_guest_reco
 static bool begin_watch(const struct pt_start *start, const struct pt_guest_record *record)
 {
 	const struct pt_run *run = start->run;
-	struct pt_watch watch = {.vmid = record->vmid};
+	const struct pt_watch watch = pt_watch_of(record);
 	struct pt_err err = {0};
 	int r;
 
-	memcpy(watch.start, record->start, sizeof(watch.start));
 	r = pt_watch_begin(run->host, &watch, &run->limits, &err);
 	if (r < 0 && r != -ENOTSUP)
 		PT_START_LOG(run, PT_LOG_WARNING,

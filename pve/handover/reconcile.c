@@ -87,11 +87,10 @@ static void watch_again(const struct pt_host *host, const struct pt_store *store
 
 	pt_records_read(store, &records);
 	pt_foreach (guest, records.guest, records.guest_count) {
-		struct pt_watch watch = {.vmid = guest->vmid};
+		const struct pt_watch watch = pt_watch_of(guest);
 
 		if (guest->state != PT_GUEST_WANTS || guest->older || !pt_start_valid(guest->start))
 			continue;
-		memcpy(watch.start, guest->start, sizeof(watch.start));
 		/* without systemd there is no use in asking for the next */
 		if (pt_watch_ask(host, &watch, NULL) == -ENOENT)
 			return;

@@ -104,3 +104,23 @@ void pt_functions_of_ended(
 			pt_bdfs_add(ret, ret_count, &wish->bdf);
 	}
 }
+
+int pt_release_ended(const struct pt_host *host, const struct pt_store *store, unsigned int vmid,
+	const struct pt_limits *limits, int patience_ms, struct pt_err *err)
+{
+	struct pt_release what = {.patience_ms = patience_ms};
+	struct pt_release rest = {.skip_failed = true};
+	struct pt_bdf *bdf = NULL;
+	bool others;
+	int r = 0;
+
+	pt_functions_of_ended(store, vmid, &bdf, &what.count);
+	what.bdf = bdf;
+	others = pt_end_stale_others(host, store, vmid, bdf, what.count);
+	if (what.count)
+		r = pt_release(host, store, limits, &what, NULL, err);
+	if (others)
+		pt_release(host, store, limits, &rest, NULL, NULL);
+	free(bdf);
+	return r;
+}

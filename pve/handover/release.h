@@ -49,6 +49,11 @@ bool pt_end_stale_others(const struct pt_host *host, const struct pt_store *stor
 void pt_functions_of_ended(
 	const struct pt_store *store, unsigned int vmid, struct pt_bdf **ret, size_t *ret_count);
 
+/* Releases the functions that the guest wants no more, with so much patience, and those that other
+ * stale guests left in their way. Errors as pt_release. */
+int pt_release_ended(const struct pt_host *host, const struct pt_store *store, unsigned int vmid,
+	const struct pt_limits *limits, int patience_ms, struct pt_err *err);
+
 /* Whether the kernel lets the function's group go: no process has it open. err names one. */
 bool pt_is_closed(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_err *err);
 /* Whether an unbind would wait for a process: on a vfio driver, and open. */

@@ -57,6 +57,14 @@ bool pt_watch_parse(const char *text, struct pt_watch *ret)
 	return true;
 }
 
+struct pt_watch pt_watch_of(const struct pt_guest_record *record)
+{
+	struct pt_watch watch = {.vmid = record->vmid};
+
+	memcpy(watch.start, record->start, sizeof(watch.start));
+	return watch;
+}
+
 static void pause_ms(int ms)
 {
 	struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
@@ -177,19 +185,11 @@ static int end(struct watching *watching, struct pt_err *err)
 /* Releases the functions of the guest, and those that it has kept from others. */
 static int release_once(const struct watching *watching, struct pt_err *err)
 {
-	struct pt_release what = {.patience_ms = watching->pace->retry_ms};
 	struct pt_release rest = {.skip_failed = true};
-	struct pt_bdf *bdf = NULL;
-	int r = 0;
+	int r = pt_release_ended(watching->host, watching->store, watching->watch->vmid,
+		watching->limits, watching->pace->retry_ms, err);
 
-	pt_functions_of_ended(watching->store, watching->watch->vmid, &bdf, &what.count);
-	what.bdf = bdf;
-	pt_end_stale_others(
-		watching->host, watching->store, watching->watch->vmid, bdf, what.count);
-	if (what.count)
-		r = pt_release(watching->host, watching->store, watching->limits, &what, NULL, err);
 	pt_release(watching->host, watching->store, watching->limits, &rest, NULL, NULL);
-	free(bdf);
 	return r;
 }
 

@@ -25,6 +25,9 @@ struct pt_watch {
 /* Parses "VMID-START", the name of an instance. */
 bool pt_watch_parse(const char *text, struct pt_watch *ret);
 
+/* The watch of the start on record. */
+struct pt_watch pt_watch_of(const struct pt_guest_record *record);
+
 /* Watches until nothing of the start is on record: waits while Proxmox VE works on the guest, while
  * it runs or is on hold; then ends its wishes and releases its functions. Narrows the record of a
  * guest that runs. Functions that are with others stay on record at the end, and are no error.

@@ -17,6 +17,8 @@ static const struct pt_limits limits = {
 	.lock_ms = 50, .group_ms = 50, .write_ms = 30000, .phase_ms = 60000};
 static const struct pt_watch_pace pace = {
 	.look_ms = 10, .grace_ms = 20, .retry_ms = 50, .give_up_ms = 100};
+static const struct pt_watch_pace patient = {
+	.look_ms = 10, .grace_ms = 20, .retry_ms = 50, .give_up_ms = WAIT_MS};
 static const struct pt_watch_pace long_grace = {
 	.look_ms = 10, .grace_ms = WAIT_MS, .retry_ms = 50, .give_up_ms = 100};
 
@@ -257,8 +259,6 @@ static void a_function_that_does_not_return_is_a_failure(void **state)
 /* A start was killed after Proxmox VE had reserved the disk, and before its clean-up. */
 static void a_reservation_that_nobody_drops_is_waited_for(void **state)
 {
-	static const struct pt_watch_pace patient = {
-		.look_ms = 10, .grace_ms = 20, .retry_ms = 50, .give_up_ms = WAIT_MS};
 	struct fake *fake = *state;
 	PT_FREE char *line = pt_format(DISK " 100 time:%lld\n", (long long)time(NULL) + 2);
 	struct watched watched;
@@ -273,8 +273,6 @@ static void a_reservation_that_nobody_drops_is_waited_for(void **state)
 /* The records cannot be read for a while. */
 static void trouble_that_passes_is_no_failure(void **state)
 {
-	static const struct pt_watch_pace patient = {
-		.look_ms = 10, .grace_ms = 20, .retry_ms = 50, .give_up_ms = WAIT_MS};
 	struct fake *fake = *state;
 	PT_FREE char *guest = NULL;
 	struct watched watched;
