@@ -118,9 +118,11 @@ $(BUILD)/unit/test-units $(BUILD)/unit/test-phases-policy: private WRAP := -Wl,-
 # nor is memory that runs out
 comma := ,
 space := $() $()
-$(BUILD)/unit/test-supervisor: private WRAP := -Wl,$(subst $(space),$(comma),$(addprefix --wrap=,calloc realloc reallocarray strdup \
-	strndup vasprintf __vasprintf_chk json_object_new_object json_object_new_array json_object_new_string json_object_new_int64 \
-	json_object_new_uint64 json_object_new_boolean json_object_object_add json_object_array_add))
+ALLOCATIONS := calloc realloc reallocarray strdup strndup vasprintf __vasprintf_chk json_object_new_object json_object_new_array \
+	json_object_new_string json_object_new_int64 json_object_new_uint64 json_object_new_boolean json_object_object_add \
+	json_object_array_add
+wrap = -Wl,$(subst $(space),$(comma),$(addprefix --wrap=,$(1)))
+$(BUILD)/unit/test-supervisor: private WRAP := $(call wrap,$(ALLOCATIONS))
 # nor a system log that hangs
 $(BUILD)/unit/test-log: private WRAP := -Wl,--wrap=syslog,--wrap=__syslog_chk
 # nor is a libcurl that is not there
@@ -146,9 +148,7 @@ $(BUILD)/stress: $(BUILD)/tests/stress/stress.o $(BUILD)/everything.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # calls that can fail
-$(BUILD)/fault: private WRAP := -Wl,$(subst $(space),$(comma),$(addprefix --wrap=,calloc realloc reallocarray strdup \
-	strndup vasprintf __vasprintf_chk json_object_new_object json_object_new_array json_object_new_string json_object_new_int64 \
-	json_object_new_boolean json_object_object_add json_object_array_add fork pipe2 fopen open openat syscall))
+$(BUILD)/fault: private WRAP := $(call wrap,$(ALLOCATIONS) fork pipe2 fopen open openat syscall)
 $(BUILD)/fault: $(BUILD)/tests/fault/fault.o $(BUILD)/everything.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $^ $(LIBS) -lcmocka

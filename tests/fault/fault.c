@@ -97,6 +97,8 @@ FAILING(KIND_ALLOCATION, struct json_object *, json_object_new_string, NULL, (co
 	(text))
 FAILING(KIND_ALLOCATION, struct json_object *, json_object_new_int64, NULL, (int64_t value),
 	(value))
+FAILING(KIND_ALLOCATION, struct json_object *, json_object_new_uint64, NULL, (uint64_t value),
+	(value))
 FAILING(KIND_ALLOCATION, struct json_object *, json_object_new_boolean, NULL, (json_bool value),
 	(value))
 FAILING(KIND_ALLOCATION, int, json_object_object_add, -1,
