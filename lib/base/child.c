@@ -51,18 +51,6 @@ static void close_all_but(int *keep, size_t count)
 	syscall(SYS_close_range, first, UINT_MAX, 0);
 }
 
-static void reset_signals(void)
-{
-	sigset_t none;
-
-	for (int sig = 1; sig < NSIG; sig++)
-		signal(sig, SIG_DFL);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 static _Noreturn void child_main(
 	int (*work)(void *data, int out), void *data, const int *keep, size_t keep_count, int out)
 {
@@ -76,7 +64,6 @@ static _Noreturn void child_main(
 	}
 	if (out >= 0)
 		fds[count++] = out;
-	reset_signals();
 	close_all_but(fds, count);
 	r = work(data, out);
 	_exit(r <= 0 && r > -RESULT_ODD ? -r : RESULT_ODD);

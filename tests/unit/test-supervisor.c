@@ -57,6 +57,7 @@ static int takes(const struct pt_run *run)
 static int takes_and_dies(const struct pt_run *run)
 {
 	takes(run);
+	signal(SIGSEGV, SIG_DFL);
 	raise(SIGSEGV);
 	return 0;
 }
