@@ -26,7 +26,7 @@ ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -I. -MMD -MP $(WARNINGS) $(PACKAGE_CFLAGS)
 # asked for when something is built: on a fresh machine pkg-config comes with the first target
 PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PACKAGE_CFLAGS)
 # loaded when somebody wants them: lib/base/library.h
-LOADED := libcurl libkmod libsystemd
+LOADED := libcurl libpci libkmod libnl-3.0 libnl-route-3.0 libsystemd inih
 LIBS = $(eval LIBS := $(shell pkg-config --libs $(filter-out $(LOADED),$(PACKAGES))))$(LIBS)
 
 LIB := $(wildcard lib/*/*.c)

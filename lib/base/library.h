@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Shared libraries that few runs need, loaded on first use: they bring others along (libkmod
- * libcrypto, libsystemd libgcrypt, libcurl thirty), and an idle hook starts in half the time
- * without them. */
+/* Shared libraries that not every run needs, loaded on first use: they bring others along (libkmod
+ * libcrypto, libpci libudev, libcurl thirty), and an idle hook starts in half the time without
+ * them. */
 #ifndef PT_LIBRARY_H
 #define PT_LIBRARY_H
 

@@ -5,6 +5,7 @@
 #include <ini.h>
 #include <sys/stat.h>
 
+#include "lib/base/library.h"
 #include "lib/claim/bind.h"
 #include "lib/linux/systemd.h"
 #include "pve/config/guest.h"
@@ -305,8 +306,13 @@ int pt_policy_parse(const char *text, size_t length, pt_allowing_of *allowing,
 		.allowing = allowing,
 		.report = report,
 		.data = data};
-	int line = ini_parse_stream(next_line, &parser, take_line, &parser);
+	typeof(ini_parse_stream) *parse;
+	const struct pt_symbol symbol = {"ini_parse_stream", &parse};
+	const char *missing = pt_library_load("libinih.so.1", &symbol, 1);
+	int line = missing ? 0 : parse(next_line, &parser, take_line, &parser);
 
+	if (missing)
+		refuse(&parser, pt_format("cannot be read: %s", missing));
 	/* libinih gives only the first line that it does not understand, at the end */
 	if (line > 0) {
 		parser.line = (unsigned int)line;
