@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "lib/base/helper.h"
 #include "lib/base/host.h"
 
 #define SMALL_FILE 4096
@@ -15,6 +16,8 @@ struct pt_host {
 	bool live;
 	pt_host_writer *writer;
 	void *writer_data;
+	struct pt_helpers *helpers;
+	bool is_folder; /* of another host, whose helpers it has */
 	const struct pt_log *log;
 };
 
@@ -34,6 +37,74 @@ static int write_to_kernel(void *data, int root, const char *path, int fd, const
 	return (size_t)n == length ? 0 : -EIO;
 }
 
+/* Reads at most size bytes, or to the end of the file. The number, or a negative errno. */
+static ssize_t read_some(int fd, char *to, size_t size)
+{
+	size_t length = 0;
+	ssize_t n = 1;
+
+	while (n && length < size) {
+		n = read(fd, to + length, size - length);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		length += (size_t)n;
+	}
+	return (ssize_t)length;
+}
+
+/* Reads all of it, at most cap bytes (-EFBIG); ret ends with a NUL. */
+static int read_all(int fd, size_t cap, char **ret, size_t *ret_length)
+{
+	char small[SMALL_FILE];
+	PT_FREE char *text = NULL;
+	size_t length, size = sizeof(small);
+	ssize_t n;
+
+	/* most files end here, and need no memory but their own */
+	n = read_some(fd, small, sizeof(small));
+	if (n < 0)
+		return (int)n;
+	length = (size_t)n;
+	text = pt_resize(NULL, length + 1);
+	memcpy(text, small, length);
+	while (length == size && length <= cap) {
+		text = pt_resize(text, size * 2 + 1);
+		n = read_some(fd, text + size, size);
+		if (n < 0)
+			return (int)n;
+		size *= 2;
+		length += (size_t)n;
+	}
+	if (length > cap)
+		return -EFBIG;
+	text[length] = '\0';
+	*ret_length = length;
+	*ret = PT_STEAL(text);
+	return 0;
+}
+
+static int read_in_helper(const struct pt_order *order, char **ret, size_t *ret_length)
+{
+	PT_FREE char *text = NULL;
+	int r = read_all(order->fd, order->cap, &text, ret_length);
+
+	/* ETIME is our own word for a file that has not been answered */
+	if (r == 0)
+		*ret = PT_STEAL(text);
+	return r == -ETIME ? -EIO : r;
+}
+
+static int work_in_helper(void *data, const struct pt_order *order, char **ret, size_t *ret_length)
+{
+	const struct pt_host *host = data;
+
+	if (!order->text)
+		return read_in_helper(order, ret, ret_length);
+	return host->writer(host->writer_data, host->root, order->path, order->fd, order->text);
+}
+
 int pt_host_open(
 	struct pt_host **ret, const char *root, const struct pt_log *log, struct pt_err *err)
 {
@@ -45,6 +116,7 @@ int pt_host_open(
 	host = pt_calloc(1, sizeof(*host));
 	*host = (struct pt_host){
 		.root = fd, .live = pt_streq(root, "/"), .writer = write_to_kernel, .log = log};
+	host->helpers = pt_helpers_new(work_in_helper, host, -1);
 	*ret = host;
 	return 0;
 }
@@ -59,6 +131,7 @@ int pt_host_open_folder(struct pt_host **ret, const struct pt_host *host, const 
 	folder = pt_calloc(1, sizeof(*folder));
 	*folder = *host;
 	folder->root = fd;
+	folder->is_folder = true;
 	*ret = folder;
 	return 0;
 }
@@ -67,6 +140,8 @@ void pt_host_close(struct pt_host *host)
 {
 	if (!host)
 		return;
+	if (!host->is_folder)
+		pt_helpers_end(host->helpers);
 	close(host->root);
 	free(host);
 }
@@ -80,6 +155,9 @@ void pt_host_set_writer(struct pt_host *host, pt_host_writer *writer, void *data
 {
 	host->writer = writer;
 	host->writer_data = data;
+	/* those that began before would not know */
+	pt_helpers_end(host->helpers);
+	host->helpers = pt_helpers_new(work_in_helper, host, host->root);
 }
 
 const struct pt_log *pt_host_log(const struct pt_host *host)
@@ -107,56 +185,13 @@ int pt_host_openat(const struct pt_host *host, const char *path, int flags)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-/* Reads at most size bytes, or to the end of the file. The number, or a negative errno. */
-static ssize_t read_some(int fd, char *to, size_t size)
-{
-	size_t length = 0;
-	ssize_t n = 1;
-
-	while (n && length < size) {
-		n = read(fd, to + length, size - length);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		length += (size_t)n;
-	}
-	return (ssize_t)length;
-}
-
 int pt_host_read(
 	const struct pt_host *host, const char *path, size_t cap, char **ret, size_t *ret_length)
 {
 	PT_CLOSE int fd = pt_host_openat(host, path, O_RDONLY | O_NONBLOCK);
-	char small[SMALL_FILE];
-	PT_FREE char *text = NULL;
-	size_t length, size = sizeof(small);
-	ssize_t n;
+	size_t length;
 
-	if (fd < 0)
-		return fd;
-	/* most files end here, and need no memory but their own */
-	n = read_some(fd, small, sizeof(small));
-	if (n < 0)
-		return (int)n;
-	length = (size_t)n;
-	text = pt_resize(NULL, length + 1);
-	memcpy(text, small, length);
-	while (length == size && length <= cap) {
-		text = pt_resize(text, size * 2 + 1);
-		n = read_some(fd, text + size, size);
-		if (n < 0)
-			return (int)n;
-		size *= 2;
-		length += (size_t)n;
-	}
-	if (length > cap)
-		return -EFBIG;
-	text[length] = '\0';
-	if (ret_length)
-		*ret_length = length;
-	*ret = PT_STEAL(text);
-	return 0;
+	return fd < 0 ? fd : read_all(fd, cap, ret, ret_length ? ret_length : &length);
 }
 
 int pt_host_read_line(const struct pt_host *host, const char *path, char **ret)
@@ -180,32 +215,25 @@ int pt_host_read_line(const struct pt_host *host, const char *path, char **ret)
 	return 0;
 }
 
-static int copy_in_child(void *data, int out)
+int pt_host_read_guarded(const struct pt_host *host, const char *path, long long deadline_ms,
+	size_t cap, char **ret, size_t *ret_length)
 {
-	const int *fd = data;
-	char text[SMALL_FILE];
-	ssize_t n = read(*fd, text, sizeof(text));
+	PT_CLOSE int fd = pt_host_openat(host, path, O_RDONLY | O_NONBLOCK);
+	struct pt_order order = {.fd = fd, .lock_fd = -1, .cap = cap};
+	struct pt_helper *helper;
+	int r = fd < 0 ? fd : pt_helper_start(host->helpers, &order, &helper, NULL);
 
-	if (n < 0)
-		return -errno;
-	return write(out, text, (size_t)n) == n ? 0 : -EIO;
+	return r < 0 ? r : pt_helper_finish(host->helpers, helper, deadline_ms, ret, ret_length);
 }
 
 int pt_host_read_line_guarded(
 	const struct pt_host *host, const char *path, long long deadline_ms, char **ret)
 {
-	PT_CLOSE int fd = pt_host_openat(host, path, O_RDONLY | O_NONBLOCK);
-	struct pt_child child;
 	char *text = NULL;
 	size_t length;
-	int r;
+	int r = pt_host_read_guarded(host, path, deadline_ms, SMALL_FILE, &text, &length);
 
-	if (fd < 0)
-		return fd;
-	r = pt_child_start(&child, copy_in_child, &fd, &fd, 1, true, NULL);
-	if (r == 0)
-		r = pt_child_collect(&child, deadline_ms, SMALL_FILE, &text, &length);
-	if (r < 0 || !text)
+	if (r < 0)
 		return r;
 	text[strcspn(text, "\n")] = '\0';
 	*ret = text;
@@ -397,65 +425,28 @@ int pt_host_collect(const struct pt_host *host, int (*work)(void *data, int out)
 	return r < 0 ? r : pt_child_collect(&child, deadline_ms, cap, ret_text, ret_length);
 }
 
-struct read_work {
-	const struct pt_host *host;
-	const char *path;
-	size_t cap;
-};
-
-static int read_in_child(void *data, int out)
-{
-	const struct read_work *work = data;
-	PT_FREE char *text = NULL;
-	size_t length = 0;
-	int r = pt_host_read(work->host, work->path, work->cap, &text, &length);
-
-	return r < 0 ? r : pt_write_all(out, text, length);
-}
-
-int pt_host_read_guarded(const struct pt_host *host, const char *path, long long deadline_ms,
-	size_t cap, char **ret, size_t *ret_length)
-{
-	struct read_work work = {host, path, cap};
-
-	return pt_host_collect(host, read_in_child, &work, deadline_ms, cap, ret, ret_length);
-}
-
-struct write_work {
-	const struct pt_host *host;
-	const char *path;
-	const char *text;
-	int fd;
-};
-
-static int write_in_child(void *data, int out)
-{
-	const struct write_work *work = data;
-
-	(void)out;
-	return work->host->writer(
-		work->host->writer_data, work->host->root, work->path, work->fd, work->text);
-}
-
 int pt_host_write_start(const struct pt_host *host, const char *path, const char *text, int lock_fd,
 	struct pt_write *ret, struct pt_err *err)
 {
 	PT_CLOSE int fd = pt_host_openat(host, path, O_WRONLY | O_NOFOLLOW);
-	struct write_work work = {.host = host, .path = path, .text = text, .fd = fd};
-	/* the root is kept for a made kernel only: for the real one it is of no use to the child */
-	int keep[] = {fd, lock_fd, host->writer == write_to_kernel ? -1 : host->root};
+	struct pt_order order = {.fd = fd, .lock_fd = lock_fd, .text = text};
 
-	*ret = (struct pt_write){.child = PT_CHILD_NONE};
+	*ret = (struct pt_write){0};
 	snprintf(ret->path, sizeof(ret->path), "%s", path);
-	if (fd < 0)
-		return pt_err_errno(err, fd, "%s", path);
-	return pt_child_start(
-		&ret->child, write_in_child, &work, keep, PT_ARRAY_SIZE(keep), false, err);
+	memcpy(order.path, ret->path, sizeof(order.path));
+	return fd < 0 ? pt_err_errno(err, fd, "%s", path)
+		      : pt_helper_start(host->helpers, &order, &ret->helper, err);
 }
 
-int pt_host_write_wait(struct pt_write *write, long long deadline_ms, struct pt_err *err)
+int pt_host_write_fd(const struct pt_write *write)
 {
-	int r = pt_child_wait(&write->child, deadline_ms);
+	return pt_helper_fd(write->helper);
+}
+
+int pt_host_write_wait(const struct pt_host *host, struct pt_write *write, long long deadline_ms,
+	struct pt_err *err)
+{
+	int r = pt_helper_finish(host->helpers, PT_STEAL(write->helper), deadline_ms, NULL, NULL);
 
 	if (r == -ETIME)
 		return pt_err_set(

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* The one gate to the host's files. Paths cannot leave a root directory handle (openat2 with
  * RESOLVE_IN_ROOT), so the same code runs on a live, a captured and a simulated host. Every write
- * runs in a child with a deadline. */
+ * runs in a helper with a deadline. */
 #ifndef PT_HOST_H
 #define PT_HOST_H
 
 #include "lib/base/child.h"
 #include "lib/base/err.h"
+#include "lib/base/helper.h"
 #include "lib/base/log.h"
 
 struct pt_host;
 
-/* Writes text to path, which begins below the root without a slash. Runs in the child. fd is the
+/* Writes text to path, which begins below the root without a slash. Runs in a helper. fd is the
  * file, open for writing. Returns 0 or a negative errno. The default is write(2), tests put a made
  * kernel here. */
 typedef int pt_host_writer(void *data, int root, const char *path, int fd, const char *text);
@@ -97,16 +98,20 @@ int pt_host_open_private(const struct pt_host *host, const char *path, struct pt
 int pt_host_collect(const struct pt_host *host, int (*work)(void *data, int out), void *data,
 	long long deadline_ms, size_t cap, char **ret_text, size_t *ret_length);
 
-/* One write under way. lock_fd (or -1) stays open in the child: a stuck writer keeps its lock. */
+/* One write under way. */
 struct pt_write {
-	struct pt_child child;
-	char path[128];
+	struct pt_helper *helper;
+	char path[PT_ORDER_PATH];
 };
 
-/* Starts writing text to path. */
+/* Starts writing text to path. lock_fd (or -1) stays open in the helper: a stuck one keeps its
+ * lock. */
 int pt_host_write_start(const struct pt_host *host, const char *path, const char *text, int lock_fd,
 	struct pt_write *ret, struct pt_err *err);
+/* Becomes readable when the kernel has answered. */
+int pt_host_write_fd(const struct pt_write *write);
 /* Waits for the write. Returns 0, the kernel's errno, or -ETIME after the deadline. */
-int pt_host_write_wait(struct pt_write *write, long long deadline_ms, struct pt_err *err);
+int pt_host_write_wait(const struct pt_host *host, struct pt_write *write, long long deadline_ms,
+	struct pt_err *err);
 
 #endif

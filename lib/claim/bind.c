@@ -132,10 +132,7 @@ void pt_bind_start(const struct pt_host *host, struct pt_bind *bind, enum pt_bin
 	char path[PT_PCI_PATH], text[PT_BDF_TEXT];
 	int r;
 
-	*bind = (struct pt_bind){.kind = kind,
-		.bdf = *bdf,
-		.driver = driver ? driver : "",
-		.write.child = PT_CHILD_NONE};
+	*bind = (struct pt_bind){.kind = kind, .bdf = *bdf, .driver = driver ? driver : ""};
 	if (!is_nameable(bind)) {
 		bind->state = PT_BIND_REFUSED;
 		bind->result = pt_err_set(&bind->err, -EINVAL,
@@ -162,7 +159,7 @@ int pt_bind_finish(const struct pt_host *host, struct pt_bind *bind, long long d
 	if (bind->state == PT_BIND_REFUSED)
 		return bind->result;
 	if (bind->state == PT_BIND_WRITES)
-		written = pt_host_write_wait(&bind->write, deadline_ms, NULL);
+		written = pt_host_write_wait(host, &bind->write, deadline_ms, NULL);
 	bind->state = PT_BIND_RESTS;
 	/* the driver link changes before probe and remove end: it proves nothing while they hang */
 	if (written == -ETIME)

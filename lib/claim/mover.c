@@ -137,18 +137,21 @@ static void wait_for_one(struct pt_movers *movers, long long deadline_ms)
 	nfds_t count = 0;
 
 	pt_foreach (mover, movers->mover, movers->count) {
-		if (mover->turn == PT_TURN_WRITES)
+		if (mover->turn == PT_TURN_WRITES && mover->bind.state == PT_BIND_WRITES)
 			movers->pfd[count++] = (struct pollfd){
-				.fd = mover->bind.write.child.pidfd, .events = POLLIN};
+				.fd = pt_host_write_fd(&mover->bind.write), .events = POLLIN};
 	}
 	poll(movers->pfd, count, rest_ms < 0 ? 0 : (int)rest_ms);
 }
 
 static bool has_ended(const struct pt_mover *mover)
 {
-	struct pollfd pfd = {.fd = mover->bind.write.child.pidfd, .events = POLLIN};
+	struct pollfd pfd = {.events = POLLIN};
 
-	return mover->bind.state != PT_BIND_WRITES || poll(&pfd, 1, 0) != 0;
+	if (mover->bind.state != PT_BIND_WRITES)
+		return true;
+	pfd.fd = pt_host_write_fd(&mover->bind.write);
+	return poll(&pfd, 1, 0) != 0;
 }
 
 /* Ends every write of the wave, each as soon as it is through. */

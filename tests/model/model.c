@@ -170,7 +170,7 @@ static int do_step(const struct pt_host *host, const struct step *step)
 	struct pt_write write;
 	int r = pt_host_write_start(host, step->path, step->text, -1, &write, NULL);
 
-	return r < 0 ? r : pt_host_write_wait(&write, pt_now_ms() + WAIT_MS, NULL);
+	return r < 0 ? r : pt_host_write_wait(host, &write, pt_now_ms() + WAIT_MS, NULL);
 }
 
 /* "driver override" of a function, or "gone". */

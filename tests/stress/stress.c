@@ -243,7 +243,7 @@ static void write_file(struct actor *actor, const char *path, const char *text)
 	struct pt_err err = {0};
 
 	if (pt_host_write_start(actor->fake.host, path, text, -1, &write, &err) == 0)
-		pt_host_write_wait(&write, pt_now_ms() + 30000, &err);
+		pt_host_write_wait(actor->fake.host, &write, pt_now_ms() + 30000, &err);
 }
 
 /* Proxmox VE's own binding of a function that the hook has not taken. */

@@ -145,10 +145,10 @@ static int write_text(struct fake *fake, const char *path, const char *text, str
 	struct pt_write write;
 	int r = pt_host_write_start(fake->host, path, text, -1, &write, err);
 
-	return r < 0 ? r : pt_host_write_wait(&write, pt_now_ms() + 30000, err);
+	return r < 0 ? r : pt_host_write_wait(fake->host, &write, pt_now_ms() + 30000, err);
 }
 
-static void writes_in_a_child(void **state)
+static void writes_in_a_helper(void **state)
 {
 	struct fake *fake = *state;
 	struct pt_err err = {0};
@@ -172,7 +172,7 @@ static void the_real_writer_writes(void **state)
 	fake_file(fake, "/file", "");
 	assert_int_equal(pt_host_open(&host, fake->root, NULL, NULL), 0);
 	assert_int_equal(pt_host_write_start(host, "/file", "hello", -1, &write, NULL), 0);
-	assert_int_equal(pt_host_write_wait(&write, pt_now_ms() + 30000, NULL), 0);
+	assert_int_equal(pt_host_write_wait(host, &write, pt_now_ms() + 30000, NULL), 0);
 	text = fake_read(fake, "/file");
 	assert_string_equal(text, "hello");
 	free(text);
@@ -202,7 +202,7 @@ static void tells_a_write_that_hangs(void **state)
 		pt_host_write_start(fake->host, "/sys/bus/pci/devices/0000:02:00.0/driver/unbind",
 			"0000:02:00.0", -1, &write, &err),
 		0);
-	assert_int_equal(pt_host_write_wait(&write, pt_now_ms() + 100, &err), -ETIME);
+	assert_int_equal(pt_host_write_wait(fake->host, &write, pt_now_ms() + 100, &err), -ETIME);
 	assert_holds(err.text, "has not answered by the deadline");
 }
 
@@ -231,7 +231,7 @@ int main(void)
 		MACHINE_TEST(reads_links),
 		MACHINE_TEST(lists_sorted),
 		MACHINE_TEST(makes_directories),
-		MACHINE_TEST(writes_in_a_child),
+		MACHINE_TEST(writes_in_a_helper),
 		MACHINE_TEST(the_real_writer_writes),
 		MACHINE_TEST(does_not_write_through_a_link),
 		MACHINE_TEST(tells_a_write_that_hangs),

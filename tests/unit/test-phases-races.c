@@ -243,7 +243,7 @@ static void set_vfs(struct fake *fake, const char *count)
 	assert_int_equal(pt_host_write_start(fake->host, "/sys/bus/pci/devices/" PF "/sriov_numvfs",
 				 count, -1, &write, NULL),
 		0);
-	assert_int_equal(pt_host_write_wait(&write, pt_now_ms() + 60000, NULL), 0);
+	assert_int_equal(pt_host_write_wait(fake->host, &write, pt_now_ms() + 60000, NULL), 0);
 }
 
 static void make_vfs(struct fake *fake)
