@@ -122,6 +122,9 @@ int pt_guest_from_folder(const struct pt_host *folder, const struct pt_guest_que
 int pt_guest_from_file(const struct pt_host *host, const struct pt_guest_query *query,
 	struct pt_guest **ret, struct pt_err *err);
 
+/* Whether the words for devices of the host stand nowhere in that file. False: maybe they do. */
+bool pt_guest_file_names_no_device(const struct pt_host *host, const struct pt_guest_query *query);
+
 /* Reads it from the API within budget_ms, with the token of PT_API_CONF; err names the exact fault.
  * The API does not show dropped lines. */
 int pt_guest_from_api(const struct pt_host *host, const struct pt_guest_query *query, int budget_ms,
