@@ -39,21 +39,23 @@ struct pt_store {
 static int open_folder(
 	const struct pt_host *host, const char *path, bool writes, struct pt_err *err)
 {
-	int r = pt_host_openat(host, path, O_RDONLY | O_DIRECTORY);
+	int r;
 
-	if (r < 0 && r != -ELOOP)
-		return pt_err_errno(err, r, "%s", path);
-	if (!writes && !pt_host_is_live(host))
-		return r;
-	pt_close_fd(&r);
-	return pt_host_open_private(host, path, err);
+	if (writes || pt_host_is_live(host))
+		return pt_host_open_private(host, path, err);
+	r = pt_host_openat(host, path, O_RDONLY | O_DIRECTORY);
+	return r < 0 ? pt_err_errno(err, r, "%s", path) : r;
 }
 
+/* The same, and makes it if it is not there. */
 static int make_folder(const struct pt_host *host, const char *path, struct pt_err *err)
 {
-	int r = pt_host_make_dir(host, path);
+	int r = open_folder(host, path, true, err);
 
-	return r < 0 ? pt_err_errno(err, r, "%s", path) : 0;
+	if (r != -ENOENT)
+		return r;
+	r = pt_host_make_dir(host, path);
+	return r < 0 ? pt_err_errno(err, r, "%s", path) : open_folder(host, path, true, err);
 }
 
 /* Opens one of them below dir. -1: there is none, and nobody writes. */
@@ -61,11 +63,9 @@ static int open_below(const struct pt_store *store, const struct pt_host *host, 
 	bool make, int *ret, struct pt_err *err)
 {
 	PT_FREE char *path = pt_format("%s/%s", store->dir, name);
-	int r = make ? make_folder(host, path, err) : 0;
 
-	if (r == 0)
-		r = *ret = open_folder(host, path, store->writes, err);
-	return r == -ENOENT && !make ? 0 : r;
+	*ret = make ? make_folder(host, path, err) : open_folder(host, path, store->writes, err);
+	return *ret == -ENOENT && !make ? 0 : *ret;
 }
 
 static int open_all(struct pt_store *store, const struct pt_host *host, struct pt_err *err)
@@ -90,10 +90,8 @@ int pt_store_open(struct pt_store **ret, const struct pt_host *host, const char 
 {
 	struct pt_store PT_STORE *store = NULL;
 	PT_CLOSE int root = -1;
-	int r = create ? make_folder(host, dir, err) : 0;
+	int r = root = create ? make_folder(host, dir, err) : open_folder(host, dir, false, err);
 
-	if (r == 0)
-		r = root = open_folder(host, dir, create, err);
 	if (r < 0)
 		return r;
 	store = pt_calloc(1, sizeof(*store));

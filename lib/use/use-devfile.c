@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdalign.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -14,6 +15,7 @@
 #define GROUP_OPEN_MS	2000
 #define LOOK_MS		10000
 #define LOOKS_PER_CLOCK 4096
+#define ENTRIES_SIZE	4096
 #define FIRST_KEYS	0xfffffffeULL /* Escape to S */
 
 /* A wanted device file, and its index in the request. */
@@ -194,32 +196,40 @@ static bool has_time(struct search *search)
 	return ++search->looked % LOOKS_PER_CLOCK || pt_now_ms() < search->until;
 }
 
-/* Looks at the numbers of a process's descriptors: one call for each, which asks no server of a
- * network file system. Source: statx(2), AT_STATX_DONT_SYNC. */
+/* Looks at a descriptor by its number: one call, which asks no server of a network file system.
+ * Source: statx(2), AT_STATX_DONT_SYNC. */
+static void look_at_number(struct search *search, const char *pid, int folder, const char *fd)
+{
+	struct watch wanted = {0};
+	struct statx st;
+
+	if (statx(folder, fd, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &st) < 0)
+		return;
+	wanted.type = st.stx_mode & S_IFMT;
+	wanted.number = makedev(st.stx_rdev_major, st.stx_rdev_minor);
+	if (wanted.type == S_IFCHR || wanted.type == S_IFBLK)
+		note_equal(search, pid, &wanted);
+}
+
+/* A node has thousands of processes: readdir(3) would ask twice as much of the kernel. */
 static int look_at_numbers(struct search *search, const char *pid, int folder)
 {
-	PT_CLOSEDIR DIR *dir = fdopendir(folder);
-	struct dirent *entry;
+	alignas(struct dirent64) char entries[ENTRIES_SIZE];
+	ssize_t n;
 
-	if (!dir) {
-		close(folder);
-		return -errno;
-	}
-	while ((entry = readdir(dir))) {
-		struct watch wanted = {0};
-		struct statx st;
+	while ((n = getdents64(folder, entries, sizeof(entries))) > 0) {
+		for (ssize_t at = 0; at < n;) {
+			const struct dirent64 *entry = (const struct dirent64 *)(entries + at);
 
-		if (!has_time(search))
-			return -ETIME;
-		if (statx(dirfd(dir), entry->d_name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
-			    STATX_TYPE, &st) < 0)
-			continue;
-		wanted.type = st.stx_mode & S_IFMT;
-		wanted.number = makedev(st.stx_rdev_major, st.stx_rdev_minor);
-		if (wanted.type == S_IFCHR || wanted.type == S_IFBLK)
-			note_equal(search, pid, &wanted);
+			at += entry->d_reclen;
+			if (entry->d_name[0] == '.')
+				continue;
+			if (!has_time(search))
+				return -ETIME;
+			look_at_number(search, pid, folder, entry->d_name);
+		}
 	}
-	return 0;
+	return n < 0 ? -errno : 0;
 }
 
 static int look_at_names(struct search *search, const char *pid, const char *folder)
@@ -247,8 +257,8 @@ static int look_at_names(struct search *search, const char *pid, const char *fol
 
 static int look_at_all(struct search *search, const char *pid)
 {
+	PT_CLOSE int folder = -1;
 	char path[DEVFILE_TEXT];
-	int folder;
 
 	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
 	if (search->compare == compare_names)
@@ -285,6 +295,16 @@ static void watch_devfile(struct search *search, const char *name)
 	watch->number = st.st_rdev;
 }
 
+/* Whether any of the device files is there to be opened. */
+static bool has_watch(const struct search *search)
+{
+	pt_foreach (watch, search->watch, search->count) {
+		if (watch->type || search->compare == compare_names)
+			return true;
+	}
+	return false;
+}
+
 static void clear_search(struct search *search)
 {
 	free(search->watch);
@@ -304,7 +324,7 @@ int pt_openers_find(const struct pt_host *host, const char *const *devfile, size
 	while (search.count < count)
 		watch_devfile(&search, devfile[search.count]);
 	qsort(search.watch, count, sizeof(struct watch), search.compare);
-	if (count)
+	if (has_watch(&search))
 		r = pt_host_list(host, "/proc", &pids);
 	if (r == -ENOENT)
 		r = 0; /* a captured host without processes */
