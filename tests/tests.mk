@@ -24,7 +24,7 @@ $(BUILD)/conformance: $(call objects,$(wildcard tests/conformance/*.c)) $(FAKE) 
 conformance: $(BUILD)/conformance ## compare with what PVE's own code answered
 	$(Q)$(BUILD)/conformance tests/conformance/data
 
-LAB_PROGRAMS := $(addprefix $(BUILD)/lab/,apid state hold kill-at model pthook-fault kvm-id.so)
+LAB_PROGRAMS := $(addprefix $(BUILD)/lab/,apid state hold kill-at measure floor model pthook-fault kvm-id.so)
 .PHONY: lab-programs
 lab-programs: $(LAB_PROGRAMS)
 
@@ -39,7 +39,8 @@ $(BUILD)/lab/model: $(call objects,tests/model/model.c) $(FAKE) $(CORE)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # small ones that share nothing with the project
-$(addprefix $(BUILD)/lab/,state hold kill-at): $(BUILD)/lab/%: tests/lab/%.c
+vpath %.c tests/lab tests/bench
+$(addprefix $(BUILD)/lab/,state hold kill-at measure floor): $(BUILD)/lab/%: %.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra $(if $(WERROR),-Werror) -static -o $@ $<

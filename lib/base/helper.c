@@ -7,7 +7,7 @@
 
 #include "lib/base/helper.h"
 
-#define END_MS 1000 /* for one that waits for an order: it ends at once */
+#define END_MS 1000 /* for one that nobody gives orders any more, or that dies: it ends at once */
 #define FDS    2    /* of an order */
 
 struct pt_helper {
@@ -259,7 +259,7 @@ int pt_helper_start(struct pt_helpers *helpers, const struct pt_order *order,
 		if (give_order(helper, order) == 0)
 			return 0;
 		/* it was killed while it waited */
-		pt_child_wait(&helper->child, pt_now_ms());
+		pt_child_wait(&helper->child, pt_now_ms() + END_MS);
 		forget(helper);
 	}
 	r = begin_one(helpers, ret, err);
@@ -303,9 +303,10 @@ int pt_helper_finish(struct pt_helpers *helpers, struct pt_helper *helper, long 
 	int r = take_answer(helper, deadline_ms, &answer, &text);
 
 	if (r < 0) {
-		pt_child_wait(&helper->child, pt_now_ms());
+		int why = pt_child_wait(&helper->child, pt_now_ms() + (r == -ETIME ? 0 : END_MS));
+
 		forget(helper);
-		return r;
+		return r == -ECHILD && why < 0 ? why : r;
 	}
 	helper->next = helpers->waiting;
 	helpers->waiting = helper;

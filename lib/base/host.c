@@ -215,7 +215,7 @@ int pt_host_read_line(const struct pt_host *host, const char *path, char **ret)
 	return 0;
 }
 
-int pt_host_read_guarded(const struct pt_host *host, const char *path, long long deadline_ms,
+static int read_by_helper(const struct pt_host *host, const char *path, long long deadline_ms,
 	size_t cap, char **ret, size_t *ret_length)
 {
 	PT_CLOSE int fd = pt_host_openat(host, path, O_RDONLY | O_NONBLOCK);
@@ -224,6 +224,17 @@ int pt_host_read_guarded(const struct pt_host *host, const char *path, long long
 	int r = fd < 0 ? fd : pt_helper_start(host->helpers, &order, &helper, NULL);
 
 	return r < 0 ? r : pt_helper_finish(host->helpers, helper, deadline_ms, ret, ret_length);
+}
+
+int pt_host_read_guarded(const struct pt_host *host, const char *path, long long deadline_ms,
+	size_t cap, char **ret, size_t *ret_length)
+{
+	int r = read_by_helper(host, path, deadline_ms, cap, ret, ret_length);
+
+	/* reading changes nothing: another helper may do it */
+	return r == -ECHILD || r == -ENOMEM
+		       ? read_by_helper(host, path, deadline_ms, cap, ret, ret_length)
+		       : r;
 }
 
 int pt_host_read_line_guarded(

@@ -2,8 +2,11 @@
 /* kill-at [-a] [-w] N COMMAND [ARGUMENT...]: runs the command and kills it, with every process that
  * it started, right before the N-th system call of theirs that can change something; with -a only
  * the process of that call. The watch of a start dies at its first such call, which does not count;
- * with -w it lives, and is waited for. Exit 0: killed; 3: it ended before that. */
+ * with -w it lives, and is waited for. Exit 0: killed; 3: it ended before that. kill-at -c COMMAND
+ * kills nothing but that watch, and says how many such calls, writes to sysfs and processes the
+ * command needs. */
 #include <errno.h>
+#include <limits.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -14,13 +17,15 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define MOST 64
 
 static pid_t alive[MOST];
-static int alone, watch_lives;
+static int alone, watch_lives, counts, killed;
+static long changes, sysfs_writes, processes = 1;
 static int alive_count;
 
 static void add(pid_t pid)
@@ -54,8 +59,8 @@ static int stop_at_changes(void)
 		STOP_AT(SYS_renameat2), STOP_AT(SYS_rename), STOP_AT(SYS_linkat),
 		STOP_AT(SYS_unlinkat), STOP_AT(SYS_unlink), STOP_AT(SYS_fsync), STOP_AT(SYS_flock),
 		STOP_AT(SYS_mkdirat), STOP_AT(SYS_mkdir), STOP_AT(SYS_clone), STOP_AT(SYS_clone3),
-		STOP_AT(SYS_fork), STOP_AT(SYS_vfork), STOP_AT(SYS_exit_group),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+		STOP_AT(SYS_fork), STOP_AT(SYS_vfork), STOP_AT(SYS_sendmsg), STOP_AT(SYS_sendto),
+		STOP_AT(SYS_exit_group), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
 	struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
 
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
@@ -77,8 +82,27 @@ static int is_watch(pid_t pid)
 	return strcmp(name, "pve-ptwatch\n") == 0;
 }
 
+static int is_sysfs_write(pid_t pid)
+{
+	struct user_regs_struct regs;
+	char path[64], target[64] = "";
+
+	if (ptrace(PTRACE_GETREGS, pid, NULL, &regs) < 0 || regs.orig_rax != SYS_write)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, (int)regs.rdi);
+	return readlink(path, target, sizeof(target) - 1) > 0 && strncmp(target, "/sys/", 5) == 0;
+}
+
+static int is_fork(int status)
+{
+	int event = status >> 16;
+
+	return event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK ||
+	       event == PTRACE_EVENT_CLONE;
+}
+
 /* One that was being forked at that moment shows up only then. */
-static int kill_all(void)
+static void kill_all(void)
 {
 	int status;
 	pid_t pid;
@@ -89,7 +113,6 @@ static int kill_all(void)
 		if (pid > 0 && WIFSTOPPED(status))
 			kill(pid, SIGKILL);
 	}
-	return 0;
 }
 
 /* All but watches, and what these have started. */
@@ -101,25 +124,37 @@ static void kill_others(void)
 	}
 }
 
-int main(int argc, char **argv)
+/* The process stands before a call that can change something. */
+enum next { GO_ON, ALL_KILLED };
+static enum next meet_change(pid_t pid, long at)
 {
-	long count = 0, at;
-	int killed = 0;
-	pid_t first;
-
-	for (; argc > 1 && argv[1][0] == '-'; argc--, argv++) {
-		alone |= strcmp(argv[1], "-a") == 0;
-		watch_lives |= strcmp(argv[1], "-w") == 0;
+	if (is_watch(pid)) {
+		if (!watch_lives)
+			kill(pid, SIGKILL);
+		return GO_ON;
 	}
-	at = argc > 2 ? strtol(argv[1], NULL, 10) : 0;
-	if (at < 1)
-		return 2;
-	first = fork();
+	sysfs_writes += counts && is_sysfs_write(pid);
+	if (++changes != at)
+		return GO_ON;
+	killed = 1;
+	if (alone)
+		kill(pid, SIGKILL);
+	else if (watch_lives)
+		kill_others();
+	else
+		kill_all();
+	return alone || watch_lives ? GO_ON : ALL_KILLED;
+}
+
+static void start(char **command)
+{
+	pid_t first = fork();
+
 	if (first == 0) {
 		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 		raise(SIGSTOP);
 		if (stop_at_changes() == 0)
-			execv(argv[2], argv + 2);
+			execv(command[0], command);
 		_exit(127);
 	}
 	if (first < 0 || waitpid(first, NULL, 0) < 0 ||
@@ -127,36 +162,54 @@ int main(int argc, char **argv)
 			(void *)(PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
 				 PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL)) < 0) {
 		perror("kill-at");
-		return 1;
+		exit(1);
 	}
 	add(first);
 	ptrace(PTRACE_CONT, first, NULL, NULL);
+}
+
+static int finish(void)
+{
+	if (!counts)
+		return killed ? 0 : 3;
+	fprintf(stderr, "kill-at: %ld calls, %ld writes to sysfs, %ld processes\n", changes,
+		sysfs_writes, processes);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	long at = LONG_MAX;
+
+	for (; argc > 1 && argv[1][0] == '-'; argc--, argv++) {
+		alone |= strcmp(argv[1], "-a") == 0;
+		watch_lives |= strcmp(argv[1], "-w") == 0;
+		counts |= strcmp(argv[1], "-c") == 0;
+	}
+	if (!counts && argc > 1) {
+		at = strtol(argv[1], NULL, 10);
+		argc--;
+		argv++;
+	}
+	if (at < 1 || argc < 2)
+		return 2;
+	start(argv + 1);
 	for (;;) {
 		int status, deliver = 0;
 		pid_t pid = waitpid(-1, &status, __WALL);
 
-		if (pid < 0 && errno != ECHILD)
-			return 1;
 		if (pid < 0)
-			return killed ? 0 : 3;
+			return errno == ECHILD ? finish() : 1;
 		if (WIFEXITED(status) || WIFSIGNALED(status)) {
 			drop(pid);
 			continue;
 		}
 		add(pid);
 		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_SECCOMP << 8)) {
-			if (is_watch(pid)) {
-				if (!watch_lives)
-					kill(pid, SIGKILL);
-			} else if (++count == at) {
-				killed = 1;
-				if (alone)
-					kill(pid, SIGKILL);
-				else if (watch_lives)
-					kill_others();
-				else
-					return kill_all();
-			}
+			if (meet_change(pid, at) == ALL_KILLED)
+				return 0;
+		} else if (is_fork(status)) {
+			processes++;
 		} else if (WSTOPSIG(status) != SIGTRAP && WSTOPSIG(status) != SIGSTOP) {
 			deliver = WSTOPSIG(status);
 		}

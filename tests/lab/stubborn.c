@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A host driver for QEMU's "edu" that misbehaves on request: it hangs while it loads, comes or goes
- * until it is let go, or does not come at all. It has one device file for all its devices,
- * /dev/stubborn. It also offers what drivers of graphics cards offer: a mediated device type, and
- * NVIDIA's vGPU interface. The requests stand in /sys/module/stubborn/parameters. */
+ * until it is let go, takes its time for that, or does not come at all. It has one device file for
+ * all its devices, /dev/stubborn. It also offers what drivers of graphics cards offer: a mediated
+ * device type, and NVIDIA's vGPU interface. The requests stand in /sys/module/stubborn/parameters.
+ */
 #include <linux/delay.h>
 #include <linux/mdev.h>
 #include <linux/miscdevice.h>
@@ -10,12 +11,14 @@
 #include <linux/pci.h>
 #include <linux/vfio.h>
 
-static unsigned int probe_error;
+static unsigned int probe_error, probe_ms, remove_ms;
 static bool hold_init, hold_probe, hold_remove, mdev, nvidia;
 module_param(hold_init, bool, 0644);
 module_param(hold_probe, bool, 0644);
 module_param(hold_remove, bool, 0644);
 module_param(probe_error, uint, 0644);
+module_param(probe_ms, uint, 0644);
+module_param(remove_ms, uint, 0644);
 module_param(mdev, bool, 0644);
 module_param(nvidia, bool, 0644);
 
@@ -93,6 +96,7 @@ static int stubborn_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (!stubborn)
 		return -ENOMEM;
 	wait_for_end_of(&hold_probe);
+	msleep(probe_ms);
 	if (probe_error)
 		return -(int)probe_error;
 	pci_set_drvdata(pdev, stubborn);
@@ -114,6 +118,7 @@ static void stubborn_remove(struct pci_dev *pdev)
 	struct stubborn *stubborn = pci_get_drvdata(pdev);
 
 	wait_for_end_of(&hold_remove);
+	msleep(remove_ms);
 	if (stubborn->has_mdev)
 		mdev_unregister_parent(&stubborn->parent);
 	if (stubborn->has_nvidia)
