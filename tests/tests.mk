@@ -148,6 +148,10 @@ $(BUILD)/stress: $(BUILD)/tests/stress/stress.o $(BUILD)/everything.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+$(BUILD)/curve: $(BUILD)/tests/bench/curve.o $(BUILD)/everything.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
 # calls that can fail
 $(BUILD)/fault: private WRAP := $(call wrap,$(ALLOCATIONS) fork pipe2 fopen open openat syscall)
 $(BUILD)/fault: $(BUILD)/tests/fault/fault.o $(BUILD)/everything.a
@@ -166,9 +170,11 @@ stress: $(BUILD)/stress ## guests that share devices start, stop, fail and are k
 machines: all ## check the facts of machines that people have against the findings that are expected
 	$(Q)tests/machines/run $(BUILD)/pve-ptconf
 
-bench: all ## measure speed on a simulated host of 4,096 functions and 1,000 guests, as ratios to lspci
-	$(Q)tests/ensure-packages tests/bench/packages
+bench: all lab-programs $(BUILD)/curve ## measure speed beside other tools: on large simulated hosts, and on the real kernel
+	$(Q)tests/ensure-packages $(BUILD_LIST) $(LAB_LIST) tests/bench/packages
 	$(Q)tests/bench/run $(BUILD)/pve-ptconf
+	$(Q)tests/bench/plot $(BUILD)/curve $(BUILD)/bench
+	$(Q)LAB_BENCH=1 tests/lab/run --release here --show tests/bench/lab
 
 report: all ## look at the page of 'pve-ptconf report' in headless Chromium; screenshots go to build/report
 	$(Q)tests/ensure-packages tests/report/packages

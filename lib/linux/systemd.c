@@ -214,7 +214,8 @@ int pt_unit_order(const struct pt_host *host, const char *unit, enum pt_unit_ord
 		return pt_err_set(
 			err, r, "%s: systemd is not through with it by the deadline", unit);
 	if (r < 0)
-		return pt_err_errno(err, r, "%s: systemd cannot be asked", unit);
+		return pt_err_set(
+			err, -EAGAIN, "%s: systemd cannot be asked: %s", unit, strerrordesc_np(-r));
 	if (pt_streq(state, NOT_FOUND))
 		return pt_err_set(err, -ENOENT, "there is no unit %s", unit);
 	if (state[0] == '!')

@@ -20,7 +20,8 @@ enum pt_unit_order {
 
 /* Has systemd stop or start the unit as "systemctl" does, or only looks. Waits until the unit has
  * no job, and reads back whether it is active or activating. -ENOENT: no such unit. -EIO: the
- * manager's error is in err. -ETIME: the job has not ended, or the manager does not answer. */
+ * manager's error is in err. -ETIME: the job has not ended, or the manager does not answer.
+ * -EAGAIN: it cannot be asked now. */
 int pt_unit_order(const struct pt_host *host, const char *unit, enum pt_unit_order order,
 	long long deadline_ms, bool *ret_active, struct pt_err *err);
 

@@ -97,12 +97,20 @@ int pt_units_stop(const struct pt_host *host, const struct pt_store *store,
 	return r;
 }
 
-static void start_one(const struct pt_host *host, const char *unit, int budget_ms)
+/* Returns whether that is done, or has failed for good. */
+static bool start_one(const struct pt_host *host, const char *unit, int budget_ms)
 {
 	struct pt_err err = {0};
 	bool active = false;
 	int r = pt_unit_order(host, unit, PT_UNIT_START, pt_now_ms() + budget_ms, &active, &err);
 
+	/* nobody knows what systemd has heard of it */
+	if (r == -EAGAIN || r == -ETIME) {
+		pt_log(pt_host_log(host), PT_LOG_WARNING,
+			"%s could not be started again: %s; it is tried again within five minutes",
+			unit, err.text);
+		return false;
+	}
 	/* a oneshot that has done its work is not active, and fine */
 	if (r == 0)
 		pt_log(pt_host_log(host), PT_LOG_INFO, "%s is started again%s", unit,
@@ -111,6 +119,7 @@ static void start_one(const struct pt_host *host, const char *unit, int budget_m
 		pt_log(pt_host_log(host), PT_LOG_ERROR,
 			"%s could not be started again: %s; see 'systemctl status %s'", unit,
 			err.text, unit);
+	return true;
 }
 
 static bool has_devices_back(const struct pt_records *records, const struct pt_unit_record *unit)
@@ -140,8 +149,7 @@ static void start_if_back(
 	record = pt_records_unit(&records, unit);
 	if (!record || !has_devices_back(&records, record))
 		return;
-	start_one(host, unit, budget_ms);
-	if (pt_unit_forget(store, unit, &err) < 0)
+	if (start_one(host, unit, budget_ms) && pt_unit_forget(store, unit, &err) < 0)
 		pt_log(pt_host_log(host), PT_LOG_WARNING, "%s", err.text);
 }
 

@@ -15,6 +15,7 @@ static struct unit {
 	bool fails; /* to start */
 } units[3];
 static bool recorded; /* it was on record when it was stopped */
+static bool unheard;  /* the manager cannot be asked */
 static struct fake *machine;
 
 int __wrap_pt_unit_order(const struct pt_host *host, const char *name, enum pt_unit_order order,
@@ -23,6 +24,9 @@ int __wrap_pt_unit_order(const struct pt_host *host, const char *name, enum pt_u
 	long long deadline_ms, bool *ret_active, struct pt_err *err)
 {
 	assert_in_range(deadline_ms, pt_now_ms() - 60000, pt_now_ms() + 2100);
+	if (unheard)
+		return pt_err_set(
+			err, -EAGAIN, "%s: systemd cannot be asked: No child processes", name);
 	pt_foreach (unit, units, PT_ARRAY_SIZE(units)) {
 		PT_FREE char *text = NULL;
 
@@ -163,6 +167,29 @@ static void what_does_not_stop_or_start_is_told(void **state)
 	assert_false(pt_host_exists(machine->host, UNIT));
 }
 
+/* A manager that is busy, or an asking process that was killed, is no reason to leave it stopped.
+ */
+static void what_systemd_has_not_heard_of_is_tried_again(void **state)
+{
+	struct pt_store PT_STORE *store = open_store(machine = *state, PT_CLAIMS_DIR);
+	struct pt_names PT_NAMES names = names_of("a.service", NULL);
+	bool any = false;
+
+	memcpy(units, (struct unit[]){{.name = "a.service", .active = true}, {0}},
+		2 * sizeof(*units));
+	assert_int_equal(stop(store, &names, &any, NULL), 0);
+	unheard = true;
+	start(store);
+	unheard = false;
+	assert_says(
+		"warning: a.service could not be started again: a.service: systemd cannot be asked: "
+		"No child processes; it is tried again within five minutes");
+	assert_true(pt_host_exists(machine->host, UNIT));
+	start(store);
+	assert_true(units[0].active);
+	assert_false(pt_host_exists(machine->host, UNIT));
+}
+
 static void one_whose_work_is_done_is_fine(void **state)
 {
 	struct pt_store PT_STORE *store = open_store(machine = *state, PT_CLAIMS_DIR);
@@ -199,6 +226,7 @@ int main(void)
 		MACHINE_TEST(it_waits_for_all_its_devices),
 		MACHINE_TEST(the_last_stopped_is_started_first),
 		MACHINE_TEST(what_does_not_stop_or_start_is_told),
+		MACHINE_TEST(what_systemd_has_not_heard_of_is_tried_again),
 		MACHINE_TEST(one_whose_work_is_done_is_fine),
 		MACHINE_TEST(what_cannot_be_recorded_is_not_stopped),
 	};
