@@ -25,7 +25,7 @@ conformance: $(BUILD)/conformance ## compare with what PVE's own code answered
 	$(Q)$(BUILD)/conformance tests/conformance/data
 
 LAB_PROGRAMS := $(addprefix $(BUILD)/lab/,apid state hold kill-at measure floor model pthook-fault kvm-id.so)
-.PHONY: lab-programs
+.PHONY: lab-programs lab-stress
 lab-programs: $(LAB_PROGRAMS)
 
 $(BUILD)/lab/apid: $(call objects,$(wildcard tests/apid/*.c)) $(IDENTITY) $(CORE)
@@ -77,9 +77,12 @@ lab-packages:
 lab: lab-packages ## run every scenario on a real kernel under QEMU
 	$(Q)tests/lab/run
 
-# hours: STEP=20 kills before every 20th call, RELEASE=trixie runs one release
+# hours: STEP=20 kills before every 20th call, RELEASE=trixie runs one release, FAMILIES="take watch" some of the phases and verbs
 lab-full: lab-packages ## kill each phase and verb before every call that can change something
-	$(Q)LAB_STEP=$(STEP) tests/lab/run --show $(if $(RELEASE),--release $(RELEASE)) tests/lab/full
+	$(Q)LAB_STEP=$(STEP) LAB_FAMILIES="$(FAMILIES)" tests/lab/run --show $(if $(RELEASE),--release $(RELEASE)) tests/lab/full
+
+lab-stress: lab-packages ## the same as stress with real guests on the real kernel: SEED=1 SECONDS=120
+	$(Q)LAB_SEED=$(SEED) LAB_SECONDS=$(SECONDS) tests/lab/run --show $(if $(RELEASE),--release $(RELEASE)) tests/lab/stress
 
 lab-matrix: lab-packages all ## for each finding that refuses a start: what happens without us
 	$(Q)tests/lab/run --release here --show tests/lab/matrix
