@@ -2,9 +2,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "lib/base/startup.h"
+
+#define FILES 16384
+
+/* A set of 512 functions needs a lock, a helper and what watches that for each; the usual limit is
+ * 1,024, for the sake of select(2), which nobody here calls. Without more it goes on with less. */
+static void allow_many_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= FILES)
+		return;
+	limit.rlim_cur = limit.rlim_max < FILES ? limit.rlim_max : FILES;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 int pt_startup(struct pt_err *err)
 {
@@ -24,5 +39,6 @@ int pt_startup(struct pt_err *err)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	clearenv();
+	allow_many_files();
 	return 0;
 }

@@ -52,6 +52,19 @@ static int sets_umask(void)
 	return umask(0) == 077 ? 0 : 2;
 }
 
+static int may_have_many_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 1;
+	limit.rlim_cur = 64;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || pt_startup(NULL) < 0 ||
+		getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 2;
+	return limit.rlim_cur == limit.rlim_max || limit.rlim_cur >= 16384 ? 0 : 3;
+}
+
 static int survives_a_limit_of_file_sizes(void)
 {
 	const struct rlimit none = {0};
@@ -100,6 +113,7 @@ static void nothing_inherited_steers(void **state)
 	assert_int_equal(in_child(opens_closed_fds), 0);
 	assert_int_equal(in_child(clears_the_environment), 0);
 	assert_int_equal(in_child(sets_umask), 0);
+	assert_int_equal(in_child(may_have_many_files), 0);
 	assert_int_equal(in_child(survives_a_limit_of_file_sizes), 0);
 	assert_int_equal(in_child(survives_a_gone_reader), 0);
 	assert_int_equal(in_child(hears_of_its_children), 0);
