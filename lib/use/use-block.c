@@ -371,7 +371,9 @@ static void use_swaps(struct volumes *volumes)
 	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		line[strcspn(line, " \t")] = '\0';
 		unescape(line);
-		use_swap(volumes, line);
+		/* not the headings */
+		if (*line == '/')
+			use_swap(volumes, line);
 	}
 }
 

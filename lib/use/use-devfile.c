@@ -281,7 +281,9 @@ static int look_at(struct search *search, const char *pid, struct pt_err *err)
 		process.pid, process.name, LOOK_MS / 1000);
 }
 
-static void watch_devfile(struct search *search, const char *name)
+/* One that is not there has no number, and nobody opens it. One that cannot be looked at now is an
+ * error: nobody would look for its users. */
+static int watch_devfile(struct search *search, const char *name, struct pt_err *err)
 {
 	struct watch *watch = &search->watch[search->count];
 	PT_FREE char *path = pt_format("/dev/%s", name);
@@ -289,10 +291,15 @@ static void watch_devfile(struct search *search, const char *name)
 	struct stat st;
 
 	*watch = (struct watch){.name = name, .at = search->count++};
-	if (fd < 0 || fstat(fd, &st) < 0 || (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode)))
-		return;
-	watch->type = st.st_mode & S_IFMT;
-	watch->number = st.st_rdev;
+	if (fd == -ENOENT || fd == -ENOTDIR || !pt_host_is_live(search->host))
+		return 0;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return pt_err_errno(err, fd < 0 ? fd : -errno, "%s", path);
+	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
+		watch->type = st.st_mode & S_IFMT;
+		watch->number = st.st_rdev;
+	}
+	return 0;
 }
 
 /* Whether any of the device files is there to be opened. */
@@ -321,8 +328,10 @@ int pt_openers_find(const struct pt_host *host, const char *const *devfile, size
 	struct pt_names PT_NAMES pids = {0};
 	int r = 0;
 
-	while (search.count < count)
-		watch_devfile(&search, devfile[search.count]);
+	while (r == 0 && search.count < count)
+		r = watch_devfile(&search, devfile[search.count], err);
+	if (r < 0)
+		return r;
 	qsort(search.watch, count, sizeof(struct watch), search.compare);
 	if (has_watch(&search))
 		r = pt_host_list(host, "/proc", &pids);

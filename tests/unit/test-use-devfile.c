@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -126,9 +127,45 @@ static void a_node_is_its_number(void **state)
 	unlink(other);
 }
 
+static int find_live(struct pt_host *host, const char *name, size_t *ret_count, struct pt_err *err)
+{
+	struct pt_opener *opener = NULL;
+	int r = pt_openers_find(host, &name, 1, &opener, ret_count, err);
+
+	free(opener);
+	return r;
+}
+
+/* Nobody opens a file that is not there. One that cannot be looked at may have users. */
+static void a_file_that_cannot_be_looked_at_is_an_error(void **state)
+{
+	struct rlimit limit, few;
+	struct pt_host *host = NULL;
+	struct pt_err err = {0};
+	size_t count = 1;
+	int null;
+
+	(void)state;
+	assert_int_equal(pt_host_open(&host, "/", NULL, NULL), 0);
+	assert_int_equal(find_live(host, "pt-no-such-device", &count, &err), 0);
+	assert_int_equal(count, 0);
+	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(find_live(host, "null", &count, &err), 0);
+	assert_true(count > 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	few = (struct rlimit){.rlim_cur = 0, .rlim_max = limit.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	assert_int_equal(find_live(host, "null", &count, &err), -EMFILE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_string_equal(err.text, "/dev/null: Too many open files");
+	close(null);
+	pt_host_close(host);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_file_that_cannot_be_looked_at_is_an_error),
 		MACHINE_TEST(finds_who_has_a_group_open),
 		MACHINE_TEST(finds_who_has_a_device_node_open),
 		cmocka_unit_test(a_node_is_its_number),
