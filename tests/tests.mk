@@ -156,7 +156,7 @@ $(BUILD)/curve: $(BUILD)/tests/bench/curve.o $(BUILD)/everything.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # calls that can fail
-$(BUILD)/fault: private WRAP := $(call wrap,$(ALLOCATIONS) fork pipe2 fopen open openat syscall)
+$(BUILD)/fault: private WRAP := $(call wrap,$(ALLOCATIONS) fork pipe2 socketpair fopen open openat syscall)
 $(BUILD)/fault: $(BUILD)/tests/fault/fault.o $(BUILD)/everything.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $^ $(LIBS) -lcmocka

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
 #include <stdarg.h>
 
 #include "lib/base/err.h"
@@ -16,6 +17,12 @@ void pt_err_fill(struct pt_err *err, int code, const char *fmt, ...)
 	pt_make_plain(err->text);
 }
 
+const char *pt_errno_text(int code)
+{
+	/* "No child processes" would be a riddle */
+	return code == -ECHILD ? "a process of ours was killed" : strerrordesc_np(-code);
+}
+
 void pt_err_fill_errno(struct pt_err *err, int code, const char *fmt, ...)
 {
 	va_list args;
@@ -28,7 +35,7 @@ void pt_err_fill_errno(struct pt_err *err, int code, const char *fmt, ...)
 	vsnprintf(err->text, sizeof(err->text), fmt, args);
 	va_end(args);
 	used = strlen(err->text);
-	snprintf(err->text + used, sizeof(err->text) - used, ": %s", strerrordesc_np(-code));
+	snprintf(err->text + used, sizeof(err->text) - used, ": %s", pt_errno_text(code));
 	pt_make_plain(err->text);
 }
 

@@ -15,6 +15,9 @@ struct pt_err {
 };
 
 /* Fills err (or NULL) with a sentence, cut to size. pt_err_errno adds ": " and the errno's text. */
+/* What a negative errno means to an administrator. */
+const char *pt_errno_text(int code);
+
 void pt_err_fill(struct pt_err *err, int code, const char *fmt, ...) PT_PRINTF(3, 4);
 void pt_err_fill_errno(struct pt_err *err, int code, const char *fmt, ...) PT_PRINTF(3, 4);
 

@@ -55,8 +55,7 @@ static void forget(struct pt_helper *helper)
 	free(helper);
 }
 
-/* In a child of the process that had them its sockets are closed, and their numbers may be other
- * files. */
+/* A child inherits the list, but not the sockets: pt_child_start has closed them. */
 static void forget_inherited(struct pt_helpers *helpers)
 {
 	pid_t pid = getpid();
@@ -72,7 +71,7 @@ static void forget_inherited(struct pt_helpers *helpers)
 	helpers->owner = pid;
 }
 
-void pt_helpers_end(struct pt_helpers *helpers)
+void pt_helpers_rest(struct pt_helpers *helpers)
 {
 	forget_inherited(helpers);
 	for (struct pt_helper *helper = helpers->waiting; helper; helper = helper->next)
@@ -84,6 +83,11 @@ void pt_helpers_end(struct pt_helpers *helpers)
 		pt_child_wait(&helper->child, pt_now_ms() + END_MS);
 		forget(helper);
 	}
+}
+
+void pt_helpers_end(struct pt_helpers *helpers)
+{
+	pt_helpers_rest(helpers);
 	free(helpers);
 }
 
@@ -244,31 +248,50 @@ static int give_order(const struct pt_helper *helper, const struct pt_order *ord
 	return send_all(helper->socket, order->text, head.length);
 }
 
-int pt_helper_start(struct pt_helpers *helpers, const struct pt_order *order,
-	struct pt_helper **ret, struct pt_err *err)
+/* Ends a helper that is of no more use. As pt_child_wait. */
+static int end_one(struct pt_helper *helper, int wait_ms)
 {
-	struct pt_helper *helper;
+	int r = pt_child_wait(&helper->child, pt_now_ms() + wait_ms);
+
+	forget(helper);
+	return r;
+}
+
+/* One that waits, or a new one. 1: it is new. */
+static int take_one(struct pt_helpers *helpers, struct pt_helper **ret, struct pt_err *err)
+{
 	int r;
 
 	forget_inherited(helpers);
-	helper = helpers->waiting;
-	if (helper) {
-		helpers->waiting = helper->next;
-		helper->cap = order->cap;
-		*ret = helper;
-		if (give_order(helper, order) == 0)
-			return 0;
-		/* it was killed while it waited */
-		pt_child_wait(&helper->child, pt_now_ms() + END_MS);
-		forget(helper);
+	if (helpers->waiting) {
+		*ret = helpers->waiting;
+		helpers->waiting = (*ret)->next;
+		return 0;
 	}
 	r = begin_one(helpers, ret, err);
-	if (r < 0)
-		return r;
-	(*ret)->cap = order->cap;
-	/* one that is killed before it has the whole order is met at the end */
-	give_order(*ret, order);
-	return 0;
+	return r < 0 ? r : 1;
+}
+
+int pt_helper_start(struct pt_helpers *helpers, const struct pt_order *order,
+	struct pt_helper **ret, struct pt_err *err)
+{
+	for (;;) {
+		struct pt_helper *helper = NULL;
+		int is_new = take_one(helpers, &helper, err), r;
+
+		if (is_new < 0)
+			return is_new;
+		helper->cap = order->cap;
+		r = give_order(helper, order);
+		if (r == 0) {
+			*ret = helper;
+			return 0;
+		}
+		end_one(helper, 0);
+		/* it was killed while it waited */
+		if (is_new)
+			return pt_err_errno(err, r, "give a child process its work");
+	}
 }
 
 int pt_helper_fd(const struct pt_helper *helper)

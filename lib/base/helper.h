@@ -22,13 +22,15 @@ struct pt_order {
 /* Runs in the helper. 0, or a negative errno; what it reads becomes ret, of ret_length bytes. */
 typedef int pt_order_work(void *data, const struct pt_order *order, char **ret, size_t *ret_length);
 
-/* The helpers of one process, those that wait and those that work. */
+/* The helpers of one process that wait for an order. */
 struct pt_helpers;
 struct pt_helper;
 
 /* data lives as long as the helpers; keep (or -1) is a descriptor that all of them have. */
 struct pt_helpers *pt_helpers_new(pt_order_work *work, void *data, int keep);
-/* Lets them end. One that hangs is left to the kernel. */
+/* Lets those end that wait: for a time without orders. */
+void pt_helpers_rest(struct pt_helpers *helpers);
+/* The same, for good. Each order must be finished. */
 void pt_helpers_end(struct pt_helpers *helpers);
 
 /* Gives the order to a helper. 0, or a negative errno with err filled; end with
@@ -40,7 +42,8 @@ int pt_helper_start(struct pt_helpers *helpers, const struct pt_order *order,
 int pt_helper_fd(const struct pt_helper *helper);
 
 /* Waits until the order is done or the deadline (pt_now_ms) passes, as pt_child_wait: -ETIME,
- * -ECHILD. ret may be NULL, and gets what was read, with a NUL behind it; the caller frees. */
+ * -ECHILD. The helper then waits for another order, or was killed. ret may be NULL, and gets what
+ * was read, with a NUL behind it; the caller frees. */
 int pt_helper_finish(struct pt_helpers *helpers, struct pt_helper *helper, long long deadline_ms,
 	char **ret, size_t *ret_length);
 

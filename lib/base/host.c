@@ -151,6 +151,11 @@ void pt_host_close_p(struct pt_host **host)
 	pt_host_close(PT_STEAL(*host));
 }
 
+void pt_host_rest(const struct pt_host *host)
+{
+	pt_helpers_rest(host->helpers);
+}
+
 void pt_host_set_writer(struct pt_host *host, pt_host_writer *writer, void *data)
 {
 	host->writer = writer;

@@ -28,6 +28,9 @@ void pt_host_close_p(struct pt_host **host);
  * a negative errno. Close it before the host. */
 int pt_host_open_folder(struct pt_host **ret, const struct pt_host *host, const char *path);
 
+/* For a long wait: ends the helpers that have nothing to do. */
+void pt_host_rest(const struct pt_host *host);
+
 void pt_host_set_writer(struct pt_host *host, pt_host_writer *writer, void *data);
 const struct pt_log *pt_host_log(const struct pt_host *host);
 /* Whether this is the running system itself, whose processes, modules and locks may be asked. */
@@ -44,8 +47,8 @@ int pt_host_read(
 /* The first line of a small file without its newline; the caller frees. -ENOENT and kin. */
 int pt_host_read_line(const struct pt_host *host, const char *path, char **ret);
 
-/* The same in a child with a deadline, for files that take the device's lock: reading hangs while a
- * probe or remove hangs. -ETIME. */
+/* The same in a helper with a deadline, for files that take the device's lock: reading hangs while
+ * a probe or remove hangs. -ETIME. Opening has no deadline: for sysfs and /proc only. */
 int pt_host_read_line_guarded(
 	const struct pt_host *host, const char *path, long long deadline_ms, char **ret);
 

@@ -215,7 +215,7 @@ int pt_unit_order(const struct pt_host *host, const char *unit, enum pt_unit_ord
 			err, r, "%s: systemd is not through with it by the deadline", unit);
 	if (r < 0)
 		return pt_err_set(
-			err, -EAGAIN, "%s: systemd cannot be asked: %s", unit, strerrordesc_np(-r));
+			err, -EAGAIN, "%s: systemd cannot be asked: %s", unit, pt_errno_text(r));
 	if (pt_streq(state, NOT_FOUND))
 		return pt_err_set(err, -ENOENT, "there is no unit %s", unit);
 	if (state[0] == '!')

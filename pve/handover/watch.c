@@ -160,6 +160,7 @@ static void attend(struct watching *watching)
 	/* the number may have gone to another process meanwhile */
 	if (pfd.fd >= 0 && pt_guest_pid(watching->host, watching->watch->vmid) != watching->pid)
 		pt_close_fd(&pfd.fd);
+	pt_host_rest(watching->host);
 	poll(&pfd, 1, pfd.fd >= 0 ? timeout_ms : watching->pace->look_ms);
 	pt_close_fd(&pfd.fd);
 	watching->grace_until = pt_now_ms() + watching->pace->grace_ms;

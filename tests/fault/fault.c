@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "hook/supervisor.h"
@@ -108,6 +109,8 @@ FAILING(KIND_ALLOCATION, int, json_object_array_add, -1,
 	(struct json_object * array, struct json_object *value), (array, value))
 FAILING(KIND_FORK, pid_t, fork, FAILS(-1, EAGAIN), (void), ())
 FAILING(KIND_PIPE, int, pipe2, FAILS(-1, EMFILE), (int fds[2], int flags), (fds, flags))
+FAILING(KIND_PIPE, int, socketpair, FAILS(-1, EMFILE),
+	(int domain, int type, int protocol, int fds[2]), (domain, type, protocol, fds))
 FAILING(KIND_OPEN, FILE *, fopen, FAILS(NULL, EMFILE), (const char *path, const char *mode),
 	(path, mode))
 

@@ -4,11 +4,13 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "lib/base/helper.h"
 #include "tests/unit/unit.h"
 
 #define WAIT_MS 30000
+#define LARGE	(1024 * 1024) /* a cap that asks for as much: more than a socket holds */
 
 /* Reads: the helper's process, and how many descriptors it has. Writes: does what the text says. */
 static int work(void *data, const struct pt_order *order, char **ret, size_t *ret_length)
@@ -22,6 +24,12 @@ static int work(void *data, const struct pt_order *order, char **ret, size_t *re
 		raise(SIGKILL);
 	if (order->text)
 		return pt_streq(order->text, "fail") ? -EPERM : 0;
+	if (order->cap == LARGE) {
+		*ret = pt_calloc(LARGE, 1);
+		memset(*ret, 'x', LARGE);
+		*ret_length = LARGE;
+		return 0;
+	}
 	for (int fd = 0; fd < 256; fd++)
 		open_fds += fcntl(fd, F_GETFD) >= 0;
 	*ret = pt_format("%d %d", (int)getpid(), open_fds);
@@ -188,6 +196,79 @@ static void one_that_dies_is_replaced(void **state)
 	assert_int_not_equal(who(place), first);
 }
 
+static void a_large_answer_comes_whole(void **state)
+{
+	struct place *place = *state;
+	struct pt_order order = {.fd = place->file, .lock_fd = -1, .cap = LARGE};
+	struct pt_helper *helper = NULL;
+	char *text = NULL;
+	size_t length = 0;
+
+	assert_int_equal(pt_helper_start(place->helpers, &order, &helper, NULL), 0);
+	assert_int_equal(
+		pt_helper_finish(place->helpers, helper, pt_now_ms() + WAIT_MS, &text, &length), 0);
+	assert_int_equal(length, LARGE);
+	assert_int_equal(strspn(text, "x"), LARGE);
+	free(text);
+}
+
+/* The rest of an answer that is late must not be taken for the next one. */
+static void a_late_answer_is_nobodys(void **state)
+{
+	struct place *place = *state;
+	struct pt_order order = {.fd = place->file, .lock_fd = -1, .cap = LARGE};
+	struct pt_helper *helper = NULL;
+	int first = who(place);
+
+	assert_int_equal(pt_helper_start(place->helpers, &order, &helper, NULL), 0);
+	/* the head of the answer and a part of it may be there */
+	assert_int_equal(
+		pt_helper_finish(place->helpers, helper, pt_now_ms() - 1, NULL, NULL), -ETIME);
+	assert_int_not_equal(who(place), first);
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+}
+
+static bool is_dead(int pid)
+{
+	char path[64], line[256];
+	FILE *file;
+	bool dead = true;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return true;
+	if (fgets(line, sizeof(line), file))
+		dead = strstr(line, ") Z ") || strstr(line, ") X ");
+	fclose(file);
+	return dead;
+}
+
+/* One that waits ends with the process that it serves. */
+static void it_does_not_outlive_its_process(void **state)
+{
+	struct timespec pause = {.tv_nsec = 10000000};
+	struct place *place = *state;
+	int tell[2], pid = 0, status, tries;
+	pid_t process;
+
+	assert_int_equal(pipe2(tell, O_CLOEXEC), 0);
+	process = fork();
+	if (process == 0) {
+		pid = who(place);
+		_exit(write(tell[1], &pid, sizeof(pid)) != sizeof(pid));
+	}
+	assert_int_equal(waitpid(process, &status, 0), process);
+	assert_int_equal(status, 0);
+	assert_int_equal(read(tell[0], &pid, sizeof(pid)), sizeof(pid));
+	for (tries = 0; !is_dead(pid) && tries < WAIT_MS / 10; tries++)
+		nanosleep(&pause, NULL);
+	assert_true(is_dead(pid));
+	close(tell[0]);
+	close(tell[1]);
+}
+
 static void a_child_has_its_own(void **state)
 {
 	struct place *place = *state;
@@ -212,6 +293,9 @@ int main(void)
 		HELPER_TEST(one_that_hangs_keeps_its_lock),
 		HELPER_TEST(one_that_waits_has_no_lock),
 		HELPER_TEST(one_that_dies_is_replaced),
+		HELPER_TEST(a_large_answer_comes_whole),
+		HELPER_TEST(a_late_answer_is_nobodys),
+		HELPER_TEST(it_does_not_outlive_its_process),
 		HELPER_TEST(a_child_has_its_own),
 	};
 
