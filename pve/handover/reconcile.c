@@ -88,11 +88,13 @@ static void watch_again(const struct pt_host *host, const struct pt_store *store
 	pt_records_read(store, &records);
 	pt_foreach (guest, records.guest, records.guest_count) {
 		const struct pt_watch watch = pt_watch_of(guest);
+		int r;
 
 		if (guest->state != PT_GUEST_WANTS || guest->older || !pt_start_valid(guest->start))
 			continue;
-		/* without systemd there is no use in asking for the next */
-		if (pt_watch_ask(host, &watch, NULL) == -ENOENT)
+		/* without systemd, or the unit, there is no use in asking for the next */
+		r = pt_watch_ask(host, &watch, NULL);
+		if (r == -EAGAIN || r == -ENOENT)
 			return;
 	}
 }

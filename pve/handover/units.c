@@ -104,10 +104,11 @@ static bool start_one(const struct pt_host *host, const char *unit, int budget_m
 	bool active = false;
 	int r = pt_unit_order(host, unit, PT_UNIT_START, pt_now_ms() + budget_ms, &active, &err);
 
-	/* nobody knows what systemd has heard of it */
-	if (r == -EAGAIN || r == -ETIME) {
+	/* systemd has not heard of it; after a deadline it has, and goes on by itself */
+	if (r == -EAGAIN) {
 		pt_log(pt_host_log(host), PT_LOG_WARNING,
-			"%s could not be started again: %s; it is tried again within five minutes",
+			"%s could not be started again: %s; retry with 'pve-ptconf reconcile', as "
+			"the timer does",
 			unit, err.text);
 		return false;
 	}

@@ -15,7 +15,8 @@ int pt_units_stop(const struct pt_host *host, const struct pt_store *store,
 	bool *ret_any, struct pt_err *err);
 
 /* Starts each unit of the records again whose functions are back and wanted by nobody, the last
- * stopped first, and removes its record. Warns about a unit that does not start. */
+ * stopped first, and removes its record, unless systemd cannot be asked. Warns about a unit that
+ * does not start. */
 void pt_units_start(const struct pt_host *host, const struct pt_store *store,
 	const struct pt_records *records, int budget_ms);
 

@@ -25,8 +25,8 @@ int __wrap_pt_unit_order(const struct pt_host *host, const char *name, enum pt_u
 {
 	assert_in_range(deadline_ms, pt_now_ms() - 60000, pt_now_ms() + 2100);
 	if (unheard)
-		return pt_err_set(
-			err, -EAGAIN, "%s: systemd cannot be asked: No child processes", name);
+		return pt_err_set(err, -EAGAIN,
+			"%s: systemd cannot be asked: a process of ours was killed", name);
 	pt_foreach (unit, units, PT_ARRAY_SIZE(units)) {
 		PT_FREE char *text = NULL;
 
@@ -183,7 +183,7 @@ static void what_systemd_has_not_heard_of_is_tried_again(void **state)
 	unheard = false;
 	assert_says(
 		"warning: a.service could not be started again: a.service: systemd cannot be asked: "
-		"No child processes; it is tried again within five minutes");
+		"a process of ours was killed; retry with 'pve-ptconf reconcile'");
 	assert_true(pt_host_exists(machine->host, UNIT));
 	start(store);
 	assert_true(units[0].active);
