@@ -5,8 +5,7 @@
 
 const char *pt_library_load(const char *file, const struct pt_symbol *symbol, size_t count)
 {
-	/* what we call is looked up below; thirty libraries need not look up what nobody calls */
-	void *library = dlopen(file, RTLD_LAZY | RTLD_LOCAL);
+	void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
 
 	if (!library)
 		return dlerror();

@@ -9,8 +9,8 @@
 
 #define FILES 16384
 
-/* A set of 512 functions needs a lock, a helper and what watches that for each; the usual limit is
- * 1,024, for the sake of select(2), which nobody here calls. Without more it goes on with less. */
+/* A set of 512 functions needs a lock, a socket and a pidfd for each, and the usual limit is 1,024.
+ * Without more it goes on with less. */
 static void allow_many_files(void)
 {
 	struct rlimit limit;

@@ -64,7 +64,9 @@ static const char *load(void)
 #undef CALL
 
 	/* brings libnl-3 along */
-	return pt_library_load("libnl-route-3.so.200", symbols, PT_ARRAY_SIZE(symbols));
+	return nl.nl_socket_alloc
+		       ? NULL
+		       : pt_library_load("libnl-route-3.so.200", symbols, PT_ARRAY_SIZE(symbols));
 }
 
 static void free_socket(struct nl_sock **socket)
@@ -264,7 +266,7 @@ int pt_links_visit_devices(pt_link_visit *visit, void *data)
 	struct rtgenmsg request = {.rtgen_family = AF_UNSPEC};
 
 	if (missing)
-		return -EIO;
+		return -ELIBACC;
 	if (!socket)
 		pt_out_of_memory();
 	if (nl.nl_connect(socket, NETLINK_ROUTE) < 0 ||

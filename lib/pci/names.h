@@ -7,7 +7,7 @@
 
 struct pt_pcinames;
 
-/* A missing database gives names such as "Device 1234", a missing libpci such as "Device 10de:1234". */
+/* A missing database gives names such as "Device 1234", a missing libpci "Device 10de:1234". */
 struct pt_pcinames *pt_pcinames_open(void);
 void pt_pcinames_close_p(struct pt_pcinames **names);
 #define PT_PCINAMES PT_CLEANUP(pt_pcinames_close_p)

@@ -335,7 +335,10 @@ void pt_policy_keep_first(void *data, unsigned int line, const char *message)
 	if (first->line && first->line <= line)
 		return;
 	first->line = line;
-	pt_err_set(first->err, -EINVAL, "%s: line %u: %s", first->file, line, message);
+	if (line)
+		pt_err_set(first->err, -EINVAL, "%s: line %u: %s", first->file, line, message);
+	else
+		pt_err_set(first->err, -EINVAL, "%s: %s", first->file, message);
 }
 
 int pt_policy_read(const struct pt_host *host, pt_allowing_of *allowing, struct pt_policy *ret,
