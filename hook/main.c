@@ -47,26 +47,18 @@ static void use_policy(struct pt_run *run)
 	run->advise = pt_policy_advises(&policy, run->vmid);
 }
 
-static int open_host(struct pt_run *run, const struct pt_log *log, struct pt_err *err)
+static int prepare(struct pt_run *run, const struct pt_log *log, struct pt_err *err)
 {
 	int r = pt_host_open(&run->host, "/", log, err);
 
 	if (r < 0)
 		return r;
 	r = pt_node_name(run->host, run->node, err);
-	if (r < 0)
+	if (r < 0) {
 		pt_host_close_p(&run->host);
-	else
-		find_config(run);
-	return r;
-}
-
-static int prepare(struct pt_run *run, const struct pt_log *log, struct pt_err *err)
-{
-	int r = open_host(run, log, err);
-
-	if (r < 0)
 		return r;
+	}
+	find_config(run);
 	run->limits = pt_default_limits;
 	run->limits.allowing = pt_check_allowing;
 	use_policy(run);
@@ -87,7 +79,7 @@ static bool is_idle(const struct pt_supervised *supervised)
 	struct pt_run run = {.vmid = supervised->vmid};
 	bool idle;
 
-	if (open_host(&run, NULL, NULL) < 0)
+	if (pt_host_open(&run.host, "/", NULL, NULL) < 0)
 		return false;
 	idle = pt_phase_idle(&run, supervised->phase);
 	clean_up(&run);

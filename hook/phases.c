@@ -228,13 +228,7 @@ static int pre_stop(const struct pt_run *run)
 
 bool pt_phase_idle(const struct pt_run *run, pt_phase *phase)
 {
-	const struct pt_guest_query query = {.vmid = run->vmid, .node = run->config_node};
-
-	if (phase == pre_stop)
-		return true;
-	if (pt_run_has_claim(run))
-		return false;
-	return phase != pt_phase_pre_start || pt_guest_file_names_no_device(run->host, &query);
+	return phase == pre_stop || (phase != pt_phase_pre_start && !pt_run_has_claim(run));
 }
 
 pt_phase *pt_phase_find(const char *name)

@@ -33,8 +33,9 @@ pt_phase pt_phase_pre_start;
 /* NULL when there is no phase of that name. */
 pt_phase *pt_phase_find(const char *name);
 
-/* Whether the phase has nothing to do for this guest. Needs no more than the host, the nodes and
- * the VMID of run, and parses nothing that others have written: no file can make it crash. */
+/* Whether the phase has nothing to do for this guest. Needs no more than the host and the VMID of
+ * run, and looks at the names of our own records alone: nothing there hangs or crashes. pre-start
+ * reads a config, and is never idle. */
 bool pt_phase_idle(const struct pt_run *run, pt_phase *phase);
 
 /* After a pre-start that ended midway: returns the functions of its claim. 1: some stay. */
