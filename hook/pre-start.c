@@ -23,6 +23,8 @@ static void clear_start(struct pt_start *start)
 	pt_guest_record_clear(&start->record);
 	pt_close_fd(&start->lock);
 	pt_store_close(start->store);
+	if (start->asks)
+		pt_guest_unask(&start->asking);
 	pt_guest_free(start->guest);
 }
 
@@ -56,14 +58,21 @@ static struct pt_guest_query query_of(const struct pt_run *run)
 }
 
 /* Whether the config text alone shows that there is nothing to do; most guests end here. */
-static bool nothing_to_do(const struct pt_run *run)
+static bool nothing_to_do(const struct pt_start *start)
 {
-	struct pt_guest PT_GUEST *guest = NULL;
-	struct pt_guest_query query = query_of(run);
+	return start->guest && !pt_run_has_claim(start->run) &&
+	       (!pt_guest_has_hostpci(start->guest) || pt_guest_is_template(start->guest));
+}
 
-	if (pt_run_has_claim(run) || pt_guest_from_file(run->host, &query, &guest, NULL) < 0)
-		return false;
-	return !pt_guest_has_hostpci(guest) || pt_guest_is_template(guest);
+/* Waits for the API's config, which replaces the file's. 1: it is another one. */
+static int hear_api(struct pt_start *start)
+{
+	int r = pt_guest_hear(start->run->host, &start->asking, &start->guest, &start->err);
+
+	start->asks = false;
+	if (r >= 0)
+		start->err = (struct pt_err){0};
+	return r;
 }
 
 static void log_findings(const struct pt_start *start)
@@ -265,6 +274,15 @@ static enum pt_start_result start_unread(struct pt_start *start)
 	return result;
 }
 
+/* Gathers the facts while the API answers: its config names the devices of the file, and mostly
+ * has the same settings. */
+static int gather_beside_api(struct pt_start *start)
+{
+	int r = pt_start_gather(start);
+
+	return start->asks && hear_api(start) > 0 ? pt_start_gather(start) : r;
+}
+
 /* Clears the way: functions that others left are back, and units have made way, when it returns 0.
  */
 static int clear_way(struct pt_start *start)
@@ -274,7 +292,7 @@ static int clear_way(struct pt_start *start)
 	if (r < 0)
 		return r;
 	pt_end_all_stale(start->run->host, start->store, start->run->vmid);
-	r = pt_start_gather(start);
+	r = gather_beside_api(start);
 	if (r == 0)
 		r = pt_start_wait_for_last_run(start);
 	if (r == 0)
@@ -290,15 +308,17 @@ static enum pt_start_result pre_start(const struct pt_run *run)
 	struct pt_guest_query query = query_of(run);
 	int pid, r;
 
-	if (nothing_to_do(run))
+	pt_guest_from_file(run->host, &query, &start.guest, &start.err);
+	if (nothing_to_do(&start))
 		return pt_start_decide(&start, PT_START_GOES_ON);
 	if (run->source_unknown)
 		PT_START_LOG(run, PT_LOG_WARNING,
 			"PVE_MIGRATED_FROM names no node of this cluster, so it is ignored");
 	if (pt_host_exists(run->host, PT_OFF_FILE))
 		return stay_out(&start);
-	if (pt_guest_read(
-		    run->host, &query, PT_SOURCE_AUTO, run->api_ms, &start.guest, &start.err) < 0)
+	pt_guest_ask_api(run->host, &query, run->api_ms, &start.asking);
+	start.asks = true;
+	if (!start.guest && hear_api(&start) < 0)
 		return start_unread(&start);
 	pid = pt_guest_pid(run->host, run->vmid);
 	if (pid) {

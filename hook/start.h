@@ -21,6 +21,8 @@ enum pt_start_result {
 struct pt_start {
 	const struct pt_run *run;
 	struct pt_guest *guest;
+	struct pt_guest_asking asking; /* the API is asked for it, beside all else */
+	bool asks;
 	struct pt_store *store;
 	int lock;		       /* of the guest's record */
 	bool has_last, has_ended;      /* of others, too */

@@ -402,10 +402,7 @@ static int fetch(const struct request *request, struct transfer *transfer, int o
 	PT_FREE char *header = pt_format("Authorization: PVEAPIToken=%s", request->api->token);
 	struct curl_slist *headers = curl.slist_append(NULL, header);
 	CURLM *multi = NULL;
-	/* the token goes over plain http to this machine only, and redirects lead nowhere */
-	long parts = pt_starts_with(request->api->url, "http:") ? CURL_GLOBAL_NOTHING
-								: CURL_GLOBAL_DEFAULT;
-	bool ok = headers && curl.global_init(parts) == CURLE_OK;
+	bool ok = headers && curl.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 	int r = 0;
 
 	/* of the token one copy is left */
@@ -519,23 +516,32 @@ void pt_api_replies_clear(struct pt_api_reply *reply, size_t count)
 	}
 }
 
-int pt_api_get(const struct pt_api *api, const char *const *path, size_t count, const char *what,
-	int budget_ms, struct pt_api_reply *ret, struct pt_err *err)
+int pt_api_ask(const struct pt_api *api, const char *const *path, size_t count, int budget_ms,
+	struct pt_api_asking *ret, struct pt_err *err)
 {
-	long long deadline = pt_now_ms() + budget_ms;
-	struct request request = {api, path, count, budget_ms, deadline};
-	PT_FREE char *text = NULL;
-	struct pt_child child;
-	size_t length = 0;
-	const char *at;
-	int r = pt_child_start(&child, fetch_in_child, &request, NULL, 0, true, err);
+	struct request request = {api, path, count, budget_ms, pt_now_ms() + budget_ms};
 
-	if (r < 0)
-		return r;
-	r = pt_child_collect(&child, deadline + TELL_MS, count * ANSWER_MAX, &text, &length);
+	*ret = (struct pt_api_asking){.child = PT_CHILD_NONE,
+		.count = count,
+		.budget_ms = budget_ms,
+		.deadline_ms = request.deadline_ms};
+	return pt_child_start(&ret->child, fetch_in_child, &request, NULL, 0, true, err);
+}
+
+int pt_api_hear(struct pt_api_asking *asking, const char *what, struct pt_api_reply *ret,
+	struct pt_err *err)
+{
+	/* who comes late finds the answer, and gets time to take it */
+	long long deadline = pt_now_ms() > asking->deadline_ms ? pt_now_ms() : asking->deadline_ms;
+	size_t count = asking->count, length = 0;
+	PT_FREE char *text = NULL;
+	const char *at;
+	int r = pt_child_collect(
+		&asking->child, deadline + TELL_MS, count * ANSWER_MAX, &text, &length);
+
 	if (r == -ETIME)
-		return pt_err_set(
-			err, r, "no answer within %d ms%s", budget_ms, late_hint(budget_ms));
+		return pt_err_set(err, r, "no answer within %d ms%s", asking->budget_ms,
+			late_hint(asking->budget_ms));
 	if (r < 0)
 		return pt_err_errno(err, r, "the request ended early");
 	for (size_t i = 0; i < count; i++)
@@ -544,4 +550,13 @@ int pt_api_get(const struct pt_api *api, const char *const *path, size_t count, 
 	while (take_answer(&at, &length, what, ret, count))
 		;
 	return 0;
+}
+
+int pt_api_get(const struct pt_api *api, const char *const *path, size_t count, const char *what,
+	int budget_ms, struct pt_api_reply *ret, struct pt_err *err)
+{
+	struct pt_api_asking asking;
+	int r = pt_api_ask(api, path, count, budget_ms, &asking, err);
+
+	return r < 0 ? r : pt_api_hear(&asking, what, ret, err);
 }

@@ -24,9 +24,25 @@ struct pt_api_reply {
 };
 void pt_api_replies_clear(struct pt_api_reply *reply, size_t count);
 
-/* Asks for all paths ("/nodes") side by side, within budget_ms together, at most 1 MiB each. ret
- * has room for count replies, all zero; what names the subject in messages: "guest 100". An error:
- * there is no answer at all; else each reply has its own. */
+/* Questions on their way, in a child. */
+struct pt_api_asking {
+	struct pt_child child;
+	size_t count;
+	int budget_ms;
+	long long deadline_ms;
+};
+
+/* Asks for all paths ("/nodes") side by side, within budget_ms together, at most 1 MiB each.
+ * End it with pt_api_hear. */
+int pt_api_ask(const struct pt_api *api, const char *const *path, size_t count, int budget_ms,
+	struct pt_api_asking *ret, struct pt_err *err);
+
+/* Waits for the answers. ret has room for as many replies, all zero; what names the subject in
+ * messages: "guest 100". An error: there is no answer at all; else each reply has its own. */
+int pt_api_hear(struct pt_api_asking *asking, const char *what, struct pt_api_reply *ret,
+	struct pt_err *err);
+
+/* Both. */
 int pt_api_get(const struct pt_api *api, const char *const *path, size_t count, const char *what,
 	int budget_ms, struct pt_api_reply *ret, struct pt_err *err);
 

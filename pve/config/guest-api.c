@@ -44,41 +44,70 @@ static char *path_of(const struct pt_guest_query *query)
 		query->view == PT_VIEW_SNAPSHOT ? query->snapshot : "");
 }
 
-static int ask(const struct pt_api *api, const struct pt_guest_query *query, int budget_ms,
-	struct pt_guest **ret, struct pt_err *err)
+void pt_guest_ask_api(const struct pt_host *host, const struct pt_guest_query *query, int budget_ms,
+	struct pt_guest_asking *ret)
 {
-	PT_FREE char *path = path_of(query);
+	PT_FREE char *path = NULL;
+	struct pt_err *err = &ret->err;
+	int r;
+
+	*ret = (struct pt_guest_asking){.query = *query};
+	if (!pt_node_name_valid(query->node))
+		r = pt_err_set(err, -EINVAL, "'%s' cannot be a node's name", query->node);
+	else if (query->view == PT_VIEW_SNAPSHOT && !pt_snapshot_name_valid(query->snapshot))
+		r = pt_err_set(err, -EINVAL, "'%s' cannot be a snapshot's name", query->snapshot);
+	else
+		r = pt_api_open(host, &ret->api, err);
+	if (r < 0)
+		return;
+	path = path_of(query);
+	if (pt_api_ask(ret->api, (const char *const[]){path}, 1, budget_ms, &ret->asking, err) < 0)
+		pt_err_wrap(err, "API %s", pt_api_url(ret->api));
+}
+
+static int hear(struct pt_guest_asking *asking, struct pt_guest **ret, struct pt_err *err)
+{
 	struct pt_api_reply reply = {0};
 	char what[32];
 	int r;
 
-	snprintf(what, sizeof(what), "guest %u", query->vmid);
-	r = pt_api_get(api, (const char *const[]){path}, 1, what, budget_ms, &reply, err);
+	snprintf(what, sizeof(what), "guest %u", asking->query.vmid);
+	r = pt_api_hear(&asking->asking, what, &reply, err);
 	if (r == 0 && reply.err.code) {
 		r = reply.err.code;
 		if (err)
 			*err = reply.err;
 	}
 	if (r == 0)
-		r = pt_guest_parse_reply(reply.text, reply.length, query, ret, err);
+		r = pt_guest_parse_reply(reply.text, reply.length, &asking->query, ret, err);
 	pt_api_replies_clear(&reply, 1);
+	return r < 0 ? pt_err_wrap(err, "API %s", pt_api_url(asking->api)) : 0;
+}
+
+int pt_guest_hear_api(struct pt_guest_asking *asking, struct pt_guest **ret, struct pt_err *err)
+{
+	int r = asking->err.code;
+
+	if (r == 0)
+		r = hear(asking, ret, err);
+	else if (err)
+		*err = asking->err;
+	pt_api_close_p(&asking->api);
 	return r;
+}
+
+void pt_guest_unask(struct pt_guest_asking *asking)
+{
+	if (asking->api && !asking->err.code)
+		pt_child_wait(&asking->asking.child, pt_now_ms());
+	pt_api_close_p(&asking->api);
 }
 
 int pt_guest_from_api(const struct pt_host *host, const struct pt_guest_query *query, int budget_ms,
 	struct pt_guest **ret, struct pt_err *err)
 {
-	struct pt_api PT_API *api = NULL;
-	int r;
+	struct pt_guest_asking asking;
 
-	if (!pt_node_name_valid(query->node))
-		return pt_err_set(err, -EINVAL, "'%s' cannot be a node's name", query->node);
-	if (query->view == PT_VIEW_SNAPSHOT && !pt_snapshot_name_valid(query->snapshot))
-		return pt_err_set(
-			err, -EINVAL, "'%s' cannot be a snapshot's name", query->snapshot);
-	r = pt_api_open(host, &api, err);
-	if (r < 0)
-		return r;
-	r = ask(api, query, budget_ms, ret, err);
-	return r < 0 ? pt_err_wrap(err, "API %s", pt_api_url(api)) : 0;
+	pt_guest_ask_api(host, query, budget_ms, &asking);
+	return pt_guest_hear_api(&asking, ret, err);
 }

@@ -6,8 +6,6 @@
 #include "pve/config/guest.h"
 #include "pve/config/paths.h"
 
-#define PT_CONFIG_PATH 256
-
 enum section {
 	SECTION_CURRENT,
 	SECTION_PENDING,
@@ -175,27 +173,6 @@ int pt_guest_parse(const char *text, size_t length, const struct pt_guest_query 
 	return 0;
 }
 
-static int path_of(
-	const struct pt_guest_query *query, char path[static PT_CONFIG_PATH], struct pt_err *err)
-{
-	if (!pt_node_name_valid(query->node))
-		return pt_err_set(err, -EINVAL, "'%s' cannot be a node's name", query->node);
-	snprintf(path, PT_CONFIG_PATH, PT_PVE_NODES "/%s/qemu-server/%u.conf", query->node,
-		query->vmid);
-	return 0;
-}
-
-bool pt_guest_file_names_no_device(const struct pt_host *host, const struct pt_guest_query *query)
-{
-	PT_FREE char *text = NULL;
-	char path[PT_CONFIG_PATH];
-	size_t length;
-
-	return path_of(query, path, NULL) == 0 &&
-	       pt_host_read(host, path, PT_CONFIG_MAX, &text, &length) == 0 &&
-	       strlen(text) == length && !strcasestr(text, "hostpci") && !strcasestr(text, "args");
-}
-
 static int read_config(const struct pt_host *host, const char *path,
 	const struct pt_guest_query *query, struct pt_guest **ret, struct pt_err *err)
 {
@@ -223,8 +200,11 @@ int pt_guest_from_folder(const struct pt_host *folder, const struct pt_guest_que
 int pt_guest_from_file(const struct pt_host *host, const struct pt_guest_query *query,
 	struct pt_guest **ret, struct pt_err *err)
 {
-	char path[PT_CONFIG_PATH];
-	int r = path_of(query, path, err);
+	char path[256];
 
-	return r < 0 ? r : read_config(host, path, query, ret, err);
+	if (!pt_node_name_valid(query->node))
+		return pt_err_set(err, -EINVAL, "'%s' cannot be a node's name", query->node);
+	snprintf(path, sizeof(path), PT_PVE_NODES "/%s/qemu-server/%u.conf", query->node,
+		query->vmid);
+	return read_config(host, path, query, ret, err);
 }

@@ -374,7 +374,22 @@ static int compare_devices(
 	return r;
 }
 
-/* Reads it from the API, and compares with the file: only that shows dropped lines. */
+/* Compares the API's reply with the file, and adds the dropped lines, which only that shows. */
+static int complete(struct pt_guest *reply, struct pt_guest *text, struct pt_err *err)
+{
+	int r = compare_devices(reply, text, err);
+
+	if (r < 0)
+		return r;
+	pt_foreach (dropped, reply->dropped, reply->dropped_count)
+		clear_dropped(dropped);
+	free(reply->dropped);
+	reply->dropped = PT_STEAL(text->dropped);
+	reply->dropped_count = text->dropped_count;
+	text->dropped_count = 0;
+	return 0;
+}
+
 static int read_api(const struct pt_host *host, const struct pt_guest_query *query, int budget_ms,
 	struct pt_guest **ret, struct pt_err *err)
 {
@@ -382,44 +397,91 @@ static int read_api(const struct pt_host *host, const struct pt_guest_query *que
 	struct pt_guest PT_GUEST *text = NULL;
 	int r = pt_guest_from_api(host, query, budget_ms, &reply, err);
 
-	if (r < 0)
-		return r;
-	if (pt_guest_from_file(host, query, &text, NULL) == 0) {
-		r = compare_devices(reply, text, err);
-		if (r < 0)
-			return r;
-		pt_foreach (dropped, reply->dropped, reply->dropped_count)
-			clear_dropped(dropped);
-		free(reply->dropped);
-		reply->dropped = PT_STEAL(text->dropped);
-		reply->dropped_count = text->dropped_count;
-		text->dropped_count = 0;
+	if (r == 0 && pt_guest_from_file(host, query, &text, NULL) == 0)
+		r = complete(reply, text, err);
+	if (r == 0)
+		*ret = PT_STEAL(reply);
+	return r;
+}
+
+/* The API has these beside the settings: one it makes, one stands in comments of the file. */
+static bool is_no_setting(const char *key)
+{
+	return pt_streq(key, "digest") || pt_streq(key, "description");
+}
+
+static size_t count_settings(const struct pt_guest *guest)
+{
+	size_t count = 0;
+
+	pt_guest_foreach (key, guest)
+		count += !is_no_setting(key.key);
+	return count;
+}
+
+static bool is_ascii(const char *text)
+{
+	for (; *text; text++) {
+		if ((unsigned char)*text >= 0x80)
+			return false;
 	}
-	*ret = PT_STEAL(reply);
-	return 0;
+	return true;
+}
+
+/* Whether both have the same settings. Other letters mean one text to the API and another to the
+ * file: see enum pt_text. */
+static bool is_same(const struct pt_guest *one, const struct pt_guest *other)
+{
+	pt_guest_foreach (key, one) {
+		const char *value = pt_guest_get(one, key.key);
+
+		if (!is_no_setting(key.key) &&
+			(!is_ascii(value) || !pt_streq(value, pt_guest_get(other, key.key))))
+			return false;
+	}
+	return count_settings(one) == count_settings(other);
+}
+
+int pt_guest_hear(const struct pt_host *host, struct pt_guest_asking *asking,
+	struct pt_guest **guest, struct pt_err *err)
+{
+	struct pt_guest PT_GUEST *reply = NULL;
+	struct pt_err api_err = {0};
+	int r = pt_guest_hear_api(asking, &reply, &api_err);
+
+	if (r == 0 && *guest && is_same(reply, *guest))
+		return 0;
+	if (r == 0 && *guest)
+		r = complete(reply, *guest, &api_err);
+	if (r < 0 && !*guest)
+		return pt_err_wrap(
+			err, "neither the API (%s) nor the file can be read", api_err.text);
+	if (r < 0) {
+		pt_log(pt_host_log(host), PT_LOG_WARNING, "%s; the config file is used instead",
+			api_err.text);
+		return 0;
+	}
+	pt_guest_free(*guest);
+	*guest = PT_STEAL(reply);
+	return 1;
 }
 
 int pt_guest_read(const struct pt_host *host, const struct pt_guest_query *query,
 	enum pt_guest_source source, int budget_ms, struct pt_guest **ret, struct pt_err *err)
 {
-	struct pt_err api_err = {0};
+	struct pt_guest PT_GUEST *guest = NULL;
+	struct pt_guest_asking asking;
 	int r;
 
 	if (source == PT_SOURCE_FILE)
 		return pt_guest_from_file(host, query, ret, err);
-	r = read_api(host, query, budget_ms, ret, &api_err);
-	if (r == 0)
-		return 0;
-	if (source == PT_SOURCE_API) {
-		if (err)
-			*err = api_err;
-		return r;
-	}
-	r = pt_guest_from_file(host, query, ret, err);
+	if (source == PT_SOURCE_API)
+		return read_api(host, query, budget_ms, ret, err);
+	pt_guest_ask_api(host, query, budget_ms, &asking);
+	pt_guest_from_file(host, query, &guest, err);
+	r = pt_guest_hear(host, &asking, &guest, err);
 	if (r < 0)
-		return pt_err_wrap(
-			err, "neither the API (%s) nor the file can be read", api_err.text);
-	pt_log(pt_host_log(host), PT_LOG_WARNING, "%s; the config file is used instead",
-		api_err.text);
+		return r;
+	*ret = PT_STEAL(guest);
 	return 0;
 }

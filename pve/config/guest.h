@@ -6,6 +6,7 @@
 #include <json-c/json.h>
 
 #include "lib/base/host.h"
+#include "pve/config/api.h"
 #include "pve/config/propstring.h"
 
 #define PT_VMID_MAX  999999999U
@@ -122,13 +123,30 @@ int pt_guest_from_folder(const struct pt_host *folder, const struct pt_guest_que
 int pt_guest_from_file(const struct pt_host *host, const struct pt_guest_query *query,
 	struct pt_guest **ret, struct pt_err *err);
 
-/* Whether the words for devices of the host stand nowhere in that file. False: maybe they do. */
-bool pt_guest_file_names_no_device(const struct pt_host *host, const struct pt_guest_query *query);
-
 /* Reads it from the API within budget_ms, with the token of PT_API_CONF; err names the exact fault.
  * The API does not show dropped lines. */
 int pt_guest_from_api(const struct pt_host *host, const struct pt_guest_query *query, int budget_ms,
 	struct pt_guest **ret, struct pt_err *err);
+
+/* The API asked for a config, which takes it a while. */
+struct pt_guest_asking {
+	struct pt_guest_query query; /* its texts are borrowed */
+	struct pt_api *api;
+	struct pt_api_asking asking;
+	struct pt_err err; /* why it could not be asked */
+};
+
+/* Asks, and does not wait. End it with one of the three that follow. */
+void pt_guest_ask_api(const struct pt_host *host, const struct pt_guest_query *query, int budget_ms,
+	struct pt_guest_asking *ret);
+/* Waits for the answer: pt_guest_from_api is both. */
+int pt_guest_hear_api(struct pt_guest_asking *asking, struct pt_guest **ret, struct pt_err *err);
+/* Waits for it as PT_SOURCE_AUTO does. guest is the file's config, NULL: err says why it cannot be
+ * read. 1: guest is another one now, and the old one is freed; 0: it is the same. */
+int pt_guest_hear(const struct pt_host *host, struct pt_guest_asking *asking,
+	struct pt_guest **guest, struct pt_err *err);
+/* Does not wait for it any more. */
+void pt_guest_unask(struct pt_guest_asking *asking);
 
 /* Parses the API's answer for a config: an object "data". -EPROTO. */
 int pt_guest_parse_reply(const char *text, size_t length, const struct pt_guest_query *query,

@@ -525,6 +525,67 @@ static void dropped_lines_come_from_the_text(void **state)
 	pt_guest_free(guest);
 }
 
+/* A start works with the file's config until it hears whether the API's is another one. */
+static void only_another_config_replaces_the_files(void **state)
+{
+	static const struct {
+		const char *file, *reply;
+		int result;
+	} cases[] = {
+		{"#a note\nmemory: 64\nname: a\n",
+			OK_HEAD
+			"{\"data\":{\"digest\":\"x\",\"description\":\"a note\",\"name\":\"a\","
+			"\"memory\":64}}",
+			0},
+		{"memory: 64\n", OK_HEAD "{\"data\":{\"digest\":\"x\",\"memory\":\"128\"}}", 1},
+		{"memory: 64\n",
+			OK_HEAD "{\"data\":{\"digest\":\"x\",\"memory\":\"64\",\"name\":\"a\"}}",
+			1},
+		{"memory: 64\nname: a\n", OK_HEAD "{\"data\":{\"digest\":\"x\",\"memory\":\"64\"}}",
+			1},
+		/* other letters: both count them differently */
+		{"name: \xc3\xa4\n", OK_HEAD "{\"data\":{\"digest\":\"x\",\"name\":\"\xc3\xa4\"}}",
+			1},
+		/* other devices are no answer */
+		{"memory: 64\n", OK_HEAD "{\"data\":{\"digest\":\"x\",\"hostpci0\":\"01:00\"}}", 0},
+	};
+	struct pt_guest_query query = {.vmid = 100, .node = "node1", .view = PT_VIEW_CURRENT};
+	struct fake *fake = *state;
+
+	pt_foreach (one, cases, PT_ARRAY_SIZE(cases)) {
+		struct pt_guest_asking asking;
+		struct pt_guest *guest = NULL, *file;
+		struct server server;
+
+		serve_api(fake, &server, one->reply, strlen(one->reply));
+		fake_file(fake, "/etc/pve/nodes/node1/qemu-server/100.conf", one->file);
+		assert_int_equal(pt_guest_from_file(fake->host, &query, &guest, NULL), 0);
+		file = guest;
+		pt_guest_ask_api(fake->host, &query, ANSWER_MS, &asking);
+		assert_int_equal(pt_guest_hear(fake->host, &asking, &guest, NULL), one->result);
+		assert_int_equal(guest != file, one->result);
+		end(&server);
+		pt_guest_free(guest);
+	}
+	assert_holds(fake->said, "has hostpci0 '01:00', but the config file of guest 100 has ''");
+}
+
+/* A start that ends early does not wait for the answer. */
+static void an_answer_may_be_given_up(void **state)
+{
+	struct pt_guest_query query = {.vmid = 100, .node = "node1", .view = PT_VIEW_CURRENT};
+	struct fake *fake = *state;
+	struct pt_guest_asking asking;
+	long long begin = pt_now_ms();
+	struct server server;
+
+	serve_api(fake, &server, NULL, 0);
+	pt_guest_ask_api(fake->host, &query, 60000, &asking);
+	pt_guest_unask(&asking);
+	assert_true(pt_now_ms() - begin < 30000);
+	end(&server);
+}
+
 /* Reply and file must name the same devices. */
 static void another_guests_config_does_not_count(void **state)
 {
@@ -592,6 +653,8 @@ int main(void)
 		MACHINE_TEST(https_is_verified),
 		MACHINE_TEST(a_ca_pins),
 		MACHINE_TEST(dropped_lines_come_from_the_text),
+		MACHINE_TEST(only_another_config_replaces_the_files),
+		MACHINE_TEST(an_answer_may_be_given_up),
 		MACHINE_TEST(another_guests_config_does_not_count),
 		MACHINE_TEST(other_args_do_not_count),
 	};
