@@ -279,7 +279,7 @@ int pt_helper_start(struct pt_helpers *helpers, const struct pt_order *order,
 		struct pt_helper *helper = NULL;
 		int is_new = take_one(helpers, &helper, err), r;
 
-		if (is_new < 0)
+		if (!helper)
 			return is_new;
 		helper->cap = order->cap;
 		r = give_order(helper, order);
@@ -322,7 +322,7 @@ int pt_helper_finish(struct pt_helpers *helpers, struct pt_helper *helper, long 
 	char **ret, size_t *ret_length)
 {
 	PT_FREE char *text = NULL;
-	struct answer_head answer;
+	struct answer_head answer = {0};
 	int r = take_answer(helper, deadline_ms, &answer, &text);
 
 	if (r < 0) {
