@@ -279,8 +279,12 @@ static enum pt_start_result start_unread(struct pt_start *start)
 static int gather_beside_api(struct pt_start *start)
 {
 	int r = pt_start_gather(start);
+	const struct pt_err why = start->err;
 
-	return start->asks && hear_api(start) > 0 ? pt_start_gather(start) : r;
+	if (start->asks && hear_api(start) > 0)
+		return pt_start_gather(start);
+	start->err = why;
+	return r;
 }
 
 /* Clears the way: functions that others left are back, and units have made way, when it returns 0.
