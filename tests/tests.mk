@@ -173,8 +173,9 @@ stress: $(BUILD)/stress ## guests that share devices start, stop, fail and are k
 machines: all ## check the facts of machines that people have against the findings that are expected
 	$(Q)tests/machines/run $(BUILD)/pve-ptconf
 
-bench: all lab-programs $(BUILD)/curve ## measure speed beside other tools: on large simulated hosts, and on the real kernel
+bench: ## measure speed beside other tools: on large simulated hosts, and on the real kernel
 	$(Q)tests/ensure-packages $(BUILD_LIST) $(LAB_LIST) tests/bench/packages
+	$(Q)$(MAKE) -s $(PARALLEL) all lab-programs $(BUILD)/curve
 	$(Q)tests/bench/run $(BUILD)/pve-ptconf
 	$(Q)tests/bench/plot $(BUILD)/curve $(BUILD)/bench
 	$(Q)LAB_BENCH=1 tests/lab/run --release here --show tests/bench/lab
