@@ -22,11 +22,10 @@ struct search {
 	long long until; /* when looking ends, and guessing begins */
 };
 
-/* Whether the namespace was not looked into yet; it is from now on. */
-static bool is_new(struct search *search, int fd)
+/* Whether the namespace was not looked into yet. */
+static bool is_new(const struct search *search, int fd)
 {
 	struct stat st;
-	ino_t *slot;
 
 	if (fstat(fd, &st) < 0 || pt_now_ms() >= search->until)
 		return false;
@@ -34,9 +33,15 @@ static bool is_new(struct search *search, int fd)
 		if (*seen == st.st_ino)
 			return false;
 	}
-	slot = pt_array_grow(&search->seen, &search->seen_count, sizeof(*slot));
-	*slot = st.st_ino;
 	return true;
+}
+
+static void note_seen(struct search *search, int fd)
+{
+	ino_t *slot = pt_array_grow(&search->seen, &search->seen_count, sizeof(*slot));
+	struct stat st;
+
+	*slot = fstat(fd, &st) == 0 ? st.st_ino : 0;
 }
 
 struct look {
@@ -69,6 +74,7 @@ static void look_into(struct search *search, int fd, const struct pt_use *like)
 {
 	struct look look = {search, like};
 
+	note_seen(search, fd);
 	if (setns(fd, CLONE_NEWNET) == 0)
 		(void)!pt_links_visit_devices(look_at_interface, &look);
 }
@@ -99,7 +105,14 @@ static void look_into_named(struct search *search)
 	}
 }
 
-static void look_into_processes(struct search *search)
+/* Another look like this one is in each namespace for an instant. */
+static bool is_looking(const struct pt_opener *process)
+{
+	return pt_starts_with(process->name, "pve-pt");
+}
+
+/* Names each namespace by a process in it; with all, by one that only looks as well. */
+static void look_into_processes(struct search *search, bool all)
 {
 	struct pt_names PT_NAMES names = {0};
 
@@ -116,6 +129,8 @@ static void look_into_processes(struct search *search)
 		if (fd < 0 || !is_new(search, fd))
 			continue;
 		pt_process_look(search->host, *name, &process);
+		if (is_looking(&process) && !all)
+			continue;
 		pt_use_by(&like, &process);
 		look_into(search, fd, &like);
 	}
@@ -150,9 +165,12 @@ void pt_use_hidden_nets(const struct pt_host *host, const struct pt_function *co
 		.until = pt_now_ms() + PATIENCE_MS};
 	PT_CLOSE int own = pt_host_is_live(host) && count ? open_namespace(host, "self") : -1;
 
-	if (own >= 0 && is_new(&search, own)) {
-		look_into_processes(&search);
+	if (own >= 0) {
+		note_seen(&search, own);
+		look_into_processes(&search, false);
 		look_into_named(&search);
+		/* anybody can choose that name */
+		look_into_processes(&search, true);
 		/* no matter if this fails: the child asks the network nothing more */
 		(void)!setns(own, CLONE_NEWNET);
 	}
