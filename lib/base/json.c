@@ -49,21 +49,59 @@ const char *pt_json_print(struct json_object *json, int flags)
 	return text;
 }
 
+/* The length of the UTF-8 letter at text, of which length bytes are left; 0: it is none. Source:
+ * RFC 3629, section 4. */
+static size_t letter(const unsigned char *text, size_t length)
+{
+	const unsigned char first = text[0], second = length > 1 ? text[1] : 0;
+	size_t size = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+
+	if (size == 1)
+		return 1;
+	if (first < 0xc2 || first > 0xf4 || size > length || (first == 0xe0 && second < 0xa0) ||
+		(first == 0xed && second > 0x9f) || (first == 0xf0 && second < 0x90) ||
+		(first == 0xf4 && second > 0x8f))
+		return 0;
+	for (size_t i = 1; i < size; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return size;
+}
+
+/* Where the text is no UTF-8; length: nowhere. json-c 0.18 can look itself, and then refuses any
+ * text that begins with a letter beyond ASCII. */
+static size_t find_no_letter(const char *text, size_t length)
+{
+	size_t at = 0, size = 1;
+
+	while (at < length && size) {
+		size = letter((const unsigned char *)text + at, length - at);
+		at += size;
+	}
+	return at;
+}
+
 struct json_object *pt_json_parse(const char *text, size_t length, struct pt_err *err)
 {
-	struct json_tokener *tokener = json_tokener_new_ex(NESTING_MAX);
+	struct json_tokener *tokener;
 	struct json_object *json;
 	enum json_tokener_error error;
 	size_t end;
 
-	if (!tokener)
-		pt_out_of_memory();
 	if (length >= INT_MAX) {
-		json_tokener_free(tokener);
 		pt_err_set(err, -EMSGSIZE, "JSON of more than 2 GiB");
 		return NULL;
 	}
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	end = find_no_letter(text, length);
+	if (end < length) {
+		pt_err_set(err, -EINVAL, "not JSON at byte %zu: is no UTF-8", end);
+		return NULL;
+	}
+	tokener = json_tokener_new_ex(NESTING_MAX);
+	if (!tokener)
+		pt_out_of_memory();
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
 	json = json_tokener_parse_ex(tokener, text, (int)length + 1);
 	error = json_tokener_get_error(tokener);
 	end = json_tokener_get_parse_end(tokener);

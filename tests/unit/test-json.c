@@ -34,6 +34,34 @@ static void texts_have_a_limit(void **state)
 	assert_holds(err.text, "JSON of more than 2 GiB");
 }
 
+/* Also at the beginning of a text, which json-c 0.18 takes for an error when it is to look. */
+static void texts_are_utf8(void **state)
+{
+	static const char *const good[] = {"\xc2\x80", "\xc3\xa4", "\xdf\xbf", "\xe0\xa0\x80",
+		"\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf", "\xf0\x90\x80\x80",
+		"\xf4\x8f\xbf\xbf"};
+	static const char *const bad[] = {"\x80", "\xc1\xbf", "\xc3", "\xc3(", "\xe0\x9f\xbf",
+		"\xe2\x82", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80",
+		"\xf5\x80\x80\x80", "\xff"};
+
+	(void)state;
+	for (size_t i = 0; i < PT_ARRAY_SIZE(good); i++) {
+		PT_FREE char *text = pt_format("{\"a\":\"%s\",\"b\":\"x%s\"}", good[i], good[i]);
+		struct json_object PT_JSON *json = pt_json_parse(text, strlen(text), NULL);
+
+		assert_non_null(json);
+		assert_string_equal(
+			json_object_get_string(json_object_object_get(json, "a")), good[i]);
+	}
+	for (size_t i = 0; i < PT_ARRAY_SIZE(bad); i++) {
+		PT_FREE char *text = pt_format("{\"a\":\"x%s\"}", bad[i]);
+		struct pt_err err = {0};
+
+		assert_null(pt_json_parse(text, strlen(text), &err));
+		assert_string_equal(err.text, "not JSON at byte 7: is no UTF-8");
+	}
+}
+
 static void values_are_added(void **state)
 {
 	struct json_object PT_JSON *json = json_object_new_object();
@@ -52,6 +80,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(json_text_is_whole),
 		cmocka_unit_test(texts_have_a_limit),
+		cmocka_unit_test(texts_are_utf8),
 		cmocka_unit_test(values_are_added),
 	};
 
