@@ -69,17 +69,52 @@ static size_t letter(const unsigned char *text, size_t length)
 	return size;
 }
 
-/* Where the text is no UTF-8; length: nowhere. json-c 0.18 can look itself, and then refuses any
- * text that begins with a letter beyond ASCII. */
-static size_t find_no_letter(const char *text, size_t length)
+static unsigned int number_of(const unsigned char *text, size_t size)
 {
-	size_t at = 0, size = 1;
+	unsigned int number = text[0] & (size == 1 ? 0x7fU : 0xffU >> (size + 1));
 
-	while (at < length && size) {
-		size = letter((const unsigned char *)text + at, length - at);
+	for (size_t i = 1; i < size; i++)
+		number = number << 6 | (text[i] & 0x3fU);
+	return number;
+}
+
+/* Writes a letter as JSON's escape. Returns its end. */
+static char *escape(char *to, unsigned int number)
+{
+	if (number < 0x10000)
+		return to + sprintf(to, "\\u%04x", number);
+	number -= 0x10000;
+	return to +
+	       sprintf(to, "\\u%04x\\u%04x", 0xd800 + (number >> 10), 0xdc00 + (number & 0x3ff));
+}
+
+/* A copy in ASCII, with letters escaped. json-c 0.18, when strict, takes each byte beyond ASCII for
+ * a control character. NULL: the text is no UTF-8 at *ret_bad, or has a letter escaped. The caller
+ * frees. */
+static char *to_ascii(const char *text, size_t length, size_t *ret_length, size_t *ret_bad)
+{
+	/* at worst two bytes become six */
+	PT_FREE char *ascii = pt_calloc(length * 3 + 1, 1);
+	bool escaped = false; /* by a backslash before it, which no letter may have */
+	char *to = ascii;
+
+	for (size_t at = 0; at < length;) {
+		const unsigned char *from = (const unsigned char *)text + at;
+		size_t size = letter(from, length - at);
+
+		if (!size || (size > 1 && escaped)) {
+			*ret_bad = at;
+			return NULL;
+		}
+		escaped = text[at] == '\\' && !escaped;
+		if (size == 1)
+			*to++ = text[at];
+		else
+			to = escape(to, number_of(from, size));
 		at += size;
 	}
-	return at;
+	*ret_length = (size_t)(to - ascii);
+	return PT_STEAL(ascii);
 }
 
 struct json_object *pt_json_parse(const char *text, size_t length, struct pt_err *err)
@@ -87,17 +122,19 @@ struct json_object *pt_json_parse(const char *text, size_t length, struct pt_err
 	struct json_tokener *tokener;
 	struct json_object *json;
 	enum json_tokener_error error;
-	size_t end;
+	PT_FREE char *ascii = NULL;
+	size_t end = 0;
 
-	if (length >= INT_MAX) {
-		pt_err_set(err, -EMSGSIZE, "JSON of more than 2 GiB");
+	if (length >= INT_MAX / 3) {
+		pt_err_set(err, -EMSGSIZE, "JSON of more than %d MiB", INT_MAX / 3 / 1024 / 1024);
 		return NULL;
 	}
-	end = find_no_letter(text, length);
-	if (end < length) {
+	ascii = to_ascii(text, length, &length, &end);
+	if (!ascii) {
 		pt_err_set(err, -EINVAL, "not JSON at byte %zu: is no UTF-8", end);
 		return NULL;
 	}
+	text = ascii;
 	tokener = json_tokener_new_ex(NESTING_MAX);
 	if (!tokener)
 		pt_out_of_memory();

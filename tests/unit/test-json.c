@@ -31,7 +31,7 @@ static void texts_have_a_limit(void **state)
 	(void)state;
 	/* refused before it is read */
 	assert_null(pt_json_parse("{}", (size_t)1 << 31, &err));
-	assert_holds(err.text, "JSON of more than 2 GiB");
+	assert_holds(err.text, "JSON of more than 682 MiB");
 }
 
 /* Also at the beginning of a text, which json-c 0.18 takes for an error when it is to look. */
@@ -43,15 +43,16 @@ static void texts_are_utf8(void **state)
 	static const char *const bad[] = {"\x80", "\xc1\xbf", "\xc3", "\xc3(", "\xe0\x9f\xbf",
 		"\xe2\x82", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80",
 		"\xf5\x80\x80\x80", "\xff"};
+	struct json_object PT_JSON *json = NULL;
 
 	(void)state;
 	for (size_t i = 0; i < PT_ARRAY_SIZE(good); i++) {
 		PT_FREE char *text = pt_format("{\"a\":\"%s\",\"b\":\"x%s\"}", good[i], good[i]);
-		struct json_object PT_JSON *json = pt_json_parse(text, strlen(text), NULL);
+		struct json_object PT_JSON *made = pt_json_parse(text, strlen(text), NULL);
 
-		assert_non_null(json);
+		assert_non_null(made);
 		assert_string_equal(
-			json_object_get_string(json_object_object_get(json, "a")), good[i]);
+			json_object_get_string(json_object_object_get(made, "a")), good[i]);
 	}
 	for (size_t i = 0; i < PT_ARRAY_SIZE(bad); i++) {
 		PT_FREE char *text = pt_format("{\"a\":\"x%s\"}", bad[i]);
@@ -60,6 +61,11 @@ static void texts_are_utf8(void **state)
 		assert_null(pt_json_parse(text, strlen(text), &err));
 		assert_string_equal(err.text, "not JSON at byte 7: is no UTF-8");
 	}
+	/* a backslash and a letter are no escape */
+	assert_null(pt_json_parse("{\"a\":\"\\\xc3\xa4\"}", 11, NULL));
+	assert_non_null(json = pt_json_parse("{\"a\":\"\\\\\xc3\xa4\"}", 12, NULL));
+	assert_string_equal(
+		json_object_get_string(json_object_object_get(json, "a")), "\\\xc3\xa4");
 }
 
 static void values_are_added(void **state)
