@@ -95,6 +95,15 @@ void pt_set_text(char **ret, const char *text)
 	*ret = copy;
 }
 
+bool pt_is_ascii(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		if ((unsigned char)text[i] >= 0x80)
+			return false;
+	}
+	return true;
+}
+
 int pt_write_all(int fd, const char *text, size_t length)
 {
 	while (length) {

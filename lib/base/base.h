@@ -119,6 +119,9 @@ void pt_set_text(char **ret, const char *text);
 /* Replaces each byte that is no printable ASCII by "?". text may be NULL. */
 void pt_make_plain(char *text);
 
+/* Whether each byte is below 0x80. */
+bool pt_is_ascii(const char *text, size_t length);
+
 /* Writes all of it, despite signals. 0 or a negative errno. */
 int pt_write_all(int fd, const char *text, size_t length);
 

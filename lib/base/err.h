@@ -14,10 +14,10 @@ struct pt_err {
 	char text[1024];
 };
 
-/* Fills err (or NULL) with a sentence, cut to size. pt_err_errno adds ": " and the errno's text. */
 /* What a negative errno means to an administrator. */
 const char *pt_errno_text(int code);
 
+/* Fills err (or NULL) with a sentence, cut to size. pt_err_errno adds ": " and the errno's text. */
 void pt_err_fill(struct pt_err *err, int code, const char *fmt, ...) PT_PRINTF(3, 4);
 void pt_err_fill_errno(struct pt_err *err, int code, const char *fmt, ...) PT_PRINTF(3, 4);
 

@@ -117,6 +117,14 @@ static char *to_ascii(const char *text, size_t length, size_t *ret_length, size_
 	return PT_STEAL(ascii);
 }
 
+/* json-c counts in int. */
+static bool is_too_long(size_t length, struct pt_err *err)
+{
+	if (length >= INT_MAX)
+		pt_err_set(err, -EMSGSIZE, "JSON of more than 2 GiB");
+	return length >= INT_MAX;
+}
+
 struct json_object *pt_json_parse(const char *text, size_t length, struct pt_err *err)
 {
 	struct json_tokener *tokener;
@@ -125,16 +133,19 @@ struct json_object *pt_json_parse(const char *text, size_t length, struct pt_err
 	PT_FREE char *ascii = NULL;
 	size_t end = 0;
 
-	if (length >= INT_MAX / 3) {
-		pt_err_set(err, -EMSGSIZE, "JSON of more than %d MiB", INT_MAX / 3 / 1024 / 1024);
+	if (is_too_long(length, err))
 		return NULL;
+	/* most texts need no copy */
+	if (!pt_is_ascii(text, length)) {
+		ascii = to_ascii(text, length, &length, &end);
+		if (!ascii) {
+			pt_err_set(err, -EINVAL, "not JSON at byte %zu: is no UTF-8", end);
+			return NULL;
+		}
+		text = ascii;
 	}
-	ascii = to_ascii(text, length, &length, &end);
-	if (!ascii) {
-		pt_err_set(err, -EINVAL, "not JSON at byte %zu: is no UTF-8", end);
+	if (is_too_long(length, err))
 		return NULL;
-	}
-	text = ascii;
 	tokener = json_tokener_new_ex(NESTING_MAX);
 	if (!tokener)
 		pt_out_of_memory();

@@ -419,15 +419,6 @@ static size_t count_settings(const struct pt_guest *guest)
 	return count;
 }
 
-static bool is_ascii(const char *text)
-{
-	for (; *text; text++) {
-		if ((unsigned char)*text >= 0x80)
-			return false;
-	}
-	return true;
-}
-
 /* Whether both have the same settings. Other letters mean one text to the API and another to the
  * file: see enum pt_text. */
 static bool is_same(const struct pt_guest *one, const struct pt_guest *other)
@@ -436,7 +427,8 @@ static bool is_same(const struct pt_guest *one, const struct pt_guest *other)
 		const char *value = pt_guest_get(one, key.key);
 
 		if (!is_no_setting(key.key) &&
-			(!is_ascii(value) || !pt_streq(value, pt_guest_get(other, key.key))))
+			(!pt_is_ascii(value, strlen(value)) ||
+				!pt_streq(value, pt_guest_get(other, key.key))))
 			return false;
 	}
 	return count_settings(one) == count_settings(other);
