@@ -5,10 +5,29 @@
 #ifndef PT_FAKE_PVE_H
 #define PT_FAKE_PVE_H
 
+#include "hook/phases.h"
+#include "pve/check/check.h"
 #include "tests/fake.h"
 
 /* The process number of a guest's QEMU. */
 #define FAKE_PVE_PID(vmid) ((vmid) + 5000)
+
+/* The data of a guest's phase on node1, with the waits of a busy machine. */
+static inline struct pt_run fake_pve_run_of(struct fake *fake, unsigned int vmid)
+{
+	return (struct pt_run){.host = fake->host,
+		.node = "node1",
+		.config_node = "node1",
+		.vmid = vmid,
+		.limits = {.lock_ms = 5000,
+			.group_ms = 500,
+			.write_ms = 30000,
+			.phase_ms = 60000,
+			.allowing = pt_check_allowing},
+		.api_ms = 300,
+		.wait_ms = 2000,
+		.release_ms = 2000};
+}
 
 /* Waits for the lock that Proxmox VE holds while it starts or stops the guest, and returns it;
  * close it to let go. */

@@ -64,18 +64,7 @@ static double phase(struct fake *fake, unsigned int vmid, const char *name)
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	pid = fork();
 	if (pid == 0) {
-		struct pt_run run = {.host = fake->host,
-			.node = "node1",
-			.config_node = "node1",
-			.vmid = vmid,
-			.limits = {.lock_ms = 5000,
-				.group_ms = 500,
-				.write_ms = 30000,
-				.phase_ms = 60000,
-				.allowing = pt_check_allowing},
-			.api_ms = 300,
-			.wait_ms = 2000,
-			.release_ms = 2000};
+		struct pt_run run = fake_pve_run_of(fake, vmid);
 
 		_exit(pt_phase_find(name)(&run));
 	}

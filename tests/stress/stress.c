@@ -221,18 +221,7 @@ static int run_apart(
 
 static int phase(struct actor *actor, const char *name)
 {
-	struct pt_run run = {.host = actor->fake.host,
-		.node = "node1",
-		.config_node = "node1",
-		.vmid = actor->guest->vmid,
-		.limits = {.lock_ms = 5000,
-			.group_ms = 500,
-			.write_ms = 30000,
-			.phase_ms = 60000,
-			.allowing = pt_check_allowing},
-		.api_ms = 300,
-		.wait_ms = 2000,
-		.release_ms = 2000};
+	struct pt_run run = fake_pve_run_of(&actor->fake, actor->guest->vmid);
 
 	return pt_phase_find(name)(&run);
 }
