@@ -40,6 +40,7 @@ struct watching {
 	const struct pt_watch_pace *pace;
 	struct pt_store *store;
 	int pid; /* of QEMU */
+	bool ran; /* it was seen to run, or its record says so */
 	bool confirmed;
 	bool released; /* as far as could be in the time for it */
 	/* when post-stop has had its time; 0: it was not due yet */
@@ -111,6 +112,7 @@ static int look(struct watching *watching, struct pt_err *err)
 	if (r < 0)
 		return r;
 	watching->pid = pt_guest_pid(watching->host, vmid);
+	watching->ran |= record.ran || watching->pid;
 	if (watching->pid)
 		return STATE_RUNS;
 	return pt_guest_is_live(watching->host, watching->store, &record) ? STATE_BUSY
@@ -229,7 +231,8 @@ static int step(struct watching *watching, struct pt_err *err)
 		return 1;
 	case STATE_STALE:
 		r = -EAGAIN;
-		if (!watching->grace_until || is_grace_over(watching))
+		/* a start that failed has no post-stop */
+		if (!watching->ran || is_grace_over(watching))
 			r = end(watching, err);
 		break;
 	case STATE_ENDED:

@@ -190,6 +190,24 @@ static void post_stop_comes_first(void **state)
 	assert_driver(fake, DISK, "vfio-pci");
 }
 
+/* It ran and ended between two looks: post-start has said that it ran. */
+static void post_stop_comes_first_after_a_short_run(void **state)
+{
+	struct fake *fake = *state;
+	int lock = hold_pve_lock(fake, 100);
+	struct watched watched;
+
+	take(fake, true);
+	watched = watch(fake, &long_grace);
+	let_it_look();
+	close(lock);
+	let_it_look();
+	assert_true(pt_host_exists(fake->host, GUEST));
+	fake_remove(fake, GUEST);
+	assert_int_equal(result_of(&watched), 0);
+	assert_driver(fake, DISK, "vfio-pci");
+}
+
 static void a_post_stop_that_was_killed_is_finished(void **state)
 {
 	struct fake *fake = *state;
@@ -311,6 +329,7 @@ int main(void)
 		MACHINE_TEST(a_start_that_is_not_on_record_yet_is_waited_for),
 		MACHINE_TEST(a_guest_that_runs_is_confirmed_and_waited_for),
 		MACHINE_TEST(post_stop_comes_first),
+		MACHINE_TEST(post_stop_comes_first_after_a_short_run),
 		MACHINE_TEST(a_post_stop_that_was_killed_is_finished),
 		MACHINE_TEST(a_guest_on_hold_keeps_its_devices),
 		MACHINE_TEST(a_later_start_has_its_own_watch),
