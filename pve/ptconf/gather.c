@@ -5,6 +5,7 @@
 
 #include "lib/base/json.h"
 #include "pve/check/check.h"
+#include "pve/node/mask.h"
 #include "pve/node/node-api.h"
 #include "pve/node/node-json.h"
 #include "pve/config/paths.h"
@@ -116,13 +117,11 @@ static int open_other(struct pt_cli *cli, struct pt_err *err)
 	return r;
 }
 
-int pt_cli_open_node(struct pt_cli *cli, struct pt_err *err)
+static int open_node(struct pt_cli *cli, struct pt_err *err)
 {
 	char name[PT_NODE_TEXT];
 	int r;
 
-	if (cli->node)
-		return 0;
 	if (cli->facts)
 		return open_facts(cli, err);
 	if (cli->other)
@@ -136,6 +135,38 @@ int pt_cli_open_node(struct pt_cli *cli, struct pt_err *err)
 	*err = (struct pt_err){0};
 	cli->node = pt_node_open(cli->host, name, cli->store, pt_check_allowing);
 	return 0;
+}
+
+/* Replaces the node by one of its masked facts. */
+static int mask_node(struct pt_cli *cli, struct pt_err *err)
+{
+	struct json_object PT_JSON *facts = NULL;
+	struct json_object PT_JSON *masked = NULL;
+	struct pt_node PT_NODE *node = NULL;
+	int r = pt_node_learn_all(cli->node, err);
+
+	if (r == 0)
+		r = pt_node_to_json(cli->node, &facts, err);
+	if (r < 0)
+		return r;
+	masked = pt_mask_node(facts);
+	r = pt_node_from_json(masked, pt_check_allowing, &node, err);
+	if (r < 0)
+		return pt_err_wrap(err, "masked facts");
+	node->unread = cli->node->unread;
+	pt_node_close(cli->node);
+	cli->node = PT_STEAL(node);
+	return 0;
+}
+
+int pt_cli_open_node(struct pt_cli *cli, struct pt_err *err)
+{
+	int r;
+
+	if (cli->node)
+		return 0;
+	r = open_node(cli, err);
+	return r == 0 && cli->anonymous ? mask_node(cli, err) : r;
 }
 
 static int find_in_node(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *err)
@@ -169,7 +200,7 @@ int pt_cli_read_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *
 		return r;
 	if (cli->config)
 		return read_config(cli, &query, ret, err);
-	if (cli->facts || cli->other || cli->cluster)
+	if (cli->facts || cli->other || cli->cluster || cli->anonymous)
 		return find_in_node(cli, ret, err);
 	/* the texts are known already: the API would take a thousand times as long */
 	if (cli->all && cli->source == PT_SOURCE_AUTO)

@@ -22,6 +22,7 @@ enum cli_option {
 	OPTION_NODE = 1 << 13,
 	OPTION_CLUSTER = 1 << 14,
 	OPTION_ALL_INFOS = 1 << 15,
+	OPTION_ANONYMOUS = 1 << 16,
 };
 #define GUEST_OPTIONS                                                                              \
 	(OPTION_ROOT | OPTION_VIEW | OPTION_SOURCE | OPTION_CONFIG | OPTION_SNAPSHOT | OPTION_FACTS)
@@ -44,21 +45,24 @@ static const struct verb {
 	const char *help;
 } verbs[] = {
 	{"check",
-		"VMID... | --all | --cluster | --config FILE [--node NAME] [--all-infos] [GUEST OPTIONS]",
+		"VMID... | --all | --cluster | --config FILE [--node NAME] [--all-infos] [--anonymous]\n"
+		"      [GUEST OPTIONS]",
 		ARGUMENT_VMIDS,
-		GUEST_OPTIONS | OPTION_ALL | OPTION_NODE | OPTION_CLUSTER | OPTION_ALL_INFOS,
+		GUEST_OPTIONS | OPTION_ALL | OPTION_NODE | OPTION_CLUSTER | OPTION_ALL_INFOS |
+			OPTION_ANONYMOUS,
 		pt_cmd_check, "name everything that would go wrong at the guest's start"},
 	{"show", "VMID [GUEST OPTIONS]", ARGUMENT_VMID, GUEST_OPTIONS, pt_cmd_show,
 		"show the functions that a start takes, and why"},
 	{"explain", "TAG | --list", ARGUMENT_TAG, OPTION_LIST, pt_cmd_explain,
 		"explain a finding: its meaning, its cause, and how to fix it"},
-	{"list", "[--tree] [--facts FILE|-]", ARGUMENT_NONE,
-		OPTION_ROOT | OPTION_FACTS | OPTION_TREE, pt_cmd_list,
+	{"list", "[--tree] [--facts FILE|-] [--anonymous]", ARGUMENT_NONE,
+		OPTION_ROOT | OPTION_FACTS | OPTION_TREE | OPTION_ANONYMOUS, pt_cmd_list,
 		"list the host's functions by IOMMU group or as a tree, with their users and guests"},
-	{"report", "--html FILE|- [--facts FILE|-]", ARGUMENT_NONE,
-		OPTION_ROOT | OPTION_FACTS | OPTION_HTML, pt_cmd_report,
+	{"report", "--html FILE|- [--facts FILE|-] [--anonymous]", ARGUMENT_NONE,
+		OPTION_ROOT | OPTION_FACTS | OPTION_HTML | OPTION_ANONYMOUS, pt_cmd_report,
 		"write an HTML page with the groups, the guests and their findings"},
-	{"facts", "", ARGUMENT_NONE, OPTION_ROOT, pt_cmd_facts,
+	{"facts", "[--facts FILE|-] [--anonymous]", ARGUMENT_NONE,
+		OPTION_ROOT | OPTION_FACTS | OPTION_ANONYMOUS, pt_cmd_facts,
 		"write the facts of this node as JSON, for --facts on any machine"},
 	{"claims", "", ARGUMENT_NONE, OPTION_ROOT, pt_cmd_claims,
 		"list the functions that guests hold, and their origins"},
@@ -84,6 +88,7 @@ static const struct option long_options[] = {
 	{"all-infos", no_argument, NULL, OPTION_ALL_INFOS},
 	{"all", no_argument, NULL, OPTION_ALL},
 	{"facts", required_argument, NULL, OPTION_FACTS},
+	{"anonymous", no_argument, NULL, OPTION_ANONYMOUS},
 	{"tree", no_argument, NULL, OPTION_TREE},
 	{"html", required_argument, NULL, OPTION_HTML},
 	{"node", required_argument, NULL, OPTION_NODE},
@@ -117,6 +122,9 @@ static int print_help(FILE *out)
 	      "  --node NAME            check against another node, with the facts that the API has;\n"
 	      "                         of the guest options it takes --config only\n"
 	      "  --all-infos            show routine infos too, such as not-migratable\n"
+	      "\n--anonymous, of check, list, report and facts, replaces the names of nodes, guests, storages,\n"
+	      "mappings, volumes, mount points and programs, serial numbers and network addresses by numbered\n"
+	      "ones in standard output. The facts of one node lead to the same findings with and without it.\n"
 	      "\nEvery verb takes --output-format text|json|json-pretty. check, show, list,\n"
 	      "report, facts, claims and config-test take --root DIR, a copy of a host's files.\n"
 	      "Exit: 0 no error found, 1 errors found or failed, 2 wrong usage, 3 something could not be read,\n"
@@ -175,6 +183,9 @@ static bool take_option(struct pt_cli *cli, int option, const char *value)
 		return true;
 	case OPTION_TREE:
 		cli->tree = true;
+		return true;
+	case OPTION_ANONYMOUS:
+		cli->anonymous = true;
 		return true;
 	case OPTION_ALL_INFOS:
 		cli->all_infos = true;
@@ -289,6 +300,12 @@ static int parse(int argc, char **argv, struct pt_cli *cli, const struct verb **
 				OPTION_SNAPSHOT))
 		return wrong(
 			"--node and --cluster ask the API: they exclude guest options, but --node takes --config",
+			"");
+	if (given & OPTION_ANONYMOUS &&
+		given & ~(OPTION_ANONYMOUS | OPTION_ALL | OPTION_ALL_INFOS | OPTION_FACTS |
+				OPTION_ROOT | OPTION_TREE | OPTION_HTML | OPTION_FORMAT))
+		return wrong(
+			"--anonymous masks the facts of one node: check takes VMIDs, --all, --facts and --root with it",
 			"");
 	if (given & OPTION_CLUSTER && given & (OPTION_NODE | OPTION_CONFIG | OPTION_ALL))
 		return wrong("--cluster already means all nodes and all guests", "");

@@ -34,6 +34,7 @@ struct pt_cli {
 	const char *tag;   /* of explain; NULL: all */
 	struct pt_watch watch;
 	const char *html;  /* report: the file to write, "-" for standard output */
+	bool anonymous;	   /* mask names, serial numbers and addresses */
 	const char *facts; /* a facts file to look at instead of a host; "-": standard input */
 	struct pt_host *host;
 	struct pt_store *store; /* NULL: not opened, or there are no records */

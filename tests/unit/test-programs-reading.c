@@ -357,6 +357,34 @@ static void facts_are_written_and_read(void **state)
 	assert_holds(ran.said, "node.json: not JSON");
 }
 
+/* Every verb that shows facts. Standard error has a node's own errors, and is not shown to others.
+ */
+static void facts_are_masked(void **state)
+{
+	static const char *const verbs[][2] = {{"facts"}, {"list"}, {"list", "--tree"},
+		{"list", "--output-format=json"}, {"check", "--all"}, {"check", "100"},
+		{"report", "--html=-"}};
+	struct fake *fake = *state;
+	struct ran ran;
+
+	fake_file(fake, CONFIG,
+		"name: quux\nhostpci0: mapping=quuxes\nhostpci1: 02:00.0,romfile=quux.rom\n"
+		"hookscript: quux:snippets/quux.sh\n");
+	fake_file(fake, PT_PVE_PCI_MAPPINGS,
+		"quuxes\n\tmap node=node1,path=0000:03:00.0,id=1234:5678,iommugroup=3\n");
+	add_node(fake, "/sys/bus/pci/devices/0000:02:00.0/nvme/nvme1/nvme1n1", "block", "259:7\n",
+		"nvme1n1");
+	fake_file(fake, "/proc/1/mountinfo", "22 1 259:7 / /mnt/quux rw - ext4 /dev/nvme1n1 rw\n");
+	pt_foreach (verb, verbs, PT_ARRAY_SIZE(verbs)) {
+		PTCONF(&ran, (*verb)[0], "--root", fake->root, (*verb)[1]);
+		assert_holds(ran.said, "/mnt/quux");
+		PTCONF(&ran, (*verb)[0], "--root", fake->root, "--anonymous", (*verb)[1]);
+		assert_lacks(ran.said, "quux");
+		assert_lacks(ran.said, "node1");
+		assert_holds(ran.said, "0000:02:00.0");
+	}
+}
+
 /* The page's policy lets this one script run. */
 static void the_page_runs_its_script_alone(void **state)
 {
@@ -419,6 +447,7 @@ int main(void)
 		MACHINE_TEST(list_draws_a_tree),
 		MACHINE_TEST(a_page_is_written),
 		MACHINE_TEST(facts_are_written_and_read),
+		MACHINE_TEST(facts_are_masked),
 		cmocka_unit_test(the_page_runs_its_script_alone),
 		MACHINE_TEST(the_page_is_a_new_file),
 	};

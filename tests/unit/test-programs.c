@@ -238,6 +238,9 @@ static void bad_usage_changes_nothing(void **state)
 			"--node and --cluster ask the API: they exclude guest options, but --node takes --config"},
 		{{"check", "--cluster", "--node=a"},
 			"--cluster already means all nodes and all guests"},
+		{{"check", "100", "--anonymous", "--config=/x"},
+			"--anonymous masks the facts of one node"},
+		{{"check", "--cluster", "--anonymous"}, "--anonymous masks the facts of one node"},
 		{{"check", "100", "--facts=-", "--config=-"},
 			"only one of --facts and --config can be standard input"},
 	};
