@@ -9,6 +9,7 @@
 #include "lib/use/use-devfile.h"
 
 #define NAMED_DIR   "/run/netns"
+#define SISTERS	    6	 /* letters that the names of all our programs begin with */
 #define PATIENCE_MS 2000 /* anybody can make namespaces, and interfaces in them, without end */
 
 struct search {
@@ -105,10 +106,11 @@ static void look_into_named(struct search *search)
 	}
 }
 
-/* Another look like this one is in each namespace for an instant. */
+/* Another look like this one is in each namespace for an instant: of this program or of a sister,
+ * whose name begins alike. */
 static bool is_looking(const struct pt_opener *process)
 {
-	return pt_starts_with(process->name, "pve-pt");
+	return strncmp(process->name, program_invocation_short_name, SISTERS) == 0;
 }
 
 /* Names each namespace by a process in it; with all, by one that only looks as well. */

@@ -39,7 +39,7 @@ struct watching {
 	const struct pt_limits *limits;
 	const struct pt_watch_pace *pace;
 	struct pt_store *store;
-	int pid; /* of QEMU */
+	int pid;  /* of QEMU */
 	bool ran; /* it was seen to run, or its record says so */
 	bool confirmed;
 	bool released; /* as far as could be in the time for it */
