@@ -4,6 +4,7 @@
 
 #include "pve/config/hostpci.h"
 #include "pve/node/mask.h"
+#include "pve/node/node.h"
 
 #define DELIMITERS " \t\n,;=()'\""
 #define ENDS	   ":."
@@ -13,6 +14,7 @@
 enum names {
 	NAMES_NONE,
 	NAMES_WHOLE,	/* the text is one */
+	NAMES_ONE,	/* the same, unless it is a known word */
 	NAMES_WORDS,	/* each word but those that are known or kept */
 	NAMES_MARKED,	/* each word like the pattern */
 	NAMES_SENTENCE, /* each word that is a name elsewhere, is quoted or is no plain word */
@@ -23,6 +25,8 @@ enum names {
 	NAMES_MAPPINGS, /* mapping/pci.cfg */
 	NAMES_GUEST,	/* the text is a guest's */
 };
+
+#define MOST(type, member) (sizeof(((type *)NULL)->member) - 1)
 
 /* Kinds of names; each has numbers of its own. */
 #define NODE	"node"
@@ -42,6 +46,7 @@ static const struct rule {
 	enum names names;
 	const char *kind;
 	const char *pattern; /* of NAMES_MARKED, else of words that stay: extended, or NULL */
+	size_t most;	     /* bytes of the text: the rest is cut off; 0: any */
 } rules[] = {
 	{"format", NAMES_NONE},
 	{"node", NAMES_WHOLE, NODE},
@@ -49,11 +54,11 @@ static const struct rule {
 	{"host.interrupt_remapping", NAMES_NONE},
 	{"host.vfio_options", NAMES_NONE},
 	{"host.vfio_pci.state", NAMES_NONE},
-	{"host.vfio_pci.command", NAMES_SENTENCE, NAME},
+	{"host.vfio_pci.command", NAMES_SENTENCE, NAME, .most = MOST(struct pt_module, command)},
 	{"policy[].section", NAMES_NONE},
 	{"policy[].key", NAMES_NONE},
 	{"policy[].value", NAMES_MARKED, UNIT, UNITS},
-	{"policy_error", NAMES_SENTENCE, NAME},
+	{"policy_error", NAMES_SENTENCE, NAME, .most = MOST(struct pt_err, text)},
 	{"inventory.functions[].bdf", NAMES_NONE},
 	{"inventory.functions[].slot_mates[]", NAMES_NONE},
 	{"inventory.functions[].vendor", NAMES_NONE},
@@ -72,13 +77,13 @@ static const struct rule {
 	{"devices[].function", NAMES_NONE},
 	{"devices[].blocked", NAMES_NONE},
 	{"devices[].serial", NAMES_WHOLE, SERIAL},
-	{"devices[].net", NAMES_WORDS, NAME},
+	{"devices[].net", NAMES_ONE, NAME},
 	{"mappings", NAMES_MAPPINGS, MAPPING},
-	{"reservations[].id", NAMES_WORDS, MDEV},
+	{"reservations[].id", NAMES_ONE, MDEV},
 	{"claims[].functions[].function", NAMES_NONE},
 	{"claims[].functions[].error", NAMES_SENTENCE, NAME},
-	{"claims_error", NAMES_SENTENCE, NAME},
-	{"group_users[].name", NAMES_WORDS, PROCESS},
+	{"claims_error", NAMES_SENTENCE, NAME, .most = MOST(struct pt_err, text)},
+	{"group_users[].name", NAMES_ONE, PROCESS},
 	{"uses[].function", NAMES_NONE},
 	{"uses[].kind", NAMES_NONE},
 	{"uses[].how", NAMES_NONE},
@@ -86,10 +91,10 @@ static const struct rule {
 	{"uses[].via", NAMES_WORDS, NAME},
 	{"uses[].place", NAMES_WORDS, NAME},
 	{"uses[].end", NAMES_WORDS, NAME},
-	{"uses[].process", NAMES_WORDS, PROCESS},
-	{"uses[].container", NAMES_WORDS, NAME},
-	{"uses[].unit", NAMES_WORDS, UNIT},
-	{"uses[].bridge", NAMES_WORDS, NAME},
+	{"uses[].process", NAMES_ONE, PROCESS},
+	{"uses[].container", NAMES_ONE, NAME},
+	{"uses[].unit", NAMES_ONE, UNIT},
+	{"uses[].bridge", NAMES_ONE, NAME},
 	{"records[].functions[].function", NAMES_NONE},
 	{"records[].functions[].vendor", NAMES_NONE},
 	{"records[].functions[].device", NAMES_NONE},
@@ -100,12 +105,12 @@ static const struct rule {
 	{"hooks[].volume", NAMES_VOLUME, STORAGE},
 	{"hooks[].state", NAMES_NONE},
 	{"hooks[].nodes[]", NAMES_WHOLE, NODE},
-	{"mdev_instances[]", NAMES_WORDS, MDEV},
+	{"mdev_instances[]", NAMES_ONE, MDEV},
 	{"nodes[]", NAMES_WHOLE, NODE},
 	{"ha[].nodes[]", NAMES_WHOLE, NODE},
 	{"backups[].id", NAMES_WHOLE, "job"},
-	{"backups[].guests[]", NAMES_WORDS, NAME},
-	{"backups[].except[]", NAMES_WORDS, NAME},
+	{"backups[].guests[]", NAMES_ONE, NAME},
+	{"backups[].except[]", NAMES_ONE, NAME},
 	{"guests[].config.args", NAMES_WORDS, NAME, "^(-device|vfio-pci|host|X-PciMmio64Mb)$"},
 	{"guests[].config.balloon", NAMES_NONE},
 	{"guests[].config.bios", NAMES_NONE},
@@ -124,7 +129,7 @@ static const struct rule {
 	{"guests[].config.template", NAMES_NONE},
 	{"guests[].config.vga", NAMES_NONE},
 	{"guests[].dropped[].value", NAMES_SKIPPED},
-	{"bridge_users[].bridge", NAMES_WORDS, NAME},
+	{"bridge_users[].bridge", NAMES_ONE, NAME},
 };
 
 /* Words of sentences of ours, and names that say nothing about a site: those of the kernel, of
@@ -516,6 +521,9 @@ static void put_text(struct mask *mask, const struct place *place, const char *t
 	case NAMES_WHOLE:
 		fputs(mask_of(mask, rule->kind, text, ""), out);
 		break;
+	case NAMES_ONE:
+		put_word(mask, rule, text, false, out);
+		break;
 	case NAMES_WORDS:
 	case NAMES_MARKED:
 	case NAMES_SENTENCE:
@@ -554,6 +562,8 @@ static struct json_object *mask_text(struct mask *mask, const struct place *plac
 		put_text(mask, place, text, out);
 	if (!out || fclose(out) != 0)
 		pt_out_of_memory();
+	if (place->rule->most && size > place->rule->most)
+		masked[place->rule->most] = '\0';
 	return pt_json_text(masked);
 }
 

@@ -166,7 +166,7 @@ int pt_cli_open_node(struct pt_cli *cli, struct pt_err *err)
 	if (cli->node)
 		return 0;
 	r = open_node(cli, err);
-	return r == 0 && cli->anonymous ? mask_node(cli, err) : r;
+	return r == 0 && cli->node && cli->anonymous ? mask_node(cli, err) : r;
 }
 
 static int find_in_node(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *err)
