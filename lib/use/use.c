@@ -12,7 +12,7 @@
 #define CLASS_NETWORK 0x02U
 #define USES_MAX      (64U * 1024 * 1024) /* far more than PT_USES_MOST of them need */
 #define ALIKE_MAX     200		  /* of one kind and unit that are listed */
-#define LISTED_MAX    20000		  /* then one of each kind is */
+#define LISTED_MAX    2000		  /* then one of each kind is */
 #define ERRNO_MAX     4095
 
 static const char *const kind_name[] = {
