@@ -116,7 +116,7 @@ $(BUILD)/unit/test-systemd: private WRAP := -Wl,--no-as-needed -lsystemd -Wl,--a
 # a simulated host cannot have a group that is held without a descriptor
 $(BUILD)/unit/test-phases-waits $(BUILD)/unit/test-phases-races: private WRAP := -Wl,--wrap=pt_vfio_group_free
 # nor a process whose command line hangs
-$(BUILD)/unit/test-runstate: private WRAP := -Wl,--wrap=pt_host_read_guarded
+$(BUILD)/unit/test-runstate $(BUILD)/unit/test-hangs: private WRAP := -Wl,--wrap=pt_host_read_guarded
 # nor units of systemd
 $(BUILD)/unit/test-units $(BUILD)/unit/test-phases-policy: private WRAP := -Wl,--wrap=pt_unit_order
 # nor is memory that runs out
