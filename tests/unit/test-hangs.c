@@ -33,7 +33,7 @@ static bool is_locked(const char *path)
 /* Whether the lock of a function, or Proxmox VE's of a guest but 102, is held now. */
 static bool any_lock_is_held(const struct fake *fake)
 {
-	static const char *const guests[] = {"100", "102"};
+	static const char *const guests[] = {"100", "101"};
 	PT_FREE char *folder = pt_format("%s" PT_CLAIMS_DIR "/lock", fake->root);
 	PT_CLOSEDIR DIR *locks = opendir(folder);
 	struct dirent *entry;
