@@ -70,8 +70,6 @@ static int hear_api(struct pt_start *start)
 	int r = pt_guest_hear(start->run->host, &start->asking, &start->guest, &start->err);
 
 	start->asks = false;
-	if (r >= 0)
-		start->err = (struct pt_err){0};
 	return r;
 }
 

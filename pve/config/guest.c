@@ -455,6 +455,9 @@ int pt_guest_hear(const struct pt_host *host, struct pt_guest_asking *asking,
 	}
 	pt_guest_free(*guest);
 	*guest = PT_STEAL(reply);
+	/* that the file cannot be read is no error then */
+	if (err)
+		*err = (struct pt_err){0};
 	return 1;
 }
 

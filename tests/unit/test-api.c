@@ -525,6 +525,25 @@ static void dropped_lines_come_from_the_text(void **state)
 	pt_guest_free(guest);
 }
 
+/* The reason why the file cannot be read is no error then. */
+static void the_api_is_enough(void **state)
+{
+	static const char reply[] = OK_HEAD "{\"data\":{\"digest\":\"x\",\"memory\":\"64\"}}";
+	struct pt_guest_query query = {.vmid = 100, .node = "node1", .view = PT_VIEW_CURRENT};
+	struct fake *fake = *state;
+	struct pt_guest *guest = NULL;
+	struct pt_err err = {0};
+	struct server server;
+
+	serve_api(fake, &server, reply, sizeof(reply) - 1);
+	assert_int_equal(
+		pt_guest_read(fake->host, &query, PT_SOURCE_AUTO, ANSWER_MS, &guest, &err), 0);
+	end(&server);
+	assert_string_equal(pt_guest_get(guest, "memory"), "64");
+	assert_int_equal(err.code, 0);
+	pt_guest_free(guest);
+}
+
 /* A start works with the file's config until it hears whether the API's is another one. */
 static void only_another_config_replaces_the_files(void **state)
 {
@@ -653,6 +672,7 @@ int main(void)
 		MACHINE_TEST(https_is_verified),
 		MACHINE_TEST(a_ca_pins),
 		MACHINE_TEST(dropped_lines_come_from_the_text),
+		MACHINE_TEST(the_api_is_enough),
 		MACHINE_TEST(only_another_config_replaces_the_files),
 		MACHINE_TEST(an_answer_may_be_given_up),
 		MACHINE_TEST(another_guests_config_does_not_count),
