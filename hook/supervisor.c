@@ -178,8 +178,13 @@ int pt_supervise(const struct pt_supervised *supervised, int out)
 		return supervised->undo ? look(&copy, out) : 0;
 	SAY(out, "error: pve-pthook: the worker %s\n", how_it_ended(r));
 	/* Proxmox VE must not meet half-moved devices: if the undo fails, the start is refused */
-	if (supervised->undo && run_phase(supervised, pt_phase_undo, out) != 0)
+	if (supervised->undo && run_phase(supervised, pt_phase_undo, out) != 0) {
+		SAY(out,
+			"error: start refused: guest %u: its devices are not all back where they were; "
+			"'pve-ptconf release %u' returns them, then start it again\n",
+			supervised->vmid, supervised->vmid);
 		return 1;
+	}
 	if (supervised->undo)
 		return look(&copy, out);
 	SAY(out,
