@@ -8,24 +8,30 @@
 
 #define RESTART_S 60 /* from the stop of a restart to its start */
 
-const char *pt_guest_hold(
-	const struct pt_host *host, unsigned int vmid, bool stopping, bool for_backup)
+/* Whether its config says so. One that cannot be read does not: a start that comes all the same
+ * takes the devices again. */
+static bool is_backed_up(const struct pt_host *host, unsigned int vmid)
 {
 	struct pt_guest PT_GUEST *guest = NULL;
 	struct pt_guest_query query = {.vmid = vmid, .view = PT_VIEW_CURRENT};
 	char node[PT_NODE_TEXT];
 
+	if (pt_node_name(host, node, NULL) < 0)
+		return false;
+	query.node = node;
+	return pt_guest_from_file(host, &query, &guest, NULL) == 0 &&
+	       pt_streq(pt_guest_get(guest, "lock"), "backup");
+}
+
+const char *pt_guest_hold(
+	const struct pt_host *host, unsigned int vmid, bool stopping, bool for_backup)
+{
 	if (pt_guest_restarts(host, vmid, stopping))
 		return "it is being restarted";
-	if (pt_system_stopping(host))
-		return "the node is shutting down";
-	if (for_backup || pt_node_name(host, node, NULL) < 0)
-		return NULL;
-	query.node = node;
-	if (pt_guest_from_file(host, &query, &guest, NULL) == 0 &&
-		pt_streq(pt_guest_get(guest, "lock"), "backup"))
+	/* a backup takes hours, and the watch asks once a second: systemd is not asked meanwhile */
+	if (!for_backup && is_backed_up(host, vmid))
 		return "a backup of it is under way, which starts it again (if none is, 'qm unlock' it)";
-	return NULL;
+	return pt_system_stopping(host) ? "the node is shutting down" : NULL;
 }
 
 /* Whether Proxmox VE works on the guest now. Its lock is held for an instant. */
