@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* kill-at [-a] [-w] N COMMAND [ARGUMENT...]: runs the command and kills it, with every process that
- * it started, right before the N-th system call of theirs that can change something; with -a only
- * the process of that call. The watch of a start dies at its first such call, which does not count;
- * with -w it lives, and is waited for. Exit 0: killed; 3: it ended before that. kill-at -c COMMAND
- * kills nothing but that watch, and says how many such calls, writes to sysfs and processes the
- * command needs. */
+ * it started, right before the N-th system call of theirs that can change something outside of
+ * them; with -a only the process of that call. The watch of a start dies at its first such call,
+ * which does not count; with -w it lives, and is waited for. With -a and -w calls count as well
+ * that change something among the processes: a write to a pipe, a lock, a fork, an exit. Exit 0:
+ * killed; 3: it ended before that. kill-at -c COMMAND kills nothing but that watch, and says how
+ * many such calls, writes to sysfs and processes the command needs. */
 #include <errno.h>
 #include <limits.h>
 #include <linux/filter.h>
@@ -82,15 +83,50 @@ static int is_watch(pid_t pid)
 	return strcmp(name, "pve-ptwatch\n") == 0;
 }
 
-static int is_sysfs_write(pid_t pid)
+/* The call that the process stands before; of a write the file. */
+static long call_of(pid_t pid, char file[static 64])
 {
 	struct user_regs_struct regs;
-	char path[64], target[64] = "";
+	char path[64];
 
-	if (ptrace(PTRACE_GETREGS, pid, NULL, &regs) < 0 || regs.orig_rax != SYS_write)
+	file[0] = '\0';
+	if (ptrace(PTRACE_GETREGS, pid, NULL, &regs) < 0)
+		return -1;
+	if (regs.orig_rax == SYS_write) {
+		ssize_t n;
+
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, (int)regs.rdi);
+		n = readlink(path, file, 63);
+		file[n < 0 ? 0 : n] = '\0';
+	}
+	return (long)regs.orig_rax;
+}
+
+static int is_sysfs_write(pid_t pid)
+{
+	char file[64];
+
+	return call_of(pid, file) == SYS_write && strncmp(file, "/sys/", 5) == 0;
+}
+
+/* Whether the call changes something that outlives all processes together. */
+static int reaches_outside(pid_t pid)
+{
+	char file[64];
+
+	switch (call_of(pid, file)) {
+	case SYS_write:
+		return strncmp(file, "pipe:", 5) != 0 && strcmp(file, "/dev/null") != 0;
+	case SYS_flock:
+	case SYS_clone:
+	case SYS_clone3:
+	case SYS_fork:
+	case SYS_vfork:
+	case SYS_exit_group:
 		return 0;
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, (int)regs.rdi);
-	return readlink(path, target, sizeof(target) - 1) > 0 && strncmp(target, "/sys/", 5) == 0;
+	default:
+		return 1;
+	}
 }
 
 static int is_fork(int status)
@@ -134,6 +170,8 @@ static enum next meet_change(pid_t pid, long at)
 		return GO_ON;
 	}
 	sysfs_writes += counts && is_sysfs_write(pid);
+	if (!counts && !alone && !watch_lives && !reaches_outside(pid))
+		return GO_ON;
 	if (++changes != at)
 		return GO_ON;
 	killed = 1;
