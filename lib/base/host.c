@@ -432,11 +432,17 @@ int pt_host_open_private(const struct pt_host *host, const char *path, struct pt
 	return PT_STEAL_FD(fd);
 }
 
+int pt_host_start(const struct pt_host *host, int (*work)(void *data, int out), void *data,
+	struct pt_child *ret)
+{
+	return pt_child_start(ret, work, data, &host->root, 1, true, NULL);
+}
+
 int pt_host_collect(const struct pt_host *host, int (*work)(void *data, int out), void *data,
 	long long deadline_ms, size_t cap, char **ret_text, size_t *ret_length)
 {
 	struct pt_child child;
-	int r = pt_child_start(&child, work, data, &host->root, 1, true, NULL);
+	int r = pt_host_start(host, work, data, &child);
 
 	return r < 0 ? r : pt_child_collect(&child, deadline_ms, cap, ret_text, ret_length);
 }

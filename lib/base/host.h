@@ -97,7 +97,10 @@ int pt_host_make_dir(const struct pt_host *host, const char *path);
  * or a link: then others could steer what root does. Returns a descriptor. */
 int pt_host_open_private(const struct pt_host *host, const char *path, struct pt_err *err);
 
-/* As pt_child_collect, with the gate open in the child. */
+/* As pt_child_start with an output, with the gate open in the child. */
+int pt_host_start(const struct pt_host *host, int (*work)(void *data, int out), void *data,
+	struct pt_child *ret);
+/* The same, and pt_child_collect. */
 int pt_host_collect(const struct pt_host *host, int (*work)(void *data, int out), void *data,
 	long long deadline_ms, size_t cap, char **ret_text, size_t *ret_length);
 

@@ -444,27 +444,29 @@ static int gather_in_child(void *data, int out)
 	return dprintf(out, "%s", pt_json_print(json, JSON_C_TO_STRING_SPACED)) < 0 ? -EIO : 0;
 }
 
-int pt_uses_gather(const struct pt_host *host, const struct pt_function *const *function,
-	size_t count, long long deadline_ms, struct pt_uses *ret, struct pt_err *err)
+int pt_uses_ask(const struct pt_host *host, const struct pt_function *const *function, size_t count,
+	struct pt_uses_asking *ret, struct pt_err *err)
 {
 	struct gathering gathering = {host, function, count};
-	struct json_object PT_JSON *json = NULL;
-	struct pt_uses PT_USES uses = {0};
-	struct pt_err failure = {0};
-	PT_FREE char *text = NULL;
-	size_t length = 0;
 	int r;
 
+	*ret = PT_USES_ASKING_NONE;
 	if (!count)
 		return 0;
-	r = pt_host_collect(
-		host, gather_in_child, &gathering, deadline_ms, USES_MAX, &text, &length);
-	if (r == -ETIME)
-		return pt_err_set(err, r, "%s%s: a driver hangs, so its uses cannot be read",
-			PT_BDF(&function[0]->bdf), count > 1 ? " and others" : "");
-	if (r < 0)
-		return pt_err_errno(err, r, "look for users of devices");
-	json = pt_json_parse(text, length, err);
+	ret->first = function[0]->bdf;
+	ret->count = count;
+	r = pt_host_start(host, gather_in_child, &gathering, &ret->child);
+	return r < 0 ? pt_err_errno(err, r, "look for users of devices") : 0;
+}
+
+/* Reads the child's answer: its uses, or why it has none. */
+static int read_answer(const char *text, size_t length, struct pt_uses *ret, struct pt_err *err)
+{
+	struct json_object PT_JSON *json = pt_json_parse(text, length, err);
+	struct pt_uses PT_USES uses = {0};
+	struct pt_err failure = {0};
+	int r;
+
 	if (json_object_is_type(json, json_type_object)) {
 		r = pt_record_from_json(&failure_record, json, &failure, err);
 		return r < 0 ? r : pt_err_set(err, failure.code, "%s", failure.text);
@@ -475,4 +477,37 @@ int pt_uses_gather(const struct pt_host *host, const struct pt_function *const *
 	pt_foreach (use, uses.use, uses.count)
 		pt_uses_add(ret, use);
 	return 0;
+}
+
+int pt_uses_hear(struct pt_uses_asking *asking, long long deadline_ms, struct pt_uses *ret,
+	struct pt_err *err)
+{
+	PT_FREE char *text = NULL;
+	size_t length = 0;
+	int r;
+
+	if (!asking->count)
+		return 0;
+	r = pt_child_collect(&asking->child, deadline_ms, USES_MAX, &text, &length);
+	if (r == -ETIME)
+		return pt_err_set(err, r, "%s%s: a driver hangs, so its uses cannot be read",
+			PT_BDF(&asking->first), asking->count > 1 ? " and others" : "");
+	if (r < 0)
+		return pt_err_errno(err, r, "look for users of devices");
+	return read_answer(text, length, ret, err);
+}
+
+void pt_uses_unask(struct pt_uses_asking *asking)
+{
+	if (asking->child.pidfd >= 0)
+		pt_child_wait(&asking->child, pt_now_ms());
+}
+
+int pt_uses_gather(const struct pt_host *host, const struct pt_function *const *function,
+	size_t count, long long deadline_ms, struct pt_uses *ret, struct pt_err *err)
+{
+	struct pt_uses_asking asking;
+	int r = pt_uses_ask(host, function, count, &asking, err);
+
+	return r < 0 ? r : pt_uses_hear(&asking, deadline_ms, ret, err);
 }

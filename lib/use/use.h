@@ -3,6 +3,7 @@
 #ifndef PT_USE_H
 #define PT_USE_H
 
+#include "lib/base/child.h"
 #include "lib/pci/function.h"
 
 #define PT_UNIT_TEXT	128
@@ -89,8 +90,24 @@ char *pt_use_text(const struct pt_use *use);
 /* Returns the step that ends the use, "umount /mnt", or NULL. The caller frees it. */
 char *pt_use_end(const struct pt_use *use);
 
-/* Adds all uses of the functions, in a child. -ETIME: a driver hangs beyond the deadline. A process
- * that ends meanwhile is no error. */
+/* A look for the uses of functions in a child, under way. */
+struct pt_uses_asking {
+	struct pt_child child;
+	struct pt_bdf first; /* of the functions */
+	size_t count;
+};
+#define PT_USES_ASKING_NONE ((struct pt_uses_asking){.child = PT_CHILD_NONE})
+
+/* Begins to look for all uses of the functions. End with pt_uses_hear or pt_uses_unask. */
+int pt_uses_ask(const struct pt_host *host, const struct pt_function *const *function, size_t count,
+	struct pt_uses_asking *ret, struct pt_err *err);
+/* Adds the uses. -ETIME: a driver hangs beyond the deadline. A process that ends meanwhile is no
+ * error. */
+int pt_uses_hear(struct pt_uses_asking *asking, long long deadline_ms, struct pt_uses *ret,
+	struct pt_err *err);
+void pt_uses_unask(struct pt_uses_asking *asking);
+
+/* Both at once. */
 int pt_uses_gather(const struct pt_host *host, const struct pt_function *const *function,
 	size_t count, long long deadline_ms, struct pt_uses *ret, struct pt_err *err);
 

@@ -68,11 +68,14 @@ static void list_asked(const struct pt_facts *facts, struct pt_bdf **ret, size_t
 }
 
 /* Looks again if only processes are in the way: udev and LVM open device files for a moment. */
-static int look_patiently(struct pt_gathering *gathering, const struct pt_bdf *bdf, size_t count)
+static int look_patiently(struct pt_gathering *gathering)
 {
 	long long deadline = pt_now_ms() + PATIENCE_MS;
 	struct pt_uses *uses = &gathering->facts->uses;
-	int r = pt_node_uses(gathering->node, bdf, count, uses, gathering->err);
+	const struct pt_bdf *bdf = gathering->asked;
+	const size_t count = gathering->asked_count;
+	int r = pt_node_hear_uses(
+		gathering->node, &gathering->asking, bdf, count, uses, gathering->err);
 
 	while (r == 0 && !gathering->node->whole && is_only_open(uses) && pt_now_ms() < deadline) {
 		struct timespec pause = {.tv_nsec = PAUSE_NS};
@@ -238,16 +241,18 @@ static int find_twin(struct pt_gathering *gathering, const struct pt_bdf *used)
 	return r;
 }
 
+int pt_gather_ask_uses(struct pt_gathering *gathering)
+{
+	list_asked(gathering->facts, &gathering->asked, &gathering->asked_count);
+	return pt_node_ask_uses(gathering->node, gathering->asked, gathering->asked_count,
+		&gathering->asking, gathering->err);
+}
+
 int pt_gather_uses(struct pt_gathering *gathering)
 {
 	struct pt_facts *facts = gathering->facts;
-	struct pt_bdf *asked = NULL;
-	size_t count = 0;
-	int r;
+	int r = look_patiently(gathering);
 
-	list_asked(facts, &asked, &count);
-	r = look_patiently(gathering, asked, count);
-	free(asked);
 	if (r < 0)
 		return r;
 	weigh_bridges(gathering);

@@ -390,6 +390,12 @@ static int gather_taken(struct pt_gathering *gathering)
 	return r;
 }
 
+static int gather_modules(struct pt_gathering *gathering)
+{
+	pt_node_learn_modules(gathering->node);
+	return 0;
+}
+
 int pt_facts_gather(struct pt_node *node, const struct pt_guest *guest, enum pt_depth depth,
 	struct pt_facts *ret, struct pt_err *err)
 {
@@ -398,13 +404,19 @@ int pt_facts_gather(struct pt_node *node, const struct pt_guest *guest, enum pt_
 		resolve_entries,
 		gather_taken,
 		learn_relatives,
-		pt_gather_uses, /* in a child: cheap before a thousand configs are in memory */
-		pt_gather_owners,
+		pt_gather_ask_uses, /* cheap before a thousand configs are in memory */
+		gather_modules,
 		pt_gather_details,
 		pt_gather_identities,
 		pt_gather_config,
+		pt_gather_uses,
+		pt_gather_owners, /* the newest ones: others start beside this guest */
 	};
-	struct pt_gathering gathering = {.node = node, .guest = guest, .facts = ret, .err = err};
+	struct pt_gathering gathering = {.node = node,
+		.guest = guest,
+		.facts = ret,
+		.err = err,
+		.asking = {.uses = PT_USES_ASKING_NONE}};
 	int r;
 
 	*ret = (struct pt_facts){.depth = depth,
@@ -415,6 +427,8 @@ int pt_facts_gather(struct pt_node *node, const struct pt_guest *guest, enum pt_
 	r = pt_node_reservations(node, &gathering.reservations, err);
 	for (size_t i = 0; r == 0 && i < PT_ARRAY_SIZE(steps); i++)
 		r = steps[i](&gathering);
+	pt_uses_unask(&gathering.asking.uses);
+	free(gathering.asked);
 	free(gathering.claimed);
 	return r;
 }

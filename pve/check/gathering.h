@@ -12,6 +12,9 @@ struct pt_gathering {
 	struct pt_owner *claimed; /* functions that other guests' claims have taken */
 	size_t claimed_count;
 	struct pt_facts *facts;
+	struct pt_node_asking asking; /* for uses */
+	struct pt_bdf *asked;	      /* the functions */
+	size_t asked_count;
 	struct pt_err *err;
 };
 
@@ -31,7 +34,9 @@ enum pt_reservation_verdict pt_gather_judge(const struct pt_gathering *gathering
 /* Other owners of the taken functions. */
 int pt_gather_owners(struct pt_gathering *gathering);
 
-/* facts-use.c: the host's uses of the taken functions, and free devices of the same model. */
+/* facts-use.c: the host's uses of the taken functions, and free devices of the same model. They are
+ * asked for in a child, while others gather. */
+int pt_gather_ask_uses(struct pt_gathering *gathering);
 int pt_gather_uses(struct pt_gathering *gathering);
 /* Whether the function at bdf is another one with the same ids. */
 bool pt_gather_same_model(

@@ -12,6 +12,7 @@
 
 /* how long a driver may keep us waiting */
 #define USES_MS 20000
+#define READ_MS 1000
 
 static void add_claimed(struct pt_node_claim *claim, const struct pt_bdf *bdf, bool spare,
 	const struct pt_function_record *record)
@@ -191,18 +192,6 @@ static void name_users(const struct pt_host *host, struct pt_uses *uses)
 	}
 }
 
-static int ask_uses(const struct pt_node *node, const struct pt_function *const *function,
-	size_t count, struct pt_uses *ret, struct pt_err *err)
-{
-	int r = pt_uses_gather(node->host, function, count, pt_now_ms() + USES_MS, ret, err);
-
-	if (r < 0)
-		return r;
-	name_users(node->host, ret);
-	pt_container_uses(node->host, node->name, function, count, ret);
-	return 0;
-}
-
 static void copy_uses(const struct pt_node *node, const struct pt_function *const *function,
 	size_t count, struct pt_uses *ret)
 {
@@ -232,8 +221,40 @@ static const struct pt_function **list_askable(const struct pt_inventory *invent
 	return list;
 }
 
-int pt_node_uses(struct pt_node *node, const struct pt_bdf *bdf, size_t count, struct pt_uses *ret,
+int pt_node_ask_uses(struct pt_node *node, const struct pt_bdf *bdf, size_t count,
+	struct pt_node_asking *ret, struct pt_err *err)
+{
+	size_t functions;
+	const struct pt_function **function =
+		list_askable(&node->inventory, bdf, count, &functions);
+	int r = 0;
+
+	*ret = (struct pt_node_asking){
+		.uses = PT_USES_ASKING_NONE, .deadline_ms = pt_now_ms() + USES_MS};
+	if (!node->has_uses)
+		r = pt_uses_ask(node->host, function, functions, &ret->uses, err);
+	free(function);
+	return r;
+}
+
+/* An answer that is there is read, however long others have taken. */
+static int hear_uses(const struct pt_node *node, struct pt_node_asking *asking,
+	const struct pt_function *const *function, size_t count, struct pt_uses *ret,
 	struct pt_err *err)
+{
+	long long soonest = pt_now_ms() + READ_MS;
+	int r = pt_uses_hear(&asking->uses,
+		asking->deadline_ms > soonest ? asking->deadline_ms : soonest, ret, err);
+
+	if (r < 0)
+		return r;
+	name_users(node->host, ret);
+	pt_container_uses(node->host, node->name, function, count, ret);
+	return 0;
+}
+
+int pt_node_hear_uses(struct pt_node *node, struct pt_node_asking *asking, const struct pt_bdf *bdf,
+	size_t count, struct pt_uses *ret, struct pt_err *err)
 {
 	size_t functions;
 	const struct pt_function **function =
@@ -243,9 +264,18 @@ int pt_node_uses(struct pt_node *node, const struct pt_bdf *bdf, size_t count, s
 	if (node->has_uses)
 		copy_uses(node, function, functions, ret);
 	else
-		r = ask_uses(node, function, functions, ret, err);
+		r = hear_uses(node, asking, function, functions, ret, err);
 	free(function);
 	return r;
+}
+
+int pt_node_uses(struct pt_node *node, const struct pt_bdf *bdf, size_t count, struct pt_uses *ret,
+	struct pt_err *err)
+{
+	struct pt_node_asking asking;
+	int r = pt_node_ask_uses(node, bdf, count, &asking, err);
+
+	return r < 0 ? r : pt_node_hear_uses(node, &asking, bdf, count, ret, err);
 }
 
 /* The functions on vfio-pci, from the driver's own folder: no other function is read. */
@@ -403,8 +433,9 @@ static void find_left(struct pt_node *node)
 		*slot = (struct pt_function){.bdf = bound[i], .group = group, .has_vfio_dev = true};
 	}
 	/* their ids matter only where the module has an option ids= */
+	pt_node_learn_modules(node);
 	if (note_unused(node, candidate, candidates, NULL) == 0 && !node->whole &&
-		pt_node_traits(node)->vfio_options)
+		node->traits.vfio_options)
 		pt_inventory_add_all(
 			node->host, &node->inventory, node->left, node->left_count, NULL);
 	free(candidate);

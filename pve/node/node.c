@@ -110,14 +110,23 @@ const struct pt_traits *pt_node_traits(struct pt_node *node)
 	traits->has_dmar = pt_host_exists(host, PT_FIRMWARE_TABLES "/DMAR");
 	traits->has_ivrs = pt_host_exists(host, PT_FIRMWARE_TABLES "/IVRS");
 	pt_host_read_line(host, "/proc/cmdline", &traits->cmdline);
-	pt_module_look(host, PT_VFIO_PCI, &traits->vfio);
-	traits->vfio_options = pt_module_options(host, PT_VFIO_PCI);
 	traits->iova_width = pt_iommu_width(host);
 	traits->remapping = pt_iommu_remapping(host);
-	traits->unsafe_interrupts = allows_unsafe_interrupts(host);
 	pt_memory_read(host, &traits->memory);
 	pt_policy_read(host, node->allowing, &traits->policy, &traits->policy_err);
 	return traits;
+}
+
+void pt_node_learn_modules(struct pt_node *node)
+{
+	struct pt_traits *traits = &node->traits;
+
+	if (node->has_modules)
+		return;
+	node->has_modules = true;
+	pt_module_look(node->host, PT_VFIO_PCI, &traits->vfio);
+	traits->vfio_options = pt_module_options(node->host, PT_VFIO_PCI);
+	traits->unsafe_interrupts = allows_unsafe_interrupts(node->host);
 }
 
 int pt_node_learn(struct pt_node *node, const struct pt_bdf *bdf, struct pt_err *err)
@@ -284,6 +293,7 @@ int pt_node_learn_all(struct pt_node *node, struct pt_err *err)
 		return 0;
 	err = err ? err : &none;
 	pt_node_traits(node);
+	pt_node_learn_modules(node);
 	pt_node_cluster(node, &ha);
 	pt_node_backups(node);
 	pt_inventory_clear(&node->inventory);
@@ -317,7 +327,8 @@ void pt_node_complete(struct pt_node *node)
 
 		*slot = (*guest)->vmid;
 	}
-	node->whole = node->has_traits = node->has_mappings = node->has_reservations = true;
+	node->whole = node->has_traits = node->has_modules = node->has_mappings =
+		node->has_reservations = true;
 	node->has_claims = node->has_vmids = node->has_guests = node->has_instances = true;
 	node->has_cluster = node->has_uses = true;
 }

@@ -148,8 +148,8 @@ struct pt_node {
 	bool whole;    /* everything was asked */
 	size_t unread; /* guests of it that could not be asked about; partial only */
 	bool partial;  /* of another node, by the API: unknown facts are as if nothing were wrong */
-	bool has_traits, has_mappings, has_reservations, has_claims, has_vmids, has_guests,
-		has_namings, has_cluster, has_backups, has_left, has_uses;
+	bool has_traits, has_modules, has_mappings, has_reservations, has_claims, has_vmids,
+		has_guests, has_namings, has_cluster, has_backups, has_left, has_uses;
 	struct pt_traits traits;
 	struct pt_inventory inventory;
 	struct pt_device *device;
@@ -207,7 +207,10 @@ int pt_node_learn_all(struct pt_node *node, struct pt_err *err);
 /* Completes a node without host: its contents are all facts, its guests all guests. */
 void pt_node_complete(struct pt_node *node);
 
+/* Without the members about modules. */
 const struct pt_traits *pt_node_traits(struct pt_node *node);
+/* Reads these as well: libkmod takes its time. */
+void pt_node_learn_modules(struct pt_node *node);
 
 /* As pt_inventory_add and kin, of this node. */
 int pt_node_learn(struct pt_node *node, const struct pt_bdf *bdf, struct pt_err *err);
@@ -242,10 +245,22 @@ void pt_node_left_on_vfio(struct pt_node *node, const struct pt_bdf **ret, size_
 int pt_node_group_users(struct pt_node *node, const struct pt_function *const *function,
 	size_t count, struct pt_group_user **ret, size_t *ret_count, struct pt_err *err);
 
+/* A look for uses, under way. */
+struct pt_node_asking {
+	struct pt_uses_asking uses;
+	long long deadline_ms;
+};
+
 /* Adds the host's uses of the functions that are no bridges and not on vfio-pci. Asks each time,
  * unless pt_node_learn_all has read all uses, which a hanging driver prevents. */
 int pt_node_uses(struct pt_node *node, const struct pt_bdf *bdf, size_t count, struct pt_uses *ret,
 	struct pt_err *err);
+/* The same in two steps: in between other facts can be learned. End an asking with
+ * pt_node_hear_uses, or pt_uses_unask its uses. */
+int pt_node_ask_uses(struct pt_node *node, const struct pt_bdf *bdf, size_t count,
+	struct pt_node_asking *ret, struct pt_err *err);
+int pt_node_hear_uses(struct pt_node *node, struct pt_node_asking *asking, const struct pt_bdf *bdf,
+	size_t count, struct pt_uses *ret, struct pt_err *err);
 
 /* The devices of the guest's last start, empty without a record. */
 const struct pt_identities *pt_node_last_start(struct pt_node *node, unsigned int vmid);
