@@ -69,9 +69,21 @@ static void uses_can_still_be_read(void **state)
 		{"via", "raid1 array md127", "raid1 array md127"},
 		{"place", "/", "/"},
 		{"place", "/var/lib/vz", "/var/lib/vz"},
-		{"place", "/mnt/quux disk", "/path-1 disk"},
+		{"place", "/mnt/quux 4711", "/path-1"},
 		{"place", "rpool", "rpool"},
 		{"place", "192.0.2.4/24", "address-1/24"},
+		{"place", "0.0.0.0/0", "0.0.0.0/0"},
+		{"place", "2001:db8::", "address-1"},
+		{"place", "guest", "name-1"},
+		{"what", "/dev/vg_quux", "/path-1"},
+		{"what", "/dev/bus/usb/001/002", "/dev/bus/usb/001/002"},
+		{"what", "vmbr0v100", "vmbr0v100"},
+		{"what", "boot_vga", "boot_vga"},
+		{"via", "vrf quux", "vrf name-1"},
+		{"via", "LVM volume pve-vm--100--disk--0 (dm-1)",
+			"LVM volume pve-vm--100--disk--0 (dm-1)"},
+		{"end", "mdadm --stop /dev/md_quux", "mdadm --stop /path-1"},
+		{"process", "quux helper", "process-1"},
 		{"place", "2001:db8::1/64", "address-1/64"},
 		{"place", "00:a0:c9:00:00:01", "mac-1"},
 		{"end", "vgchange -an quux", "vgchange -an name-1"},
@@ -81,6 +93,7 @@ static void uses_can_still_be_read(void **state)
 		{"container", "101", "101"},
 		{"container", "quux", "name-1"},
 		{"unit", "quux.service", "unit-1.service"},
+		{"unit", "backup@quux.service", "unit-1.service"},
 		{"unit", "101.scope", "101.scope"},
 	};
 
@@ -117,7 +130,14 @@ static void configs_keep_their_form(void **state)
 			"{\"hostpci1\":\"host=01:00.0;02:00.0,romfile=rom-1/../rom-2\"}"},
 		{"{\"hostpci15\":\"mapping=quux,mdev=nvidia-63,vendor-id=0x10de\"}",
 			"{\"hostpci15\":\"mapping=mapping-1,mdev=nvidia-63,vendor-id=0x10de\"}"},
-		{"{\"cpu\":\"custom-quux,flags=+aes\"}", "{\"cpu\":\"custom-1,flags=+aes\"}"},
+		{"{\"hostpci2\":\"01:00.0,pcie=Yes\"}", "{\"hostpci2\":\"01:00.0,pcie=Yes\"}"},
+		{"{\"cpu\":\"host,hidden=1,hv-vendor-id=Quux\"}",
+			"{\"cpu\":\"host,hidden=1,hv-vendor-id=vendor-1\"}"},
+		{"{\"cpu\":\"cputype=custom-quux\"}", "{\"cpu\":\"cputype=custom-model-1\"}"},
+		{"{\"hookscript\":\"quux:snippets/a/pve-pthook\"}",
+			"{\"hookscript\":\"storage-1:snippets/hook-1/pve-pthook\"}"},
+		{"{\"hookscript\":\"quux:vm/pve-pthook\"}", "{\"hookscript\":\"volume-1\"}"},
+		{"{\"cpu\":\"custom-quux,flags=+aes\"}", "{\"cpu\":\"custom-model-1,flags=+aes\"}"},
 		{"{\"cpu\":\"host\",\"machine\":\"q35,viommu=intel\"}",
 			"{\"cpu\":\"host\",\"machine\":\"q35,viommu=intel\"}"},
 		{"{\"args\":\"X-PciMmio64Mb -device vfio-pci,host=0000:05:00.0\"}",
@@ -140,16 +160,22 @@ static void configs_keep_their_form(void **state)
 	assert_masked(
 		"{\"guests\":[{\"dropped\":[{\"value\":\"9quux;,mapping=quux x,quux=1,pcie=maybe\"},"
 		"{\"value\":\"0000:01:00.0,pcie=1,pcie=1\"}]}]}",
-		"{\"guests\":[{\"dropped\":[{\"value\":\"0xxxx;,mapping=xxxx x,xxxx=1,pcie=xxxxx\"},"
+		"{\"guests\":[{\"dropped\":[{\"value\":\"0xxxx;,mapping=xxxx x,key-1=1,pcie=xxxxx\"},"
 		"{\"value\":\"0000:01:00.0,pcie=1,pcie=1\"}]}]}");
+	assert_masked("{\"guests\":[{\"dropped\":[{\"value\":\"01:00.0,pcie=ON,foo=1,bar=2\"},"
+		      "{\"value\":\"01:00.0 , pcie=1\"},{\"value\":\"host=10.1.2.3\"},"
+		      "{\"value\":\"host=00:a0:c9:11:22:33,mapping=cafe\"}]}]}",
+		"{\"guests\":[{\"dropped\":[{\"value\":\"01:00.0,pcie=ON,key-1=1,key-2=0\"},"
+		"{\"value\":\"01:00.0 ,key-3=1\"},{\"value\":\"host=00.0.0.0\"},"
+		"{\"value\":\"host=00:x0:x0:00:00:00,mapping=xxxx\"}]}]}");
 	assert_masked("{\"mappings\":\"quux\\n\\tmap id=10de:2204,node=quux2,path=0000:01:00\\n"
 		      "\\tmdev 1\\n\\n\",\"nodes\":[\"quux2\"]}",
 		"{\"mappings\":\"mapping-1\\n\\tmap id=10de:2204,node=node-1,path=0000:01:00\\n"
 		"\\tmdev 1\\n\\n\",\"nodes\":[\"node-1\"]}");
 	assert_masked("{\"policy\":[{\"line\":2,\"section\":\"guest 100\",\"key\":\"stop-units\","
-		      "\"value\":\"quux.service pve-container@101.service\"}]}",
+		      "\"value\":\"quux.service pve-container@101.service mnt-quux.automount\"}]}",
 		"{\"policy\":[{\"line\":2,\"section\":\"guest 100\",\"key\":\"stop-units\","
-		"\"value\":\"unit-1.service pve-container@101.service\"}]}");
+		"\"value\":\"unit-1.service pve-container@101.service unit-2.automount\"}]}");
 }
 
 /* Finds the places of texts in the tables that facts follow. */
