@@ -42,8 +42,6 @@ static void end_if_stale(const struct pt_host *host, const struct pt_store *stor
 
 	if (pt_guest_is_live(host, store, guest))
 		return;
-	pt_log(pt_host_log(host), PT_LOG_INFO,
-		"guest %u does not run, but still holds devices; its claim ends", guest->vmid);
 	r = pt_end_stale(host, store, guest->vmid, guest->start, &err);
 	/* else it came alive just now */
 	if (r < 0 && r != -EWOULDBLOCK && r != -EBUSY)

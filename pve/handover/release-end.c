@@ -65,7 +65,11 @@ int pt_end_stale(const struct pt_host *host, const struct pt_store *store, unsig
 	pid = pt_guest_pid(host, vmid);
 	if (pid)
 		return explain_running(vmid, pid, err);
-	return pt_guest_end(store, &record, record.ran ? PT_GUEST_ENDED : PT_GUEST_UNDONE, err);
+	r = pt_guest_end(store, &record, record.ran ? PT_GUEST_ENDED : PT_GUEST_UNDONE, err);
+	if (r == 0 && start)
+		pt_log(pt_host_log(host), PT_LOG_INFO,
+			"guest %u does not run, but still holds devices; its claim ends", vmid);
+	return r;
 }
 
 bool pt_end_stale_others(const struct pt_host *host, const struct pt_store *store,
@@ -83,9 +87,6 @@ bool pt_end_stale_others(const struct pt_host *host, const struct pt_store *stor
 		if (!guest || guest->older || pt_guest_is_live(host, store, guest) ||
 			pt_end_stale(host, store, guest->vmid, guest->start, NULL) < 0)
 			continue;
-		pt_log(pt_host_log(host), PT_LOG_INFO,
-			"guest %u does not run, but still holds devices; its claim ends",
-			guest->vmid);
 		any = true;
 	}
 	return any;

@@ -35,8 +35,8 @@ void pt_tell_home(
 	const struct pt_host *host, const struct pt_wish *wish, const struct pt_origin *origin);
 
 /* Ends the wishes of a stopped guest, for callers outside its phases. start: the one that was
- * judged, NULL: whichever is there. -EBUSY: it runs; -EWOULDBLOCK: it is alive after all. No record
- * is no error. Holds Proxmox VE's lock for an instant. */
+ * judged, which is logged; NULL: whichever is there. -EBUSY: it runs; -EWOULDBLOCK: it is alive
+ * after all. No record is no error. Holds Proxmox VE's lock for an instant. */
 int pt_end_stale(const struct pt_host *host, const struct pt_store *store, unsigned int vmid,
 	const char *start, struct pt_err *err);
 

@@ -178,8 +178,6 @@ static int end(struct watching *watching, struct pt_err *err)
 		return -EAGAIN;
 	if (r < 0)
 		return r;
-	pt_log(pt_host_log(watching->host), PT_LOG_INFO,
-		"guest %u does not run, but still holds devices; its claim ends", vmid);
 	/* nobody else releases them */
 	watching->grace_until = pt_now_ms();
 	return 0;
