@@ -14,6 +14,7 @@
 #include "hook/supervisor.h"
 #include "lib/base/json.h"
 #include "pve/handover/reconcile.h"
+#include "tests/failing.h"
 #include "tests/fake-pve.h"
 #include "tests/unit/phases.h"
 
@@ -74,45 +75,18 @@ static void unplug(void)
 	rename(from, to);
 }
 
-#define FAILING(kind, type, name, failure, parameters, arguments)                                  \
-	type __real_##name parameters;                                                             \
-	type __wrap_##name parameters;                                                             \
-	type __wrap_##name parameters                                                              \
-	{                                                                                          \
-		return comes(kind) ? (failure) : __real_##name arguments;                          \
-	}
+static bool allocation_fails(void)
+{
+	return comes(KIND_ALLOCATION);
+}
+
 #define FAILS(value, number) (errno = (number), (value))
-FAILING(KIND_ALLOCATION, void *, calloc, NULL, (size_t count, size_t size), (count, size))
-FAILING(KIND_ALLOCATION, void *, realloc, NULL, (void *memory, size_t size), (memory, size))
-FAILING(KIND_ALLOCATION, void *, reallocarray, NULL, (void *memory, size_t count, size_t size),
-	(memory, count, size))
-FAILING(KIND_ALLOCATION, char *, strdup, NULL, (const char *text), (text))
-FAILING(KIND_ALLOCATION, char *, strndup, NULL, (const char *text, size_t length), (text, length))
-FAILING(KIND_ALLOCATION, int, vasprintf, -1, (char **ret, const char *fmt, va_list args),
-	(ret, fmt, args))
-FAILING(KIND_ALLOCATION, int, __vasprintf_chk, -1,
-	(char **ret, int flag, const char *fmt, va_list args), (ret, flag, fmt, args))
-FAILING(KIND_ALLOCATION, struct json_object *, json_object_new_object, NULL, (void), ())
-FAILING(KIND_ALLOCATION, struct json_object *, json_object_new_array, NULL, (void), ())
-FAILING(KIND_ALLOCATION, struct json_object *, json_object_new_string, NULL, (const char *text),
-	(text))
-FAILING(KIND_ALLOCATION, struct json_object *, json_object_new_int64, NULL, (int64_t value),
-	(value))
-FAILING(KIND_ALLOCATION, struct json_object *, json_object_new_uint64, NULL, (uint64_t value),
-	(value))
-FAILING(KIND_ALLOCATION, struct json_object *, json_object_new_boolean, NULL, (json_bool value),
-	(value))
-FAILING(KIND_ALLOCATION, int, json_object_object_add, -1,
-	(struct json_object * object, const char *key, struct json_object *value),
-	(object, key, value))
-FAILING(KIND_ALLOCATION, int, json_object_array_add, -1,
-	(struct json_object * array, struct json_object *value), (array, value))
-FAILING(KIND_FORK, pid_t, fork, FAILS(-1, EAGAIN), (void), ())
-FAILING(KIND_PIPE, int, pipe2, FAILS(-1, EMFILE), (int fds[2], int flags), (fds, flags))
-FAILING(KIND_PIPE, int, socketpair, FAILS(-1, EMFILE),
+FAILING_WHEN(comes(KIND_FORK), pid_t, fork, FAILS(-1, EAGAIN), (void), ())
+FAILING_WHEN(comes(KIND_PIPE), int, pipe2, FAILS(-1, EMFILE), (int fds[2], int flags), (fds, flags))
+FAILING_WHEN(comes(KIND_PIPE), int, socketpair, FAILS(-1, EMFILE),
 	(int domain, int type, int protocol, int fds[2]), (domain, type, protocol, fds))
-FAILING(KIND_OPEN, FILE *, fopen, FAILS(NULL, EMFILE), (const char *path, const char *mode),
-	(path, mode))
+FAILING_WHEN(comes(KIND_OPEN), FILE *, fopen, FAILS(NULL, EMFILE),
+	(const char *path, const char *mode), (path, mode))
 
 int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
