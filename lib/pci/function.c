@@ -8,6 +8,7 @@
 #include "lib/base/looks.h"
 #include "lib/pci/function.h"
 
+#define REGIONS_MAX 65536
 /* Flags of the resource file: include/linux/ioport.h. */
 #define RESOURCE_MEM	  0x00000200U
 #define RESOURCE_PREFETCH 0x00002000U
@@ -236,6 +237,29 @@ static int read_group(const struct pt_host *host, const char *path)
 	return end == name || *end || group < 0 || group > INT_MAX ? 0 : (int)group;
 }
 
+/* Returns the first region that must stay mapped as it is, or NULL: the kernel gives the group to
+ * nobody then. Relaxable ones and those of interrupts do not matter. Source: kernel,
+ * Documentation/ABI/testing/sysfs-kernel-iommu_groups. The caller frees it. */
+static char *read_reserved_region(const struct pt_host *host, const struct pt_bdf *bdf)
+{
+	PT_FREE char *text = NULL;
+	char path[PT_PCI_PATH];
+	char *line, *rest;
+
+	pt_pci_path(bdf, "iommu_group/reserved_regions", path);
+	if (pt_host_read(host, path, REGIONS_MAX, &text, NULL) < 0)
+		return NULL;
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		unsigned long long start, end;
+		char type[32];
+
+		if (sscanf(line, "0x%llx 0x%llx %31s", &start, &end, type) == 3 &&
+			pt_streq(type, "direct"))
+			return pt_format("0x%llx to 0x%llx", start, end);
+	}
+	return NULL;
+}
+
 int pt_function_read_group(const struct pt_host *host, const struct pt_bdf *bdf)
 {
 	char path[PT_PCI_PATH];
@@ -371,6 +395,7 @@ static int read_function(const struct pt_host *host, const struct pt_bdf *bdf,
 	function.is_bridge = pt_host_exists(folder, "pci_bus");
 	function.has_parent = read_parent(host, bdf, &function.parent);
 	function.group = read_group(folder, "iommu_group");
+	function.reserved_region = read_reserved_region(host, bdf);
 	function.numa_node = read_number(folder, "numa_node", -1);
 	function.boot_vga = read_number(folder, "boot_vga", -1);
 	function.d3cold_allowed = read_number(folder, "d3cold_allowed", 0) == 1;
@@ -428,6 +453,7 @@ void pt_function_clear(struct pt_function *function)
 	free(function->driver);
 	free(function->override);
 	free(function->modalias);
+	free(function->reserved_region);
 	free(function->reset_methods);
 	free(function->power_state);
 	free(function->vf);

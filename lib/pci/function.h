@@ -52,8 +52,11 @@ struct pt_function {
 	char *override;	      /* NULL: none set */
 	char *modalias;	      /* NULL: unknown */
 	int group;	      /* PT_GROUP_NONE: not behind an IOMMU */
-	int numa_node;	      /* -1: none */
-	int boot_vga;	      /* -1: no such file */
+	/* of its IOMMU group, that the firmware holds for good, "0xbdffd000 to 0xbdffffff"; NULL:
+	 * none */
+	char *reserved_region;
+	int numa_node; /* -1: none */
+	int boot_vga;  /* -1: no such file */
 	bool has_physfn;
 	struct pt_bdf physfn; /* of a VF */
 	int vfs, vfs_max;     /* of a PF; -1 when it is none */

@@ -214,6 +214,8 @@ static const struct pt_field function_fields[] = {
 	{FUNCTION("driver_override", TEXT, override), PT_JSON_MAY_BE_NULL},
 	{FUNCTION("modalias", TEXT, modalias), PT_JSON_MAY_BE_NULL},
 	{FUNCTION("iommu_group", INT, group), .min = PT_GROUP_NONE, .max = INT32_MAX},
+	{FUNCTION("reserved_region", TEXT, reserved_region), PT_JSON_MAY_BE_MISSING,
+		.about = "of its IOMMU group, that the firmware holds for good"},
 	{FUNCTION("numa_node", INT, numa_node)},
 	{FUNCTION("boot_vga", INT, boot_vga)},
 	{FUNCTION("physfn", FORM, physfn), PT_JSON_MAY_BE_NULL, HAS(has_physfn),

@@ -154,6 +154,29 @@ static void no_iommu_group(const struct pt_judging *judging)
 	}
 }
 
+enum { RESERVED_ON_INTEL, RESERVED_ON_AMD };
+
+static void report_reserved(const struct pt_judging *judging, const struct pt_taken *taken)
+{
+	const struct pt_facts *facts = judging->facts;
+	const struct pt_function *function = function_of(facts, taken);
+
+	if (!taken->companion && has_obstacle(facts, function, PT_OBSTACLE_RESERVED))
+		pt_report(judging, facts->host->has_ivrs ? RESERVED_ON_AMD : RESERVED_ON_INTEL,
+			pt_on_function(facts, taken), "region", function->reserved_region, NULL);
+}
+
+/* QEMU attaches the group, whoever has bound it. */
+static void reserved_region(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (taken, facts->taken, facts->taken_count)
+		report_reserved(judging, taken);
+	pt_foreach (kept, facts->kept, facts->kept_count)
+		report_reserved(judging, kept);
+}
+
 static void group_companions(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;
@@ -475,6 +498,23 @@ static const struct pt_check checks[] = {
 		.source = PT_SOURCE_VFIO,
 		.of = {{PT_ERROR, PT_REFUSES, .message = "is in no IOMMU group",
 			.hint = "try another slot: this one is not behind the IOMMU"}},
+	},
+	{
+		.tag = "reserved-region",
+		.find = reserved_region,
+		.meaning = "The firmware holds a region of memory for a device of the IOMMU group, type 'direct' in its reserved_regions (Intel: RMRR).",
+		.why = "The kernel gives such a group to no guest: the start fails with 'failed to set group container' or 'Operation not permitted'.",
+		.steps = "Intel: switch off the firmware's feature that talks to the device; HP servers call it shared memory features, and set it for each slot."
+			"\nElse Proxmox VE's kernel can ignore such regions: 'intel_iommu=on,relax_rmrr' on the kernel command line. The device may then overwrite memory that the firmware still uses."
+			"\nAMD: switch off DMA protection before boot and kernel DMA protection in the firmware. relax_rmrr does nothing there.",
+		.source = "kernel, drivers/iommu/intel/iommu.c, device_rmrr_is_relaxable; Documentation/ABI/testing/sysfs-kernel-iommu_groups",
+		.of = {
+			[RESERVED_ON_INTEL] = {PT_ERROR, PT_REFUSES, .message = "the firmware holds memory for its IOMMU group ({region}): the kernel gives the group to no guest",
+				.hint = "switch off the firmware's feature that uses it (HP: shared memory features); as a last resort boot with intel_iommu=on,relax_rmrr"},
+			[RESERVED_ON_AMD] = {PT_ERROR, PT_REFUSES, .when = "the same on AMD: the fix is another one",
+				.message = "the firmware holds memory for its IOMMU group ({region}): the kernel gives the group to no guest",
+				.hint = "switch off DMA protection (before boot, and the kernel's) in the firmware"},
+		},
 	},
 	{
 		.tag = "group-companions",

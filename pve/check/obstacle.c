@@ -21,6 +21,12 @@ static bool has_no_group(const struct pt_candidate *candidate, struct pt_obstruc
 	return candidate->iommu_active && candidate->function->group == PT_GROUP_NONE;
 }
 
+static bool has_reserved_region(const struct pt_candidate *candidate, struct pt_obstruction *ret)
+{
+	(void)ret;
+	return candidate->function->reserved_region;
+}
+
 static bool hangs(const struct pt_candidate *candidate, struct pt_obstruction *ret)
 {
 	(void)ret;
@@ -127,6 +133,7 @@ static applies *const obstacles[] = {
 	[PT_OBSTACLE_BRIDGE] = is_bridge,
 	[PT_OBSTACLE_NO_IOMMU] = has_no_iommu,
 	[PT_OBSTACLE_NO_GROUP] = has_no_group,
+	[PT_OBSTACLE_RESERVED] = has_reserved_region,
 	[PT_OBSTACLE_HANGS] = hangs,
 	[PT_OBSTACLE_USES_UNKNOWN] = has_unknown_uses,
 	[PT_OBSTACLE_UNREADABLE] = is_unreadable,
@@ -170,6 +177,7 @@ char *pt_obstruction_text(
 		[PT_OBSTACLE_BRIDGE] = "is a bridge",
 		[PT_OBSTACLE_NO_IOMMU] = "no IOMMU is active",
 		[PT_OBSTACLE_NO_GROUP] = "is in no IOMMU group",
+		[PT_OBSTACLE_RESERVED] = "the firmware holds memory for its IOMMU group",
 		[PT_OBSTACLE_HANGS] = "a driver hangs on it",
 		[PT_OBSTACLE_USES_UNKNOWN] = "a driver hangs, so its uses cannot be read",
 		[PT_OBSTACLE_UNREADABLE] = "does not answer",

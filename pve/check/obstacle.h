@@ -12,6 +12,7 @@ enum pt_obstacle {
 	PT_OBSTACLE_BRIDGE,
 	PT_OBSTACLE_NO_IOMMU,
 	PT_OBSTACLE_NO_GROUP,
+	PT_OBSTACLE_RESERVED,	  /* the firmware holds memory for its group */
 	PT_OBSTACLE_HANGS,	  /* a driver hangs on it */
 	PT_OBSTACLE_USES_UNKNOWN, /* another driver hangs, so its uses cannot be read */
 	PT_OBSTACLE_UNREADABLE,	  /* its vendor, device or interrupt */

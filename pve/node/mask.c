@@ -60,6 +60,7 @@ static const struct rule {
 	{"inventory.functions[].driver", NAMES_DRIVER},
 	{"inventory.functions[].driver_override", NAMES_DRIVER},
 	{"inventory.functions[].modalias", NAMES_NONE},
+	{"inventory.functions[].reserved_region", NAMES_NONE},
 	{"inventory.functions[].physfn", NAMES_NONE},
 	{"inventory.functions[].virtfns[]", NAMES_NONE},
 	{"inventory.functions[].reset_method", NAMES_NONE},

@@ -215,6 +215,35 @@ static void device(void **state)
 	triggers(fake, "no-iommu-group", "hostpci0: 03:00.0\n", "is in no IOMMU group");
 }
 
+static void reserved_region(void **state)
+{
+	static const char relaxable[] = "0x00000000bdffd000 0x00000000bdffffff direct-relaxable\n"
+					"0x00000000fee00000 0x00000000feefffff msi\n";
+	static const char direct[] = "0x00000000fee00000 0x00000000feefffff msi\n"
+				     "0x00000000bdffd000 0x00000000bdffffff direct\n";
+	struct fake *fake = *state;
+	struct judged judged;
+
+	passes(fake, "reserved-region", "hostpci0: 02:00.0\n");
+	fake_file(fake, "/sys/kernel/iommu_groups/2/reserved_regions", relaxable);
+	passes(fake, "reserved-region", "hostpci0: 02:00.0\n");
+	fake_file(fake, "/sys/kernel/iommu_groups/2/reserved_regions", direct);
+	passes(fake, "reserved-region", "hostpci0: 03:00.0\n");
+	triggers(fake, "reserved-region", "hostpci0: 02:00.0,driver=keep\n", "to no guest");
+	judge(fake, "hostpci0: 02:00.0\n", &judged);
+	assert_string_equal(message_of(find(&judged, "reserved-region")),
+		"the firmware holds memory for its IOMMU group (0xbdffd000 to 0xbdffffff): the kernel "
+		"gives the group to no guest");
+	assert_holds(hint_of(find(&judged, "reserved-region")), "relax_rmrr");
+	assert_ptr_equal(
+		pt_findings_refusing(&judged.findings, true), find(&judged, "reserved-region"));
+	clear(&judged);
+	fake_file(fake, "/sys/firmware/acpi/tables/IVRS", "");
+	judge(fake, "hostpci0: 02:00.0\n", &judged);
+	assert_holds(hint_of(find(&judged, "reserved-region")), "DMA protection");
+	clear(&judged);
+}
+
 static void mapping(void **state)
 {
 	struct fake *fake = *state;
@@ -406,6 +435,7 @@ int main(void)
 		MACHINE_TEST(assigned_twice),
 		MACHINE_TEST(partial_slot),
 		MACHINE_TEST(device),
+		MACHINE_TEST(reserved_region),
 		MACHINE_TEST(mapping),
 		MACHINE_TEST(virtual_functions),
 		MACHINE_TEST(keep),

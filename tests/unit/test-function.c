@@ -29,6 +29,10 @@ static void reads_every_field(void **state)
 	attr(fake, "0000:01:00.0", "boot_vga", "1\n");
 	attr(fake, "0000:01:00.0", "reset_method", "flr bus\n");
 	attr(fake, "0000:01:00.0", "power_state", "D3hot\n");
+	fake_file(fake, "/sys/kernel/iommu_groups/1/reserved_regions",
+		"0x0000000000000000 0x0000000000ffffff direct-relaxable\n"
+		"0x00000000bdffd000 0x00000000bdffffff direct\n"
+		"0x00000000fee00000 0x00000000feefffff msi\n");
 	attr(fake, "0000:01:00.0", "d3cold_allowed", "1\n");
 	attr(fake, "0000:01:00.0", "modalias", "pci:v000010DEd00002204\n");
 	attr(fake, "0000:01:00.0", "driver_override", "nouveau\n");
@@ -51,6 +55,7 @@ static void reads_every_field(void **state)
 	assert_true(function.has_reset);
 	assert_string_equal(function.reset_methods, "flr bus");
 	assert_string_equal(function.power_state, "D3hot");
+	assert_string_equal(function.reserved_region, "0xbdffd000 to 0xbdffffff");
 	assert_true(function.d3cold_allowed);
 	assert_int_equal(function.bar[0].size, 0x1000000);
 	assert_true(function.bar[0].memory);

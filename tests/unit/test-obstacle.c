@@ -129,6 +129,12 @@ static void what_cannot_be_read_does_not_answer(void **state)
 	candidate = candidate_of(&bench, "0000:04:10.0");
 	assert_string_equal(reason(&candidate), "is in no IOMMU group");
 	tear_down(&bench);
+	fake_file(*state, "/sys/kernel/iommu_groups/2/reserved_regions",
+		"0x00000000bdffd000 0x00000000bdffffff direct\n");
+	set_up(*state, &bench);
+	candidate = candidate_of(&bench, "0000:02:00.0");
+	assert_string_equal(reason(&candidate), "the firmware holds memory for its IOMMU group");
+	tear_down(&bench);
 }
 
 int main(void)
