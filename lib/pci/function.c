@@ -13,6 +13,7 @@
 #define RESOURCE_MEM	  0x00000200U
 #define RESOURCE_PREFETCH 0x00002000U
 #define RESOURCE_MEM_64	  0x00100000U
+#define RESOURCE_UNSET	  0x20000000U
 
 #define NO_OVERRIDE "(null)" /* the kernel's text for none */
 
@@ -191,6 +192,7 @@ static void read_bars(const struct pt_host *folder, struct pt_function *function
 			.memory = flags & RESOURCE_MEM,
 			.is_64bit = flags & RESOURCE_MEM_64,
 			.prefetchable = flags & RESOURCE_PREFETCH,
+			.unset = flags & RESOURCE_UNSET,
 		};
 	}
 }

@@ -24,6 +24,7 @@ struct pt_bar {
 	bool memory;
 	bool is_64bit;
 	bool prefetchable;
+	bool unset; /* the host gave it no address */
 };
 
 #define PT_SERIAL_TEXT 20

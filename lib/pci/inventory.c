@@ -191,6 +191,8 @@ static const struct pt_field bar_fields[] = {
 	{PT_FIELD("memory", FLAG, struct pt_bar, memory)},
 	{PT_FIELD("64bit", FLAG, struct pt_bar, is_64bit)},
 	{PT_FIELD("prefetchable", FLAG, struct pt_bar, prefetchable)},
+	{PT_FIELD("unset", FLAG, struct pt_bar, unset), PT_JSON_MAY_BE_MISSING,
+		.about = "the host gave it no address"},
 };
 static const struct pt_record bar_record = {PT_RECORD(struct pt_bar, bar_fields)};
 

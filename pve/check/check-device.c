@@ -177,6 +177,26 @@ static void reserved_region(const struct pt_judging *judging)
 		report_reserved(judging, kept);
 }
 
+static void bar_unassigned(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		const struct pt_function *function = function_of(facts, taken);
+		PT_FREE char *list = NULL;
+
+		for (size_t i = 0; function && !taken->companion && i < PT_PCI_BARS; i++) {
+			const struct pt_bar *bar = &function->bar[i];
+			PT_FREE char *one = pt_format("BAR %zu (%s)", i, PT_SIZE(bar->size));
+
+			if (bar->memory && bar->unset)
+				list = pt_list_add(list, ", ", one);
+		}
+		if (list)
+			pt_report(judging, 0, pt_on_function(facts, taken), "bars", list, NULL);
+	}
+}
+
 static void group_companions(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;
@@ -515,6 +535,18 @@ static const struct pt_check checks[] = {
 				.message = "the firmware holds memory for its IOMMU group ({region}): the kernel gives the group to no guest",
 				.hint = "switch off DMA protection (before boot, and the kernel's) in the firmware"},
 		},
+	},
+	{
+		.tag = "bar-unassigned",
+		.find = bar_unassigned,
+		.meaning = "The host found no room for a memory BAR of the device.",
+		.why = "The guest's driver reads nothing there, and fails; the kernel of the host says 'no space' and 'failed to assign' at boot.",
+		.steps = "Enable 'Above 4G Decoding' (and with it 64-bit MMIO) in the firmware setup."
+			"\nElse boot with pci=realloc on the kernel command line."
+			"\nThe lines 'BAR ... failed to assign' of 'journalctl -k -b' go.",
+		.source = "kernel, drivers/pci/setup-bus.c; include/linux/ioport.h, IORESOURCE_UNSET",
+		.of = {{PT_WARNING, PT_WARNS, .message = "the host gave no address to its {bars}: the guest cannot use the device as a whole",
+			.hint = "enable 'Above 4G Decoding' in the firmware setup, or boot with pci=realloc"}},
 	},
 	{
 		.tag = "group-companions",

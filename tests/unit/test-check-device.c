@@ -215,6 +215,36 @@ static void device(void **state)
 	triggers(fake, "no-iommu-group", "hostpci0: 03:00.0\n", "is in no IOMMU group");
 }
 
+static void bar_unassigned(void **state)
+{
+	static const char resource[] = "/sys/bus/pci/devices/0000:02:00.0/resource";
+	struct fake *fake = *state;
+	struct judged judged;
+
+	passes(fake, "bar-unassigned", "hostpci0: 02:00.0\n");
+	/* an I/O BAR, and behind the sixth line the ROM and the BARs of VFs */
+	fake_file(fake, resource,
+		"0x00000000f6000000 0x00000000f6ffffff 0x0000000000040200\n"
+		"0x0000000000000000 0x000000000000007f 0x0000000020000101\n"
+		"0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
+		"0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
+		"0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
+		"0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
+		"0x0000000000000000 0x000000000007ffff 0x0000000020046200\n"
+		"0x0000000000000000 0x0000000000003fff 0x000000002014220c\n");
+	passes(fake, "bar-unassigned", "hostpci0: 02:00.0\n");
+	fake_file(fake, resource,
+		"0x00000000f6000000 0x00000000f6ffffff 0x0000000000040200\n"
+		"0x0000000000000000 0x00000007ffffffff 0x000000002014220c\n"
+		"0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
+		"0x0000000000000000 0x0000000001ffffff 0x000000002014220c\n");
+	judge(fake, "hostpci0: 02:00.0\n", &judged);
+	assert_string_equal(message_of(find(&judged, "bar-unassigned")),
+		"the host gave no address to its BAR 1 (32.0 GiB), BAR 3 (32 MiB): the guest cannot "
+		"use the device as a whole");
+	clear(&judged);
+}
+
 static void reserved_region(void **state)
 {
 	static const char relaxable[] = "0x00000000bdffd000 0x00000000bdffffff direct-relaxable\n"
@@ -435,6 +465,7 @@ int main(void)
 		MACHINE_TEST(assigned_twice),
 		MACHINE_TEST(partial_slot),
 		MACHINE_TEST(device),
+		MACHINE_TEST(bar_unassigned),
 		MACHINE_TEST(reserved_region),
 		MACHINE_TEST(mapping),
 		MACHINE_TEST(virtual_functions),
