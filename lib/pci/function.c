@@ -103,6 +103,11 @@ static bool irq_ok(const struct pt_host *folder)
 	return strspn(text, "0123456789") == strlen(text);
 }
 
+bool pt_function_is_display(const struct pt_function *function)
+{
+	return function->class >> 16 == 0x03;
+}
+
 bool pt_function_on_vfio(const struct pt_function *function)
 {
 	return function->has_vfio_dev || pt_streq(function->driver, PT_VFIO_PCI);

@@ -95,6 +95,9 @@ void pt_config_space_read(
 /* How long reading an attribute may take that waits for the device's lock. */
 #define PT_ATTR_MS 2000
 
+/* Whether its class is that of a display, VGA or not; class 0300 alone is VGA. */
+bool pt_function_is_display(const struct pt_function *function);
+
 /* Whether it is on a vfio driver, vfio-pci or a variant of it. */
 bool pt_function_on_vfio(const struct pt_function *function);
 /* The same of a function that is not read: driver is the one that it has, or NULL. */

@@ -6,7 +6,6 @@
 #define FRAMEBUFFERS  "/sys/class/graphics"
 #define IOMEM	      "/proc/iomem"
 #define IOMEM_MAX     (1024U * 1024)
-#define CLASS_DISPLAY 0x03U
 #define CLASS_OLD_VGA 0x0001U /* of before there were classes */
 
 bool pt_vtcon_name_valid(const char *name)
@@ -135,7 +134,7 @@ void pt_use_console(
 	char console[PT_VTCON_TEXT];
 
 	/* no other has a screen; a host may have thousands */
-	if (function->class >> 16 != CLASS_DISPLAY && function->class >> 8 != CLASS_OLD_VGA)
+	if (!pt_function_is_display(function) && function->class >> 8 != CLASS_OLD_VGA)
 		return;
 	use.what = console;
 	if (pt_console_on(host, &function->bdf, console)) {

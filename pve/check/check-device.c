@@ -5,6 +5,8 @@
 #include "pve/check/obstacle.h"
 #include "pve/config/paths.h"
 
+#define CLASS_VGA 0x0300U
+
 static const struct pt_function *function_of(
 	const struct pt_facts *facts, const struct pt_taken *taken)
 {
@@ -194,6 +196,52 @@ static void bar_unassigned(const struct pt_judging *judging)
 		}
 		if (list)
 			pt_report(judging, 0, pt_on_function(facts, taken), "bars", list, NULL);
+	}
+}
+
+enum { XVGA_NO_VGA, XVGA_MDEV, XVGA_SWITCHED_OFF, XVGA_NO_DISPLAY };
+
+/* The addresses of the node's displays, or NULL. The caller frees it. */
+static char *displays_of(const struct pt_facts *facts)
+{
+	char *list = NULL;
+
+	pt_foreach (bdf, facts->display, facts->display_count)
+		list = pt_list_add(list, ", ", PT_BDF(bdf));
+	return list;
+}
+
+/* With SeaBIOS Proxmox VE passes x-vga on to QEMU, which needs the legacy ranges of a VGA device;
+ * with OVMF it is only a word for the primary display. */
+static void x_vga_no_vga(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+	const bool ovmf = pt_streq(pt_guest_get(facts->guest, "bios"), "ovmf");
+
+	pt_foreach (assignment, facts->assignment, facts->count) {
+		const struct pt_alternative *chosen = pt_chosen(assignment);
+		const struct pt_function *function = NULL;
+		PT_FREE char *displays = displays_of(facts);
+		PT_FREE char *class = NULL;
+
+		if (!assignment->entry.x_vga || !chosen || !chosen->count)
+			continue;
+		function = pt_inventory_find(facts->inventory, &chosen->id[0]);
+		if (!function)
+			continue;
+		class = pt_format("%04x", function->class >> 8);
+		if (!ovmf && assignment->entry.mdev)
+			pt_report(judging, XVGA_MDEV, pt_on_entry(assignment), NULL);
+		else if (!ovmf && function->class >> 8 != CLASS_VGA)
+			pt_report(judging, XVGA_NO_VGA, pt_on_id(assignment, &function->bdf),
+				"class", class, "displays", displays, NULL);
+		else if (!ovmf && facts->host->vfio_options &&
+			 pt_options_set(facts->host->vfio_options, "disable_vga"))
+			pt_report(judging, XVGA_SWITCHED_OFF, pt_on_id(assignment, &function->bdf),
+				NULL);
+		else if (ovmf && !assignment->entry.mdev && !pt_function_is_display(function))
+			pt_report(judging, XVGA_NO_DISPLAY, pt_on_id(assignment, &function->bdf),
+				"class", class, "displays", displays, NULL);
 	}
 }
 
@@ -547,6 +595,27 @@ static const struct pt_check checks[] = {
 		.source = "kernel, drivers/pci/setup-bus.c; include/linux/ioport.h, IORESOURCE_UNSET",
 		.of = {{PT_WARNING, PT_WARNS, .message = "the host gave no address to its {bars}: the guest cannot use the device as a whole",
 			.hint = "enable 'Above 4G Decoding' in the firmware setup, or boot with pci=realloc"}},
+	},
+	{
+		.tag = "x-vga-no-vga",
+		.find = x_vga_no_vga,
+		.meaning = "x-vga=1 on a device that is no VGA device.",
+		.why = "With SeaBIOS QEMU needs the legacy VGA ranges of the device (class 0300) and ends with 'device does not support requested feature x-vga'. With OVMF the option has no such effect, but a device that is no display at all hints at an address that has moved.",
+		.steps = "Correct the address ('pve-ptconf list' shows the displays of this host)."
+			"\nA display of class 0302 or 0380 needs no x-vga: remove it with 'qm set VMID --hostpciN', and use OVMF ('qm set VMID --bios ovmf')."
+			"\nRemove disable_vga=1 from vfio-pci's options in /etc/modprobe.d, run 'update-initramfs -u -k all', and reboot.",
+		.source = "qemu, hw/vfio/pci.c, vfio_populate_vga; qemu-server, QemuServer/PCI.pm",
+		.of = {
+			[XVGA_NO_VGA] = {PT_ERROR, PT_REFUSES, .message = "x-vga=1 needs a VGA device (class 0300), but this one has class {class}: QEMU does not start",
+				.hint = "remove x-vga=1[[, or correct the address: the displays of this host are {displays}]]"},
+			[XVGA_MDEV] = {PT_ERROR, PT_REFUSES, .message = "x-vga=1 does not go with a mediated device: QEMU does not start",
+				.hint = "remove x-vga=1"},
+			[XVGA_SWITCHED_OFF] = {PT_ERROR, PT_REFUSES, .message = "x-vga=1 needs the legacy VGA ranges, which vfio-pci's option disable_vga=1 switches off: QEMU does not start",
+				.hint = "remove x-vga=1, or disable_vga=1 from vfio-pci's options in /etc/modprobe.d"},
+			[XVGA_NO_DISPLAY] = {PT_WARNING, PT_WARNS, .when = "OVMF: the device is no display at all",
+				.message = "x-vga=1 is set, but this is no display (class {class}): has the card moved?",
+				.hint = "correct the address[[: the displays of this host are {displays}]]"},
+		},
 	},
 	{
 		.tag = "group-companions",

@@ -4,7 +4,6 @@
 #include "pve/config/paths.h"
 
 #define CLASS_STORAGE 0x01U
-#define CLASS_DISPLAY 0x03U
 #define VENDOR_AMD    "1002"
 
 static const struct pt_function *function_of(
@@ -67,7 +66,7 @@ enum { QUIRK_CARD, QUIRK_INTEGRATED, QUIRK_NONE };
 
 static size_t quirk_of(const struct pt_function *function)
 {
-	if (!pt_streq(function->vendor, VENDOR_AMD) || function->class >> 16 != CLASS_DISPLAY)
+	if (!pt_streq(function->vendor, VENDOR_AMD) || !pt_function_is_display(function))
 		return QUIRK_NONE;
 	if (PT_WORD_FIND(vega_and_navi, function->device) >= 0)
 		return QUIRK_CARD;
@@ -99,7 +98,8 @@ static size_t risk_of(const struct pt_function *function, const struct pt_detail
 
 	if (class == CLASS_STORAGE)
 		return RISK_DISK;
-	if (class == CLASS_DISPLAY && (quirk_of(function) != QUIRK_NONE || !detail->resettable))
+	if (pt_function_is_display(function) &&
+		(quirk_of(function) != QUIRK_NONE || !detail->resettable))
 		return RISK_DISPLAY;
 	return RISK_NONE;
 }

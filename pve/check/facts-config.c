@@ -349,6 +349,41 @@ static void look_at_other_nodes(struct pt_gathering *gathering)
 	}
 }
 
+static bool is_on_no_display(const struct pt_facts *facts)
+{
+	pt_foreach (assignment, facts->assignment, facts->count) {
+		const struct pt_function *function = NULL;
+
+		if (assignment->entry.x_vga && assignment->chosen >= 0)
+			function = pt_inventory_find(facts->inventory,
+				&assignment->alternative[assignment->chosen].id[0]);
+		if (function && !pt_function_is_display(function))
+			return true;
+	}
+	return false;
+}
+
+/* The address may have moved: all functions are read to name those that may be meant. */
+static void list_displays(struct pt_gathering *gathering)
+{
+	struct pt_facts *facts = gathering->facts;
+	struct pt_bdf *all = NULL;
+	size_t count = 0;
+
+	if (pt_node_matching(gathering->node, "", &all, &count, NULL) < 0)
+		return;
+	pt_foreach (bdf, all, count) {
+		const struct pt_function *function;
+
+		if (pt_node_learn(gathering->node, bdf, NULL) < 0)
+			continue;
+		function = pt_inventory_find(facts->inventory, bdf);
+		if (function && pt_function_is_display(function))
+			pt_bdfs_add(&facts->display, &facts->display_count, bdf);
+	}
+	free(all);
+}
+
 void pt_gather_hook(struct pt_gathering *gathering)
 {
 	struct pt_facts *facts = gathering->facts;
@@ -375,6 +410,8 @@ int pt_gather_config(struct pt_gathering *gathering)
 	if (gathering->facts->depth != PT_DEPTH_CHECK)
 		return 0;
 	look_at_other_nodes(gathering);
+	if (is_on_no_display(facts))
+		list_displays(gathering);
 	facts->backup = pt_backups_find(pt_node_backups(gathering->node), gathering->guest->vmid);
 	return 0;
 }

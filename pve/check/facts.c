@@ -25,6 +25,7 @@ void pt_facts_clear(struct pt_facts *facts)
 	pt_foreach (unfit, facts->unfit, facts->unfit_count)
 		free(unfit->stale);
 	free(facts->unfit);
+	free(facts->display);
 	pt_foreach (note, facts->note, facts->note_count)
 		free(note->error);
 	free(facts->note);

@@ -152,6 +152,9 @@ struct pt_facts {
 	size_t unfit_count;
 	const struct pt_bdf *left; /* left on vfio-pci; for a check only; borrowed */
 	size_t left_count;
+	/* the node's displays, if x-vga is set on something else; for a check only */
+	struct pt_bdf *display;
+	size_t display_count;
 	struct pt_claim_note *note;
 	size_t note_count;
 	enum pt_hook_state hook;

@@ -245,6 +245,37 @@ static void bar_unassigned(void **state)
 	clear(&judged);
 }
 
+static void x_vga_no_vga(void **state)
+{
+	struct fake *fake = *state;
+	struct judged judged;
+
+	/* SeaBIOS: VGA alone */
+	passes(fake, "x-vga-no-vga", "hostpci0: 01:00,x-vga=1\n");
+	passes(fake, "x-vga-no-vga", "hostpci0: 02:00.0\n");
+	triggers(fake, "x-vga-no-vga", "hostpci0: 01:00.0,x-vga=1,mdev=t\n",
+		"does not go with a mediated device");
+	judge(fake, "hostpci0: 02:00.0,x-vga=1\n", &judged);
+	assert_holds(message_of(find(&judged, "x-vga-no-vga")), "this one has class 0108");
+	assert_string_equal(hint_of(find(&judged, "x-vga-no-vga")),
+		"remove x-vga=1, or correct the address: the displays of this host are 0000:01:00.0");
+	assert_ptr_equal(
+		pt_findings_refusing(&judged.findings, true), find(&judged, "x-vga-no-vga"));
+	clear(&judged);
+	judge(fake, "hostpci0: 01:00,x-vga=1\n", &judged);
+	judged.node->traits.vfio_options = strdup("disable_vga=1");
+	pt_check_run(&judged.facts, &judged.findings);
+	assert_holds(message_of(find(&judged, "x-vga-no-vga")), "disable_vga=1 switches off");
+	clear(&judged);
+	/* OVMF: what is no display at all */
+	triggers(fake, "x-vga-no-vga", "bios: ovmf\nhostpci0: 02:00.0,x-vga=1\n",
+		"has the card moved?");
+	passes(fake, "x-vga-no-vga", "bios: ovmf\nhostpci0: 01:00,x-vga=1\n");
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/class", "0x030200\n");
+	passes(fake, "x-vga-no-vga", "bios: ovmf\nhostpci0: 01:00,x-vga=1\n");
+	triggers(fake, "x-vga-no-vga", "hostpci0: 01:00,x-vga=1\n", "this one has class 0302");
+}
+
 static void reserved_region(void **state)
 {
 	static const char relaxable[] = "0x00000000bdffd000 0x00000000bdffffff direct-relaxable\n"
@@ -466,6 +497,7 @@ int main(void)
 		MACHINE_TEST(partial_slot),
 		MACHINE_TEST(device),
 		MACHINE_TEST(bar_unassigned),
+		MACHINE_TEST(x_vga_no_vga),
 		MACHINE_TEST(reserved_region),
 		MACHINE_TEST(mapping),
 		MACHINE_TEST(virtual_functions),
