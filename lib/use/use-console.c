@@ -106,7 +106,7 @@ static bool is_firmware_framebuffer(const char *line, unsigned long long *ret_st
 	return start < end;
 }
 
-static bool has_firmware_framebuffer(const struct pt_host *host, const struct pt_function *function)
+bool pt_framebuffer_in(const struct pt_host *host, const struct pt_function *function)
 {
 	PT_FREE char *text = NULL;
 	char *line, *rest;
@@ -141,7 +141,7 @@ void pt_use_console(
 		use.how = PT_USE_SHOWS_CONSOLE;
 	} else if (has_first_framebuffer(host, &function->bdf) && find_console(host, console)) {
 		use.how = PT_USE_MAY_SHOW_CONSOLE;
-	} else if (has_firmware_framebuffer(host, function)) {
+	} else if (pt_framebuffer_in(host, function)) {
 		use.how = PT_USE_FRAMEBUFFER;
 		use.what = firmware;
 	} else if (function->boot_vga == 1) {

@@ -20,6 +20,9 @@ bool pt_vtcon_name_valid(const char *name);
 bool pt_console_on(
 	const struct pt_host *host, const struct pt_bdf *bdf, char ret[static PT_VTCON_TEXT]);
 
+/* Whether a framebuffer of the firmware lies in one of the function's BARs. */
+bool pt_framebuffer_in(const struct pt_host *host, const struct pt_function *function);
+
 /* Adds text or a picture that the function shows: a bound fbcon, a framebuffer of the firmware in
  * its BARs, the firmware's choice of screen. All are weak: only the picture goes. */
 void pt_use_console(

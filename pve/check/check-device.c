@@ -245,6 +245,24 @@ static void x_vga_no_vga(const struct pt_judging *judging)
 	}
 }
 
+/* A host driver ends it, and vfio-pci does for a VGA device, when they come to the device. */
+static void framebuffer_stays(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (detail, facts->detail, facts->detail_count) {
+		const struct pt_taken *taken = pt_detail_taken(facts, detail);
+		const struct pt_function *function =
+			pt_inventory_find(facts->inventory, &detail->bdf);
+
+		if (!taken || !function || !detail->framebuffer)
+			continue;
+		if (pt_function_on_vfio(function) ||
+			(!function->driver && function->class >> 8 != CLASS_VGA))
+			pt_report(judging, 0, pt_on_function(facts, taken), NULL);
+	}
+}
+
 static void group_companions(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;
@@ -616,6 +634,17 @@ static const struct pt_check checks[] = {
 				.message = "x-vga=1 is set, but this is no display (class {class}): has the card moved?",
 				.hint = "correct the address[[: the displays of this host are {displays}]]"},
 		},
+	},
+	{
+		.tag = "framebuffer-stays",
+		.find = framebuffer_stays,
+		.meaning = "The firmware's framebuffer lies in a BAR of the device, and nothing will end it.",
+		.why = "QEMU cannot have the BAR as a whole: the kernel says \"can't reserve\", and the guest's driver fails or shows no picture. A host driver that takes the device ends the framebuffer; so does vfio-pci, but only for a device of class 0300, and only when it takes it.",
+		.steps = "Boot with initcall_blacklist=sysfb_init on the kernel command line: the firmware's framebuffer is never taken over. video=efifb:off does nothing on kernels with simpledrm."
+			"\nOr let the host driver have the device first: take its ids from vfio-pci's option ids= and its driver from the blacklist. pve-pthook takes it when the guest starts.",
+		.source = "kernel, drivers/video/aperture.c; drivers/vfio/pci/vfio_pci_core.c, vfio_pci_vga_init",
+		.of = {{PT_WARNING, PT_WARNS, .message = "the firmware's framebuffer lies in a BAR of it, and nothing will end that: the kernel says \"can't reserve\", and the guest gets no picture",
+			.hint = "boot with initcall_blacklist=sysfb_init"}},
 	},
 	{
 		.tag = "group-companions",

@@ -87,6 +87,7 @@ static void look(struct pt_gathering *gathering, const struct pt_function *funct
 	const struct pt_device *device, struct pt_detail *detail)
 {
 	memcpy(detail->blocked, device->blocked, sizeof(detail->blocked));
+	detail->framebuffer = device->framebuffer;
 	/* only behind a bridge can a bus be reset */
 	if (!function->has_reset && function->has_parent)
 		detail->has_bus_mate = find_bus_mate(gathering, &function->bdf, &detail->bus_mate);

@@ -93,6 +93,7 @@ struct pt_detail {
 	struct pt_bdf bus_mate; /* somebody on its bus who is not taken */
 	bool has_id_twin;
 	struct pt_bdf id_twin; /* another function of the same ids that is not taken */
+	bool framebuffer;      /* of the firmware, in a BAR of it */
 	bool has_more_in_slot; /* of a function 0: its slot has more, or VFs */
 };
 

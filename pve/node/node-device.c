@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "lib/base/looks.h"
+#include "lib/use/use-console.h"
 #include "pve/node/node.h"
 #include "pve/config/paths.h"
 #include "pve/config/section.h"
@@ -77,6 +78,7 @@ static void look(
 	device->unknown = !space->known;
 	device->dead = pt_function_is_dead(function);
 	memcpy(device->serial, space->serial, sizeof(device->serial));
+	device->framebuffer = pt_function_is_display(function) && pt_framebuffer_in(host, function);
 	if (!function->driver && function->modalias)
 		pt_module_alias_blocked(host, function->modalias, device->blocked);
 	pt_net_up(host, &function->bdf, device->net);

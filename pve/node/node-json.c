@@ -92,6 +92,8 @@ static const struct pt_field device_fields[] = {
 	{DEVICE("serial", CHARS, serial)},
 	{DEVICE("net", CHARS, net)},
 	{DEVICE("guest_disk", FLAG, guest_disk), PT_JSON_MAY_BE_MISSING},
+	{DEVICE("framebuffer", FLAG, framebuffer), PT_JSON_MAY_BE_MISSING,
+		.about = "of the firmware, in a BAR"},
 };
 static const struct pt_record device_record = {PT_RECORD(struct pt_device, device_fields)};
 

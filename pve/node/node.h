@@ -50,6 +50,7 @@ struct pt_device {
 	bool guest_disk;  /* of a facts file: as pt_node_has_guest_disk */
 	bool unknown;	  /* its config space could not be read: it is being reset, say */
 	bool dead;	  /* as pt_function_is_dead */
+	bool framebuffer; /* of the firmware, in a BAR of it */
 	char blocked[64]; /* module that would drive it, but is blacklisted; "" for none */
 	char serial[PT_SERIAL_TEXT]; /* as in struct pt_identity */
 	char net[PT_NETDEV_TEXT];    /* an interface of it that is up; "" for none */

@@ -276,6 +276,31 @@ static void x_vga_no_vga(void **state)
 	triggers(fake, "x-vga-no-vga", "hostpci0: 01:00,x-vga=1\n", "this one has class 0302");
 }
 
+static void framebuffer_stays(void **state)
+{
+	static const char iomem[] =
+		"e0000000-e1ffffff : 0000:01:00.0\n  e0000000-e02fffff : BOOTFB\n";
+	static const char gpu[] = "/sys/bus/pci/devices/0000:01:00.0/";
+	struct fake *fake = *state;
+	PT_FREE char *resource = pt_format("%sresource", gpu);
+	PT_FREE char *driver = pt_format("%sdriver", gpu);
+	PT_FREE char *class = pt_format("%sclass", gpu);
+
+	fake_file(fake, resource, "0x00000000e0000000 0x00000000e1ffffff 0x0000000000040200\n");
+	fake_file(fake, "/proc/iomem", iomem);
+	/* its driver has ended it, or will, or vfio-pci does */
+	passes(fake, "framebuffer-stays", "hostpci0: 01:00\n");
+	fake_remove(fake, driver);
+	passes(fake, "framebuffer-stays", "hostpci0: 01:00\n");
+	fake_file(fake, class, "0x038000\n");
+	triggers(fake, "framebuffer-stays", "hostpci0: 01:00\n", "can't reserve");
+	fake_file(fake, class, "0x030000\n");
+	fake_link(fake, driver, "/sys/bus/pci/drivers/vfio-pci");
+	triggers(fake, "framebuffer-stays", "hostpci0: 01:00\n", "can't reserve");
+	fake_file(fake, "/proc/iomem", "e0000000-e1ffffff : 0000:01:00.0\n");
+	passes(fake, "framebuffer-stays", "hostpci0: 01:00\n");
+}
+
 static void reserved_region(void **state)
 {
 	static const char relaxable[] = "0x00000000bdffd000 0x00000000bdffffff direct-relaxable\n"
@@ -498,6 +523,7 @@ int main(void)
 		MACHINE_TEST(device),
 		MACHINE_TEST(bar_unassigned),
 		MACHINE_TEST(x_vga_no_vga),
+		MACHINE_TEST(framebuffer_stays),
 		MACHINE_TEST(reserved_region),
 		MACHINE_TEST(mapping),
 		MACHINE_TEST(virtual_functions),
