@@ -7,12 +7,14 @@
 
 #include "lib/base/base.h"
 
-#define PT_ROM_IMAGES	8
-#define PT_ROM_CODE_EFI 3
+#define PT_ROM_IMAGES	 8
+#define PT_ROM_CODE_BIOS 0
+#define PT_ROM_CODE_EFI	 3
+#define PT_ROM_ANY	 0xffff
 
 struct pt_rom_image {
-	uint16_t vendor, device;
-	uint8_t code_type; /* 0: BIOS, PT_ROM_CODE_EFI */
+	uint16_t vendor, device; /* PT_ROM_ANY: for any */
+	uint8_t code_type;	 /* PT_ROM_CODE_BIOS, PT_ROM_CODE_EFI or another one */
 };
 
 struct pt_rom {

@@ -70,7 +70,8 @@ static bool is_for(const struct pt_rom *rom, const struct pt_function *function)
 	unsigned long device = strtoul(function->device, NULL, 16);
 
 	pt_foreach (image, rom->image, rom->count) {
-		if (image->vendor == vendor && image->device == device)
+		if ((image->vendor == vendor || image->vendor == PT_ROM_ANY) &&
+			(image->device == device || image->device == PT_ROM_ANY))
 			return true;
 	}
 	return false;
@@ -95,10 +96,28 @@ static void romfile_wrong_device(const struct pt_judging *judging)
 	}
 }
 
-static bool has_efi(const struct pt_rom *rom)
+static bool has_code(const struct pt_rom *rom, uint8_t code_type)
 {
 	pt_foreach (image, rom->image, rom->count) {
-		if (image->code_type == PT_ROM_CODE_EFI)
+		if (image->code_type == code_type)
+			return true;
+	}
+	return false;
+}
+
+/* Whether the ROM of the entry, or of another function of the slot, has an image of that type:
+ * AMD's driver for the screen may lie on the sound function. */
+static bool slot_has_code(
+	const struct pt_facts *facts, const struct pt_rom_fact *of, uint8_t code_type)
+{
+	const struct pt_function *function = first_of(facts, assignment_of(facts, of));
+
+	pt_foreach (rom, facts->rom, facts->rom_count) {
+		const struct pt_function *other = first_of(facts, assignment_of(facts, rom));
+
+		if (has_code(&rom->file.rom, code_type) &&
+			(rom == of || (function && other &&
+					      pt_bdf_same_slot(&function->bdf, &other->bdf))))
 			return true;
 	}
 	return false;
@@ -113,7 +132,23 @@ static void romfile_no_efi_image(const struct pt_judging *judging)
 	pt_foreach (rom, facts->rom, facts->rom_count) {
 		const struct pt_assignment *assignment = assignment_of(facts, rom);
 
-		if (rom->file.rom.count && !has_efi(&rom->file.rom))
+		if (rom->file.rom.count && !slot_has_code(facts, rom, PT_ROM_CODE_EFI))
+			pt_report(judging, 0, pt_on_entry(assignment), "path",
+				assignment->entry.romfile, NULL);
+	}
+}
+
+static void romfile_efi_only(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	if (pt_streq(pt_guest_get(facts->guest, "bios"), "ovmf"))
+		return;
+	pt_foreach (rom, facts->rom, facts->rom_count) {
+		const struct pt_assignment *assignment = assignment_of(facts, rom);
+
+		if (has_code(&rom->file.rom, PT_ROM_CODE_EFI) &&
+			!slot_has_code(facts, rom, PT_ROM_CODE_BIOS))
 			pt_report(judging, 0, pt_on_entry(assignment), "path",
 				assignment->entry.romfile, NULL);
 	}
@@ -195,6 +230,17 @@ static const struct pt_check checks[] = {
 		.source = "UEFI Specification, 14.4.2",
 		.of = {{PT_WARNING, PT_WARNS, .message = "its ROM file {path} has no EFI image, so the guest's UEFI firmware shows nothing on that device",
 			.hint = "use a ROM with an EFI (GOP) image, or SeaBIOS"}},
+	},
+	{
+		.tag = "romfile-efi-only",
+		.find = romfile_efi_only,
+		.meaning = "The guest boots with SeaBIOS, but the ROM has EFI images only.",
+		.why = "SeaBIOS runs BIOS images; the device shows nothing before its driver loads, and some drivers need what the BIOS image sets up.",
+		.steps = "Use OVMF ('qm set VMID --bios ovmf --efidisk0 STORAGE:1'); a system that was installed under SeaBIOS may not boot then."
+			"\nOr use a ROM with a BIOS image.",
+		.source = ROM_SPECIFICATION,
+		.of = {{PT_WARNING, PT_WARNS, .message = "its ROM file {path} has EFI images only, which the guest's SeaBIOS does not run",
+			.hint = "set 'bios: ovmf', or use a ROM with a BIOS image"}},
 	},
 	{
 		.tag = "romfile-with-rombar-off",

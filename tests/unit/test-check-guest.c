@@ -76,7 +76,8 @@ static void vgpus(void **state)
 }
 
 /* A ROM of one image: vendor and device in little endian, the code type. */
-static void make_rom(struct fake *fake, const char *ids, unsigned char code_type)
+static void make_rom_at(
+	struct fake *fake, const char *path, const char *ids, unsigned char code_type)
 {
 	char rom[512] = "\x55\xaa\x01";
 
@@ -86,7 +87,35 @@ static void make_rom(struct fake *fake, const char *ids, unsigned char code_type
 	rom[0x30] = 1;
 	rom[0x34] = (char)code_type;
 	rom[0x35] = (char)0x80;
-	fake_bytes(fake, ROM, rom, sizeof(rom));
+	fake_bytes(fake, path, rom, sizeof(rom));
+}
+
+static void make_rom(struct fake *fake, const char *ids, unsigned char code_type)
+{
+	make_rom_at(fake, ROM, ids, code_type);
+}
+
+/* AMD's: the driver for the screen lies on the sound function, and is for any device. */
+static void roms_of_one_slot(void **state)
+{
+	static const char slot[] = "bios: ovmf\nhostpci0: 01:00.0,romfile=card.rom\n"
+				   "hostpci1: 01:00.1,romfile=sound.rom\n";
+	static const char sound[] = "/usr/share/kvm/sound.rom";
+	struct fake *fake = *state;
+
+	make_rom(fake, "\xde\x10\x04\x22", PT_ROM_CODE_BIOS);
+	make_rom_at(fake, sound, "\xde\x10\xff\xff", PT_ROM_CODE_EFI);
+	passes(fake, "romfile-no-efi-image", slot);
+	passes(fake, "romfile-wrong-device", slot);
+	passes(fake, "romfile-efi-only", slot + strlen("bios: ovmf\n"));
+	make_rom_at(fake, sound, "\xdf\x10\xff\xff", PT_ROM_CODE_EFI);
+	triggers(fake, "romfile-wrong-device", slot, "is for the device 10df:ffff");
+	/* another slot's is no help */
+	make_rom_at(fake, sound, "\xff\xff\xff\xff", PT_ROM_CODE_EFI);
+	triggers(fake, "romfile-no-efi-image",
+		"bios: ovmf\nhostpci0: 01:00.0,romfile=card.rom\n"
+		"hostpci1: 02:00.0,romfile=sound.rom\n",
+		"card.rom has no EFI image");
 }
 
 static void rom_files(void **state)
@@ -122,6 +151,8 @@ static void rom_files(void **state)
 	triggers(fake, "romfile-no-efi-image", GPU "\nbios: ovmf\n", "has no EFI image");
 	make_rom(fake, "\xde\x10\x04\x22", PT_ROM_CODE_EFI);
 	passes(fake, "romfile-no-efi-image", GPU "\nbios: ovmf\n");
+	passes(fake, "romfile-efi-only", GPU "\nbios: ovmf\n");
+	triggers(fake, "romfile-efi-only", GPU "\n", "card.rom has EFI images only");
 	make_rom(fake, "\xde\x10\x05\x22", PT_ROM_CODE_EFI);
 	triggers(fake, "romfile-wrong-device", GPU "\n",
 		"is for the device 10de:2205, but 0000:01:00.0 is 10de:2204");
@@ -576,6 +607,7 @@ int main(void)
 		MACHINE_TEST(node_unfit),
 		MACHINE_TEST(mediated_devices),
 		MACHINE_TEST(vgpus),
+		MACHINE_TEST(roms_of_one_slot),
 		MACHINE_TEST(rom_files),
 		cmocka_unit_test(roms_are_hostile),
 		MACHINE_TEST(screens),
