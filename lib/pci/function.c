@@ -108,6 +108,35 @@ bool pt_function_is_display(const struct pt_function *function)
 	return function->class >> 16 == 0x03;
 }
 
+/* Classes of PCI Code and ID Assignment 1.16; root: only on a root bus, since cards have them too.
+ */
+static const struct chipset {
+	unsigned int class, mask;
+	bool root;
+	const char *vendor, *what;
+} chipset[] = {
+	{0x0600, 0xffff, false, NULL, "host bridge"},
+	{0x0601, 0xffff, false, NULL, "ISA bridge"},
+	{0x0c05, 0xffff, false, NULL, "SMBus controller"},
+	{0x0500, 0xff00, true, NULL, "memory controller"},
+	{0x0680, 0xffff, true, NULL, "bridge"},
+	/* AMD's, beside integrated graphics and in the chipset */
+	{0x1080, 0xffff, false, "1022", "security processor"},
+};
+
+const char *pt_function_chipset(const struct pt_function *function)
+{
+	if (pt_function_is_vf(function))
+		return NULL;
+	pt_foreach (part, chipset, PT_ARRAY_SIZE(chipset)) {
+		if ((function->class >> 8 & part->mask) == part->class &&
+			!(part->root && function->has_parent) &&
+			(!part->vendor || pt_streq(function->vendor, part->vendor)))
+			return part->what;
+	}
+	return NULL;
+}
+
 bool pt_function_on_vfio(const struct pt_function *function)
 {
 	return function->has_vfio_dev || pt_streq(function->driver, PT_VFIO_PCI);

@@ -98,6 +98,10 @@ void pt_config_space_read(
 /* Whether its class is that of a display, VGA or not; class 0300 alone is VGA. */
 bool pt_function_is_display(const struct pt_function *function);
 
+/* Returns the part of the chipset or of the processor that it is, "SMBus controller", which the
+ * host needs; NULL: none. Static. */
+const char *pt_function_chipset(const struct pt_function *function);
+
 /* Whether it is on a vfio driver, vfio-pci or a variant of it. */
 bool pt_function_on_vfio(const struct pt_function *function);
 /* The same of a function that is not read: driver is the one that it has, or NULL. */

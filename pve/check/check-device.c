@@ -263,6 +263,19 @@ static void framebuffer_stays(const struct pt_judging *judging)
 	}
 }
 
+static void chipset_function(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		const struct pt_function *function = function_of(facts, taken);
+
+		if (!taken->companion && has_obstacle(facts, function, PT_OBSTACLE_CHIPSET))
+			pt_report(judging, 0, pt_on_function(facts, taken), "what",
+				pt_function_chipset(function), NULL);
+	}
+}
+
 static void group_companions(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;
@@ -645,6 +658,17 @@ static const struct pt_check checks[] = {
 		.source = "kernel, drivers/video/aperture.c; drivers/vfio/pci/vfio_pci_core.c, vfio_pci_vga_init",
 		.of = {{PT_WARNING, PT_WARNS, .message = "the firmware's framebuffer lies in a BAR of it, and nothing will end that: the kernel says \"can't reserve\", and the guest gets no picture",
 			.hint = "boot with initcall_blacklist=sysfb_init"}},
+	},
+	{
+		.tag = "chipset-function",
+		.find = chipset_function,
+		.meaning = "The function is a part of the chipset or of the processor: a host, ISA or LPC bridge, a memory controller, the SMBus, AMD's security processor.",
+		.why = "The host needs it: sensors, firmware, the random numbers or the TPM go, and the guest can do nothing with it.",
+		.steps = "Remove it from the guest: name single functions instead of the whole device."
+			"\nIf it only shares the IOMMU group of the device, it is no entry's: then group-companions names it.",
+		.source = "PCI Code and ID Assignment Specification; pci.ids",
+		.of = {{PT_WARNING, PT_WARNS, .message = "is a part of the chipset or the processor ({what}): the host needs it",
+			.hint = "remove it from the guest; name the single functions that it needs"}},
 	},
 	{
 		.tag = "group-companions",

@@ -9,6 +9,12 @@ static bool is_bridge(const struct pt_candidate *candidate, struct pt_obstructio
 	return candidate->function->is_bridge;
 }
 
+static bool is_chipset(const struct pt_candidate *candidate, struct pt_obstruction *ret)
+{
+	(void)ret;
+	return pt_function_chipset(candidate->function);
+}
+
 static bool has_no_iommu(const struct pt_candidate *candidate, struct pt_obstruction *ret)
 {
 	(void)ret;
@@ -131,6 +137,7 @@ static bool has_used_vf(const struct pt_candidate *candidate, struct pt_obstruct
 
 static applies *const obstacles[] = {
 	[PT_OBSTACLE_BRIDGE] = is_bridge,
+	[PT_OBSTACLE_CHIPSET] = is_chipset,
 	[PT_OBSTACLE_NO_IOMMU] = has_no_iommu,
 	[PT_OBSTACLE_NO_GROUP] = has_no_group,
 	[PT_OBSTACLE_RESERVED] = has_reserved_region,
@@ -175,6 +182,7 @@ char *pt_obstruction_text(
 {
 	static const char *const reasons[] = {
 		[PT_OBSTACLE_BRIDGE] = "is a bridge",
+		[PT_OBSTACLE_CHIPSET] = "belongs to the chipset or the processor",
 		[PT_OBSTACLE_NO_IOMMU] = "no IOMMU is active",
 		[PT_OBSTACLE_NO_GROUP] = "is in no IOMMU group",
 		[PT_OBSTACLE_RESERVED] = "the firmware holds memory for its IOMMU group",

@@ -10,6 +10,7 @@
 /* In the order in which the first one is shown. */
 enum pt_obstacle {
 	PT_OBSTACLE_BRIDGE,
+	PT_OBSTACLE_CHIPSET, /* the host needs it */
 	PT_OBSTACLE_NO_IOMMU,
 	PT_OBSTACLE_NO_GROUP,
 	PT_OBSTACLE_RESERVED,	  /* the firmware holds memory for its group */

@@ -301,6 +301,42 @@ static void framebuffer_stays(void **state)
 	passes(fake, "framebuffer-stays", "hostpci0: 01:00\n");
 }
 
+static void chipset_function(void **state)
+{
+	static const struct {
+		const char *class, *what;
+	} cases[] = {
+		{"0x060000", "host bridge"},
+		{"0x060100", "ISA bridge"},
+		{"0x0c0500", "SMBus controller"},
+		{"0x058000", "memory controller"},
+		{"0x068000", "(bridge)"},
+		{"0x0c0330", NULL},
+		{"0x0b4000", NULL},
+		{"0x120000", NULL},
+		{"0x108000", NULL},
+	};
+	static const char class[] = "/sys/bus/pci/devices/0000:02:00.0/class";
+	static const char vendor[] = "/sys/bus/pci/devices/0000:02:00.0/vendor";
+	struct fake *fake = *state;
+
+	pt_foreach (one, cases, PT_ARRAY_SIZE(cases)) {
+		fake_file(fake, class, one->class);
+		if (one->what)
+			triggers(fake, "chipset-function", "hostpci0: 02:00.0\n", one->what);
+		else
+			passes(fake, "chipset-function", "hostpci0: 02:00.0\n");
+	}
+	fake_file(fake, vendor, "0x1022\n");
+	triggers(fake, "chipset-function", "hostpci0: 02:00.0\n", "security processor");
+	/* a card has such controllers too */
+	fake_file(fake, class, "0x058000\n");
+	put_below(fake, "0000:00:01.0", "0000:02:00.0");
+	passes(fake, "chipset-function", "hostpci0: 02:00.0\n");
+	fake_file(fake, class, "0x068000\n");
+	passes(fake, "chipset-function", "hostpci0: 02:00.0\n");
+}
+
 static void reserved_region(void **state)
 {
 	static const char relaxable[] = "0x00000000bdffd000 0x00000000bdffffff direct-relaxable\n"
@@ -524,6 +560,7 @@ int main(void)
 		MACHINE_TEST(bar_unassigned),
 		MACHINE_TEST(x_vga_no_vga),
 		MACHINE_TEST(framebuffer_stays),
+		MACHINE_TEST(chipset_function),
 		MACHINE_TEST(reserved_region),
 		MACHINE_TEST(mapping),
 		MACHINE_TEST(virtual_functions),
