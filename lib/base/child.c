@@ -161,6 +161,8 @@ int pt_child_collect(struct pt_child *child, long long deadline_ms, size_t cap, 
 	size_t length = 0;
 	int r;
 
+	if (child->pidfd < 0)
+		return -ECHILD;
 	for (;;) {
 		ssize_t n;
 

@@ -95,7 +95,8 @@ static bool is_known(struct pt_uses *uses, const struct pt_use *like)
 			pt_streq(use->place, like->place) &&
 			pt_streq(use->container, like->container))
 			return true;
-		if (use->kind != like->kind || use->weak != like->weak)
+		if (use->kind != like->kind || use->weak != like->weak ||
+			use->system != like->system)
 			continue;
 		last = use;
 		alike += pt_streq(use->unit, like->unit);
@@ -453,10 +454,12 @@ int pt_uses_ask(const struct pt_host *host, const struct pt_function *const *fun
 	*ret = PT_USES_ASKING_NONE;
 	if (!count)
 		return 0;
+	r = pt_host_start(host, gather_in_child, &gathering, &ret->child);
+	if (r < 0)
+		return pt_err_errno(err, r, "look for users of devices");
 	ret->first = function[0]->bdf;
 	ret->count = count;
-	r = pt_host_start(host, gather_in_child, &gathering, &ret->child);
-	return r < 0 ? pt_err_errno(err, r, "look for users of devices") : 0;
+	return 0;
 }
 
 /* Reads the child's answer: its uses, or why it has none. */

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Facts that are asked one by one and facts that are asked at once lead to the same findings. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+
 #include "pve/check/check.h"
 #include "tests/unit/busy.h"
 
@@ -22,6 +27,37 @@ static void asked_at_once_it_is_the_same(void **state)
 		assert_string_equal(one, other);
 		assert_true(strlen(one) > 10);
 	}
+}
+
+/* An answer that came in time counts, however late it is heard; one that nobody wants is ended. */
+static void uses_are_asked_for_beside_other_work(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_node PT_NODE *node = NULL;
+	struct pt_node_asking asking = {.uses = PT_USES_ASKING_NONE};
+	struct pt_uses PT_USES uses = {0};
+	struct pt_bdf bdf = bdf_of("0000:03:00.0");
+	struct pt_err err = {0};
+	struct pollfd pfd = {.events = POLLIN};
+	pid_t pid;
+
+	make_busy(fake);
+	node = pt_node_open(fake->host, "node1", NULL, pt_check_allowing);
+	assert_int_equal(pt_node_learn(node, &bdf, NULL), 0);
+	assert_int_equal(pt_node_ask_uses(node, &bdf, 1, &asking, &err), 0);
+	pfd.fd = asking.uses.child.pidfd;
+	assert_int_equal(poll(&pfd, 1, 60000), 1);
+	asking.deadline_ms = pt_now_ms() - 1000;
+	assert_int_equal(pt_node_hear_uses(node, &asking, &bdf, 1, &uses, &err), 0);
+	assert_int_equal(uses.count, 1);
+	/* heard twice it is an error, and waits for nobody */
+	assert_int_equal(pt_uses_hear(&asking.uses, pt_now_ms() + 60000, &uses, &err), -ECHILD);
+	assert_int_equal(pt_node_ask_uses(node, &bdf, 1, &asking, &err), 0);
+	pid = asking.uses.child.pid;
+	pt_uses_unask(&asking.uses);
+	pt_uses_unask(&asking.uses);
+	waitpid(pid, NULL, 0);
+	assert_int_equal(kill(pid, 0), -1);
 }
 
 /* A start asks for nothing but its own functions. */
@@ -73,6 +109,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(asked_at_once_it_is_the_same),
+		MACHINE_TEST(uses_are_asked_for_beside_other_work),
 		MACHINE_TEST(a_start_learns_little),
 		MACHINE_TEST(guests_are_in_order),
 	};

@@ -295,6 +295,28 @@ static void a_flood_is_cut_and_not_failed(void **state)
 	assert_int_equal(uses.use[2000].more, 1);
 }
 
+/* Whether the running system lies on the disk decides more than any other use of it. */
+static void a_use_of_the_system_is_never_merged(void **state)
+{
+	char disk[] = "sda1", place[] = "/srv";
+	struct pt_use like = {.bdf = bdf_of(DISK),
+		.kind = PT_USE_BLOCK,
+		.how = PT_USE_MOUNTED,
+		.what = disk,
+		.place = place};
+	struct pt_uses PT_USES uses = {0};
+
+	(void)state;
+	for (like.pid = 1; like.pid <= 300; like.pid++)
+		pt_uses_add(&uses, &like);
+	assert_int_equal(uses.count, 200);
+	like.how = PT_USE_SWAP;
+	like.system = true;
+	pt_uses_add(&uses, &like);
+	assert_int_equal(uses.count, 201);
+	assert_true(uses.use[200].system);
+}
+
 static void more_uses_than_any_host_has_are_refused(void **state)
 {
 	struct json_object *json = json_object_new_array();
@@ -313,6 +335,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_flood_is_cut_and_not_failed),
+		cmocka_unit_test(a_use_of_the_system_is_never_merged),
 		cmocka_unit_test(more_uses_than_any_host_has_are_refused),
 		cmocka_unit_test(to_json_and_back),
 		cmocka_unit_test(reads_old_sentences),
