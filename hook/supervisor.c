@@ -180,7 +180,7 @@ int pt_supervise(const struct pt_supervised *supervised, int out)
 	/* Proxmox VE must not meet half-moved devices: if the undo fails, the start is refused */
 	if (supervised->undo && run_phase(supervised, pt_phase_undo, out) != 0) {
 		SAY(out,
-			"error: start refused: guest %u: its devices are not all back where they were; "
+			"error: start refused: guest %u: its devices may not all be back where they were; "
 			"'pve-ptconf release %u' returns them, then start it again\n",
 			supervised->vmid, supervised->vmid);
 		return 1;

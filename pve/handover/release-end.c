@@ -30,8 +30,10 @@ static int explain_running(unsigned int vmid, int pid, struct pt_err *err)
 		"guest %u runs as process %d and uses its devices; stop it first", vmid, pid);
 }
 
-int pt_end_stale(const struct pt_host *host, const struct pt_store *store, unsigned int vmid,
-	const char *start, struct pt_err *err)
+/* Holds Proxmox VE's lock and that of the record. 1: the wishes have ended; 0: there are none.
+ * ret_broken: why the record could not be read; it ends all the same. */
+static int end_stale(const struct pt_host *host, const struct pt_store *store, unsigned int vmid,
+	const char *start, struct pt_err *ret_broken, struct pt_err *err)
 {
 	struct pt_guest_record PT_GUEST_RECORD record = {0};
 	PT_CLOSE int guest_lock = -1;
@@ -54,7 +56,8 @@ int pt_end_stale(const struct pt_host *host, const struct pt_store *store, unsig
 	if (r == -ENOENT)
 		return 0;
 	if (r == -EINVAL) {
-		pt_log(pt_host_log(host), PT_LOG_WARNING, "%s", err ? err->text : "");
+		if (err)
+			*ret_broken = *err;
 		record = (struct pt_guest_record){.vmid = vmid, .unreadable = true};
 	} else if (r < 0) {
 		return r;
@@ -66,10 +69,22 @@ int pt_end_stale(const struct pt_host *host, const struct pt_store *store, unsig
 	if (pid)
 		return explain_running(vmid, pid, err);
 	r = pt_guest_end(store, &record, record.ran ? PT_GUEST_ENDED : PT_GUEST_UNDONE, err);
-	if (r == 0 && start)
+	return r < 0 ? r : 1;
+}
+
+int pt_end_stale(const struct pt_host *host, const struct pt_store *store, unsigned int vmid,
+	const char *start, struct pt_err *err)
+{
+	struct pt_err broken = {0};
+	int r = end_stale(host, store, vmid, start, &broken, err);
+
+	/* words may wait for a reader: never under a lock */
+	if (broken.code)
+		pt_log(pt_host_log(host), PT_LOG_WARNING, "%s", broken.text);
+	if (r > 0 && start)
 		pt_log(pt_host_log(host), PT_LOG_INFO,
 			"guest %u does not run, but still holds devices; its claim ends", vmid);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 bool pt_end_stale_others(const struct pt_host *host, const struct pt_store *store,
