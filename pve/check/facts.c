@@ -411,7 +411,7 @@ int pt_facts_gather(struct pt_node *node, const struct pt_guest *guest, enum pt_
 		pt_gather_identities,
 		pt_gather_config,
 		pt_gather_uses,
-		pt_gather_owners, /* the newest ones: others start beside this guest */
+		pt_gather_owners, /* late: others start beside this guest */
 	};
 	struct pt_gathering gathering = {.node = node,
 		.guest = guest,

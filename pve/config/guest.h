@@ -142,7 +142,8 @@ void pt_guest_ask_api(const struct pt_host *host, const struct pt_guest_query *q
 /* Waits for the answer: pt_guest_from_api is both. */
 int pt_guest_hear_api(struct pt_guest_asking *asking, struct pt_guest **ret, struct pt_err *err);
 /* Waits for it as PT_SOURCE_AUTO does. guest is the file's config, NULL: err says why it cannot be
- * read. 1: guest is another one now, and the old one is freed; 0: it is the same. */
+ * read. 1: guest is another one now, the old one is freed, and err is cleared; 0: it is the same.
+ */
 int pt_guest_hear(const struct pt_host *host, struct pt_guest_asking *asking,
 	struct pt_guest **guest, struct pt_err *err);
 /* Does not wait for it any more. */

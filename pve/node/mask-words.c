@@ -389,7 +389,7 @@ static void put_form(const char *text, FILE *out)
 		if (isdigit((unsigned char)*text))
 			fputc('0', out);
 		else
-			fputc(isalpha((unsigned char)*text) ? 'x' : *text, out);
+			fputc(isalpha((unsigned char)*text) || *text & 0x80 ? 'x' : *text, out);
 	}
 }
 

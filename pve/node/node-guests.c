@@ -60,9 +60,11 @@ static void add_guest(struct pt_node *node, const struct pt_host *folder, unsign
 	struct pt_guest_query query = {.vmid = vmid, .node = node->name, .view = PT_VIEW_NEXT};
 	struct pt_guest PT_GUEST *guest = NULL;
 	struct pt_guest **slot;
+	int r = pt_guest_from_folder(folder, &query, &guest, NULL);
 
-	/* gone since, or broken: its own check tells */
-	if (pt_guest_from_folder(folder, &query, &guest, NULL) < 0 || !pt_guest_has_hostpci(guest))
+	/* its own check tells why; one without a file is gone since */
+	node->unread += r < 0 && r != -ENOENT;
+	if (r < 0 || !pt_guest_has_hostpci(guest))
 		return;
 	slot = pt_array_grow(&node->guest, &node->guest_count, sizeof(struct pt_guest *));
 	*slot = PT_STEAL(guest);

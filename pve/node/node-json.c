@@ -87,6 +87,8 @@ static const struct pt_record mdev_record = {PT_RECORD(struct pt_mdev_type, mdev
 static const struct pt_field device_fields[] = {
 	{DEVICE("mdev_types", LIST, mdev), COUNT(struct pt_device, mdev_count), .of = &mdev_record},
 	{DEVICE("function", FORM, bdf), .form = &pt_bdf_form},
+	{DEVICE("unknown", FLAG, unknown), PT_JSON_MAY_BE_MISSING,
+		.about = "its config space could not be read"},
 	{DEVICE("dead", FLAG, dead)},
 	{DEVICE("blocked", CHARS, blocked)},
 	{DEVICE("serial", CHARS, serial)},
@@ -259,6 +261,8 @@ static const struct pt_field node_fields[] = {
 	{NODE("backups", LIST, backups.job), PT_JSON_MAY_BE_MISSING,
 		COUNT(struct pt_node, backups.count), .of = &backup_record},
 	{NODE("guests", LIST, guest), .of = &pt_guest_record, .own = &pt_guests_own},
+	{NODE("unread", UINT, unread), PT_JSON_MAY_BE_MISSING,
+		.about = "guests whose config could not be read"},
 	{NODE("running", LIST, running), COUNT(struct pt_node, running_count),
 		.of = &running_record},
 	{NODE("bridge_users", LIST, mention), PT_JSON_MAY_BE_MISSING,

@@ -147,7 +147,7 @@ struct pt_node {
 	char name[PT_NODE_TEXT];
 	int64_t time;  /* when it was looked at, seconds since 1970 */
 	bool whole;    /* everything was asked */
-	size_t unread; /* guests of it that could not be asked about; partial only */
+	size_t unread; /* guests of it whose config could not be read */
 	bool partial;  /* of another node, by the API: unknown facts are as if nothing were wrong */
 	bool has_traits, has_modules, has_mappings, has_reservations, has_claims, has_vmids,
 		has_guests, has_namings, has_cluster, has_backups, has_left, has_uses;

@@ -172,8 +172,8 @@ static void begin_node(const struct pt_cli *cli, struct node_report *report)
 	snprintf(report->name, sizeof(report->name), "%s", cli->node->name);
 	report->partial = cli->node->partial;
 	report->not_known = PT_NODE_UNKNOWN;
-	/* single guests have errors of their own reading */
-	if (cli->all || cli->cluster)
+	/* single guests have errors of their own reading, and all of this host */
+	if ((cli->all || cli->cluster) && !cli->node->host)
 		report->totals.unknown = cli->node->unread;
 	if (report->partial && cli->format == PT_OUTPUT_TEXT)
 		printf("node %s: not known by the API: %s\n", report->name, report->not_known);

@@ -153,7 +153,6 @@ static int mask_node(struct pt_cli *cli, struct pt_err *err)
 	r = pt_node_from_json(masked, pt_check_allowing, &node, err);
 	if (r < 0)
 		return pt_err_wrap(err, "masked facts");
-	node->unread = cli->node->unread;
 	pt_node_close(cli->node);
 	cli->node = PT_STEAL(node);
 	return 0;
@@ -166,7 +165,12 @@ int pt_cli_open_node(struct pt_cli *cli, struct pt_err *err)
 	if (cli->node)
 		return 0;
 	r = open_node(cli, err);
-	return r == 0 && cli->node && cli->anonymous ? mask_node(cli, err) : r;
+	if (r < 0 || !cli->node || !cli->anonymous)
+		return r;
+	r = mask_node(cli, err);
+	if (r < 0)
+		pt_node_close(PT_STEAL(cli->node));
+	return r;
 }
 
 static int find_in_node(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *err)

@@ -383,6 +383,14 @@ static void facts_are_masked(void **state)
 		assert_lacks(ran.said, "node1");
 		assert_holds(ran.said, "0000:02:00.0");
 	}
+	/* a "yes" is a checked yes: one that cannot be read counts, here and in a facts file */
+	fake_dir(fake, "/etc/pve/nodes/node1/qemu-server/105.conf");
+	PTCONF(&ran, "check", "--all", "--root", fake->root);
+	assert_int_equal(ran.code, 3);
+	PTCONF(&ran, "check", "--all", "--root", fake->root, "--anonymous");
+	assert_int_equal(ran.code, 3);
+	PTCONF(&ran, "facts", "--root", fake->root);
+	assert_holds(ran.said, "\"unread\": 1");
 }
 
 /* The page's policy lets this one script run. */
