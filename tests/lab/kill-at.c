@@ -5,7 +5,7 @@
  * which does not count; with -w it lives, and is waited for. With -a and -w calls count as well
  * that change something among the processes: a write to a pipe, a lock, a fork, an exit. Exit 0:
  * killed; 3: it ended before that. kill-at -c COMMAND kills nothing but that watch, and says how
- * many such calls, writes to sysfs and processes the command needs. */
+ * many calls of both kinds, writes to sysfs and processes the command needs. */
 #include <errno.h>
 #include <limits.h>
 #include <linux/filter.h>

@@ -3,6 +3,7 @@
  * asked a few times, whatever the number of functions, and never under the lock of a function or
  * Proxmox VE's lock of another guest. What has nothing to do with them goes on. */
 #include <dirent.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -55,10 +56,16 @@ static bool any_lock_is_held(const struct fake *fake)
 	return false;
 }
 
-static void note_question(const struct fake *fake)
+/* peer: of the one that asks, -1: this process. One that has gone on may hold a lock by now. */
+static void note_question(const struct fake *fake, int peer)
 {
+	struct pollfd gone = {.fd = peer, .events = POLLRDHUP};
+	bool locked = any_lock_is_held(fake);
+
+	if (peer >= 0 && poll(&gone, 1, 0) != 0)
+		return;
 	seen->asked++;
-	seen->locked += any_lock_is_held(fake);
+	seen->locked += locked;
 }
 
 static struct fake *mute; /* the host whose QEMU 4242 is mute; NULL: none */
@@ -72,7 +79,7 @@ int __wrap_pt_host_read_guarded(const struct pt_host *host, const char *path, lo
 {
 	if (!mute || !pt_streq(path, QEMU))
 		return __real_pt_host_read_guarded(host, path, deadline_ms, cap, ret, ret_length);
-	note_question(mute);
+	note_question(mute, -1);
 	assert_in_range(deadline_ms - pt_now_ms(), 0, 5000);
 	return -ETIME;
 }
@@ -156,9 +163,11 @@ static _Noreturn void stay_mute(const struct fake *fake, int listener)
 	/* a test that fails does not end it */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (;;) {
-		if (accept(listener, NULL, NULL) < 0)
+		int peer = accept(listener, NULL, NULL);
+
+		if (peer < 0)
 			_exit(1);
-		note_question(fake);
+		note_question(fake, peer);
 	}
 }
 
@@ -184,19 +193,23 @@ static void a_systemd_that_does_not_answer_holds_nobody_up(void **state)
 	struct pt_store PT_STORE *store = make_guests(fake);
 	PT_CLOSE int lock = hold_pve_lock(fake, 102);
 	pid_t systemd = begin_mute_systemd(fake);
+	int first;
 
 	/* 101 is dead as well: both are candidates to be released by this start */
 	fake_remove(fake, PT_PVE_RUN "/101.pid");
 	*seen = (typeof(*seen)){0};
 	assert_int_equal(phase_of_102(fake, "pre-start"), 0);
 	assert_driver(fake, GPU, "vfio-pci");
-	assert_in_range(seen->asked, 1, 3);
+	assert_in_range(seen->asked, 0, 3);
 	assert_int_equal(seen->locked, 0);
+	first = seen->asked;
 	*seen = (typeof(*seen)){0};
 	assert_int_equal(phase_of_102(fake, "post-stop"), 0);
 	assert_driver(fake, GPU, "nouveau");
 	assert_in_range(seen->asked, 0, 3);
 	assert_int_equal(seen->locked, 0);
+	/* a machine that stood still for a second may have missed one */
+	assert_true(first + seen->asked > 0);
 	kill(systemd, SIGKILL);
 	assert_int_equal(waitpid(systemd, NULL, 0), systemd);
 }
