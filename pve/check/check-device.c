@@ -263,6 +263,26 @@ static void framebuffer_stays(const struct pt_judging *judging)
 	}
 }
 
+enum { PARENT_PF, PARENT_VMD };
+
+/* The set that is taken holds a function that another one of it hangs on. */
+static void parent_taken(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		const struct pt_function *function = function_of(facts, taken);
+		const struct pt_function *parent = NULL;
+
+		if (!taken->companion && has_obstacle(facts, function, PT_OBSTACLE_PARENT_TAKEN))
+			parent = pt_parent_in_group(facts->inventory, function);
+		if (parent && pt_taken_find(facts->taken, facts->taken_count, &parent->bdf))
+			pt_report(judging,
+				pt_function_is_vf(function) ? PARENT_PF : PARENT_VMD,
+				pt_on_function(facts, taken), "parent", PT_BDF(&parent->bdf), NULL);
+	}
+}
+
 static void chipset_function(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;
@@ -402,6 +422,14 @@ static struct vf_use worst_use(const struct pt_facts *facts, const struct pt_fun
 	return worst;
 }
 
+static bool shares_group(
+	const struct pt_facts *facts, const struct pt_bdf *vf, const struct pt_function *pf)
+{
+	const struct pt_function *function = pt_inventory_find(facts->inventory, vf);
+
+	return function && pt_parent_in_group(facts->inventory, function) == pf;
+}
+
 static void report_pf(const struct pt_judging *judging, const struct pt_taken *taken,
 	const struct pt_function *pf)
 {
@@ -436,6 +464,9 @@ static void report_pf(const struct pt_judging *judging, const struct pt_taken *t
 			use.busy->net, "link", text, NULL);
 		break;
 	default:
+		/* parent-taken reports a VF that takes its own PF along */
+		if (taken->companion && shares_group(judging->facts, use.vf, pf))
+			return;
 		pt_report(judging, use.which, on, "vfs", vfs, "vf", PT_BDF(use.vf), NULL);
 	}
 }
@@ -658,6 +689,22 @@ static const struct pt_check checks[] = {
 		.source = "kernel, drivers/video/aperture.c; drivers/vfio/pci/vfio_pci_core.c, vfio_pci_vga_init",
 		.of = {{PT_WARNING, PT_WARNS, .message = "the firmware's framebuffer lies in a BAR of it, and nothing will end that: the kernel says \"can't reserve\", and the guest gets no picture",
 			.hint = "boot with initcall_blacklist=sysfb_init"}},
+	},
+	{
+		.tag = "parent-taken",
+		.find = parent_taken,
+		.meaning = "The IOMMU group holds the function that the device hangs on: the physical function of a VF, or the VMD controller of a disk.",
+		.why = "Proxmox VE takes the whole group: the parent leaves its driver, and the device vanishes before QEMU opens it.",
+		.steps = "A VF: a slot or a kernel that gives it a group of its own, or pass the physical function through."
+			"\nA disk behind VMD: switch VMD off in the firmware setup (the disk gets another address), or pass the VMD controller through with all of its disks.",
+		.source = "kernel, drivers/pci/iov.c; drivers/pci/controller/vmd.c; " PT_SOURCE_PCI_PM ", prepare_pci_device",
+		.of = {
+			[PARENT_PF] = {PT_ERROR, PT_REFUSES, .message = "shares its IOMMU group with its physical function {parent}: taking the group destroys it",
+				.hint = "use a slot that gives VFs groups of their own, or pass {parent} through"},
+			[PARENT_VMD] = {PT_ERROR, PT_REFUSES, .when = "a disk behind Intel's VMD controller",
+				.message = "lies behind the VMD controller {parent}, which is in its IOMMU group: taking the group removes it",
+				.hint = "switch VMD off in the firmware setup, or pass {parent} through with all of its disks"},
+		},
 	},
 	{
 		.tag = "chipset-function",

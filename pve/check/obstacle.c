@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "pve/check/obstacle.h"
 
+#define VMD_DOMAINS 0x10000U /* from there on: kernel, drivers/pci/controller/vmd.c */
+#define CLASS_RAID  0x0104U
+
 typedef bool applies(const struct pt_candidate *candidate, struct pt_obstruction *ret);
 
 static bool is_bridge(const struct pt_candidate *candidate, struct pt_obstruction *ret)
@@ -25,6 +28,34 @@ static bool has_no_group(const struct pt_candidate *candidate, struct pt_obstruc
 {
 	(void)ret;
 	return candidate->iommu_active && candidate->function->group == PT_GROUP_NONE;
+}
+
+static bool is_vmd_of(const struct pt_function *controller, const struct pt_function *function)
+{
+	return function->bdf.domain >= VMD_DOMAINS && controller->bdf.domain < VMD_DOMAINS &&
+	       controller->class >> 8 == CLASS_RAID && pt_streq(controller->vendor, "8086");
+}
+
+const struct pt_function *pt_parent_in_group(
+	const struct pt_inventory *inventory, const struct pt_function *function)
+{
+	if (function->group == PT_GROUP_NONE)
+		return NULL;
+	pt_foreach (other, inventory->function, inventory->count) {
+		if (other->group != function->group)
+			continue;
+		if ((pt_function_is_vf(function) &&
+			    pt_bdf_compare(&function->physfn, &other->bdf) == 0) ||
+			is_vmd_of(other, function))
+			return other;
+	}
+	return NULL;
+}
+
+static bool has_parent_in_group(const struct pt_candidate *candidate, struct pt_obstruction *ret)
+{
+	(void)ret;
+	return pt_parent_in_group(candidate->inventory, candidate->function);
 }
 
 static bool has_reserved_region(const struct pt_candidate *candidate, struct pt_obstruction *ret)
@@ -140,6 +171,7 @@ static applies *const obstacles[] = {
 	[PT_OBSTACLE_CHIPSET] = is_chipset,
 	[PT_OBSTACLE_NO_IOMMU] = has_no_iommu,
 	[PT_OBSTACLE_NO_GROUP] = has_no_group,
+	[PT_OBSTACLE_PARENT_TAKEN] = has_parent_in_group,
 	[PT_OBSTACLE_RESERVED] = has_reserved_region,
 	[PT_OBSTACLE_HANGS] = hangs,
 	[PT_OBSTACLE_USES_UNKNOWN] = has_unknown_uses,
@@ -185,6 +217,8 @@ char *pt_obstruction_text(
 		[PT_OBSTACLE_CHIPSET] = "belongs to the chipset or the processor",
 		[PT_OBSTACLE_NO_IOMMU] = "no IOMMU is active",
 		[PT_OBSTACLE_NO_GROUP] = "is in no IOMMU group",
+		[PT_OBSTACLE_PARENT_TAKEN] =
+			"vanishes with its parent, which is in its IOMMU group",
 		[PT_OBSTACLE_RESERVED] = "the firmware holds memory for its IOMMU group",
 		[PT_OBSTACLE_HANGS] = "a driver hangs on it",
 		[PT_OBSTACLE_USES_UNKNOWN] = "a driver hangs, so its uses cannot be read",

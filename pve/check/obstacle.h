@@ -13,6 +13,7 @@ enum pt_obstacle {
 	PT_OBSTACLE_CHIPSET, /* the host needs it */
 	PT_OBSTACLE_NO_IOMMU,
 	PT_OBSTACLE_NO_GROUP,
+	PT_OBSTACLE_PARENT_TAKEN, /* its group takes the function that it hangs on along */
 	PT_OBSTACLE_RESERVED,	  /* the firmware holds memory for its group */
 	PT_OBSTACLE_HANGS,	  /* a driver hangs on it */
 	PT_OBSTACLE_USES_UNKNOWN, /* another driver hangs, so its uses cannot be read */
@@ -39,6 +40,11 @@ struct pt_obstruction {
 	const struct pt_use *use;
 	const struct pt_bdf *vf;
 };
+
+/* Returns the function of the group that this one hangs on and vanishes with: its PF, or Intel's VMD
+ * controller, which has the disks behind it in a domain of their own. NULL: there is none. */
+const struct pt_function *pt_parent_in_group(
+	const struct pt_inventory *inventory, const struct pt_function *function);
 
 /* Whether the candidate has that obstacle, among others. */
 bool pt_obstacle_applies(enum pt_obstacle obstacle, const struct pt_candidate *candidate);

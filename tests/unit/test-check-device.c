@@ -301,6 +301,46 @@ static void framebuffer_stays(void **state)
 	passes(fake, "framebuffer-stays", "hostpci0: 01:00\n");
 }
 
+static void parent_taken(void **state)
+{
+	static const char group[] = "/sys/bus/pci/devices/0000:04:10.0/iommu_group";
+	struct fake *fake = *state;
+	struct judged judged;
+
+	passes(fake, "parent-taken", "hostpci0: 04:10.0\n");
+	/* the VF comes into the group of its PF */
+	fake_remove(fake, group);
+	fake_link(fake, group, "../../../../kernel/iommu_groups/4");
+	fake_link(fake, "/sys/kernel/iommu_groups/4/devices/0000:04:10.0",
+		"../../../../devices/pci0000:00/0000:04:10.0");
+	judge(fake, "hostpci0: 04:10.0\n", &judged);
+	assert_string_equal(message_of(find(&judged, "parent-taken")),
+		"shares its IOMMU group with its physical function 0000:04:00.0: taking the group "
+		"destroys it");
+	assert_null(find(&judged, "pf-with-vfs"));
+	clear(&judged);
+	/* nothing is taken */
+	passes(fake, "parent-taken", "hostpci0: 04:10.0,driver=keep\n");
+}
+
+static void a_disk_behind_vmd(void **state)
+{
+	static const char machine[] =
+		"{\"functions\":["
+		"{\"addr\":\"0000:00:0e.0\",\"vendor\":\"0x8086\",\"device\":\"0x467f\",\"class\":"
+		"\"0x010400\",\"driver\":\"vmd\",\"iommu_group\":23},"
+		"{\"addr\":\"10000:e1:00.0\",\"vendor\":\"0x144d\",\"device\":\"0xa80a\",\"class\":"
+		"\"0x010802\",\"driver\":\"nvme\",\"iommu_group\":23}]}";
+	struct fake *fake = *state;
+
+	fake_tree_text(fake, machine);
+	triggers(fake, "parent-taken", "hostpci0: 10000:e1:00.0\n",
+		"lies behind the VMD controller 0000:00:0e.0");
+	passes(fake, "parent-taken", "hostpci0: 00:0e.0\n");
+	fake_file(fake, "/sys/bus/pci/devices/0000:00:0e.0/class", "0x020000\n");
+	passes(fake, "parent-taken", "hostpci0: 10000:e1:00.0\n");
+}
+
 static void chipset_function(void **state)
 {
 	static const struct {
@@ -560,6 +600,8 @@ int main(void)
 		MACHINE_TEST(bar_unassigned),
 		MACHINE_TEST(x_vga_no_vga),
 		MACHINE_TEST(framebuffer_stays),
+		MACHINE_TEST(parent_taken),
+		MACHINE_TEST(a_disk_behind_vmd),
 		MACHINE_TEST(chipset_function),
 		MACHINE_TEST(reserved_region),
 		MACHINE_TEST(mapping),
