@@ -171,6 +171,14 @@ static void hook_missing(const struct pt_judging *judging)
 			"nodes", nodes, NULL);
 }
 
+/* Of any other script. */
+static void hookscript_missing(const struct pt_judging *judging)
+{
+	if (judging->facts->hook_broken)
+		pt_report(judging, 0, pt_on_guest(), "hookscript",
+			pt_guest_get(judging->facts->guest, "hookscript"), NULL);
+}
+
 static void hook_not_executable(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;
@@ -341,6 +349,17 @@ static const struct pt_check checks[] = {
 				.message = "the storage of its hookscript {hookscript} excludes {nodes}, where the guest may run: Proxmox VE refuses the start there",
 				.hint = "use a storage that every node has, such as local (Datacenter, Storage, Nodes), and install the package there"},
 		},
+	},
+	{
+		.tag = "hookscript-missing",
+		.find = hookscript_missing,
+		.meaning = "The guest's hookscript, which is not pve-pthook, is no executable file on this node.",
+		.why = "Proxmox VE refuses to start the guest.",
+		.steps = "Copy the script to the storage's folder snippets on this node, and 'chmod +x' it."
+			"\nOr 'qm set VMID --delete hookscript', or name pve-pthook: 'qm set VMID --hookscript local:snippets/pve-pthook'.",
+		.source = "pve-guest-common, GuestHelpers.pm",
+		.of = {{PT_ERROR, PT_WARNS, .message = "its hookscript {hookscript} is no executable file on this node, so it does not start",
+			.hint = "copy the script there and 'chmod +x' it, or 'qm set {vmid} --delete hookscript'"}},
 	},
 	{
 		.tag = "hook-not-executable",

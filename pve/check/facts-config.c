@@ -392,6 +392,7 @@ void pt_gather_hook(struct pt_gathering *gathering)
 	facts->hook = hook					     ? hook->state
 		      : pt_guest_get(gathering->guest, "hookscript") ? PT_HOOK_UNKNOWN
 								     : PT_HOOK_NONE;
+	facts->hook_broken = hook && hook->broken;
 	/* another script may run it */
 	facts->hooked = facts->depth == PT_DEPTH_START || facts->hook != PT_HOOK_NONE;
 }

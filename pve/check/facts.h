@@ -159,6 +159,7 @@ struct pt_facts {
 	struct pt_claim_note *note;
 	size_t note_count;
 	enum pt_hook_state hook;
+	bool hook_broken;   /* another script, which is missing or not executable */
 	bool hooked;	    /* whether pve-pthook handles the start, as far as known */
 	const char *backup; /* a backup job that it is in, for a check only; borrowed; NULL: none */
 	bool running;	    /* the guest, now */

@@ -235,19 +235,17 @@ static void look_at_file(const struct pt_host *host, const void *data, size_t at
 	*state = state_of_file(host, data);
 }
 
-static enum pt_hook_state look_at_hook(
+/* The state of the file of a volume as if it were ours. */
+static enum pt_hook_state look_at_volume(
 	const struct pt_host *host, const char *volume, struct pt_names *nodes)
 {
 	const char *colon = strchr(volume, ':');
-	const char *name = strrchr(volume, '/');
 	PT_FREE char *folder = NULL;
 	PT_FREE char *path = NULL;
 	struct pt_looks looks PT_LOOKS = {0};
 	const enum pt_hook_state *state = NULL;
 
-	if (!colon || !name || !pt_streq(name + 1, OUR_HOOK))
-		return PT_HOOK_OTHER;
-	if (!host)
+	if (!host || !colon)
 		return PT_HOOK_UNKNOWN;
 	folder = storage_path(host, volume, (size_t)(colon - volume), nodes);
 	if (!folder)
@@ -262,6 +260,19 @@ static enum pt_hook_state look_at_hook(
 	return state ? *state : PT_HOOK_UNKNOWN;
 }
 
+static void look_at_hook(const struct pt_host *host, struct pt_hook_volume *hook)
+{
+	const char *name = strrchr(hook->volume, '/');
+	enum pt_hook_state state = look_at_volume(host, hook->volume, &hook->nodes);
+
+	if (name && pt_streq(name + 1, OUR_HOOK)) {
+		hook->state = state;
+		return;
+	}
+	hook->state = PT_HOOK_OTHER;
+	hook->broken = state == PT_HOOK_MISSING || state == PT_HOOK_NOT_EXECUTABLE;
+}
+
 const struct pt_hook_volume *pt_node_hook(struct pt_node *node, const char *volume)
 {
 	struct pt_hook_volume *slot;
@@ -274,7 +285,7 @@ const struct pt_hook_volume *pt_node_hook(struct pt_node *node, const char *volu
 	}
 	slot = pt_array_grow(&node->hook, &node->hook_count, sizeof(*slot));
 	pt_set_text(&slot->volume, volume);
-	slot->state = look_at_hook(node->host, volume, &slot->nodes);
+	look_at_hook(node->host, slot);
 	return slot;
 }
 

@@ -166,6 +166,8 @@ static const struct pt_record rom_record = {PT_RECORD(struct pt_rom_file, rom_fi
 static const struct pt_field hook_fields[] = {
 	{PT_FIELD("volume", TEXT, struct pt_hook_volume, volume)},
 	{PT_FIELD("state", WORD, struct pt_hook_volume, state), PT_FIELD_WORDS(hook_states)},
+	{PT_FIELD("broken", FLAG, struct pt_hook_volume, broken), PT_JSON_MAY_BE_MISSING,
+		.about = "another script that is missing or not executable"},
 	{NAMES("nodes", struct pt_hook_volume, nodes), .need = PT_JSON_MAY_BE_MISSING},
 };
 static const struct pt_record hook_record = {PT_RECORD(struct pt_hook_volume, hook_fields)};

@@ -109,6 +109,7 @@ enum pt_hook_state {
 struct pt_hook_volume {
 	char *volume;
 	enum pt_hook_state state;
+	bool broken;	       /* another script, which is missing or not executable */
 	struct pt_names nodes; /* that its storage is limited to; none: it is on any */
 };
 

@@ -296,6 +296,17 @@ static void hookscripts(void **state)
 	assert_int_equal(chmod(path, 0755), 0);
 	passes(fake, "hook-not-executable", CONFIG "hookscript: local:snippets/pve-pthook\n");
 	passes(fake, "hook-not-attached", CONFIG "hookscript: local:snippets/pve-pthook\n");
+	/* whoever wrote it */
+	passes(fake, "hookscript-missing", CONFIG "hookscript: local:snippets/pve-pthook\n");
+	passes(fake, "hookscript-missing", CONFIG "hookscript: unknown:snippets/mine.pl\n");
+	triggers(fake, "hookscript-missing", CONFIG "hookscript: local:snippets/mine.pl\n",
+		"local:snippets/mine.pl is no executable file");
+	fake_file(fake, "/var/lib/vz/snippets/mine.pl", "");
+	triggers(fake, "hookscript-missing", CONFIG "hookscript: local:snippets/mine.pl\n",
+		"is no executable file");
+	snprintf(path, sizeof(path), "%s/var/lib/vz/snippets/mine.pl", fake->root);
+	assert_int_equal(chmod(path, 0755), 0);
+	passes(fake, "hookscript-missing", CONFIG "hookscript: local:snippets/mine.pl\n");
 	/* another storage */
 	fake_file(fake, "/etc/pve/storage.cfg",
 		"dir: local\n\tpath /var/lib/vz\n\tcontent snippets\n\ndir: fast\n\tcontent snippets\n\tpath /mnt/fast\n\n"
