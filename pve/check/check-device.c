@@ -283,6 +283,25 @@ static void parent_taken(const struct pt_judging *judging)
 	}
 }
 
+static void d3cold_risk(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+	const char *options = facts->host->vfio_options;
+
+	if (options && pt_options_set(options, "disable_idle_d3"))
+		return;
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		const struct pt_function *function = function_of(facts, taken);
+
+		if (function && !taken->companion && !pt_function_is_dead(function) &&
+			pt_function_is_display(function) &&
+			pt_function_on_vfio(function) &&
+			pt_streq(function->power_state, "D3cold"))
+			pt_report(judging, 0, pt_on_function(facts, taken), "function",
+				PT_BDF(&function->bdf), NULL);
+	}
+}
+
 static void chipset_function(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;
@@ -705,6 +724,17 @@ static const struct pt_check checks[] = {
 				.message = "lies behind the VMD controller {parent}, which is in its IOMMU group: taking the group removes it",
 				.hint = "switch VMD off in the firmware setup, or pass {parent} through with all of its disks"},
 		},
+	},
+	{
+		.tag = "d3cold-risk",
+		.find = d3cold_risk,
+		.meaning = "The display sleeps without power (D3cold) on vfio-pci.",
+		.why = "vfio-pci lets an unused device sleep. Some cards do not wake from D3cold: they read all ones, and the start fails until the host is switched off.",
+		.steps = "Write 'options vfio-pci disable_idle_d3=1' to /etc/modprobe.d/vfio.conf, run 'update-initramfs -u -k all', and reboot."
+			"\nFor one device, until the next boot: 'echo 0 > /sys/bus/pci/devices/ADDRESS/d3cold_allowed'.",
+		.source = "kernel, drivers/vfio/pci/vfio_pci_core.c, disable_idle_d3; Documentation/power/pci.rst",
+		.of = {{PT_WARNING, PT_WARNS, .message = "sleeps without power on vfio-pci (D3cold): some cards do not wake again",
+			.hint = "'echo 0 > /sys/bus/pci/devices/{function}/d3cold_allowed'; for good 'options vfio-pci disable_idle_d3=1' in /etc/modprobe.d"}},
 	},
 	{
 		.tag = "chipset-function",

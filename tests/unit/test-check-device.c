@@ -341,6 +341,30 @@ static void a_disk_behind_vmd(void **state)
 	passes(fake, "parent-taken", "hostpci0: 10000:e1:00.0\n");
 }
 
+/* By fixture: no real card. */
+static void d3cold_risk(void **state)
+{
+	static const char gpu[] = "/sys/bus/pci/devices/0000:01:00.0/";
+	struct fake *fake = *state;
+	PT_FREE char *power = pt_format("%spower_state", gpu);
+	PT_FREE char *driver = pt_format("%sdriver", gpu);
+	struct judged judged;
+
+	fake_file(fake, power, "D3cold\n");
+	passes(fake, "d3cold-risk", "hostpci0: 01:00\n");
+	fake_remove(fake, driver);
+	fake_link(fake, driver, "/sys/bus/pci/drivers/vfio-pci");
+	triggers(fake, "d3cold-risk", "hostpci0: 01:00\n", "sleeps without power");
+	judge(fake, "hostpci0: 01:00\n", &judged);
+	judged.node->traits.vfio_options = strdup("disable_idle_d3=1");
+	pt_findings_clear(&judged.findings);
+	pt_check_run(&judged.facts, &judged.findings);
+	assert_null(find(&judged, "d3cold-risk"));
+	clear(&judged);
+	fake_file(fake, power, "D3hot\n");
+	passes(fake, "d3cold-risk", "hostpci0: 01:00\n");
+}
+
 static void chipset_function(void **state)
 {
 	static const struct {
@@ -602,6 +626,7 @@ int main(void)
 		MACHINE_TEST(framebuffer_stays),
 		MACHINE_TEST(parent_taken),
 		MACHINE_TEST(a_disk_behind_vmd),
+		MACHINE_TEST(d3cold_risk),
 		MACHINE_TEST(chipset_function),
 		MACHINE_TEST(reserved_region),
 		MACHINE_TEST(mapping),
