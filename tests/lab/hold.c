@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* hold PID [unseen]: takes over the vfio files that process PID has open and keeps them until it is
- * ended, so that the kernel goes on holding the groups when PID is dead: as a QEMU with much pinned
- * memory does while it dies. Unseen: no process has it open then, it is on its way through a
- * socket. */
+/* hold PID [unseen [NAME]]: takes over the files that process PID has open and that have NAME in
+ * their path, vfio without one, and keeps them until it is ended, so that the kernel goes on
+ * holding the groups when PID is dead: as a QEMU with much pinned memory does while it dies.
+ * Unseen: no process has it open then, it is on its way through a socket. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +35,7 @@ int main(int argc, char **argv)
 	DIR *fds;
 	int pidfd, held = 0, pair[2];
 
-	if (argc != 2 && argc != 3)
+	if (argc < 2 || argc > 4)
 		return 2;
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
 		return 1;
@@ -54,7 +54,7 @@ int main(int argc, char **argv)
 		if (n < 0)
 			continue;
 		target[n] = '\0';
-		if (!strstr(target, "vfio"))
+		if (!strstr(target, argc == 4 ? argv[3] : "vfio"))
 			continue;
 		fd = (int)syscall(SYS_pidfd_getfd, pidfd, atoi(entry->d_name), 0);
 		if (fd >= 0 && (argc == 2 || send_away(pair[0], fd) == 0))
