@@ -277,8 +277,7 @@ static void parent_taken(const struct pt_judging *judging)
 		if (!taken->companion && has_obstacle(facts, function, PT_OBSTACLE_PARENT_TAKEN))
 			parent = pt_parent_in_group(facts->inventory, function);
 		if (parent && pt_taken_find(facts->taken, facts->taken_count, &parent->bdf))
-			pt_report(judging,
-				pt_function_is_vf(function) ? PARENT_PF : PARENT_VMD,
+			pt_report(judging, pt_function_is_vf(function) ? PARENT_PF : PARENT_VMD,
 				pt_on_function(facts, taken), "parent", PT_BDF(&parent->bdf), NULL);
 	}
 }
@@ -294,8 +293,7 @@ static void d3cold_risk(const struct pt_judging *judging)
 		const struct pt_function *function = function_of(facts, taken);
 
 		if (function && !taken->companion && !pt_function_is_dead(function) &&
-			pt_function_is_display(function) &&
-			pt_function_on_vfio(function) &&
+			pt_function_is_display(function) && pt_function_on_vfio(function) &&
 			pt_streq(function->power_state, "D3cold"))
 			pt_report(judging, 0, pt_on_function(facts, taken), "function",
 				PT_BDF(&function->bdf), NULL);

@@ -401,17 +401,10 @@ int pt_facts_gather(struct pt_node *node, const struct pt_guest *guest, enum pt_
 	struct pt_facts *ret, struct pt_err *err)
 {
 	static int (*const steps[])(struct pt_gathering * gathering) = {
-		pt_gather_claims,
-		resolve_entries,
-		gather_taken,
-		learn_relatives,
+		pt_gather_claims, resolve_entries, gather_taken, learn_relatives,
 		pt_gather_ask_uses, /* cheap before a thousand configs are in memory */
-		gather_modules,
-		pt_gather_details,
-		pt_gather_identities,
-		pt_gather_config,
-		pt_gather_uses,
-		pt_gather_owners, /* late: others start beside this guest */
+		gather_modules, pt_gather_details, pt_gather_identities, pt_gather_config,
+		pt_gather_uses, pt_gather_owners, /* late: others start beside this guest */
 	};
 	struct pt_gathering gathering = {.node = node,
 		.guest = guest,

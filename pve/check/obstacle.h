@@ -41,8 +41,8 @@ struct pt_obstruction {
 	const struct pt_bdf *vf;
 };
 
-/* Returns the function of the group that this one hangs on and vanishes with: its PF, or Intel's VMD
- * controller, which has the disks behind it in a domain of their own. NULL: there is none. */
+/* Returns the function of the group that this one hangs on and vanishes with: its PF, or Intel's
+ * VMD controller, which has the disks behind it in a domain of their own. NULL: there is none. */
 const struct pt_function *pt_parent_in_group(
 	const struct pt_inventory *inventory, const struct pt_function *function);
 

@@ -136,6 +136,7 @@ static void a_qemu_that_cannot_be_looked_at_holds_nobody_up(void **state)
 	struct pt_reconciled reconciled = {0};
 	PT_CLOSE int lock = hold_pve_lock(fake, 102);
 
+	assert_true(lock >= 0);
 	assert_int_equal(phase_of_102(fake, "pre-start"), 0);
 	assert_driver(fake, GPU, "vfio-pci");
 	mute = fake;
@@ -198,6 +199,7 @@ static void a_systemd_that_does_not_answer_holds_nobody_up(void **state)
 	/* 101 is dead as well: both are candidates to be released by this start */
 	fake_remove(fake, PT_PVE_RUN "/101.pid");
 	*seen = (typeof(*seen)){0};
+	assert_true(lock >= 0);
 	assert_int_equal(phase_of_102(fake, "pre-start"), 0);
 	assert_driver(fake, GPU, "vfio-pci");
 	assert_in_range(seen->asked, 0, 3);
@@ -208,6 +210,9 @@ static void a_systemd_that_does_not_answer_holds_nobody_up(void **state)
 	assert_driver(fake, GPU, "nouveau");
 	assert_in_range(seen->asked, 0, 3);
 	assert_int_equal(seen->locked, 0);
+	/* the dead guests' wishes have ended */
+	assert_false(pt_store_has_guest(store, 100));
+	assert_false(pt_store_has_guest(store, 101));
 	/* a machine that stood still for a second may have missed one */
 	assert_true(first + seen->asked > 0);
 	kill(systemd, SIGKILL);

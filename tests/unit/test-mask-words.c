@@ -71,7 +71,8 @@ static void a_wrong_value_stays_as_wrong(void **state)
 {
 	static const char *const cases[][2] = {{"ON", "ON"}, {"maybe", "xxxxx"}, {"9a b", "0x x"},
 		{"01:00.0;02:00.0", "01:00.0;02:00.0"}, {"10.1.2.3", "00.0.0.0"},
-		{"00:a0:c9:00:00:01", "00:x0:x0:00:00:00"}, {"0x10de", "0x10de"}, {"M\xc3\xbcll", "xxxxx"}, {"", ""}};
+		{"00:a0:c9:00:00:01", "00:x0:x0:00:00:00"}, {"0x10de", "0x10de"},
+		{"M\xc3\xbcll", "xxxxx"}, {"", ""}};
 	struct pt_masks *masks = pt_masks_new();
 
 	(void)state;
