@@ -158,7 +158,7 @@ void pt_masks_keep(struct pt_masks *masks, const char *driver)
 
 	if (!found)
 		pt_out_of_memory();
-	if (*found != copy)
+	else if (*found != copy)
 		free(copy);
 }
 
