@@ -221,7 +221,7 @@ static void x_vga_no_vga(const struct pt_judging *judging)
 	pt_foreach (assignment, facts->assignment, facts->count) {
 		const struct pt_alternative *chosen = pt_chosen(assignment);
 		const struct pt_function *function = NULL;
-		PT_FREE char *displays = displays_of(facts);
+		PT_FREE char *displays = NULL;
 		PT_FREE char *class = NULL;
 
 		if (!assignment->entry.x_vga || !chosen || !chosen->count)
@@ -229,6 +229,7 @@ static void x_vga_no_vga(const struct pt_judging *judging)
 		function = pt_inventory_find(facts->inventory, &chosen->id[0]);
 		if (!function)
 			continue;
+		displays = displays_of(facts);
 		class = pt_format("%04x", function->class >> 8);
 		if (!ovmf && assignment->entry.mdev)
 			pt_report(judging, XVGA_MDEV, pt_on_entry(assignment), NULL);

@@ -14,9 +14,8 @@
 #include "pve/handover/reconcile.h"
 #include "tests/unit/phases.h"
 
-#define DISK2	  "0000:03:00.0"
-#define QEMU	  "/proc/4242/cmdline"
-#define OTHER_PID "4343"
+#define DISK2 "0000:03:00.0"
+#define QEMU  "/proc/4242/cmdline"
 
 /* Shared with the process that stands for systemd. */
 static struct {
