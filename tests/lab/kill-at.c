@@ -4,8 +4,9 @@
  * them; with -a only the process of that call. The watch of a start dies at its first such call,
  * which does not count; with -w it lives, and is waited for. With -a and -w calls count as well
  * that change something among the processes: a write to a pipe, a lock, a fork, an exit. Exit 0:
- * killed; 3: it ended before that. kill-at -c COMMAND kills nothing but that watch, and says how
- * many calls of both kinds, writes to sysfs and processes the command needs. */
+ * killed; 3: it ended before that, and how many such calls it made stands in the last line of
+ * standard error. kill-at -c COMMAND kills nothing but that watch, and says how many calls of both
+ * kinds, writes to sysfs and processes the command needs. */
 #include <errno.h>
 #include <limits.h>
 #include <linux/filter.h>
@@ -208,8 +209,12 @@ static void start(char **command)
 
 static int finish(void)
 {
-	if (!counts)
-		return killed ? 0 : 3;
+	if (killed)
+		return 0;
+	if (!counts) {
+		fprintf(stderr, "kill-at: ended after %ld calls\n", changes);
+		return 3;
+	}
 	fprintf(stderr, "kill-at: %ld calls, %ld writes to sysfs, %ld processes\n", changes,
 		sysfs_writes, processes);
 	return 0;
