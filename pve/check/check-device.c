@@ -2,29 +2,7 @@
 /* The assigned functions, and the functions that go along with them. */
 #include "lib/base/template.h"
 #include "pve/check/check.h"
-#include "pve/check/obstacle.h"
 #include "pve/config/paths.h"
-
-#define CLASS_VGA 0x0300U
-
-static const struct pt_function *function_of(
-	const struct pt_facts *facts, const struct pt_taken *taken)
-{
-	return pt_inventory_find(facts->inventory, &taken->bdf);
-}
-
-static bool has_obstacle(
-	const struct pt_facts *facts, const struct pt_function *function, enum pt_obstacle obstacle)
-{
-	const struct pt_candidate candidate = {
-		.function = function,
-		.inventory = facts->inventory,
-		.uses = &facts->uses,
-		.iommu_active = facts->host->iommu_active,
-	};
-
-	return function && pt_obstacle_applies(obstacle, &candidate);
-}
 
 /* The present place of a recorded device, or NULL. Without a serial number any device of the model
  * fits: of several none is named. */
@@ -62,9 +40,9 @@ static void report_moved(const struct pt_judging *judging)
 static void report_unreadable(const struct pt_judging *judging, const struct pt_bdf *bdf,
 	const struct pt_assignment *assignment)
 {
-	const struct pt_function *function = pt_inventory_find(judging->facts->inventory, bdf);
+	const struct pt_function *function = pt_facts_function(judging->facts, bdf);
 
-	if (!function || has_obstacle(judging->facts, function, PT_OBSTACLE_UNREADABLE))
+	if (!function || pt_has_obstacle(judging->facts, function, PT_OBSTACLE_UNREADABLE))
 		pt_report(judging, MISSING_UNREADABLE, pt_on_id(assignment, bdf), NULL);
 }
 
@@ -140,7 +118,8 @@ static void bridge_assigned(const struct pt_judging *judging)
 
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		if (!taken->companion &&
-			has_obstacle(facts, function_of(facts, taken), PT_OBSTACLE_BRIDGE))
+			pt_has_obstacle(
+				facts, pt_facts_function(facts, &taken->bdf), PT_OBSTACLE_BRIDGE))
 			pt_report(judging, 0, pt_on_function(facts, taken), NULL);
 	}
 }
@@ -151,166 +130,9 @@ static void no_iommu_group(const struct pt_judging *judging)
 
 	/* iommu-disabled reports a host without an IOMMU */
 	pt_foreach (taken, facts->taken, facts->taken_count) {
-		if (has_obstacle(facts, function_of(facts, taken), PT_OBSTACLE_NO_GROUP))
+		if (pt_has_obstacle(
+			    facts, pt_facts_function(facts, &taken->bdf), PT_OBSTACLE_NO_GROUP))
 			pt_report(judging, 0, pt_on_function(facts, taken), NULL);
-	}
-}
-
-enum { RESERVED_ON_INTEL, RESERVED_ON_AMD };
-
-static void report_reserved(const struct pt_judging *judging, const struct pt_taken *taken)
-{
-	const struct pt_facts *facts = judging->facts;
-	const struct pt_function *function = function_of(facts, taken);
-
-	if (!taken->companion && has_obstacle(facts, function, PT_OBSTACLE_RESERVED))
-		pt_report(judging, facts->host->has_ivrs ? RESERVED_ON_AMD : RESERVED_ON_INTEL,
-			pt_on_function(facts, taken), "region", function->reserved_region, NULL);
-}
-
-/* QEMU attaches the group, whoever has bound it. */
-static void reserved_region(const struct pt_judging *judging)
-{
-	const struct pt_facts *facts = judging->facts;
-
-	pt_foreach (taken, facts->taken, facts->taken_count)
-		report_reserved(judging, taken);
-	pt_foreach (kept, facts->kept, facts->kept_count)
-		report_reserved(judging, kept);
-}
-
-static void bar_unassigned(const struct pt_judging *judging)
-{
-	const struct pt_facts *facts = judging->facts;
-
-	pt_foreach (taken, facts->taken, facts->taken_count) {
-		const struct pt_function *function = function_of(facts, taken);
-		PT_FREE char *list = NULL;
-
-		for (size_t i = 0; function && !taken->companion && i < PT_PCI_BARS; i++) {
-			const struct pt_bar *bar = &function->bar[i];
-			PT_FREE char *one = pt_format("BAR %zu (%s)", i, PT_SIZE(bar->size));
-
-			if (bar->memory && bar->unset)
-				list = pt_list_add(list, ", ", one);
-		}
-		if (list)
-			pt_report(judging, 0, pt_on_function(facts, taken), "bars", list, NULL);
-	}
-}
-
-enum { XVGA_NO_VGA, XVGA_MDEV, XVGA_SWITCHED_OFF, XVGA_NO_DISPLAY };
-
-/* The addresses of the node's displays, or NULL. The caller frees it. */
-static char *displays_of(const struct pt_facts *facts)
-{
-	char *list = NULL;
-
-	pt_foreach (bdf, facts->display, facts->display_count)
-		list = pt_list_add(list, ", ", PT_BDF(bdf));
-	return list;
-}
-
-/* With SeaBIOS Proxmox VE passes x-vga on to QEMU, which needs the legacy ranges of a VGA device;
- * with OVMF it is only a word for the primary display. */
-static void x_vga_no_vga(const struct pt_judging *judging)
-{
-	const struct pt_facts *facts = judging->facts;
-	const bool ovmf = pt_streq(pt_guest_get(facts->guest, "bios"), "ovmf");
-
-	pt_foreach (assignment, facts->assignment, facts->count) {
-		const struct pt_alternative *chosen = pt_chosen(assignment);
-		const struct pt_function *function = NULL;
-		PT_FREE char *displays = NULL;
-		PT_FREE char *class = NULL;
-
-		if (!assignment->entry.x_vga || !chosen || !chosen->count)
-			continue;
-		function = pt_inventory_find(facts->inventory, &chosen->id[0]);
-		if (!function)
-			continue;
-		displays = displays_of(facts);
-		class = pt_format("%04x", function->class >> 8);
-		if (!ovmf && assignment->entry.mdev)
-			pt_report(judging, XVGA_MDEV, pt_on_entry(assignment), NULL);
-		else if (!ovmf && function->class >> 8 != CLASS_VGA)
-			pt_report(judging, XVGA_NO_VGA, pt_on_id(assignment, &function->bdf),
-				"class", class, "displays", displays, NULL);
-		else if (!ovmf && facts->host->vfio_options &&
-			 pt_options_set(facts->host->vfio_options, "disable_vga"))
-			pt_report(judging, XVGA_SWITCHED_OFF, pt_on_id(assignment, &function->bdf),
-				NULL);
-		else if (ovmf && !assignment->entry.mdev && !pt_function_is_display(function))
-			pt_report(judging, XVGA_NO_DISPLAY, pt_on_id(assignment, &function->bdf),
-				"class", class, "displays", displays, NULL);
-	}
-}
-
-/* A host driver ends it, and vfio-pci does for a VGA device, when they come to the device. */
-static void framebuffer_stays(const struct pt_judging *judging)
-{
-	const struct pt_facts *facts = judging->facts;
-
-	pt_foreach (detail, facts->detail, facts->detail_count) {
-		const struct pt_taken *taken = pt_detail_taken(facts, detail);
-		const struct pt_function *function =
-			pt_inventory_find(facts->inventory, &detail->bdf);
-
-		if (!taken || !function || !detail->framebuffer)
-			continue;
-		if (pt_function_on_vfio(function) ||
-			(!function->driver && function->class >> 8 != CLASS_VGA))
-			pt_report(judging, 0, pt_on_function(facts, taken), NULL);
-	}
-}
-
-enum { PARENT_PF, PARENT_VMD };
-
-/* The set that is taken holds a function that another one of it hangs on. */
-static void parent_taken(const struct pt_judging *judging)
-{
-	const struct pt_facts *facts = judging->facts;
-
-	pt_foreach (taken, facts->taken, facts->taken_count) {
-		const struct pt_function *function = function_of(facts, taken);
-		const struct pt_function *parent = NULL;
-
-		if (!taken->companion && has_obstacle(facts, function, PT_OBSTACLE_PARENT_TAKEN))
-			parent = pt_parent_in_group(facts->inventory, function);
-		if (parent && pt_taken_find(facts->taken, facts->taken_count, &parent->bdf))
-			pt_report(judging, pt_function_is_vf(function) ? PARENT_PF : PARENT_VMD,
-				pt_on_function(facts, taken), "parent", PT_BDF(&parent->bdf), NULL);
-	}
-}
-
-static void d3cold_risk(const struct pt_judging *judging)
-{
-	const struct pt_facts *facts = judging->facts;
-	const char *options = facts->host->vfio_options;
-
-	if (options && pt_options_set(options, "disable_idle_d3"))
-		return;
-	pt_foreach (taken, facts->taken, facts->taken_count) {
-		const struct pt_function *function = function_of(facts, taken);
-
-		if (function && !taken->companion && !pt_function_is_dead(function) &&
-			pt_function_is_display(function) && pt_function_on_vfio(function) &&
-			pt_streq(function->power_state, "D3cold"))
-			pt_report(judging, 0, pt_on_function(facts, taken), "function",
-				PT_BDF(&function->bdf), NULL);
-	}
-}
-
-static void chipset_function(const struct pt_judging *judging)
-{
-	const struct pt_facts *facts = judging->facts;
-
-	pt_foreach (taken, facts->taken, facts->taken_count) {
-		const struct pt_function *function = function_of(facts, taken);
-
-		if (!taken->companion && has_obstacle(facts, function, PT_OBSTACLE_CHIPSET))
-			pt_report(judging, 0, pt_on_function(facts, taken), "what",
-				pt_function_chipset(function), NULL);
 	}
 }
 
@@ -319,206 +141,13 @@ static void group_companions(const struct pt_judging *judging)
 	const struct pt_facts *facts = judging->facts;
 
 	pt_foreach (taken, facts->taken, facts->taken_count) {
-		const struct pt_function *function = function_of(facts, taken);
+		const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
 
 		/* partial-slot reports siblings */
 		if (taken->companion && function && !pt_function_0_of(facts, taken))
 			pt_report(judging, 0, pt_on_function(facts, taken), "group",
 				PT_NUMBER((unsigned int)function->group), "driver",
 				function->driver, NULL);
-	}
-}
-
-/* A VF of a PF that the same alternative holds, in the same slot, or NULL. */
-static const struct pt_function *caught_vf(
-	const struct pt_facts *facts, const struct pt_alternative *alternative)
-{
-	pt_foreach (id, alternative->id, alternative->count) {
-		const struct pt_function *function = pt_inventory_find(facts->inventory, id);
-
-		if (function && pt_function_is_vf(function) &&
-			pt_bdf_same_slot(&function->physfn, id) &&
-			pt_bdfs_have(alternative->id, alternative->count, &function->physfn))
-			return function;
-	}
-	return NULL;
-}
-
-/* Whether the ";" list has a name without a function. */
-static bool names_whole_slot(const char *name)
-{
-	while (name && *name) {
-		size_t length = strcspn(name, ";");
-
-		if (!memchr(name, '.', length))
-			return true;
-		name += length + (name[length] == ';');
-	}
-	return false;
-}
-
-static void slot_includes_vfs(const struct pt_judging *judging)
-{
-	const struct pt_facts *facts = judging->facts;
-
-	pt_foreach (assignment, facts->assignment, facts->count) {
-		const struct pt_alternative *chosen = pt_chosen(assignment);
-		const struct pt_function *vf = NULL;
-
-		if (chosen && chosen->count &&
-			pt_taken_find(facts->taken, facts->taken_count, &chosen->id[0]) &&
-			names_whole_slot(chosen->path))
-			vf = caught_vf(facts, chosen);
-		if (vf)
-			pt_report(judging, 0, pt_on_entry(assignment), "vf", PT_BDF(&vf->bdf), "pf",
-				PT_BDF(&vf->physfn), NULL);
-	}
-}
-
-enum {
-	VFS_IN_SAME_GUEST,
-	VFS_UP,
-	VFS_USED,
-	VFS_OF_GUEST,
-	VFS_OPEN,
-	VFS_RESTORED,
-	VFS_LOST,
-	VFS_CASES
-};
-
-/* The use of a VF; which is VFS_CASES when nothing uses it. */
-struct vf_use {
-	size_t which;
-	const struct pt_bdf *vf;
-	const struct pt_owner *owner;
-	const struct pt_busy_vf *busy;
-	const struct pt_use *use;
-};
-
-static struct vf_use use_of_vf(const struct pt_facts *facts, const struct pt_bdf *vf)
-{
-	const struct pt_taken *taken = pt_taken_find(facts->taken, facts->taken_count, vf);
-	struct vf_use ret = {.which = VFS_CASES, .vf = vf};
-
-	if (taken && !taken->companion) {
-		ret.which = VFS_IN_SAME_GUEST;
-		return ret;
-	}
-	pt_foreach (owner, facts->owner, facts->owner_count) {
-		if (pt_bdf_compare(&owner->bdf, vf) != 0 || owner->kind == PT_OWNER_STALE)
-			continue;
-		ret.which = owner->vmid ? VFS_OF_GUEST : VFS_OPEN;
-		ret.owner = owner;
-		return ret;
-	}
-	pt_foreach (busy, facts->busy_vf, facts->busy_vf_count) {
-		if (pt_bdf_compare(&busy->bdf, vf) != 0)
-			continue;
-		ret.which = VFS_UP;
-		ret.busy = busy;
-		return ret;
-	}
-	ret.use = pt_uses_strong(&facts->uses, vf);
-	if (ret.use)
-		ret.which = VFS_USED;
-	return ret;
-}
-
-/* The use that counts: a guest or process that has a VF comes before a use of the host. */
-static struct vf_use worst_use(const struct pt_facts *facts, const struct pt_function *pf)
-{
-	struct vf_use worst = {.which = VFS_CASES};
-
-	pt_foreach (vf, pf->vf, pf->vf_count) {
-		struct vf_use use = use_of_vf(facts, vf);
-
-		if (use.which == VFS_OF_GUEST || use.which == VFS_OPEN)
-			return use;
-		if (worst.which == VFS_CASES)
-			worst = use;
-	}
-	return worst;
-}
-
-static bool shares_group(
-	const struct pt_facts *facts, const struct pt_bdf *vf, const struct pt_function *pf)
-{
-	const struct pt_function *function = pt_inventory_find(facts->inventory, vf);
-
-	return function && pt_parent_in_group(facts->inventory, function) == pf;
-}
-
-static void report_pf(const struct pt_judging *judging, const struct pt_taken *taken,
-	const struct pt_function *pf)
-{
-	struct pt_subject on = pt_on_function(judging->facts, taken);
-	const struct vf_use use = worst_use(judging->facts, pf);
-	PT_FREE char *vfs = pt_format("%zu VF%s", pf->vf_count, pf->vf_count == 1 ? "" : "s");
-	const struct pt_owner *owner = use.owner;
-	PT_FREE char *text = NULL;
-
-	switch (use.which) {
-	case VFS_OF_GUEST:
-		pt_report(judging, use.which, on, "vfs", vfs, "vf", PT_BDF(use.vf), "guest",
-			PT_NUMBER(owner->vmid), NULL);
-		break;
-	case VFS_OPEN:
-		pt_report(judging, use.which, on, "vfs", vfs, "vf", PT_BDF(use.vf), "pid",
-			PT_NUMBER((unsigned int)owner->pid), "process", owner->name, NULL);
-		break;
-	case VFS_USED:
-		text = pt_use_text(use.use);
-		pt_report(judging, use.which, on, "vfs", vfs, "vf", PT_BDF(use.vf), "use", text,
-			NULL);
-		break;
-	case VFS_CASES:
-		pt_report(judging, judging->facts->hooked ? VFS_RESTORED : VFS_LOST, on, "vfs", vfs,
-			NULL);
-		break;
-	case VFS_UP:
-		/* a container that has it names it */
-		text = pt_shell_word(use.busy->net);
-		pt_report(judging, use.which, on, "vfs", vfs, "vf", PT_BDF(use.vf), "net",
-			use.busy->net, "link", text, NULL);
-		break;
-	default:
-		/* parent-taken reports a VF that takes its own PF along */
-		if (taken->companion && shares_group(judging->facts, use.vf, pf))
-			return;
-		pt_report(judging, use.which, on, "vfs", vfs, "vf", PT_BDF(use.vf), NULL);
-	}
-}
-
-static void pf_with_vfs(const struct pt_judging *judging)
-{
-	const struct pt_facts *facts = judging->facts;
-
-	pt_foreach (taken, facts->taken, facts->taken_count) {
-		const struct pt_function *function = function_of(facts, taken);
-
-		if (function && function->vf_count && !pt_taken_stays(taken, function))
-			report_pf(judging, taken, function);
-	}
-}
-
-enum { ABSENT_PF_NO_DRIVER, ABSENT_PF_ON_VFIO };
-
-static void vf_of_absent_pf(const struct pt_judging *judging)
-{
-	const struct pt_facts *facts = judging->facts;
-
-	pt_foreach (taken, facts->taken, facts->taken_count) {
-		const struct pt_function *function = function_of(facts, taken);
-		const struct pt_function *pf =
-			function && pt_function_is_vf(function)
-				? pt_inventory_find(facts->inventory, &function->physfn)
-				: NULL;
-
-		if (!pf || taken->companion || (pf->driver && !pt_function_on_vfio(pf)))
-			continue;
-		pt_report(judging, pf->driver ? ABSENT_PF_ON_VFIO : ABSENT_PF_NO_DRIVER,
-			pt_on_function(facts, taken), "pf", PT_BDF(&pf->bdf), "driver", pf->driver,
-			NULL);
 	}
 }
 
@@ -539,7 +168,7 @@ static void foreign_override(const struct pt_judging *judging)
 	const struct pt_facts *facts = judging->facts;
 
 	pt_foreach (taken, facts->taken, facts->taken_count) {
-		const struct pt_function *function = function_of(facts, taken);
+		const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
 
 		if (function && function->override && !pt_taken_stays(taken, function) &&
 			!is_left_by_us(facts, &taken->bdf))
@@ -560,8 +189,7 @@ static void keep_without_vfio(const struct pt_judging *judging)
 		if (!assignment->entry.keep_driver || !chosen || assignment->entry.mdev)
 			continue;
 		pt_foreach (id, chosen->id, chosen->count) {
-			const struct pt_function *function =
-				pt_inventory_find(facts->inventory, id);
+			const struct pt_function *function = pt_facts_function(facts, id);
 			const struct pt_taken *taken =
 				pt_taken_find(facts->taken, facts->taken_count, id);
 
@@ -575,8 +203,6 @@ static void keep_without_vfio(const struct pt_judging *judging)
 		}
 	}
 }
-
-#define PF_DESTROYS "has {vfs}, which taking it destroys"
 
 /* prose in lines as long as its sentences: no formatter breaks it well */
 // clang-format off
@@ -648,105 +274,6 @@ static const struct pt_check checks[] = {
 			.hint = "try another slot: this one is not behind the IOMMU"}},
 	},
 	{
-		.tag = "reserved-region",
-		.find = reserved_region,
-		.meaning = "The firmware holds a region of memory for a device of the IOMMU group, type 'direct' in its reserved_regions (Intel: RMRR).",
-		.why = "The kernel gives such a group to no guest: the start fails with 'failed to set group container' or 'Operation not permitted'.",
-		.steps = "Intel: switch off the firmware's feature that talks to the device; HP servers call it shared memory features, and set it for each slot."
-			"\nElse Proxmox VE's kernel can ignore such regions: 'intel_iommu=on,relax_rmrr' on the kernel command line. The device may then overwrite memory that the firmware still uses."
-			"\nAMD: switch off DMA protection before boot and kernel DMA protection in the firmware. relax_rmrr does nothing there.",
-		.source = "kernel, drivers/iommu/intel/iommu.c, device_rmrr_is_relaxable; Documentation/ABI/testing/sysfs-kernel-iommu_groups",
-		.of = {
-			[RESERVED_ON_INTEL] = {PT_ERROR, PT_REFUSES, .message = "the firmware holds memory for its IOMMU group ({region}): the kernel gives the group to no guest",
-				.hint = "switch off the firmware's feature that uses it (HP: shared memory features); as a last resort boot with intel_iommu=on,relax_rmrr"},
-			[RESERVED_ON_AMD] = {PT_ERROR, PT_REFUSES, .when = "the same on AMD: the fix is another one",
-				.message = "the firmware holds memory for its IOMMU group ({region}): the kernel gives the group to no guest",
-				.hint = "switch off DMA protection (before boot, and the kernel's) in the firmware"},
-		},
-	},
-	{
-		.tag = "bar-unassigned",
-		.find = bar_unassigned,
-		.meaning = "The host found no room for a memory BAR of the device.",
-		.why = "The guest's driver reads nothing there, and fails; the kernel of the host says 'no space' and 'failed to assign' at boot.",
-		.steps = "Enable 'Above 4G Decoding' (and with it 64-bit MMIO) in the firmware setup."
-			"\nElse boot with pci=realloc on the kernel command line."
-			"\nThe lines 'BAR ... failed to assign' of 'journalctl -k -b' go.",
-		.source = "kernel, drivers/pci/setup-bus.c; include/linux/ioport.h, IORESOURCE_UNSET",
-		.of = {{PT_WARNING, PT_WARNS, .message = "the host gave no address to its {bars}: the guest cannot use the device as a whole",
-			.hint = "enable 'Above 4G Decoding' in the firmware setup, or boot with pci=realloc"}},
-	},
-	{
-		.tag = "x-vga-no-vga",
-		.find = x_vga_no_vga,
-		.meaning = "x-vga=1 on a device that is no VGA device.",
-		.why = "With SeaBIOS QEMU needs the legacy VGA ranges of the device (class 0300) and ends with 'device does not support requested feature x-vga'. With OVMF the option has no such effect, but a device that is no display at all hints at an address that has moved.",
-		.steps = "Correct the address ('pve-ptconf list' shows the displays of this host)."
-			"\nA display of class 0302 or 0380 needs no x-vga: remove it with 'qm set VMID --hostpciN', and use OVMF ('qm set VMID --bios ovmf')."
-			"\nRemove disable_vga=1 from vfio-pci's options in /etc/modprobe.d, run 'update-initramfs -u -k all', and reboot.",
-		.source = "qemu, hw/vfio/pci.c, vfio_populate_vga; qemu-server, QemuServer/PCI.pm",
-		.of = {
-			[XVGA_NO_VGA] = {PT_ERROR, PT_REFUSES, .message = "x-vga=1 needs a VGA device (class 0300), but this one has class {class}: QEMU does not start",
-				.hint = "remove x-vga=1[[, or correct the address: the displays of this host are {displays}]]"},
-			[XVGA_MDEV] = {PT_ERROR, PT_REFUSES, .message = "x-vga=1 does not go with a mediated device: QEMU does not start",
-				.hint = "remove x-vga=1"},
-			[XVGA_SWITCHED_OFF] = {PT_ERROR, PT_REFUSES, .message = "x-vga=1 needs the legacy VGA ranges, which vfio-pci's option disable_vga=1 switches off: QEMU does not start",
-				.hint = "remove x-vga=1, or disable_vga=1 from vfio-pci's options in /etc/modprobe.d"},
-			[XVGA_NO_DISPLAY] = {PT_WARNING, PT_WARNS, .when = "OVMF: the device is no display at all",
-				.message = "x-vga=1 is set, but this is no display (class {class}): has the card moved?",
-				.hint = "correct the address[[: the displays of this host are {displays}]]"},
-		},
-	},
-	{
-		.tag = "framebuffer-stays",
-		.find = framebuffer_stays,
-		.meaning = "The firmware's framebuffer lies in a BAR of the device, and nothing will end it.",
-		.why = "QEMU cannot have the BAR as a whole: the kernel says \"can't reserve\", and the guest's driver fails or shows no picture. A host driver that takes the device ends the framebuffer; so does vfio-pci, but only for a device of class 0300, and only when it takes it.",
-		.steps = "Boot with initcall_blacklist=sysfb_init on the kernel command line: the firmware's framebuffer is never taken over. video=efifb:off does nothing on kernels with simpledrm."
-			"\nOr let the host driver have the device first: take its ids from vfio-pci's option ids= and its driver from the blacklist. pve-pthook takes it when the guest starts.",
-		.source = "kernel, drivers/video/aperture.c; drivers/vfio/pci/vfio_pci_core.c, vfio_pci_vga_init",
-		.of = {{PT_WARNING, PT_WARNS, .message = "the firmware's framebuffer lies in a BAR of it, and nothing will end that: the kernel says \"can't reserve\", and the guest gets no picture",
-			.hint = "boot with initcall_blacklist=sysfb_init"}},
-	},
-	{
-		.tag = "parent-taken",
-		.find = parent_taken,
-		.meaning = "The IOMMU group holds the function that the device hangs on: the physical function of a VF, or the VMD controller of a disk.",
-		.why = "Proxmox VE takes the whole group: the parent leaves its driver, and the device vanishes before QEMU opens it.",
-		.steps = "A VF: a slot or a kernel that gives it a group of its own, or pass the physical function through."
-			"\nA disk behind VMD: switch VMD off in the firmware setup (the disk gets another address), or pass the VMD controller through with all of its disks.",
-		.source = "kernel, drivers/pci/iov.c; drivers/pci/controller/vmd.c; " PT_SOURCE_PCI_PM ", prepare_pci_device",
-		.of = {
-			[PARENT_PF] = {PT_ERROR, PT_REFUSES, .message = "shares its IOMMU group with its physical function {parent}: taking the group destroys it",
-				.hint = "use a slot that gives VFs groups of their own, or pass {parent} through"},
-			[PARENT_VMD] = {PT_ERROR, PT_REFUSES, .when = "a disk behind Intel's VMD controller",
-				.message = "lies behind the VMD controller {parent}, which is in its IOMMU group: taking the group removes it",
-				.hint = "switch VMD off in the firmware setup, or pass {parent} through with all of its disks"},
-		},
-	},
-	{
-		.tag = "d3cold-risk",
-		.find = d3cold_risk,
-		.meaning = "The display sleeps without power (D3cold) on vfio-pci.",
-		.why = "vfio-pci lets an unused device sleep. Some cards do not wake from D3cold: they read all ones, and the start fails until the host is switched off.",
-		.steps = "Write 'options vfio-pci disable_idle_d3=1' to /etc/modprobe.d/vfio.conf, run 'update-initramfs -u -k all', and reboot."
-			"\nFor one device, until the next boot: 'echo 0 > /sys/bus/pci/devices/ADDRESS/d3cold_allowed'.",
-		.source = "kernel, drivers/vfio/pci/vfio_pci_core.c, disable_idle_d3; Documentation/power/pci.rst",
-		.of = {{PT_WARNING, PT_WARNS, .message = "sleeps without power on vfio-pci (D3cold): some cards do not wake again",
-			.hint = "'echo 0 > /sys/bus/pci/devices/{function}/d3cold_allowed'; for good 'options vfio-pci disable_idle_d3=1' in /etc/modprobe.d"}},
-	},
-	{
-		.tag = "chipset-function",
-		.find = chipset_function,
-		.meaning = "The function is a part of the chipset or of the processor: a host, ISA or LPC bridge, a memory controller, the SMBus, AMD's security processor.",
-		.why = "The host needs it: sensors, firmware, the random numbers or the TPM go, and the guest can do nothing with it.",
-		.steps = "Remove it from the guest: name single functions instead of the whole device."
-			"\nIf it only shares the IOMMU group of the device, it is no entry's: then group-companions names it.",
-		.source = "PCI Code and ID Assignment Specification; pci.ids",
-		.of = {{PT_WARNING, PT_WARNS, .message = "is a part of the chipset or the processor ({what}): the host needs it",
-			.hint = "remove it from the guest; name the single functions that it needs"}},
-	},
-	{
 		.tag = "group-companions",
 		.find = group_companions,
 		.meaning = "Other functions share the IOMMU group.",
@@ -755,56 +282,6 @@ static const struct pt_check checks[] = {
 		.source = PT_SOURCE_PCI_PM ", prepare_pci_device",
 		.of = {{PT_WARNING, PT_WARNS, .message = "will be taken from the host with IOMMU group {group}, but not passed through",
 			.hint = "move one of the cards to another slot if the host needs it"}},
-	},
-	{
-		.tag = "slot-includes-vfs",
-		.find = slot_includes_vfs,
-		.meaning = "An address without a function includes the slot's virtual functions.",
-		.why = "They vanish when the physical function leaves its driver.",
-		.steps = "Name functions with their numbers.",
-		.source = "kernel, Documentation/PCI/pci-iov-howto.rst",
-		.of = {{PT_WARNING, PT_WARNS, .message = "the whole device includes {vf}, a virtual function of {pf}: it vanishes when {pf} leaves its driver",
-			.hint = "name the physical function with its number, or virtual functions only"}},
-	},
-	{
-		.tag = "pf-with-vfs",
-		.find = pf_with_vfs,
-		.meaning = "The physical function has virtual functions (VFs).",
-		.why = "Taking it destroys them. If one is in use, its user loses the device.",
-		.steps = "Stop its user, or pass a virtual function through. pve-pthook restores unused ones when the guest stops.",
-		.source = "kernel, drivers/pci/iov.c",
-		.of = {
-			[VFS_OF_GUEST] = {PT_ERROR, PT_REFUSES_ALWAYS, .when = "another guest or a process has a virtual function of it",
-				.message = PF_DESTROYS ", but guest {guest} has {vf}",
-				.hint = "stop guest {guest} first, or pass a virtual function through"},
-			[VFS_OPEN] = {PT_ERROR, PT_REFUSES_ALWAYS, .message = PF_DESTROYS ", but process {pid} ({process}) has {vf} open",
-				.hint = "end that process first, or pass a virtual function through"},
-			[VFS_IN_SAME_GUEST] = {PT_ERROR, PT_REFUSES, .message = PF_DESTROYS ", but {vf} is assigned to the same guest",
-				.hint = "remove one of the two from the guest"},
-			[VFS_UP] = {PT_ERROR, PT_REFUSES, .message = PF_DESTROYS ", but {vf} is up as {net}",
-				.hint = "[['ip link set {link} down', or ]]pass a virtual function through"},
-			[VFS_USED] = {PT_ERROR, PT_REFUSES, .message = PF_DESTROYS ", but {vf} is in use: {use}",
-				.hint = "stop its user first, or pass a virtual function through"},
-			[VFS_RESTORED] = {PT_WARNING, PT_WARNS, .when = "nothing uses the virtual functions: pve-pthook restores their number",
-				.message = PF_DESTROYS "; nothing uses them",
-				.hint = "their number is restored when the guest stops"},
-			[VFS_LOST] = {PT_WARNING, PT_WARNS, .message = PF_DESTROYS "; nothing uses them",
-				.hint = "without the hookscript nothing restores their number"},
-		},
-	},
-	{
-		.tag = "vf-of-absent-pf",
-		.find = vf_of_absent_pf,
-		.meaning = "The physical function of a virtual function has no host driver.",
-		.why = "Nothing sets its MAC address or brings up its link; often it does not work.",
-		.steps = "Bind the physical function to its host driver.",
-		.source = "kernel, Documentation/PCI/pci-iov-howto.rst",
-		.of = {
-			[ABSENT_PF_NO_DRIVER] = {PT_WARNING, PT_WARNS, .message = "is a virtual function of {pf}, which has no driver: nothing manages it",
-				.hint = "bind {pf} to its host driver"},
-			[ABSENT_PF_ON_VFIO] = {PT_WARNING, PT_WARNS, .message = "is a virtual function of {pf}, which is itself on {driver}: nothing manages it",
-				.hint = "bind {pf} to its host driver"},
-		},
 	},
 	{
 		.tag = "foreign-override",

@@ -77,7 +77,7 @@ static bool is_bound(const struct pt_facts *facts, const struct pt_assignment *a
 	if (!chosen)
 		return false;
 	pt_foreach (id, chosen->id, chosen->count) {
-		const struct pt_function *function = pt_inventory_find(facts->inventory, id);
+		const struct pt_function *function = pt_facts_function(facts, id);
 
 		if (function && !pt_function_on_vfio(function))
 			return false;

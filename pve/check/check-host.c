@@ -93,8 +93,7 @@ static void vfio_ids_captured(const struct pt_judging *judging)
 	const struct pt_facts *facts = judging->facts;
 
 	pt_foreach (taken, facts->taken, facts->taken_count) {
-		const struct pt_function *function =
-			pt_inventory_find(facts->inventory, &taken->bdf);
+		const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
 		const struct pt_detail *detail = detail_of(facts, &taken->bdf);
 		struct pt_subject on = pt_on_function(facts, taken);
 
@@ -143,7 +142,7 @@ static void left_on_vfio(const struct pt_judging *judging)
 	size_t count = 0;
 
 	pt_foreach (bdf, facts->left, facts->left_count) {
-		const struct pt_function *function = pt_inventory_find(facts->inventory, bdf);
+		const struct pt_function *function = pt_facts_function(facts, bdf);
 
 		if (is_at_hand(facts, bdf) ||
 			(function && pt_ids_mean(facts->host->vfio_options, function)) ||

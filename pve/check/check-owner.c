@@ -62,7 +62,7 @@ enum { ELSEWHERE, ELSEWHERE_AT_BOOT, ELSEWHERE_CROWD };
 /* The part of the device that another guest names. */
 static const char *relation_of(const struct pt_facts *facts, const struct pt_elsewhere *elsewhere)
 {
-	const struct pt_function *function = pt_inventory_find(facts->inventory, &elsewhere->bdf);
+	const struct pt_function *function = pt_facts_function(facts, &elsewhere->bdf);
 
 	if (pt_bdf_compare(&elsewhere->named, &elsewhere->bdf) == 0)
 		return "it";
@@ -78,8 +78,7 @@ static void configured_elsewhere(const struct pt_judging *judging)
 	pt_foreach (elsewhere, facts->elsewhere, facts->elsewhere_count) {
 		const struct pt_taken *taken = taken_of(facts, &elsewhere->bdf);
 		const struct pt_function *companion =
-			taken && taken->companion ? pt_inventory_find(facts->inventory, &taken->bdf)
-						  : NULL;
+			taken && taken->companion ? pt_facts_function(facts, &taken->bdf) : NULL;
 
 		if (taken)
 			pt_report(judging,

@@ -6,19 +6,13 @@
 #define CLASS_STORAGE 0x01U
 #define VENDOR_AMD    "1002"
 
-static const struct pt_function *function_of(
-	const struct pt_facts *facts, const struct pt_detail *detail)
-{
-	return pt_inventory_find(facts->inventory, &detail->bdf);
-}
-
 static void device_dead(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;
 
 	pt_foreach (detail, facts->detail, facts->detail_count) {
 		const struct pt_taken *taken = pt_detail_taken(facts, detail);
-		const struct pt_function *function = function_of(facts, detail);
+		const struct pt_function *function = pt_facts_function(facts, &detail->bdf);
 
 		if (taken && function && pt_function_is_dead(function))
 			pt_report(judging, 0, pt_on_function(facts, taken), NULL);
@@ -81,7 +75,7 @@ static void reset_quirk(const struct pt_judging *judging)
 
 	pt_foreach (detail, facts->detail, facts->detail_count) {
 		const struct pt_taken *taken = pt_detail_taken(facts, detail);
-		const struct pt_function *function = function_of(facts, detail);
+		const struct pt_function *function = pt_facts_function(facts, &detail->bdf);
 		size_t quirk = taken && function ? quirk_of(function) : QUIRK_NONE;
 
 		if (quirk != QUIRK_NONE)
@@ -110,7 +104,7 @@ static void return_risky(const struct pt_judging *judging)
 
 	pt_foreach (detail, facts->detail, facts->detail_count) {
 		const struct pt_taken *taken = pt_detail_taken(facts, detail);
-		const struct pt_function *function = function_of(facts, detail);
+		const struct pt_function *function = pt_facts_function(facts, &detail->bdf);
 		size_t risk;
 
 		if (!facts->hooked || !taken || !function || !function->driver ||

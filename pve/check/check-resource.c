@@ -74,8 +74,7 @@ static uint64_t large_bars(const struct pt_facts *facts)
 	uint64_t sum = 0;
 
 	pt_foreach (taken, facts->taken, facts->taken_count) {
-		const struct pt_function *function =
-			pt_inventory_find(facts->inventory, &taken->bdf);
+		const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
 
 		if (taken->companion || !function)
 			continue;

@@ -61,7 +61,7 @@ static const struct pt_function *first_of(
 {
 	const struct pt_alternative *chosen = pt_chosen(assignment);
 
-	return chosen && chosen->count ? pt_inventory_find(facts->inventory, &chosen->id[0]) : NULL;
+	return chosen && chosen->count ? pt_facts_function(facts, &chosen->id[0]) : NULL;
 }
 
 static bool is_for(const struct pt_rom *rom, const struct pt_function *function)

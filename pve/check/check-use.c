@@ -31,7 +31,7 @@ static enum concern concern_of(const struct pt_facts *facts, const struct pt_use
 		[PT_USE_CONSOLE] = CONCERN_CONSOLE,
 		[PT_USE_MODULE] = CONCERN_MODULE,
 	};
-	const struct pt_function *function = pt_inventory_find(facts->inventory, &use->bdf);
+	const struct pt_function *function = pt_facts_function(facts, &use->bdf);
 
 	if (use->kind == PT_USE_BLOCK && function && function->class >> 8 == CLASS_USB)
 		return CONCERN_USB;

@@ -9,6 +9,8 @@ static const struct pt_checks *const subjects[] = {
 	&pt_guest_checks,
 	&pt_rom_checks,
 	&pt_device_checks,
+	&pt_hardware_checks,
+	&pt_vf_checks,
 	&pt_reset_checks,
 	&pt_use_checks,
 	&pt_owner_checks,
@@ -215,7 +217,7 @@ const char *pt_number_text(unsigned long long number, char text[static PT_NUMBER
 const struct pt_taken *pt_function_0_of(
 	const struct pt_facts *facts, const struct pt_taken *companion)
 {
-	const struct pt_function *function = pt_inventory_find(facts->inventory, &companion->bdf);
+	const struct pt_function *function = pt_facts_function(facts, &companion->bdf);
 
 	if (!companion->companion || !function || pt_function_is_vf(function))
 		return NULL;
@@ -227,9 +229,17 @@ const struct pt_taken *pt_function_0_of(
 	return NULL;
 }
 
-const struct pt_alternative *pt_chosen(const struct pt_assignment *assignment)
+bool pt_has_obstacle(
+	const struct pt_facts *facts, const struct pt_function *function, enum pt_obstacle obstacle)
 {
-	return assignment->chosen < 0 ? NULL : &assignment->alternative[assignment->chosen];
+	const struct pt_candidate candidate = {
+		.function = function,
+		.inventory = facts->inventory,
+		.uses = &facts->uses,
+		.iommu_active = facts->host->iommu_active,
+	};
+
+	return function && pt_obstacle_applies(obstacle, &candidate);
 }
 
 const struct pt_taken *pt_detail_taken(const struct pt_facts *facts, const struct pt_detail *detail)

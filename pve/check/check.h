@@ -6,6 +6,7 @@
 
 #include "pve/check/facts.h"
 #include "pve/check/finding.h"
+#include "pve/check/obstacle.h"
 
 /* A check at work: its facts, and where its findings go. */
 struct pt_judging {
@@ -37,8 +38,8 @@ struct pt_checks {
 	size_t count;
 };
 extern const struct pt_checks pt_host_checks, pt_config_checks, pt_guest_checks, pt_rom_checks,
-	pt_device_checks, pt_reset_checks, pt_use_checks, pt_owner_checks, pt_resource_checks,
-	pt_hugepage_checks;
+	pt_device_checks, pt_hardware_checks, pt_vf_checks, pt_reset_checks, pt_use_checks,
+	pt_owner_checks, pt_resource_checks, pt_hugepage_checks;
 
 /* The checks of all subjects, in the order of the catalogue; NULL behind the last one. */
 const struct pt_check *pt_check_at(size_t at);
@@ -86,8 +87,9 @@ const char *pt_number_text(unsigned long long number, char text[static PT_NUMBER
 const struct pt_taken *pt_function_0_of(
 	const struct pt_facts *facts, const struct pt_taken *companion);
 
-/* The alternative that the entry hands over, or NULL. */
-const struct pt_alternative *pt_chosen(const struct pt_assignment *assignment);
+/* Whether the function has that obstacle, among others; false for NULL. */
+bool pt_has_obstacle(const struct pt_facts *facts, const struct pt_function *function,
+	enum pt_obstacle obstacle);
 
 /* Returns the taken function of a detail; NULL: it is a companion. */
 const struct pt_taken *pt_detail_taken(

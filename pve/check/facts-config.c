@@ -352,11 +352,11 @@ static void look_at_other_nodes(struct pt_gathering *gathering)
 static bool is_on_no_display(const struct pt_facts *facts)
 {
 	pt_foreach (assignment, facts->assignment, facts->count) {
+		const struct pt_alternative *chosen = pt_chosen(assignment);
 		const struct pt_function *function = NULL;
 
-		if (assignment->entry.x_vga && assignment->chosen >= 0)
-			function = pt_inventory_find(facts->inventory,
-				&assignment->alternative[assignment->chosen].id[0]);
+		if (assignment->entry.x_vga && chosen && chosen->count)
+			function = pt_facts_function(facts, &chosen->id[0]);
 		if (function && !pt_function_is_display(function))
 			return true;
 	}
@@ -377,7 +377,7 @@ static void list_displays(struct pt_gathering *gathering)
 
 		if (pt_node_learn(gathering->node, bdf, NULL) < 0)
 			continue;
-		function = pt_inventory_find(facts->inventory, bdf);
+		function = pt_facts_function(facts, bdf);
 		if (function && pt_function_is_display(function))
 			pt_bdfs_add(&facts->display, &facts->display_count, bdf);
 	}

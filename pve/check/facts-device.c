@@ -42,13 +42,12 @@ static bool find_id_twin(
 		return false;
 	for (size_t i = 0; !has && i < count && examined < MOST_TWINS; i++) {
 		if (pt_taken_find(facts->taken, facts->taken_count, &found[i]) ||
-			!pt_gather_same_model(gathering->node,
-				pt_inventory_find(facts->inventory, &self), &found[i]))
+			!pt_gather_same_model(
+				gathering->node, pt_facts_function(facts, &self), &found[i]))
 			continue;
 		examined++;
 		has = pt_node_learn(gathering->node, &found[i], NULL) == 0 &&
-		      pt_ids_mean(facts->host->vfio_options,
-			      pt_inventory_find(facts->inventory, &found[i])) &&
+		      pt_ids_mean(facts->host->vfio_options, pt_facts_function(facts, &found[i])) &&
 		      !pt_node_is_wanted(gathering->node, gathering->guest->vmid, &found[i]);
 		if (has)
 			*ret = found[i];
@@ -74,7 +73,7 @@ static bool has_more_in_slot(struct pt_gathering *gathering, const struct pt_bdf
 		pt_node_matching(gathering->node, filter, &found, &count, NULL) < 0)
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		const struct pt_function *function = pt_inventory_find(facts->inventory, &found[i]);
+		const struct pt_function *function = pt_facts_function(facts, &found[i]);
 
 		more |= !pt_taken_find(facts->taken, facts->taken_count, &found[i]) ||
 			(function && pt_function_is_vf(function));
@@ -102,8 +101,7 @@ int pt_gather_details(struct pt_gathering *gathering)
 	struct pt_facts *facts = gathering->facts;
 
 	for (size_t i = 0; i < facts->taken_count; i++) {
-		const struct pt_function *function =
-			pt_inventory_find(facts->inventory, &facts->taken[i].bdf);
+		const struct pt_function *function = pt_facts_function(facts, &facts->taken[i].bdf);
 		const struct pt_device *device;
 		struct pt_detail *slot;
 
@@ -161,8 +159,7 @@ static void find_moved(struct pt_gathering *gathering)
 	if (!node->host ||
 		pt_inventory_add_all(node->host, &node->inventory, all, count, NULL) == 0) {
 		for (size_t i = 0; i < count; i++) {
-			const struct pt_function *function =
-				pt_inventory_find(facts->inventory, &all[i]);
+			const struct pt_function *function = pt_facts_function(facts, &all[i]);
 			struct pt_identity now;
 
 			if (!function)
@@ -193,8 +190,7 @@ int pt_gather_identities(struct pt_gathering *gathering)
 
 	facts->recorded = pt_node_last_start(gathering->node, gathering->guest->vmid);
 	pt_foreach (taken, facts->taken, facts->taken_count) {
-		const struct pt_function *function =
-			pt_inventory_find(facts->inventory, &taken->bdf);
+		const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
 
 		if (!taken->companion && function)
 			add_identity(gathering->node, function, &facts->current);

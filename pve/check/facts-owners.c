@@ -165,7 +165,7 @@ static int gather_open(struct pt_gathering *gathering, const struct pt_bdf *bdf,
 	int r;
 
 	for (size_t i = 0; i < count; i++) {
-		function[functions] = pt_inventory_find(facts->inventory, &bdf[i]);
+		function[functions] = pt_facts_function(facts, &bdf[i]);
 		functions += function[functions] != NULL;
 	}
 	r = pt_node_group_users(
@@ -184,7 +184,7 @@ static void gather_busy_vfs(struct pt_gathering *gathering, const struct pt_bdf 
 	struct pt_facts *facts = gathering->facts;
 
 	for (size_t i = 0; i < count; i++) {
-		const struct pt_function *function = pt_inventory_find(facts->inventory, &bdf[i]);
+		const struct pt_function *function = pt_facts_function(facts, &bdf[i]);
 		const struct pt_device *device;
 		struct pt_busy_vf *slot;
 

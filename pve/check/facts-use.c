@@ -136,7 +136,7 @@ static int list_candidates(struct pt_gathering *gathering, const struct pt_bdf *
 	for (size_t i = 0;
 		r == 0 && i < count && *ret_count < MOST_CANDIDATES && examined < MOST_EXAMINED;
 		i++) {
-		const struct pt_function *function = pt_inventory_find(facts->inventory, used);
+		const struct pt_function *function = pt_facts_function(facts, used);
 
 		if (!pt_gather_same_model(gathering->node, function, &all[i]))
 			continue;
@@ -192,7 +192,7 @@ static bool is_free(
 	struct pt_gathering *gathering, const struct pt_bdf *bdf, const struct pt_uses *uses)
 {
 	const struct pt_facts *facts = gathering->facts;
-	const struct pt_function *function = pt_inventory_find(facts->inventory, bdf);
+	const struct pt_function *function = pt_facts_function(facts, bdf);
 	const struct pt_candidate candidate = {
 		.function = function,
 		.inventory = facts->inventory,
@@ -206,7 +206,7 @@ static bool is_free(
 		return false;
 	/* a console or a keyboard on it is a use as well: it is offered as a device without any */
 	pt_foreach (use, uses->use, uses->count) {
-		const struct pt_function *user = pt_inventory_find(facts->inventory, &use->bdf);
+		const struct pt_function *user = pt_facts_function(facts, &use->bdf);
 
 		if (user && (user == function || (user->group == function->group &&
 							 function->group != PT_GROUP_NONE)))

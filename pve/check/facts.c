@@ -41,8 +41,7 @@ bool pt_facts_moves(const struct pt_facts *facts)
 			return true;
 	}
 	pt_foreach (taken, facts->taken, facts->taken_count) {
-		const struct pt_function *function =
-			pt_inventory_find(facts->inventory, &taken->bdf);
+		const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
 
 		if (function && !pt_taken_stays(taken, function))
 			return true;
@@ -176,6 +175,11 @@ static int resolve_entries(struct pt_gathering *gathering)
 	return 0;
 }
 
+const struct pt_function *pt_facts_function(const struct pt_facts *facts, const struct pt_bdf *bdf)
+{
+	return pt_inventory_find(facts->inventory, bdf);
+}
+
 const struct pt_taken *pt_taken_find(
 	const struct pt_taken *list, size_t count, const struct pt_bdf *bdf)
 {
@@ -213,7 +217,7 @@ bool pt_taken_stays(const struct pt_taken *taken, const struct pt_function *func
 void pt_taken_add_with_vfs(const struct pt_facts *facts, const struct pt_taken *taken,
 	struct pt_bdf **ret, size_t *ret_count)
 {
-	const struct pt_function *function = pt_inventory_find(facts->inventory, &taken->bdf);
+	const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
 
 	pt_bdfs_add(ret, ret_count, &taken->bdf);
 	for (size_t i = 0; function && i < function->vf_count; i++)
@@ -330,7 +334,7 @@ static int take_companions_of(struct pt_gathering *gathering, struct pt_taken of
 			continue; /* vanished; its name is left in the group */
 		if (r < 0)
 			return r;
-		function = pt_inventory_find(facts->inventory, member);
+		function = pt_facts_function(facts, member);
 		if (function->is_bridge || !function->info_ok)
 			continue;
 		companion = (struct pt_taken){
@@ -357,8 +361,7 @@ static int learn_relatives(struct pt_gathering *gathering)
 		const struct pt_taken *taken = i < facts->taken_count
 						       ? &facts->taken[i]
 						       : &facts->spare[i - facts->taken_count];
-		const struct pt_function *function =
-			pt_inventory_find(facts->inventory, &taken->bdf);
+		const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
 
 		if (function && pt_function_is_vf(function))
 			pt_bdfs_add(&list, &count, &function->physfn);

@@ -172,6 +172,10 @@ struct pt_facts {
 int pt_facts_gather(struct pt_node *node, const struct pt_guest *guest, enum pt_depth depth,
 	struct pt_facts *ret, struct pt_err *err);
 void pt_facts_clear(struct pt_facts *facts);
+
+/* Returns the function at the address; NULL: it is not there, or the guest has nothing to do with
+ * it. */
+const struct pt_function *pt_facts_function(const struct pt_facts *facts, const struct pt_bdf *bdf);
 #define PT_FACTS PT_CLEANUP(pt_facts_clear)
 
 /* NULL when the function is not in the list. */

@@ -29,6 +29,11 @@ bool pt_assignment_is_mdev(const struct pt_assignment *assignment)
 	return assignment->entry.mdev && !assignment->vgpu;
 }
 
+const struct pt_alternative *pt_chosen(const struct pt_assignment *assignment)
+{
+	return assignment->chosen < 0 ? NULL : &assignment->alternative[assignment->chosen];
+}
+
 bool pt_assignment_is_bound(const struct pt_assignment *assignment)
 {
 	return !assignment->entry.mdev && !assignment->entry.keep_driver;

@@ -58,6 +58,9 @@ bool pt_assignment_is_mdev(const struct pt_assignment *assignment);
 /* Whether PVE binds the functions and their groups to vfio-pci. */
 bool pt_assignment_is_bound(const struct pt_assignment *assignment);
 
+/* The alternative that the entry hands over, or NULL. */
+const struct pt_alternative *pt_chosen(const struct pt_assignment *assignment);
+
 /* Asked before an alternative is chosen among several: whether all its functions are free. */
 typedef bool pt_choice_free(void *data, const struct pt_assignment *assignment,
 	const struct pt_alternative *alternative);

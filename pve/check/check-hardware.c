@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* What the hardware, the firmware and the boot leave of a function. */
+#include "lib/base/template.h"
+#include "pve/check/check.h"
+
+#define CLASS_VGA 0x0300U
+
+enum { RESERVED_ON_INTEL, RESERVED_ON_AMD };
+
+static void report_reserved(const struct pt_judging *judging, const struct pt_taken *taken)
+{
+	const struct pt_facts *facts = judging->facts;
+	const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
+
+	if (!taken->companion && pt_has_obstacle(facts, function, PT_OBSTACLE_RESERVED))
+		pt_report(judging, facts->host->has_ivrs ? RESERVED_ON_AMD : RESERVED_ON_INTEL,
+			pt_on_function(facts, taken), "region", function->reserved_region, NULL);
+}
+
+/* QEMU attaches the group, whoever has bound it. */
+static void reserved_region(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (taken, facts->taken, facts->taken_count)
+		report_reserved(judging, taken);
+	pt_foreach (kept, facts->kept, facts->kept_count)
+		report_reserved(judging, kept);
+}
+
+static void bar_unassigned(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
+		PT_FREE char *list = NULL;
+
+		for (size_t i = 0; function && !taken->companion && i < PT_PCI_BARS; i++) {
+			const struct pt_bar *bar = &function->bar[i];
+			PT_FREE char *one = pt_format("BAR %zu (%s)", i, PT_SIZE(bar->size));
+
+			if (bar->memory && bar->unset)
+				list = pt_list_add(list, ", ", one);
+		}
+		if (list)
+			pt_report(judging, 0, pt_on_function(facts, taken), "bars", list, NULL);
+	}
+}
+
+enum { XVGA_NO_VGA, XVGA_MDEV, XVGA_SWITCHED_OFF, XVGA_NO_DISPLAY };
+
+/* The addresses of the node's displays, or NULL. The caller frees it. */
+static char *displays_of(const struct pt_facts *facts)
+{
+	char *list = NULL;
+
+	pt_foreach (bdf, facts->display, facts->display_count)
+		list = pt_list_add(list, ", ", PT_BDF(bdf));
+	return list;
+}
+
+/* With SeaBIOS Proxmox VE passes x-vga on to QEMU, which needs the legacy ranges of a VGA device;
+ * with OVMF it is only a word for the primary display. */
+static void x_vga_no_vga(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+	const bool ovmf = pt_streq(pt_guest_get(facts->guest, "bios"), "ovmf");
+
+	pt_foreach (assignment, facts->assignment, facts->count) {
+		const struct pt_alternative *chosen = pt_chosen(assignment);
+		const struct pt_function *function = NULL;
+		PT_FREE char *displays = NULL;
+		PT_FREE char *class = NULL;
+
+		if (!assignment->entry.x_vga || !chosen || !chosen->count)
+			continue;
+		function = pt_facts_function(facts, &chosen->id[0]);
+		if (!function)
+			continue;
+		displays = displays_of(facts);
+		class = pt_format("%04x", function->class >> 8);
+		if (!ovmf && assignment->entry.mdev)
+			pt_report(judging, XVGA_MDEV, pt_on_entry(assignment), NULL);
+		else if (!ovmf && function->class >> 8 != CLASS_VGA)
+			pt_report(judging, XVGA_NO_VGA, pt_on_id(assignment, &function->bdf),
+				"class", class, "displays", displays, NULL);
+		else if (!ovmf && facts->host->vfio_options &&
+			 pt_options_set(facts->host->vfio_options, "disable_vga"))
+			pt_report(judging, XVGA_SWITCHED_OFF, pt_on_id(assignment, &function->bdf),
+				NULL);
+		else if (ovmf && !assignment->entry.mdev && !pt_function_is_display(function))
+			pt_report(judging, XVGA_NO_DISPLAY, pt_on_id(assignment, &function->bdf),
+				"class", class, "displays", displays, NULL);
+	}
+}
+
+/* A host driver ends it, and vfio-pci does for a VGA device, when they come to the device. */
+static void framebuffer_stays(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (detail, facts->detail, facts->detail_count) {
+		const struct pt_taken *taken = pt_detail_taken(facts, detail);
+		const struct pt_function *function = pt_facts_function(facts, &detail->bdf);
+
+		if (!taken || !function || !detail->framebuffer)
+			continue;
+		if (pt_function_on_vfio(function) ||
+			(!function->driver && function->class >> 8 != CLASS_VGA))
+			pt_report(judging, 0, pt_on_function(facts, taken), NULL);
+	}
+}
+
+static void d3cold_risk(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+	const char *options = facts->host->vfio_options;
+
+	if (options && pt_options_set(options, "disable_idle_d3"))
+		return;
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
+
+		if (function && !taken->companion && !pt_function_is_dead(function) &&
+			pt_function_is_display(function) && pt_function_on_vfio(function) &&
+			pt_streq(function->power_state, "D3cold"))
+			pt_report(judging, 0, pt_on_function(facts, taken), "function",
+				PT_BDF(&function->bdf), NULL);
+	}
+}
+
+static void chipset_function(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
+
+		if (!taken->companion && pt_has_obstacle(facts, function, PT_OBSTACLE_CHIPSET))
+			pt_report(judging, 0, pt_on_function(facts, taken), "what",
+				pt_function_chipset(function), NULL);
+	}
+}
+
+/* prose in lines as long as its sentences: no formatter breaks it well */
+// clang-format off
+static const struct pt_check checks[] = {
+	{
+		.tag = "reserved-region",
+		.find = reserved_region,
+		.meaning = "The firmware holds a region of memory for a device of the IOMMU group, type 'direct' in its reserved_regions (Intel: RMRR).",
+		.why = "The kernel gives such a group to no guest: the start fails with 'failed to set group container' or 'Operation not permitted'.",
+		.steps = "Intel: switch off the firmware's feature that talks to the device; HP servers call it shared memory features, and set it for each slot."
+			"\nElse Proxmox VE's kernel can ignore such regions: 'intel_iommu=on,relax_rmrr' on the kernel command line. The device may then overwrite memory that the firmware still uses."
+			"\nAMD: switch off DMA protection before boot and kernel DMA protection in the firmware. relax_rmrr does nothing there.",
+		.source = "kernel, drivers/iommu/intel/iommu.c, device_rmrr_is_relaxable; Documentation/ABI/testing/sysfs-kernel-iommu_groups",
+		.of = {
+			[RESERVED_ON_INTEL] = {PT_ERROR, PT_REFUSES, .message = "the firmware holds memory for its IOMMU group ({region}): the kernel gives the group to no guest",
+				.hint = "switch off the firmware's feature that uses it (HP: shared memory features); as a last resort boot with intel_iommu=on,relax_rmrr"},
+			[RESERVED_ON_AMD] = {PT_ERROR, PT_REFUSES, .when = "the same on AMD: the fix is another one",
+				.message = "the firmware holds memory for its IOMMU group ({region}): the kernel gives the group to no guest",
+				.hint = "switch off DMA protection (before boot, and the kernel's) in the firmware"},
+		},
+	},
+	{
+		.tag = "bar-unassigned",
+		.find = bar_unassigned,
+		.meaning = "The host found no room for a memory BAR of the device.",
+		.why = "The guest's driver reads nothing there, and fails; the kernel of the host says 'no space' and 'failed to assign' at boot.",
+		.steps = "Enable 'Above 4G Decoding' (and with it 64-bit MMIO) in the firmware setup."
+			"\nElse boot with pci=realloc on the kernel command line."
+			"\nThe lines 'BAR ... failed to assign' of 'journalctl -k -b' go.",
+		.source = "kernel, drivers/pci/setup-bus.c; include/linux/ioport.h, IORESOURCE_UNSET",
+		.of = {{PT_WARNING, PT_WARNS, .message = "the host gave no address to its {bars}: the guest cannot use the device as a whole",
+			.hint = "enable 'Above 4G Decoding' in the firmware setup, or boot with pci=realloc"}},
+	},
+	{
+		.tag = "x-vga-no-vga",
+		.find = x_vga_no_vga,
+		.meaning = "x-vga=1 on a device that is no VGA device.",
+		.why = "With SeaBIOS QEMU needs the legacy VGA ranges of the device (class 0300) and ends with 'device does not support requested feature x-vga'. With OVMF the option has no such effect, but a device that is no display at all hints at an address that has moved.",
+		.steps = "Correct the address ('pve-ptconf list' shows the displays of this host)."
+			"\nA display of class 0302 or 0380 needs no x-vga: remove it with 'qm set VMID --hostpciN', and use OVMF ('qm set VMID --bios ovmf')."
+			"\nRemove disable_vga=1 from vfio-pci's options in /etc/modprobe.d, run 'update-initramfs -u -k all', and reboot.",
+		.source = "qemu, hw/vfio/pci.c, vfio_populate_vga; qemu-server, QemuServer/PCI.pm",
+		.of = {
+			[XVGA_NO_VGA] = {PT_ERROR, PT_REFUSES, .message = "x-vga=1 needs a VGA device (class 0300), but this one has class {class}: QEMU does not start",
+				.hint = "remove x-vga=1[[, or correct the address: the displays of this host are {displays}]]"},
+			[XVGA_MDEV] = {PT_ERROR, PT_REFUSES, .message = "x-vga=1 does not go with a mediated device: QEMU does not start",
+				.hint = "remove x-vga=1"},
+			[XVGA_SWITCHED_OFF] = {PT_ERROR, PT_REFUSES, .message = "x-vga=1 needs the legacy VGA ranges, which vfio-pci's option disable_vga=1 switches off: QEMU does not start",
+				.hint = "remove x-vga=1, or disable_vga=1 from vfio-pci's options in /etc/modprobe.d"},
+			[XVGA_NO_DISPLAY] = {PT_WARNING, PT_WARNS, .when = "OVMF: the device is no display at all",
+				.message = "x-vga=1 is set, but this is no display (class {class}): has the card moved?",
+				.hint = "correct the address[[: the displays of this host are {displays}]]"},
+		},
+	},
+	{
+		.tag = "framebuffer-stays",
+		.find = framebuffer_stays,
+		.meaning = "The firmware's framebuffer lies in a BAR of the device, and nothing will end it.",
+		.why = "QEMU cannot have the BAR as a whole: the kernel says \"can't reserve\", and the guest's driver fails or shows no picture. A host driver that takes the device ends the framebuffer; so does vfio-pci, but only for a device of class 0300, and only when it takes it.",
+		.steps = "Boot with initcall_blacklist=sysfb_init on the kernel command line: the firmware's framebuffer is never taken over. video=efifb:off does nothing on kernels with simpledrm."
+			"\nOr let the host driver have the device first: take its ids from vfio-pci's option ids= and its driver from the blacklist. pve-pthook takes it when the guest starts.",
+		.source = "kernel, drivers/video/aperture.c; drivers/vfio/pci/vfio_pci_core.c, vfio_pci_vga_init",
+		.of = {{PT_WARNING, PT_WARNS, .message = "the firmware's framebuffer lies in a BAR of it, and nothing will end that: the kernel says \"can't reserve\", and the guest gets no picture",
+			.hint = "boot with initcall_blacklist=sysfb_init"}},
+	},
+	{
+		.tag = "d3cold-risk",
+		.find = d3cold_risk,
+		.meaning = "The display sleeps without power (D3cold) on vfio-pci.",
+		.why = "vfio-pci lets an unused device sleep. Some cards do not wake from D3cold: they read all ones, and the start fails until the host is switched off.",
+		.steps = "Write 'options vfio-pci disable_idle_d3=1' to /etc/modprobe.d/vfio.conf, run 'update-initramfs -u -k all', and reboot."
+			"\nFor one device, until the next boot: 'echo 0 > /sys/bus/pci/devices/ADDRESS/d3cold_allowed'.",
+		.source = "kernel, drivers/vfio/pci/vfio_pci_core.c, disable_idle_d3; Documentation/power/pci.rst",
+		.of = {{PT_WARNING, PT_WARNS, .message = "sleeps without power on vfio-pci (D3cold): some cards do not wake again",
+			.hint = "'echo 0 > /sys/bus/pci/devices/{function}/d3cold_allowed'; for good 'options vfio-pci disable_idle_d3=1' in /etc/modprobe.d"}},
+	},
+	{
+		.tag = "chipset-function",
+		.find = chipset_function,
+		.meaning = "The function is a part of the chipset or of the processor: a host, ISA or LPC bridge, a memory controller, the SMBus, AMD's security processor.",
+		.why = "The host needs it: sensors, firmware, the random numbers or the TPM go, and the guest can do nothing with it.",
+		.steps = "Remove it from the guest: name single functions instead of the whole device."
+			"\nIf it only shares the IOMMU group of the device, it is no entry's: then group-companions names it.",
+		.source = "PCI Code and ID Assignment Specification; pci.ids",
+		.of = {{PT_WARNING, PT_WARNS, .message = "is a part of the chipset or the processor ({what}): the host needs it",
+			.hint = "remove it from the guest; name the single functions that it needs"}},
+	},
+};
+// clang-format on
+const struct pt_checks pt_hardware_checks = {checks, PT_ARRAY_SIZE(checks)};

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* The checks of what hardware, firmware and boot leave of a function: each just triggers, and
+ * beside it just does not. */
+
+#include "tests/unit/judge.h"
+
+static void bar_unassigned(void **state)
+{
+	static const char resource[] = "/sys/bus/pci/devices/0000:02:00.0/resource";
+	struct fake *fake = *state;
+	struct judged judged;
+
+	passes(fake, "bar-unassigned", "hostpci0: 02:00.0\n");
+	/* an I/O BAR, and behind the sixth line the ROM and the BARs of VFs */
+	fake_file(fake, resource,
+		"0x00000000f6000000 0x00000000f6ffffff 0x0000000000040200\n"
+		"0x0000000000000000 0x000000000000007f 0x0000000020000101\n"
+		"0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
+		"0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
+		"0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
+		"0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
+		"0x0000000000000000 0x000000000007ffff 0x0000000020046200\n"
+		"0x0000000000000000 0x0000000000003fff 0x000000002014220c\n");
+	passes(fake, "bar-unassigned", "hostpci0: 02:00.0\n");
+	fake_file(fake, resource,
+		"0x00000000f6000000 0x00000000f6ffffff 0x0000000000040200\n"
+		"0x0000000000000000 0x00000007ffffffff 0x000000002014220c\n"
+		"0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
+		"0x0000000000000000 0x0000000001ffffff 0x000000002014220c\n");
+	judge(fake, "hostpci0: 02:00.0\n", &judged);
+	assert_string_equal(message_of(find(&judged, "bar-unassigned")),
+		"the host gave no address to its BAR 1 (32.0 GiB), BAR 3 (32 MiB): the guest cannot "
+		"use the device as a whole");
+	clear(&judged);
+}
+
+static void x_vga_no_vga(void **state)
+{
+	struct fake *fake = *state;
+	struct judged judged;
+
+	/* SeaBIOS: VGA alone */
+	passes(fake, "x-vga-no-vga", "hostpci0: 01:00,x-vga=1\n");
+	passes(fake, "x-vga-no-vga", "hostpci0: 02:00.0\n");
+	triggers(fake, "x-vga-no-vga", "hostpci0: 01:00.0,x-vga=1,mdev=t\n",
+		"does not go with a mediated device");
+	judge(fake, "hostpci0: 02:00.0,x-vga=1\n", &judged);
+	assert_holds(message_of(find(&judged, "x-vga-no-vga")), "this one has class 0108");
+	assert_string_equal(hint_of(find(&judged, "x-vga-no-vga")),
+		"remove x-vga=1, or correct the address: the displays of this host are 0000:01:00.0");
+	assert_ptr_equal(
+		pt_findings_refusing(&judged.findings, true), find(&judged, "x-vga-no-vga"));
+	clear(&judged);
+	judge(fake, "hostpci0: 01:00,x-vga=1\n", &judged);
+	judged.node->traits.vfio_options = strdup("disable_vga=1");
+	pt_check_run(&judged.facts, &judged.findings);
+	assert_holds(message_of(find(&judged, "x-vga-no-vga")), "disable_vga=1 switches off");
+	clear(&judged);
+	/* OVMF: what is no display at all */
+	triggers(fake, "x-vga-no-vga", "bios: ovmf\nhostpci0: 02:00.0,x-vga=1\n",
+		"has the card moved?");
+	passes(fake, "x-vga-no-vga", "bios: ovmf\nhostpci0: 01:00,x-vga=1\n");
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/class", "0x030200\n");
+	passes(fake, "x-vga-no-vga", "bios: ovmf\nhostpci0: 01:00,x-vga=1\n");
+	triggers(fake, "x-vga-no-vga", "hostpci0: 01:00,x-vga=1\n", "this one has class 0302");
+}
+
+static void framebuffer_stays(void **state)
+{
+	static const char iomem[] =
+		"e0000000-e1ffffff : 0000:01:00.0\n  e0000000-e02fffff : BOOTFB\n";
+	static const char gpu[] = "/sys/bus/pci/devices/0000:01:00.0/";
+	struct fake *fake = *state;
+	PT_FREE char *resource = pt_format("%sresource", gpu);
+	PT_FREE char *driver = pt_format("%sdriver", gpu);
+	PT_FREE char *class = pt_format("%sclass", gpu);
+
+	fake_file(fake, resource, "0x00000000e0000000 0x00000000e1ffffff 0x0000000000040200\n");
+	fake_file(fake, "/proc/iomem", iomem);
+	/* its driver has ended it, or will, or vfio-pci does */
+	passes(fake, "framebuffer-stays", "hostpci0: 01:00\n");
+	fake_remove(fake, driver);
+	passes(fake, "framebuffer-stays", "hostpci0: 01:00\n");
+	fake_file(fake, class, "0x038000\n");
+	triggers(fake, "framebuffer-stays", "hostpci0: 01:00\n", "can't reserve");
+	fake_file(fake, class, "0x030000\n");
+	fake_link(fake, driver, "/sys/bus/pci/drivers/vfio-pci");
+	triggers(fake, "framebuffer-stays", "hostpci0: 01:00\n", "can't reserve");
+	fake_file(fake, "/proc/iomem", "e0000000-e1ffffff : 0000:01:00.0\n");
+	passes(fake, "framebuffer-stays", "hostpci0: 01:00\n");
+}
+
+/* By fixture: no real card. */
+static void d3cold_risk(void **state)
+{
+	static const char gpu[] = "/sys/bus/pci/devices/0000:01:00.0/";
+	struct fake *fake = *state;
+	PT_FREE char *power = pt_format("%spower_state", gpu);
+	PT_FREE char *driver = pt_format("%sdriver", gpu);
+	struct judged judged;
+
+	fake_file(fake, power, "D3cold\n");
+	passes(fake, "d3cold-risk", "hostpci0: 01:00\n");
+	fake_remove(fake, driver);
+	fake_link(fake, driver, "/sys/bus/pci/drivers/vfio-pci");
+	triggers(fake, "d3cold-risk", "hostpci0: 01:00\n", "sleeps without power");
+	judge(fake, "hostpci0: 01:00\n", &judged);
+	judged.node->traits.vfio_options = strdup("disable_idle_d3=1");
+	pt_findings_clear(&judged.findings);
+	pt_check_run(&judged.facts, &judged.findings);
+	assert_null(find(&judged, "d3cold-risk"));
+	clear(&judged);
+	fake_file(fake, power, "D3hot\n");
+	passes(fake, "d3cold-risk", "hostpci0: 01:00\n");
+}
+
+static void chipset_function(void **state)
+{
+	static const struct {
+		const char *class, *what;
+	} cases[] = {
+		{"0x060000", "host bridge"},
+		{"0x060100", "ISA bridge"},
+		{"0x0c0500", "SMBus controller"},
+		{"0x058000", "memory controller"},
+		{"0x068000", "(bridge)"},
+		{"0x0c0330", NULL},
+		{"0x0b4000", NULL},
+		{"0x120000", NULL},
+		{"0x108000", NULL},
+	};
+	static const char class[] = "/sys/bus/pci/devices/0000:02:00.0/class";
+	static const char vendor[] = "/sys/bus/pci/devices/0000:02:00.0/vendor";
+	struct fake *fake = *state;
+
+	pt_foreach (one, cases, PT_ARRAY_SIZE(cases)) {
+		fake_file(fake, class, one->class);
+		if (one->what)
+			triggers(fake, "chipset-function", "hostpci0: 02:00.0\n", one->what);
+		else
+			passes(fake, "chipset-function", "hostpci0: 02:00.0\n");
+	}
+	fake_file(fake, vendor, "0x1022\n");
+	triggers(fake, "chipset-function", "hostpci0: 02:00.0\n", "security processor");
+	/* a card has such controllers too */
+	fake_file(fake, class, "0x058000\n");
+	put_below(fake, "0000:00:01.0", "0000:02:00.0");
+	passes(fake, "chipset-function", "hostpci0: 02:00.0\n");
+	fake_file(fake, class, "0x068000\n");
+	passes(fake, "chipset-function", "hostpci0: 02:00.0\n");
+}
+
+static void reserved_region(void **state)
+{
+	static const char relaxable[] = "0x00000000bdffd000 0x00000000bdffffff direct-relaxable\n"
+					"0x00000000fee00000 0x00000000feefffff msi\n";
+	static const char direct[] = "0x00000000fee00000 0x00000000feefffff msi\n"
+				     "0x00000000bdffd000 0x00000000bdffffff direct\n";
+	struct fake *fake = *state;
+	struct judged judged;
+
+	passes(fake, "reserved-region", "hostpci0: 02:00.0\n");
+	fake_file(fake, "/sys/kernel/iommu_groups/2/reserved_regions", relaxable);
+	passes(fake, "reserved-region", "hostpci0: 02:00.0\n");
+	fake_file(fake, "/sys/kernel/iommu_groups/2/reserved_regions", direct);
+	passes(fake, "reserved-region", "hostpci0: 03:00.0\n");
+	triggers(fake, "reserved-region", "hostpci0: 02:00.0,driver=keep\n", "to no guest");
+	judge(fake, "hostpci0: 02:00.0\n", &judged);
+	assert_string_equal(message_of(find(&judged, "reserved-region")),
+		"the firmware holds memory for its IOMMU group (0xbdffd000 to 0xbdffffff): the kernel "
+		"gives the group to no guest");
+	assert_holds(hint_of(find(&judged, "reserved-region")), "relax_rmrr");
+	assert_ptr_equal(
+		pt_findings_refusing(&judged.findings, true), find(&judged, "reserved-region"));
+	clear(&judged);
+	fake_file(fake, "/sys/firmware/acpi/tables/IVRS", "");
+	judge(fake, "hostpci0: 02:00.0\n", &judged);
+	assert_holds(hint_of(find(&judged, "reserved-region")), "DMA protection");
+	clear(&judged);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(bar_unassigned),
+		MACHINE_TEST(x_vga_no_vga),
+		MACHINE_TEST(framebuffer_stays),
+		MACHINE_TEST(d3cold_risk),
+		MACHINE_TEST(chipset_function),
+		MACHINE_TEST(reserved_region),
+	};
+
+	return cmocka_run_group_tests_name("check-hardware", tests, NULL, NULL);
+}

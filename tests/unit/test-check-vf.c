@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* The checks of virtual functions and of what they hang on: each just triggers, and beside it just
+ * does not. */
+
+#include "tests/unit/judge.h"
+
+static void parent_taken(void **state)
+{
+	static const char group[] = "/sys/bus/pci/devices/0000:04:10.0/iommu_group";
+	struct fake *fake = *state;
+	struct judged judged;
+
+	passes(fake, "parent-taken", "hostpci0: 04:10.0\n");
+	/* the VF comes into the group of its PF */
+	fake_remove(fake, group);
+	fake_link(fake, group, "../../../../kernel/iommu_groups/4");
+	fake_link(fake, "/sys/kernel/iommu_groups/4/devices/0000:04:10.0",
+		"../../../../devices/pci0000:00/0000:04:10.0");
+	judge(fake, "hostpci0: 04:10.0\n", &judged);
+	assert_string_equal(message_of(find(&judged, "parent-taken")),
+		"shares its IOMMU group with its physical function 0000:04:00.0: taking the group "
+		"destroys it");
+	assert_null(find(&judged, "pf-with-vfs"));
+	clear(&judged);
+	/* nothing is taken */
+	passes(fake, "parent-taken", "hostpci0: 04:10.0,driver=keep\n");
+}
+
+static void a_disk_behind_vmd(void **state)
+{
+	static const char machine[] =
+		"{\"functions\":["
+		"{\"addr\":\"0000:00:0e.0\",\"vendor\":\"0x8086\",\"device\":\"0x467f\",\"class\":"
+		"\"0x010400\",\"driver\":\"vmd\",\"iommu_group\":23},"
+		"{\"addr\":\"10000:e1:00.0\",\"vendor\":\"0x144d\",\"device\":\"0xa80a\",\"class\":"
+		"\"0x010802\",\"driver\":\"nvme\",\"iommu_group\":23}]}";
+	struct fake *fake = *state;
+
+	fake_tree_text(fake, machine);
+	triggers(fake, "parent-taken", "hostpci0: 10000:e1:00.0\n",
+		"lies behind the VMD controller 0000:00:0e.0");
+	passes(fake, "parent-taken", "hostpci0: 00:0e.0\n");
+	fake_file(fake, "/sys/bus/pci/devices/0000:00:0e.0/class", "0x020000\n");
+	passes(fake, "parent-taken", "hostpci0: 10000:e1:00.0\n");
+}
+
+#define SOME_FUNCTIONS(path) "nic\n\tmap node=node1,path=" path ",id=8086:1521,iommugroup=4\n"
+
+static void virtual_functions(void **state)
+{
+	struct fake *fake = *state;
+	struct judged judged;
+
+	triggers(fake, "slot-includes-vfs", "hostpci0: 04:00\n",
+		"includes 0000:04:00.1, a virtual function of 0000:04:00.0");
+	passes(fake, "slot-includes-vfs", "hostpci0: 04:00.1\n");
+	passes(fake, "slot-includes-vfs", "hostpci0: 04:10\n");
+	/* in a mapping it is the path that counts */
+	fake_file(fake, PT_PVE_PCI_MAPPINGS, SOME_FUNCTIONS("0000:04:00"));
+	triggers(fake, "slot-includes-vfs", "hostpci0: mapping=nic\n", "the whole device includes");
+	fake_file(fake, PT_PVE_PCI_MAPPINGS, SOME_FUNCTIONS("0000:04:00.0;0000:04:00.1"));
+	passes(fake, "slot-includes-vfs", "hostpci0: mapping=nic\n");
+	triggers(fake, "pf-with-vfs", "hostpci0: 04:00\n",
+		"0000:04:00.1 is assigned to the same guest");
+	judge(fake, "hostpci0: 04:00.0\n", &judged);
+	assert_int_equal(find(&judged, "pf-with-vfs")->severity, PT_WARNING);
+	assert_null(pt_findings_refusing(&judged.findings, true));
+	clear(&judged);
+	passes(fake, "pf-with-vfs", "hostpci0: 04:10.0\n");
+	fake_file(fake, "/sys/bus/pci/devices/0000:04:10.0/net/eth7/flags", "0x1003\n");
+	triggers(fake, "pf-with-vfs", "hostpci0: 04:00.0\n", "0000:04:10.0 is up as eth7");
+	fake_remove(fake, "/sys/bus/pci/devices/0000:04:10.0/net");
+	fake_file(fake, PT_PVE_PCI_RESERVATIONS, "0000:04:10.0 101 time:99999999999\n");
+	triggers(fake, "pf-with-vfs", "hostpci0: 04:00.0\n", "guest 101 has 0000:04:10.0");
+	/* which no line of local policy allows, and no mode */
+	fake_file(fake, PT_POLICY_FILE, "[guest 100]\nallow = pf-with-vfs\n");
+	judge(fake, "hostpci0: 04:00.0\n", &judged);
+	assert_int_equal(find(&judged, "pf-with-vfs")->severity, PT_ERROR);
+	assert_non_null(pt_findings_refusing(&judged.findings, false));
+	clear(&judged);
+	fake_remove(fake, PT_POLICY_FILE);
+	passes(fake, "reserved-by-other", "hostpci0: 04:00.0\n");
+	fake_remove(fake, PT_PVE_PCI_RESERVATIONS);
+	fake_link(fake, "/proc/77/fd/3", "/dev/vfio/6");
+	fake_file(fake, "/proc/77/comm", "spdk\n");
+	triggers(fake, "pf-with-vfs", "hostpci0: 04:00.0\n", "process 77 (spdk) has 0000:04:10.0");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(parent_taken),
+		MACHINE_TEST(a_disk_behind_vmd),
+		MACHINE_TEST(virtual_functions),
+	};
+
+	return cmocka_run_group_tests_name("check-vf", tests, NULL, NULL);
+}
