@@ -207,6 +207,9 @@ static int read_vfs(const struct pt_host *folder, struct pt_function *function)
 	function->vfs_max = r == 0 ? parse_number(total, -1) : -1;
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
+	function->vf_offset = (uint16_t)read_number(folder, "sriov_offset", 0);
+	function->vf_stride = (uint16_t)read_number(folder, "sriov_stride", 0);
+	function->has_vf_offset = function->vf_offset;
 	for (unsigned int i = 0;; i++) {
 		PT_FREE char *name = NULL;
 		char file[32];

@@ -61,6 +61,9 @@ struct pt_function {
 	bool has_physfn;
 	struct pt_bdf physfn; /* of a VF */
 	int vfs, vfs_max;     /* of a PF; -1 when it is none */
+	bool has_vf_offset;
+	/* of a PF: from its address to that of the first VF, and between two; 0: unknown */
+	unsigned int vf_offset, vf_stride;
 	struct pt_bdf *vf;    /* the VFs that exist */
 	size_t vf_count;
 	bool has_reset;

@@ -56,6 +56,8 @@ static void device_missing(const struct pt_judging *judging)
 
 		if (!mapped && assignment->problem.kind != PT_PROBLEM_DEVICE_MISSING)
 			continue;
+		if (pt_absent_vf_of(facts, assignment))
+			continue; /* vf-not-created reports it */
 		any = true;
 		pt_report(judging, mapped ? MISSING_MAPPED : MISSING_ADDRESS,
 			pt_on_entry(assignment), "where", assignment->problem.where, "mapping",

@@ -22,6 +22,52 @@ static void parent_taken(const struct pt_judging *judging)
 	}
 }
 
+enum { NOT_MADE_ANY, NOT_MADE_ENOUGH, NOT_MADE_ON_VFIO, NOT_MADE_UNBOUND, NOT_MADE_DISALLOWED };
+
+static size_t why_absent(const struct pt_function *pf)
+{
+	if (!pf->driver)
+		return NOT_MADE_UNBOUND;
+	if (pt_function_on_vfio(pf))
+		return NOT_MADE_ON_VFIO;
+	if (pf->vfs_max == 0)
+		return NOT_MADE_DISALLOWED;
+	return pf->vfs > 0 ? NOT_MADE_ENOUGH : NOT_MADE_ANY;
+}
+
+/* The number of VFs that all of the guest's entries need of the PF. */
+static unsigned int count_needed(const struct pt_facts *facts, const struct pt_bdf *pf)
+{
+	unsigned int most = 0;
+
+	pt_foreach (vf, facts->absent_vf, facts->absent_vf_count) {
+		if (pt_bdf_compare(&vf->pf, pf) == 0 && vf->number > most)
+			most = vf->number;
+	}
+	return most;
+}
+
+static void vf_not_created(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (assignment, facts->assignment, facts->count) {
+		const struct pt_absent_vf *vf = pt_absent_vf_of(facts, assignment);
+		const struct pt_function *pf = vf ? pt_facts_function(facts, &vf->pf) : NULL;
+		bool certain;
+
+		if (!pf)
+			continue;
+		/* offset and stride may change with the number of VFs */
+		certain = pf->vfs > 0 || pt_identities_find(facts->recorded, &vf->bdf);
+		pt_report(judging, why_absent(pf), pt_on_entry(assignment), "where", PT_BDF(&vf->bdf), "is",
+			certain ? "is" : "is expected to be", "number", PT_NUMBER(vf->number), "pf",
+			PT_BDF(&pf->bdf), "count", PT_NUMBER((unsigned int)pf->vfs), "max",
+			PT_NUMBER((unsigned int)pf->vfs_max), "needed",
+			PT_NUMBER(count_needed(facts, &pf->bdf)), "by", pf->driver, NULL);
+	}
+}
+
 /* A VF of a PF that the same alternative holds, in the same slot, or NULL. */
 static const struct pt_function *caught_vf(
 	const struct pt_facts *facts, const struct pt_alternative *alternative)
@@ -219,6 +265,31 @@ static void vf_of_absent_pf(const struct pt_judging *judging)
 /* prose in lines as long as its sentences: no formatter breaks it well */
 // clang-format off
 static const struct pt_check checks[] = {
+	{
+		.tag = "vf-not-created",
+		.find = vf_not_created,
+		.problem = PT_PROBLEM_DEVICE_MISSING,
+		.meaning = "The address is that of a virtual function (VF) that its physical function (PF) has not made.",
+		.why = "Proxmox VE refuses the start: VFs do not outlive a boot, and nothing makes them by itself.",
+		.steps = "Let the PF keep its host driver, and make the VFs before the guests start, for example in a unit before pve-guests.service: 'echo NUMBER > /sys/bus/pci/devices/PF/sriov_numvfs'. Only from 0 can the number be raised: who uses its VFs has to stop first."
+			"\nIf the PF allows none, or writing fails: enable SR-IOV in the firmware setup; see whether the host driver makes VFs at all, and with which parameters (i915 of Proxmox VE's kernel does not; out-of-tree drivers of that name do, with i915.max_vfs and i915.enable_guc=3)."
+			"\nWhere VFs exist 'pve-ptconf list' shows them: a device may place them elsewhere once their number is set.",
+		.source = "kernel, Documentation/PCI/pci-iov-howto.rst; drivers/pci/iov.c, pci_iov_virtfn_devfn",
+		.of = {
+			[NOT_MADE_ANY] = {PT_ERROR, PT_REFUSES, .message = "{where} does not exist yet: it {is} virtual function {number} of {pf}, which has 0 of {max}",
+				.hint = "before the guest starts, at each boot: 'echo {needed} > /sys/bus/pci/devices/{pf}/sriov_numvfs'"},
+			[NOT_MADE_ENOUGH] = {PT_ERROR, PT_REFUSES, .message = "{where} does not exist yet: it {is} virtual function {number} of {pf}, which has {count} of {max}",
+				.hint = "stop who uses the others, then write 0 and {needed} to /sys/bus/pci/devices/{pf}/sriov_numvfs"},
+			[NOT_MADE_ON_VFIO] = {PT_ERROR, PT_REFUSES, .when = "the PF is on vfio-pci, which makes none",
+				.message = "{where} does not exist yet: it {is} virtual function {number} of {pf}, which is on {by} and makes none there",
+				.hint = "leave {pf} to its host driver, then 'echo {needed} > /sys/bus/pci/devices/{pf}/sriov_numvfs'"},
+			[NOT_MADE_UNBOUND] = {PT_ERROR, PT_REFUSES, .message = "{where} does not exist yet: it {is} virtual function {number} of {pf}, which has no driver to make it",
+				.hint = "bind {pf} to its host driver, then 'echo {needed} > /sys/bus/pci/devices/{pf}/sriov_numvfs'"},
+			[NOT_MADE_DISALLOWED] = {PT_ERROR, PT_REFUSES, .when = "sriov_totalvfs is 0",
+				.message = "{where} does not exist: it {is} virtual function {number} of {pf}, whose driver {by} allows none (sriov_totalvfs is 0)",
+				.hint = "enable SR-IOV in the firmware setup, or with a parameter of {by}"},
+		},
+	},
 	{
 		.tag = "parent-taken",
 		.find = parent_taken,

@@ -105,14 +105,19 @@ void pt_findings_allow(
 	}
 }
 
+/* Checks name one problem for both. */
+static enum pt_problem_kind problem_of(enum pt_problem_kind kind)
+{
+	return kind == PT_PROBLEM_MAPPED_DEVICE_MISSING ? PT_PROBLEM_DEVICE_MISSING : kind;
+}
+
 const struct pt_check *pt_problem_check(enum pt_problem_kind kind)
 {
 	const struct pt_check *check;
 
 	if (kind == PT_PROBLEM_NONE)
 		return NULL;
-	if (kind == PT_PROBLEM_MAPPED_DEVICE_MISSING)
-		kind = PT_PROBLEM_DEVICE_MISSING;
+	kind = problem_of(kind);
 	for (size_t at = 0; (check = pt_check_at(at)); at++) {
 		if (check->problem == kind)
 			break;
@@ -126,7 +131,8 @@ char *pt_entry_problem(const struct pt_findings *findings, const struct pt_assig
 
 	/* local policy may have lowered it: any severity counts */
 	pt_foreach (finding, findings->finding, check ? findings->count : 0) {
-		if (finding->check == check && finding->subject.kind == PT_ON_ENTRY &&
+		if (finding->check->problem == problem_of(assignment->problem.kind) &&
+			finding->subject.kind == PT_ON_ENTRY &&
 			finding->subject.entry == assignment->entry.index)
 			return pt_finding_message(finding);
 	}

@@ -26,6 +26,7 @@ void pt_facts_clear(struct pt_facts *facts)
 		free(unfit->stale);
 	free(facts->unfit);
 	free(facts->display);
+	free(facts->absent_vf);
 	pt_foreach (note, facts->note, facts->note_count)
 		free(note->error);
 	free(facts->note);
@@ -406,8 +407,9 @@ int pt_facts_gather(struct pt_node *node, const struct pt_guest *guest, enum pt_
 	static int (*const steps[])(struct pt_gathering * gathering) = {
 		pt_gather_claims, resolve_entries, gather_taken, learn_relatives,
 		pt_gather_ask_uses, /* cheap before a thousand configs are in memory */
-		gather_modules, pt_gather_details, pt_gather_identities, pt_gather_config,
-		pt_gather_uses, pt_gather_owners, /* late: others start beside this guest */
+		gather_modules, pt_gather_details, pt_gather_identities, pt_gather_absent_vfs,
+		pt_gather_config, pt_gather_uses,
+		pt_gather_owners, /* late: others start beside this guest */
 	};
 	struct pt_gathering gathering = {.node = node,
 		.guest = guest,

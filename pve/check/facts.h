@@ -84,6 +84,13 @@ struct pt_unfit {
 	char *stale; /* difference from the mapping's entry for that node, or NULL */
 };
 
+/* An address that an entry names and that this host does not have: a VF that could be there. */
+struct pt_absent_vf {
+	size_t assignment;
+	struct pt_bdf bdf, pf;
+	unsigned int number; /* among the VFs of its PF, from 1 */
+};
+
 /* Further facts about a taken function. */
 struct pt_detail {
 	struct pt_bdf bdf;
@@ -156,6 +163,8 @@ struct pt_facts {
 	/* the node's displays, if x-vga is set on something else; for a check only */
 	struct pt_bdf *display;
 	size_t display_count;
+	struct pt_absent_vf *absent_vf;
+	size_t absent_vf_count;
 	struct pt_claim_note *note;
 	size_t note_count;
 	enum pt_hook_state hook;
@@ -177,6 +186,10 @@ void pt_facts_clear(struct pt_facts *facts);
  * it. */
 const struct pt_function *pt_facts_function(const struct pt_facts *facts, const struct pt_bdf *bdf);
 #define PT_FACTS PT_CLEANUP(pt_facts_clear)
+
+/* The VF that the entry names and that does not exist, or NULL. */
+const struct pt_absent_vf *pt_absent_vf_of(
+	const struct pt_facts *facts, const struct pt_assignment *assignment);
 
 /* NULL when the function is not in the list. */
 const struct pt_taken *pt_taken_find(

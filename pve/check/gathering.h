@@ -46,6 +46,9 @@ bool pt_gather_same_model(
 int pt_gather_details(struct pt_gathering *gathering);
 int pt_gather_identities(struct pt_gathering *gathering);
 
+/* facts-vf.c: entries whose function is missing because its PF has not made it. */
+int pt_gather_absent_vfs(struct pt_gathering *gathering);
+
 /* facts.c: whether no other guest has reserved or claimed it; data is the gathering. */
 bool pt_gather_is_free(void *data, const struct pt_assignment *assignment,
 	const struct pt_alternative *alternative);

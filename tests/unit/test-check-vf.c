@@ -46,6 +46,52 @@ static void a_disk_behind_vmd(void **state)
 
 #define SOME_FUNCTIONS(path) "nic\n\tmap node=node1,path=" path ",id=8086:1521,iommugroup=4\n"
 
+/* The PF 04:00.0 has 8 VFs at most, and two. */
+static void vf_not_created(void **state)
+{
+	struct fake *fake = *state;
+	struct judged judged;
+
+	/* one that is there, and no VF of any */
+	passes(fake, "vf-not-created", "hostpci0: 04:10.0\n");
+	triggers(fake, "device-missing", "hostpci0: 04:11.0\n", "there is no PCI device 04:11.0");
+	/* the first is at 04:10.0, each next one 4 further: the third at 04:11.0 */
+	fake_file(fake, "/sys/bus/pci/devices/0000:04:00.0/sriov_offset", "128\n");
+	fake_file(fake, "/sys/bus/pci/devices/0000:04:00.0/sriov_stride", "4\n");
+	judge(fake, "hostpci0: 04:11.0\nhostpci1: 04:12\n", &judged);
+	assert_null(find(&judged, "device-missing"));
+	assert_string_equal(message_of(find(&judged, "vf-not-created")),
+		"0000:04:11.0 does not exist yet: it is virtual function 3 of 0000:04:00.0, which "
+		"has 2 of 8");
+	/* enough for the other entry */
+	assert_string_equal(hint_of(find(&judged, "vf-not-created")),
+		"stop who uses the others, then write 0 and 5 to "
+		"/sys/bus/pci/devices/0000:04:00.0/sriov_numvfs");
+	clear(&judged);
+	/* between two, and behind the last */
+	passes(fake, "vf-not-created", "hostpci0: 04:11.1\n");
+	passes(fake, "vf-not-created", "hostpci0: 04:14.0\n");
+	triggers(fake, "vf-not-created", "hostpci0: 04:13.4\n", "virtual function 8");
+	/* a mapping names it */
+	fake_file(fake, PT_PVE_PCI_MAPPINGS, SOME_FUNCTIONS("0000:04:11.0"));
+	triggers(fake, "vf-not-created", "hostpci0: mapping=nic\n",
+		"0000:04:11.0 does not exist yet");
+	fake_file(fake, "/sys/bus/pci/devices/0000:04:00.0/sriov_numvfs", "0\n");
+	judge(fake, "hostpci0: 04:11.0\n", &judged);
+	assert_holds(message_of(find(&judged, "vf-not-created")),
+		"is expected to be virtual function 3 of 0000:04:00.0, which has 0 of 8");
+	assert_holds(hint_of(find(&judged, "vf-not-created")), "'echo 3 > ");
+	clear(&judged);
+	fake_file(fake, "/sys/bus/pci/devices/0000:04:00.0/sriov_totalvfs", "0\n");
+	triggers(fake, "vf-not-created", "hostpci0: 04:11.0\n", "igb allows none");
+	passes(fake, "vf-not-created", "hostpci0: 04:14.0\n");
+	fake_remove(fake, "/sys/bus/pci/devices/0000:04:00.0/driver");
+	triggers(fake, "vf-not-created", "hostpci0: 04:11.0\n", "has no driver to make it");
+	/* a device that does not say where its VFs lie */
+	fake_file(fake, "/sys/bus/pci/devices/0000:04:00.0/sriov_offset", "0\n");
+	passes(fake, "vf-not-created", "hostpci0: 04:11.0\n");
+}
+
 static void virtual_functions(void **state)
 {
 	struct fake *fake = *state;
@@ -91,6 +137,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(parent_taken),
 		MACHINE_TEST(a_disk_behind_vmd),
+		MACHINE_TEST(vf_not_created),
 		MACHINE_TEST(virtual_functions),
 	};
 

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* VFs that entries name and that do not exist yet. Source: PCI Express Base Specification, 9.2.1.2;
+ * kernel, drivers/pci/iov.c, pci_iov_virtfn_devfn. */
+#include "pve/check/gathering.h"
+
+/* of a PF whose driver allows none: how many are looked at */
+#define VFS_DISALLOWED 7
+
+static bool is_missing(const struct pt_assignment *assignment)
+{
+	return assignment->problem.kind == PT_PROBLEM_DEVICE_MISSING ||
+	       assignment->problem.kind == PT_PROBLEM_MAPPED_DEVICE_MISSING;
+}
+
+const struct pt_absent_vf *pt_absent_vf_of(
+	const struct pt_facts *facts, const struct pt_assignment *assignment)
+{
+	pt_foreach (vf, facts->absent_vf, facts->absent_vf_count) {
+		if (&facts->assignment[vf->assignment] == assignment)
+			return vf;
+	}
+	return NULL;
+}
+
+/* The address of a PF's VF, at counted from 0; false: it has no such VF. A VF may be on one of the
+ * next buses. */
+static bool place_vf(const struct pt_function *pf, unsigned int at, struct pt_bdf *ret)
+{
+	const struct pt_bdf *bdf = &pf->bdf;
+	unsigned int id = bdf->bus << 8 | bdf->slot << 3 | bdf->function;
+
+	if (!pf->vf_offset || (at && !pf->vf_stride))
+		return false;
+	id += pf->vf_offset + at * pf->vf_stride;
+	if (id > UINT16_MAX)
+		return false;
+	*ret = *bdf;
+	ret->bus = (uint8_t)(id >> 8);
+	ret->slot = id >> 3 & 0x1f;
+	ret->function = id & 7;
+	return true;
+}
+
+/* Notes the first VF of the PF that the address, or the beginning of one, means. */
+static void note_vf(struct pt_facts *facts, size_t assignment, const struct pt_function *pf)
+{
+	unsigned int most = (unsigned int)(pf->vfs_max ? pf->vfs_max : VFS_DISALLOWED);
+	unsigned int at = (unsigned int)(pf->vfs > 0 ? pf->vfs : 0);
+	struct pt_absent_vf *slot;
+	struct pt_bdf vf;
+
+	for (; at < most && place_vf(pf, at, &vf); at++) {
+		if (!pt_bdf_matches(&vf, facts->assignment[assignment].problem.where))
+			continue;
+		slot = pt_array_grow(&facts->absent_vf, &facts->absent_vf_count, sizeof(*slot));
+		*slot = (struct pt_absent_vf){assignment, vf, pf->bdf, at + 1};
+		return;
+	}
+}
+
+static bool may_be_pf(const struct pt_node *node, const struct pt_bdf *bdf)
+{
+	char path[PT_PCI_PATH];
+
+	return !node->host || pt_host_exists(node->host, pt_pci_path(bdf, "sriov_totalvfs", path));
+}
+
+/* For better words alone: what cannot be read here is no error. */
+int pt_gather_absent_vfs(struct pt_gathering *gathering)
+{
+	struct pt_facts *facts = gathering->facts;
+	struct pt_node *node = gathering->node;
+	struct pt_bdf *all = NULL;
+	bool any = false;
+	size_t count = 0;
+
+	pt_foreach (assignment, facts->assignment, facts->count)
+		any |= is_missing(assignment);
+	if (!any || pt_node_matching(node, "", &all, &count, NULL) < 0)
+		return 0;
+	pt_foreach (bdf, all, count) {
+		const struct pt_function *function;
+
+		if (!may_be_pf(node, bdf) || pt_node_learn(node, bdf, NULL) < 0)
+			continue;
+		function = pt_facts_function(facts, bdf);
+		for (size_t i = 0; function && function->vfs_max >= 0 && i < facts->count; i++) {
+			if (is_missing(&facts->assignment[i]))
+				note_vf(facts, i, function);
+		}
+	}
+	free(all);
+	return 0;
+}
