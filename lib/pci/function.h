@@ -29,11 +29,20 @@ struct pt_bar {
 
 #define PT_SERIAL_TEXT 20
 
+/* Where a device has its MSI-X table and pending bits. */
+struct pt_msix {
+	bool known;	      /* false: it has none, or it could not be read */
+	unsigned int vectors; /* 1 to 2048 */
+	unsigned int table_bar, pba_bar;
+	uint32_t table, pba; /* offsets in bytes */
+};
+
 /* The facts of config space; nobody may read it during a reset. */
 struct pt_config_space {
 	bool known;
 	bool ones;		     /* all of its beginning: no answer, or a VF by design */
 	char serial[PT_SERIAL_TEXT]; /* of that capability, 16 hex digits; "": none */
+	struct pt_msix msix;
 };
 
 struct pt_function {
@@ -64,7 +73,7 @@ struct pt_function {
 	bool has_vf_offset;
 	/* of a PF: from its address to that of the first VF, and between two; 0: unknown */
 	unsigned int vf_offset, vf_stride;
-	struct pt_bdf *vf;    /* the VFs that exist */
+	struct pt_bdf *vf; /* the VFs that exist */
 	size_t vf_count;
 	bool has_reset;
 	char *reset_methods; /* "flr bus"; NULL: unknown (kernel older than 5.15) */
@@ -91,7 +100,8 @@ void pt_function_clear(struct pt_function *function);
 int pt_functions_read(const struct pt_host *host, const struct pt_bdf *bdf, size_t count,
 	struct pt_function **ret, size_t *ret_count, struct pt_err *err);
 
-/* Reads config space, here and now: it may hang. Source: PCI Express Base Specification, 7.9.3. */
+/* Reads config space, here and now: it may hang. Source: PCI Express Base Specification, 7.9.3
+ * and 7.7.2. */
 void pt_config_space_read(
 	const struct pt_host *host, const struct pt_bdf *bdf, struct pt_config_space *ret);
 

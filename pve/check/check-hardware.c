@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* What the hardware, the firmware and the boot leave of a function. */
+#include <inttypes.h>
+
 #include "lib/base/template.h"
 #include "pve/check/check.h"
 
@@ -46,6 +48,119 @@ static void bar_unassigned(const struct pt_judging *judging)
 		if (list)
 			pt_report(judging, 0, pt_on_function(facts, taken), "bars", list, NULL);
 	}
+}
+
+/* QEMU lays the tables out in the regions of the BARs. Source: qemu, hw/pci/msix.c, msix_init; the
+ * devices that it corrects: hw/vfio/pci.c, vfio_msix_early_setup. */
+#define MSIX_ENTRY 16U /* bytes of a vector in the table */
+#define RELOCATION "x-msix-relocation"
+#define MSIX_CHUNK 64U /* vectors whose pending bits are 8 bytes */
+
+enum { MSIX_OVERLAP, MSIX_TABLE_OUTSIDE, MSIX_PBA_OUTSIDE, MSIX_FITS };
+
+static bool is_corrected(const struct pt_function *function)
+{
+	return (pt_streq(function->vendor, "1425") && pt_starts_with(function->device, "58")) ||
+	       (pt_streq(function->vendor, "1d22") && pt_streq(function->device, "3685"));
+}
+
+static uint64_t region_of(const struct pt_function *function, unsigned int bar)
+{
+	return bar < PT_PCI_BARS ? function->bar[bar].size : 0;
+}
+
+static size_t judge_msix(const struct pt_function *function, uint64_t table_size, uint64_t pba_size)
+{
+	const struct pt_msix *msix = &function->space.msix;
+	const uint64_t table_end = msix->table + table_size, pba_end = msix->pba + pba_size;
+
+	if (!msix->known)
+		return MSIX_FITS;
+	if (msix->pba >= region_of(function, msix->pba_bar) && is_corrected(function))
+		return MSIX_FITS;
+	if (table_end > region_of(function, msix->table_bar))
+		return MSIX_TABLE_OUTSIDE;
+	if (pba_end > region_of(function, msix->pba_bar))
+		return MSIX_PBA_OUTSIDE;
+	return msix->table_bar == msix->pba_bar && msix->table < pba_end && msix->pba < table_end
+		       ? MSIX_OVERLAP
+		       : MSIX_FITS;
+}
+
+/* The smallest memory BAR that QEMU can double for them, PT_PCI_BARS for none. */
+static size_t pick_bar(const struct pt_function *function)
+{
+	size_t best = PT_PCI_BARS;
+
+	for (size_t i = 0; i < PT_PCI_BARS; i++) {
+		const struct pt_bar *bar = &function->bar[i];
+
+		if (bar->memory && bar->size && (bar->is_64bit || bar->size <= 1ULL << 30) &&
+			(best == PT_PCI_BARS || bar->size < function->bar[best].size))
+			best = i;
+	}
+	return best;
+}
+
+/* Whether the guest's args have QEMU lay the tables of the entry out anew. */
+static bool is_relocated(const struct pt_guest *guest, const struct pt_assignment *assignment)
+{
+	const char *args = pt_guest_get(guest, "args");
+	const bool in_args = assignment->entry.index == PT_HOSTPCI_MAX;
+	PT_FREE char *option = pt_format("device.%s." RELOCATION "=", PT_LABEL(assignment));
+
+	return args && (strstr(args, in_args ? RELOCATION : option) ||
+			       strstr(args, "vfio-pci." RELOCATION "="));
+}
+
+/* How to tell QEMU so. The caller frees it. */
+static char *relocate(const struct pt_assignment *assignment, size_t bar)
+{
+	if (assignment->entry.index == PT_HOSTPCI_MAX)
+		return pt_format("add '," RELOCATION "=bar%zu' to its -device in args", bar);
+	/* QEMU's option has no word for hostpci0.1 */
+	return pt_format("%sadd '-set device.%s." RELOCATION
+			 "=bar%zu' to the guest's args, behind what stands there",
+		assignment->multifunction ? "give the function an entry of its own, and " : "",
+		PT_LABEL(assignment), bar);
+}
+
+static void report_msix(const struct pt_judging *judging, const struct pt_taken *taken)
+{
+	const struct pt_facts *facts = judging->facts;
+	const struct pt_assignment *assignment = &facts->assignment[taken->assignment];
+	const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
+	const struct pt_msix *msix = function ? &function->space.msix : NULL;
+	PT_FREE char *table = NULL, *pba = NULL, *remedy = NULL;
+	uint64_t table_size, pba_size;
+	size_t which, bar;
+
+	if (!msix || taken->companion || is_relocated(facts->guest, assignment))
+		return;
+	table_size = (uint64_t)msix->vectors * MSIX_ENTRY;
+	pba_size = (uint64_t)(msix->vectors + MSIX_CHUNK - 1) / MSIX_CHUNK * 8;
+	which = judge_msix(function, table_size, pba_size);
+	if (which == MSIX_FITS)
+		return;
+	table = pt_format("0x%x to 0x%" PRIx64 " of BAR %u", msix->table,
+		msix->table + table_size - 1, msix->table_bar);
+	pba = pt_format("0x%x to 0x%" PRIx64 " of BAR %u", msix->pba, msix->pba + pba_size - 1,
+		msix->pba_bar);
+	bar = pick_bar(function);
+	if (bar < PT_PCI_BARS)
+		remedy = relocate(assignment, bar);
+	pt_report(judging, which, pt_on_function(facts, taken), "table", table, "pba", pba,
+		"remedy", remedy, NULL);
+}
+
+static void msix_layout(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (taken, facts->taken, facts->taken_count)
+		report_msix(judging, taken);
+	pt_foreach (kept, facts->kept, facts->kept_count)
+		report_msix(judging, kept);
 }
 
 enum { XVGA_NO_VGA, XVGA_MDEV, XVGA_SWITCHED_OFF, XVGA_NO_DISPLAY };
@@ -174,6 +289,24 @@ static const struct pt_check checks[] = {
 		.source = "kernel, drivers/pci/setup-bus.c; include/linux/ioport.h, IORESOURCE_UNSET",
 		.of = {{PT_WARNING, PT_WARNS, .message = "the host gave no address to its {bars}: the guest cannot use the device as a whole",
 			.hint = "enable 'Above 4G Decoding' in the firmware setup, or boot with pci=realloc"}},
+	},
+	{
+		.tag = "msix-layout",
+		.find = msix_layout,
+		.meaning = "The device's MSI-X table and its pending bits (PBA) overlap, or leave the BAR that they lie in.",
+		.why = "QEMU refuses such a device: \"table & pba overlap, or they don't fit in BARs, or don't align\", or \"MSIX PBA outside of specified BAR\". Its host driver does not mind.",
+		.steps = "Add '-set device.hostpciN.x-msix-relocation=barM' to the guest's args (root@pam alone may; keep what stands there), where M is a memory BAR of the device: QEMU then lays them out anew there."
+			"\nA device of several functions has no such name in QEMU: give the function a hostpci entry of its own."
+			"\nSome disks have a firmware update that mends it.",
+		.source = "qemu, hw/pci/msix.c, msix_init; hw/vfio/pci.c, vfio_msix_early_setup, vfio_pci_relocate_msix",
+		.of = {
+			[MSIX_OVERLAP] = {PT_ERROR, PT_REFUSES, .message = "its MSI-X table ({table}) and pending bits ({pba}) overlap: QEMU does not start",
+				.hint = "[[{remedy}]]"},
+			[MSIX_TABLE_OUTSIDE] = {PT_ERROR, PT_REFUSES, .message = "its MSI-X table ({table}) leaves the BAR: QEMU does not start",
+				.hint = "[[{remedy}]]"},
+			[MSIX_PBA_OUTSIDE] = {PT_ERROR, PT_REFUSES, .message = "its MSI-X pending bits ({pba}) leave the BAR: QEMU does not start",
+				.hint = "[[{remedy}]]"},
+		},
 	},
 	{
 		.tag = "x-vga-no-vga",

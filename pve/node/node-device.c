@@ -78,6 +78,7 @@ static void look(
 	device->unknown = !space->known;
 	device->dead = pt_function_is_dead(function);
 	memcpy(device->serial, space->serial, sizeof(device->serial));
+	device->msix = space->msix;
 	device->framebuffer = pt_function_is_display(function) && pt_framebuffer_in(host, function);
 	if (!function->driver && function->modalias)
 		pt_module_alias_blocked(host, function->modalias, device->blocked);

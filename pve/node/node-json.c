@@ -82,6 +82,17 @@ static const struct pt_field mdev_fields[] = {
 };
 static const struct pt_record mdev_record = {PT_RECORD(struct pt_mdev_type, mdev_fields)};
 
+#define MSIX(key, member) PT_FIELD(key, UINT, struct pt_msix, member)
+
+static const struct pt_field msix_fields[] = {
+	{MSIX("vectors", vectors), .min = 1, .max = 2048},
+	{MSIX("table_bar", table_bar), .max = 7},
+	{MSIX("table", table), .about = "offset in the BAR, in bytes"},
+	{MSIX("pba_bar", pba_bar), .max = 7},
+	{MSIX("pba", pba), .about = "offset in the BAR, in bytes"},
+};
+static const struct pt_record msix_record = {PT_RECORD(struct pt_msix, msix_fields)};
+
 #define DEVICE(key, kind, member) PT_FIELD(key, kind, struct pt_device, member)
 
 static const struct pt_field device_fields[] = {
@@ -94,6 +105,8 @@ static const struct pt_field device_fields[] = {
 	{DEVICE("serial", CHARS, serial)},
 	{DEVICE("net", CHARS, net)},
 	{DEVICE("guest_disk", FLAG, guest_disk), PT_JSON_MAY_BE_MISSING},
+	{DEVICE("msix", RECORD, msix), PT_JSON_MAY_BE_MISSING,
+		.has = offsetof(struct pt_device, msix.known), .of = &msix_record},
 	{DEVICE("framebuffer", FLAG, framebuffer), PT_JSON_MAY_BE_MISSING,
 		.about = "of the firmware, in a BAR"},
 };
@@ -271,6 +284,20 @@ static const struct pt_field node_fields[] = {
 		COUNT(struct pt_node, mention_count), .of = &mention_record, .skip = skip_mention},
 };
 
+/* What devices know of config spaces. */
+static void complete_spaces(struct pt_node *node)
+{
+	pt_foreach (device, node->device, node->device_count) {
+		struct pt_inventory *all = &node->inventory;
+		const struct pt_function *found = pt_inventory_find(all, &device->bdf);
+
+		if (!found)
+			continue;
+		all->function[found - all->function].space.ones |= device->dead;
+		all->function[found - all->function].space.msix = device->msix;
+	}
+}
+
 static int complete_node(void *record, struct pt_err *err)
 {
 	struct pt_node *node = record;
@@ -282,11 +309,7 @@ static int complete_node(void *record, struct pt_err *err)
 	pt_foreach (use, uses.use, uses.count)
 		pt_uses_add(&node->uses, use);
 	pt_uses_clear(&uses);
-	pt_foreach (device, node->device, node->device_count) {
-		for (size_t i = 0; device->dead && i < node->inventory.count; i++)
-			node->inventory.function[i].space.ones |=
-				pt_bdf_compare(&node->inventory.function[i].bdf, &device->bdf) == 0;
-	}
+	complete_spaces(node);
 	node->traits.iommu_active = node->inventory.iommu_active;
 	if (node->traits.policy_err.text[0])
 		node->traits.policy_err.code = -EIO;

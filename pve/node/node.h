@@ -53,7 +53,8 @@ struct pt_device {
 	bool framebuffer; /* of the firmware, in a BAR of it */
 	char blocked[64]; /* module that would drive it, but is blacklisted; "" for none */
 	char serial[PT_SERIAL_TEXT]; /* as in struct pt_identity */
-	char net[PT_NETDEV_TEXT];    /* an interface of it that is up; "" for none */
+	struct pt_msix msix;
+	char net[PT_NETDEV_TEXT]; /* an interface of it that is up; "" for none */
 	struct pt_mdev_type *mdev;
 	size_t mdev_count;
 };
