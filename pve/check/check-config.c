@@ -17,7 +17,8 @@ static void report_problem(const struct pt_judging *judging)
 	}
 }
 
-static void report_dropped(const struct pt_judging *judging, bool unknown_key)
+static void report_dropped(
+	const struct pt_judging *judging, enum pt_dropped_kind kind, size_t which)
 {
 	const struct pt_guest *guest = judging->facts->guest;
 
@@ -25,20 +26,34 @@ static void report_dropped(const struct pt_judging *judging, bool unknown_key)
 		const struct pt_subject on = {.kind = PT_ON_ENTRY, .entry = dropped->index};
 		char key[PT_LABEL_TEXT];
 
-		if (dropped->unknown_key == unknown_key)
-			pt_report(judging, 0, on, "value", dropped->value, "why", dropped->why,
-				"key", pt_entry_label(dropped->index, key), NULL);
+		if (dropped->kind == kind)
+			pt_report(judging, which, dropped->index < 0 ? pt_on_guest() : on, "value",
+				dropped->value, "why", dropped->why, "key",
+				dropped->index < 0 ? "hostpciN"
+						   : pt_entry_label(dropped->index, key),
+				NULL);
 	}
 }
 
+enum { SYNTAX_VALUE, SYNTAX_LINE };
+
 static void hostpci_syntax(const struct pt_judging *judging)
 {
-	report_dropped(judging, false);
+	report_dropped(judging, PT_DROPPED_VALUE, SYNTAX_VALUE);
+	report_dropped(judging, PT_DROPPED_LINE, SYNTAX_LINE);
 }
 
 static void hostpci_unknown_key(const struct pt_judging *judging)
 {
-	report_dropped(judging, true);
+	report_dropped(judging, PT_DROPPED_KEY, 0);
+}
+
+enum { MACHINE_DROPPED, MACHINE_MAY_BE };
+
+static void machine_invalid(const struct pt_judging *judging)
+{
+	report_dropped(judging, PT_DROPPED_MACHINE, MACHINE_DROPPED);
+	report_dropped(judging, PT_DROPPED_MACHINE_KEY, MACHINE_MAY_BE);
 }
 
 static void hostpci_host_and_mapping(const struct pt_judging *judging)
@@ -245,8 +260,13 @@ static const struct pt_check checks[] = {
 		.steps = "'pve-ptconf check VMID' points at the wrong character."
 			"\nWrite the line again: 'qm set VMID --hostpciN VALUE'.",
 		.source = "qemu-server, QemuServer.pm, parse_vm_config; " PT_SOURCE_PCI_PM,
-		.of = {{PT_ERROR, PT_WARNS, .message = "'{value}': {why}; Proxmox VE drops the line and starts the guest without this device",
-			.hint = "correct it with 'qm set {vmid} --{key} VALUE'"}},
+		.of = {
+			[SYNTAX_VALUE] = {PT_ERROR, PT_WARNS, .message = "'{value}': {why}; Proxmox VE drops the line and starts the guest without this device",
+				.hint = "correct it with 'qm set {vmid} --{key} VALUE'"},
+			[SYNTAX_LINE] = {PT_ERROR, PT_WARNS, .when = "a line that is no entry, though it looks like one",
+				.message = "'{value}': {why}; Proxmox VE drops the line and starts the guest without this device",
+				.hint = "set it with 'qm set {vmid} --{key} VALUE', which writes the config anew"},
+		},
 	},
 	{
 		.tag = "hostpci-unknown-key",
@@ -257,6 +277,21 @@ static const struct pt_check checks[] = {
 		.source = PT_SOURCE_PCI_PM ", $hostpci_fmt",
 		.of = {{PT_ERROR, PT_WARNS, .message = "'{value}': {why}; Proxmox VE drops the line and starts the guest without this device",
 			.hint = "correct the key, or update this node if a newer version has it"}},
+	},
+	{
+		.tag = "machine-invalid",
+		.find = machine_invalid,
+		.meaning = "The value of machine is one that Proxmox VE cannot parse.",
+		.why = "It drops the line, and the guest gets the default machine type, i440fx: other addresses in the guest, no PCI Express.",
+		.steps = "Write it again: 'qm set VMID --machine q35', or with a version, 'pc-q35-9.1'. A comment cannot follow a value.",
+		.source = "qemu-server, QemuServer/Machine.pm, $machine_fmt",
+		.of = {
+			[MACHINE_DROPPED] = {PT_WARNING, PT_WARNS, .message = "machine '{value}': {why}; Proxmox VE drops the line, and the guest gets the default machine type, i440fx",
+				.hint = "correct it with 'qm set {vmid} --machine VALUE'"},
+			[MACHINE_MAY_BE] = {PT_WARNING, PT_WARNS, .when = "a key that only a newer Proxmox VE may know",
+				.message = "machine '{value}': {why}; a Proxmox VE that does not know it either drops the line, and the guest gets the default machine type, i440fx",
+				.hint = "correct the key, or update this node if a newer version has it"},
+		},
 	},
 	{
 		.tag = "hostpci-host-and-mapping",

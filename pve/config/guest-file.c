@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "pve/config/guest.h"
+#include "pve/config/hostpci.h"
 #include "pve/config/paths.h"
 
 enum section {
@@ -17,6 +18,7 @@ struct reader {
 	const struct pt_guest_query *query;
 	struct pt_guest *guest;
 	enum section section;
+	size_t pending; /* sections to come: the last one counts */
 	bool seen_snapshot;
 };
 
@@ -36,13 +38,13 @@ static struct piece trim(const char *text, size_t length)
 	return (struct piece){text, length};
 }
 
-/* "[name]", spaces allowed behind it. */
+/* "[name]", white space allowed behind it. */
 static bool section_header(const char *line, size_t length, struct piece *ret)
 {
 	struct piece whole = trim(line, length);
 
 	if (whole.text != line || whole.length < 3 || line[0] != '[' ||
-		line[whole.length - 1] != ']')
+		memchr(line, ']', whole.length) != line + whole.length - 1)
 		return false;
 	*ret = (struct piece){line + 1, whole.length - 2};
 	return true;
@@ -74,7 +76,7 @@ static void enter_section(struct reader *reader, struct piece name)
 
 	reader->section = SECTION_OTHER;
 	if (piece_is(name, "PENDING", true)) {
-		reader->section = SECTION_PENDING;
+		reader->section = --reader->pending ? SECTION_OTHER : SECTION_PENDING;
 	} else if (query->view == PT_VIEW_SNAPSHOT && piece_is(name, query->snapshot, false)) {
 		reader->section = SECTION_WANTED_SNAPSHOT;
 		reader->seen_snapshot = true;
@@ -112,6 +114,85 @@ static size_t key_length(const char *line, size_t length)
 	return at < length && line[at] == ':' ? at : 0;
 }
 
+#define MARK	    "\xef\xbb\xbf" /* byte order mark, in UTF-8 */
+#define ENTRY	    "hostpci"
+#define ANY_ENTRIES "there are " ENTRY "0 to " ENTRY "15"
+
+/* Why PVE does not see an entry in a line that looks like one, with the character that it stumbles
+ * at, counted from 0; NULL: the line is an entry, or looks like none. Static. */
+static const char *explain_line(const char *line, size_t length, int *ret_index, size_t *ret_at)
+{
+	const bool marked = length >= strlen(MARK) && memcmp(line, MARK, strlen(MARK)) == 0;
+	size_t at = marked ? strlen(MARK) : 0, name, digits;
+	PT_FREE char *number = NULL;
+	PT_FREE char *key = NULL;
+
+	while (at < length && isspace((unsigned char)line[at]))
+		at++;
+	name = at;
+	if (length - at < strlen(ENTRY) || strncasecmp(line + at, ENTRY, strlen(ENTRY)) != 0)
+		return NULL;
+	at += strlen(ENTRY);
+	for (digits = at; at < length && isdigit((unsigned char)line[at]);)
+		at++;
+	number = pt_strndup(line + digits, at - digits);
+	key = pt_format(ENTRY "%s", number);
+	*ret_index = pt_hostpci_key(key);
+	digits = at;
+	while (at < length && isspace((unsigned char)line[at]))
+		at++;
+	if (at == length || (line[at] != ':' && line[at] != '='))
+		return NULL;
+	*ret_at = name ? 0 : *ret_index < 0 ? strlen(ENTRY) : digits;
+	if (marked)
+		return "a byte order mark stands before the key";
+	if (line[0] == '\r')
+		return "a carriage return alone ends no line";
+	if (name)
+		return "white space stands before the key";
+	if (*ret_index < 0)
+		return "no such key: " ANY_ENTRIES;
+	if (memcmp(line, ENTRY, strlen(ENTRY)) != 0) {
+		*ret_at = 0;
+		return "keys are in lower case";
+	}
+	if (line[at] == '=')
+		return "a colon must follow the key, not '='";
+	if (at > digits)
+		return "white space stands before the colon";
+	*ret_at = at + 1;
+	return at + 1 == length ? "no value follows" : NULL;
+}
+
+void pt_guest_judge_line(struct pt_guest *guest, const char *line, size_t length)
+{
+	PT_FREE char *text = NULL;
+	const char *why;
+	size_t at = 0;
+	int index;
+
+	while (length && (line[length - 1] == '\n' || line[length - 1] == '\r'))
+		length--;
+	why = explain_line(line, length, &index, &at);
+	text = why ? pt_format("at character %zu: %s", at + 1, why) : NULL;
+	if (text)
+		pt_guest_note_dropped(guest, PT_DROPPED_LINE, index, line, length, text);
+}
+
+/* Judges what stands behind carriage returns in a line. */
+static void judge_returns(struct pt_guest *guest, const char *line, size_t length)
+{
+	const char *end = line + length;
+	const char *at = memchr(line, '\r', length);
+
+	while (at && at + 1 < end) {
+		const char *next = memchr(at + 1, '\r', (size_t)(end - at) - 1);
+
+		pt_guest_judge_line(guest, at, (size_t)((next ? next : end) - at));
+		at = next;
+	}
+}
+
 /* "delete: a,!b" of the pending section. */
 static void delete_keys(struct pt_guest *guest, struct piece list)
 {
@@ -135,12 +216,17 @@ static void read_line(struct reader *reader, const char *line, size_t length)
 	if (!counts(reader))
 		return;
 	at = key_length(line, length);
+	judge_returns(reader->guest, line, length);
+	if (!at)
+		pt_guest_judge_line(reader->guest, line, length);
 	if (!at)
 		return;
 	value = trim(line + at + 1, length - at - 1);
 	/* a value of white space only keeps one of it */
 	if (!value.length && length > at + 1)
 		value = (struct piece){line + length - 1, 1};
+	if (!value.length)
+		pt_guest_judge_line(reader->guest, line, length);
 	if (!value.length)
 		return;
 	key = pt_strndup(line, at);
@@ -150,22 +236,39 @@ static void read_line(struct reader *reader, const char *line, size_t length)
 		pt_guest_set(reader->guest, key, value.text, value.length);
 }
 
+/* Cuts the next line off the text; false: it has ended. */
+static bool next_line(struct piece *text, struct piece *ret)
+{
+	const char *end = memchr(text->text, '\n', text->length);
+
+	if (!text->length)
+		return false;
+	*ret = (struct piece){text->text, end ? (size_t)(end - text->text) : text->length};
+	text->text += ret->length + (end ? 1 : 0);
+	text->length -= ret->length + (end ? 1 : 0);
+	return true;
+}
+
+static size_t count_pending(struct piece text)
+{
+	struct piece line, name;
+	size_t count = 0;
+
+	while (next_line(&text, &line))
+		count += section_header(line.text, line.length, &name) &&
+			 piece_is(name, "PENDING", true);
+	return count;
+}
+
 int pt_guest_parse(const char *text, size_t length, const struct pt_guest_query *query,
 	struct pt_guest **ret, struct pt_err *err)
 {
-	struct pt_guest PT_GUEST *guest = NULL;
-	struct reader reader = {.query = query};
+	struct pt_guest PT_GUEST *guest = pt_guest_new(query, PT_TEXT_BYTES);
+	struct piece rest = {text, length}, line;
+	struct reader reader = {.query = query, .guest = guest, .pending = count_pending(rest)};
 
-	guest = pt_guest_new(query, PT_TEXT_BYTES);
-	reader.guest = guest;
-	while (length) {
-		const char *end = memchr(text, '\n', length);
-		size_t line = end ? (size_t)(end - text) : length;
-
-		read_line(&reader, text, line);
-		text += line + (end ? 1 : 0);
-		length -= line + (end ? 1 : 0);
-	}
+	while (next_line(&rest, &line))
+		read_line(&reader, line.text, line.length);
 	if (query->view == PT_VIEW_SNAPSHOT && !reader.seen_snapshot)
 		return pt_err_set(err, -ENOENT, "guest %u has no snapshot '%s'", query->vmid,
 			query->snapshot);

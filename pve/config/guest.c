@@ -150,14 +150,19 @@ const char *pt_guest_get(const struct pt_guest *guest, const char *key)
 	return json_object_get_string(json_object_object_get(guest->keys, key));
 }
 
-/* Another setting, or a deletion, replaces a bad value. */
-static void forget_dropped(struct pt_guest *guest, const char *key)
+/* Another setting, or a deletion, replaces bad values among the older ones. */
+static void forget_dropped(struct pt_guest *guest, const char *key, size_t older)
 {
 	int index = pt_hostpci_key(key);
 	size_t count = 0;
 
 	for (size_t i = 0; i < guest->dropped_count; i++) {
-		if (guest->dropped[i].index == index)
+		const struct pt_guest_dropped *dropped = &guest->dropped[i];
+		bool of_key = dropped->kind >= PT_DROPPED_MACHINE
+				      ? pt_streq(key, "machine")
+				      : dropped->kind != PT_DROPPED_LINE && dropped->index == index;
+
+		if (of_key && i < older)
 			clear_dropped(&guest->dropped[i]);
 		else
 			guest->dropped[count++] = guest->dropped[i];
@@ -167,65 +172,112 @@ static void forget_dropped(struct pt_guest *guest, const char *key)
 
 void pt_guest_unset(struct pt_guest *guest, const char *key)
 {
-	forget_dropped(guest, key);
+	forget_dropped(guest, key, guest->dropped_count);
 	json_object_object_del(guest->keys, key);
 }
 
-/* The problem of a hostpci value, as a dropped line; why is NULL without one. */
-static void judge_hostpci(int index, const char *value, size_t length, enum pt_text encoding,
-	struct pt_guest_dropped *ret)
+void pt_guest_note_dropped(struct pt_guest *guest, enum pt_dropped_kind kind, int index,
+	const char *value, size_t length, const char *why)
+{
+	struct pt_guest_dropped *slot =
+		pt_array_grow(&guest->dropped, &guest->dropped_count, sizeof(*slot));
+
+	*slot = (struct pt_guest_dropped){
+		.kind = kind, .index = index, .value = pt_strndup(value, length)};
+	pt_set_text(&slot->why, why);
+}
+
+/* Whether the value's only trouble is keys that this version does not know. */
+static bool has_only_unknown_keys(const struct pt_props *props)
+{
+	bool only = props->verdict == PT_PROP_FORMAT && !props->missing;
+
+	pt_foreach (prop, props->prop, props->count)
+		only &= !prop->malformed;
+	return only;
+}
+
+/* Notes what is wrong with a value of machine, as its kind where that is known. Returns whether it
+ * counts here: a newer Proxmox VE may know the key. */
+static bool judge_machine(struct pt_guest *guest, const char *value, size_t length)
+{
+	struct pt_props PT_PROPS props = {0};
+	struct pt_err err = {0};
+	bool counts;
+
+	pt_props_parse(&machine_schema, value, length, guest->encoding, &props);
+	if (props.verdict == PT_PROP_OK)
+		return true;
+	counts = has_only_unknown_keys(&props);
+	pt_props_explain(&machine_schema, &props, &err);
+	pt_guest_note_dropped(guest, counts ? PT_DROPPED_MACHINE_KEY : PT_DROPPED_MACHINE, -1,
+		value, length, err.text);
+	return counts;
+}
+
+static bool judge_hostpci(struct pt_guest *guest, int index, const char *value, size_t length)
 {
 	struct pt_props PT_PROPS props = {0};
 	struct pt_err err = {0};
 
-	*ret = (struct pt_guest_dropped){.index = index};
-	pt_props_parse(&pt_hostpci_schema, value, length, encoding, &props);
+	pt_props_parse(&pt_hostpci_schema, value, length, guest->encoding, &props);
 	if (props.verdict == PT_PROP_OK)
-		return;
-	ret->unknown_key = props.verdict == PT_PROP_FORMAT;
-	pt_foreach (prop, props.prop, props.count)
-		ret->unknown_key &= !prop->malformed;
+		return true;
 	pt_props_explain(&pt_hostpci_schema, &props, &err);
-	ret->value = pt_strndup(value, length);
-	pt_set_text(&ret->why, err.text);
+	pt_guest_note_dropped(guest,
+		has_only_unknown_keys(&props) ? PT_DROPPED_KEY : PT_DROPPED_VALUE, index, value,
+		length, err.text);
+	return false;
 }
 
-/* Whether PVE keeps the value of a key; a bad hostpci value is noted as dropped. */
+/* Whether Proxmox VE keeps the value of a key; a bad one of hostpciN or machine is noted. */
 static bool keeps(struct pt_guest *guest, const char *key, const char *value, size_t length)
 {
-	struct pt_guest_dropped dropped, *slot;
 	int index = pt_hostpci_key(key);
+	PT_FREE char *line = NULL;
 
-	if (pt_streq(key, "machine")) {
-		struct pt_props PT_PROPS props = {0};
-
-		pt_props_parse(&machine_schema, value, length, guest->encoding, &props);
-		return props.verdict == PT_PROP_OK;
-	}
-	if (index < 0)
-		return !pt_starts_with(key, "hostpci");
-	judge_hostpci(index, value, length, guest->encoding, &dropped);
-	if (!dropped.why)
-		return true;
-	slot = pt_array_grow(&guest->dropped, &guest->dropped_count, sizeof(*slot));
-	*slot = dropped;
-	return false;
+	if (pt_streq(key, "machine"))
+		return judge_machine(guest, value, length);
+	if (index >= 0)
+		return judge_hostpci(guest, index, value, length);
+	line = pt_format("%s: %.*s", key, (int)length, value);
+	pt_guest_judge_line(guest, line, strlen(line));
+	return !pt_starts_with(key, "hostpci");
 }
 
 void pt_guest_set(struct pt_guest *guest, const char *key, const char *value, size_t length)
 {
+	size_t older = guest->dropped_count;
+
 	if (!keeps(guest, key, value, length))
 		return;
-	forget_dropped(guest, key);
+	forget_dropped(guest, key, older);
 	pt_json_add(guest->keys, key, pt_json_bytes(value, length));
 }
 
-void pt_guest_set_again(struct pt_guest *guest, const struct pt_guest_dropped *dropped)
+void pt_guest_drop_again(struct pt_guest *guest, const struct pt_guest_dropped *dropped)
 {
+	const size_t length = strlen(dropped->value);
+	size_t at = guest->dropped_count;
 	char key[16];
 
-	snprintf(key, sizeof(key), "hostpci%d", dropped->index);
-	pt_guest_set(guest, key, dropped->value, strlen(dropped->value));
+	switch (dropped->kind) {
+	case PT_DROPPED_VALUE:
+	case PT_DROPPED_KEY:
+		snprintf(key, sizeof(key), "hostpci%d", dropped->index);
+		pt_guest_set(guest, key, dropped->value, length);
+		break;
+	case PT_DROPPED_LINE:
+		pt_guest_judge_line(guest, dropped->value, length);
+		break;
+	case PT_DROPPED_MACHINE:
+	case PT_DROPPED_MACHINE_KEY:
+		judge_machine(guest, dropped->value, length);
+		/* Proxmox VE has answered whether it knows the key */
+		if (at < guest->dropped_count)
+			guest->dropped[at].kind = dropped->kind;
+		break;
+	}
 }
 
 struct pt_guest *pt_guest_copy(const struct pt_guest *guest)
@@ -234,9 +286,9 @@ struct pt_guest *pt_guest_copy(const struct pt_guest *guest)
 	struct pt_guest *copy = pt_guest_new(&query, guest->encoding);
 
 	pt_guest_foreach (key, guest)
-		pt_guest_set(copy, key.key, key.value, key.length);
+		pt_json_add(copy->keys, key.key, pt_json_bytes(key.value, key.length));
 	pt_foreach (dropped, guest->dropped, guest->dropped_count)
-		pt_guest_set_again(copy, dropped);
+		pt_guest_drop_again(copy, dropped);
 	return copy;
 }
 
@@ -308,7 +360,11 @@ bool pt_guest_has_hostpci(const struct pt_guest *guest)
 		if (pt_hostpci_key(key.key) >= 0)
 			return true;
 	}
-	return devices || guest->dropped_count > 0;
+	pt_foreach (dropped, guest->dropped, guest->dropped_count) {
+		if (dropped->kind < PT_DROPPED_MACHINE)
+			return true;
+	}
+	return devices;
 }
 
 uint64_t pt_guest_memory(const struct pt_guest *guest)
@@ -387,6 +443,11 @@ static int complete(struct pt_guest *reply, struct pt_guest *text, struct pt_err
 	reply->dropped = PT_STEAL(text->dropped);
 	reply->dropped_count = text->dropped_count;
 	text->dropped_count = 0;
+	pt_foreach (dropped, reply->dropped, reply->dropped_count) {
+		/* it does not know the key */
+		if (dropped->kind == PT_DROPPED_MACHINE_KEY && !pt_guest_get(reply, "machine"))
+			dropped->kind = PT_DROPPED_MACHINE;
+	}
 	return 0;
 }
 

@@ -31,11 +31,19 @@ struct pt_guest_key {
 	const struct lh_entry *entry;
 };
 
-/* A hostpciN line that Proxmox VE drops: the guest starts without that device. */
+/* A line of the config that Proxmox VE drops, and starts the guest without it. */
+enum pt_dropped_kind {
+	PT_DROPPED_VALUE,   /* hostpciN: the value */
+	PT_DROPPED_KEY,	    /* the same, and its only trouble is a key unknown to this version */
+	PT_DROPPED_LINE,    /* a whole line that means an entry, and is none */
+	PT_DROPPED_MACHINE, /* the value of machine */
+	PT_DROPPED_MACHINE_KEY, /* the same: a key unknown to this version, so it counts here */
+};
+
 struct pt_guest_dropped {
-	int index;
+	enum pt_dropped_kind kind;
+	int index; /* of the entry; -1: it is none, or no valid one */
 	char *value;
-	bool unknown_key; /* the only trouble is a key that this version does not know */
 	char *why;
 };
 
@@ -96,12 +104,17 @@ bool pt_guest_is_template(const struct pt_guest *guest);
 /* Returns a copy, with the same lines dropped. */
 struct pt_guest *pt_guest_copy(const struct pt_guest *guest);
 
-/* Sets a dropped line again, so that it is judged anew. */
-void pt_guest_set_again(struct pt_guest *guest, const struct pt_guest_dropped *dropped);
+/* Notes a dropped line of another config, and judges it anew. */
+void pt_guest_drop_again(struct pt_guest *guest, const struct pt_guest_dropped *dropped);
 
 /* Building one, for the sources: the last setting of a key counts; hostpci values are judged. */
 struct pt_guest *pt_guest_new(const struct pt_guest_query *query, enum pt_text encoding);
 void pt_guest_set(struct pt_guest *guest, const char *key, const char *value, size_t length);
+/* Notes a line as dropped that means an entry to who wrote it, and is none. */
+void pt_guest_judge_line(struct pt_guest *guest, const char *line, size_t length);
+/* For it: index is that of the entry, -1: there is no such entry. */
+void pt_guest_note_dropped(struct pt_guest *guest, enum pt_dropped_kind kind, int index,
+	const char *value, size_t length, const char *why);
 void pt_guest_unset(struct pt_guest *guest, const char *key);
 
 /* Sets all keys of a JSON object: text, numbers, booleans. -EPROTO: a hostpci value is none. */

@@ -120,6 +120,7 @@ static const struct rule {
 	{"guests[].config.sockets", NAMES_NONE},
 	{"guests[].config.template", NAMES_NONE},
 	{"guests[].config.vga", NAMES_NONE},
+	{"guests[].dropped[].kind", NAMES_NONE},
 	{"guests[].dropped[].value", NAMES_SKIPPED},
 	{"bridge_users[].bridge", NAMES_ONE, PT_MASK_NAME},
 };
@@ -202,6 +203,24 @@ static void put_entry(struct mask *mask, const char *entry, enum names names, FI
 	}
 }
 
+/* Length of what stands before the value where a whole line is skipped, "  hostpci0 = "; or 0. */
+static size_t line_head(const char *text)
+{
+	static const char white[] = " \t\r\f\v", entry[] = "hostpci", mark[] = "\xef\xbb\xbf";
+	size_t at = pt_starts_with(text, mark) ? strlen(mark) : 0;
+
+	at += strspn(text + at, white);
+	if (strncasecmp(text + at, entry, strlen(entry)) != 0)
+		return 0;
+	at += strlen(entry);
+	at += strspn(text + at, "0123456789");
+	at += strspn(text + at, white);
+	if (text[at] != ':' && text[at] != '=')
+		return 0;
+	at++;
+	return at + strspn(text + at, white);
+}
+
 static void put_cpu(struct mask *mask, const char *cpu, FILE *out)
 {
 	static const char custom[] = "custom-", vendor[] = "hv-vendor-id=";
@@ -268,6 +287,7 @@ static void put_mappings(struct mask *mask, const char *text, FILE *out)
 static void put_text(struct mask *mask, const struct place *place, const char *text, FILE *out)
 {
 	const struct rule *rule = place->rule;
+	size_t head;
 
 	switch (rule->names) {
 	case NAMES_NONE:
@@ -302,8 +322,12 @@ static void put_text(struct mask *mask, const struct place *place, const char *t
 	case NAMES_VOLUME:
 		put_volume(mask, text, out);
 		break;
-	case NAMES_ENTRY:
 	case NAMES_SKIPPED:
+		head = line_head(text);
+		fwrite(text, 1, head, out);
+		put_entry(mask, text + head, rule->names, out);
+		break;
+	case NAMES_ENTRY:
 		put_entry(mask, text, rule->names, out);
 		break;
 	case NAMES_CPU:

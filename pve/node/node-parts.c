@@ -246,8 +246,19 @@ static int config_from_json(struct json_object *value, void *record, struct pt_e
 
 static const struct pt_own config = {config_to_json, config_from_json};
 
+static const char *const dropped_kinds[] = {
+	[PT_DROPPED_VALUE] = "value",
+	[PT_DROPPED_KEY] = "key",
+	[PT_DROPPED_LINE] = "line",
+	[PT_DROPPED_MACHINE] = "machine",
+	[PT_DROPPED_MACHINE_KEY] = "machine-key",
+};
+
 static const struct pt_field dropped_fields[] = {
-	{PT_FIELD("index", INT, struct pt_guest_dropped, index), .max = PT_HOSTPCI_MAX - 1},
+	{PT_FIELD("kind", WORD, struct pt_guest_dropped, kind), PT_JSON_MAY_BE_MISSING,
+		PT_FIELD_WORDS(dropped_kinds)},
+	{PT_FIELD("index", INT, struct pt_guest_dropped, index), .min = -1,
+		.max = PT_HOSTPCI_MAX - 1},
 	{PT_FIELD("value", TEXT, struct pt_guest_dropped, value)},
 };
 static const struct pt_record dropped_record = {PT_RECORD(struct pt_guest_dropped, dropped_fields)};
@@ -270,7 +281,7 @@ static int complete_guest(void *record, struct pt_err *err)
 	(void)err;
 	guest->dropped_count = 0;
 	for (size_t i = 0; i < count; i++) {
-		pt_guest_set_again(guest, &dropped[i]);
+		pt_guest_drop_again(guest, &dropped[i]);
 		free(dropped[i].value);
 		free(dropped[i].why);
 	}

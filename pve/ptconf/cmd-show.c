@@ -90,9 +90,9 @@ static bool log_rest(
 
 	pt_foreach (dropped, guest->dropped, guest->dropped_count)
 		pt_log(log, PT_LOG_ERROR,
-			"hostpci%d: not valid, so Proxmox VE drops it; 'pve-ptconf check %u' shows "
+			"'%s' is not valid, so Proxmox VE drops it; 'pve-ptconf check %u' shows "
 			"the place",
-			dropped->index, cli->vmid);
+			dropped->value, cli->vmid);
 	if (!facts->count && well)
 		pt_log(log, PT_LOG_INFO, "guest %u has no hostpci entry", cli->vmid);
 	pt_foreach (assignment, facts->assignment, facts->count) {

@@ -98,6 +98,10 @@ static void syntax(void **state)
 	assert_string_equal(subject_of(find(&judged, "hostpci-syntax")), "hostpci12");
 	clear(&judged);
 	passes(fake, "hostpci-syntax", "hostpci3: 02:00.0,foo=1\n");
+	triggers(fake, "hostpci-syntax", " hostpci3: 02:00.0\n",
+		"' hostpci3: 02:00.0': at character 1: white space stands before the key");
+	triggers(fake, "hostpci-syntax", "hostpci16: 02:00.0\n", "there are hostpci0 to hostpci15");
+	passes(fake, "hostpci-syntax", "# hostpci16: 02:00.0\n");
 	triggers(fake, "hostpci-unknown-key", "hostpci3: 02:00.0,foo=1\n", "there is no key 'foo'");
 	passes(fake, "hostpci-unknown-key", "hostpci3: 02:00.0,pcie=0\n");
 	passes(fake, "hostpci-unknown-key", "hostpci3: zz,foo=1\n");
@@ -117,6 +121,13 @@ static void machine_type(void **state)
 		"the guest has pc-i440fx-8.1");
 	passes(fake, "pcie-needs-q35", "machine: q35\nhostpci0: 02:00.0,pcie=1\n");
 	passes(fake, "pcie-needs-q35", "hostpci0: 02:00.0,pcie=0\n");
+	triggers(fake, "machine-invalid", "machine: q35 # x\nhostpci0: 02:00.0\n",
+		"machine 'q35 # x': at character 1: type: 'q35 # x' is not of the form");
+	triggers(fake, "pcie-needs-q35", "machine: q35x\nhostpci0: 02:00.0,pcie=1\n", "i440fx");
+	triggers(fake, "machine-invalid", "machine: q35,hpet=0\nhostpci0: 02:00.0,pcie=1\n",
+		"there is no key 'hpet'; a Proxmox VE that does not know it either");
+	passes(fake, "pcie-needs-q35", "machine: q35,hpet=0\nhostpci0: 02:00.0,pcie=1\n");
+	passes(fake, "machine-invalid", "machine: q35,viommu=virtio\nhostpci0: 02:00.0\n");
 }
 
 #define IGD                                                                                        \

@@ -59,12 +59,108 @@ static void dropped_lines_are_kept_for_telling(void **state)
 	assert_int_equal(guest->dropped_count, 2);
 	assert_int_equal(guest->dropped[0].index, 1);
 	assert_string_equal(guest->dropped[0].value, "0A:00");
-	assert_false(guest->dropped[0].unknown_key);
+	assert_int_equal(guest->dropped[0].kind, PT_DROPPED_VALUE);
 	assert_holds(guest->dropped[0].why, "host: '0A:00' is not of the form");
-	assert_true(guest->dropped[1].unknown_key);
+	assert_int_equal(guest->dropped[1].kind, PT_DROPPED_KEY);
 	assert_holds(guest->dropped[1].why, "there is no key 'newkey'");
 	assert_null(pt_guest_get(guest, "hostpci1"));
 	assert_true(pt_guest_has_hostpci(guest));
+	pt_guest_free(guest);
+}
+
+static struct pt_guest *parse_text(const char *text, enum pt_guest_view view)
+{
+	struct pt_guest_query query = {.vmid = 100, .node = "node1", .view = view};
+	struct pt_guest *guest = NULL;
+
+	assert_int_equal(pt_guest_parse(text, strlen(text), &query, &guest, NULL), 0);
+	return guest;
+}
+
+static void lines_that_mean_an_entry_are_kept_for_telling(void **state)
+{
+	static const struct {
+		const char *line, *why;
+		int index;
+	} cases[] = {
+		{"\thostpci0: 01:00", "at character 1: white space stands before the key", 0},
+		{"hostpci3 = 01:00", "at character 9: a colon must follow the key, not '='", 3},
+		{"hostpci3=01:00", "at character 9: a colon must follow", 3},
+		{"hostpci15 : 01:00", "at character 10: white space stands before the colon", 15},
+		{"HOSTPCI0: 01:00", "at character 1: keys are in lower case", 0},
+		{"hostpci16: 01:00", "at character 8: no such key: there are hostpci0 to hostpci15",
+			-1},
+		{"hostpci00: 01:00", "at character 8: no such key", -1},
+		{"hostpci: 01:00", "at character 8: no such key", -1},
+		{"hostpci7:", "at character 10: no value follows", 7},
+		{"\xef\xbb\xbfhostpci1: 01:00", "at character 1: a byte order mark", 1},
+		{"memory: 64\rhostpci1: 01:00\r", "a carriage return alone ends no line", 1},
+	};
+	static const char *const none[] = {"#hostpci0: 01:00", "hostpci0: 01:00", "hostpci0:01:00",
+		"hostpci0: 01:00\r", "hostpci0 01:00", "hostpcix: 01:00", "hostpci_a: 1",
+		"[x]\n hostpci0: 01:00", "# a\n# hostpci16: 01:00", "net0: hostpci0=1"};
+
+	(void)state;
+	pt_foreach (one, cases, PT_ARRAY_SIZE(cases)) {
+		struct pt_guest *guest = parse_text(one->line, PT_VIEW_CURRENT), *copy;
+
+		assert_int_equal(guest->dropped_count, 1);
+		assert_int_equal(guest->dropped[0].kind, PT_DROPPED_LINE);
+		assert_int_equal(guest->dropped[0].index, one->index);
+		assert_holds(guest->dropped[0].why, one->why);
+		assert_true(pt_guest_has_hostpci(guest));
+		copy = pt_guest_copy(guest);
+		assert_int_equal(copy->dropped_count, 1);
+		assert_string_equal(copy->dropped[0].why, guest->dropped[0].why);
+		pt_guest_free(copy);
+		pt_guest_free(guest);
+	}
+	pt_foreach (one, none, PT_ARRAY_SIZE(none)) {
+		struct pt_guest *guest = parse_text(*one, PT_VIEW_NEXT);
+
+		assert_int_equal(guest->dropped_count, 0);
+		pt_guest_free(guest);
+	}
+}
+
+static void a_machine_that_is_dropped_is_kept_for_telling(void **state)
+{
+	struct pt_guest *guest = parse_text("machine: q35 # new", PT_VIEW_CURRENT);
+
+	(void)state;
+	assert_int_equal(guest->dropped_count, 1);
+	assert_int_equal(guest->dropped[0].kind, PT_DROPPED_MACHINE);
+	assert_null(pt_guest_get(guest, "machine"));
+	/* nothing that means passthrough */
+	assert_false(pt_guest_has_hostpci(guest));
+	pt_guest_free(guest);
+	/* a newer Proxmox VE may know the key */
+	guest = parse_text("machine: q35,hpet=0", PT_VIEW_CURRENT);
+	assert_int_equal(guest->dropped[0].kind, PT_DROPPED_MACHINE_KEY);
+	assert_true(pt_guest_is_q35(guest));
+	pt_guest_free(guest);
+	guest = parse_text("machine: hpet=0,type=q36", PT_VIEW_CURRENT);
+	assert_int_equal(guest->dropped[0].kind, PT_DROPPED_MACHINE);
+	pt_guest_free(guest);
+	/* the last one counts */
+	guest = parse_text("machine: x\nmachine: q35", PT_VIEW_CURRENT);
+	assert_int_equal(guest->dropped_count, 0);
+	pt_guest_free(guest);
+}
+
+static void the_last_pending_section_counts(void **state)
+{
+	static const char text[] = "machine: q35\nhostpci0: 02:00\n[PENDING]\nhostpci0: 01:00\n"
+				   "[pending]\nvga: qxl\n";
+	struct pt_guest *guest = parse_text(text, PT_VIEW_NEXT);
+
+	(void)state;
+	assert_string_equal(pt_guest_get(guest, "hostpci0"), "02:00");
+	assert_string_equal(pt_guest_get(guest, "vga"), "qxl");
+	pt_guest_free(guest);
+	/* no section at all */
+	guest = parse_text("machine: q35\n[a]b]\nhostpci0: 01:00\n", PT_VIEW_NEXT);
+	assert_string_equal(pt_guest_get(guest, "hostpci0"), "01:00");
 	pt_guest_free(guest);
 }
 
@@ -216,6 +312,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_view_has_its_values),
 		cmocka_unit_test(dropped_lines_are_kept_for_telling),
+		cmocka_unit_test(lines_that_mean_an_entry_are_kept_for_telling),
+		cmocka_unit_test(a_machine_that_is_dropped_is_kept_for_telling),
+		cmocka_unit_test(the_last_pending_section_counts),
 		cmocka_unit_test(a_missing_snapshot_is_told),
 		cmocka_unit_test(names_are_checked),
 		MACHINE_TEST(reads_the_file_of_its_node),

@@ -168,6 +168,13 @@ static void configs_keep_their_form(void **state)
 		"{\"guests\":[{\"dropped\":[{\"value\":\"01:00.0,pcie=ON,key-1=1,key-2=0\"},"
 		"{\"value\":\"01:00.0 ,key-3=1\"},{\"value\":\"host=00.0.0.0\"},"
 		"{\"value\":\"host=00:x0:x0:00:00:00,mapping=xxxx\"}]}]}");
+	/* a whole line */
+	assert_masked("{\"guests\":[{\"dropped\":["
+		      "{\"kind\":\"line\",\"value\":\"  HostPCI0 = mapping=quux,pcie=1\"},"
+		      "{\"kind\":\"machine\",\"value\":\"q35 # quux\"}]}]}",
+		"{\"guests\":[{\"dropped\":["
+		"{\"kind\":\"line\",\"value\":\"  HostPCI0 = mapping=xxxx,pcie=1\"},"
+		"{\"kind\":\"machine\",\"value\":\"x00 # xxxx\"}]}]}");
 	assert_masked("{\"mappings\":\"quux\\n\\tmap id=10de:2204,node=quux2,path=0000:01:00\\n"
 		      "\\tmdev 1\\n\\n\",\"nodes\":[\"quux2\"]}",
 		"{\"mappings\":\"mapping-1\\n\\tmap id=10de:2204,node=node-1,path=0000:01:00\\n"

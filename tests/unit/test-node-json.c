@@ -216,7 +216,7 @@ static void what_is_wrong_is_told_with_its_place(void **state)
 		{"\"line\":3,", "\"line\":999999,",
 			"policy[0]: \"line\" is not between 1 and 10000"},
 		{"\"index\":1,", "\"index\":16,",
-			"guests[2]: dropped[0]: \"index\" is not between 0 and 15"},
+			"guests[2]: dropped[0]: \"index\" is not between -1 and 15"},
 		{"\"net\":\"eth9\"", "\"net\":\"a-name-that-is-far-too-long\"",
 			"\"net\" is too long"},
 		{"\"memory\":{", "\"memory\":7,\"x\":{", "\"memory\" is no object"},
