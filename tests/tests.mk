@@ -170,6 +170,9 @@ SECONDS ?= 60
 stress: $(BUILD)/stress ## guests that share devices start, stop, fail and are killed: SEED=1 SECONDS=60
 	$(Q)$(BUILD)/stress $(SEED) $(SECONDS)
 
+clients: all ## hand to check what programs and people hand to it, against the answers that are expected
+	$(Q)tests/clients/run $(BUILD)/pve-ptconf
+
 machines: all ## check the facts of machines that people have against the findings that are expected
 	$(Q)tests/machines/run $(BUILD)/pve-ptconf
 

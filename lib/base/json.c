@@ -170,3 +170,46 @@ struct json_object *pt_json_parse(const char *text, size_t length, struct pt_err
 		pt_err_set(err, -EINVAL, "is null");
 	return json;
 }
+
+#define NESTED_MOST 64 /* levels; the parser takes fewer */
+
+/* The end of the string that begins at text with a quote: its last quote. */
+static const char *end_of_string(const char *text)
+{
+	for (text++; *text && *text != '"'; text++)
+		text += *text == '\\' && text[1];
+	return text;
+}
+
+char *pt_json_twice(const char *text)
+{
+	struct json_object *keys[NESTED_MOST] = {0}; /* of each object around; NULL: an array */
+	char *twice = NULL;
+	size_t depth = 0;
+
+	for (; *text && !twice; text++) {
+		if ((*text == '{' || *text == '[') && depth < NESTED_MOST) {
+			keys[depth++] = *text == '{' ? pt_json_object() : NULL;
+		} else if ((*text == '}' || *text == ']') && depth) {
+			json_object_put(keys[--depth]);
+		} else if (*text == '"') {
+			const char *end = end_of_string(text);
+			PT_FREE char *key = pt_strndup(text + 1, (size_t)(end - text) - !!*end);
+
+			text = end;
+			end += !!*end;
+			end += strspn(end, " \t\r\n");
+			if (*end == ':' && depth && keys[depth - 1]) {
+				if (json_object_object_get_ex(keys[depth - 1], key, NULL))
+					twice = PT_STEAL(key);
+				else
+					pt_json_add(keys[depth - 1], key, pt_json_flag(true));
+			}
+			if (!*text)
+				break;
+		}
+	}
+	while (depth)
+		json_object_put(keys[--depth]);
+	return twice;
+}

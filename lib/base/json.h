@@ -37,6 +37,10 @@ const char *pt_json_print(struct json_object *json, int flags) __attribute__((re
  * json_object_put. NULL, with err filled: it is no JSON. */
 struct json_object *pt_json_parse(const char *text, size_t length, struct pt_err *err);
 
+/* Returns the first key that stands twice in one object of a valid JSON text, as it is spelled
+ * there; NULL: none does. The caller frees it. */
+char *pt_json_twice(const char *text);
+
 static inline void pt_json_put_p(struct json_object **object)
 {
 	json_object_put(*object);

@@ -83,7 +83,8 @@ static void configured_elsewhere(const struct pt_judging *judging)
 		if (taken)
 			pt_report(judging,
 				elsewhere->onboot && onboot ? ELSEWHERE_AT_BOOT : ELSEWHERE,
-				pt_on_function(facts, taken), "guest", PT_NUMBER(elsewhere->vmid),
+				pt_on_function(facts, taken), "guest",
+				elsewhere->guest ? elsewhere->guest : PT_NUMBER(elsewhere->vmid),
 				"part", relation_of(facts, elsewhere), "group",
 				companion ? PT_NUMBER((unsigned int)companion->group) : NULL, NULL);
 	}

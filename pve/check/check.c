@@ -175,7 +175,7 @@ struct pt_finding *pt_report(
 	va_list words;
 
 	/* for commands; a config that is no guest's yet has no number */
-	pt_finding_set(finding, "vmid", vmid ? PT_NUMBER(vmid) : "VMID");
+	pt_finding_set(finding, "vmid", vmid && vmid <= PT_VMID_MAX ? PT_NUMBER(vmid) : "VMID");
 	va_start(words, on);
 	while ((name = va_arg(words, const char *)))
 		pt_finding_set(finding, name, va_arg(words, const char *));

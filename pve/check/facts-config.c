@@ -164,7 +164,8 @@ static void note_named(struct pt_gathering *gathering, const struct pt_naming *o
 		if (!named || is_noted(facts, &taken->bdf, other->vmid))
 			continue;
 		slot = pt_array_grow(&facts->elsewhere, &facts->elsewhere_count, sizeof(*slot));
-		*slot = (struct pt_elsewhere){taken->bdf, *named, other->vmid, other->onboot};
+		*slot = (struct pt_elsewhere){
+			taken->bdf, *named, other->vmid, other->guest, other->onboot};
 	}
 }
 
@@ -195,7 +196,8 @@ static void note_crowd(
 		crowd.wanted++;
 		snprintf(vmid, sizeof(vmid), "%u", other->vmid);
 		if (other->vmid != last)
-			crowd.guests = pt_list_add(crowd.guests, ", ", vmid);
+			crowd.guests =
+				pt_list_add(crowd.guests, ", ", other->guest ? other->guest : vmid);
 		last = other->vmid;
 	}
 	if (!crowd.guests || crowd.wanted <= assignment->count) {

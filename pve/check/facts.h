@@ -66,6 +66,7 @@ struct pt_elsewhere {
 	struct pt_bdf bdf;
 	struct pt_bdf named; /* itself, its PF or its VF: only one can be taken */
 	unsigned int vmid;
+	const char *guest; /* its name in a plan, NULL: none; borrowed */
 	bool onboot;
 };
 

@@ -104,6 +104,7 @@ void pt_guest_free(struct pt_guest *guest)
 	if (!guest)
 		return;
 	json_object_put(guest->keys);
+	free(guest->name);
 	pt_foreach (dropped, guest->dropped, guest->dropped_count)
 		clear_dropped(dropped);
 	free(guest->dropped);
@@ -285,6 +286,7 @@ struct pt_guest *pt_guest_copy(const struct pt_guest *guest)
 	struct pt_guest_query query = {.vmid = guest->vmid, .node = guest->node};
 	struct pt_guest *copy = pt_guest_new(&query, guest->encoding);
 
+	pt_set_text(&copy->name, guest->name);
 	pt_guest_foreach (key, guest)
 		pt_json_add(copy->keys, key.key, pt_json_bytes(key.value, key.length));
 	pt_foreach (dropped, guest->dropped, guest->dropped_count)
@@ -332,24 +334,6 @@ int pt_guest_set_all(struct pt_guest *guest, struct json_object *json, struct pt
 			return r;
 	}
 	return 0;
-}
-
-int pt_guest_parse_json(const char *text, size_t length, const struct pt_guest_query *query,
-	struct pt_guest **ret, struct pt_err *err)
-{
-	struct json_object PT_JSON *json = pt_json_parse(text, length, err);
-	struct pt_guest PT_GUEST *guest = NULL;
-	int r;
-
-	if (!json)
-		return -EINVAL;
-	if (!json_object_is_type(json, json_type_object))
-		return pt_err_set(err, -EINVAL, "no object with the config's keys");
-	guest = pt_guest_new(query, PT_TEXT_CHARS);
-	r = pt_guest_set_all(guest, json, err);
-	if (r == 0)
-		*ret = PT_STEAL(guest);
-	return r;
 }
 
 bool pt_guest_has_hostpci(const struct pt_guest *guest)

@@ -49,7 +49,8 @@ struct pt_guest_dropped {
 
 struct pt_guest {
 	unsigned int vmid;
-	char node[PT_NODE_TEXT];  /* where the config lies */
+	char *name;		  /* that a plan gives it; NULL: none */
+	char node[PT_NODE_TEXT];  /* where the config lies, or the plan wants it */
 	enum pt_text encoding;	  /* of the values: chars from the API, bytes from a file */
 	struct json_object *keys; /* texts by name: a config may have any number of keys */
 	struct pt_guest_dropped *dropped;
@@ -119,10 +120,6 @@ void pt_guest_unset(struct pt_guest *guest, const char *key);
 
 /* Sets all keys of a JSON object: text, numbers, booleans. -EPROTO: a hostpci value is none. */
 int pt_guest_set_all(struct pt_guest *guest, struct json_object *json, struct pt_err *err);
-
-/* Parses a config in JSON, {"hostpci0": "01:00", "memory": 4096}. -EINVAL, -EPROTO. */
-int pt_guest_parse_json(const char *text, size_t length, const struct pt_guest_query *query,
-	struct pt_guest **ret, struct pt_err *err);
 
 /* Parses the text of a config file. -ENOENT: it has no such snapshot. */
 int pt_guest_parse(const char *text, size_t length, const struct pt_guest_query *query,

@@ -96,6 +96,32 @@ int pt_node_guests(
 	return 0;
 }
 
+void pt_node_plan(struct pt_node *node, struct pt_guest *const *guest, size_t count)
+{
+	struct pt_guest *const *all = NULL;
+	size_t known = 0;
+
+	/* those that cannot be read are none to compare with */
+	if (pt_node_guests(node, &all, &known, NULL) < 0)
+		node->has_guests = true;
+	for (size_t i = 0; i < count; i++) {
+		struct pt_guest **slot = NULL;
+
+		if (!pt_streq(guest[i]->node, node->name) || !pt_guest_has_hostpci(guest[i]))
+			continue;
+		for (size_t at = 0; !slot && at < node->guest_count; at++) {
+			if (node->guest[at]->vmid == guest[i]->vmid)
+				slot = &node->guest[at];
+		}
+		if (slot)
+			pt_guest_free(*slot);
+		else
+			slot = pt_array_grow(
+				&node->guest, &node->guest_count, sizeof(struct pt_guest *));
+		*slot = pt_guest_copy(guest[i]);
+	}
+}
+
 static void add_naming(struct pt_node *node, const struct pt_guest *guest, const char *mapping,
 	const char *name, size_t length)
 {
@@ -105,6 +131,7 @@ static void add_naming(struct pt_node *node, const struct pt_guest *guest, const
 	slot = pt_array_grow(&node->naming, &node->naming_count, sizeof(*slot));
 	pt_set_text(&slot->mapping, mapping);
 	slot->vmid = guest->vmid;
+	slot->guest = guest->name;
 	slot->onboot = pt_streq(pt_guest_get(guest, "onboot"), "1");
 	slot->is_one = copy && pt_bdf_of_filter(copy, &slot->one);
 	slot->name = PT_STEAL(copy);

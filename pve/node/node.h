@@ -125,6 +125,7 @@ struct pt_mention {
 /* A device that a guest's config names: a mapping, or the beginning of an address. */
 struct pt_naming {
 	unsigned int vmid;
+	const char *guest; /* the name of a planned one, NULL: none; borrowed */
 	bool onboot;
 	char *mapping; /* NULL: name counts */
 	char *name;
@@ -298,6 +299,8 @@ int pt_node_vmids(
  * node may have a thousand others. */
 int pt_node_guests(
 	struct pt_node *node, struct pt_guest *const **ret, size_t *ret_count, struct pt_err *err);
+/* Adds guests that are planned for the node, in place of those with the same VMID. */
+void pt_node_plan(struct pt_node *node, struct pt_guest *const *guest, size_t count);
 /* The devices that they name. */
 int pt_node_namings(
 	struct pt_node *node, const struct pt_naming **ret, size_t *ret_count, struct pt_err *err);

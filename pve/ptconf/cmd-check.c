@@ -6,6 +6,8 @@
 /* One guest's part of the output. */
 struct guest_report {
 	unsigned int vmid;
+	bool is_planned;
+	char *name; /* when planned */
 	size_t errors, warnings;
 	struct pt_findings findings; /* for JSON */
 };
@@ -39,6 +41,9 @@ struct cluster_report {
 static const struct pt_field guest_fields[] = {
 	{GUEST("vmid", UINT, vmid), .max = PT_VMID_MAX,
 		.about = "0: a config that is no guest's yet (--config without VMID)"},
+	{GUEST("name", TEXT, name), PT_JSON_MAY_BE_MISSING,
+		.has = offsetof(struct guest_report, is_planned),
+		.about = "of the resource in a plan"},
 	{GUEST("errors", UINT, errors)},
 	{GUEST("warnings", UINT, warnings)},
 	{GUEST("findings", LIST, findings.finding),
@@ -80,8 +85,10 @@ const struct pt_record pt_check_cluster_record = {
 
 static void clear_node(struct node_report *report)
 {
-	pt_foreach (guest, report->guest, report->count)
+	pt_foreach (guest, report->guest, report->count) {
 		pt_findings_clear(&guest->findings);
+		free(guest->name);
+	}
 	free(report->guest);
 }
 #define NODE_REPORT PT_CLEANUP(clear_node)
@@ -95,16 +102,22 @@ static void clear_cluster(struct cluster_report *report)
 #define CLUSTER_REPORT PT_CLEANUP(clear_cluster)
 
 /* Prints a guest's findings, or takes them over for JSON. */
-static int add_guest(const struct pt_cli *cli, struct pt_findings *findings,
-	struct node_report *report, struct pt_err *err)
+static int add_guest(const struct pt_cli *cli, const struct pt_guest *of,
+	struct pt_findings *findings, struct node_report *report, struct pt_err *err)
 {
 	struct guest_report *guest = pt_array_grow(&report->guest, &report->count, sizeof(*guest));
-	char subject[32] = "this config";
+	PT_FREE char *subject = NULL;
 	int r = 0;
 
-	guest->vmid = cli->vmid;
-	if (cli->vmid)
-		snprintf(subject, sizeof(subject), "guest %u", cli->vmid);
+	guest->vmid = of->vmid <= PT_VMID_MAX ? of->vmid : 0;
+	guest->is_planned = of->name;
+	pt_set_text(&guest->name, of->name);
+	subject = of->name	? pt_strdup(of->name)
+		  : guest->vmid ? pt_format("guest %u", of->vmid)
+				: pt_strdup("this config");
+	if (cli->format == PT_OUTPUT_TEXT && pt_guest_is_template(of))
+		printf("%s is a template: Proxmox VE passes nothing to it; this is what its clones get\n",
+			subject);
 	if (cli->format == PT_OUTPUT_TEXT) {
 		r = pt_output_findings(
 			findings, subject, cli->all_infos, &guest->errors, &guest->warnings, err);
@@ -120,23 +133,17 @@ static int add_guest(const struct pt_cli *cli, struct pt_findings *findings,
 	return r;
 }
 
-static int check_one(struct pt_cli *cli, struct node_report *report, struct pt_err *err)
+static int check_guest(struct pt_cli *cli, const struct pt_guest *guest, struct node_report *report,
+	struct pt_err *err)
 {
 	struct pt_findings PT_FINDINGS findings = {0};
 	struct pt_facts PT_FACTS facts = {0};
-	struct pt_guest PT_GUEST *guest = NULL;
-	int r = pt_cli_read_guest(cli, &guest, err);
+	int r = pt_cli_gather(cli, guest, &facts, err);
 
 	if (r < 0)
 		return r;
-	/* --all means guests with passthrough */
-	if (cli->all && (!pt_guest_has_hostpci(guest) || pt_guest_is_template(guest)))
-		return 0;
-	r = pt_cli_gather(cli, guest, &facts, err);
-	if (r < 0)
-		return r;
 	pt_check_run(&facts, &findings);
-	r = add_guest(cli, &findings, report, err);
+	r = add_guest(cli, guest, &findings, report, err);
 	if (r == 0 && facts.claims_err.code) {
 		*err = facts.claims_err;
 		r = err->code;
@@ -144,16 +151,62 @@ static int check_one(struct pt_cli *cli, struct node_report *report, struct pt_e
 	return r;
 }
 
+static int check_vmid(struct pt_cli *cli, struct node_report *report, struct pt_err *err)
+{
+	struct pt_guest PT_GUEST *guest = NULL;
+	int r = pt_cli_read_guest(cli, &guest, err);
+
+	/* --all means guests with passthrough */
+	if (r < 0 || (cli->all && (!pt_guest_has_hostpci(guest) || pt_guest_is_template(guest))))
+		return r;
+	return check_guest(cli, guest, report, err);
+}
+
+static int check_planned(struct pt_cli *cli, const struct pt_guest *guest,
+	struct node_report *report, struct pt_err *err)
+{
+	if (pt_streq(guest->node, cli->node->name))
+		return check_guest(cli, guest, report, err);
+	return pt_err_set(err, -EXDEV,
+		"%s: is planned for node %s, and this is %s: check it there, or with --node %s",
+		guest->name, guest->node, cli->node->name, guest->node);
+}
+
 /* One that cannot be checked does not keep the others from it. */
+static void count_unknown(int r, struct node_report *report, const struct pt_err *err)
+{
+	if (r == 0)
+		return;
+	report->totals.unknown++;
+	fprintf(stderr, "pve-ptconf: %s\n", err->text);
+}
+
 static void check(struct pt_cli *cli, unsigned int vmid, struct node_report *report)
 {
 	struct pt_err err = {0};
 
 	cli->vmid = vmid;
-	if (check_one(cli, report, &err) == 0)
-		return;
-	report->totals.unknown++;
-	fprintf(stderr, "pve-ptconf: %s\n", err.text);
+	count_unknown(check_vmid(cli, report, &err), report, &err);
+}
+
+/* Checks all guests of a plan, or the single config of a file. */
+static int check_config(struct pt_cli *cli, struct node_report *report, struct pt_err *err)
+{
+	struct pt_form_guests PT_FORM guests = {0};
+	int r = pt_cli_read_guests(cli, &guests, err);
+
+	if (r == 0 && guests.count > 1)
+		r = pt_node_learn_all(cli->node, err);
+	if (r < 0)
+		return r;
+	if (guests.count > 1)
+		pt_node_plan(cli->node, guests.guest, guests.count);
+	pt_foreach (guest, guests.guest, guests.count) {
+		struct pt_err why = {0};
+
+		count_unknown(check_planned(cli, *guest, report, &why), report, &why);
+	}
+	return 0;
 }
 
 static int check_all(struct pt_cli *cli, struct node_report *report, struct pt_err *err)
@@ -189,7 +242,7 @@ static int end_output(const struct pt_cli *cli, const struct totals *totals,
 		json = pt_record_to_json(record, report);
 		return pt_output_json(json, cli->format, err);
 	}
-	if (cli->all || cli->vmid_count > 1)
+	if (cli->all || totals->guests > 1)
 		printf("%zu error%s, %zu warning%s in %zu guest%s\n", totals->errors,
 			totals->errors == 1 ? "" : "s", totals->warnings,
 			totals->warnings == 1 ? "" : "s", totals->guests,
@@ -280,7 +333,9 @@ enum pt_exit pt_cmd_check(struct pt_cli *cli, struct pt_err *err)
 	begin_node(cli, &report);
 	if (cli->all)
 		r = check_all(cli, &report, err);
-	for (size_t i = 0; r == 0 && i < cli->vmid_count; i++)
+	if (cli->config && !cli->vmids[0])
+		r = check_config(cli, &report, err);
+	for (size_t i = 0; r == 0 && i < cli->vmid_count && cli->vmids[i]; i++)
 		check(cli, cli->vmids[i], &report);
 	if (r == 0)
 		r = end_output(cli, &report.totals, &pt_check_node_record, &report, err);

@@ -15,6 +15,7 @@
 #define API_MS	   5000
 #define CLUSTER_MS 20000
 #define FACTS_MAX  (32U * 1024 * 1024)
+#define PLAN_MAX   (32U * 1024 * 1024)
 
 /* The whole of the caller's file; "-" is standard input. what: "guest's config". */
 static int read_file(const char *name, const char *what, size_t cap, char **ret, size_t *ret_length,
@@ -44,20 +45,53 @@ static int read_file(const char *name, const char *what, size_t cap, char **ret,
 	return 0;
 }
 
-/* Proxmox VE's text, or JSON. */
-static int read_config(struct pt_cli *cli, const struct pt_guest_query *query,
-	struct pt_guest **ret, struct pt_err *err)
+/* What the guests of the caller's file are asked for. */
+static struct pt_guest_query query_of(const struct pt_cli *cli)
 {
-	PT_FREE char *text = NULL;
-	size_t length = 0;
-	int r = read_file(cli->config, "guest's config", PT_CONFIG_MAX, &text, &length, err);
+	return (struct pt_guest_query){.vmid = cli->vmid,
+		.node = cli->node ? cli->node->name : "",
+		.view = cli->view,
+		.snapshot = cli->snapshot};
+}
 
-	if (r < 0 || !text)
-		return r;
-	r = text[strspn(text, " \t\r\n")] == '{'
-		    ? pt_guest_parse_json(text, length, query, ret, err)
-		    : pt_guest_parse(text, length, query, ret, err);
-	return r < 0 ? pt_err_wrap(err, "%s", cli->config) : 0;
+int pt_cli_read_guests(struct pt_cli *cli, struct pt_form_guests *ret, struct pt_err *err)
+{
+	const bool is_input = pt_streq(cli->config, "-");
+	struct pt_guest_query query = query_of(cli);
+	PT_FREE char *text = NULL;
+	unsigned int number = PT_VMID_MAX;
+	size_t length = 0;
+	int r = read_file(cli->config, "guest's config", PLAN_MAX, &text, &length, err);
+
+	if (r == 0)
+		r = pt_form_read(text, length, &query, ret, err);
+	if (r < 0)
+		return pt_err_wrap(err, "%s", is_input ? "standard input" : cli->config);
+	for (size_t i = 0; ret->count > 1 && i < ret->count; i++) {
+		if (!ret->guest[i]->vmid)
+			ret->guest[i]->vmid = ++number;
+	}
+	return 0;
+}
+
+/* The one that has the VMID; that of a single one does not matter. */
+static int pick_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *err)
+{
+	struct pt_form_guests PT_FORM guests = {0};
+	int r = pt_cli_read_guests(cli, &guests, err);
+
+	for (size_t i = 0; r == 0 && i < guests.count; i++) {
+		if (guests.count == 1 || guests.guest[i]->vmid == cli->vmid) {
+			*ret = PT_STEAL(guests.guest[i]);
+			(*ret)->vmid = cli->vmid;
+			return 0;
+		}
+	}
+	return r < 0 ? r
+		     : pt_err_set(err, -ENOENT,
+			       "%s: holds %zu guests, and none is guest %u; 'pve-ptconf check "
+			       "--config FILE' checks all of them",
+			       cli->config, guests.count, cli->vmid);
 }
 
 static int open_facts(struct pt_cli *cli, struct pt_err *err)
@@ -195,15 +229,12 @@ static int find_in_node(struct pt_cli *cli, struct pt_guest **ret, struct pt_err
 int pt_cli_read_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *err)
 {
 	int r = pt_cli_open_node(cli, err);
-	struct pt_guest_query query = {.vmid = cli->vmid,
-		.node = r < 0 ? "" : cli->node->name,
-		.view = cli->view,
-		.snapshot = cli->snapshot};
+	struct pt_guest_query query = query_of(cli);
 
 	if (r < 0)
 		return r;
 	if (cli->config)
-		return read_config(cli, &query, ret, err);
+		return pick_guest(cli, ret, err);
 	if (cli->facts || cli->other || cli->cluster || cli->anonymous)
 		return find_in_node(cli, ret, err);
 	/* the texts are known already: the API would take a thousand times as long */

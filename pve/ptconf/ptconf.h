@@ -4,6 +4,7 @@
 #define PT_PTCONF_H
 
 #include "pve/check/facts.h"
+#include "pve/config/form.h"
 #include "pve/ptconf/output.h"
 #include "pve/handover/release.h"
 #include "pve/handover/watch.h"
@@ -22,7 +23,7 @@ struct pt_cli {
 	enum pt_guest_view view;
 	const char *snapshot;
 	enum pt_guest_source source;
-	const char *config;  /* a file with a guest's config; NULL: the guest's own */
+	const char *config;  /* a file with a guest's config, or a plan; NULL: the guest's own */
 	unsigned int vmid;   /* of the verbs that take one, and of check the one at hand */
 	unsigned int *vmids; /* of check */
 	size_t vmid_count;
@@ -62,6 +63,9 @@ int pt_cli_list_nodes(
 
 /* The guest cli->vmid, as the options say. End with pt_guest_free. */
 int pt_cli_read_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *err);
+/* The guests of cli->config. Those without a VMID get numbers above PT_VMID_MAX if there are more.
+ * End with pt_form_clear. */
+int pt_cli_read_guests(struct pt_cli *cli, struct pt_form_guests *ret, struct pt_err *err);
 /* Its facts. End with pt_facts_clear. */
 int pt_cli_gather(struct pt_cli *cli, const struct pt_guest *guest, struct pt_facts *ret_facts,
 	struct pt_err *err);

@@ -260,31 +260,6 @@ static void a_config_may_be_a_mebibyte(void **state)
 	free(text);
 }
 
-static void json_is_an_object_of_plain_values(void **state)
-{
-	static const char *const bad[][2] = {
-		{"[]", "no object with the config's keys"},
-		{"{\"hostpci0\":{}}", "\"hostpci0\" is neither text nor number"},
-		{"{\"args\":[1]}", "\"args\" is neither text nor number"},
-		{"{", "not JSON"},
-		{"null", "is null"},
-	};
-	struct pt_guest_query query = {.vmid = 100, .node = "node1", .view = PT_VIEW_CURRENT};
-	struct pt_guest *guest = NULL;
-
-	(void)state;
-	for (size_t i = 0; i < PT_ARRAY_SIZE(bad); i++) {
-		struct pt_err err = {0};
-
-		assert_true(pt_guest_parse_json(
-				    bad[i][0], strlen(bad[i][0]), &query, &guest, &err) < 0);
-		assert_holds(err.text, bad[i][1]);
-	}
-	assert_int_equal(pt_guest_parse_json("{\"memory\":64}", 13, &query, &guest, NULL), 0);
-	assert_string_equal(pt_guest_get(guest, "memory"), "64");
-	pt_guest_free(guest);
-}
-
 static void auto_falls_back_with_one_line(void **state)
 {
 	struct fake *fake = *state;
@@ -319,7 +294,6 @@ int main(void)
 		cmocka_unit_test(names_are_checked),
 		MACHINE_TEST(reads_the_file_of_its_node),
 		MACHINE_TEST(a_config_may_be_a_mebibyte),
-		cmocka_unit_test(json_is_an_object_of_plain_values),
 		MACHINE_TEST(auto_falls_back_with_one_line),
 	};
 

@@ -24,6 +24,29 @@ static void json_text_is_whole(void **state)
 	json_object_put(json);
 }
 
+static void a_key_that_stands_twice_is_found(void **state)
+{
+	static const char *const once[] = {"{}", "[\"a\",\"a\"]", "{\"a\":{\"a\":1},\"b\":\"a\"}",
+		"{\"a\":\"\\\"a\\\":\",\"b\":[{\"a\":1},{\"a\":2}]}", "\"a\"", "7",
+		"{\"a\":\"}{\",\"b\":\"{\\\"a\\\":1\"}"};
+	static const char *const twice[] = {"{\"a\":1,\"a\":2}",
+		"[{\"b\":{}},{\"a\":[],\"a\" : 1}]", "{\"x\":{\"a\":{},\"b\":{\"a\":1},\"a\":2}}"};
+	/* no valid JSON, which it may be given all the same */
+	static const char *const broken[] = {"{\"a", "{\"a\\", "}}]]", "{{{{", "\""};
+
+	(void)state;
+	pt_foreach (text, once, PT_ARRAY_SIZE(once))
+		assert_null(pt_json_twice(*text));
+	pt_foreach (text, broken, PT_ARRAY_SIZE(broken))
+		assert_null(pt_json_twice(*text));
+	pt_foreach (text, twice, PT_ARRAY_SIZE(twice)) {
+		char *key = pt_json_twice(*text);
+
+		assert_string_equal(key, "a");
+		free(key);
+	}
+}
+
 static void texts_have_a_limit(void **state)
 {
 	struct pt_err err = {0};
@@ -85,6 +108,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(json_text_is_whole),
+		cmocka_unit_test(a_key_that_stands_twice_is_found),
 		cmocka_unit_test(texts_have_a_limit),
 		cmocka_unit_test(texts_are_utf8),
 		cmocka_unit_test(values_are_added),

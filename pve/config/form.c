@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* Sources of the foreign names: bpg/terraform-provider-proxmox, virtual_environment_vm;
+ * Telmate/terraform-provider-proxmox, vm_qemu; community.proxmox, proxmox_kvm; Terraform's JSON
+ * output format and state, version 4. */
+#include <errno.h>
+
+#include "lib/base/json.h"
+#include "pve/config/form.h"
+#include "pve/config/hostpci.h"
+
+#define MARK "\xef\xbb\xbf" /* byte order mark, in UTF-8 */
+#define EXPECTED                                                                                   \
+	"; expected is a guest's config as text or JSON, or what 'terraform show -json' prints"
+
+/* The resources of a plan or a state that are guests. */
+static const char *const guest_types[] = {"proxmox_virtual_environment_vm", "proxmox_vm_qemu"};
+#define GUEST_TYPES "proxmox_virtual_environment_vm (bpg) and proxmox_vm_qemu (Telmate)"
+
+struct reading {
+	const struct pt_guest_query *query;
+	struct pt_form_guests *guests;
+	struct pt_err *err;
+};
+
+/* Names that providers have for keys of Proxmox VE, or for members of blocks of them. */
+static const struct {
+	const char *block, *member, *key; /* block NULL: no block around it */
+} settings[] = {
+	{NULL, "on_boot", "onboot"},
+	{NULL, "start_at_node_boot", "onboot"},
+	{NULL, "hook_script_file_id", "hookscript"},
+	{NULL, "kvm_arguments", "args"},
+	{"memory", "dedicated", "memory"},
+	{"memory", "floating", "balloon"},
+	{"memory", "hugepages", "hugepages"},
+	{"cpu", "type", "cpu"},
+	{"vga", "type", "vga"},
+	{"operating_system", "type", "ostype"},
+};
+
+/* The same of an entry's properties. */
+static const struct {
+	const char *member, *key;
+	bool is_flag;
+} properties[] = {
+	{"id", "host", false},
+	{"raw_id", "host", false},
+	{"host", "host", false},
+	{"mapping", "mapping", false},
+	{"mapping_id", "mapping", false},
+	{"mdev", "mdev", false},
+	{"rom_file", "romfile", false},
+	{"romFile", "romfile", false},
+	{"romfile", "romfile", false},
+	{"pcie", "pcie", true},
+	{"rombar", "rombar", true},
+	{"xvga", "x-vga", true},
+	{"primary_gpu", "x-vga", true},
+	{"device_id", "device-id", false},
+	{"vendor_id", "vendor-id", false},
+	{"sub_device_id", "sub-device-id", false},
+	{"sub_vendor_id", "sub-vendor-id", false},
+};
+
+/* Lists of entries. */
+static const char *const entry_lists[] = {"hostpci", "hostpcis", "pci", "pcis"};
+
+void pt_form_clear(struct pt_form_guests *guests)
+{
+	pt_foreach (guest, guests->guest, guests->count)
+		pt_guest_free(*guest);
+	free(guests->guest);
+	*guests = (struct pt_form_guests){0};
+}
+
+static void keep(struct reading *reading, struct pt_guest *guest)
+{
+	struct pt_guest **slot = pt_array_grow(
+		&reading->guests->guest, &reading->guests->count, sizeof(struct pt_guest *));
+
+	*slot = guest;
+}
+
+static struct json_object *member(struct json_object *json, const char *name)
+{
+	return json_object_is_type(json, json_type_object) ? json_object_object_get(json, name)
+							   : NULL;
+}
+
+/* The number of elements; 0: it is no array. */
+static size_t items(struct json_object *json)
+{
+	return json_object_is_type(json, json_type_array) ? json_object_array_length(json) : 0;
+}
+
+/* The text of a scalar; NULL: it is none, or means that nothing is set. */
+static const char *text_of(struct json_object *value)
+{
+	const char *text;
+
+	switch (json_object_get_type(value)) {
+	case json_type_boolean:
+		return json_object_get_boolean(value) ? "1" : "0";
+	case json_type_string:
+	case json_type_int:
+	case json_type_double:
+		text = json_object_get_string(value);
+		return *text ? text : NULL;
+	default:
+		return NULL;
+	}
+}
+
+/* Some providers write a single block as an object, others as a list of one. */
+static struct json_object *block_of(struct json_object *value)
+{
+	return json_object_is_type(value, json_type_array) ? json_object_array_get_idx(value, 0)
+							   : value;
+}
+
+static void set_text(struct pt_guest *guest, const char *key, const char *value)
+{
+	if (value)
+		pt_guest_set(guest, key, value, strlen(value));
+}
+
+/* A block as Proxmox VE's text, "host=0000:01:00,pcie=1". The caller frees it. */
+static char *entry_text(struct json_object *block)
+{
+	char *text = NULL;
+
+	pt_foreach (property, properties, PT_ARRAY_SIZE(properties)) {
+		struct json_object *value = member(block, property->member);
+		const char *is = text_of(value);
+		PT_FREE char *part = NULL;
+
+		/* Telmate's id is the number of the entry */
+		if (!is || (pt_streq(property->member, "id") &&
+				   !json_object_is_type(value, json_type_string)))
+			continue;
+		if (property->is_flag && pt_streq(is, "0") && !pt_streq(property->key, "rombar"))
+			continue;
+		part = pt_format("%s=%s", property->key, is);
+		text = pt_list_add(text, ",", part);
+	}
+	return text;
+}
+
+/* The number of an entry: it says so itself, else its place in the list counts. */
+static int entry_index(struct json_object *block, size_t place)
+{
+	struct json_object *id = member(block, "id");
+	const char *device = text_of(member(block, "device"));
+
+	if (device)
+		return pt_hostpci_key(device);
+	if (json_object_is_type(id, json_type_int))
+		place = (size_t)json_object_get_int64(id);
+	return place < PT_HOSTPCI_MAX ? (int)place : -1;
+}
+
+static int set_entry(struct reading *reading, struct pt_guest *guest, const char *list,
+	struct json_object *block, size_t place)
+{
+	PT_FREE char *text = entry_text(block);
+	PT_FREE char *key = NULL;
+	int index = entry_index(block, place);
+
+	if (!json_object_is_type(block, json_type_object))
+		return pt_err_set(reading->err, -EPROTO, "%s[%zu] is no block", list, place);
+	if (index < 0)
+		return pt_err_set(reading->err, -EPROTO,
+			"%s[%zu]: no such entry; there are hostpci0 to hostpci15", list, place);
+	/* what is known after apply only is left out of a plan */
+	if (!text || (!strstr(text, "host=") && !strstr(text, "mapping=")))
+		return pt_err_set(reading->err, -EPROTO,
+			"%s[%zu] names no device; is it known after apply only?", list, place);
+	key = pt_format("hostpci%d", index);
+	set_text(guest, key, text);
+	return 0;
+}
+
+/* Telmate's {"pci0": [{"raw": [{...}]}]}. */
+static int set_numbered(
+	struct reading *reading, struct pt_guest *guest, struct json_object *numbered)
+{
+	json_object_object_foreach(numbered, name, value)
+	{
+		struct json_object *block = block_of(value);
+		struct json_object *inner = block_of(member(block, "raw"));
+		size_t place = (size_t)strtoul(name + strcspn(name, "0123456789"), NULL, 10);
+		int r;
+
+		if (!inner)
+			inner = block_of(member(block, "mapping"));
+		if (!inner)
+			continue;
+		r = set_entry(reading, guest, name, inner, place);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* A list of blocks, or a dictionary of Proxmox VE's own keys. */
+static int set_entries(struct reading *reading, struct pt_guest *guest, const char *list,
+	struct json_object *value)
+{
+	int r = 0;
+
+	if (json_object_is_type(value, json_type_object) && pt_streq(list, "hostpci"))
+		return pt_guest_set_all(guest, value, reading->err);
+	value = pt_streq(list, "pcis") ? block_of(value) : value;
+	if (json_object_is_type(value, json_type_object))
+		return set_numbered(reading, guest, value);
+	for (size_t i = 0; r == 0 && i < items(value); i++)
+		r = set_entry(reading, guest, list, json_object_array_get_idx(value, i), i);
+	return r;
+}
+
+static const char *find_entries(struct json_object *json)
+{
+	pt_foreach (list, entry_lists, PT_ARRAY_SIZE(entry_lists)) {
+		struct json_object *value = member(json, *list);
+
+		if (json_object_is_type(value, json_type_array) ||
+			json_object_is_type(value, json_type_object))
+			return *list;
+	}
+	return NULL;
+}
+
+/* The values of a provider's resource. Blocks that have nothing to do with a start are left out. */
+static int set_values(struct reading *reading, struct pt_guest *guest, struct json_object *values)
+{
+	int r = 0;
+
+	json_object_object_foreach(values, key, value) set_text(guest, key, text_of(value));
+	pt_foreach (setting, settings, PT_ARRAY_SIZE(settings)) {
+		struct json_object *block =
+			setting->block ? block_of(member(values, setting->block)) : values;
+		const char *text = text_of(member(block, setting->member));
+
+		/* bpg's way of saying none */
+		if (text && !(pt_streq(setting->key, "balloon") && pt_streq(text, "0")))
+			set_text(guest, setting->key, text);
+	}
+	pt_foreach (list, entry_lists, PT_ARRAY_SIZE(entry_lists)) {
+		struct json_object *entries = member(values, *list);
+
+		if (r == 0 && entries && !text_of(entries))
+			r = set_entries(reading, guest, *list, entries);
+	}
+	return r;
+}
+
+static int add_guest(struct reading *reading, struct json_object *values, const char *name)
+{
+	const char *node = text_of(member(values, "node_name"));
+	const char *vmid = text_of(member(values, "vm_id"));
+	struct pt_guest PT_GUEST *guest = NULL;
+	struct pt_guest_query query = *reading->query;
+	int r;
+
+	if (!node)
+		node = text_of(member(values, "target_node"));
+	if (!vmid)
+		vmid = text_of(member(values, "vmid"));
+	if (name && !(vmid && pt_vmid_parse(vmid, &query.vmid)))
+		query.vmid = 0;
+	if (name && node && pt_node_name_valid(node))
+		query.node = node;
+	guest = pt_guest_new(&query, PT_TEXT_CHARS);
+	pt_set_text(&guest->name, name);
+	r = set_values(reading, guest, values);
+	if (r < 0)
+		return name ? pt_err_wrap(reading->err, "%s", name) : r;
+	keep(reading, PT_STEAL(guest));
+	return 0;
+}
+
+static bool is_guest(struct json_object *resource)
+{
+	const char *mode = text_of(member(resource, "mode"));
+	const char *type = text_of(member(resource, "type"));
+
+	return (!mode || pt_streq(mode, "managed")) && type && PT_WORD_FIND(guest_types, type) >= 0;
+}
+
+/* A module of a plan, or of a state that 'terraform show' has printed. */
+static int add_module(struct reading *reading, struct json_object *module)
+{
+	struct json_object *resources = member(module, "resources");
+	struct json_object *children = member(module, "child_modules");
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < items(resources); i++) {
+		struct json_object *resource = json_object_array_get_idx(resources, i);
+
+		if (is_guest(resource))
+			r = add_guest(reading, member(resource, "values"),
+				text_of(member(resource, "address")));
+	}
+	for (size_t i = 0; r == 0 && i < items(children); i++)
+		r = add_module(reading, json_object_array_get_idx(children, i));
+	return r;
+}
+
+/* The name of an instance in a state file: "module.x.proxmox_vm_qemu.y[0]". The caller frees it. */
+static char *instance_name(struct json_object *resource, struct json_object *instance)
+{
+	const char *module = text_of(member(resource, "module"));
+	const char *type = text_of(member(resource, "type"));
+	const char *name = text_of(member(resource, "name"));
+	struct json_object *key = member(instance, "index_key");
+	PT_FREE char *index = key ? pt_format("[%s]", json_object_to_json_string(key)) : NULL;
+
+	return pt_format("%s%s%s.%s%s", module ? module : "", module ? "." : "", type,
+		name ? name : "", index ? index : "");
+}
+
+static int add_state(struct reading *reading, struct json_object *resources)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < items(resources); i++) {
+		struct json_object *resource = json_object_array_get_idx(resources, i);
+		struct json_object *instances = member(resource, "instances");
+
+		for (size_t at = 0; r == 0 && is_guest(resource) && at < items(instances); at++) {
+			struct json_object *instance = json_object_array_get_idx(instances, at);
+			PT_FREE char *name = instance_name(resource, instance);
+
+			r = add_guest(reading, member(instance, "attributes"), name);
+		}
+	}
+	return r;
+}
+
+static int read_terraform(struct reading *reading, struct json_object *json)
+{
+	struct json_object *values = member(json, "planned_values");
+	int r;
+
+	if (!values)
+		values = member(json, "values");
+	r = values ? add_module(reading, member(values, "root_module"))
+		   : add_state(reading, member(json, "resources"));
+	if (r == 0 && !reading->guests->count)
+		return pt_err_set(reading->err, -EPROTO,
+			"a plan or state of Terraform without a guest: the resources that are read are "
+			"those of the types " GUEST_TYPES);
+	return r;
+}
+
+static bool is_terraform(struct json_object *json)
+{
+	return member(json, "planned_values") ||
+	       (member(json, "terraform_version") &&
+		       (member(json, "values") ||
+			       json_object_is_type(member(json, "resources"), json_type_array)));
+}
+
+static int read_object(struct reading *reading, struct json_object *json)
+{
+	struct json_object *data = member(json, "data");
+	struct pt_guest PT_GUEST *guest = NULL;
+	int r;
+
+	if (is_terraform(json))
+		return read_terraform(reading, json);
+	if (json_object_is_type(data, json_type_object))
+		return read_object(reading, data);
+	if (!json_object_is_type(json, json_type_object) || data)
+		return pt_err_set(reading->err, -EINVAL,
+			"JSON, but no object with a guest's keys; the API's "
+			"/nodes/NODE/qemu/VMID/config has them, not its /pending");
+	if (find_entries(json))
+		return add_guest(reading, json, NULL);
+	guest = pt_guest_new(reading->query, PT_TEXT_CHARS);
+	r = pt_guest_set_all(guest, json, reading->err);
+	if (r == 0)
+		keep(reading, PT_STEAL(guest));
+	return r;
+}
+
+static int read_json(struct reading *reading, const char *text, size_t length)
+{
+	struct json_object PT_JSON *json = pt_json_parse(text, length, reading->err);
+	PT_FREE char *twice = NULL;
+
+	if (!json)
+		return -EINVAL;
+	twice = pt_json_twice(text);
+	if (twice)
+		return pt_err_set(reading->err, -EINVAL,
+			"the key \"%s\" stands there twice: which one counts?", twice);
+	return read_object(reading, json);
+}
+
+/* What a text is that is no config; NULL: it may be one. Static. */
+static const char *what_else(const char *text)
+{
+	const size_t line = strcspn(text, "\r\n");
+
+	if (!*text)
+		return "is empty";
+	if (*text == '<')
+		return "is HTML or XML, perhaps a login page";
+	if (pt_starts_with(text, "cur ") || pt_starts_with(text, "new ") ||
+		pt_starts_with(text, "del "))
+		return "is the output of 'qm pending'; 'qm config VMID' prints the config";
+	if (pt_starts_with(text, "---") || pt_starts_with(text, "- "))
+		return "is YAML, perhaps an Ansible playbook; the module's parameters as JSON are "
+		       "read";
+	if (pt_starts_with(text, "--") || pt_starts_with(text, "qm "))
+		return "holds arguments of qm; write each as a line, 'hostpci0: VALUE'";
+	/* a line of a config has a colon before anything else */
+	if (strcspn(text, "=") < strcspn(text, ":\r\n") && memchr(text, '&', line))
+		return "is an encoded form of HTTP; write each part as a line, 'hostpci0: VALUE'";
+	return NULL;
+}
+
+static int read_text(struct reading *reading, const char *text, size_t length)
+{
+	struct pt_guest PT_GUEST *guest = NULL;
+	const char *what = what_else(text + strspn(text, " \t\r\n"));
+	int r = what ? 0 : pt_guest_parse(text, length, reading->query, &guest, reading->err);
+
+	if (r == 0 && !what && !guest->dropped_count && !pt_guest_first_key(guest).key)
+		what = "has no line of a config";
+	if (what)
+		return pt_err_set(reading->err, -EINVAL, "%s" EXPECTED, what);
+	if (r == 0)
+		keep(reading, PT_STEAL(guest));
+	return r;
+}
+
+int pt_form_read(const char *text, size_t length, const struct pt_guest_query *query,
+	struct pt_form_guests *ret, struct pt_err *err)
+{
+	struct reading reading = {query, ret, err};
+	size_t at = pt_starts_with(text, MARK) ? strlen(MARK) : 0;
+
+	at += strspn(text + at, " \t\r\n");
+	return text[at] == '{' || text[at] == '[' ? read_json(&reading, text + at, length - at)
+						  : read_text(&reading, text, length);
+}
