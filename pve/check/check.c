@@ -15,6 +15,7 @@ static const struct pt_checks *const subjects[] = {
 	&pt_use_checks,
 	&pt_owner_checks,
 	&pt_resource_checks,
+	&pt_width_checks,
 	&pt_hugepage_checks,
 };
 

@@ -395,9 +395,16 @@ static int gather_taken(struct pt_gathering *gathering)
 	return r;
 }
 
-static int gather_modules(struct pt_gathering *gathering)
+/* What few starts need of the host is read for those alone. */
+static int gather_traits(struct pt_gathering *gathering)
 {
+	struct pt_machine machine;
+
+	pt_guest_machine(gathering->guest, &machine);
 	pt_node_learn_modules(gathering->node);
+	if (gathering->facts->depth == PT_DEPTH_CHECK || machine.viommu ||
+		pt_streq(pt_guest_get(gathering->guest, "bios"), "ovmf"))
+		pt_node_learn_versions(gathering->node);
 	return 0;
 }
 
@@ -407,7 +414,7 @@ int pt_facts_gather(struct pt_node *node, const struct pt_guest *guest, enum pt_
 	static int (*const steps[])(struct pt_gathering * gathering) = {
 		pt_gather_claims, resolve_entries, gather_taken, learn_relatives,
 		pt_gather_ask_uses, /* cheap before a thousand configs are in memory */
-		gather_modules, pt_gather_details, pt_gather_identities, pt_gather_absent_vfs,
+		gather_traits, pt_gather_details, pt_gather_identities, pt_gather_absent_vfs,
 		pt_gather_config, pt_gather_uses,
 		pt_gather_owners, /* late: others start beside this guest */
 	};

@@ -360,17 +360,50 @@ uint64_t pt_guest_memory(const struct pt_guest *guest)
 	return (text ? strtoull(text, NULL, 10) : DEFAULT_MIB) << 20;
 }
 
-bool pt_guest_is_q35(const struct pt_guest *guest)
+void pt_guest_machine(const struct pt_guest *guest, struct pt_machine *ret)
 {
 	struct pt_props PT_PROPS props = {0};
 	const char *machine = pt_guest_get(guest, "machine");
-	const char *type;
+	const char *type, *viommu, *aw_bits;
 
+	*ret = (struct pt_machine){0};
 	if (!machine)
-		return false;
+		return;
 	pt_props_parse(&machine_schema, machine, strlen(machine), guest->encoding, &props);
 	type = pt_props_get(&props, "type");
-	return type && strstr(type, "q35");
+	viommu = pt_props_get(&props, "viommu");
+	aw_bits = pt_props_get(&props, "aw-bits");
+	ret->is_q35 = type && strstr(type, "q35");
+	if (!type || sscanf(type, "pc-q35-%u.%u", &ret->major, &ret->minor) != 2)
+		ret->major = ret->minor = 0;
+	if (viommu)
+		ret->viommu = pt_streq(viommu, "intel") ? PT_VIOMMU_INTEL : PT_VIOMMU_VIRTIO;
+	snprintf(ret->aw_bits, sizeof(ret->aw_bits), "%.15s", aw_bits ? aw_bits : "");
+}
+
+bool pt_guest_is_q35(const struct pt_guest *guest)
+{
+	struct pt_machine machine;
+
+	pt_guest_machine(guest, &machine);
+	return machine.is_q35;
+}
+
+char *pt_guest_cpu(const struct pt_guest *guest, const char *property)
+{
+	const char *at = pt_guest_get(guest, "cpu");
+
+	while (at && *at) {
+		size_t length = strcspn(at, ","), key = strcspn(at, "=,");
+		bool bare = key == length;
+
+		if (bare && pt_streq(property, "cputype"))
+			return pt_strndup(at, length);
+		if (!bare && key == strlen(property) && strncmp(at, property, key) == 0)
+			return pt_strndup(at + key + 1, length - key - 1);
+		at += length + (at[length] == ',');
+	}
+	return NULL;
 }
 
 bool pt_guest_is_template(const struct pt_guest *guest)

@@ -100,6 +100,22 @@ bool pt_guest_has_hostpci(const struct pt_guest *guest);
 /* The guest's memory in bytes: "4096" or "current=4096", in MiB. Source: QemuServer/Memory.pm. */
 uint64_t pt_guest_memory(const struct pt_guest *guest);
 bool pt_guest_is_q35(const struct pt_guest *guest);
+
+enum pt_viommu { PT_VIOMMU_NONE, PT_VIOMMU_INTEL, PT_VIOMMU_VIRTIO };
+
+struct pt_machine {
+	bool is_q35;
+	unsigned int major, minor; /* of its version; 0: the newest */
+	enum pt_viommu viommu;
+	char aw_bits[16]; /* address width of the viommu; "": not set */
+};
+
+/* The key machine, where it is valid. Source: qemu-server, QemuServer/Machine.pm. */
+void pt_guest_machine(const struct pt_guest *guest, struct pt_machine *ret);
+
+/* Returns the value of a property of the key cpu, "phys-bits"; "cputype" is also the one without a
+ * key. NULL: it is not set. The caller frees it. Source: qemu-server, QemuServer/CPUConfig.pm. */
+char *pt_guest_cpu(const struct pt_guest *guest, const char *property);
 bool pt_guest_is_template(const struct pt_guest *guest);
 
 /* Returns a copy, with the same lines dropped. */

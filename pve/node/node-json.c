@@ -61,6 +61,29 @@ static const struct pt_field module_fields[] = {
 };
 static const struct pt_record module_record = {PT_RECORD(struct pt_module, module_fields)};
 
+static const char *const cpu_vendors[] = {
+	[PT_CPU_UNKNOWN] = "unknown",
+	[PT_CPU_INTEL] = "Intel",
+	[PT_CPU_AMD] = "AMD",
+};
+
+static const struct pt_field cpu_fields[] = {
+	{PT_FIELD("vendor", WORD, struct pt_cpu, vendor), PT_FIELD_WORDS(cpu_vendors)},
+	{PT_FIELD("address_bits", INT, struct pt_cpu, address_bits),
+		.about = "physical; 0: unknown"},
+};
+static const struct pt_record cpu_record = {PT_RECORD(struct pt_cpu, cpu_fields)};
+
+#define VERSION(key, member) PT_FIELD(key, TEXT, struct pt_versions, member), PT_JSON_MAY_BE_NULL
+
+static const struct pt_field versions_fields[] = {
+	{VERSION("kernel", kernel)},
+	{VERSION("pve-manager", manager)},
+	{VERSION("pve-qemu-kvm", qemu)},
+	{VERSION("qemu-server", qemu_server)},
+};
+static const struct pt_record versions_record = {PT_RECORD(struct pt_versions, versions_fields)};
+
 #define TRAIT(key, kind, member) PT_FIELD(key, kind, struct pt_traits, member)
 
 static const struct pt_field traits_fields[] = {
@@ -73,6 +96,8 @@ static const struct pt_field traits_fields[] = {
 	{TRAIT("vfio_options", TEXT, vfio_options), PT_JSON_MAY_BE_NULL},
 	{TRAIT("vfio_pci", RECORD, vfio), .of = &module_record},
 	{TRAIT("memory", RECORD, memory), .of = &memory_record},
+	{TRAIT("cpu", RECORD, cpu), PT_JSON_MAY_BE_MISSING, .of = &cpu_record},
+	{TRAIT("versions", RECORD, versions), PT_JSON_MAY_BE_MISSING, .of = &versions_record},
 };
 static const struct pt_record traits_record = {PT_RECORD(struct pt_traits, traits_fields)};
 

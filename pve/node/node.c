@@ -28,6 +28,7 @@ void pt_node_close(struct pt_node *node)
 		return;
 	free(node->traits.vfio_options);
 	free(node->traits.cmdline);
+	pt_versions_clear(&node->traits.versions);
 	pt_policy_clear(&node->traits.policy);
 	pt_inventory_clear(&node->inventory);
 	pt_foreach (device, node->device, node->device_count) {
@@ -127,6 +128,15 @@ void pt_node_learn_modules(struct pt_node *node)
 	pt_module_look(node->host, PT_VFIO_PCI, &traits->vfio);
 	traits->vfio_options = pt_module_options(node->host, PT_VFIO_PCI);
 	traits->unsafe_interrupts = allows_unsafe_interrupts(node->host);
+}
+
+void pt_node_learn_versions(struct pt_node *node)
+{
+	if (node->has_versions)
+		return;
+	node->has_versions = true;
+	pt_versions_read(node->host, &node->traits.versions);
+	pt_cpu_read(node->host, &node->traits.cpu);
 }
 
 int pt_node_learn(struct pt_node *node, const struct pt_bdf *bdf, struct pt_err *err)
@@ -294,6 +304,7 @@ int pt_node_learn_all(struct pt_node *node, struct pt_err *err)
 	err = err ? err : &none;
 	pt_node_traits(node);
 	pt_node_learn_modules(node);
+	pt_node_learn_versions(node);
 	pt_node_cluster(node, &ha);
 	pt_node_backups(node);
 	pt_inventory_clear(&node->inventory);
@@ -327,8 +338,8 @@ void pt_node_complete(struct pt_node *node)
 
 		*slot = (*guest)->vmid;
 	}
-	node->whole = node->has_traits = node->has_modules = node->has_mappings =
-		node->has_reservations = true;
+	node->whole = node->has_traits = node->has_modules = node->has_versions = true;
+	node->has_mappings = node->has_reservations = true;
 	node->has_claims = node->has_vmids = node->has_guests = node->has_instances = true;
 	node->has_cluster = node->has_uses = true;
 }

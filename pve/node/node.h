@@ -7,6 +7,7 @@
 
 #include "lib/claim/store.h"
 #include "lib/pci/inventory.h"
+#include "lib/linux/cpu.h"
 #include "lib/linux/memory.h"
 #include "lib/linux/modules.h"
 #include "lib/pci/rom.h"
@@ -20,6 +21,7 @@
 #include "pve/config/mapping.h"
 #include "pve/config/policy.h"
 #include "pve/config/reservation.h"
+#include "pve/config/versions.h"
 
 /* The host itself. */
 struct pt_traits {
@@ -32,6 +34,8 @@ struct pt_traits {
 	bool has_dmar, has_ivrs; /* the firmware's tables of Intel and AMD */
 	char *cmdline;		 /* of the kernel; NULL: unknown */
 	struct pt_module vfio;
+	struct pt_versions versions;
+	struct pt_cpu cpu;
 	struct pt_policy policy;  /* of this node; empty when it cannot be read, */
 	struct pt_err policy_err; /* and why not; code 0: it could */
 };
@@ -152,8 +156,8 @@ struct pt_node {
 	bool whole;    /* everything was asked */
 	size_t unread; /* guests of it whose config could not be read */
 	bool partial;  /* of another node, by the API: unknown facts are as if nothing were wrong */
-	bool has_traits, has_modules, has_mappings, has_reservations, has_claims, has_vmids,
-		has_guests, has_namings, has_cluster, has_backups, has_left, has_uses;
+	bool has_traits, has_modules, has_versions, has_mappings, has_reservations, has_claims,
+		has_vmids, has_guests, has_namings, has_cluster, has_backups, has_left, has_uses;
 	struct pt_traits traits;
 	struct pt_inventory inventory;
 	struct pt_device *device;
@@ -211,8 +215,10 @@ int pt_node_learn_all(struct pt_node *node, struct pt_err *err);
 /* Completes a node without host: its contents are all facts, its guests all guests. */
 void pt_node_complete(struct pt_node *node);
 
-/* Without the members about modules. */
+/* Without the members about modules, versions and processors. */
 const struct pt_traits *pt_node_traits(struct pt_node *node);
+/* Reads the last two as well: few starts need them. */
+void pt_node_learn_versions(struct pt_node *node);
 /* Reads these as well: libkmod takes its time. */
 void pt_node_learn_modules(struct pt_node *node);
 

@@ -266,51 +266,6 @@ static void hugepages_by_node(void **state)
 #undef HUGE
 }
 
-static void iova(void **state)
-{
-	/* bits 21 to 15 of the word at 36: 40 */
-	static const char ivrs[48] = {[37] = 0, [38] = 0x14};
-	struct fake *fake = *state;
-	struct judged judged;
-
-	passes(fake, "iova-too-narrow", CONFIG "memory: 999999\n");
-	/* MGAW of 39 bits: half a TiB */
-	fake_file(fake, "/sys/class/iommu/dmar0/intel-iommu/cap", "1c0000c40660462\n");
-	fake_file(fake, "/sys/class/iommu/dmar1/intel-iommu/cap", "d2008c40660462\n");
-	passes(fake, "iova-too-narrow", CONFIG "memory: 64\n");
-	fake_file(fake, "/sys/class/iommu/dmar0/intel-iommu/cap", "260000\n");
-	passes(fake, "iova-too-narrow", CONFIG "memory: 522240\n");
-	triggers(fake, "iova-too-narrow", CONFIG "memory: 522241\n",
-		"translates addresses of 39 bits, 512.0 GiB");
-	/* of AMD's the firmware says it, and the kernel does not hold itself to that */
-	fake_remove(fake, "/sys/class/iommu/dmar0/intel-iommu/cap");
-	fake_remove(fake, "/sys/class/iommu/dmar1/intel-iommu/cap");
-	fake_bytes(fake, "/sys/firmware/acpi/tables/IVRS", ivrs, sizeof(ivrs));
-	passes(fake, "iova-too-narrow", CONFIG "memory: 1046528\n");
-	judge(fake, CONFIG "memory: 1046529\n", &judged);
-	assert_int_equal(find(&judged, "iova-too-narrow")->severity, PT_WARNING);
-	assert_holds(message_of(find(&judged, "iova-too-narrow")),
-		"by the firmware's table the IOMMU of this host translates addresses of 40 bits, 1024.0 GiB");
-	clear(&judged);
-}
-
-static void bar_window(void **state)
-{
-	struct fake *fake = *state;
-
-	fake_file(fake, "/sys/bus/pci/devices/" DISK "/resource",
-		"0x0000380000000000 0x00003807ffffffff 0x000000000014220c\n");
-	passes(fake, "bar-window-small", CONFIG "bios: ovmf\n");
-	fake_file(fake, "/sys/bus/pci/devices/" DISK "/resource",
-		"0x0000380000000000 0x0000380fffffffff 0x000000000014220c\n");
-	triggers(fake, "bar-window-small", CONFIG "bios: ovmf\n", "need 64.0 GiB of address space");
-	passes(fake, "bar-window-small", CONFIG);
-	passes(fake, "bar-window-small", CONFIG "bios: ovmf\ncpu: host,flags=+pcid\n");
-	passes(fake, "bar-window-small", CONFIG "bios: ovmf\ncpu: cputype=host\n");
-	passes(fake, "bar-window-small",
-		CONFIG "bios: ovmf\nargs: -fw_cfg opt/ovmf/X-PciMmio64Mb,string=65536\n");
-}
-
 /* Leftovers of a run without the hook, or of an entry that was deleted. */
 static void left_on_vfio(void **state)
 {
@@ -390,8 +345,6 @@ int main(void)
 		MACHINE_TEST(memory),
 		MACHINE_TEST(hugepages),
 		MACHINE_TEST(hugepages_by_node),
-		MACHINE_TEST(iova),
-		MACHINE_TEST(bar_window),
 	};
 
 	return cmocka_run_group_tests_name("check-host", tests, NULL, NULL);

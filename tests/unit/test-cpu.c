@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+#include "lib/linux/cpu.h"
+#include "tests/unit/unit.h"
+
+static void the_first_processor_counts(void **state)
+{
+	static const struct {
+		const char *text;
+		enum pt_cpu_vendor vendor;
+		int bits;
+	} cases[] = {
+		{"processor\t: 0\nvendor_id\t: GenuineIntel\nmodel name\t: x\n"
+		 "address sizes\t: 39 bits physical, 48 bits virtual\n\n"
+		 "vendor_id\t: AuthenticAMD\n",
+			PT_CPU_INTEL, 39},
+		{"vendor_id : AuthenticAMD\naddress sizes : 48 bits physical\n", PT_CPU_AMD, 48},
+		{"vendor_id\t: HygonGenuine\n", PT_CPU_AMD, 0},
+		{"the vendor_id\t: GenuineIntel\n", PT_CPU_UNKNOWN, 0},
+		{"address sizes\t: x\n", PT_CPU_UNKNOWN, 0},
+	};
+	struct fake *fake = *state;
+	struct pt_cpu cpu;
+
+	pt_cpu_read(fake->host, &cpu);
+	assert_int_equal(cpu.address_bits, 0);
+	pt_foreach (one, cases, PT_ARRAY_SIZE(cases)) {
+		fake_file(fake, "/proc/cpuinfo", one->text);
+		pt_cpu_read(fake->host, &cpu);
+		assert_int_equal(cpu.vendor, one->vendor);
+		assert_int_equal(cpu.address_bits, one->bits);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(the_first_processor_counts),
+	};
+
+	return cmocka_run_group_tests_name("cpu", tests, NULL, NULL);
+}
