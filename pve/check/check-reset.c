@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Whether a device can be reset between one user and the next. */
 #include "pve/check/check.h"
+#include "pve/check/reset-models.h"
 #include "pve/config/paths.h"
 
 #define CLASS_STORAGE 0x01U
@@ -31,42 +32,46 @@ static void no_reset(const struct pt_judging *judging)
 	}
 }
 
+enum { SHARED_SLOT, SHARED_BUS, SHARED_PROCESSOR };
+
 static void bus_reset_shared(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;
 
 	pt_foreach (detail, facts->detail, facts->detail_count) {
 		const struct pt_taken *taken = pt_detail_taken(facts, detail);
+		bool same_slot = pt_bdf_same_slot(&detail->bus_mate, &detail->bdf);
 
 		if (taken && detail->has_bus_mate)
-			pt_report(judging, 0, pt_on_function(facts, taken), "mate",
-				PT_BDF(&detail->bus_mate), NULL);
+			pt_report(judging,
+				detail->integrated ? SHARED_PROCESSOR
+				: same_slot	   ? SHARED_SLOT
+						   : SHARED_BUS,
+				pt_on_function(facts, taken), "mate", PT_BDF(&detail->bus_mate),
+				NULL);
 	}
 }
 
-/* Cards that often do not survive a reset. Source: the list of the module vendor-reset. */
-static const char *const vega_and_navi[] = {"67c0", "67c4", "67c7", "67d0", "67df", "67e0", "67e3",
-	"67e8", "67eb", "67ef", "67ff", "6860", "6861", "6863", "6867", "686c", "687f", "66a0",
-	"66a1", "66af", "6980", "6985", "6986", "6987", "6995", "699f", "7310", "7312", "7318",
-	"731a", "731b", "731e", "731f", "7340", "7341", "7347", "734f", "7360", "7362"};
-
-/* Integrated graphics: Raven, Renoir and Cezanne, Rembrandt, Raphael, Phoenix, Mendocino, Van Gogh,
- * Hawk Point. Source: pci.ids; issues 63, 74, 82 of vendor-reset, 33 and 135 of
- * ryzen-gpu-passthrough-proxmox. */
-static const char *const integrated[] = {"15dd", "15d8", "15e7", "1636", "1638", "164c", "164d",
-	"1681", "164e", "15bf", "15c8", "1506", "163f", "1900"};
-
-enum { QUIRK_CARD, QUIRK_INTEGRATED, QUIRK_NONE };
-
-static size_t quirk_of(const struct pt_function *function)
+/* Returns the quirk, and where it is known from. A reset of the device's own, of the kernel or of a
+ * module, that is in force mends it. */
+static enum pt_reset_quirk quirk_of(const struct pt_facts *facts,
+	const struct pt_function *function, const struct pt_detail *detail, const char **ret_source)
 {
-	if (!pt_streq(function->vendor, VENDOR_AMD) || !pt_function_is_display(function))
-		return QUIRK_NONE;
-	if (PT_WORD_FIND(vega_and_navi, function->device) >= 0)
-		return QUIRK_CARD;
-	if (PT_WORD_FIND(integrated, function->device) >= 0)
-		return QUIRK_INTEGRATED;
-	return QUIRK_NONE;
+	const struct pt_reset_model *model =
+		pt_reset_model_find(function, facts->host->versions.kernel);
+	const char *methods = function->reset_methods;
+
+	if (methods && strstr(methods, "device_specific"))
+		return PT_QUIRK_NONE;
+	if (model && model->quirk == PT_QUIRK_FLR && methods && !strstr(methods, "flr"))
+		return PT_QUIRK_NONE;
+	*ret_source = model ? model->source : "AMD's security processor is in its slot";
+	if (model)
+		return model->quirk;
+	return detail->integrated && pt_function_is_display(function) &&
+			       pt_streq(function->vendor, VENDOR_AMD)
+		       ? PT_QUIRK_INTEGRATED
+		       : PT_QUIRK_NONE;
 }
 
 static void reset_quirk(const struct pt_judging *judging)
@@ -76,24 +81,31 @@ static void reset_quirk(const struct pt_judging *judging)
 	pt_foreach (detail, facts->detail, facts->detail_count) {
 		const struct pt_taken *taken = pt_detail_taken(facts, detail);
 		const struct pt_function *function = pt_facts_function(facts, &detail->bdf);
-		size_t quirk = taken && function ? quirk_of(function) : QUIRK_NONE;
+		const char *source = NULL;
+		enum pt_reset_quirk quirk = taken && function
+						    ? quirk_of(facts, function, detail, &source)
+						    : PT_QUIRK_NONE;
 
-		if (quirk != QUIRK_NONE)
-			pt_report(judging, quirk, pt_on_function(facts, taken), NULL);
+		if (quirk != PT_QUIRK_NONE)
+			pt_report(judging, quirk - PT_QUIRK_MODULE, pt_on_function(facts, taken),
+				"source", source, NULL);
 	}
 }
 
 enum { RISK_DISK, RISK_DISPLAY, RISK_NONE };
 
 /* The reason against returning a function to its host driver. */
-static size_t risk_of(const struct pt_function *function, const struct pt_detail *detail)
+static size_t risk_of(const struct pt_facts *facts, const struct pt_function *function,
+	const struct pt_detail *detail)
 {
 	unsigned int class = function->class >> 16;
+	const char *source;
 
 	if (class == CLASS_STORAGE)
 		return RISK_DISK;
 	if (pt_function_is_display(function) &&
-		(quirk_of(function) != QUIRK_NONE || !detail->resettable))
+		(quirk_of(facts, function, detail, &source) != PT_QUIRK_NONE ||
+			!detail->resettable))
 		return RISK_DISPLAY;
 	return RISK_NONE;
 }
@@ -111,7 +123,7 @@ static void return_risky(const struct pt_judging *judging)
 			pt_taken_stays(taken, function) ||
 			pt_policy_return(&facts->host->policy, facts->guest->vmid, &taken->bdf))
 			continue;
-		risk = risk_of(function, detail);
+		risk = risk_of(facts, function, detail);
 		if (risk != RISK_NONE)
 			pt_report(judging, risk, pt_on_function(facts, taken), "driver",
 				function->driver, "function", PT_BDF(&taken->bdf), NULL);
@@ -136,10 +148,18 @@ static const struct pt_check checks[] = {
 		.find = bus_reset_shared,
 		.meaning = "The device resets only with its bus, and the bus has another function.",
 		.why = "QEMU resets a bus only if the guest has all of it.",
-		.steps = "Pass all functions of the device through, or move one of the cards.",
+		.steps = "Pass all functions of a card through, or move one of the cards."
+			"\nNot those of a processor: its security processor and USB belong to the host.",
 		.source = "kernel, drivers/vfio/pci/vfio_pci_core.c, hot reset",
-		.of = {{PT_WARNING, PT_WARNS, .message = "has only a reset of its whole bus, and {mate} on it stays out of the guest: so it is not reset at all",
-			.hint = "pass all functions of the device through, or move one of the cards"}},
+		.of = {
+			[SHARED_SLOT] = {PT_WARNING, PT_WARNS, .message = "has only a reset of its whole bus, and {mate} on it stays out of the guest: so it is not reset at all",
+				.hint = "pass all functions of the device through"},
+			[SHARED_BUS] = {PT_WARNING, PT_WARNS, .message = "has only a reset of its whole bus, and {mate} on it stays out of the guest: so it is not reset at all",
+				.hint = "move one of the cards"},
+			[SHARED_PROCESSOR] = {PT_WARNING, PT_WARNS, .when = "a part of a processor: its other functions are the host's USB and security processor",
+				.message = "has only a reset of its whole bus, and {mate} on it stays out of the guest: so it is not reset at all",
+				.hint = "plan to reboot the host when it misbehaves after the guest stops"},
+		},
 	},
 	{
 		.tag = "reset-quirk",
@@ -148,14 +168,21 @@ static const struct pt_check checks[] = {
 		.why = "The first start works. The second may show a dark screen or hang.",
 		.steps = "A card (Polaris, Vega, Navi 10): run 'apt install proxmox-headers-$(uname -r)', install vendor-reset (DKMS), and add the line vendor-reset to /etc/modules."
 			"\nSet the method at every boot (a unit or a udev rule): 'echo device_specific > /sys/bus/pci/devices/ADDRESS/reset_method'."
+			"\nA newer card (Navi 31 to 48): no module resets it. Shut the guest down in order, keep host drivers off the card, update its firmware."
 			"\nIntegrated graphics: no module resets it. Let the guest release it before it stops (in Windows, a script that disables it at shutdown and enables it at start)."
 			"\nWithout that, reboot the host between starts.",
-		.source = "the device list and the issues of vendor-reset; the issues of ryzen-gpu-passthrough-proxmox",
+		.source = "pve/check/reset-models.c has that of each model",
 		.of = {
-			[QUIRK_CARD] = {PT_WARNING, PT_WARNS, .message = "is a model that often hangs on a reset: the second start of the guest may fail until the host reboots",
+			[PT_QUIRK_MODULE - PT_QUIRK_MODULE] = {PT_WARNING, PT_WARNS, .message = "is a model that often hangs on a reset ({source}): the second start of the guest may fail until the host reboots",
 				.hint = "install the kernel module vendor-reset, and set 'device_specific' in the device's reset_method"},
-			[QUIRK_INTEGRATED] = {PT_WARNING, PT_WARNS, .message = "is integrated graphics without a full reset: the second start of the guest may show no picture until the host reboots",
+			[PT_QUIRK_CARD - PT_QUIRK_MODULE] = {PT_WARNING, PT_WARNS, .when = "a card that no module resets",
+				.message = "is a model that often hangs on a reset ({source}): the second start of the guest may fail until the host reboots",
+				.hint = "always shut the guest down in order, keep host drivers off the card ('return = keep-vfio'), or plan to reboot the host"},
+			[PT_QUIRK_INTEGRATED - PT_QUIRK_MODULE] = {PT_WARNING, PT_WARNS, .message = "is integrated graphics without a full reset ({source}): the second start of the guest may show no picture until the host reboots",
 				.hint = "let the guest release it before it stops (in Windows, disable it in the device manager at shutdown), or plan to reboot the host"},
+			[PT_QUIRK_FLR - PT_QUIRK_MODULE] = {PT_WARNING, PT_WARNS, .when = "a function level reset that hangs on this kernel",
+				.message = "hangs on a function level reset with this kernel ({source})",
+				.hint = "update the kernel: newer ones do not use that reset"},
 		},
 	},
 	{

@@ -60,9 +60,10 @@ static void vf_not_created(const struct pt_judging *judging)
 			continue;
 		/* offset and stride may change with the number of VFs */
 		certain = pf->vfs > 0 || pt_identities_find(facts->recorded, &vf->bdf);
-		pt_report(judging, why_absent(pf), pt_on_entry(assignment), "where", PT_BDF(&vf->bdf), "is",
-			certain ? "is" : "is expected to be", "number", PT_NUMBER(vf->number), "pf",
-			PT_BDF(&pf->bdf), "count", PT_NUMBER((unsigned int)pf->vfs), "max",
+		pt_report(judging, why_absent(pf), pt_on_entry(assignment), "where",
+			PT_BDF(&vf->bdf), "is", certain ? "is" : "is expected to be", "number",
+			PT_NUMBER(vf->number), "pf", PT_BDF(&pf->bdf), "count",
+			PT_NUMBER((unsigned int)pf->vfs), "max",
 			PT_NUMBER((unsigned int)pf->vfs_max), "needed",
 			PT_NUMBER(count_needed(facts, &pf->bdf)), "by", pf->driver, NULL);
 	}

@@ -82,16 +82,51 @@ static bool has_more_in_slot(struct pt_gathering *gathering, const struct pt_bdf
 	return more;
 }
 
-static void look(struct pt_gathering *gathering, const struct pt_function *function,
+/* Whether AMD's security processor is in the function's slot: the slot is one of a processor. */
+static bool is_integrated(struct pt_gathering *gathering, const struct pt_function *function)
+{
+	const struct pt_bdf of = function->bdf;
+	struct pt_bdf *found = NULL;
+	char filter[PT_BDF_TEXT];
+	size_t count = 0;
+	bool ret = false;
+
+	pt_bdf_format(&of, filter);
+	filter[strlen(filter) - 1] = '\0'; /* "0000:01:00." */
+	if ((!pt_streq(function->vendor, "1002") && !pt_streq(function->vendor, "1022")) ||
+		pt_node_matching(gathering->node, filter, &found, &count, NULL) < 0)
+		return false;
+	for (size_t i = 0; !ret && i < count; i++) {
+		const struct pt_function *mate;
+
+		if (pt_node_learn(gathering->node, &found[i], NULL) < 0)
+			continue;
+		mate = pt_facts_function(gathering->facts, &found[i]);
+		ret = mate && pt_streq(mate->vendor, "1022") && mate->class >> 8 == 0x1080;
+	}
+	free(found);
+	return ret;
+}
+
+static void look(struct pt_gathering *gathering, const struct pt_bdf *bdf,
 	const struct pt_device *device, struct pt_detail *detail)
 {
+	const struct pt_function *function = pt_facts_function(gathering->facts, bdf);
+	bool own_reset;
+
+	/* which may move what has been read */
+	detail->integrated = is_integrated(gathering, function);
+	function = pt_facts_function(gathering->facts, bdf);
+	/* function 0 lists the reset of its bus since nobody else was there yet when the kernel
+	 * looked: alone it has none. Source: kernel, drivers/pci/pci.c, pci_parent_bus_reset */
+	own_reset = function->has_reset && !pt_streq(function->reset_methods, "bus");
 	memcpy(detail->blocked, device->blocked, sizeof(detail->blocked));
 	detail->framebuffer = device->framebuffer;
 	/* only behind a bridge can a bus be reset */
-	if (!function->has_reset && function->has_parent)
-		detail->has_bus_mate = find_bus_mate(gathering, &function->bdf, &detail->bus_mate);
-	detail->resettable = function->has_reset || (function->has_parent && !detail->has_bus_mate);
-	detail->has_more_in_slot = has_more_in_slot(gathering, &function->bdf);
+	if (!own_reset && function->has_parent)
+		detail->has_bus_mate = find_bus_mate(gathering, bdf, &detail->bus_mate);
+	detail->resettable = own_reset || (function->has_parent && !detail->has_bus_mate);
+	detail->has_more_in_slot = has_more_in_slot(gathering, bdf);
 	if (gathering->facts->depth == PT_DEPTH_CHECK && gathering->facts->host->vfio_options)
 		detail->has_id_twin = find_id_twin(gathering, function, &detail->id_twin);
 }
@@ -110,7 +145,7 @@ int pt_gather_details(struct pt_gathering *gathering)
 		device = pt_node_device(gathering->node, &function->bdf);
 		slot = pt_array_grow(&facts->detail, &facts->detail_count, sizeof(*slot));
 		slot->bdf = function->bdf;
-		look(gathering, function, device, slot);
+		look(gathering, &slot->bdf, device, slot);
 	}
 	return 0;
 }

@@ -103,6 +103,7 @@ struct pt_detail {
 	struct pt_bdf id_twin; /* another function of the same ids that is not taken */
 	bool framebuffer;      /* of the firmware, in a BAR of it */
 	bool has_more_in_slot; /* of a function 0: its slot has more, or VFs */
+	bool integrated; /* a part of an AMD processor: its security processor is in the slot */
 };
 
 /* A claim of which nothing is alive, or a function in one that could not be returned. */

@@ -122,6 +122,7 @@ static void driver_blocked(void **state)
 static void resets(void **state)
 {
 	struct fake *fake = *state;
+	struct judged judged;
 
 	triggers(fake, "no-reset", CONFIG, "cannot be reset");
 	passes(fake, "bus-reset-shared", CONFIG);
@@ -144,6 +145,26 @@ static void resets(void **state)
 	triggers(fake, "bus-reset-shared", "hostpci0: 01:00.1\n",
 		"0000:01:00.0 on it stays out of the guest");
 	passes(fake, "no-reset", "hostpci0: 01:00.1\n");
+	/* function 0 lists the reset of its bus, and has none while the other is there */
+	fake_remove(fake, "/sys/kernel/iommu_groups/1/devices/0000:01:00.1");
+	put_below(fake, "0000:00:03.0", "0000:01:00.0");
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/reset_method", "flr bus\n");
+	passes(fake, "bus-reset-shared", "hostpci0: 01:00.0\n");
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/reset_method", "bus\n");
+	judge(fake, "hostpci0: 01:00.0\n", &judged);
+	assert_holds(message_of(find(&judged, "bus-reset-shared")),
+		"0000:01:00.1 on it stays out of the guest");
+	assert_string_equal(hint_of(find(&judged, "bus-reset-shared")),
+		"pass all functions of the device through");
+	clear(&judged);
+	passes(fake, "bus-reset-shared", "hostpci0: 01:00\n");
+	/* no such advice about a processor's */
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/vendor", "0x1002\n");
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.1/vendor", "0x1022\n");
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.1/class", "0x108000\n");
+	judge(fake, "hostpci0: 01:00.0\n", &judged);
+	assert_holds(hint_of(find(&judged, "bus-reset-shared")), "plan to reboot the host");
+	clear(&judged);
 }
 
 static void reset_quirk(void **state)
@@ -159,8 +180,31 @@ static void reset_quirk(void **state)
 	triggers(fake, "reset-quirk", "hostpci0: 01:00\n",
 		"is integrated graphics without a full reset");
 	triggers(fake, "return-risky", "hostpci0: 01:00\n" HOOKED, "hangs the driver and the host");
+	/* a reset of the device's own is in force */
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/reset_method", "device_specific bus\n");
+	passes(fake, "reset-quirk", "hostpci0: 01:00\n");
+	passes(fake, "return-risky", "hostpci0: 01:00\n" HOOKED);
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/reset_method", "flr bus\n");
+	/* a processor's by its neighbour, whatever its id */
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/device", "0xffff\n");
+	passes(fake, "reset-quirk", "hostpci0: 01:00.0\n");
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.1/vendor", "0x1022\n");
+	passes(fake, "reset-quirk", "hostpci0: 01:00.0\n");
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.1/class", "0x108000\n");
+	triggers(fake, "reset-quirk", "hostpci0: 01:00.0\n",
+		"without a full reset (AMD's security processor is in its slot)");
+	/* no display */
+	passes(fake, "reset-quirk", "hostpci0: 01:00.1\n");
 	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/vendor", "0x8086\n");
 	passes(fake, "reset-quirk", "hostpci0: 01:00\n");
+	/* sound whose function level reset hung until 5.8 */
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.1/device", "0x1487\n");
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.1/class", "0x040300\n");
+	passes(fake, "reset-quirk", "hostpci0: 01:00.1\n");
+	fake_file(fake, "/proc/sys/kernel/osrelease", "5.4.203-1-pve\n");
+	triggers(fake, "reset-quirk", "hostpci0: 01:00.1\n", "hangs on a function level reset");
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.1/reset_method", "pm bus\n");
+	passes(fake, "reset-quirk", "hostpci0: 01:00.1\n");
 }
 
 static void device_dead(void **state)
