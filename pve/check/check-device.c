@@ -126,16 +126,46 @@ static void bridge_assigned(const struct pt_judging *judging)
 	}
 }
 
+enum { NO_GROUP_SLOT, NO_GROUP_BOARD, NO_GROUP_IGFX_OFF };
+
+static size_t why_no_group(const struct pt_facts *facts, const struct pt_function *function)
+{
+	const char *cmdline = facts->host->cmdline;
+
+	if (function->has_parent)
+		return NO_GROUP_SLOT;
+	/* it keeps Intel's integrated graphics from the IOMMU */
+	return cmdline && strstr(cmdline, "igfx_off") && pt_streq(function->vendor, "8086") &&
+			       pt_function_is_display(function)
+		       ? NO_GROUP_IGFX_OFF
+		       : NO_GROUP_BOARD;
+}
+
 static void no_iommu_group(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;
 
 	/* iommu-disabled reports a host without an IOMMU */
 	pt_foreach (taken, facts->taken, facts->taken_count) {
-		if (pt_has_obstacle(
-			    facts, pt_facts_function(facts, &taken->bdf), PT_OBSTACLE_NO_GROUP))
-			pt_report(judging, 0, pt_on_function(facts, taken), NULL);
+		const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
+
+		if (pt_has_obstacle(facts, function, PT_OBSTACLE_NO_GROUP))
+			pt_report(judging, why_no_group(facts, function),
+				pt_on_function(facts, taken), NULL);
 	}
+}
+
+enum { COMPANION_IN_SLOT, COMPANION_OF_BOARD };
+
+/* One finding for all companions of an entry: what helps one of them is worth a word. */
+static bool may_separate_any(const struct pt_facts *facts, const struct pt_taken *of)
+{
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		if (taken->companion && taken->assignment == of->assignment &&
+			pt_slot_may_separate(facts, taken))
+			return true;
+	}
+	return false;
 }
 
 static void group_companions(const struct pt_judging *judging)
@@ -147,7 +177,10 @@ static void group_companions(const struct pt_judging *judging)
 
 		/* partial-slot reports siblings */
 		if (taken->companion && function && !pt_function_0_of(facts, taken))
-			pt_report(judging, 0, pt_on_function(facts, taken), "group",
+			pt_report(judging,
+				may_separate_any(facts, taken) ? COMPANION_IN_SLOT
+							       : COMPANION_OF_BOARD,
+				pt_on_function(facts, taken), "group",
 				PT_NUMBER((unsigned int)function->group), "driver",
 				function->driver, NULL);
 	}
@@ -270,10 +303,19 @@ static const struct pt_check checks[] = {
 		.find = no_iommu_group,
 		.meaning = "The function is in no IOMMU group.",
 		.why = "vfio hands out groups only.",
-		.steps = "Try another slot; some are not behind the IOMMU.",
+		.steps = "A card: try another slot; some are not behind the IOMMU."
+			"\nIntel's integrated graphics: remove igfx_off from the kernel command line." PT_STEPS_CMDLINE,
 		.source = PT_SOURCE_VFIO,
-		.of = {{PT_ERROR, PT_REFUSES, .message = "is in no IOMMU group",
-			.hint = "try another slot: this one is not behind the IOMMU"}},
+		.of = {
+			[NO_GROUP_SLOT] = {PT_ERROR, PT_REFUSES, .message = "is in no IOMMU group",
+				.hint = "try another slot: this one is not behind the IOMMU"},
+			[NO_GROUP_BOARD] = {PT_ERROR, PT_REFUSES, .when = "a part of the board or the processor: no slot helps",
+				.message = "is in no IOMMU group, and as a part of the board in no slot",
+				.hint = "update the firmware; 'journalctl -k -b -g DMAR' and '-g AMD-Vi' may say why the IOMMU leaves it out"},
+			[NO_GROUP_IGFX_OFF] = {PT_ERROR, PT_REFUSES, .when = "igfx_off on the kernel command line",
+				.message = "is in no IOMMU group: igfx_off on the kernel command line keeps the integrated graphics from the IOMMU",
+				.hint = "remove igfx_off from the kernel command line ('intel_iommu=on' alone), and reboot"},
+		},
 	},
 	{
 		.tag = "group-companions",
@@ -282,8 +324,13 @@ static const struct pt_check checks[] = {
 		.why = "The kernel hands over the group as a whole: they leave the host while the guest runs.",
 		.steps = "Another slot may separate them. pve-pthook returns them when the guest stops.",
 		.source = PT_SOURCE_PCI_PM ", prepare_pci_device",
-		.of = {{PT_WARNING, PT_WARNS, .message = "will be taken from the host with IOMMU group {group}, but not passed through",
-			.hint = "move one of the cards to another slot if the host needs it"}},
+		.of = {
+			[COMPANION_IN_SLOT] = {PT_WARNING, PT_WARNS, .message = "will be taken from the host with IOMMU group {group}, but not passed through",
+				.hint = "move one of the cards to another slot if the host needs it"},
+			[COMPANION_OF_BOARD] = {PT_WARNING, PT_WARNS, .when = "both are parts of the board or of one card: no slot separates them",
+				.message = "will be taken from the host with IOMMU group {group}, but not passed through",
+				.hint = "nothing separates them, since they are parts of the board or of one card: remove the entry if the host needs it"},
+		},
 	},
 	{
 		.tag = "foreign-override",

@@ -2,7 +2,18 @@
 /* The other settings of the guest, its hookscript, and the nodes that it may run on. */
 #include "pve/check/check.h"
 
-enum { MDEV_UNKNOWN, VGPU_UNKNOWN };
+enum { MDEV_UNKNOWN, VGPU_UNKNOWN, GVTG_UNKNOWN };
+
+/* Intel's types, of which the graphics have none at all. */
+static bool lacks_gvtg(const struct pt_facts *facts, const struct pt_assignment *assignment)
+{
+	const struct pt_alternative *chosen = pt_chosen(assignment);
+	const struct pt_function *function =
+		chosen && chosen->count ? pt_facts_function(facts, &chosen->id[0]) : NULL;
+
+	return pt_starts_with(assignment->entry.mdev, "i915-GVTg") && function &&
+	       !function->has_mdev && pt_streq(function->driver, "i915");
+}
 
 static void mdev_type_unknown(const struct pt_judging *judging)
 {
@@ -12,7 +23,10 @@ static void mdev_type_unknown(const struct pt_judging *judging)
 		const struct pt_assignment *assignment = &facts->assignment[mdev->assignment];
 
 		if (!mdev->known && !mdev->exists)
-			pt_report(judging, assignment->vgpu ? VGPU_UNKNOWN : MDEV_UNKNOWN,
+			pt_report(judging,
+				assignment->vgpu		? VGPU_UNKNOWN
+				: lacks_gvtg(facts, assignment) ? GVTG_UNKNOWN
+								: MDEV_UNKNOWN,
 				pt_on_entry(assignment), "type", assignment->entry.mdev, NULL);
 	}
 }
@@ -238,12 +252,16 @@ static const struct pt_check checks[] = {
 		.meaning = "No function of the entry offers the mediated device type.",
 		.why = "Creating the instance fails at the start.",
 		.steps = "List the types: 'ls /sys/bus/pci/devices/ADDRESS/mdev_supported_types', and for a virtual function of NVIDIA's driver 'cat /sys/bus/pci/devices/ADDRESS/nvidia/creatable_vgpu_types'."
+			"\nIntel's GVT-g: boot with i915.enable_gvt=1, and load the modules kvmgt and vfio_mdev (a line each in /etc/modules)."
 			"\nIf there are none, install the vendor's host driver for this kernel. From kernel 6.8 on, NVIDIA's driver lists its types in a folder nvidia of each virtual function."
 			"\nSet one of these types in the hostpci line or in the mapping.",
 		.source = "kernel, Documentation/driver-api/vfio-mediated-device.rst",
 		.of = {
 			[MDEV_UNKNOWN] = {PT_ERROR, PT_REFUSES, .message = "no function of it offers the mediated device type {type}",
 				.hint = "mdev_supported_types of the device lists the types; if there is none, load the vendor's host driver"},
+			[GVTG_UNKNOWN] = {PT_ERROR, PT_REFUSES, .when = "i915 has Intel's graphics, but its GVT-g is off",
+				.message = "no function of it offers the mediated device type {type}: i915 has it, but GVT-g is off",
+				.hint = "boot with i915.enable_gvt=1, and add the line kvmgt to /etc/modules (graphics of the 5th to 10th generation)"},
 			[VGPU_UNKNOWN] = {PT_ERROR, PT_REFUSES, .message = "no function of it offers the mediated device type {type}",
 				.hint = "nvidia/creatable_vgpu_types of the device lists the types; if there is none, load the vendor's host driver"},
 		},

@@ -86,7 +86,7 @@ static const struct pt_detail *detail_of(const struct pt_facts *facts, const str
 	return NULL;
 }
 
-enum { IDS_CAPTURED, IDS_CAPTURE_TWIN, IDS_CAPTURE_DISK };
+enum { IDS_CAPTURED, IDS_NOT_IN_FORCE, IDS_CAPTURE_TWIN, IDS_CAPTURE_DISK };
 
 static void vfio_ids_captured(const struct pt_judging *judging)
 {
@@ -99,7 +99,10 @@ static void vfio_ids_captured(const struct pt_judging *judging)
 
 		if (!function || !pt_ids_mean(facts->host->vfio_options, function))
 			continue;
-		if (detail && detail->has_id_twin)
+		/* then it is no longer true of others either */
+		if (function->driver && !pt_function_on_vfio(function))
+			pt_report(judging, IDS_NOT_IN_FORCE, on, "holder", function->driver, NULL);
+		else if (detail && detail->has_id_twin)
 			pt_report(judging,
 				function->class >> 16 == CLASS_STORAGE ? IDS_CAPTURE_DISK
 								       : IDS_CAPTURE_TWIN,
@@ -253,6 +256,9 @@ static const struct pt_check checks[] = {
 		.source = "kernel, drivers/vfio/pci/vfio_pci.c",
 		.of = {
 			[IDS_CAPTURED] = {PT_INFO, PT_SILENT, .routine = true, .message = "vfio-pci takes it at boot (ids=), so it stays there after the guest stops"},
+			[IDS_NOT_IN_FORCE] = {PT_WARNING, PT_WARNS, .when = "its host driver was quicker at boot, or the option came too late",
+				.message = "an option ids= of vfio-pci names it, but {holder} has it: the option was not in force when the host booted",
+				.hint = "remove ids=, since pve-pthook takes the device by its address; or write 'softdep {holder} pre: vfio-pci' to /etc/modprobe.d, run 'update-initramfs -u -k all', and reboot"},
 			[IDS_CAPTURE_TWIN] = {PT_WARNING, PT_WARNS, .when = "a second device has the same ids, so the host loses it as well",
 				.message = "vfio-pci takes every device with its ids at boot, and so {twin} too, which no guest uses",
 				.hint = "remove ids=: pve-pthook takes this device by its address"},

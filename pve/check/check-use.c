@@ -184,7 +184,11 @@ static void report_uses(const struct pt_judging *judging, size_t which,
 		return;
 	finding = pt_report(judging, which, on, "uses", list, "fix", ends ? ends : remedy, "twin",
 		has_twin ? PT_BDF(twin) : NULL, "entry",
-		goes_along ? pt_entry_label(on.entry, label) : NULL, NULL);
+		goes_along ? pt_entry_label(on.entry, label) : NULL, "apart",
+		goes_along && pt_slot_may_separate(judging->facts, taken)
+			? "another slot may separate them"
+			: NULL,
+		NULL);
 	finding->uses = *uses;
 	*uses = (struct pt_uses){0};
 }
@@ -253,7 +257,7 @@ static void console_on_device(const struct pt_judging *judging)
 
 #define IN_USE	     "is in use on this host: {uses}"
 #define TWIN_IS_FREE "{twin} is the same model, and nothing uses it"
-#define IN_COMPANY   "; it shares the IOMMU group of {entry}, and another slot may separate them"
+#define IN_COMPANY   "; it shares the IOMMU group of {entry}[[, and {apart}]]"
 #define SPARE                                                                                      \
 	"it is another device of the mapping, which Proxmox VE takes if the first one is not free"
 #define CONFIGURED "it is configured for a container that has not opened it"
@@ -282,8 +286,8 @@ static void console_on_device(const struct pt_judging *judging)
 		.hint = "the system runs from it: name another device"},                           \
 	[USED_SYSTEM_TWIN] = {PT_ERROR, PT_REFUSES_ALWAYS, .message = IN_USE, .hint = twin},       \
 	[USED_SYSTEM_COMPANION] = {PT_ERROR, PT_REFUSES_ALWAYS, .message = IN_USE,                 \
-		.hint = "the system runs from it: remove {entry} from the guest, or move one of "  \
-			"the two to another slot, since they share the IOMMU group"}
+		.hint = "the system runs from it: remove {entry} from the guest, since they "      \
+			"share the IOMMU group[[; {apart}]]"}
 
 /* prose in lines as long as its sentences: no formatter breaks it well */
 // clang-format off

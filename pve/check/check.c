@@ -249,6 +249,21 @@ bool pt_has_obstacle(
 	return function && pt_obstacle_applies(obstacle, &candidate);
 }
 
+bool pt_slot_may_separate(const struct pt_facts *facts, const struct pt_taken *companion)
+{
+	const struct pt_function *one = pt_facts_function(facts, &companion->bdf);
+
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		const struct pt_function *other = pt_facts_function(facts, &taken->bdf);
+
+		if (!taken->companion && one && other && one->group == other->group &&
+			one->has_parent && other->has_parent &&
+			pt_bdf_compare(&one->parent, &other->parent) != 0)
+			return true;
+	}
+	return false;
+}
+
 const struct pt_taken *pt_detail_taken(const struct pt_facts *facts, const struct pt_detail *detail)
 {
 	const struct pt_taken *taken =

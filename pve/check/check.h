@@ -91,6 +91,10 @@ const struct pt_taken *pt_function_0_of(
 bool pt_has_obstacle(const struct pt_facts *facts, const struct pt_function *function,
 	enum pt_obstacle obstacle);
 
+/* Whether the companion and the function that it goes along with lie below different bridges, so
+ * that another slot for one of them may give them groups of their own. */
+bool pt_slot_may_separate(const struct pt_facts *facts, const struct pt_taken *companion);
+
 /* Returns the taken function of a detail; NULL: it is a companion. */
 const struct pt_taken *pt_detail_taken(
 	const struct pt_facts *facts, const struct pt_detail *detail);

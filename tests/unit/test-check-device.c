@@ -198,7 +198,25 @@ static void partial_slot(void **state)
 	passes(fake, "partial-slot", "hostpci0: 01:00.1\n");
 	triggers(fake, "group-companions", "hostpci0: 01:00.1\n",
 		"will be taken from the host with IOMMU group 1");
-	triggers(fake, "group-companions", "hostpci0: 05:00.0\n", "with IOMMU group 7");
+	judge(fake, "hostpci0: 05:00.0\n", &judged);
+	assert_holds(message_of(find(&judged, "group-companions")), "with IOMMU group 7");
+	/* parts of the board, below one bridge, below two */
+	assert_holds(hint_of(find(&judged, "group-companions")), "nothing separates them");
+	clear(&judged);
+	put_below(fake, "0000:00:05.0", "0000:05:00.0");
+	put_below(fake, "0000:00:05.0", "0000:05:01.0");
+	judge(fake, "hostpci0: 05:00.0\n", &judged);
+	assert_holds(hint_of(find(&judged, "group-companions")), "nothing separates them");
+	clear(&judged);
+	fake_remove(fake, "/sys/bus/pci/devices/0000:05:01.0");
+	fake_link(fake, "/sys/devices/pci0000:00/0000:00:06.0/0000:05:01.0",
+		"/sys/devices/pci0000:00/0000:00:05.0/0000:05:01.0");
+	fake_link(fake, "/sys/bus/pci/devices/0000:05:01.0",
+		"../../../devices/pci0000:00/0000:00:06.0/0000:05:01.0");
+	judge(fake, "hostpci0: 05:00.0\n", &judged);
+	assert_holds(hint_of(find(&judged, "group-companions")),
+		"move one of the cards to another slot");
+	clear(&judged);
 	passes(fake, "group-companions", "hostpci0: 02:00.0\n");
 	passes(fake, "group-companions", "hostpci0: 05:00.0\nhostpci1: 05:01.0\n");
 	fake_file(fake, PT_PVE_PCI_MAPPINGS,
@@ -213,6 +231,7 @@ static void partial_slot(void **state)
 static void device(void **state)
 {
 	struct fake *fake = *state;
+	struct judged judged;
 
 	triggers(fake, "device-missing", "hostpci0: 66:00.0\n", "there is no PCI device 66:00.0");
 	passes(fake, "device-missing", "hostpci0: 02:00.0\n");
@@ -223,7 +242,22 @@ static void device(void **state)
 	passes(fake, "bridge-assigned", "hostpci0: 01:00\n");
 	passes(fake, "no-iommu-group", "hostpci0: 03:00.0\n");
 	fake_remove(fake, "/sys/bus/pci/devices/0000:03:00.0/iommu_group");
-	triggers(fake, "no-iommu-group", "hostpci0: 03:00.0\n", "is in no IOMMU group");
+	triggers(fake, "no-iommu-group", "hostpci0: 03:00.0\n",
+		"is in no IOMMU group, and as a part of the board in no slot");
+	/* integrated graphics that the command line leaves out */
+	fake_file(fake, "/proc/cmdline", "intel_iommu=on,igfx_off\n");
+	passes(fake, "no-iommu-group", "hostpci0: 02:00.0\n");
+	fake_file(fake, "/sys/bus/pci/devices/0000:03:00.0/vendor", "0x8086\n");
+	fake_file(fake, "/sys/bus/pci/devices/0000:03:00.0/class", "0x030000\n");
+	judge(fake, "hostpci0: 03:00.0\n", &judged);
+	assert_holds(
+		message_of(find(&judged, "no-iommu-group")), "igfx_off on the kernel command line");
+	assert_null(strstr(hint_of(find(&judged, "no-iommu-group")), "slot"));
+	clear(&judged);
+	put_below(fake, "0000:00:04.0", "0000:03:00.0");
+	judge(fake, "hostpci0: 03:00.0\n", &judged);
+	assert_holds(hint_of(find(&judged, "no-iommu-group")), "try another slot");
+	clear(&judged);
 }
 
 static void mapping(void **state)

@@ -16,10 +16,23 @@
 static void mediated_devices(void **state)
 {
 	struct fake *fake = *state;
+	struct judged judged;
 
 	triggers(fake, "mdev-type-unknown", "hostpci1: 01:00.0,mdev=nvidia-63\n",
 		"no function of it offers the mediated device type nvidia-63");
+	/* Intel's GVT-g, which i915 has switched off */
+	fake_remove(fake, "/sys/bus/pci/devices/0000:01:00.0/driver");
+	fake_link(fake, "/sys/bus/pci/devices/0000:01:00.0/driver", "/sys/bus/pci/drivers/i915");
+	judge(fake, "hostpci1: 01:00.0,mdev=i915-GVTg_V5_4\n", &judged);
+	assert_holds(message_of(find(&judged, "mdev-type-unknown")), "GVT-g is off");
+	assert_holds(hint_of(find(&judged, "mdev-type-unknown")),
+		"i915.enable_gvt=1, and add the line kvmgt");
+	clear(&judged);
 	fake_file(fake, MDEV "/available_instances", "1\n");
+	judge(fake, "hostpci1: 01:00.0,mdev=i915-GVTg_V5_4\n", &judged);
+	assert_holds(
+		hint_of(find(&judged, "mdev-type-unknown")), "mdev_supported_types of the device");
+	clear(&judged);
 	passes(fake, "mdev-type-unknown", "hostpci1: 01:00.0,mdev=nvidia-63\n");
 	passes(fake, "mdev-none-free", "hostpci1: 01:00.0,mdev=nvidia-63\n");
 	fake_file(fake, MDEV "/available_instances", "0\n");

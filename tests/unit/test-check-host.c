@@ -42,6 +42,17 @@ static void ids_captured(void **state)
 	pt_findings_clear(&judged.findings);
 	judged.node->traits.vfio_options = strdup("ids=10de:2204,144D:A808 disable_vga=1");
 	pt_check_run(&judged.facts, &judged.findings);
+	/* its host driver has it all the same */
+	assert_holds(message_of(find(&judged, "vfio-ids-captured")),
+		"names it, but nvme has it: the option was not in force");
+	assert_holds(hint_of(find(&judged, "vfio-ids-captured")), "'softdep nvme pre: vfio-pci'");
+	clear(&judged);
+	fake_remove(fake, "/sys/bus/pci/devices/" DISK "/driver");
+	fake_link(fake, "/sys/bus/pci/devices/" DISK "/driver", "/sys/bus/pci/drivers/vfio-pci");
+	judge(fake, CONFIG, &judged);
+	pt_findings_clear(&judged.findings);
+	judged.node->traits.vfio_options = strdup("ids=10de:2204,144D:A808 disable_vga=1");
+	pt_check_run(&judged.facts, &judged.findings);
 	assert_int_equal(find(&judged, "vfio-ids-captured")->severity, PT_INFO);
 	judged.facts.detail[0].has_id_twin = true;
 	judged.facts.detail[0].id_twin = bdf_of("0000:03:00.0");
