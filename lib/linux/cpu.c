@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <ctype.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -16,6 +17,58 @@ static const char *value_of(const char *text, const char *key)
 	return *line == ':' ? line + 1 + strspn(line + 1, " ") : NULL;
 }
 
+#define NODES	   "/sys/devices/system/node"
+#define NODES_MOST 64
+
+static void read_nodes(const struct pt_host *host, struct pt_names *ret)
+{
+	for (int i = 0; i < NODES_MOST; i++) {
+		PT_FREE char *path = pt_format(NODES "/node%d/cpulist", i);
+		PT_FREE char *list = NULL;
+
+		if (pt_host_read_line(host, path, &list) < 0)
+			return;
+		pt_names_add(ret, list);
+	}
+}
+
+void pt_cpu_clear(struct pt_cpu *cpu)
+{
+	pt_names_free(&cpu->nodes);
+	*cpu = (struct pt_cpu){0};
+}
+
+/* The next range of a list, "0-3"; false: the list has ended, or is none. */
+static bool next_range(const char **list, unsigned long *first, unsigned long *last)
+{
+	char *end;
+
+	*list += strspn(*list, ", ");
+	if (!isdigit((unsigned char)**list))
+		return false;
+	*first = *last = strtoul(*list, &end, 10);
+	if (*end == '-')
+		*last = strtoul(end + 1, &end, 10);
+	*list = end;
+	return true;
+}
+
+bool pt_cpu_lists_meet(const char *one, const char *other)
+{
+	unsigned long first, last;
+
+	while (next_range(&one, &first, &last)) {
+		const char *rest = other;
+		unsigned long begin, end;
+
+		while (next_range(&rest, &begin, &end)) {
+			if (first <= end && begin <= last)
+				return true;
+		}
+	}
+	return false;
+}
+
 void pt_cpu_read(const struct pt_host *host, struct pt_cpu *ret)
 {
 	PT_CLOSE int fd = pt_host_openat(host, "/proc/cpuinfo", O_RDONLY);
@@ -24,6 +77,7 @@ void pt_cpu_read(const struct pt_host *host, struct pt_cpu *ret)
 	const char *vendor, *sizes;
 
 	*ret = (struct pt_cpu){0};
+	read_nodes(host, &ret->nodes);
 	text[length > 0 ? length : 0] = '\0';
 	vendor = value_of(text, "vendor_id");
 	sizes = value_of(text, "address sizes");

@@ -245,6 +245,56 @@ static void d3cold_risk(const struct pt_judging *judging)
 	}
 }
 
+enum { DISTANT_AFFINITY, DISTANT_MEMORY };
+
+/* The host's NUMA nodes that the guest's memory is bound to, "0,1", from numaN; NULL: none. The
+ * caller frees it. Source: qemu-server, QemuServer/Memory.pm. */
+static char *memory_nodes(const struct pt_guest *guest)
+{
+	static const char hostnodes[] = "hostnodes=";
+	char *list = NULL;
+
+	pt_guest_foreach (key, guest) {
+		const char *at = pt_starts_with(key.key, "numa") && key.key[4]
+					 ? strstr(key.value, hostnodes)
+					 : NULL;
+		PT_FREE char *nodes = NULL;
+
+		if (!at)
+			continue;
+		at += strlen(hostnodes);
+		nodes = pt_strndup(at, strcspn(at, ", "));
+		for (char *mark = nodes; (mark = strchr(mark, ';'));)
+			*mark = ',';
+		list = pt_list_add(list, ",", nodes);
+	}
+	return list;
+}
+
+static void numa_distant(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+	const struct pt_names *nodes = &facts->host->cpu.nodes;
+	const char *affinity = pt_guest_get(facts->guest, "affinity");
+	PT_FREE char *memory = memory_nodes(facts->guest);
+
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
+		int node = function && !taken->companion ? function->numa_node : -1;
+		PT_FREE char *number = NULL;
+
+		if (node < 0 || nodes->count < 2 || (size_t)node >= nodes->count)
+			continue;
+		number = pt_format("%d", node);
+		if (affinity && !pt_cpu_lists_meet(affinity, nodes->name[node]))
+			pt_report(judging, DISTANT_AFFINITY, pt_on_function(facts, taken), "node",
+				number, "affinity", affinity, "list", nodes->name[node], NULL);
+		if (memory && !pt_cpu_lists_meet(memory, number))
+			pt_report(judging, DISTANT_MEMORY, pt_on_function(facts, taken), "node",
+				number, "memory", memory, NULL);
+	}
+}
+
 static void chipset_function(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;
@@ -350,6 +400,21 @@ static const struct pt_check checks[] = {
 		.source = "kernel, drivers/vfio/pci/vfio_pci_core.c, disable_idle_d3; Documentation/power/pci.rst",
 		.of = {{PT_WARNING, PT_WARNS, .message = "sleeps without power on vfio-pci (D3cold): some cards do not wake again",
 			.hint = "'echo 0 > /sys/bus/pci/devices/{function}/d3cold_allowed'; for good 'options vfio-pci disable_idle_d3=1' in /etc/modprobe.d"}},
+	},
+	{
+		.tag = "numa-distant",
+		.find = numa_distant,
+		.meaning = "The device is on another NUMA node of the host than the guest's processors or memory.",
+		.why = "Each access crosses the link between the processors: slower, and for network cards and NVMe it shows.",
+		.steps = "Bind the guest to the device's node: 'qm set VMID --affinity LIST' with the processors of that node, and 'hostnodes=NODE,policy=bind' in numaN."
+			"\nOr move the card to a slot of the other processor.",
+		.source = "qm.conf(5), affinity and numa[n]; kernel, Documentation/ABI/testing/sysfs-bus-pci (numa_node)",
+		.of = {
+			[DISTANT_AFFINITY] = {PT_INFO, PT_SILENT, .message = "is on NUMA node {node}, but affinity={affinity} has no processor of it ({list})",
+				.hint = "set affinity to processors of that node"},
+			[DISTANT_MEMORY] = {PT_INFO, PT_SILENT, .message = "is on NUMA node {node}, but the guest's memory is bound to node {memory} (hostnodes)",
+				.hint = "set hostnodes={node} in numaN"},
+		},
 	},
 	{
 		.tag = "chipset-function",

@@ -99,6 +99,23 @@ static void configured_elsewhere(const struct pt_judging *judging)
 	}
 }
 
+enum { USB_CONFIGURED, USB_RUNS };
+
+static void usb_of_guest(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (usb, facts->usb, facts->usb_count) {
+		const struct pt_taken *taken =
+			pt_taken_find(facts->taken, facts->taken_count, &usb->bdf);
+
+		if (taken)
+			pt_report(judging, usb->running ? USB_RUNS : USB_CONFIGURED,
+				pt_on_function(facts, taken), "guest", PT_NUMBER(usb->vmid), "port",
+				usb->port, NULL);
+	}
+}
+
 static bool concerns(const struct pt_facts *facts, const struct pt_claim_note *note)
 {
 	if (note->vmid == facts->guest->vmid)
@@ -197,6 +214,21 @@ static const struct pt_check checks[] = {
 				.hint = "only one of them can run at a time"},
 			[ELSEWHERE_CROWD] = {PT_WARNING, PT_WARNS, .message = "mapping {mapping} has {count} devices on this node, but this guest and {guests} name it {wanted} times",
 				.hint = "only as many guests as it has devices can run at a time"},
+		},
+	},
+	{
+		.tag = "usb-of-guest",
+		.find = usb_of_guest,
+		.meaning = "Another guest has a USB device (usbN) on the USB controller that is taken.",
+		.why = "With the controller all of its devices leave the host: the other guest loses its own.",
+		.steps = "Plug the device into a port of another controller ('lsusb -t' shows which bus it is on, 'pve-ptconf list' the controllers), or remove it from the other guest: 'qm set VMID --delete usbN'.",
+		.source = "qm.conf(5), usb[n]",
+		.of = {
+			[USB_CONFIGURED] = {PT_WARNING, PT_WARNS, .message = "the USB device {port} of guest {guest} hangs on it, and that guest cannot have it meanwhile",
+				.hint = "plug it into a port of another controller"},
+			[USB_RUNS] = {PT_ERROR, PT_WARNS, .when = "that guest runs: it loses the device at once",
+				.message = "the USB device {port} of guest {guest}, which runs, hangs on it: that guest loses it",
+				.hint = "stop guest {guest} first, or plug the device into a port of another controller"},
 		},
 	},
 	{

@@ -229,7 +229,9 @@ static uint64_t window_by_args(const struct pt_guest *guest)
 	const char *name = args ? strstr(args, "X-PciMmio64Mb") : NULL;
 	const char *value = name ? strstr(name, "string=") : NULL;
 
-	return value ? strtoull(value + strlen("string="), NULL, 10) << 20 : 0;
+	if (!name)
+		return 0;
+	return value ? strtoull(value + strlen("string="), NULL, 10) << 20 : UINT64_MAX;
 }
 
 /* The firmware's window for 64-bit BARs in bytes, UINT64_MAX: unknown. */

@@ -27,6 +27,7 @@ void pt_facts_clear(struct pt_facts *facts)
 	free(facts->unfit);
 	free(facts->display);
 	free(facts->absent_vf);
+	free(facts->usb);
 	pt_foreach (note, facts->note, facts->note_count)
 		free(note->error);
 	free(facts->note);
@@ -415,7 +416,7 @@ int pt_facts_gather(struct pt_node *node, const struct pt_guest *guest, enum pt_
 		pt_gather_claims, resolve_entries, gather_taken, learn_relatives,
 		pt_gather_ask_uses, /* cheap before a thousand configs are in memory */
 		gather_traits, pt_gather_details, pt_gather_identities, pt_gather_absent_vfs,
-		pt_gather_config, pt_gather_uses,
+		pt_gather_config, pt_gather_usb, pt_gather_uses,
 		pt_gather_owners, /* late: others start beside this guest */
 	};
 	struct pt_gathering gathering = {.node = node,

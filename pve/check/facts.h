@@ -92,6 +92,14 @@ struct pt_absent_vf {
 	unsigned int number; /* among the VFs of its PF, from 1 */
 };
 
+/* A USB device of another guest on a controller that is taken. */
+struct pt_usb_elsewhere {
+	struct pt_bdf bdf;
+	unsigned int vmid;
+	bool running;
+	const char *port; /* borrowed */
+};
+
 /* Further facts about a taken function. */
 struct pt_detail {
 	struct pt_bdf bdf;
@@ -165,6 +173,8 @@ struct pt_facts {
 	/* the node's displays, if x-vga is set on something else; for a check only */
 	struct pt_bdf *display;
 	size_t display_count;
+	struct pt_usb_elsewhere *usb;
+	size_t usb_count;
 	struct pt_absent_vf *absent_vf;
 	size_t absent_vf_count;
 	struct pt_claim_note *note;

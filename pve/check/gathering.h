@@ -46,6 +46,9 @@ bool pt_gather_same_model(
 int pt_gather_details(struct pt_gathering *gathering);
 int pt_gather_identities(struct pt_gathering *gathering);
 
+/* facts-usb.c: other guests' devices on USB controllers that are taken. */
+int pt_gather_usb(struct pt_gathering *gathering);
+
 /* facts-vf.c: entries whose function is missing because its PF has not made it. */
 int pt_gather_absent_vfs(struct pt_gathering *gathering);
 

@@ -44,6 +44,7 @@ static const struct rule {
 	{"host.interrupt_remapping", NAMES_NONE},
 	{"host.vfio_options", NAMES_NONE},
 	{"host.cpu.vendor", NAMES_NONE},
+	{"host.cpu.nodes[]", NAMES_NONE},
 	{"host.versions.kernel", NAMES_NONE},
 	{"host.versions.pve-manager", NAMES_NONE},
 	{"host.versions.pve-qemu-kvm", NAMES_NONE},
@@ -108,6 +109,7 @@ static const struct rule {
 	{"backups[].id", NAMES_WHOLE, "job"},
 	{"backups[].guests[]", NAMES_ONE, PT_MASK_NAME},
 	{"backups[].except[]", NAMES_ONE, PT_MASK_NAME},
+	{"guests[].config.affinity", NAMES_NONE},
 	{"guests[].config.args", NAMES_NONE},
 	{"guests[].config.balloon", NAMES_NONE},
 	{"guests[].config.bios", NAMES_NONE},
@@ -128,6 +130,8 @@ static const struct rule {
 	{"guests[].dropped[].kind", NAMES_NONE},
 	{"guests[].dropped[].value", NAMES_SKIPPED},
 	{"bridge_users[].bridge", NAMES_ONE, PT_MASK_NAME},
+	{"usb_users[].controller", NAMES_NONE},
+	{"usb_users[].port", NAMES_NONE},
 };
 
 /* A masking under way. */

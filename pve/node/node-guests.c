@@ -263,6 +263,7 @@ static void read_mention(struct pt_node *node, const struct pt_mention *like, ch
 {
 	static const char *const nets[] = {"net", NULL};
 	static const char *const disks[] = {"scsi", "virtio", "sata", "ide", NULL};
+	static const char *const usb[] = {"usb", NULL};
 	size_t key = strcspn(line, ":");
 	char *value = line + key + strspn(line + key, ": \t");
 	char *word, *rest;
@@ -278,6 +279,8 @@ static void read_mention(struct pt_node *node, const struct pt_mention *like, ch
 	} else if (is_numbered(line, key, disks) && pt_starts_with(value, "/dev/")) {
 		value[strcspn(value, ", \t\r")] = '\0';
 		add_disk(node, like, value);
+	} else if (is_numbered(line, key, usb)) {
+		pt_node_add_usb(node, like->vmid, value);
 	}
 }
 
@@ -331,6 +334,16 @@ void pt_node_mentions(struct pt_node *node, const struct pt_mention **ret, size_
 	node->has_mentions = true;
 	*ret = node->mention;
 	*ret_count = node->mention_count;
+}
+
+void pt_node_usb_users(struct pt_node *node, const struct pt_usb_user **ret, size_t *ret_count)
+{
+	const struct pt_mention *mention = NULL;
+	size_t count = 0;
+
+	pt_node_mentions(node, &mention, &count);
+	*ret = node->usb_user;
+	*ret_count = node->usb_user_count;
 }
 
 bool pt_node_has_guest_disk(struct pt_node *node, const struct pt_bdf *bdf)

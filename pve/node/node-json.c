@@ -71,6 +71,8 @@ static const struct pt_field cpu_fields[] = {
 	{PT_FIELD("vendor", WORD, struct pt_cpu, vendor), PT_FIELD_WORDS(cpu_vendors)},
 	{PT_FIELD("address_bits", INT, struct pt_cpu, address_bits),
 		.about = "physical; 0: unknown"},
+	{NAMES("nodes", struct pt_cpu, nodes), .need = PT_JSON_MAY_BE_MISSING,
+		.about = "the processors of each NUMA node"},
 };
 static const struct pt_record cpu_record = {PT_RECORD(struct pt_cpu, cpu_fields)};
 
@@ -237,6 +239,13 @@ static const struct pt_field mention_fields[] = {
 };
 static const struct pt_record mention_record = {PT_RECORD(struct pt_mention, mention_fields)};
 
+static const struct pt_field usb_user_fields[] = {
+	{VMID(struct pt_usb_user, vmid)},
+	{PT_FIELD("controller", FORM, struct pt_usb_user, controller), .form = &pt_bdf_form},
+	{PT_FIELD("port", CHARS, struct pt_usb_user, port)},
+};
+static const struct pt_record usb_user_record = {PT_RECORD(struct pt_usb_user, usb_user_fields)};
+
 static bool skip_start(const void *node, const void *element)
 {
 	const struct pt_last_start *start = element;
@@ -307,6 +316,9 @@ static const struct pt_field node_fields[] = {
 		.of = &running_record},
 	{NODE("bridge_users", LIST, mention), PT_JSON_MAY_BE_MISSING,
 		COUNT(struct pt_node, mention_count), .of = &mention_record, .skip = skip_mention},
+	{NODE("usb_users", LIST, usb_user), PT_JSON_MAY_BE_MISSING,
+		COUNT(struct pt_node, usb_user_count), .of = &usb_user_record,
+		.about = "USB devices that guests name"},
 };
 
 /* What devices know of config spaces. */

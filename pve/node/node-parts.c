@@ -196,13 +196,45 @@ static int mappings_from_json(struct json_object *value, void *record, struct pt
 
 const struct pt_own pt_mappings_own = {mappings_to_json, mappings_from_json};
 
-/* The parts of args about devices and about room for BARs. The caller frees it. */
+/* The word of args as far as checks look at it; NULL: they do not. The caller frees it. */
+static char *keep_word(const char *word)
+{
+	static const char relocation[] = "x-msix-relocation", window[] = "X-PciMmio64Mb";
+
+	if (pt_streq(word, "-cpu"))
+		return pt_strdup(word);
+	if (strstr(word, window)) {
+		const char *size = strstr(word, ",string=");
+
+		return size ? pt_format("%s,string=%llu", window,
+				      strtoull(size + strlen(",string="), NULL, 10))
+			    : pt_strdup(window);
+	}
+	if (!strstr(word, relocation))
+		return NULL;
+	/* the rest of a device is kept otherwise */
+	return pt_strdup(pt_starts_with(word, "device.hostpci") || pt_starts_with(word, "vfio-pci.")
+				 ? word
+				 : relocation);
+}
+
+/* The parts of args about devices, room for BARs and the processor. The caller frees it. */
 static char *keep_args(const char *args)
 {
 	PT_FREE char *devices = pt_args_devices(args);
-	char *list = pt_strdup(strstr(args, "X-PciMmio64Mb") ? "X-PciMmio64Mb" : "");
+	struct pt_names PT_NAMES words = {0};
+	char *list = pt_strdup("");
 	char *name, *rest;
 
+	/* Proxmox VE takes none of them either */
+	if (pt_args_split(args, &words) < 0)
+		return list;
+	pt_foreach (word, words.name, words.count) {
+		PT_FREE char *kept = keep_word(*word);
+
+		if (kept)
+			list = pt_list_add(list, " ", kept);
+	}
 	for (name = devices ? strtok_r(devices, ";", &rest) : NULL; name;
 		name = strtok_r(NULL, ";", &rest)) {
 		PT_FREE char *device = pt_format("-device vfio-pci,host=%s", name);
@@ -215,9 +247,9 @@ static char *keep_args(const char *args)
 /* Whether checks look at the key. */
 static bool is_of_use(const char *key)
 {
-	static const char *const keys[] = {"balloon", "bios", "cpu", "hookscript", "hotplug",
-		"hugepages", "lock", "machine", "memory", "name", "numa", "onboot", "sockets",
-		"template", "vga"};
+	static const char *const keys[] = {"affinity", "balloon", "bios", "cpu", "hookscript",
+		"hotplug", "hugepages", "lock", "machine", "memory", "name", "numa", "onboot",
+		"sockets", "template", "vga"};
 
 	return PT_WORD_FIND(keys, key) >= 0 || pt_hostpci_key(key) >= 0 ||
 	       (pt_starts_with(key, "numa") && strlen(key) == strlen("numa0"));

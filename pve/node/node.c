@@ -29,6 +29,7 @@ void pt_node_close(struct pt_node *node)
 	free(node->traits.vfio_options);
 	free(node->traits.cmdline);
 	pt_versions_clear(&node->traits.versions);
+	pt_cpu_clear(&node->traits.cpu);
 	pt_policy_clear(&node->traits.policy);
 	pt_inventory_clear(&node->inventory);
 	pt_foreach (device, node->device, node->device_count) {
@@ -74,6 +75,7 @@ void pt_node_close(struct pt_node *node)
 		free(mention->place);
 	}
 	free(node->mention);
+	free(node->usb_user);
 	free(node->named);
 	pt_names_free(&node->cluster);
 	pt_ha_clear(&node->ha);

@@ -126,6 +126,13 @@ struct pt_mention {
 	char *place;  /* where the disk lies in sysfs, as its link says */
 };
 
+/* A USB device that a guest's config names, and the controller that it hangs on. */
+struct pt_usb_user {
+	unsigned int vmid;
+	struct pt_bdf controller;
+	char port[32]; /* "1-2.3" */
+};
+
 /* A device that a guest's config names: a mapping, or the beginning of an address. */
 struct pt_naming {
 	unsigned int vmid;
@@ -190,6 +197,8 @@ struct pt_node {
 	struct pt_mention *mention;
 	size_t mention_count;
 	bool has_mentions;
+	struct pt_usb_user *usb_user; /* with the mentions */
+	size_t usb_user_count;
 	struct pt_bdf *named; /* of those that name one function by its address, in order */
 	size_t named_count;
 	struct pt_names cluster; /* every node's name */
@@ -294,6 +303,10 @@ const struct pt_names *pt_node_cluster(struct pt_node *node, const struct pt_ha 
 
 /* The bridges and disks that configs mention; a config that cannot be read mentions none. */
 void pt_node_mentions(struct pt_node *node, const struct pt_mention **ret, size_t *ret_count);
+/* The USB devices that they name. */
+void pt_node_usb_users(struct pt_node *node, const struct pt_usb_user **ret, size_t *ret_count);
+/* For the files node*.c: adds the devices of a usbN value. */
+void pt_node_add_usb(struct pt_node *node, unsigned int vmid, const char *value);
 
 /* Whether a guest has a disk of the function by its path. Unknown counts as yes. */
 bool pt_node_has_guest_disk(struct pt_node *node, const struct pt_bdf *bdf);

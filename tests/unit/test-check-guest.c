@@ -625,11 +625,64 @@ static void node_unfit(void **state)
 	passes(fake, "node-unfit", "hostpci0: 02:00.0\n");
 }
 
+#define CONTROLLER "/sys/bus/pci/devices/0000:05:01.0/"
+
+/* The device at port 1-2 hangs on the USB controller 05:01.0; its bus is 1. */
+static void usb_of_guest(void **state)
+{
+	static const char configs[] = "/etc/pve/nodes/node1/qemu-server/";
+	struct fake *fake = *state;
+	struct judged judged;
+	char path[128];
+
+	fake_file(fake, CONTROLLER "class", "0x0c0330\n");
+	fake_file(fake, CONTROLLER "usb1/1-2/idVendor", "046d\n");
+	fake_file(fake, CONTROLLER "usb1/1-2/idProduct", "c52b\n");
+	fake_link(fake, "/sys/bus/usb/devices/usb1", "../../../bus/pci/devices/0000:05:01.0/usb1");
+	fake_link(
+		fake, "/sys/bus/usb/devices/1-2", "../../../bus/pci/devices/0000:05:01.0/usb1/1-2");
+	snprintf(path, sizeof(path), "%s101.conf", configs);
+	fake_file(fake, path, "memory: 64\nscsi0: local:101/x\n");
+	passes(fake, "usb-of-guest", "hostpci0: 05:01.0\n");
+	fake_file(fake, path, "memory: 64\nusb0: host=1-2,usb3=1\n");
+	triggers(fake, "usb-of-guest", "hostpci0: 05:01.0\n",
+		"the USB device 1-2 of guest 101 hangs on it, and that guest cannot have it meanwhile");
+	/* of another controller; no controller at all; its own */
+	passes(fake, "usb-of-guest", "hostpci0: 02:00.0\n");
+	fake_file(fake, path, "usb0: host=2-1\n");
+	passes(fake, "usb-of-guest", "hostpci0: 05:01.0\n");
+	fake_file(fake, path, "usb0: spice\n");
+	passes(fake, "usb-of-guest", "hostpci0: 05:01.0\n");
+	fake_file(fake, path, "memory: 64\n[snap]\nusb0: host=1-2\n");
+	passes(fake, "usb-of-guest", "hostpci0: 05:01.0\n");
+	/* a port that is empty now; ids; a mapping */
+	fake_file(fake, path, "usb3: 1-7.1\n");
+	triggers(fake, "usb-of-guest", "hostpci0: 05:01.0\n", "the USB device 1-7.1");
+	fake_file(fake, path, "usb0: host=046D:c52b\n");
+	triggers(fake, "usb-of-guest", "hostpci0: 05:01.0\n", "the USB device 1-2");
+	fake_file(fake, path, "usb0: host=046d:c52c\n");
+	passes(fake, "usb-of-guest", "hostpci0: 05:01.0\n");
+	fake_file(fake, path, "usb0: mapping=stick\n");
+	passes(fake, "usb-of-guest", "hostpci0: 05:01.0\n");
+	fake_file(fake, PT_PVE_USB_MAPPINGS,
+		"other\n\tmap id=1:2,node=node1,path=1-9\n\nstick\n\tmap id=046d:c52b,node=node2,path=1-3\n"
+		"\tmap id=046d:c52b,node=node1,path=1-2\n");
+	triggers(fake, "usb-of-guest", "hostpci0: 05:01.0\n", "the USB device 1-2");
+	/* it runs */
+	fake_file(fake, PT_PVE_RUN "/101.pid", "4242\n");
+	process_4242(fake, KVM_OF("101"));
+	judge(fake, "hostpci0: 05:01.0\n", &judged);
+	assert_int_equal(find(&judged, "usb-of-guest")->severity, PT_ERROR);
+	assert_holds(message_of(find(&judged, "usb-of-guest")), "that guest loses it");
+	clear(&judged);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(node_unfit),
 		MACHINE_TEST(mediated_devices),
+		MACHINE_TEST(usb_of_guest),
 		MACHINE_TEST(vgpus),
 		MACHINE_TEST(roms_of_one_slot),
 		MACHINE_TEST(rom_files),

@@ -246,11 +246,42 @@ static void msix_layout(void **state)
 	passes(fake, "msix-layout", "hostpci0: 02:00.0\n");
 }
 
+static void numa_distant(void **state)
+{
+	struct fake *fake = *state;
+	struct judged judged;
+
+	fake_file(fake, "/sys/bus/pci/devices/0000:02:00.0/numa_node", "1\n");
+	passes(fake, "numa-distant", "hostpci0: 02:00.0\naffinity: 0-3\n");
+	fake_file(fake, "/sys/devices/system/node/node0/cpulist", "0-7,16-23\n");
+	fake_file(fake, "/sys/devices/system/node/node1/cpulist", "8-15,24-31\n");
+	judge(fake, "hostpci0: 02:00.0\naffinity: 0-3,20\n", &judged);
+	assert_string_equal(message_of(find(&judged, "numa-distant")),
+		"is on NUMA node 1, but affinity=0-3,20 has no processor of it (8-15,24-31)");
+	clear(&judged);
+	passes(fake, "numa-distant", "hostpci0: 02:00.0\naffinity: 0-3,24\n");
+	passes(fake, "numa-distant", "hostpci0: 02:00.0\naffinity: 7-9\n");
+	passes(fake, "numa-distant", "hostpci0: 02:00.0\n");
+	/* memory; numa alone is a switch */
+	triggers(fake, "numa-distant",
+		"numa: 1\nnuma0: cpus=0-3,hostnodes=0,memory=1024,policy=bind\nhostpci0: 02:00.0\n",
+		"the guest's memory is bound to node 0 (hostnodes)");
+	passes(fake, "numa-distant",
+		"numa0: cpus=0-3,hostnodes=0\nnuma1: cpus=4-7,hostnodes=1\nhostpci0: 02:00.0\n");
+	passes(fake, "numa-distant", "numa0: cpus=0-3,hostnodes=0-1\nhostpci0: 02:00.0\n");
+	passes(fake, "numa-distant", "numa0: cpus=0-3,memory=1024\nhostpci0: 02:00.0\n");
+	/* a device of no node; a companion */
+	passes(fake, "numa-distant", "hostpci0: 03:00.0\naffinity: 0-3\n");
+	fake_file(fake, "/sys/bus/pci/devices/0000:05:01.0/numa_node", "1\n");
+	passes(fake, "numa-distant", "hostpci0: 05:00.0\naffinity: 0-3\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(bar_unassigned),
 		MACHINE_TEST(msix_layout),
+		MACHINE_TEST(numa_distant),
 		MACHINE_TEST(x_vga_no_vga),
 		MACHINE_TEST(framebuffer_stays),
 		MACHINE_TEST(d3cold_risk),

@@ -31,10 +31,37 @@ static void the_first_processor_counts(void **state)
 	}
 }
 
+static void each_node_has_processors(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_cpu cpu;
+
+	fake_file(fake, "/sys/devices/system/node/node0/cpulist", "0-7\n");
+	fake_file(fake, "/sys/devices/system/node/node1/cpulist", "8-15\n");
+	pt_cpu_read(fake->host, &cpu);
+	assert_int_equal(cpu.nodes.count, 2);
+	assert_string_equal(cpu.nodes.name[1], "8-15");
+	pt_cpu_clear(&cpu);
+}
+
+static void lists_meet_in_a_number(void **state)
+{
+	(void)state;
+	assert_true(pt_cpu_lists_meet("0-3,8", "8-15"));
+	assert_true(pt_cpu_lists_meet("5", "0-7"));
+	assert_true(pt_cpu_lists_meet("0-15", "3"));
+	assert_false(pt_cpu_lists_meet("0-3,16", "4-15"));
+	assert_false(pt_cpu_lists_meet("", "0"));
+	assert_false(pt_cpu_lists_meet("x", "0-9"));
+	assert_false(pt_cpu_lists_meet("3-", "4"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(the_first_processor_counts),
+		MACHINE_TEST(each_node_has_processors),
+		cmocka_unit_test(lists_meet_in_a_number),
 	};
 
 	return cmocka_run_group_tests_name("cpu", tests, NULL, NULL);

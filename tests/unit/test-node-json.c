@@ -118,7 +118,7 @@ static void nothing_secret_is_in_it(void **state)
 
 	assert_lacks(text, "SECRET");
 	assert_holds(text, "intel_iommu=on");
-	assert_holds(text, "X-PciMmio64Mb -device vfio-pci,host=0000:05:00.0");
+	assert_holds(text, "X-PciMmio64Mb,string=65536 -device vfio-pci,host=0000:05:00.0");
 	assert_holds(text, "\"name\":\"four\"");
 	assert_holds(text, "it hangs");
 	assert_holds(text, "guest 104");

@@ -104,7 +104,10 @@ static void of_configs_only_what_checks_look_at(void **state)
 	static const char text[] =
 		"[{\"vmid\":100,\"config\":{\"hostpci0\":\"01:00\",\"cipassword\":\"SECRET\","
 		"\"memory\":2048,\"args\":\"-object secret,data=SECRET -device "
-		"vfio-pci,host=05:00.0\"},\"dropped\":[{\"index\":3,\"value\":\"zz\"}]}]";
+		"vfio-pci,host=05:00.0,x-msix-relocation=bar2 -cpu host,x=SECRET -set "
+		"device.hostpci0.x-msix-relocation=bar0 -set device.net0.mac=SECRET -fw_cfg "
+		"name=opt/ovmf/X-PciMmio64Mb,string=65536\"},\"dropped\":[{\"index\":3,\"value\":"
+		"\"zz\"}]}]";
 	struct pt_node PT_NODE *node = NULL;
 	struct json_object PT_JSON *json = NULL;
 
@@ -118,8 +121,9 @@ static void of_configs_only_what_checks_look_at(void **state)
 	json = pt_guests_own.write(NULL, node);
 	assert_string_equal(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN),
 		"[{\"vmid\":100,\"config\":{\"hostpci0\":\"01:00\",\"memory\":\"2048\",\"args\":"
-		"\"-device vfio-pci,host=0000:05:00.0\"},\"dropped\":[{\"index\":3,\"value\":"
-		"\"zz\"}]}]");
+		"\"x-msix-relocation -cpu device.hostpci0.x-msix-relocation=bar0 "
+		"X-PciMmio64Mb,string=65536 -device vfio-pci,host=0000:05:00.0\"},\"dropped\":[{\"kind\":"
+		"\"value\",\"index\":3,\"value\":\"zz\"}]}]");
 }
 
 static void a_wrong_guest_is_refused(void **state)
@@ -131,7 +135,7 @@ static void a_wrong_guest_is_refused(void **state)
 		{"[{\"vmid\":100,\"config\":{\"hostpci0\":[]},\"dropped\":[]}]",
 			"guests[0]: \"hostpci0\" is neither text nor number"},
 		{"[{\"vmid\":100,\"config\":{},\"dropped\":[{\"index\":16,\"value\":\"\"}]}]",
-			"guests[0]: dropped[0]: \"index\" is not between 0 and 15"},
+			"guests[0]: dropped[0]: \"index\" is not between -1 and 15"},
 	};
 
 	(void)state;
