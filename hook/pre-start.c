@@ -16,6 +16,7 @@
 
 static void clear_start(struct pt_start *start)
 {
+	free(start->remedy);
 	pt_findings_clear(&start->findings);
 	pt_facts_clear(&start->facts);
 	pt_node_close(start->node);
@@ -73,34 +74,34 @@ static int hear_api(struct pt_start *start)
 	return r;
 }
 
-static void log_findings(const struct pt_start *start)
+/* Logs the findings, but not the one that refuses the start: that comes last, with the refusal. */
+static void log_findings(struct pt_start *start, const struct pt_finding *refusing)
 {
 	static const enum pt_log_level level[] = {
 		[PT_INFO] = PT_LOG_INFO,
 		[PT_WARNING] = PT_LOG_WARNING,
 		[PT_ERROR] = PT_LOG_ERROR,
 	};
+	const struct pt_finding *finding = start->findings.finding;
 
-	for (size_t at = 0; at < start->findings.count;) {
+	for (size_t at = 0, next; at < start->findings.count; at = next) {
 		struct pt_shown PT_SHOWN shown = {0};
 
-		if (start->findings.finding[at].effect == PT_SILENT) {
-			at++;
+		next = at + 1;
+		if (finding[at].effect == PT_SILENT)
+			continue;
+		next = at + pt_findings_show(&start->findings, at, &shown);
+		if (refusing >= &finding[at] && refusing < &finding[next]) {
+			pt_err_fill(&start->err, -EPERM, "%s: %s [%s]", shown.subject,
+				shown.message, shown.tag);
+			pt_set_text(&start->remedy, shown.hint);
 			continue;
 		}
-		at += pt_findings_show(&start->findings, at, &shown);
-		PT_START_LOG(start->run, level[shown.severity], "%s: %s%s%s [%s]", shown.subject,
-			shown.message, shown.hint ? "; " : "", shown.hint ? shown.hint : "",
-			shown.tag);
+		PT_START_LOG(start->run, level[shown.severity], "%s: %s [%s]", shown.subject,
+			shown.message, shown.tag);
+		if (shown.hint)
+			PT_START_LOG(start->run, PT_LOG_INFO, PT_START_REMEDY, shown.hint);
 	}
-}
-
-static void set_reason(struct pt_start *start, const struct pt_finding *finding)
-{
-	struct pt_shown PT_SHOWN shown = {0};
-
-	pt_finding_show(finding, &shown);
-	pt_err_fill(&start->err, -EPERM, "%s: %s", shown.subject, shown.message);
 }
 
 /* Whether the running system would lose its own disk: Proxmox VE takes it without asking. */
@@ -117,23 +118,21 @@ static bool takes_system(const struct pt_start *start)
 static bool is_decided_by_findings(struct pt_start *start)
 {
 	const struct pt_run *run = start->run;
-	const struct pt_finding *refusing, *always;
+	const struct pt_finding *refusing, *always, *decided;
 
 	pt_check_run(&start->facts, &start->findings);
-	log_findings(start);
 	always = pt_findings_refusing(&start->findings, false);
 	refusing = pt_findings_refusing(&start->findings, pt_facts_moves(&start->facts));
-	if (!refusing)
-		return false;
-	if (run->advise && !always) {
-		set_reason(start, refusing);
-		PT_START_LOG(run, PT_LOG_WARNING,
-			"%s: without 'mode = advise' this refuses the start", start->err.text);
-		start->err = (struct pt_err){0};
+	/* advice or not, a device of another guest or of the running system is not taken */
+	decided = run->advise ? always : refusing;
+	log_findings(start, decided);
+	if (!decided) {
+		if (refusing)
+			PT_START_LOG(run, PT_LOG_WARNING,
+				"without 'mode = advise' the finding [%s] refuses the start",
+				refusing->check->tag);
 		return false;
 	}
-	/* advice or not, a device of another guest or of the running system is not taken */
-	set_reason(start, run->advise ? always : refusing);
 	if (takes_system(start))
 		pt_start_refuse_for_good(start);
 	else

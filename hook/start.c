@@ -33,6 +33,8 @@ enum pt_start_result pt_start_go_on(struct pt_start *start)
 enum pt_start_result pt_start_refuse_for_good(struct pt_start *start)
 {
 	PT_START_LOG(start->run, PT_LOG_ERROR, "start refused: %s", start->err.text);
+	if (start->remedy)
+		PT_START_LOG(start->run, PT_LOG_INFO, PT_START_REMEDY, start->remedy);
 	return pt_start_decide(start, PT_START_REFUSED);
 }
 

@@ -16,6 +16,8 @@ enum pt_start_result {
 };
 
 #define PT_START_LOG(run, level, ...) pt_log(pt_host_log((run)->host), level, __VA_ARGS__)
+/* a line of its own, behind that of a finding */
+#define PT_START_REMEDY "  -> %s"
 
 /* The data that a pre-start hands from step to step. */
 struct pt_start {
@@ -32,6 +34,7 @@ struct pt_start {
 	struct pt_facts facts;
 	struct pt_findings findings;
 	struct pt_err err;
+	char *remedy;		     /* what helps against err, NULL: nothing is known */
 	enum pt_start_result result; /* set by pt_start_decide */
 };
 

@@ -44,10 +44,15 @@ static int say(int fd, const char *text, size_t length)
 	return 0;
 }
 
+/* Proxmox VE's task viewer does not wrap, and breaks letters beyond ASCII. */
+#define COLUMNS 100
+
+/* Says one line. */
 #define SAY(fd, ...)                                                                               \
 	({                                                                                         \
 		PT_FREE char *line_ = pt_format(__VA_ARGS__);                                      \
-		say((fd), line_, strlen(line_));                                                   \
+		PT_FREE char *text_ = pt_log_fold(line_, COLUMNS);                                 \
+		say((fd), text_, strlen(text_));                                                   \
 	})
 
 /* The worker may be alone: then nobody reads any more, and the system log gets the line. */
@@ -55,7 +60,7 @@ static void emit(void *data, enum pt_log_level level, const char *line)
 {
 	const int *fd = data;
 
-	if (SAY(*fd, "%s%s\n", pt_log_mark(level), line) < 0)
+	if (SAY(*fd, "%s%s", pt_log_mark(level), line) < 0)
 		pt_log_to_system(NULL, level, line);
 }
 
@@ -112,7 +117,7 @@ static bool relay(const struct pt_child *child, long long deadline_ms, int out)
 /* Nobody waits for the worker any more. */
 static int leave(struct pt_child *child, unsigned int vmid, int out)
 {
-	SAY(out, "guest %u: the return goes on in the background; 'pve-ptconf claims' shows it\n",
+	SAY(out, "guest %u: the return goes on in the background; 'pve-ptconf claims' shows it",
 		vmid);
 	pt_close_fd(&child->out);
 	pt_close_fd(&child->pidfd);
@@ -150,7 +155,7 @@ static int look(struct pt_supervised *supervised, int out)
 	if (r == 0 || r == -1)
 		return -r;
 	SAY(out,
-		"warning: guest %u: the start goes on unprotected; nobody could look at its devices\n",
+		"warning: guest %u: the start goes on unprotected; nobody could look at its devices",
 		supervised->vmid);
 	return 0;
 }
@@ -165,8 +170,8 @@ int pt_supervise(const struct pt_supervised *supervised, int out)
 	int r = pt_child_start(&child, work, &copy, NULL, 0, true, &err);
 
 	if (r < 0) {
-		SAY(out, "error: pve-pthook: guest %u: %s; " UNDONE "\n", supervised->vmid,
-			err.text, supervised->vmid);
+		SAY(out, "error: pve-pthook: guest %u: %s; " UNDONE, supervised->vmid, err.text,
+			supervised->vmid);
 		return supervised->undo ? look(&copy, out) : 0;
 	}
 	if (!relay(&child, deadline, out) && supervised->leave_ms)
@@ -176,19 +181,18 @@ int pt_supervise(const struct pt_supervised *supervised, int out)
 		return -r;
 	if (r == -CANNOT_BEGIN)
 		return supervised->undo ? look(&copy, out) : 0;
-	SAY(out, "error: pve-pthook: the worker %s\n", how_it_ended(r));
+	SAY(out, "error: pve-pthook: the worker %s", how_it_ended(r));
 	/* Proxmox VE must not meet half-moved devices: if the undo fails, the start is refused */
 	if (supervised->undo && run_phase(supervised, pt_phase_undo, out) != 0) {
 		SAY(out,
 			"error: start refused: guest %u: its devices may not all be back where they were; "
-			"'pve-ptconf release %u' returns them, then start it again\n",
+			"'pve-ptconf release %u' returns them, then start it again",
 			supervised->vmid, supervised->vmid);
 		return 1;
 	}
 	if (supervised->undo)
 		return look(&copy, out);
-	SAY(out,
-		"error: guest %u: its devices may not be back; retry with 'pve-ptconf release %u'\n",
+	SAY(out, "error: guest %u: its devices may not be back; retry with 'pve-ptconf release %u'",
 		supervised->vmid, supervised->vmid);
 	return 1;
 }

@@ -38,6 +38,53 @@ const char *pt_log_mark(enum pt_log_level level)
 	return mark[level];
 }
 
+#define FOLD_INDENT "  "
+
+/* Leaves ASCII, and a question mark for each letter beyond it. */
+static void make_ascii(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from; from++) {
+		/* of a letter in UTF-8 the first byte alone counts */
+		if (((unsigned char)*from & 0xc0) != 0x80)
+			*to++ = (char)((unsigned char)*from < 0x80 ? *from : '?');
+	}
+	*to = '\0';
+}
+
+/* Bytes of the next piece: whole words, or a part of one that does not fit. */
+static size_t piece_of(const char *rest, size_t room)
+{
+	size_t at = room;
+
+	if (strlen(rest) <= room)
+		return strlen(rest);
+	while (at && rest[at] != ' ')
+		at--;
+	return at > strspn(rest, " ") ? at : room;
+}
+
+char *pt_log_fold(const char *line, size_t columns)
+{
+	PT_FREE char *plain = pt_strdup(line);
+	const char *rest = plain, *indent = "";
+	char *text, *to;
+
+	make_ascii(plain);
+	/* at worst each piece is one letter */
+	text = to = pt_calloc(strlen(plain) + 1, strlen(FOLD_INDENT) + 2);
+	do {
+		size_t piece = piece_of(rest, columns - strlen(indent));
+
+		to += sprintf(to, "%s%.*s\n", indent, (int)piece, rest);
+		rest += piece;
+		rest += strspn(rest, " ");
+		indent = FOLD_INDENT;
+	} while (*rest);
+	return text;
+}
+
 void pt_log_to_file(void *data, enum pt_log_level level, const char *line)
 {
 	fprintf(data, "%s%s\n", pt_log_mark(level), line);

@@ -25,6 +25,11 @@ void pt_log(const struct pt_log *log, enum pt_log_level level, const char *fmt, 
 /* Returns the prefix of a line of that level: "warning: " and kin. */
 const char *pt_log_mark(enum pt_log_level level);
 
+/* Returns the line in pieces of at most that many columns, a line end behind each, two spaces
+ * before each but the first. A word that is longer is divided. Letters beyond ASCII are question
+ * marks. The caller frees it. */
+char *pt_log_fold(const char *line, size_t columns) PT_RETURNS_TEXT;
+
 /* A sink that writes lines to the FILE in data, warnings and errors marked as such. */
 void pt_log_to_file(void *data, enum pt_log_level level, const char *line);
 

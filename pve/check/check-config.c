@@ -43,9 +43,21 @@ static void hostpci_syntax(const struct pt_judging *judging)
 	report_dropped(judging, PT_DROPPED_LINE, SYNTAX_LINE);
 }
 
+enum { KEY_OF_NEWER, KEY_OF_9 };
+
 static void hostpci_unknown_key(const struct pt_judging *judging)
 {
-	report_dropped(judging, PT_DROPPED_KEY, 0);
+	const struct pt_facts *facts = judging->facts;
+	const char *qemu_server = facts->host->versions.qemu_server;
+
+	report_dropped(judging, PT_DROPPED_KEY, KEY_OF_NEWER);
+	/* Proxmox VE 8 does not know it, and drops the line as well */
+	pt_foreach (assignment, facts->assignment, facts->count) {
+		if (assignment->entry.has_driver && qemu_server &&
+			!pt_version_from(qemu_server, 9, 0, 0))
+			pt_report(judging, KEY_OF_9, pt_on_entry(assignment), "version",
+				qemu_server, NULL);
+	}
 }
 
 enum { MACHINE_DROPPED, MACHINE_MAY_BE };
@@ -275,8 +287,13 @@ static const struct pt_check checks[] = {
 		.why = "If Proxmox VE does not know the key either, it drops the whole line.",
 		.steps = "Correct the key, or update the node if a newer version has it.",
 		.source = PT_SOURCE_PCI_PM ", $hostpci_fmt",
-		.of = {{PT_ERROR, PT_WARNS, .message = "'{value}': {why}; Proxmox VE drops the line and starts the guest without this device",
-			.hint = "correct the key, or update this node if a newer version has it"}},
+		.of = {
+			[KEY_OF_NEWER] = {PT_ERROR, PT_WARNS, .message = "'{value}': {why}; Proxmox VE drops the line and starts the guest without this device",
+				.hint = "correct the key, or update this node if a newer version has it"},
+			[KEY_OF_9] = {PT_ERROR, PT_WARNS, .when = "driver= on Proxmox VE 8",
+				.message = "driver= is a key of Proxmox VE 9; this node's qemu-server {version} drops the whole line and starts the guest without this device",
+				.hint = "remove driver= from the line, or update this node"},
+		},
 	},
 	{
 		.tag = "machine-invalid",

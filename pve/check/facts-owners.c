@@ -199,6 +199,48 @@ static void gather_busy_vfs(struct pt_gathering *gathering, const struct pt_bdf 
 	}
 }
 
+/* Which of the ways in which one guest has a function is told: the first. */
+static unsigned int rank_of(const struct pt_owner *owner)
+{
+	static const unsigned int rank[] = {
+		[PT_OWNER_CLAIM] = 0,
+		[PT_OWNER_RETURNING] = 1,
+		[PT_OWNER_OPEN] = 2,
+		[PT_OWNER_USES] = 3,
+		[PT_OWNER_RESERVED] = 4,
+		[PT_OWNER_STALE] = 5,
+	};
+
+	return rank[owner->kind];
+}
+
+/* Whether both say the same conflict: a guest, or a process, has the function. */
+static bool is_same_owner(const struct pt_owner *one, const struct pt_owner *other)
+{
+	return pt_bdf_compare(&one->bdf, &other->bdf) == 0 && one->vmid == other->vmid &&
+	       (one->vmid || one->pid == other->pid);
+}
+
+/* One conflict is one owner. */
+static void merge_owners(struct pt_facts *facts)
+{
+	size_t count = 0;
+
+	pt_foreach (owner, facts->owner, facts->owner_count) {
+		struct pt_owner *same = NULL;
+
+		for (size_t i = 0; !same && i < count; i++) {
+			if (is_same_owner(&facts->owner[i], owner))
+				same = &facts->owner[i];
+		}
+		if (!same)
+			facts->owner[count++] = *owner;
+		else if (rank_of(owner) < rank_of(same))
+			*same = *owner;
+	}
+	facts->owner_count = count;
+}
+
 int pt_gather_owners(struct pt_gathering *gathering)
 {
 	struct pt_facts *facts = gathering->facts;
@@ -210,6 +252,7 @@ int pt_gather_owners(struct pt_gathering *gathering)
 		gather_claimed(gathering, bdf, count);
 		gather_reserved(gathering, bdf, count);
 		r = gather_open(gathering, bdf, count);
+		merge_owners(facts);
 	}
 	if (r == 0)
 		gather_busy_vfs(gathering, bdf, count);

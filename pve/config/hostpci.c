@@ -37,6 +37,7 @@ int pt_hostpci_parse(int index, const char *text, size_t length, enum pt_text en
 	entry.rombar = pt_props_flag(&props, "rombar", true);
 	entry.x_vga = pt_props_flag(&props, "x-vga", false);
 	entry.legacy_igd = pt_props_flag(&props, "legacy-igd", false);
+	entry.has_driver = pt_props_get(&props, "driver");
 	entry.keep_driver = pt_streq(pt_props_get(&props, "driver"), "keep");
 	pt_set_text(&entry.host, pt_props_get(&props, "host"));
 	pt_set_text(&entry.mapping, pt_props_get(&props, "mapping"));

@@ -17,6 +17,7 @@ struct pt_hostpci {
 	bool rombar; /* default on */
 	bool x_vga;
 	bool legacy_igd;
+	bool has_driver;  /* a key that came with Proxmox VE 9 */
 	bool keep_driver; /* driver=keep */
 };
 

@@ -105,6 +105,13 @@ static void syntax(void **state)
 	triggers(fake, "hostpci-unknown-key", "hostpci3: 02:00.0,foo=1\n", "there is no key 'foo'");
 	passes(fake, "hostpci-unknown-key", "hostpci3: 02:00.0,pcie=0\n");
 	passes(fake, "hostpci-unknown-key", "hostpci3: zz,foo=1\n");
+	passes(fake, "hostpci-unknown-key", "hostpci3: 02:00.0,driver=vfio\n");
+	fake_file(fake, "/var/lib/dpkg/status",
+		"Package: qemu-server\nStatus: install ok installed\nVersion: 8.4.10\n\n");
+	triggers(fake, "hostpci-unknown-key", "hostpci3: 02:00.0,driver=vfio\n",
+		"driver= is a key of Proxmox VE 9; this node's qemu-server 8.4.10 drops the whole line");
+	passes(fake, "hostpci-unknown-key", "hostpci3: 02:00.0\n");
+	fake_remove(fake, "/var/lib/dpkg/status");
 	triggers(fake, "hostpci-host-and-mapping", "hostpci0: 02:00.0,mapping=gpu\n",
 		"both a device (02:00.0) and a mapping (gpu)");
 	passes(fake, "hostpci-host-and-mapping", "hostpci0: 02:00.0\n");
@@ -339,6 +346,7 @@ static void keep(void **state)
 
 static void other_guests(void **state)
 {
+	const struct pt_finding *found;
 	struct fake *fake = *state;
 	struct judged judged;
 	int lock;
@@ -360,6 +368,18 @@ static void other_guests(void **state)
 	judge(fake, "hostpci0: 05:00.0\n", &judged);
 	assert_non_null(pt_findings_refusing(&judged.findings, false));
 	clear(&judged);
+	/* a claim, a reservation and an open group of one guest are one conflict */
+	fake_file(fake, PT_PVE_PCI_RESERVATIONS, "0000:05:01.0 102 pid:4242\n");
+	fake_link(fake, "/proc/4242/fd/3", "/dev/vfio/7");
+	judge(fake, "hostpci0: 05:00.0\n", &judged);
+	assert_non_null(find(&judged, "claimed-by-other"));
+	assert_null(find(&judged, "reserved-by-other"));
+	found = find(&judged, "used-by-running");
+	/* the group is open for its other function as well, which the claim does not name */
+	assert_true(found && pt_finding_is_on(found, &(struct pt_bdf){0, 5, 0, 0}));
+	clear(&judged);
+	fake_remove(fake, "/proc/4242/fd/3");
+	fake_remove(fake, PT_PVE_PCI_RESERVATIONS);
 
 	passes(fake, "reserved-by-other", "hostpci0: 03:00.0\n");
 	fake_file(fake, PT_PVE_PCI_RESERVATIONS, "0000:03:00.0 101 time:99999999999\n");

@@ -60,6 +60,35 @@ static void marks_levels(void **state)
 	free(text);
 }
 
+static void lines_are_folded(void **state)
+{
+	static const struct {
+		const char *line, *folded;
+	} cases[] = {
+		{"", "\n"},
+		{"ten bytes.", "ten bytes.\n"},
+		{"ten bytes, and more", "ten bytes,\n  and more\n"},
+		{"a word-that-is-longer b", "a\n  word-tha\n  t-is-lon\n  ger b\n"},
+		{"  -> to", "  -> to\n"},
+		{"            x", "          \n  x\n"},
+		{"M\xc3\xa4use \xe2\x82\xac\xff", "M?use ??\n"},
+	};
+	char *all, line[2048];
+
+	(void)state;
+	pt_foreach (one, cases, PT_ARRAY_SIZE(cases)) {
+		char *folded = pt_log_fold(one->line, 10);
+
+		assert_string_equal(folded, one->folded);
+		free(folded);
+	}
+	memset(line, 'x', sizeof(line) - 1);
+	line[sizeof(line) - 1] = '\0';
+	all = pt_log_fold(line, 3);
+	assert_int_equal(strlen(all), (sizeof(line) - 1) * 4 - 8);
+	free(all);
+}
+
 static void says_nothing_without_sink(void **state)
 {
 	struct pt_log log = {0};
@@ -96,6 +125,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(marks_levels),
+		cmocka_unit_test(lines_are_folded),
 		cmocka_unit_test(says_nothing_without_sink),
 		cmocka_unit_test(the_system_log_gets_lines_by_a_child),
 	};

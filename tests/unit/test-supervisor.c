@@ -93,6 +93,22 @@ static int refuses(const struct pt_run *run)
 	return 1;
 }
 
+/* Joins the lines that are folded; none is wider than the task viewer. */
+static void unfold(char *text)
+{
+	char *to = text;
+
+	for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
+		assert_true(strcspn(line, "\n") <= 100);
+	for (const char *from = text; *from; from++) {
+		bool folded = pt_starts_with(from, "\n  ") && from[3] != ' ' && from[3] != '-';
+
+		*to++ = (char)(folded ? ' ' : *from);
+		from += folded ? 2 : 0;
+	}
+	*to = '\0';
+}
+
 /* Runs a pre-start that does phase; its output is in said. */
 static int supervise(struct fake *fake, pt_phase *phase, int deadline_ms, char said[static 4096])
 {
@@ -114,6 +130,7 @@ static int supervise(struct fake *fake, pt_phase *phase, int deadline_ms, char s
 	close(out[1]);
 	n = read(out[0], said, 4095);
 	said[n > 0 ? n : 0] = '\0';
+	unfold(said);
 	close(out[0]);
 	return code;
 }
