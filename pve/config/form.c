@@ -425,7 +425,12 @@ static int read_text(struct reading *reading, const char *text, size_t length)
 {
 	struct pt_guest PT_GUEST *guest = NULL;
 	const char *what = what_else(text + strspn(text, " \t\r\n"));
-	int r = what ? 0 : pt_guest_parse(text, length, reading->query, &guest, reading->err);
+	int r = 0;
+
+	if (!what && length > PT_CONFIG_MAX)
+		what = "is larger than any guest's config";
+	if (!what)
+		r = pt_guest_parse(text, length, reading->query, &guest, reading->err);
 
 	if (r == 0 && !what && !guest->dropped_count && !pt_guest_first_key(guest).key)
 		what = "has no line of a config";

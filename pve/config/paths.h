@@ -6,6 +6,7 @@
 #define PT_PVE_NODES		"/etc/pve/nodes"
 #define PT_PVE_PCI_MAPPINGS	"/etc/pve/mapping/pci.cfg"
 #define PT_PVE_USB_MAPPINGS	"/etc/pve/mapping/usb.cfg"
+#define PT_PVE_TASKS		"/var/log/pve/tasks"
 #define PT_PVE_MEMBERS		"/etc/pve/.members"
 #define PT_PVE_HA		"/etc/pve/ha"
 #define PT_PVE_JOBS		"/etc/pve/jobs.cfg"

@@ -324,6 +324,8 @@ enum pt_exit pt_cmd_check(struct pt_cli *cli, struct pt_err *err)
 
 	if (cli->cluster)
 		return check_cluster(cli, err);
+	if (cli->last_start)
+		return pt_last_start(cli, cli->vmids[0], err);
 	r = pt_cli_open_node(cli, err);
 	/* many guests: asks for shared facts once */
 	if (r == 0 && (cli->all || cli->vmid_count > 1))

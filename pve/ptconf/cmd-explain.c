@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <ctype.h>
 #include <errno.h>
 
 #include "lib/base/json.h"
 #include "pve/check/check.h"
+#include "pve/check/messages.h"
 #include "pve/ptconf/ptconf.h"
 
 #define INDENT	 2
@@ -154,19 +156,73 @@ static int list(const struct pt_cli *cli, struct pt_err *err)
 					     : pt_output_json(json, cli->format, err);
 }
 
+/* The check of a tag as people copy it, "[no-reset]" or "NO-RESET"; NULL: there is none. */
+static const struct pt_check *find_check(const char *tag)
+{
+	PT_FREE char *plain = pt_strdup(*tag == '[' ? tag + 1 : tag);
+
+	plain[strcspn(plain, "]")] = '\0';
+	for (char *c = plain; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	return pt_check_find(plain);
+}
+
+static struct json_object *message_to_json(const struct pt_message *message)
+{
+	struct json_object *json = pt_json_object(), *findings = pt_json_array();
+
+	pt_json_add_text(json, "cause", message->cause);
+	pt_json_add_text(json, "seen", message->seen);
+	for (size_t i = 0; message->tags[i]; i++)
+		pt_json_append(findings, to_json(pt_check_find(message->tags[i])));
+	pt_json_add(json, "findings", findings);
+	return json;
+}
+
+static void print_message(const struct pt_message *message)
+{
+	printf("%s\n(seen in %s)\n", message->cause, message->seen);
+	for (size_t i = 0; message->tags[i]; i++) {
+		const struct pt_check *check = pt_check_find(message->tags[i]);
+
+		printf("\n[%s]\n", check->tag);
+		print_wrapped(" ", check->meaning);
+		print_steps(check->steps);
+	}
+	puts("\n'pve-ptconf check VMID' finds which of them it is.");
+}
+
+static enum pt_exit explain_message(struct pt_cli *cli, struct pt_err *err)
+{
+	struct json_object PT_JSON *json = NULL;
+	const struct pt_message *message;
+	size_t at = 0;
+
+	message = pt_message_next(cli->tag, &at);
+	if (!message) {
+		pt_err_set(err, -ENOENT,
+			"'%s' is neither a finding ('pve-ptconf explain --list' lists them) nor a message "
+			"that is known",
+			cli->tag);
+		return PT_EXIT_USAGE;
+	}
+	if (cli->format == PT_OUTPUT_TEXT) {
+		print_message(message);
+		return PT_EXIT_OK;
+	}
+	json = message_to_json(message);
+	return pt_output_json(json, cli->format, err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
+}
+
 enum pt_exit pt_cmd_explain(struct pt_cli *cli, struct pt_err *err)
 {
-	const struct pt_check *check = cli->tag ? pt_check_find(cli->tag) : NULL;
+	const struct pt_check *check = cli->tag ? find_check(cli->tag) : NULL;
 	struct json_object PT_JSON *json = NULL;
 
 	if (!cli->tag)
 		return list(cli, err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
-	if (!check) {
-		pt_err_set(err, -ENOENT,
-			"there is no finding '%s'; 'pve-ptconf explain --list' lists them",
-			cli->tag);
-		return PT_EXIT_USAGE;
-	}
+	if (!check)
+		return explain_message(cli, err);
 	if (cli->format == PT_OUTPUT_TEXT) {
 		print_check(check);
 		return PT_EXIT_OK;

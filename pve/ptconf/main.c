@@ -23,6 +23,7 @@ enum cli_option {
 	OPTION_CLUSTER = 1 << 14,
 	OPTION_ALL_INFOS = 1 << 15,
 	OPTION_ANONYMOUS = 1 << 16,
+	OPTION_LAST_START = 1 << 17,
 };
 #define GUEST_OPTIONS                                                                              \
 	(OPTION_ROOT | OPTION_VIEW | OPTION_SOURCE | OPTION_CONFIG | OPTION_SNAPSHOT | OPTION_FACTS)
@@ -32,7 +33,7 @@ enum argument {
 	ARGUMENT_NONE,
 	ARGUMENT_VMID,
 	ARGUMENT_VMIDS, /* one or more, or none with --all and --config */
-	ARGUMENT_TAG,	/* not with --list */
+	ARGUMENT_TAG,	/* or a message; not with --list */
 	ARGUMENT_START, /* VMID-START */
 };
 
@@ -46,15 +47,16 @@ static const struct verb {
 } verbs[] = {
 	{"check",
 		"VMID... | --all | --cluster | --config FILE [--node NAME] [--all-infos] [--anonymous]\n"
-		"      [GUEST OPTIONS]",
+		"      [GUEST OPTIONS]\n"
+		"  check VMID --last-start",
 		ARGUMENT_VMIDS,
 		GUEST_OPTIONS | OPTION_ALL | OPTION_NODE | OPTION_CLUSTER | OPTION_ALL_INFOS |
-			OPTION_ANONYMOUS,
+			OPTION_ANONYMOUS | OPTION_LAST_START,
 		pt_cmd_check, "name everything that would go wrong at the guest's start"},
 	{"show", "VMID [GUEST OPTIONS]", ARGUMENT_VMID, GUEST_OPTIONS, pt_cmd_show,
 		"show the functions that a start takes, and why"},
-	{"explain", "TAG | --list", ARGUMENT_TAG, OPTION_LIST, pt_cmd_explain,
-		"explain a finding: its meaning, its cause, and how to fix it"},
+	{"explain", "TAG | 'MESSAGE' | --list", ARGUMENT_TAG, OPTION_LIST, pt_cmd_explain,
+		"explain a finding, or a message of Proxmox VE, QEMU or the kernel: cause and fix"},
 	{"list", "[--tree] [--facts FILE|-] [--anonymous]", ARGUMENT_NONE,
 		OPTION_ROOT | OPTION_FACTS | OPTION_TREE | OPTION_ANONYMOUS, pt_cmd_list,
 		"list the host's functions by IOMMU group or as a tree, with their users and guests"},
@@ -89,6 +91,7 @@ static const struct option long_options[] = {
 	{"all", no_argument, NULL, OPTION_ALL},
 	{"facts", required_argument, NULL, OPTION_FACTS},
 	{"anonymous", no_argument, NULL, OPTION_ANONYMOUS},
+	{"last-start", no_argument, NULL, OPTION_LAST_START},
 	{"tree", no_argument, NULL, OPTION_TREE},
 	{"html", required_argument, NULL, OPTION_HTML},
 	{"node", required_argument, NULL, OPTION_NODE},
@@ -122,6 +125,8 @@ static int print_help(FILE *out)
 	      "  --node NAME            check against another node, with the facts that the API has;\n"
 	      "                         of the guest options it takes --config only\n"
 	      "  --all-infos            show routine infos too, such as not-migratable\n"
+	      "  --last-start           tell what the task log of the guest's last start and the kernel's\n"
+	      "                         log since mean\n"
 	      "\n--anonymous, of check, list, report and facts, replaces the names of nodes, guests, storages,\n"
 	      "mappings, volumes, mount points and programs, serial numbers and network addresses by numbered\n"
 	      "ones in standard output. The facts of one node lead to the same findings with and without it.\n"
@@ -187,6 +192,9 @@ static bool take_option(struct pt_cli *cli, int option, const char *value)
 	case OPTION_ANONYMOUS:
 		cli->anonymous = true;
 		return true;
+	case OPTION_LAST_START:
+		cli->last_start = true;
+		return true;
 	case OPTION_ALL_INFOS:
 		cli->all_infos = true;
 		return true;
@@ -225,6 +233,8 @@ static int take_vmids(int count, char **argument, int given, struct pt_cli *cli)
 			return wrong("not a VMID: ", argument[cli->vmid_count]);
 	}
 	cli->vmid_count += nobodys;
+	if (cli->last_start && count != 1)
+		return wrong("usage: pve-ptconf check VMID --last-start", "");
 	return -1;
 }
 
@@ -252,7 +262,7 @@ static int take_argument(
 		break;
 	}
 	if (count + !!(given & OPTION_LIST) != 1)
-		return wrong("usage: pve-ptconf explain TAG | --list", "");
+		return wrong("usage: pve-ptconf explain TAG | 'MESSAGE' | --list", "");
 	cli->tag = count ? argument[0] : NULL;
 	return -1;
 }
@@ -307,6 +317,8 @@ static int parse(int argc, char **argv, struct pt_cli *cli, const struct verb **
 		return wrong(
 			"--anonymous masks the facts of one node: check takes VMIDs, --all, --facts and --root with it",
 			"");
+	if (given & OPTION_LAST_START && given & ~(OPTION_LAST_START | OPTION_ROOT | OPTION_FORMAT))
+		return wrong("--last-start takes a VMID, and --root alone with it", "");
 	if (given & OPTION_CLUSTER && given & (OPTION_NODE | OPTION_CONFIG | OPTION_ALL))
 		return wrong("--cluster already means all nodes and all guests", "");
 	if (given & OPTION_FACTS && pt_streq(cli->facts, "-") && pt_streq(cli->config, "-"))

@@ -32,7 +32,8 @@ struct pt_cli {
 	bool all_infos;	   /* check: with infos that healthy guests have */
 	const char *other; /* check: the node to judge by, as the API knows it; NULL: this one */
 	bool cluster;	   /* check: every node of the cluster, by the API */
-	const char *tag;   /* of explain; NULL: all */
+	bool last_start;   /* check: what the last start said */
+	const char *tag;   /* of explain: a tag, or a message; NULL: all */
 	struct pt_watch watch;
 	const char *html;  /* report: the file to write, "-" for standard output */
 	bool anonymous;	   /* mask names, serial numbers and addresses */
@@ -69,6 +70,9 @@ int pt_cli_read_guests(struct pt_cli *cli, struct pt_form_guests *ret, struct pt
 /* Its facts. End with pt_facts_clear. */
 int pt_cli_gather(struct pt_cli *cli, const struct pt_guest *guest, struct pt_facts *ret_facts,
 	struct pt_err *err);
+
+/* What the guest's last start said, and what it means. */
+enum pt_exit pt_last_start(struct pt_cli *cli, unsigned int vmid, struct pt_err *err);
 
 /* The deadlines of this node. A policy with an error warns, and the defaults count. */
 struct pt_limits pt_cli_limits(const struct pt_cli *cli);

@@ -15,7 +15,7 @@
 
 struct ran {
 	int code;
-	char said[65536]; /* stdout and stderr */
+	char said[262144]; /* stdout and stderr */
 };
 
 /* The programs lie beside the folder of the test programs. */

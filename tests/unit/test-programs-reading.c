@@ -186,7 +186,7 @@ static void show_says_why(void **state)
 	fake_file(fake, CONFIG, "hostpci0: 02:00.0,pcie=2\n");
 	PTCONF(&ran, "show", "100", "--root", fake->root);
 	assert_int_equal(ran.code, 1);
-	assert_string_equal(ran.said, "error: hostpci0: not valid, so Proxmox VE drops it; "
+	assert_string_equal(ran.said, "error: '02:00.0,pcie=2' is not valid, so Proxmox VE drops it; "
 				      "'pve-ptconf check 100' shows the place\n");
 	/* its obstacle */
 	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
@@ -443,10 +443,46 @@ static void the_page_is_a_new_file(void **state)
 		assert_lacks(*name, "page.html.");
 }
 
+#define UPID "UPID:node1:0000ABCD:00112233:66AA1001:qmstart:100:root@pam:"
+
+static void the_last_start_is_explained(void **state)
+{
+	struct fake *fake = *state;
+	struct ran ran;
+
+	PTCONF(&ran, "check", "100", "--last-start", "--root", fake->root);
+	assert_int_equal(ran.code, 3);
+	fake_file(fake, PT_PVE_TASKS "/index", UPID " 66AA1009 start failed: exit code 1\n");
+	fake_file(fake, PT_PVE_TASKS "/1/" UPID,
+		"kvm: vfio 0000:01:00.0: group 15 is not viable\nPlease wait\n"
+		"kvm: vfio 0000:01:00.0: group 15 is not viable\nTASK ERROR: start failed\n");
+	PTCONF(&ran, "check", "100", "--last-start", "--root", fake->root);
+	assert_int_equal(ran.code, 1);
+	assert_holds(ran.said, ": start failed: exit code 1\n"
+			       "task     kvm: vfio 0000:01:00.0: group 15 is not viable\n"
+			       "         = a function of the IOMMU group still has a host driver\n"
+			       "         -> [group-companions] ");
+	/* once */
+	assert_null(strstr(strstr(ran.said, "viable") + 1, "viable"));
+	PTCONF(&ran, "check", "100", "--last-start", "--root", fake->root, "--output-format",
+		"json");
+	assert_holds(ran.said, "\"tags\":[\"group-companions\",\"partial-slot\",");
+	fake_file(fake, PT_PVE_TASKS "/index", UPID " 66AA1009 OK\n");
+	fake_file(fake, PT_PVE_TASKS "/1/" UPID, "TASK OK\n");
+	PTCONF(&ran, "check", "100", "--last-start", "--root", fake->root);
+	assert_int_equal(ran.code, 0);
+	assert_holds(ran.said, "no trouble with passthrough in it");
+	PTCONF(&ran, "check", "100", "101", "--last-start");
+	assert_int_equal(ran.code, 2);
+	PTCONF(&ran, "check", "100", "--last-start", "--all-infos");
+	assert_int_equal(ran.code, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(check_tells_and_exits),
+		MACHINE_TEST(the_last_start_is_explained),
 		MACHINE_TEST(many_guests_are_checked),
 		MACHINE_TEST(a_config_of_ones_own),
 		MACHINE_TEST(a_config_from_standard_input),

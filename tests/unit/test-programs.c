@@ -21,7 +21,7 @@ static void what_cannot_be_read_or_written_is_told(void **state)
 	snprintf(path, sizeof(path), "%s/planned.conf", fake->root);
 	PTCONF(&ran, "check", "100", "--root", fake->root, "--config", path);
 	assert_int_equal(ran.code, 3);
-	assert_holds(ran.said, "planned.conf: larger than any guest's config");
+	assert_holds(ran.said, "planned.conf: is larger than any guest's config");
 	PTCONF(&ran, "check", "100", "--root", fake->root, "--config", fake->root);
 	assert_int_equal(ran.code, 3);
 	assert_holds(ran.said, ": Input/output error");
@@ -129,12 +129,24 @@ static void explain_tells_the_story(void **state)
 	PTCONF(&ran, "explain", "no-such-tag");
 	assert_int_equal(ran.code, 2);
 	assert_holds(ran.said,
-		"there is no finding 'no-such-tag'; 'pve-ptconf explain --list' lists them");
+		"'no-such-tag' is neither a finding ('pve-ptconf explain --list' lists them) nor");
+	/* as it stands in the output */
+	PTCONF(&ran, "explain", "[PARTIAL-SLOT]");
+	assert_int_equal(ran.code, 0);
+	PTCONF(&ran, "explain", "vfio 0000:01:00.0: group 15 is not viable");
+	assert_int_equal(ran.code, 0);
+	assert_holds(
+		ran.said, "a function of the IOMMU group still has a host driver\n(seen in QEMU");
+	assert_holds(ran.said,
+		"\n[group-companions]\n  Other functions share the IOMMU group.\n\nFix\n");
+	PTCONF(&ran, "explain", "got timeout", "--output-format", "json");
+	assert_holds(ran.said, "{\"cause\":\"QEMU did not answer in time");
+	assert_holds(ran.said, "\"findings\":[{\"tag\":\"start-timeout-risk\"");
 	PTCONF(&ran, "explain");
 	assert_int_equal(ran.code, 2);
 	PTCONF(&ran, "explain", "--list", "partial-slot");
 	assert_int_equal(ran.code, 2);
-	assert_holds(ran.said, "usage: pve-ptconf explain TAG | --list");
+	assert_holds(ran.said, "usage: pve-ptconf explain TAG | 'MESSAGE' | --list");
 	PTCONF(&ran, "explain", "--man");
 	assert_int_equal(ran.code, 2);
 }
