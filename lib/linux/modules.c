@@ -6,6 +6,7 @@
 
 #include "lib/linux/cmdline.h"
 #include "lib/base/library.h"
+#include "lib/linux/modprobe.h"
 #include "lib/linux/modules.h"
 #include "lib/pci/function.h"
 
@@ -131,18 +132,41 @@ static bool does_nothing(const char *command)
 	       (length == 4 && strncmp(base, "true", 4) == 0);
 }
 
+static void take_command(const char *command, struct pt_module *ret)
+{
+	if (!command || !*command)
+		return;
+	ret->state = does_nothing(command) ? PT_MODULE_BLOCKED : PT_MODULE_CUSTOM;
+	snprintf(ret->command, sizeof(ret->command), "%s", command);
+}
+
+/* The same of a copied host, of which nobody knows which modules its kernel has. */
+static void look_at_copy(const struct pt_host *host, const char *name, struct pt_module *ret)
+{
+	struct pt_modprobe PT_MODPROBE modprobe = {0};
+
+	ret->state = PT_MODULE_PRESENT;
+	if (pt_modprobe_is_loaded(host, name))
+		return;
+	ret->state = PT_MODULE_UNKNOWN;
+	pt_modprobe_read(host, name, &modprobe);
+	ret->blacklisted = modprobe.blacklisted;
+	take_command(modprobe.install, ret);
+}
+
 void pt_module_look(const struct pt_host *host, const char *name, struct pt_module *ret)
 {
 	struct kmod_ctx *context PT_CLEANUP(unref_context) = NULL;
 	struct kmod_module *module PT_CLEANUP(unref_module) = NULL;
-	const char *command;
 
 	*ret = (struct pt_module){.state = PT_MODULE_PRESENT};
 	if (pt_module_driver(host, name, (char[PT_DRIVER_TEXT]){0}))
 		return;
-	ret->state = PT_MODULE_UNKNOWN;
-	if (!pt_host_is_live(host))
+	if (!pt_host_is_live(host)) {
+		look_at_copy(host, name, ret);
 		return;
+	}
+	ret->state = PT_MODULE_UNKNOWN;
 	context = open_context();
 	if (!context)
 		return;
@@ -153,11 +177,7 @@ void pt_module_look(const struct pt_host *host, const char *name, struct pt_modu
 	}
 	ret->state = PT_MODULE_LOADABLE;
 	ret->blacklisted = is_blacklisted(context, name);
-	command = kmod.module_get_install_commands(module);
-	if (command && *command) {
-		ret->state = does_nothing(command) ? PT_MODULE_BLOCKED : PT_MODULE_CUSTOM;
-		snprintf(ret->command, sizeof(ret->command), "%s", command);
-	}
+	take_command(kmod.module_get_install_commands(module), ret);
 }
 
 char *pt_module_options(const struct pt_host *host, const char *name)
@@ -166,8 +186,12 @@ char *pt_module_options(const struct pt_host *host, const char *name)
 	struct kmod_module *module PT_CLEANUP(unref_module) = NULL;
 	const char *options;
 
-	if (!pt_host_is_live(host))
-		return NULL;
+	if (!pt_host_is_live(host)) {
+		struct pt_modprobe PT_MODPROBE modprobe = {0};
+
+		pt_modprobe_read(host, name, &modprobe);
+		return PT_STEAL(modprobe.options);
+	}
 	context = open_context();
 	module = context ? find_module(context, name) : NULL;
 	options = module ? kmod.module_get_options(module) : NULL;
@@ -244,7 +268,7 @@ bool pt_module_alias_blocked(const struct pt_host *host, const char *modalias, c
 
 	ret[0] = '\0';
 	if (!pt_host_is_live(host))
-		return false;
+		return pt_modprobe_alias_blocked(host, modalias, ret, 64);
 	context = open_context();
 	module = context ? find_module(context, modalias) : NULL;
 	if (!module || !is_blacklisted(context, modalias))

@@ -11,7 +11,7 @@ enum pt_module_state {
 	PT_MODULE_MISSING,  /* the running kernel has no such module */
 	PT_MODULE_BLOCKED,  /* modprobe.d replaces its loading by false or true */
 	PT_MODULE_CUSTOM,   /* modprobe.d loads it by a command that we do not run */
-	PT_MODULE_UNKNOWN,  /* the host is not the running system */
+	PT_MODULE_UNKNOWN,  /* not loaded, and the host is not the running system */
 };
 
 struct pt_module {
@@ -24,7 +24,7 @@ struct pt_module {
 void pt_module_look(const struct pt_host *host, const char *name, struct pt_module *ret);
 
 /* Returns the options of a module, from modprobe.d and the kernel's command line: "ids=10de:2204
- * disable_vga=1". The caller frees it. NULL: none, or a host that does not run. */
+ * disable_vga=1". The caller frees it. NULL: none. */
 char *pt_module_options(const struct pt_host *host, const char *name);
 
 /* Whether options of a module, "a=1 b=on c", set a switch; as in the kernel the last one counts. */
