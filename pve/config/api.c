@@ -54,8 +54,8 @@ static int set_conf(struct pt_api *api, const char *key, const char *value, stru
 					     : NULL;
 
 	if (!slot)
-		return pt_err_set(err, -EINVAL,
-			PT_API_CONF ": there is no key '%s'; token, url and ca are known", key);
+		return pt_err_set(
+			err, -EINVAL, "there is no key '%s'; token, url and ca are known", key);
 	pt_set_text(slot, value);
 	return 0;
 }
@@ -63,9 +63,9 @@ static int set_conf(struct pt_api *api, const char *key, const char *value, stru
 /* Lines "key = value"; "#" begins a comment. */
 static int parse_conf(char *text, struct pt_api *ret, struct pt_err *err)
 {
-	char *line, *rest;
+	char *line, *rest = text;
 
-	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+	for (unsigned int number = 1; (line = strsep(&rest, "\n")); number++) {
 		char key[16], value[512];
 		int end = 0;
 		int r;
@@ -75,13 +75,37 @@ static int parse_conf(char *text, struct pt_api *ret, struct pt_err *err)
 			continue;
 		if (sscanf(line, "%15[a-z] = %511s %n", key, value, &end) != 2 || line[end])
 			return pt_err_set(err, -EINVAL,
-				PT_API_CONF ": a line is not of the form 'key = value'");
+				PT_API_CONF ": line %u is not of the form 'key = value'", number);
 		r = set_conf(ret, key, value, err);
 		explicit_bzero(value, sizeof(value));
 		if (r < 0)
-			return r;
+			return pt_err_wrap(err, PT_API_CONF ": line %u", number);
 	}
 	return 0;
+}
+
+/* As people copy it from a header or a manual: only the token is left. */
+static void trim_token(char *token)
+{
+	static const char head[] = "PVEAPIToken=";
+
+	if (pt_starts_with(token, head))
+		memmove(token, token + strlen(head), strlen(token + strlen(head)) + 1);
+}
+
+/* The same of "https://node:8006/api2/json/". */
+static void trim_url(char *url)
+{
+	static const char *const tails[] = {"/", "/json", "/", "/api2", "/"};
+
+	pt_foreach (tail, tails, PT_ARRAY_SIZE(tails)) {
+		size_t length = strlen(url), part = strlen(*tail);
+
+		while (length > part && pt_streq(url + length - part, *tail)) {
+			length -= part;
+			url[length] = '\0';
+		}
+	}
 }
 
 static bool token_valid(const char *token)
@@ -151,11 +175,13 @@ static int load_api(const struct pt_host *host, struct pt_api *ret, struct pt_er
 		return r;
 	if (!ret->token)
 		return pt_err_set(err, -ENOENT, PT_API_CONF ": has no line 'token = ...'");
+	trim_token(ret->token);
 	if (!token_valid(ret->token))
 		return pt_err_set(err, -EINVAL,
 			PT_API_CONF ": the token is not of the form USER@REALM!TOKENID=SECRET");
 	if (!ret->url)
 		pt_set_text(&ret->url, PT_PVE_API_URL);
+	trim_url(ret->url);
 	if (!url_trusted(ret->url))
 		return pt_err_set(err, -EINVAL,
 			PT_API_CONF ": url %s: must be https, or http to this machine itself",
@@ -213,10 +239,14 @@ static const char *load_curl(void)
 	return pt_library_load("libcurl.so.4", symbols, PT_ARRAY_SIZE(symbols));
 }
 
+#define REASON_TEXT 200
+#define STATUS_OK   200
+
 struct transfer {
 	CURL *easy;
 	char *url;
 	char error[CURL_ERROR_SIZE];
+	char reason[REASON_TEXT]; /* behind the status, which is where Proxmox VE says why */
 	char *body;
 	size_t length;
 	bool too_long, done;
@@ -256,7 +286,7 @@ static int read_ca(struct request *request, struct pt_err *err)
  * chooses some of the bytes. */
 struct answer {
 	uint32_t which;	 /* the request's number */
-	uint32_t status; /* of HTTP, the body follows; 0: an error's text follows */
+	uint32_t status; /* of HTTP, the body or the reason follows; 0: an error's text follows */
 	uint32_t length;
 };
 
@@ -285,6 +315,21 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *data)
 	memcpy(transfer->body + transfer->length, bytes, length);
 	transfer->length += length;
 	return length;
+}
+
+/* Keeps the words of a line such as "HTTP/1.1 500 no such VM ('100')". */
+static size_t take_header(char *bytes, size_t size, size_t count, void *data)
+{
+	struct transfer *transfer = data;
+	const char *end = bytes + size * count, *at = bytes;
+
+	if (size * count < strlen("HTTP/") || strncmp(bytes, "HTTP/", strlen("HTTP/")) != 0)
+		return size * count;
+	for (int spaces = 0; at < end && spaces < 2; at++)
+		spaces += *at == ' ';
+	snprintf(transfer->reason, sizeof(transfer->reason), "%.*s", (int)(end - at), at);
+	transfer->reason[strcspn(transfer->reason, "\r\n")] = '\0';
+	return size * count;
 }
 
 /* Trusts the CA file alone: the system's store lies beside it by default. */
@@ -322,6 +367,8 @@ static bool make_handle(const struct request *request, struct curl_slist *header
 	curl.easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
 	curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
 	curl.easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+	curl.easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
+	curl.easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
 	curl.easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
 	curl.easy_setopt(easy, CURLOPT_PRIVATE, transfer);
 	/* what is not asked for is not parsed */
@@ -363,6 +410,9 @@ static int send_outcome(
 	curl.easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status <= 0)
 		return send_error(out, which, "the reply has no status");
+	if (status != STATUS_OK)
+		return send_answer(out, which, (unsigned int)status, transfer->reason,
+			strlen(transfer->reason));
 	return send_answer(out, which, (unsigned int)status, transfer->body, transfer->length);
 }
 
@@ -466,9 +516,10 @@ static int fetch_in_child(void *data, int out)
 	return r;
 }
 
-static int explain_status(unsigned int status, const char *what, struct pt_err *err)
+static int explain_status(
+	unsigned int status, const char *reason, const char *what, struct pt_err *err)
 {
-	if (status == 200)
+	if (status == STATUS_OK)
 		return 0;
 	if (status == 401)
 		return pt_err_set(err, -EACCES,
@@ -476,7 +527,8 @@ static int explain_status(unsigned int status, const char *what, struct pt_err *
 	if (status == 403)
 		return pt_err_set(err, -EACCES,
 			"403: the token may not read %s; give it the role PVEAuditor", what);
-	return pt_err_set(err, -EPROTO, "it answered with HTTP status %u", status);
+	return pt_err_set(err, -EPROTO, "it answered with HTTP status %u%s%s", status,
+		*reason ? ": " : "", reason);
 }
 
 /* Takes one answer off the bytes; false: there is no whole one left. */
@@ -485,6 +537,7 @@ static bool take_answer(
 {
 	struct answer answer;
 	const char *bytes = *at + sizeof(answer);
+	PT_FREE char *text = NULL;
 
 	if (*rest < sizeof(answer))
 		return false;
@@ -499,10 +552,13 @@ static bool take_answer(
 	if (reply->text || reply->err.code != UNANSWERED)
 		return false;
 	reply->err = (struct pt_err){0};
+	text = pt_strndup(bytes, answer.length);
+	if (answer.status != STATUS_OK)
+		pt_make_plain(text);
 	if (!answer.status) {
-		pt_err_set(&reply->err, -EIO, "%.*s", (int)answer.length, bytes);
-	} else if (explain_status(answer.status, what, &reply->err) == 0) {
-		reply->text = pt_strndup(bytes, answer.length);
+		pt_err_set(&reply->err, -EIO, "%s", text);
+	} else if (explain_status(answer.status, text, what, &reply->err) == 0) {
+		reply->text = PT_STEAL(text);
 		reply->length = answer.length;
 	}
 	return true;

@@ -231,8 +231,10 @@ static void bad_replies_are_told(void **state)
 		{"HTTP/1.1 401 No ticket\r\nConnection: close\r\n\r\n", "401: the token is not"},
 		{"HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n",
 			"give it the role PVEAuditor"},
-		{"HTTP/1.1 500 broken\r\nConnection: close\r\n\r\n", "HTTP status 500"},
-		{"HTTP/1.1 596 x\r\nConnection: close\r\n\r\n", "HTTP status 596"},
+		{"HTTP/1.1 500 no such VM ('100')\r\nConnection: close\r\n\r\n",
+			"it answered with HTTP status 500: no such VM ('100')"},
+		{"HTTP/1.1 596 x\r\nConnection: close\r\n\r\n",
+			"it answered with HTTP status 596: x"},
 		{"HTTP/1.1 302 x\r\nLocation: http://127.0.0.1:1/\r\nConnection: close\r\n\r\n",
 			"HTTP status 302"},
 		{"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"data\":", "with 492 bytes"},
@@ -323,6 +325,27 @@ static void a_reply_without_end_is_cut(void **state)
 	free(reply);
 }
 
+/* As people copy them. */
+static void conf_is_read_as_it_is_copied(void **state)
+{
+	static const char *const urls[] = {"http://127.0.0.1:1", "http://127.0.0.1:1/",
+		"http://127.0.0.1:1/api2/json", "http://127.0.0.1:1/api2/json/",
+		"http://127.0.0.1:1/api2"};
+	struct fake *fake = *state;
+
+	pt_foreach (url, urls, PT_ARRAY_SIZE(urls)) {
+		struct pt_api PT_API *api = NULL;
+		struct pt_err err = {0};
+		char conf[512];
+
+		snprintf(conf, sizeof(conf), "token = PVEAPIToken=" TOKEN "\nurl = %s\n", *url);
+		write_conf(fake, conf, 0600);
+		if (pt_api_open(fake->host, &api, &err) < 0)
+			fail_msg("%s: %s", *url, err.text);
+		assert_string_equal(pt_api_url(api), "http://127.0.0.1:1");
+	}
+}
+
 static void a_bad_conf_is_told(void **state)
 {
 	static const struct {
@@ -335,7 +358,8 @@ static void a_bad_conf_is_told(void **state)
 		{"", 0600, "has no line 'token = ...'"},
 		{"nonsense\n", 0600, "not of the form 'key = value'"},
 		{"token = a b\n", 0600, "not of the form 'key = value'"},
-		{"colour = red\n", 0600, "there is no key 'colour'"},
+		{"# x\n\ncolour = red\n", 0600, PT_API_CONF ": line 3: there is no key 'colour'"},
+		{"url = http://127.0.0.1\ntoken = a b\n", 0600, ": line 2 is not of the form"},
 		{"token = abc\n", 0600, "not of the form USER@REALM!TOKENID=SECRET"},
 		{"token = @!=\n", 0600, "not of the form USER@REALM!TOKENID=SECRET"},
 		{"token = " TOKEN "\nurl = http://192.0.2.1:85\n", 0600, "must be https"},
@@ -667,6 +691,7 @@ int main(void)
 		MACHINE_TEST(what_says_nothing_is_not_waited_for),
 		MACHINE_TEST(a_broken_libcurl_is_told),
 		MACHINE_TEST(a_reply_without_end_is_cut),
+		MACHINE_TEST(conf_is_read_as_it_is_copied),
 		MACHINE_TEST(a_bad_conf_is_told),
 		MACHINE_TEST(a_conf_of_somebody_else_is_not_used),
 		MACHINE_TEST(https_is_verified),
