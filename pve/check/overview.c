@@ -120,6 +120,7 @@ int pt_overview_make(struct pt_node *node, struct pt_overview *ret, struct pt_er
 	for (size_t i = 0; i < inventory->count; i++) {
 		ret->function[i].function = &inventory->function[i];
 		ret->function[i].why_not = judge(node, &inventory->function[i]);
+		ret->function[i].unchecked = node->partial;
 	}
 	r = pt_node_guests(node, &guest, &count, err);
 	for (size_t i = 0; r == 0 && i < count; i++) {

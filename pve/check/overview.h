@@ -19,7 +19,8 @@ struct pt_seen_function {
 	struct pt_wanting *wanting;
 	size_t wanting_count;
 	unsigned int holder; /* the guest that has it taken now, 0: none */
-	char *why_not;	     /* it cannot be passed through; NULL: it can */
+	char *why_not;	     /* it cannot be passed through; NULL: it can, as far as is known */
+	bool unchecked;	     /* of a node that is known in part */
 };
 
 struct pt_seen_guest {

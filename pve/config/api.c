@@ -74,12 +74,12 @@ static int parse_conf(char *text, struct pt_api *ret, struct pt_err *err)
 		if (!*line || *line == '#')
 			continue;
 		if (sscanf(line, "%15[a-z] = %511s %n", key, value, &end) != 2 || line[end])
-			return pt_err_set(err, -EINVAL,
-				PT_API_CONF ": line %u is not of the form 'key = value'", number);
+			return pt_err_set(
+				err, -EINVAL, "line %u is not of the form 'key = value'", number);
 		r = set_conf(ret, key, value, err);
 		explicit_bzero(value, sizeof(value));
 		if (r < 0)
-			return pt_err_wrap(err, PT_API_CONF ": line %u", number);
+			return pt_err_wrap(err, "line %u", number);
 	}
 	return 0;
 }
@@ -136,67 +136,92 @@ static bool url_trusted(const char *url)
 	return false;
 }
 
-static int read_conf(const struct pt_host *host, char text[static CONF_MAX], struct pt_err *err)
+/* file: another one than the host's, NULL: the host's. */
+static int open_conf(const struct pt_host *host, const char *file)
 {
-	PT_CLOSE int fd = pt_host_openat(host, PT_API_CONF, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+	int fd = file ? open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+		      : pt_host_openat(host, PT_API_CONF, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+
+	return fd < 0 && file ? -errno : fd;
+}
+
+static int read_conf(const struct pt_host *host, const char *file, char text[static CONF_MAX],
+	struct pt_err *err)
+{
+	const char *name = file ? file : PT_API_CONF;
+	PT_CLOSE int fd = open_conf(host, file);
 	struct stat st;
 	ssize_t n;
 
 	if (fd == -ENOENT)
-		return pt_err_set(err, fd, "no API token: there is no " PT_API_CONF);
+		return pt_err_set(err, fd, "no API token: there is no %s", name);
 	if (fd == -ELOOP)
-		return pt_err_set(err, fd, PT_API_CONF ": is a symbolic link; not trusted");
+		return pt_err_set(err, fd, "%s: is a symbolic link; not trusted", name);
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return pt_err_errno(err, fd < 0 ? fd : -errno, PT_API_CONF);
+		return pt_err_errno(err, fd < 0 ? fd : -errno, "%s", name);
 	if (!S_ISREG(st.st_mode))
-		return pt_err_set(err, -EINVAL, PT_API_CONF ": is no regular file");
+		return pt_err_set(err, -EINVAL, "%s: is no regular file", name);
 	if (st.st_uid != geteuid() || st.st_mode & 077)
 		return pt_err_set(err, -EPERM,
-			PT_API_CONF ": holds a secret, but others than root may read or own it; "
-				    "chown root and chmod 600 it, and make a new token");
+			"%s: holds a secret, but others than %s may read or own it; chown %s and "
+			"chmod 600 it, and make a new token",
+			name, file ? "you" : "root", file ? "it to yourself" : "root");
 	n = read(fd, text, CONF_MAX - 1);
 	if (n < 0)
-		return pt_err_errno(err, -errno, PT_API_CONF);
+		return pt_err_errno(err, -errno, "%s", name);
 	if (n == CONF_MAX - 1)
-		return pt_err_set(err, -EFBIG, PT_API_CONF ": is too large");
+		return pt_err_set(err, -EFBIG, "%s: is too large", name);
 	text[n] = '\0';
 	return 0;
 }
 
-static int load_api(const struct pt_host *host, struct pt_api *ret, struct pt_err *err)
+/* Completes what the file says, and judges it. */
+static int judge_conf(struct pt_api *api, struct pt_err *err)
 {
-	char text[CONF_MAX];
-	int r = read_conf(host, text, err);
-
-	if (r == 0)
-		r = parse_conf(text, ret, err);
-	explicit_bzero(text, sizeof(text));
-	if (r < 0)
-		return r;
-	if (!ret->token)
-		return pt_err_set(err, -ENOENT, PT_API_CONF ": has no line 'token = ...'");
-	trim_token(ret->token);
-	if (!token_valid(ret->token))
+	if (!api->token)
+		return pt_err_set(err, -ENOENT, "has no line 'token = ...'");
+	trim_token(api->token);
+	if (!token_valid(api->token))
+		return pt_err_set(
+			err, -EINVAL, "the token is not of the form USER@REALM!TOKENID=SECRET");
+	if (!api->url)
+		pt_set_text(&api->url, PT_PVE_API_URL);
+	trim_url(api->url);
+	if (!url_trusted(api->url))
 		return pt_err_set(err, -EINVAL,
-			PT_API_CONF ": the token is not of the form USER@REALM!TOKENID=SECRET");
-	if (!ret->url)
-		pt_set_text(&ret->url, PT_PVE_API_URL);
-	trim_url(ret->url);
-	if (!url_trusted(ret->url))
-		return pt_err_set(err, -EINVAL,
-			PT_API_CONF ": url %s: must be https, or http to this machine itself",
-			ret->url);
+			"url %s: must be https, or http to this machine itself", api->url);
 	return 0;
 }
 
-int pt_api_open(const struct pt_host *host, struct pt_api **ret, struct pt_err *err)
+static int load_api(
+	const struct pt_host *host, const char *file, struct pt_api *ret, struct pt_err *err)
+{
+	char text[CONF_MAX];
+	int r = read_conf(host, file, text, err);
+
+	if (r < 0)
+		return r;
+	r = parse_conf(text, ret, err);
+	explicit_bzero(text, sizeof(text));
+	if (r == 0)
+		r = judge_conf(ret, err);
+	return r < 0 ? pt_err_wrap(err, "%s", file ? file : PT_API_CONF) : 0;
+}
+
+int pt_api_open_file(
+	const struct pt_host *host, const char *file, struct pt_api **ret, struct pt_err *err)
 {
 	struct pt_api PT_API *api = pt_calloc(1, sizeof(*api));
-	int r = load_api(host, api, err);
+	int r = load_api(host, file, api, err);
 
 	if (r == 0)
 		*ret = PT_STEAL(api);
 	return r;
+}
+
+int pt_api_open(const struct pt_host *host, struct pt_api **ret, struct pt_err *err)
+{
+	return pt_api_open_file(host, NULL, ret, err);
 }
 
 const char *pt_api_url(const struct pt_api *api)
@@ -270,14 +295,13 @@ static int read_ca(struct request *request, struct pt_err *err)
 	ssize_t n;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return pt_err_errno(err, -errno, PT_API_CONF ": ca %s", request->api->ca);
+		return pt_err_errno(err, -errno, "ca %s", request->api->ca);
 	if (!S_ISREG(st.st_mode) || st.st_size > CA_MAX)
-		return pt_err_set(
-			err, -EINVAL, PT_API_CONF ": ca %s is no CA file", request->api->ca);
+		return pt_err_set(err, -EINVAL, "ca %s is no CA file", request->api->ca);
 	request->ca = pt_resize(NULL, (size_t)st.st_size + 1);
 	n = read(fd, request->ca, (size_t)st.st_size);
 	if (n < 0)
-		return pt_err_errno(err, -errno, PT_API_CONF ": ca %s", request->api->ca);
+		return pt_err_errno(err, -errno, "ca %s", request->api->ca);
 	request->ca_length = (size_t)n;
 	return 0;
 }

@@ -11,6 +11,9 @@ struct pt_api;
 
 /* Reads the file. err names the exact problem, and nothing of the secret. */
 int pt_api_open(const struct pt_host *host, struct pt_api **ret, struct pt_err *err);
+/* The same with the settings of another file, which is the caller's own. */
+int pt_api_open_file(
+	const struct pt_host *host, const char *file, struct pt_api **ret, struct pt_err *err);
 void pt_api_close_p(struct pt_api **api);
 #define PT_API PT_CLEANUP(pt_api_close_p)
 

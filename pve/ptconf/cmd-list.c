@@ -4,6 +4,7 @@
 #include "lib/base/json.h"
 #include "lib/pci/names.h"
 #include "pve/check/overview.h"
+#include "pve/node/node-api.h"
 #include "pve/ptconf/ptconf.h"
 
 #define DEEPEST 32 /* bridges above a function; those of a file may form a circle */
@@ -51,7 +52,12 @@ static char *remark(const struct pt_seen_function *seen)
 
 static const char *pass_word(const struct pt_seen_function *seen)
 {
-	return seen->function->is_bridge ? NULL : seen->why_not ? "no" : "yes";
+	if (seen->function->is_bridge)
+		return NULL;
+	if (seen->why_not)
+		return "no";
+	/* a "yes" is a checked one */
+	return seen->unchecked ? "?" : "yes";
 }
 
 /* A row by group, or, twig is not NULL, one of the tree. */
@@ -161,6 +167,9 @@ static int print(const struct pt_cli *cli, const struct pt_overview *overview,
 		json = pt_overview_to_json(overview);
 		return pt_output_json(json, cli->format, err);
 	}
+	if (overview->node->partial)
+		printf("node %s: not known by the API: %s\n", overview->node->name,
+			PT_NODE_UNKNOWN);
 	if (!overview->node->inventory.iommu_active)
 		puts("no IOMMU is active: nothing can be passed through");
 	return cli->tree ? print_tree(overview, names, err) : print_groups(overview, names, err);

@@ -112,7 +112,7 @@ int pt_cli_list_nodes(
 	struct pt_cli *cli, struct pt_names *ret, struct pt_names *ret_offline, struct pt_err *err)
 {
 	struct pt_api PT_API *api = NULL;
-	int r = pt_api_open(cli->host, &api, err);
+	int r = pt_api_open_file(cli->host, cli->api_conf, &api, err);
 
 	if (r == 0) {
 		r = pt_api_nodes(api, API_MS, ret, ret_offline, err);
@@ -126,7 +126,7 @@ int pt_cli_ask_nodes(struct pt_cli *cli, const char *const *name, size_t count,
 	struct pt_node **ret, struct pt_err *why, struct pt_err *err)
 {
 	struct pt_api PT_API *api = NULL;
-	int r = pt_api_open(cli->host, &api, err);
+	int r = pt_api_open_file(cli->host, cli->api_conf, &api, err);
 
 	if (r == 0) {
 		r = pt_api_read_nodes(

@@ -24,6 +24,7 @@ enum cli_option {
 	OPTION_ALL_INFOS = 1 << 15,
 	OPTION_ANONYMOUS = 1 << 16,
 	OPTION_LAST_START = 1 << 17,
+	OPTION_API_CONF = 1 << 18,
 };
 #define GUEST_OPTIONS                                                                              \
 	(OPTION_ROOT | OPTION_VIEW | OPTION_SOURCE | OPTION_CONFIG | OPTION_SNAPSHOT | OPTION_FACTS)
@@ -51,14 +52,17 @@ static const struct verb {
 		"  check VMID --last-start",
 		ARGUMENT_VMIDS,
 		GUEST_OPTIONS | OPTION_ALL | OPTION_NODE | OPTION_CLUSTER | OPTION_ALL_INFOS |
-			OPTION_ANONYMOUS | OPTION_LAST_START,
+			OPTION_ANONYMOUS | OPTION_LAST_START | OPTION_API_CONF,
 		pt_cmd_check, "name everything that would go wrong at the guest's start"},
-	{"show", "VMID [GUEST OPTIONS]", ARGUMENT_VMID, GUEST_OPTIONS, pt_cmd_show,
+	{"show", "VMID [--node NAME] [GUEST OPTIONS]", ARGUMENT_VMID,
+		GUEST_OPTIONS | OPTION_NODE | OPTION_API_CONF, pt_cmd_show,
 		"show the functions that a start takes, and why"},
 	{"explain", "TAG | 'MESSAGE' | --list", ARGUMENT_TAG, OPTION_LIST, pt_cmd_explain,
 		"explain a finding, or a message of Proxmox VE, QEMU or the kernel: cause and fix"},
-	{"list", "[--tree] [--facts FILE|-] [--anonymous]", ARGUMENT_NONE,
-		OPTION_ROOT | OPTION_FACTS | OPTION_TREE | OPTION_ANONYMOUS, pt_cmd_list,
+	{"list", "[--tree] [--node NAME | --facts FILE|-] [--anonymous]", ARGUMENT_NONE,
+		OPTION_ROOT | OPTION_FACTS | OPTION_TREE | OPTION_ANONYMOUS | OPTION_NODE |
+			OPTION_API_CONF,
+		pt_cmd_list,
 		"list the host's functions by IOMMU group or as a tree, with their users and guests"},
 	{"report", "--html FILE|- [--facts FILE|-] [--anonymous]", ARGUMENT_NONE,
 		OPTION_ROOT | OPTION_FACTS | OPTION_HTML | OPTION_ANONYMOUS, pt_cmd_report,
@@ -96,6 +100,7 @@ static const struct option long_options[] = {
 	{"html", required_argument, NULL, OPTION_HTML},
 	{"node", required_argument, NULL, OPTION_NODE},
 	{"cluster", no_argument, NULL, OPTION_CLUSTER},
+	{"api-conf", required_argument, NULL, OPTION_API_CONF},
 	{"output-format", required_argument, NULL, OPTION_FORMAT},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{"version", no_argument, NULL, OPTION_VERSION},
@@ -124,6 +129,8 @@ static int print_help(FILE *out)
 	      "  --cluster              check every guest with passthrough on every node, through the API\n"
 	      "  --node NAME            check against another node, with the facts that the API has;\n"
 	      "                         of the guest options it takes --config only\n"
+	      "  --api-conf FILE        with --cluster and --node: the API's settings, as in\n"
+	      "                         /etc/pve-ptconf/api.conf; root is not needed then\n"
 	      "  --all-infos            show routine infos too, such as not-migratable\n"
 	      "  --last-start           tell what the task log of the guest's last start and the kernel's\n"
 	      "                         log since mean\n"
@@ -179,6 +186,9 @@ static bool take_option(struct pt_cli *cli, int option, const char *value)
 		return true;
 	case OPTION_NODE:
 		cli->other = value;
+		return true;
+	case OPTION_API_CONF:
+		cli->api_conf = value;
 		return true;
 	case OPTION_CLUSTER:
 		cli->cluster = cli->all = true;
@@ -317,6 +327,8 @@ static int parse(int argc, char **argv, struct pt_cli *cli, const struct verb **
 		return wrong(
 			"--anonymous masks the facts of one node: check takes VMIDs, --all, --facts and --root with it",
 			"");
+	if (given & OPTION_API_CONF && !(given & (OPTION_NODE | OPTION_CLUSTER)))
+		return wrong("--api-conf goes with --node or --cluster", "");
 	if (given & OPTION_LAST_START && given & ~(OPTION_LAST_START | OPTION_ROOT | OPTION_FORMAT))
 		return wrong("--last-start takes a VMID, and --root alone with it", "");
 	if (given & OPTION_CLUSTER && given & (OPTION_NODE | OPTION_CONFIG | OPTION_ALL))
@@ -329,7 +341,8 @@ static int parse(int argc, char **argv, struct pt_cli *cli, const struct verb **
 /* Whether the verb looks at the running system, and not at its facts or a copy of its files. */
 static bool asks_host(const struct pt_cli *cli, const struct verb *verb)
 {
-	return verb->run != pt_cmd_explain && !cli->facts && pt_streq(cli->root, "/");
+	return verb->run != pt_cmd_explain && !cli->facts && !cli->api_conf &&
+	       pt_streq(cli->root, "/");
 }
 
 int main(int argc, char **argv)

@@ -27,13 +27,14 @@ struct pt_cli {
 	unsigned int vmid;   /* of the verbs that take one, and of check the one at hand */
 	unsigned int *vmids; /* of check */
 	size_t vmid_count;
-	bool all;	   /* check: every guest of this node */
-	bool tree;	   /* list: by bridges, not by groups */
-	bool all_infos;	   /* check: with infos that healthy guests have */
-	const char *other; /* check: the node to judge by, as the API knows it; NULL: this one */
-	bool cluster;	   /* check: every node of the cluster, by the API */
-	bool last_start;   /* check: what the last start said */
-	const char *tag;   /* of explain: a tag, or a message; NULL: all */
+	bool all;	      /* check: every guest of this node */
+	bool tree;	      /* list: by bridges, not by groups */
+	bool all_infos;	      /* check: with infos that healthy guests have */
+	const char *other;    /* check: the node to judge by, as the API knows it; NULL: this one */
+	bool cluster;	      /* check: every node of the cluster, by the API */
+	const char *api_conf; /* with the last two: the API's settings; NULL: those of this node */
+	bool last_start;      /* check: what the last start said */
+	const char *tag;      /* of explain: a tag, or a message; NULL: all */
 	struct pt_watch watch;
 	const char *html;  /* report: the file to write, "-" for standard output */
 	bool anonymous;	   /* mask names, serial numbers and addresses */
