@@ -10,6 +10,8 @@
 /* Whether Proxmox VE gets as far as preparing a device: then it asks for an IOMMU. */
 static bool prepares_any(const struct pt_facts *facts)
 {
+	if (facts->depth == PT_DEPTH_HOST)
+		return true;
 	pt_foreach (assignment, facts->assignment, facts->count) {
 		if (assignment->chosen >= 0)
 			return true;
@@ -17,7 +19,28 @@ static bool prepares_any(const struct pt_facts *facts)
 	return false;
 }
 
-enum { IOMMU_NOT_OFFERED, IOMMU_SWITCHED_OFF, IOMMU_NOT_SWITCHED_ON, IOMMU_BROKEN };
+/* Whether QEMU opens a function, or will: of the node itself any guest's may be meant. */
+static bool opens_any(const struct pt_facts *facts)
+{
+	return facts->depth == PT_DEPTH_HOST || pt_facts_opens(facts);
+}
+
+enum {
+	IOMMU_NOT_OFFERED,
+	IOMMU_SWITCHED_OFF,
+	IOMMU_NOT_SWITCHED_ON,
+	IOMMU_BROKEN,
+	IOMMU_AFTER_BOOT
+};
+
+/* Whether a boot loader's command line, or NULL, has intel_iommu=on. */
+static bool switches_on(const char *cmdline)
+{
+	char value[32];
+
+	return cmdline && pt_cmdline_get(cmdline, "intel_iommu", value, sizeof(value)) &&
+	       pt_starts_with(value, "on");
+}
 
 /* The reason decides the fix. */
 static size_t why_no_iommu(const struct pt_traits *host)
@@ -30,24 +53,29 @@ static size_t why_no_iommu(const struct pt_traits *host)
 	if (pt_streq(intel, "off") || pt_streq(amd, "off") || pt_streq(both, "off"))
 		return IOMMU_SWITCHED_OFF;
 	if (host->has_dmar && !pt_starts_with(intel, "on"))
-		return IOMMU_NOT_SWITCHED_ON;
+		return switches_on(host->boot.systemd) || switches_on(host->boot.grub)
+			       ? IOMMU_AFTER_BOOT
+			       : IOMMU_NOT_SWITCHED_ON;
 	return host->has_dmar || host->has_ivrs ? IOMMU_BROKEN : IOMMU_NOT_OFFERED;
 }
 
 static void iommu_disabled(const struct pt_judging *judging)
 {
 	const struct pt_traits *host = judging->facts->host;
+	bool by_systemd = switches_on(host->boot.systemd);
 
 	if (!host->iommu_active && prepares_any(judging->facts))
 		pt_report(judging, why_no_iommu(host), pt_on_host(), "table",
-			host->has_dmar ? "DMAR" : "IVRS", NULL);
+			host->has_dmar ? "DMAR" : "IVRS", "file",
+			by_systemd ? PT_BOOT_SYSTEMD_FILE : PT_BOOT_GRUB_FILE, "command",
+			by_systemd ? PT_BOOT_SYSTEMD_COMMAND : PT_BOOT_GRUB_COMMAND, NULL);
 }
 
 static void interrupt_remapping_missing(const struct pt_judging *judging)
 {
 	const struct pt_traits *host = judging->facts->host;
 
-	if (pt_facts_opens(judging->facts) && host->iommu_active && !host->unsafe_interrupts &&
+	if (opens_any(judging->facts) && host->iommu_active && !host->unsafe_interrupts &&
 		host->remapping == PT_REMAPPING_OFF)
 		pt_report(judging, 0, pt_on_host(), NULL);
 }
@@ -58,7 +86,7 @@ static void vfio_module_missing(const struct pt_judging *judging)
 {
 	const struct pt_module *vfio = &judging->facts->host->vfio;
 
-	if (!pt_facts_need_vfio_pci(judging->facts))
+	if (judging->facts->depth != PT_DEPTH_HOST && !pt_facts_need_vfio_pci(judging->facts))
 		return;
 	if (vfio->state == PT_MODULE_MISSING)
 		pt_report(judging, VFIO_MISSING, pt_on_host(), NULL);
@@ -72,8 +100,8 @@ static void acs_override_active(const struct pt_judging *judging)
 {
 	char value[64];
 
-	if (pt_facts_opens(judging->facts) && pt_cmdline_get(judging->facts->host->cmdline,
-						      "pcie_acs_override", value, sizeof(value)))
+	if (opens_any(judging->facts) && pt_cmdline_get(judging->facts->host->cmdline,
+						 "pcie_acs_override", value, sizeof(value)))
 		pt_report(judging, 0, pt_on_host(), "value", value, NULL);
 }
 
@@ -197,6 +225,9 @@ static const struct pt_check checks[] = {
 				.hint = "remove the option with =off from the kernel command line and reboot"},
 			[IOMMU_NOT_SWITCHED_ON] = {PT_ERROR, PT_REFUSES, .message = "no IOMMU is active, although the firmware offers VT-d (ACPI table DMAR)",
 				.hint = "add intel_iommu=on to the kernel command line and reboot"},
+			[IOMMU_AFTER_BOOT] = {PT_ERROR, PT_REFUSES, .when = "the boot loader's file has the option, and the running kernel does not",
+				.message = "no IOMMU is active: {file} has intel_iommu=on, but the kernel was booted without it",
+				.hint = "run '{command}', and reboot"},
 			[IOMMU_BROKEN] = {PT_ERROR, PT_REFUSES, .message = "no IOMMU is active, although the firmware offers one (ACPI table {table}) and the kernel command line allows it",
 				.hint = "search the kernel log for DMAR or AMD-Vi: 'journalctl -k'"},
 		},

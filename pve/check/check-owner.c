@@ -118,7 +118,7 @@ static void usb_of_guest(const struct pt_judging *judging)
 
 static bool concerns(const struct pt_facts *facts, const struct pt_claim_note *note)
 {
-	if (note->vmid == facts->guest->vmid)
+	if (note->vmid == facts->guest->vmid || facts->depth == PT_DEPTH_HOST)
 		return true;
 	pt_foreach (owner, facts->owner, facts->owner_count) {
 		if (owner->vmid == note->vmid)

@@ -256,7 +256,8 @@ int pt_gather_owners(struct pt_gathering *gathering)
 	}
 	if (r == 0)
 		gather_busy_vfs(gathering, bdf, count);
-	if (r == 0 && gathering->facts->depth == PT_DEPTH_CHECK && facts->count)
+	if (r == 0 &&
+		(facts->depth == PT_DEPTH_HOST || (facts->depth == PT_DEPTH_CHECK && facts->count)))
 		pt_node_left_on_vfio(gathering->node, &facts->left, &facts->left_count);
 	free(bdf);
 	return r;

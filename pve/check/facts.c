@@ -403,7 +403,7 @@ static int gather_traits(struct pt_gathering *gathering)
 
 	pt_guest_machine(gathering->guest, &machine);
 	pt_node_learn_modules(gathering->node);
-	if (gathering->facts->depth == PT_DEPTH_CHECK || machine.viommu ||
+	if (gathering->facts->depth != PT_DEPTH_START || machine.viommu ||
 		pt_streq(pt_guest_get(gathering->guest, "bios"), "ovmf"))
 		pt_node_learn_versions(gathering->node);
 	return 0;

@@ -125,6 +125,7 @@ struct pt_claim_note {
 enum pt_depth {
 	PT_DEPTH_START, /* for a start: the functions of this guest only */
 	PT_DEPTH_CHECK, /* and what other guests and other functions have to do with them */
+	PT_DEPTH_HOST,	/* of the node itself: the guest is a made one without devices */
 };
 
 struct pt_facts {

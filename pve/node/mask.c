@@ -45,6 +45,8 @@ static const struct rule {
 	{"host.vfio_options", NAMES_NONE},
 	{"host.cpu.vendor", NAMES_NONE},
 	{"host.cpu.nodes[]", NAMES_NONE},
+	{"host.boot.systemd-boot", NAMES_NONE},
+	{"host.boot.grub", NAMES_NONE},
 	{"host.versions.kernel", NAMES_NONE},
 	{"host.versions.pve-manager", NAMES_NONE},
 	{"host.versions.pve-qemu-kvm", NAMES_NONE},

@@ -86,6 +86,15 @@ static const struct pt_field versions_fields[] = {
 };
 static const struct pt_record versions_record = {PT_RECORD(struct pt_versions, versions_fields)};
 
+#define BOOT(key, member)                                                                          \
+	PT_FIELD(key, TEXT, struct pt_boot, member), PT_JSON_MAY_BE_NULL, .part = pt_cmdline_part
+
+static const struct pt_field boot_fields[] = {
+	{BOOT("systemd-boot", systemd), .about = "the kernel's options in " PT_BOOT_SYSTEMD_FILE},
+	{BOOT("grub", grub), .about = "the kernel's options in " PT_BOOT_GRUB_FILE},
+};
+static const struct pt_record boot_record = {PT_RECORD(struct pt_boot, boot_fields)};
+
 #define TRAIT(key, kind, member) PT_FIELD(key, kind, struct pt_traits, member)
 
 static const struct pt_field traits_fields[] = {
@@ -100,6 +109,7 @@ static const struct pt_field traits_fields[] = {
 	{TRAIT("memory", RECORD, memory), .of = &memory_record},
 	{TRAIT("cpu", RECORD, cpu), PT_JSON_MAY_BE_MISSING, .of = &cpu_record},
 	{TRAIT("versions", RECORD, versions), PT_JSON_MAY_BE_MISSING, .of = &versions_record},
+	{TRAIT("boot", RECORD, boot), PT_JSON_MAY_BE_MISSING, .of = &boot_record},
 };
 static const struct pt_record traits_record = {PT_RECORD(struct pt_traits, traits_fields)};
 

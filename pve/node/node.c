@@ -30,6 +30,7 @@ void pt_node_close(struct pt_node *node)
 	free(node->traits.cmdline);
 	pt_versions_clear(&node->traits.versions);
 	pt_cpu_clear(&node->traits.cpu);
+	pt_boot_clear(&node->traits.boot);
 	pt_policy_clear(&node->traits.policy);
 	pt_inventory_clear(&node->inventory);
 	pt_foreach (device, node->device, node->device_count) {
@@ -139,6 +140,7 @@ void pt_node_learn_versions(struct pt_node *node)
 	node->has_versions = true;
 	pt_versions_read(node->host, &node->traits.versions);
 	pt_cpu_read(node->host, &node->traits.cpu);
+	pt_boot_read(node->host, &node->traits.boot);
 }
 
 int pt_node_learn(struct pt_node *node, const struct pt_bdf *bdf, struct pt_err *err)

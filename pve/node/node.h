@@ -7,6 +7,7 @@
 
 #include "lib/claim/store.h"
 #include "lib/pci/inventory.h"
+#include "lib/linux/boot.h"
 #include "lib/linux/cpu.h"
 #include "lib/linux/memory.h"
 #include "lib/linux/modules.h"
@@ -36,6 +37,7 @@ struct pt_traits {
 	struct pt_module vfio;
 	struct pt_versions versions;
 	struct pt_cpu cpu;
+	struct pt_boot boot;
 	struct pt_policy policy;  /* of this node; empty when it cannot be read, */
 	struct pt_err policy_err; /* and why not; code 0: it could */
 };

@@ -250,6 +250,62 @@ static int end_output(const struct pt_cli *cli, const struct totals *totals,
 	return 0;
 }
 
+/* What passthrough needs of the node, whether something is wrong with it or not. */
+static void print_host(const struct pt_traits *host)
+{
+	static const char *const remapping[] = {
+		[PT_REMAPPING_UNKNOWN] = "unknown whether it remaps interrupts",
+		[PT_REMAPPING_ON] = "remaps interrupts",
+		[PT_REMAPPING_OFF] = "does not remap interrupts",
+	};
+	static const char *const vfio[] = {
+		[PT_MODULE_PRESENT] = "loaded",
+		[PT_MODULE_LOADABLE] = "can be loaded",
+		[PT_MODULE_MISSING] = "missing",
+		[PT_MODULE_BLOCKED] = "blocked by modprobe.d",
+		[PT_MODULE_CUSTOM] = "loaded by a command of modprobe.d",
+		[PT_MODULE_UNKNOWN] = "unknown",
+	};
+	const struct pt_versions *versions = &host->versions;
+	PT_FREE char *width =
+		host->iova_width ? pt_format(", %d address bits", host->iova_width) : NULL;
+
+	printf("IOMMU      %s%s, %s\n", host->iommu_active ? "active" : "not active",
+		width ? width : "", remapping[host->remapping]);
+	printf("vfio-pci   %s%s%s\n", vfio[host->vfio.state],
+		host->vfio_options ? "; options " : "",
+		host->vfio_options ? host->vfio_options : "");
+	printf("kernel     %s: %s\n", versions->kernel ? versions->kernel : "unknown",
+		host->cmdline ? host->cmdline : "unknown command line");
+	printf("versions   pve-manager %s, qemu-server %s, pve-qemu-kvm %s\n",
+		versions->manager ? versions->manager : "unknown",
+		versions->qemu_server ? versions->qemu_server : "unknown",
+		versions->qemu ? versions->qemu : "unknown");
+}
+
+/* Checks the node without any guest. */
+static int check_host(struct pt_cli *cli, struct node_report *report, struct pt_err *err)
+{
+	struct pt_guest_query query = {.node = cli->node->name};
+	struct pt_guest PT_GUEST *nobody = pt_guest_new(&query, PT_TEXT_BYTES);
+	struct pt_findings PT_FINDINGS findings = {0};
+	struct pt_facts PT_FACTS facts = {0};
+	int r = pt_facts_gather(cli->node, nobody, PT_DEPTH_HOST, &facts, err);
+
+	if (r < 0)
+		return r;
+	pt_set_text(&nobody->name, "host");
+	pt_check_run(&facts, &findings);
+	if (cli->format == PT_OUTPUT_TEXT)
+		print_host(facts.host);
+	r = add_guest(cli, nobody, &findings, report, err);
+	if (r == 0 && facts.claims_err.code) {
+		*err = facts.claims_err;
+		r = err->code;
+	}
+	return r;
+}
+
 static enum pt_exit exit_of(int r, const struct totals *totals)
 {
 	if (r < 0 || totals->unknown)
@@ -335,7 +391,9 @@ enum pt_exit pt_cmd_check(struct pt_cli *cli, struct pt_err *err)
 	begin_node(cli, &report);
 	if (cli->all)
 		r = check_all(cli, &report, err);
-	if (cli->config && !cli->vmids[0])
+	if (cli->of_host)
+		r = check_host(cli, &report, err);
+	else if (cli->config && !cli->vmids[0])
 		r = check_config(cli, &report, err);
 	for (size_t i = 0; r == 0 && i < cli->vmid_count && cli->vmids[i]; i++)
 		check(cli, cli->vmids[i], &report);

@@ -25,6 +25,7 @@ enum cli_option {
 	OPTION_ANONYMOUS = 1 << 16,
 	OPTION_LAST_START = 1 << 17,
 	OPTION_API_CONF = 1 << 18,
+	OPTION_HOST = 1 << 19,
 };
 #define GUEST_OPTIONS                                                                              \
 	(OPTION_ROOT | OPTION_VIEW | OPTION_SOURCE | OPTION_CONFIG | OPTION_SNAPSHOT | OPTION_FACTS)
@@ -49,10 +50,11 @@ static const struct verb {
 	{"check",
 		"VMID... | --all | --cluster | --config FILE [--node NAME] [--all-infos] [--anonymous]\n"
 		"      [GUEST OPTIONS]\n"
+		"  check --host [--facts FILE|-] [--anonymous]\n"
 		"  check VMID --last-start",
 		ARGUMENT_VMIDS,
 		GUEST_OPTIONS | OPTION_ALL | OPTION_NODE | OPTION_CLUSTER | OPTION_ALL_INFOS |
-			OPTION_ANONYMOUS | OPTION_LAST_START | OPTION_API_CONF,
+			OPTION_ANONYMOUS | OPTION_LAST_START | OPTION_API_CONF | OPTION_HOST,
 		pt_cmd_check, "name everything that would go wrong at the guest's start"},
 	{"show", "VMID [--node NAME] [GUEST OPTIONS]", ARGUMENT_VMID,
 		GUEST_OPTIONS | OPTION_NODE | OPTION_API_CONF, pt_cmd_show,
@@ -95,6 +97,7 @@ static const struct option long_options[] = {
 	{"all", no_argument, NULL, OPTION_ALL},
 	{"facts", required_argument, NULL, OPTION_FACTS},
 	{"anonymous", no_argument, NULL, OPTION_ANONYMOUS},
+	{"host", no_argument, NULL, OPTION_HOST},
 	{"last-start", no_argument, NULL, OPTION_LAST_START},
 	{"tree", no_argument, NULL, OPTION_TREE},
 	{"html", required_argument, NULL, OPTION_HTML},
@@ -132,6 +135,7 @@ static int print_help(FILE *out)
 	      "  --api-conf FILE        with --cluster and --node: the API's settings, as in\n"
 	      "                         /etc/pve-ptconf/api.conf; root is not needed then\n"
 	      "  --all-infos            show routine infos too, such as not-migratable\n"
+	      "  --host                 check this node without any guest: IOMMU, modules, left-overs\n"
 	      "  --last-start           tell what the task log of the guest's last start and the kernel's\n"
 	      "                         log since mean\n"
 	      "\n--anonymous, of check, list, report and facts, replaces the names of nodes, guests, storages,\n"
@@ -202,6 +206,9 @@ static bool take_option(struct pt_cli *cli, int option, const char *value)
 	case OPTION_ANONYMOUS:
 		cli->anonymous = true;
 		return true;
+	case OPTION_HOST:
+		cli->of_host = true;
+		return true;
 	case OPTION_LAST_START:
 		cli->last_start = true;
 		return true;
@@ -230,11 +237,14 @@ static const struct verb *find_verb(const char *name)
 static int take_vmids(int count, char **argument, int given, struct pt_cli *cli)
 {
 	/* a config may be nobody's yet: number 0 */
-	bool nobodys = count == 0 && given & OPTION_CONFIG && !cli->all;
+	bool nobodys = count == 0 && given & (OPTION_CONFIG | OPTION_HOST) && !cli->all;
 
 	if ((count == 0 && !nobodys) != cli->all)
 		return wrong(
-			"usage: pve-ptconf check VMID... | --all | --cluster | --config FILE", "");
+			"usage: pve-ptconf check VMID... | --all | --host | --cluster | --config FILE",
+			"");
+	if (given & OPTION_HOST && count)
+		return wrong("--host takes no VMID", "");
 	if (given & OPTION_CONFIG && (count > 1 || cli->all))
 		return wrong("--config goes with one VMID, or with none", "");
 	cli->vmids = pt_calloc((size_t)count + 1, sizeof(*cli->vmids));
@@ -322,10 +332,17 @@ static int parse(int argc, char **argv, struct pt_cli *cli, const struct verb **
 			"--node and --cluster ask the API: they exclude guest options, but --node takes --config",
 			"");
 	if (given & OPTION_ANONYMOUS &&
-		given & ~(OPTION_ANONYMOUS | OPTION_ALL | OPTION_ALL_INFOS | OPTION_FACTS |
-				OPTION_ROOT | OPTION_TREE | OPTION_HTML | OPTION_FORMAT))
+		given & ~(OPTION_ANONYMOUS | OPTION_ALL | OPTION_HOST | OPTION_ALL_INFOS |
+				OPTION_FACTS | OPTION_ROOT | OPTION_TREE | OPTION_HTML |
+				OPTION_FORMAT))
 		return wrong(
 			"--anonymous masks the facts of one node: check takes VMIDs, --all, --facts and --root with it",
+			"");
+	if (given & OPTION_HOST &&
+		given & ~(OPTION_HOST | OPTION_ROOT | OPTION_FACTS | OPTION_ANONYMOUS |
+				OPTION_ALL_INFOS | OPTION_FORMAT))
+		return wrong(
+			"--host checks this node alone: --facts, --root and --anonymous go with it",
 			"");
 	if (given & OPTION_API_CONF && !(given & (OPTION_NODE | OPTION_CLUSTER)))
 		return wrong("--api-conf goes with --node or --cluster", "");

@@ -33,6 +33,7 @@ struct pt_cli {
 	const char *other;    /* check: the node to judge by, as the API knows it; NULL: this one */
 	bool cluster;	      /* check: every node of the cluster, by the API */
 	const char *api_conf; /* with the last two: the API's settings; NULL: those of this node */
+	bool of_host;	      /* check: the node without any guest */
 	bool last_start;      /* check: what the last start said */
 	const char *tag;      /* of explain: a tag, or a message; NULL: all */
 	struct pt_watch watch;

@@ -25,6 +25,16 @@ static void iommu_disabled(void **state)
 	judge(fake, "hostpci0: 02:00.0\n", &judged);
 	assert_holds(hint_of(find(&judged, "iommu-disabled")), "add intel_iommu=on");
 	clear(&judged);
+	/* added, but not booted with */
+	fake_file(
+		fake, "/etc/default/grub", "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet intel_iommu=on\"\n");
+	judge(fake, "hostpci0: 02:00.0\n", &judged);
+	assert_string_equal(message_of(find(&judged, "iommu-disabled")),
+		"no IOMMU is active: /etc/default/grub has intel_iommu=on, but the kernel was booted without it");
+	assert_string_equal(
+		hint_of(find(&judged, "iommu-disabled")), "run 'update-grub', and reboot");
+	clear(&judged);
+	fake_remove(fake, "/etc/default/grub");
 	fake_file(fake, "/proc/cmdline", "intel_iommu=on\n");
 	judge(fake, "hostpci0: 02:00.0\n", &judged);
 	assert_holds(hint_of(find(&judged, "iommu-disabled")), "search the kernel log for DMAR");

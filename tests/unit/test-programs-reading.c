@@ -186,8 +186,9 @@ static void show_says_why(void **state)
 	fake_file(fake, CONFIG, "hostpci0: 02:00.0,pcie=2\n");
 	PTCONF(&ran, "show", "100", "--root", fake->root);
 	assert_int_equal(ran.code, 1);
-	assert_string_equal(ran.said, "error: '02:00.0,pcie=2' is not valid, so Proxmox VE drops it; "
-				      "'pve-ptconf check 100' shows the place\n");
+	assert_string_equal(ran.said,
+		"error: '02:00.0,pcie=2' is not valid, so Proxmox VE drops it; "
+		"'pve-ptconf check 100' shows the place\n");
 	/* its obstacle */
 	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
 	PTCONF(&ran, "show", "100", "--root", fake->root);
@@ -443,6 +444,28 @@ static void the_page_is_a_new_file(void **state)
 		assert_lacks(*name, "page.html.");
 }
 
+static void the_host_alone_is_checked(void **state)
+{
+	struct fake *fake = *state;
+	struct ran ran;
+
+	PTCONF(&ran, "check", "--host", "--root", fake->root);
+	assert_int_equal(ran.code, 0);
+	assert_holds(ran.said, "IOMMU      active");
+	assert_holds(ran.said, "\nhost: 0 errors, 0 warnings\n");
+	fake_remove(fake, "/sys/class/iommu/dmar0");
+	PTCONF(&ran, "check", "--host", "--root", fake->root);
+	assert_int_equal(ran.code, 1);
+	assert_holds(ran.said, "IOMMU      not active");
+	assert_holds(ran.said, "error    host: no IOMMU is active");
+	PTCONF(&ran, "check", "--host", "--root", fake->root, "--output-format", "json");
+	assert_holds(ran.said, "\"guests\":[{\"vmid\":0,\"name\":\"host\",\"errors\":1,");
+	PTCONF(&ran, "check", "100", "--host");
+	assert_int_equal(ran.code, 2);
+	PTCONF(&ran, "check", "--host", "--all");
+	assert_int_equal(ran.code, 2);
+}
+
 #define UPID "UPID:node1:0000ABCD:00112233:66AA1001:qmstart:100:root@pam:"
 
 static void the_last_start_is_explained(void **state)
@@ -483,6 +506,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(check_tells_and_exits),
 		MACHINE_TEST(the_last_start_is_explained),
+		MACHINE_TEST(the_host_alone_is_checked),
 		MACHINE_TEST(many_guests_are_checked),
 		MACHINE_TEST(a_config_of_ones_own),
 		MACHINE_TEST(a_config_from_standard_input),
