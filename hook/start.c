@@ -27,6 +27,8 @@ enum pt_start_result pt_start_go_on(struct pt_start *start)
 	PT_START_LOG(start->run, PT_LOG_ERROR,
 		"pve-pthook: %s; the start goes on, but no device is moved or returned%s",
 		start->err.text, start->record.count ? ", except those in its claim" : "");
+	if (start->remedy)
+		PT_START_LOG(start->run, PT_LOG_INFO, PT_START_REMEDY, start->remedy);
 	return pt_start_decide(start, PT_START_GOES_ON);
 }
 

@@ -27,7 +27,7 @@ const struct pt_absent_vf *pt_absent_vf_of(
 static bool place_vf(const struct pt_function *pf, unsigned int at, struct pt_bdf *ret)
 {
 	const struct pt_bdf *bdf = &pf->bdf;
-	unsigned int id = bdf->bus << 8 | bdf->slot << 3 | bdf->function;
+	unsigned int id = (unsigned int)(bdf->bus << 8 | bdf->slot << 3 | bdf->function);
 
 	if (!pf->vf_offset || (at && !pf->vf_stride))
 		return false;

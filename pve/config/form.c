@@ -235,7 +235,10 @@ static int set_values(struct reading *reading, struct pt_guest *guest, struct js
 {
 	int r = 0;
 
-	json_object_object_foreach(values, key, value) set_text(guest, key, text_of(value));
+	json_object_object_foreach(values, key, value)
+	{
+		set_text(guest, key, text_of(value));
+	}
 	pt_foreach (setting, settings, PT_ARRAY_SIZE(settings)) {
 		struct json_object *block =
 			setting->block ? block_of(member(values, setting->block)) : values;
@@ -313,7 +316,8 @@ static char *instance_name(struct json_object *resource, struct json_object *ins
 	const char *type = text_of(member(resource, "type"));
 	const char *name = text_of(member(resource, "name"));
 	struct json_object *key = member(instance, "index_key");
-	PT_FREE char *index = key ? pt_format("[%s]", json_object_to_json_string(key)) : NULL;
+	PT_FREE char *index =
+		key ? pt_format("[%s]", pt_json_print(key, JSON_C_TO_STRING_PLAIN)) : NULL;
 
 	return pt_format("%s%s%s.%s%s", module ? module : "", module ? "." : "", type,
 		name ? name : "", index ? index : "");

@@ -7,7 +7,7 @@
 
 #include "lib/claim/store.h"
 #include "lib/pci/inventory.h"
-#include "lib/linux/boot.h"
+#include "pve/config/boot.h"
 #include "lib/linux/cpu.h"
 #include "lib/linux/memory.h"
 #include "lib/linux/modules.h"

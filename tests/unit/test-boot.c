@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/linux/boot.h"
+#include "pve/config/boot.h"
 #include "tests/unit/unit.h"
 
 static void both_loaders_have_files(void **state)

@@ -238,10 +238,10 @@ static void nodes_are_judged(void **state)
 	end(&server);
 	/* one that does not answer does not keep the others from it */
 	assert_null(node[2]);
-	assert_string_equal(why[2].text, "it answered with HTTP status 404");
+	assert_string_equal(why[2].text, "it answered with HTTP status 404: not there");
 	/* nor does a guest; one without passthrough is left out */
-	assert_holds(
-		fake->said, "warning: guest 103 of node node2: it answered with HTTP status 404");
+	assert_holds(fake->said,
+		"warning: guest 103 of node node2: it answered with HTTP status 404: not there");
 	assert_int_equal(node[0]->guest_count, 1);
 	assert_int_equal(node[1]->guest_count, 1);
 	assert_int_equal(node[1]->vmid_count, 1);

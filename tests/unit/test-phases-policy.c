@@ -208,15 +208,15 @@ static void advice_refuses_nothing(void **state)
 	run.advise = true;
 	fake_file(fake, CONFIG, "hostpci0: 02:00.0,pcie=1\n");
 	assert_int_equal(pt_phase_find("pre-start")(&run), 0);
-	assert_holds(fake->said, "without 'mode = advise' this refuses the start");
+	assert_holds(fake->said, "without 'mode = advise' the finding [");
 	assert_driver(fake, DISK, "vfio-pci");
 	assert_int_equal(phase(fake, "post-stop"), 0);
 	/* but no device of another guest is taken, even then */
 	fake_file(fake, PT_PVE_PCI_RESERVATIONS, DISK " 101 time:99999999999\n");
 	assert_int_equal(pt_phase_find("pre-start")(&run), 0);
 	assert_holds(fake->said,
-		"reserved by guest 101, which is starting; the start goes on, but no "
-		"device is moved");
+		"reserved by guest 101, which is starting [reserved-by-other]; the start goes on, "
+		"but no device is moved");
 	assert_driver(fake, DISK, "nvme");
 	assert_false(has_claim(fake, 100));
 	fake_remove(fake, PT_PVE_PCI_RESERVATIONS);

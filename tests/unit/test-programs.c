@@ -227,7 +227,8 @@ static void bad_usage_changes_nothing(void **state)
 		const char *arguments[4];
 		const char *why;
 	} bad[] = {
-		{{"check"}, "usage: pve-ptconf check VMID... | --all | --cluster | --config FILE"},
+		{{"check"},
+			"usage: pve-ptconf check VMID... | --all | --host | --cluster | --config FILE"},
 		{{"check", "abc"}, "not a VMID: abc"},
 		{{"check", "99"}, "not a VMID: 99"},
 		{{"show"}, "usage: pve-ptconf VERB VMID"},

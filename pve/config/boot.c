@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-#include "lib/linux/boot.h"
+#include "pve/config/boot.h"
 
 #define GRUB_MAX (64U * 1024)
 #define GRUB_KEY "GRUB_CMDLINE_LINUX"
