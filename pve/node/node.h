@@ -7,7 +7,6 @@
 
 #include "lib/claim/store.h"
 #include "lib/pci/inventory.h"
-#include "pve/config/boot.h"
 #include "lib/linux/cpu.h"
 #include "lib/linux/memory.h"
 #include "lib/linux/modules.h"
@@ -16,6 +15,7 @@
 #include "lib/use/use-devfile.h"
 #include "lib/use/use.h"
 #include "pve/config/backup.h"
+#include "pve/config/boot.h"
 #include "pve/config/guest.h"
 #include "pve/config/ha.h"
 #include "pve/config/identity.h"
