@@ -17,6 +17,16 @@ static void report_problem(const struct pt_judging *judging)
 	}
 }
 
+enum { SYNTAX_VALUE, SYNTAX_LINE, SYNTAX_LINE_SPARE };
+
+/* Whether a valid line sets the same entry. */
+static bool is_set_elsewhere(const struct pt_guest *guest, int index)
+{
+	char key[PT_LABEL_TEXT];
+
+	return index >= 0 && pt_guest_get(guest, pt_entry_label(index, key));
+}
+
 static void report_dropped(
 	const struct pt_judging *judging, enum pt_dropped_kind kind, size_t which)
 {
@@ -26,16 +36,18 @@ static void report_dropped(
 		const struct pt_subject on = {.kind = PT_ON_ENTRY, .entry = dropped->index};
 		char key[PT_LABEL_TEXT];
 
+		size_t one = kind == PT_DROPPED_LINE && is_set_elsewhere(guest, dropped->index)
+				     ? SYNTAX_LINE_SPARE
+				     : which;
+
 		if (dropped->kind == kind)
-			pt_report(judging, which, dropped->index < 0 ? pt_on_guest() : on, "value",
+			pt_report(judging, one, dropped->index < 0 ? pt_on_guest() : on, "value",
 				dropped->value, "why", dropped->why, "key",
 				dropped->index < 0 ? "hostpciN"
 						   : pt_entry_label(dropped->index, key),
 				NULL);
 	}
 }
-
-enum { SYNTAX_VALUE, SYNTAX_LINE };
 
 static void hostpci_syntax(const struct pt_judging *judging)
 {
@@ -60,12 +72,19 @@ static void hostpci_unknown_key(const struct pt_judging *judging)
 	}
 }
 
-enum { MACHINE_DROPPED, MACHINE_MAY_BE };
+enum { MACHINE_DROPPED, MACHINE_MAY_BE, MACHINE_TOO_NEW };
 
 static void machine_invalid(const struct pt_judging *judging)
 {
+	const struct pt_facts *facts = judging->facts;
+	const char *qemu_server = facts->host->versions.qemu_server;
+	struct pt_machine machine;
+
 	report_dropped(judging, PT_DROPPED_MACHINE, MACHINE_DROPPED);
 	report_dropped(judging, PT_DROPPED_MACHINE_KEY, MACHINE_MAY_BE);
+	pt_guest_machine(facts->guest, &machine);
+	if (machine.aw_bits[0] && qemu_server && !pt_version_from(qemu_server, 9, 0, 21))
+		pt_report(judging, MACHINE_TOO_NEW, pt_on_guest(), "version", qemu_server, NULL);
 }
 
 static void hostpci_host_and_mapping(const struct pt_judging *judging)
@@ -243,7 +262,7 @@ static char *whole_of(const struct pt_facts *facts, const struct pt_taken *zero)
 	return list;
 }
 
-enum { PARTIAL_ENTRY, PARTIAL_MAPPING };
+enum { PARTIAL_ENTRY, PARTIAL_MAPPING, PARTIAL_ARGS };
 
 static void partial_slot(const struct pt_judging *judging)
 {
@@ -251,11 +270,15 @@ static void partial_slot(const struct pt_judging *judging)
 
 	pt_foreach (zero, facts->taken, facts->taken_count) {
 		const char *mapping = facts->assignment[zero->assignment].entry.mapping;
+		const int index = facts->assignment[zero->assignment].entry.index;
 		PT_FREE char *siblings = zero->companion ? NULL : list_siblings(facts, zero);
 		PT_FREE char *whole = siblings ? whole_of(facts, zero) : NULL;
 
 		if (whole)
-			pt_report(judging, mapping ? PARTIAL_MAPPING : PARTIAL_ENTRY,
+			pt_report(judging,
+				index == PT_HOSTPCI_MAX ? PARTIAL_ARGS
+				: mapping		? PARTIAL_MAPPING
+							: PARTIAL_ENTRY,
 				pt_on_function(facts, zero), "siblings", siblings, "value", whole,
 				"mapping", mapping, NULL);
 	}
@@ -278,6 +301,9 @@ static const struct pt_check checks[] = {
 			[SYNTAX_LINE] = {PT_ERROR, PT_WARNS, .when = "a line that is no entry, though it looks like one",
 				.message = "'{value}': {why}; Proxmox VE drops the line and starts the guest without this device",
 				.hint = "set it with 'qm set {vmid} --{key} VALUE', which writes the config anew"},
+			[SYNTAX_LINE_SPARE] = {PT_WARNING, PT_WARNS, .when = "another line sets the entry",
+				.message = "'{value}': {why}; Proxmox VE drops the line, and another one sets {key}",
+				.hint = "remove one of the two lines"},
 		},
 	},
 	{
@@ -308,6 +334,9 @@ static const struct pt_check checks[] = {
 			[MACHINE_MAY_BE] = {PT_WARNING, PT_WARNS, .when = "a key that only a newer Proxmox VE may know",
 				.message = "machine '{value}': {why}; a Proxmox VE that does not know it either drops the line, and the guest gets the default machine type, i440fx",
 				.hint = "correct the key, or update this node if a newer version has it"},
+			[MACHINE_TOO_NEW] = {PT_WARNING, PT_WARNS, .when = "aw-bits on an older qemu-server",
+				.message = "aw-bits in machine came with qemu-server 9.0.21; this node's {version} drops the line, and the guest gets the default machine type, i440fx",
+				.hint = "set 'pc-q35-9.1,viommu=intel' as machine instead"},
 		},
 	},
 	{
@@ -517,6 +546,8 @@ static const struct pt_check checks[] = {
 		.of = {
 			[PARTIAL_ENTRY] = {PT_WARNING, PT_WARNS, .message = "shares its IOMMU group with {siblings} of the same device: the whole device leaves the host, but only this function is passed through",
 				.hint = "write {value} instead of its single functions (All Functions)"},
+			[PARTIAL_ARGS] = {PT_WARNING, PT_WARNS, .message = "shares its IOMMU group with {siblings} of the same device: the whole device leaves the host, but only this function is passed through",
+				.hint = "use a hostpci entry with {value} instead, or a -device in args for each function"},
 			[PARTIAL_MAPPING] = {PT_WARNING, PT_WARNS, .message = "shares its IOMMU group with {siblings} of the same device: the whole device leaves the host, but only this function is passed through",
 				.hint = "set the path {value} in the mapping {mapping} (All Functions)"},
 		},

@@ -33,6 +33,15 @@ enum {
 	IOMMU_AFTER_BOOT
 };
 
+/* The loader that has booted the kernel, by the words that it adds. */
+static bool is_booted_by(const struct pt_traits *host, bool systemd)
+{
+	const bool grub = host->cmdline && strstr(host->cmdline, "BOOT_IMAGE=");
+	const bool efi = host->cmdline && strstr(host->cmdline, "initrd=\\EFI");
+
+	return systemd ? !grub : !efi;
+}
+
 /* Whether a boot loader's command line, or NULL, has intel_iommu=on. */
 static bool switches_on(const char *cmdline)
 {
@@ -40,6 +49,20 @@ static bool switches_on(const char *cmdline)
 
 	return cmdline && pt_cmdline_get(cmdline, "intel_iommu", value, sizeof(value)) &&
 	       pt_starts_with(value, "on");
+}
+
+static bool is_edited(const struct pt_traits *host, bool systemd)
+{
+	return is_booted_by(host, systemd) &&
+	       switches_on(systemd ? host->boot.systemd : host->boot.grub);
+}
+
+/* Proxmox VE's kernels from 6.8 on need no option. */
+static bool is_on_by_default(const struct pt_traits *host)
+{
+	const char *kernel = host->versions.kernel;
+
+	return kernel && strstr(kernel, "-pve") && pt_version_from(kernel, 6, 8, 0);
 }
 
 /* The reason decides the fix. */
@@ -53,16 +76,16 @@ static size_t why_no_iommu(const struct pt_traits *host)
 	if (pt_streq(intel, "off") || pt_streq(amd, "off") || pt_streq(both, "off"))
 		return IOMMU_SWITCHED_OFF;
 	if (host->has_dmar && !pt_starts_with(intel, "on"))
-		return switches_on(host->boot.systemd) || switches_on(host->boot.grub)
-			       ? IOMMU_AFTER_BOOT
-			       : IOMMU_NOT_SWITCHED_ON;
+		return is_edited(host, true) || is_edited(host, false) ? IOMMU_AFTER_BOOT
+		       : is_on_by_default(host)			       ? IOMMU_BROKEN
+								       : IOMMU_NOT_SWITCHED_ON;
 	return host->has_dmar || host->has_ivrs ? IOMMU_BROKEN : IOMMU_NOT_OFFERED;
 }
 
 static void iommu_disabled(const struct pt_judging *judging)
 {
 	const struct pt_traits *host = judging->facts->host;
-	bool by_systemd = switches_on(host->boot.systemd);
+	bool by_systemd = is_edited(host, true);
 
 	if (!host->iommu_active && prepares_any(judging->facts))
 		pt_report(judging, why_no_iommu(host), pt_on_host(), "table",
@@ -125,9 +148,9 @@ static void vfio_ids_captured(const struct pt_judging *judging)
 		const struct pt_detail *detail = detail_of(facts, &taken->bdf);
 		struct pt_subject on = pt_on_function(facts, taken);
 
-		if (!function || !pt_ids_mean(facts->host->vfio_options, function))
+		if (!function || !function->driver ||
+			!pt_ids_mean(facts->host->vfio_options, function))
 			continue;
-		/* then it is no longer true of others either */
 		if (function->driver && !pt_function_on_vfio(function))
 			pt_report(judging, IDS_NOT_IN_FORCE, on, "holder", function->driver, NULL);
 		else if (detail && detail->has_id_twin)

@@ -73,6 +73,41 @@ void pt_form_clear(struct pt_form_guests *guests)
 	*guests = (struct pt_form_guests){0};
 }
 
+/* Keys of a config: their names, and those that have a number behind. */
+static const char *const plain_keys[] = {"acpi", "affinity", "agent", "arch", "args", "autostart",
+	"balloon", "bios", "boot", "bootdisk", "cdrom", "cicustom", "ciupgrade", "ciuser", "citype",
+	"cores", "cpu", "cpulimit", "cpuunits", "description", "freeze", "hookscript", "hotplug",
+	"hugepages", "ivshmem", "keephugepages", "keyboard", "kvm", "localtime", "lock", "machine",
+	"memory", "meta", "migrate_downtime", "name", "nameserver", "numa", "onboot", "ostype",
+	"parent", "protection", "reboot", "scsihw", "searchdomain", "shares", "smbios1", "smp",
+	"snapstate", "snaptime", "sockets", "spice_enhancements", "sshkeys", "startup", "tablet",
+	"tags", "tdf", "template", "vcpus", "vga", "vmgenid", "vmstate", "vmstatestorage",
+	"watchdog"};
+static const char *const numbered_keys[] = {"audio", "efidisk", "hostpci", "ide", "ipconfig", "net",
+	"numa", "parallel", "rng", "sata", "scsi", "serial", "tpmstate", "unused", "usb", "virtio",
+	"virtiofs"};
+
+static bool is_key(const char *key)
+{
+	size_t length = strcspn(key, "0123456789");
+	PT_FREE char *name = pt_strndup(key, length);
+
+	if (PT_WORD_FIND(plain_keys, key) >= 0)
+		return true;
+	return key[length] && strspn(key + length, "0123456789") == strlen(key + length) &&
+	       PT_WORD_FIND(numbered_keys, name) >= 0;
+}
+
+/* Whether anything in it is of a config. */
+static bool is_config(const struct pt_guest *guest)
+{
+	pt_guest_foreach (key, guest) {
+		if (is_key(key.key))
+			return true;
+	}
+	return guest->dropped_count > 0;
+}
+
 static void keep(struct reading *reading, struct pt_guest *guest)
 {
 	struct pt_guest **slot = pt_array_grow(
@@ -276,8 +311,12 @@ static int add_guest(struct reading *reading, struct json_object *values, const 
 	guest = pt_guest_new(&query, PT_TEXT_CHARS);
 	pt_set_text(&guest->name, name);
 	r = set_values(reading, guest, values);
+	if (r < 0 && !name)
+		return r;
+	/* of a plan the others count all the same */
 	if (r < 0)
-		return name ? pt_err_wrap(reading->err, "%s", name) : r;
+		pt_set_text(&guest->trouble, reading->err->text);
+	*reading->err = (struct pt_err){0};
 	keep(reading, PT_STEAL(guest));
 	return 0;
 }
@@ -359,7 +398,7 @@ static int read_terraform(struct reading *reading, struct json_object *json)
 
 static bool is_terraform(struct json_object *json)
 {
-	return member(json, "planned_values") ||
+	return member(json, "planned_values") || member(json, "format_version") ||
 	       (member(json, "terraform_version") &&
 		       (member(json, "values") ||
 			       json_object_is_type(member(json, "resources"), json_type_array)));
@@ -373,6 +412,11 @@ static int read_object(struct reading *reading, struct json_object *json)
 
 	if (is_terraform(json))
 		return read_terraform(reading, json);
+	if (json_object_object_get_ex(json, "data", NULL) && !data)
+		return pt_err_set(reading->err, -EINVAL,
+			"an answer of the API that holds no data: %s",
+			text_of(member(json, "message")) ? text_of(member(json, "message"))
+							 : "it was refused");
 	if (json_object_is_type(data, json_type_object))
 		return read_object(reading, data);
 	if (!json_object_is_type(json, json_type_object) || data)
@@ -383,6 +427,9 @@ static int read_object(struct reading *reading, struct json_object *json)
 		return add_guest(reading, json, NULL);
 	guest = pt_guest_new(reading->query, PT_TEXT_CHARS);
 	r = pt_guest_set_all(guest, json, reading->err);
+	if (r == 0 && !is_config(guest))
+		r = pt_err_set(
+			reading->err, -EINVAL, "JSON, but it has no key of a guest's config");
 	if (r == 0)
 		keep(reading, PT_STEAL(guest));
 	return r;
@@ -409,6 +456,8 @@ static const char *what_else(const char *text)
 
 	if (!*text)
 		return "is empty";
+	if (pt_starts_with(text, "HTTP/"))
+		return "begins with HTTP headers; pass the body alone (curl without -i)";
 	if (*text == '<')
 		return "is HTML or XML, perhaps a login page";
 	if (pt_starts_with(text, "cur ") || pt_starts_with(text, "new ") ||
@@ -436,7 +485,7 @@ static int read_text(struct reading *reading, const char *text, size_t length)
 	if (!what)
 		r = pt_guest_parse(text, length, reading->query, &guest, reading->err);
 
-	if (r == 0 && !what && !guest->dropped_count && !pt_guest_first_key(guest).key)
+	if (r == 0 && !what && !is_config(guest))
 		what = "has no line of a config";
 	if (what)
 		return pt_err_set(reading->err, -EINVAL, "%s" EXPECTED, what);

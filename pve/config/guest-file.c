@@ -118,47 +118,74 @@ static size_t key_length(const char *line, size_t length)
 #define ENTRY	    "hostpci"
 #define ANY_ENTRIES "there are " ENTRY "0 to " ENTRY "15"
 
+/* Bytes of white space, also such as web pages have it, and of quotes. */
+static size_t skip_odd(const char *line, size_t length, size_t at)
+{
+	static const char hard[] = "\xc2\xa0"; /* a no-break space */
+
+	while (at < length) {
+		if (isspace((unsigned char)line[at]) || line[at] == '"' || line[at] == '\'')
+			at++;
+		else if (length - at >= strlen(hard) && memcmp(line + at, hard, strlen(hard)) == 0)
+			at += strlen(hard);
+		else
+			break;
+	}
+	return at;
+}
+
+/* Whether a colon, or what somebody wrote for one, stands there. */
+static bool ends_key(const char *line, size_t length, size_t at)
+{
+	static const char wide[] = "\xef\xbc\x9a"; /* a full-width colon */
+
+	return at < length &&
+	       (line[at] == ':' || line[at] == '=' ||
+		       (length - at >= strlen(wide) && memcmp(line + at, wide, strlen(wide)) == 0));
+}
+
 /* Why PVE does not see an entry in a line that looks like one, with the character that it stumbles
  * at, counted from 0; NULL: the line is an entry, or looks like none. Static. */
 static const char *explain_line(const char *line, size_t length, int *ret_index, size_t *ret_at)
 {
 	const bool marked = length >= strlen(MARK) && memcmp(line, MARK, strlen(MARK)) == 0;
-	size_t at = marked ? strlen(MARK) : 0, name, digits;
+	size_t name = skip_odd(line, length, marked ? strlen(MARK) : 0), digits, key, at;
 	PT_FREE char *number = NULL;
-	PT_FREE char *key = NULL;
+	PT_FREE char *text = NULL;
 
-	while (at < length && isspace((unsigned char)line[at]))
-		at++;
-	name = at;
-	if (length - at < strlen(ENTRY) || strncasecmp(line + at, ENTRY, strlen(ENTRY)) != 0)
+	if (length - name < strlen(ENTRY) || strncasecmp(line + name, ENTRY, strlen(ENTRY)) != 0)
 		return NULL;
-	at += strlen(ENTRY);
+	at = name + strlen(ENTRY);
+	while (at < length && strchr("-_ \t", line[at]) && line[at])
+		at++;
 	for (digits = at; at < length && isdigit((unsigned char)line[at]);)
 		at++;
 	number = pt_strndup(line + digits, at - digits);
-	key = pt_format(ENTRY "%s", number);
-	*ret_index = pt_hostpci_key(key);
-	digits = at;
-	while (at < length && isspace((unsigned char)line[at]))
-		at++;
-	if (at == length || (line[at] != ':' && line[at] != '='))
+	text = pt_format(ENTRY "%s", number);
+	*ret_index = pt_hostpci_key(text);
+	key = at;
+	at = skip_odd(line, length, at);
+	/* a number and white space are enough */
+	if (!ends_key(line, length, at) && (!*number || at == key || at == length))
 		return NULL;
-	*ret_at = name ? 0 : *ret_index < 0 ? strlen(ENTRY) : digits;
+	*ret_at = name ? 0 : *ret_index < 0 ? strlen(ENTRY) : key;
 	if (marked)
 		return "a byte order mark stands before the key";
 	if (line[0] == '\r')
 		return "a carriage return alone ends no line";
 	if (name)
-		return "white space stands before the key";
-	if (*ret_index < 0)
+		return "the key does not begin the line";
+	if (*ret_index < 0 || digits > strlen(ENTRY)) {
+		*ret_at = strlen(ENTRY);
 		return "no such key: " ANY_ENTRIES;
+	}
 	if (memcmp(line, ENTRY, strlen(ENTRY)) != 0) {
 		*ret_at = 0;
 		return "keys are in lower case";
 	}
-	if (line[at] == '=')
-		return "a colon must follow the key, not '='";
-	if (at > digits)
+	if (at == length || line[at] != ':')
+		return "a colon must follow the key";
+	if (at > key)
 		return "white space stands before the colon";
 	*ret_at = at + 1;
 	return at + 1 == length ? "no value follows" : NULL;

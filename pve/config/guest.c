@@ -20,7 +20,7 @@ static const struct pt_prop_key machine_keys[] = {
 	{"viommu", PT_PROP_PATTERN, "^(intel|virtio)$"},
 	{"enable-s3", PT_PROP_BOOLEAN},
 	{"enable-s4", PT_PROP_BOOLEAN},
-	{"aw-bits", PT_PROP_PATTERN, "^[0-9]+(\\.[0-9]+)?$"},
+	{"aw-bits", PT_PROP_PATTERN, "^(3[2-9]|[45][0-9]|6[0-4])$"},
 };
 static const struct pt_prop_schema machine_schema = {machine_keys, PT_ARRAY_SIZE(machine_keys)};
 
@@ -105,6 +105,7 @@ void pt_guest_free(struct pt_guest *guest)
 		return;
 	json_object_put(guest->keys);
 	free(guest->name);
+	free(guest->trouble);
 	pt_foreach (dropped, guest->dropped, guest->dropped_count)
 		clear_dropped(dropped);
 	free(guest->dropped);

@@ -165,6 +165,8 @@ static int check_vmid(struct pt_cli *cli, struct node_report *report, struct pt_
 static int check_planned(struct pt_cli *cli, const struct pt_guest *guest,
 	struct node_report *report, struct pt_err *err)
 {
+	if (guest->trouble)
+		return pt_err_set(err, -EINVAL, "%s: %s", guest->name, guest->trouble);
 	if (pt_streq(guest->node, cli->node->name))
 		return check_guest(cli, guest, report, err);
 	return pt_err_set(err, -EXDEV,

@@ -34,7 +34,21 @@ static void iommu_disabled(void **state)
 	assert_string_equal(
 		hint_of(find(&judged, "iommu-disabled")), "run 'update-grub', and reboot");
 	clear(&judged);
+	/* the loader that has not booted this kernel says nothing */
+	fake_file(fake, "/proc/cmdline", "initrd=\\EFI\\proxmox\\initrd.img quiet\n");
+	judge(fake, "hostpci0: 02:00.0\n", &judged);
+	assert_holds(hint_of(find(&judged, "iommu-disabled")), "add intel_iommu=on");
+	clear(&judged);
 	fake_remove(fake, "/etc/default/grub");
+	/* newer kernels of Proxmox VE need no option */
+	fake_file(fake, "/proc/sys/kernel/osrelease", "6.8.12-4-pve\n");
+	judge(fake, "hostpci0: 02:00.0\n", &judged);
+	assert_holds(hint_of(find(&judged, "iommu-disabled")), "search the kernel log for DMAR");
+	clear(&judged);
+	fake_file(fake, "/proc/sys/kernel/osrelease", "6.8.12-4-custom\n");
+	judge(fake, "hostpci0: 02:00.0\n", &judged);
+	assert_holds(hint_of(find(&judged, "iommu-disabled")), "add intel_iommu=on");
+	clear(&judged);
 	fake_file(fake, "/proc/cmdline", "intel_iommu=on\n");
 	judge(fake, "hostpci0: 02:00.0\n", &judged);
 	assert_holds(hint_of(find(&judged, "iommu-disabled")), "search the kernel log for DMAR");
@@ -109,7 +123,11 @@ static void syntax(void **state)
 	clear(&judged);
 	passes(fake, "hostpci-syntax", "hostpci3: 02:00.0,foo=1\n");
 	triggers(fake, "hostpci-syntax", " hostpci3: 02:00.0\n",
-		"' hostpci3: 02:00.0': at character 1: white space stands before the key");
+		"' hostpci3: 02:00.0': at character 1: the key does not begin the line");
+	judge(fake, "hostpci3: 02:00.0\nhostpci3 = 02:00.0\n", &judged);
+	assert_int_equal(find(&judged, "hostpci-syntax")->severity, PT_WARNING);
+	assert_holds(message_of(find(&judged, "hostpci-syntax")), "and another one sets hostpci3");
+	clear(&judged);
 	triggers(fake, "hostpci-syntax", "hostpci16: 02:00.0\n", "there are hostpci0 to hostpci15");
 	passes(fake, "hostpci-syntax", "# hostpci16: 02:00.0\n");
 	triggers(fake, "hostpci-unknown-key", "hostpci3: 02:00.0,foo=1\n", "there is no key 'foo'");
@@ -211,6 +229,8 @@ static void partial_slot(void **state)
 		"write 0000:01:00.0;0000:01:00.1 instead of its single");
 	clear(&judged);
 	fake_remove(fake, "/sys/bus/pci/devices/0000:01:00.2");
+	triggers(fake, "partial-slot", "args: -device vfio-pci,host=01:00.0\n",
+		"the whole device leaves the host");
 	passes(fake, "partial-slot", "hostpci0: 01:00\n");
 	passes(fake, "partial-slot", "hostpci0: 01:00.1\n");
 	triggers(fake, "group-companions", "hostpci0: 01:00.1\n",

@@ -36,6 +36,10 @@ static void an_object_has_plain_values(void **state)
 	refuses("{", "not JSON");
 	refuses("[]", "no object with a guest's keys");
 	refuses("{\"data\":[]}", "no object with a guest's keys");
+	refuses("{}", "no key of a guest's config");
+	refuses("{\"name2\":\"x\",\"error\":7}", "no key of a guest's config");
+	refuses("{\"data\":null,\"message\":\"no ticket\"}", "holds no data: no ticket");
+	refuses("{\"data\":null}", "holds no data: it was refused");
 	refuses("{\"a\":1,\"a\":2}", "the key \"a\" stands there twice");
 	refuses("{\"data\":{\"hostpci0\":\"01:00\",\"hostpci0\":\"02:00\"}}", "twice");
 	guest = read_one("{\"memory\":64,\"hostpci1\":null}");
@@ -109,6 +113,8 @@ static void texts_are_told_apart(void **state)
 	refuses("--hostpci0 01:00", "arguments of qm");
 	refuses("hostpci0=01%3A00&machine=q35", "an encoded form of HTTP");
 	refuses("a guest\n", "has no line of a config");
+	refuses("status: running\n", "has no line of a config");
+	refuses("HTTP/1.1 200 OK\nServer: x\n", "begins with HTTP headers");
 	/* '=' and '&' in a value are no form */
 	guest = read_one("args: -a b=c&d\n");
 	assert_string_equal(pt_guest_get(guest, "args"), "-a b=c&d");

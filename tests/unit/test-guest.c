@@ -83,22 +83,29 @@ static void lines_that_mean_an_entry_are_kept_for_telling(void **state)
 		const char *line, *why;
 		int index;
 	} cases[] = {
-		{"\thostpci0: 01:00", "at character 1: white space stands before the key", 0},
-		{"hostpci3 = 01:00", "at character 9: a colon must follow the key, not '='", 3},
+		{"\thostpci0: 01:00", "at character 1: the key does not begin the line", 0},
+		{"hostpci3 = 01:00", "at character 9: a colon must follow the key", 3},
 		{"hostpci3=01:00", "at character 9: a colon must follow", 3},
 		{"hostpci15 : 01:00", "at character 10: white space stands before the colon", 15},
 		{"HOSTPCI0: 01:00", "at character 1: keys are in lower case", 0},
 		{"hostpci16: 01:00", "at character 8: no such key: there are hostpci0 to hostpci15",
 			-1},
+		{"hostpci0 0000:01:00", "at character 9: a colon must follow the key", 0},
+		{"hostpci0\xef\xbc\x9a 01:00", "at character 9: a colon must follow the key", 0},
+		{"\xc2\xa0hostpci0: 01:00", "at character 1: the key does not begin the line", 0},
+		{"\"hostpci0\": \"01:00\"", "at character 1: the key does not begin the line", 0},
 		{"hostpci00: 01:00", "at character 8: no such key", -1},
+		{"hostpci-0: 01:00", "at character 8: no such key", 0},
+		{"hostpci 0: 01:00", "at character 8: no such key", 0},
 		{"hostpci: 01:00", "at character 8: no such key", -1},
 		{"hostpci7:", "at character 10: no value follows", 7},
 		{"\xef\xbb\xbfhostpci1: 01:00", "at character 1: a byte order mark", 1},
 		{"memory: 64\rhostpci1: 01:00\r", "a carriage return alone ends no line", 1},
 	};
 	static const char *const none[] = {"#hostpci0: 01:00", "hostpci0: 01:00", "hostpci0:01:00",
-		"hostpci0: 01:00\r", "hostpci0 01:00", "hostpcix: 01:00", "hostpci_a: 1",
-		"[x]\n hostpci0: 01:00", "# a\n# hostpci16: 01:00", "net0: hostpci0=1"};
+		"hostpci0: 01:00\r", "hostpci0", "hostpci is a key", "hostpcix: 01:00",
+		"hostpci_a: 1", "[x]\n hostpci0: 01:00", "# a\n# hostpci16: 01:00",
+		"net0: hostpci0=1"};
 
 	(void)state;
 	pt_foreach (one, cases, PT_ARRAY_SIZE(cases)) {
