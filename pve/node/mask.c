@@ -123,6 +123,8 @@ static const struct rule {
 	{"guests[].config.lock", NAMES_NONE},
 	{"guests[].config.machine", NAMES_NONE},
 	{"guests[].config.memory", NAMES_NONE},
+	{"guests[].config.meta", NAMES_NONE},
+	{"guests[].config.ostype", NAMES_NONE},
 	{"guests[].config.name", NAMES_GUEST},
 	{"guests[].config.numa", NAMES_NONE},
 	{"guests[].config.onboot", NAMES_NONE},

@@ -107,12 +107,14 @@ void pt_node_plan(struct pt_node *node, struct pt_guest *const *guest, size_t co
 	for (size_t i = 0; i < count; i++) {
 		struct pt_guest **slot = NULL;
 
-		if (!pt_streq(guest[i]->node, node->name) || !pt_guest_has_hostpci(guest[i]))
-			continue;
 		for (size_t at = 0; !slot && at < node->guest_count; at++) {
 			if (node->guest[at]->vmid == guest[i]->vmid)
 				slot = &node->guest[at];
 		}
+		/* one that is new, and has no device here */
+		if (!slot &&
+			(!pt_streq(guest[i]->node, node->name) || !pt_guest_has_hostpci(guest[i])))
+			continue;
 		if (slot)
 			pt_guest_free(*slot);
 		else

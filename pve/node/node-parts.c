@@ -248,8 +248,8 @@ static char *keep_args(const char *args)
 static bool is_of_use(const char *key)
 {
 	static const char *const keys[] = {"affinity", "balloon", "bios", "cpu", "hookscript",
-		"hotplug", "hugepages", "lock", "machine", "memory", "name", "numa", "onboot",
-		"sockets", "template", "vga"};
+		"hotplug", "hugepages", "lock", "machine", "memory", "meta", "name", "numa",
+		"onboot", "ostype", "sockets", "template", "vga"};
 
 	return PT_WORD_FIND(keys, key) >= 0 || pt_hostpci_key(key) >= 0 ||
 	       (pt_starts_with(key, "numa") && strlen(key) == strlen("numa0"));

@@ -55,17 +55,23 @@ static bool has_id(struct pt_node *node, const char *port, const char *file, con
 	return pt_host_read_line(node->host, path, &text) == 0 && strcasecmp(text, id) == 0;
 }
 
+static const char *plain_id(const char *id)
+{
+	return pt_starts_with(id, "0x") ? id + strlen("0x") : id;
+}
+
 /* The same of each device with these ids, "046d:c52b". */
 static void add_ids(struct pt_node *node, unsigned int vmid, const char *ids)
 {
 	PT_FREE char *vendor = pt_strndup(ids, strcspn(ids, ":"));
+	const char *device = ids + strlen(vendor) + 1;
 	struct pt_names PT_NAMES ports = {0};
 
 	if (pt_host_list(node->host, USB_DEVICES, &ports) < 0)
 		return;
 	pt_foreach (port, ports.name, ports.count) {
-		if (has_id(node, *port, "idVendor", vendor) &&
-			has_id(node, *port, "idProduct", ids + strlen(vendor) + 1))
+		if (has_id(node, *port, "idVendor", plain_id(vendor)) &&
+			has_id(node, *port, "idProduct", plain_id(device)))
 			add_port(node, vmid, *port);
 	}
 }
@@ -125,10 +131,10 @@ void pt_node_add_usb(struct pt_node *node, unsigned int vmid, const char *value)
 {
 	PT_FREE char *first = pt_strndup(value, strcspn(value, ", \t\r"));
 	PT_FREE char *mapping = property_of(value, "mapping");
+	PT_FREE char *host = property_of(value, "host");
 
 	if (mapping)
 		add_mapping(node, vmid, mapping);
-	else
-		add_device(node, vmid,
-			pt_starts_with(first, "host=") ? first + strlen("host=") : first);
+	else if (host || !strchr(first, '='))
+		add_device(node, vmid, host ? host : first);
 }

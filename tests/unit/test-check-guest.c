@@ -660,6 +660,10 @@ static void usb_of_guest(void **state)
 	triggers(fake, "usb-of-guest", "hostpci0: 05:01.0\n", "the USB device 1-7.1");
 	fake_file(fake, path, "usb0: host=046D:c52b\n");
 	triggers(fake, "usb-of-guest", "hostpci0: 05:01.0\n", "the USB device 1-2");
+	fake_file(fake, path, "usb0: usb3=1,host=0x046d:0xc52b\n");
+	triggers(fake, "usb-of-guest", "hostpci0: 05:01.0\n", "the USB device 1-2");
+	fake_file(fake, path, "usb0: usb3=1\n");
+	passes(fake, "usb-of-guest", "hostpci0: 05:01.0\n");
 	fake_file(fake, path, "usb0: host=046d:c52c\n");
 	passes(fake, "usb-of-guest", "hostpci0: 05:01.0\n");
 	fake_file(fake, path, "usb0: mapping=stick\n");

@@ -103,7 +103,7 @@ static void of_configs_only_what_checks_look_at(void **state)
 {
 	static const char text[] =
 		"[{\"vmid\":100,\"config\":{\"hostpci0\":\"01:00\",\"cipassword\":\"SECRET\","
-		"\"memory\":2048,\"args\":\"-object secret,data=SECRET -device "
+		"\"memory\":2048,\"ostype\":\"win11\",\"args\":\"-object secret,data=SECRET -device "
 		"vfio-pci,host=05:00.0,x-msix-relocation=bar2 -cpu host,x=SECRET -set "
 		"device.hostpci0.x-msix-relocation=bar0 -set device.net0.mac=SECRET -fw_cfg "
 		"name=opt/ovmf/X-PciMmio64Mb,string=65536\"},\"dropped\":[{\"index\":3,\"value\":"
@@ -120,7 +120,7 @@ static void of_configs_only_what_checks_look_at(void **state)
 	assert_non_null(node->guest[0]->dropped[0].why);
 	json = pt_guests_own.write(NULL, node);
 	assert_string_equal(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN),
-		"[{\"vmid\":100,\"config\":{\"hostpci0\":\"01:00\",\"memory\":\"2048\",\"args\":"
+		"[{\"vmid\":100,\"config\":{\"hostpci0\":\"01:00\",\"memory\":\"2048\",\"ostype\":\"win11\",\"args\":"
 		"\"x-msix-relocation -cpu device.hostpci0.x-msix-relocation=bar0 "
 		"X-PciMmio64Mb,string=65536 -device vfio-pci,host=0000:05:00.0\"},\"dropped\":[{\"kind\":"
 		"\"value\",\"index\":3,\"value\":\"zz\"}]}]");
