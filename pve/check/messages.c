@@ -11,17 +11,29 @@ static const struct pt_message messages[] = {
 		{"iommu-disabled"}, "qemu-server 8.4 and 9.2"},
 	{"no pci device info|no PCI device found for|no device found for", "the address leads to no function of this host",
 		{"device-missing", "vf-not-created", "device-identity-changed"}, "qemu-server 8.4 and 9.2"},
-	{"(cannot|can't) find vfio-pci module|cannot bind .* to vfio|unable to bind .* to vfio", "vfio-pci cannot be loaded, or does not take the device",
+	{"(cannot|can't) find vfio-pci module|(cannot|can't) (unbind/)?bind .* to vfio|unable to bind .* to vfio", "vfio-pci cannot be loaded, or does not take the device",
 		{"vfio-module-missing", "keep-without-vfio"}, "qemu-server 8.4 and 9.2"},
+	{"assigned more than once", "two entries of the guest name one function",
+		{"device-assigned-twice"}, "qemu-server 9.2"},
+	{"mediated device with multifunction", "mdev on a whole device of several functions",
+		{"mdev-multifunction"}, "qemu-server 9.2"},
+	{"set both 'host' and 'mapping'", "an entry has an address and a mapping",
+		{"hostpci-host-and-mapping"}, "qemu-server 9.2"},
+	{"legacy IGD assignment", "legacy-igd=1 needs a guest of a certain kind: the message names what is missing",
+		{"legacy-igd-q35", "legacy-igd-vga", "legacy-igd-address"}, "qemu-server 9.2"},
+	{"Intel vIOMMU", "viommu=intel needs q35, and 39 or 48 address bits",
+		{"viommu-too-wide"}, "qemu-server 9.2"},
+	{"unable to parse value of '(hostpci|machine)", "Proxmox VE drops a line of the config that it cannot parse",
+		{"hostpci-syntax", "hostpci-unknown-key", "machine-invalid"}, "qemu-server 8.4 and 9.2"},
 	{"q35 machine model is not enabled", "pcie=1 needs the machine type q35",
 		{"pcie-needs-q35", "machine-invalid"}, "qemu-server 8.4 and 9.2"},
-	{"PCI device .* (is )?(already )?(in use|reserved) by (VM|guest)|already (in use|used) by VM", "another guest has the device",
+	{"(in use|reserved)( for use)? by (VM|guest)|already (in use|used) by VM", "another guest has the device",
 		{"used-by-running", "reserved-by-other", "claimed-by-other"}, "qemu-server 8.4 and 9.2"},
 	{"(PCI device )?mapping (not found|invalid)|hardware probably changed|no device mapping found|configuration error.*mapping", "the mapping does not fit this node's hardware any more",
 		{"mapping-mismatch", "mapping-missing", "mapping-no-node"}, "qemu-server 8.4 and 9.2"},
-	{"no device left|no free (PCI )?device|couldn't find.*free", "all devices of the mapping are taken",
+	{"no device left|no free (PCI )?device|(couldn't|could not) find.*free", "all devices of the mapping are taken",
 		{"mapping-nothing-free"}, "qemu-server 9.2"},
-	{"hookscript volume .* (does not exist|is not)|hook script .* (does not exist|is not)|not executable", "the guest's hookscript is missing or cannot be run",
+	{"hookscript volume .* (does not exist|is not)|script '.*' (does not exist|is not)|hook script .* (does not exist|is not)", "the guest's hookscript is missing or cannot be run",
 		{"hook-missing", "hookscript-missing", "hook-not-executable"}, "pve-guest-common 6.0"},
 	{"hookscript error for [0-9]+ on pre-start", "the guest's hookscript has refused the start: its reason stands in the lines above",
 		{NULL}, "pve-guest-common 6.0"},
@@ -33,16 +45,16 @@ static const struct pt_message messages[] = {
 		{"start-timeout-risk", "memory-not-pinnable", "reset-quirk"}, "qemu-server 8.4 and 9.2"},
 	{"hugepage allocation failed|not enough.*hugepages|huge ?pages.*(failed|not enough)", "there are not enough huge pages",
 		{"hugepages-short"}, "qemu-server 9.2"},
-	{"(unable|failed|could not) to create.*mdev|mdev.*(no space left|not available)|create 'type'.*mdev", "no instance of the mediated device type can be made",
+	{"does not support mediated devices|has no type '|has no available instances|create 'type' for pci devices|(unable|failed|could not) to create.*mdev|vgpu type .* not available|mdev.*(no space left|not available)", "no instance of the mediated device type can be made",
 		{"mdev-none-free", "mdev-type-unknown"}, "qemu-server 9.2"},
 	/* QEMU */
 	{"group( [0-9]+)? is not viable|devices within the iommu_group are bound", "a function of the IOMMU group still has a host driver",
 		{"group-companions", "partial-slot", "keep-without-vfio"}, "QEMU 7.2 and 10.0"},
 	{"failed to set(up)? (group )?container|failed to set iommu for container|failed to setup container", "the kernel gives the group to no guest: the firmware holds memory for it, or interrupts are not remapped",
 		{"reserved-region", "interrupt-remapping-missing", "iova-too-narrow"}, "QEMU 7.2 and 10.0"},
-	{"failed to open /dev/vfio|could not open '?/dev/vfio", "another process has the group, or it is on no vfio driver",
+	{"failed to open /dev/vfio|could not open '?/dev/vfio|is already attached|error getting device from group", "another process has the group, or it is on no vfio driver",
 		{"used-by-running", "keep-without-vfio", "no-iommu-group"}, "QEMU 7.2 and 10.0"},
-	{"no iommu_group found|failed to read iommu_group", "the function is in no IOMMU group",
+	{"no iommu_group found|(failed to read|cannot open) iommu_group", "the function is in no IOMMU group",
 		{"no-iommu-group", "iommu-disabled"}, "QEMU 7.2 and 10.0"},
 	{"aw-bits [0-9]+ *>|host aw-bits", "the virtual IOMMU is wider than the host's",
 		{"viommu-too-wide"}, "QEMU 9.1 and 10.0, sources"},
@@ -71,7 +83,7 @@ static const struct pt_message messages[] = {
 		{"reset-quirk", "device-dead", "no-reset"}, "kernel 6.1 to 6.17, sources"},
 	{"can't reserve|cannot reserve", "something else lies on the BAR: the firmware's framebuffer, mostly",
 		{"framebuffer-stays", "console-on-device"}, "kernel 6.1 and 6.12, sources"},
-	{"unable to (power on|change power state)|stuck in D3|D3cold to D0, device inaccessible", "the device does not wake up",
+	{"vfio_bar_restore: reset recovery|unable to (power on|change power state)|stuck in D3|D3cold to D0, device inaccessible", "the device does not wake up",
 		{"device-dead", "d3cold-risk"}, "kernel 6.1 to 6.17, sources"},
 	{"BAR [0-9]+.*(failed to assign|no space)|can't assign; no space|(failed to assign|no space for)", "the host has no room for a BAR",
 		{"bar-unassigned", "bar-window-small"}, "kernel 6.1"},
@@ -87,19 +99,27 @@ const struct pt_message *pt_message_at(size_t at)
 	return at < PT_ARRAY_SIZE(messages) ? &messages[at] : NULL;
 }
 
+/* The expression of a row, compiled once; a log has many lines. */
+static const regex_t *compile(size_t at)
+{
+	static regex_t expression[PT_ARRAY_SIZE(messages)];
+	static bool compiled[PT_ARRAY_SIZE(messages)];
+
+	if (!compiled[at] && regcomp(&expression[at], messages[at].pattern,
+				     REG_EXTENDED | REG_ICASE | REG_NOSUB) != 0)
+		return NULL;
+	compiled[at] = true;
+	return &expression[at];
+}
+
 const struct pt_message *pt_message_next(const char *text, size_t *at)
 {
 	while (*at < PT_ARRAY_SIZE(messages)) {
-		const struct pt_message *message = &messages[(*at)++];
-		regex_t expression;
-		bool stands;
+		size_t here = (*at)++;
+		const regex_t *expression = compile(here);
 
-		if (regcomp(&expression, message->pattern, REG_EXTENDED | REG_ICASE | REG_NOSUB))
-			continue;
-		stands = regexec(&expression, text, 0, NULL, 0) == 0;
-		regfree(&expression);
-		if (stands)
-			return message;
+		if (expression && regexec(expression, text, 0, NULL, 0) == 0)
+			return &messages[here];
 	}
 	return NULL;
 }

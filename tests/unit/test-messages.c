@@ -74,6 +74,16 @@ static void messages_lead_to_findings(void **state)
 		{"vfio: Cannot reset device 0000:03:00.0, depends on group 20 which is not owned.",
 			"bus-reset-shared"},
 		{"VFIO_MAP_DMA failed: Cannot allocate memory", "memory-not-pinnable"},
+		{"can't unbind/bind PCI group to VFIO '0000:01:00.0'", "vfio-module-missing"},
+		{"PCI device '0000:01:00.0' already in use by VMID '7' assigned more than once",
+			"device-assigned-twice"},
+		{"legacy IGD assignment is not compatible with x-vga", "legacy-igd-q35"},
+		{"vm 100 - unable to parse value of 'machine' - format error", "hostpci-syntax"},
+		{"script '/var/lib/vz/snippets/x' does not exist", "hook-missing"},
+		{"pci device '0000:01:00.0' has no available instances of 'nvidia-1'",
+			"mdev-none-free"},
+		{"vfio-pci 0000:01:00.0: vfio_bar_restore: reset recovery - restoring BARs",
+			"device-dead"},
 	};
 
 	(void)state;
