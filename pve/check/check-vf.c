@@ -13,10 +13,13 @@ static void parent_taken(const struct pt_judging *judging)
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
 		const struct pt_function *parent = NULL;
+		const struct pt_taken *with;
 
 		if (!taken->companion && pt_has_obstacle(facts, function, PT_OBSTACLE_PARENT_TAKEN))
 			parent = pt_parent_in_group(facts->inventory, function);
-		if (parent && pt_taken_find(facts->taken, facts->taken_count, &parent->bdf))
+		with = parent ? pt_taken_find(facts->taken, facts->taken_count, &parent->bdf)
+			      : NULL;
+		if (with && !pt_taken_stays(with, parent))
 			pt_report(judging, pt_function_is_vf(function) ? PARENT_PF : PARENT_VMD,
 				pt_on_function(facts, taken), "parent", PT_BDF(&parent->bdf), NULL);
 	}

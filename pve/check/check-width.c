@@ -48,6 +48,21 @@ static bool is_since(const struct pt_machine *machine, unsigned int major, unsig
 	return machine->major > major || (machine->major == major && machine->minor >= minor);
 }
 
+/* The version of the machine, as a start resolves it: a guest with Windows keeps that of its
+ * creation, from 9.1 on, else 5.1. Source: qemu-server, QemuServer/Machine.pm, get_vm_machine. */
+static void resolve_version(const struct pt_guest *guest, struct pt_machine *machine)
+{
+	const char *ostype = pt_guest_get(guest, "ostype"), *meta = pt_guest_get(guest, "meta");
+	const char *creation = meta ? strstr(meta, "creation-qemu=") : NULL;
+
+	if (machine->major || !ostype || ostype[0] != 'w')
+		return;
+	machine->major = 5;
+	machine->minor = 1;
+	if (creation && pt_version_from(creation + strlen("creation-qemu="), 9, 1, 0))
+		sscanf(creation, "creation-qemu=%u.%u", &machine->major, &machine->minor);
+}
+
 /* The width of the virtual IOMMU. Source: qemu, hw/i386/pc.c, pc_compat_9_1. */
 static int viommu_width(const struct pt_machine *machine, const struct pt_versions *versions)
 {
@@ -68,7 +83,8 @@ static void report_viommu_values(const struct pt_judging *judging, const struct 
 	if (machine->aw_bits[0] && machine->viommu == PT_VIOMMU_NONE)
 		pt_report(
 			judging, VIOMMU_WIDTH_ALONE, pt_on_guest(), "bits", machine->aw_bits, NULL);
-	else if (machine->aw_bits[0] && bits != NARROW && bits != WIDE)
+	else if (machine->viommu == PT_VIOMMU_INTEL && machine->aw_bits[0] && bits != NARROW &&
+		 bits != WIDE)
 		pt_report(
 			judging, VIOMMU_OTHER_WIDTH, pt_on_guest(), "bits", machine->aw_bits, NULL);
 	if (machine->viommu == PT_VIOMMU_INTEL && !machine->is_q35)
@@ -99,6 +115,7 @@ static void viommu_too_wide(const struct pt_judging *judging)
 	int width;
 
 	pt_guest_machine(facts->guest, &machine);
+	resolve_version(facts->guest, &machine);
 	width = viommu_width(&machine, versions);
 	if (!facts->count)
 		return;
@@ -164,12 +181,13 @@ static int believed_width(const struct pt_facts *facts)
 	return 0;
 }
 
+/* Others lie below 4 GiB: a bridge has no window for them above. */
 static uint64_t large_bars_of(const struct pt_function *function)
 {
 	uint64_t sum = 0;
 
 	pt_foreach (bar, function->bar, PT_PCI_BARS)
-		sum += bar->memory && bar->is_64bit ? bar->size : 0;
+		sum += bar->memory && bar->is_64bit && bar->prefetchable ? bar->size : 0;
 	return sum;
 }
 
@@ -300,7 +318,7 @@ static void bar_window_small(const struct pt_judging *judging)
 		pt_report(judging, WINDOW_SEABIOS, pt_on_guest(), "bars", PT_SIZE(bars), NULL);
 	if (!has_ovmf(facts) || bars <= window)
 		return;
-	while (enough << 20 < bars)
+	while (enough < UINT64_MAX >> 21 && enough << 20 < bars)
 		enough *= 2;
 	format_sizes(bars, window, need, has);
 	pt_report(judging, helps_host_cpu(facts, bars) ? WINDOW_HOST_CPU : WINDOW_BY_ARGS,

@@ -21,7 +21,8 @@ static bool find_bus_mate(
 	if (pt_node_matching(gathering->node, filter, &found, &count, NULL) < 0)
 		return false;
 	for (size_t i = 0; !has && i < count; i++) {
-		has = !pt_taken_find(facts->taken, facts->taken_count, &found[i]);
+		has = !pt_taken_find(facts->taken, facts->taken_count, &found[i]) &&
+		      !pt_taken_find(facts->kept, facts->kept_count, &found[i]);
 		if (has)
 			*ret = found[i];
 	}
@@ -48,6 +49,7 @@ static bool find_id_twin(
 		examined++;
 		has = pt_node_learn(gathering->node, &found[i], NULL) == 0 &&
 		      pt_ids_mean(facts->host->vfio_options, pt_facts_function(facts, &found[i])) &&
+		      pt_function_on_vfio(pt_facts_function(facts, &found[i])) &&
 		      !pt_node_is_wanted(gathering->node, gathering->guest->vmid, &found[i]);
 		if (has)
 			*ret = found[i];

@@ -47,7 +47,14 @@ static void ids_captured(void **state)
 		"names it, but nvme has it: the option was not in force");
 	assert_holds(hint_of(find(&judged, "vfio-ids-captured")), "'softdep nvme pre: vfio-pci'");
 	clear(&judged);
+	/* free, it is nobody's yet */
 	fake_remove(fake, "/sys/bus/pci/devices/" DISK "/driver");
+	judge(fake, CONFIG, &judged);
+	pt_findings_clear(&judged.findings);
+	judged.node->traits.vfio_options = strdup("ids=10de:2204,144D:A808 disable_vga=1");
+	pt_check_run(&judged.facts, &judged.findings);
+	assert_null(find(&judged, "vfio-ids-captured"));
+	clear(&judged);
 	fake_link(fake, "/sys/bus/pci/devices/" DISK "/driver", "/sys/bus/pci/drivers/vfio-pci");
 	judge(fake, CONFIG, &judged);
 	pt_findings_clear(&judged.findings);

@@ -97,12 +97,23 @@ static void viommu(void **state)
 	passes(fake, "viommu-too-wide", VIOMMU("pc-q35-9.1,viommu=intel"));
 	triggers(fake, "viommu-too-wide", VIOMMU("pc-q35-9.2+pve1,viommu=intel"), "48 bits");
 	triggers(fake, "viommu-too-wide", VIOMMU("pc-q35-9.1,viommu=intel,aw-bits=48"), "48 bits");
+	/* a guest with Windows keeps the version of its creation */
+	passes(fake, "viommu-too-wide", "ostype: win11\n" VIOMMU("q35,viommu=intel"));
+	triggers(fake, "viommu-too-wide",
+		"ostype: win11\nmeta: creation-qemu=9.2.0,ctime=1\n" VIOMMU("q35,viommu=intel"),
+		"48 bits");
+	passes(fake, "viommu-too-wide",
+		"ostype: win11\nmeta: creation-qemu=9.1.2\n" VIOMMU("q35,viommu=intel"));
+	passes(fake, "machine-invalid", VIOMMU("q35,viommu=intel,aw-bits=39"));
+	triggers(fake, "machine-invalid", VIOMMU("q35,viommu=intel,aw-bits=31"), "aw-bits");
 	/* an older qemu-server does not know the property */
 	install(fake, "9.2.0-5", "8.4.10");
 	judge(fake, VIOMMU("q35,viommu=intel"), &judged);
 	assert_string_equal(hint_of(find(&judged, "viommu-too-wide")),
 		"set the machine 'pc-q35-9.1,viommu=intel'");
 	clear(&judged);
+	triggers(fake, "machine-invalid", VIOMMU("q35,viommu=intel,aw-bits=39"),
+		"this node's 8.4.10 drops the line");
 	/* an older QEMU has 39 bits by default, and does not look */
 	install(fake, "9.0.2-4", "8.3.0");
 	passes(fake, "viommu-too-wide", VIOMMU("q35,viommu=intel"));
@@ -127,6 +138,7 @@ static void viommu(void **state)
 		"neither 39 nor 48");
 	triggers(fake, "viommu-too-wide", VIOMMU("q35,aw-bits=39"), "without viommu");
 	passes(fake, "viommu-too-wide", VIOMMU("viommu=virtio"));
+	passes(fake, "viommu-too-wide", VIOMMU("q35,viommu=virtio,aw-bits=42"));
 }
 
 #define OVMF(cpu) "bios: ovmf\ncpu: " cpu "\n" CONFIG
