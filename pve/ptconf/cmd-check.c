@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+
 #include "pve/node/node-api.h"
 #include "pve/ptconf/ptconf.h"
 #include "pve/check/check.h"
@@ -8,7 +10,7 @@ struct guest_report {
 	unsigned int vmid;
 	bool is_planned;
 	char *name; /* when planned */
-	size_t errors, warnings;
+	size_t errors, warnings, entries;
 	struct pt_findings findings; /* for JSON */
 };
 
@@ -46,6 +48,8 @@ static const struct pt_field guest_fields[] = {
 		.about = "of the resource in a plan"},
 	{GUEST("errors", UINT, errors)},
 	{GUEST("warnings", UINT, warnings)},
+	{GUEST("entries", UINT, entries),
+		.about = "hostpci entries that Proxmox VE sees, and one for functions in args"},
 	{GUEST("findings", LIST, findings.finding),
 		.count = offsetof(struct guest_report, findings.count), .of = &pt_finding_record},
 };
@@ -101,10 +105,17 @@ static void clear_cluster(struct cluster_report *report)
 }
 #define CLUSTER_REPORT PT_CLEANUP(clear_cluster)
 
+static bool is_plain(const struct pt_findings *findings)
+{
+	return pt_findings_count(findings, PT_ERROR) + pt_findings_count(findings, PT_WARNING) == 0;
+}
+
 /* Prints a guest's findings, or takes them over for JSON. */
-static int add_guest(const struct pt_cli *cli, const struct pt_guest *of,
+static int add_guest(const struct pt_cli *cli, const struct pt_facts *facts,
 	struct pt_findings *findings, struct node_report *report, struct pt_err *err)
 {
+	const struct pt_guest *of = facts->guest;
+	const bool lacks_entries = facts->count == 0 && !cli->of_host;
 	struct guest_report *guest = pt_array_grow(&report->guest, &report->count, sizeof(*guest));
 	PT_FREE char *subject = NULL;
 	int r = 0;
@@ -118,7 +129,10 @@ static int add_guest(const struct pt_cli *cli, const struct pt_guest *of,
 	if (cli->format == PT_OUTPUT_TEXT && pt_guest_is_template(of))
 		printf("%s is a template: Proxmox VE passes nothing to it; this is what its clones get\n",
 			subject);
-	if (cli->format == PT_OUTPUT_TEXT) {
+	guest->entries = facts->count;
+	if (cli->format == PT_OUTPUT_TEXT && lacks_entries && is_plain(findings)) {
+		printf("%s has no hostpci entry: nothing is passed through\n", subject);
+	} else if (cli->format == PT_OUTPUT_TEXT) {
 		r = pt_output_findings(
 			findings, subject, cli->all_infos, &guest->errors, &guest->warnings, err);
 	} else {
@@ -130,6 +144,9 @@ static int add_guest(const struct pt_cli *cli, const struct pt_guest *of,
 	report->totals.guests++;
 	report->totals.errors += guest->errors;
 	report->totals.warnings += guest->warnings;
+	if (r == 0 && lacks_entries && cli->require_entries)
+		r = pt_err_set(err, -ENOENT,
+			"%s has no hostpci entry, and --require-entries asks for one", subject);
 	return r;
 }
 
@@ -143,7 +160,7 @@ static int check_guest(struct pt_cli *cli, const struct pt_guest *guest, struct 
 	if (r < 0)
 		return r;
 	pt_check_run(&facts, &findings);
-	r = add_guest(cli, guest, &findings, report, err);
+	r = add_guest(cli, &facts, &findings, report, err);
 	if (r == 0 && facts.claims_err.code) {
 		*err = facts.claims_err;
 		r = err->code;
@@ -300,7 +317,7 @@ static int check_host(struct pt_cli *cli, struct node_report *report, struct pt_
 	pt_check_run(&facts, &findings);
 	if (cli->format == PT_OUTPUT_TEXT)
 		print_host(facts.host);
-	r = add_guest(cli, nobody, &findings, report, err);
+	r = add_guest(cli, &facts, &findings, report, err);
 	if (r == 0 && facts.claims_err.code) {
 		*err = facts.claims_err;
 		r = err->code;
@@ -308,11 +325,12 @@ static int check_host(struct pt_cli *cli, struct node_report *report, struct pt_
 	return r;
 }
 
-static enum pt_exit exit_of(int r, const struct totals *totals)
+static enum pt_exit exit_of(const struct pt_cli *cli, int r, const struct totals *totals)
 {
 	if (r < 0 || totals->unknown)
 		return PT_EXIT_UNKNOWN;
-	return totals->errors ? PT_EXIT_FINDINGS : PT_EXIT_OK;
+	return totals->errors || (cli->fail_on_warning && totals->warnings) ? PT_EXIT_FINDINGS
+									    : PT_EXIT_OK;
 }
 
 /* Checks all guests of one node of the cluster. */
@@ -372,7 +390,7 @@ static enum pt_exit check_cluster(struct pt_cli *cli, struct pt_err *err)
 	}
 	if (r == 0)
 		r = end_output(cli, &cluster.totals, &pt_check_cluster_record, &cluster, err);
-	return exit_of(r, &cluster.totals);
+	return exit_of(cli, r, &cluster.totals);
 }
 
 enum pt_exit pt_cmd_check(struct pt_cli *cli, struct pt_err *err)
@@ -401,5 +419,5 @@ enum pt_exit pt_cmd_check(struct pt_cli *cli, struct pt_err *err)
 		check(cli, cli->vmids[i], &report);
 	if (r == 0)
 		r = end_output(cli, &report.totals, &pt_check_node_record, &report, err);
-	return exit_of(r, &report.totals);
+	return exit_of(cli, r, &report.totals);
 }

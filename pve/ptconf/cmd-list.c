@@ -175,6 +175,20 @@ static int print(const struct pt_cli *cli, const struct pt_overview *overview,
 	return cli->tree ? print_tree(overview, names, err) : print_groups(overview, names, err);
 }
 
+/* Whether the guests can have what they want of this node; the rows say why not. */
+static bool is_well(const struct pt_overview *overview)
+{
+	if (!overview->node->inventory.iommu_active)
+		return overview->guest_count == 0;
+	pt_foreach (seen, overview->function, overview->count) {
+		pt_foreach (wanting, seen->wanting, seen->wanting_count) {
+			if (seen->why_not && !wanting->companion && !wanting->spare)
+				return false;
+		}
+	}
+	return true;
+}
+
 enum pt_exit pt_cmd_list(struct pt_cli *cli, struct pt_err *err)
 {
 	struct pt_pcinames PT_PCINAMES *names = pt_pcinames_open();
@@ -184,5 +198,5 @@ enum pt_exit pt_cmd_list(struct pt_cli *cli, struct pt_err *err)
 		pt_overview_make(cli->node, &overview, err) < 0 ||
 		print(cli, &overview, names, err) < 0)
 		return PT_EXIT_UNKNOWN;
-	return PT_EXIT_OK;
+	return is_well(&overview) ? PT_EXIT_OK : PT_EXIT_FINDINGS;
 }

@@ -86,13 +86,18 @@ static bool log_rest(
 {
 	const struct pt_log *log = pt_host_log(cli->host);
 	const struct pt_guest *guest = facts->guest;
-	bool well = guest->dropped_count == 0;
+	bool well = true;
 
-	pt_foreach (dropped, guest->dropped, guest->dropped_count)
+	pt_foreach (dropped, guest->dropped, guest->dropped_count) {
+		/* others are of the guest as a whole */
+		if (dropped->index < 0)
+			continue;
 		pt_log(log, PT_LOG_ERROR,
 			"'%s' is not valid, so Proxmox VE drops it; 'pve-ptconf check %u' shows "
 			"the place",
 			dropped->value, cli->vmid);
+		well = false;
+	}
 	if (!facts->count && well)
 		pt_log(log, PT_LOG_INFO, "guest %u has no hostpci entry", cli->vmid);
 	pt_foreach (assignment, facts->assignment, facts->count) {
@@ -105,6 +110,23 @@ static bool log_rest(
 			pt_log(log, PT_LOG_INFO, "%s: %s; its functions stay with their drivers",
 				PT_LABEL(assignment),
 				assignment->entry.mdev ? "a mediated device" : "driver=keep");
+	}
+	return well;
+}
+
+/* Logs the errors of the guest as a whole. Returns whether there is none. */
+static bool log_guest(const struct pt_cli *cli, const struct pt_findings *findings)
+{
+	bool well = true;
+
+	pt_foreach (finding, findings->finding, findings->count) {
+		PT_FREE char *message = NULL;
+
+		if (finding->severity != PT_ERROR || finding->subject.kind != PT_ON_GUEST)
+			continue;
+		message = pt_finding_message(finding);
+		pt_log(pt_host_log(cli->host), PT_LOG_ERROR, "guest %u: %s", cli->vmid, message);
+		well = false;
 	}
 	return well;
 }
@@ -124,7 +146,13 @@ enum pt_exit pt_cmd_show(struct pt_cli *cli, struct pt_err *err)
 	if (pt_cli_read_guest(cli, &guest, err) < 0 || pt_cli_gather(cli, guest, &facts, err) < 0)
 		return PT_EXIT_UNKNOWN;
 	pt_check_run(&facts, &findings);
-	well = log_rest(cli, &facts, &findings);
+	if (pt_guest_is_template(guest))
+		pt_log(pt_host_log(cli->host), PT_LOG_INFO,
+			"guest %u is a template: Proxmox VE passes nothing to it; this is what its "
+			"clones get",
+			cli->vmid);
+	well = log_guest(cli, &findings);
+	well &= log_rest(cli, &facts, &findings);
 	pt_table_row(&table, header);
 	pt_foreach (taken, facts.taken, facts.taken_count)
 		well &= add_taken(&facts, &findings, names, taken, &table, json);

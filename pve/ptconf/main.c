@@ -26,6 +26,8 @@ enum cli_option {
 	OPTION_LAST_START = 1 << 17,
 	OPTION_API_CONF = 1 << 18,
 	OPTION_HOST = 1 << 19,
+	OPTION_FAIL_ON = 1 << 20,
+	OPTION_REQUIRE_ENTRIES = 1 << 21,
 };
 #define GUEST_OPTIONS                                                                              \
 	(OPTION_ROOT | OPTION_VIEW | OPTION_SOURCE | OPTION_CONFIG | OPTION_SNAPSHOT | OPTION_FACTS)
@@ -49,12 +51,13 @@ static const struct verb {
 } verbs[] = {
 	{"check",
 		"VMID... | --all | --cluster | --config FILE [--node NAME] [--all-infos] [--anonymous]\n"
-		"      [GUEST OPTIONS]\n"
+		"      [--fail-on error|warning] [--require-entries] [GUEST OPTIONS]\n"
 		"  check --host [--facts FILE|-] [--anonymous]\n"
 		"  check VMID --last-start",
 		ARGUMENT_VMIDS,
 		GUEST_OPTIONS | OPTION_ALL | OPTION_NODE | OPTION_CLUSTER | OPTION_ALL_INFOS |
-			OPTION_ANONYMOUS | OPTION_LAST_START | OPTION_API_CONF | OPTION_HOST,
+			OPTION_ANONYMOUS | OPTION_LAST_START | OPTION_API_CONF | OPTION_HOST |
+			OPTION_FAIL_ON | OPTION_REQUIRE_ENTRIES,
 		pt_cmd_check, "name everything that would go wrong at the guest's start"},
 	{"show", "VMID [--node NAME] [GUEST OPTIONS]", ARGUMENT_VMID,
 		GUEST_OPTIONS | OPTION_NODE | OPTION_API_CONF, pt_cmd_show,
@@ -94,6 +97,8 @@ static const struct option long_options[] = {
 	{"config", required_argument, NULL, OPTION_CONFIG},
 	{"list", no_argument, NULL, OPTION_LIST},
 	{"all-infos", no_argument, NULL, OPTION_ALL_INFOS},
+	{"fail-on", required_argument, NULL, OPTION_FAIL_ON},
+	{"require-entries", no_argument, NULL, OPTION_REQUIRE_ENTRIES},
 	{"all", no_argument, NULL, OPTION_ALL},
 	{"facts", required_argument, NULL, OPTION_FACTS},
 	{"anonymous", no_argument, NULL, OPTION_ANONYMOUS},
@@ -135,6 +140,9 @@ static int print_help(FILE *out)
 	      "  --api-conf FILE        with --cluster and --node: the API's settings, as in\n"
 	      "                         /etc/pve-ptconf/api.conf; root is not needed then\n"
 	      "  --all-infos            show routine infos too, such as not-migratable\n"
+	      "  --fail-on error|warning\n"
+	      "                         exit 1 for errors alone (the default), or for warnings too\n"
+	      "  --require-entries      exit 3 if a guest has no hostpci entry\n"
 	      "  --host                 check this node without any guest: IOMMU, modules, left-overs\n"
 	      "  --last-start           tell what the task log of the guest's last start and the kernel's\n"
 	      "                         log since mean\n"
@@ -164,6 +172,12 @@ static bool parse_source(const char *text, enum pt_guest_source *ret)
 	if (found >= 0)
 		*ret = (enum pt_guest_source)found;
 	return found >= 0;
+}
+
+static bool parse_fail_on(const char *text, bool *ret_warning)
+{
+	*ret_warning = pt_streq(text, "warning");
+	return *ret_warning || pt_streq(text, "error");
 }
 
 /* Takes one option. False: its value is wrong. */
@@ -211,6 +225,11 @@ static bool take_option(struct pt_cli *cli, int option, const char *value)
 		return true;
 	case OPTION_LAST_START:
 		cli->last_start = true;
+		return true;
+	case OPTION_FAIL_ON:
+		return parse_fail_on(value, &cli->fail_on_warning);
+	case OPTION_REQUIRE_ENTRIES:
+		cli->require_entries = true;
 		return true;
 	case OPTION_ALL_INFOS:
 		cli->all_infos = true;
@@ -334,13 +353,13 @@ static int parse(int argc, char **argv, struct pt_cli *cli, const struct verb **
 	if (given & OPTION_ANONYMOUS &&
 		given & ~(OPTION_ANONYMOUS | OPTION_ALL | OPTION_HOST | OPTION_ALL_INFOS |
 				OPTION_FACTS | OPTION_ROOT | OPTION_TREE | OPTION_HTML |
-				OPTION_FORMAT))
+				OPTION_FAIL_ON | OPTION_REQUIRE_ENTRIES | OPTION_FORMAT))
 		return wrong(
 			"--anonymous masks the facts of one node: check takes VMIDs, --all, --facts and --root with it",
 			"");
 	if (given & OPTION_HOST &&
 		given & ~(OPTION_HOST | OPTION_ROOT | OPTION_FACTS | OPTION_ANONYMOUS |
-				OPTION_ALL_INFOS | OPTION_FORMAT))
+				OPTION_ALL_INFOS | OPTION_FAIL_ON | OPTION_FORMAT))
 		return wrong(
 			"--host checks this node alone: --facts, --root and --anonymous go with it",
 			"");

@@ -30,6 +30,8 @@ struct pt_cli {
 	bool all;	      /* check: every guest of this node */
 	bool tree;	      /* list: by bridges, not by groups */
 	bool all_infos;	      /* check: with infos that healthy guests have */
+	bool fail_on_warning; /* check: exit 1 for warnings too */
+	bool require_entries; /* check: exit 3 for a guest without an entry */
 	const char *other;    /* check: the node to judge by, as the API knows it; NULL: this one */
 	bool cluster;	      /* check: every node of the cluster, by the API */
 	const char *api_conf; /* with the last two: the API's settings; NULL: those of this node */

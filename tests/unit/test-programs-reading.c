@@ -44,7 +44,7 @@ static void check_tells_and_exits(void **state)
 	assert_int_equal(ran.code, 1);
 	assert_holds(ran.said,
 		"{\"version\":2,\"node\":\"node1\",\"errors\":1,\"warnings\":1,\"unknown\":0,"
-		"\"guests\":[{\"vmid\":100,\"errors\":1,\"warnings\":1,\"findings\":[{\"tag\":");
+		"\"guests\":[{\"vmid\":100,\"errors\":1,\"warnings\":1,\"entries\":1,\"findings\":[{\"tag\":");
 	PTCONF(&ran, "check", "100", "--root", fake->root, "--output-format", "json-pretty");
 	assert_holds(ran.said, "\"errors\": 0");
 	fake_file(fake, PT_CLAIMS_DIR "/guest/101.json", "damaged");
@@ -77,8 +77,23 @@ static void many_guests_are_checked(void **state)
 	assert_lacks(ran.said, "guest 102");
 	PTCONF(&ran, "check", "101", "102", "--root", fake->root);
 	assert_int_equal(ran.code, 0);
-	assert_holds(ran.said, "guest 102: 0 errors, 0 warnings\n");
+	assert_holds(ran.said, "guest 102 has no hostpci entry: nothing is passed through\n");
 	assert_holds(ran.said, "\n0 errors, ");
+	/* for a job that must not go on */
+	PTCONF(&ran, "check", "101", "--root", fake->root, "--fail-on", "error");
+	assert_int_equal(ran.code, 0);
+	PTCONF(&ran, "check", "101", "--root", fake->root, "--fail-on", "warning");
+	assert_int_equal(ran.code, 1);
+	PTCONF(&ran, "check", "101", "--root", fake->root, "--fail-on", "info");
+	assert_int_equal(ran.code, 2);
+	PTCONF(&ran, "check", "101", "--root", fake->root, "--require-entries");
+	assert_int_equal(ran.code, 0);
+	PTCONF(&ran, "check", "102", "--root", fake->root, "--require-entries");
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "guest 102 has no hostpci entry, and --require-entries asks");
+	PTCONF(&ran, "check", "102", "--root", fake->root, "--output-format", "json");
+	assert_int_equal(ran.code, 0);
+	assert_holds(ran.said, "\"warnings\":0,\"entries\":0,\"findings\":[");
 	/* one that cannot be checked does not keep the others from it */
 	PTCONF(&ran, "check", "555", "100", "--root", fake->root);
 	assert_int_equal(ran.code, 3);
@@ -201,8 +216,20 @@ static void show_says_why(void **state)
 	assert_holds(ran.said, "\n       is in use on this host: nvme0n1 is mounted at /");
 	PTCONF(&ran, "show", "100", "--root", fake->root, "--output-format", "json");
 	assert_holds(ran.said, "\"hindrance\":\"is in use on this host: nvme0n1 is mounted at /");
-	/* an obstacle of the host is one of each function */
 	fake_file(fake, "/proc/1/mountinfo", "");
+	/* an error of the guest as a whole */
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\nhookscript: local:snippets/gone\n");
+	PTCONF(&ran, "show", "100", "--root", fake->root);
+	assert_int_equal(ran.code, 1);
+	assert_holds(ran.said,
+		"error: guest 100: its hookscript local:snippets/gone is no executable file on this node");
+	assert_holds(ran.said, "hostpci0  0000:02:00.0");
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\ntemplate: 1\n");
+	PTCONF(&ran, "show", "100", "--root", fake->root);
+	assert_int_equal(ran.code, 0);
+	assert_holds(ran.said, "guest 100 is a template: Proxmox VE passes nothing to it");
+	/* an obstacle of the host is one of each function */
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\n");
 	fake_remove(fake, "/sys/class/iommu/dmar0");
 	PTCONF(&ran, "show", "100", "--root", fake->root);
 	assert_int_equal(ran.code, 1);
@@ -228,10 +255,13 @@ static void list_goes_by_group(void **state)
 	assert_holds(ran.said, "{\"iommu_active\":true,\"functions\":[{\"bdf\":\"0000:00:01.0\"");
 	/* the guests that name it, and the one in the way */
 	fake_file(fake, CONFIG, "hostpci0: 05:00.0\nhostpci1: 02:00.0\n");
+	PTCONF(&ran, "list", "--root", fake->root);
+	assert_int_equal(ran.code, 0);
 	fake_file(fake, "/proc/1/mountinfo", "22 1 259:0 / / rw - ext4 /dev/nvme0n1 rw\n");
 	add_node(fake, "/sys/bus/pci/devices/0000:02:00.0/nvme/nvme0/nvme0n1", "block", "259:0\n",
 		"nvme0n1");
 	PTCONF(&ran, "list", "--root", fake->root);
+	assert_int_equal(ran.code, 1);
 	assert_holds(ran.said, "7      0000:05:00.0  1234:11e8  -              100     yes");
 	assert_holds(ran.said, "7      0000:05:01.0  1102:0002  snd_emu10k1    (100)   yes");
 	assert_holds(ran.said, "2      0000:02:00.0  144d:a808  nvme           100     no ");
