@@ -17,7 +17,7 @@ static void report_problem(const struct pt_judging *judging)
 	}
 }
 
-enum { SYNTAX_VALUE, SYNTAX_LINE, SYNTAX_LINE_SPARE };
+enum { SYNTAX_VALUE, SYNTAX_NAME, SYNTAX_LINE, SYNTAX_LINE_SPARE };
 
 /* Whether a valid line sets the same entry. */
 static bool is_set_elsewhere(const struct pt_guest *guest, int index)
@@ -25,6 +25,21 @@ static bool is_set_elsewhere(const struct pt_guest *guest, int index)
 	char key[PT_LABEL_TEXT];
 
 	return index >= 0 && pt_guest_get(guest, pt_entry_label(index, key));
+}
+
+/* The word that stands for an address, "gpu" of "host=gpu,pcie=1"; NULL: none does. The caller
+ * frees it. */
+static char *mapping_meant(const struct pt_guest_dropped *dropped)
+{
+	const char *text = dropped->value;
+	PT_FREE char *word = NULL;
+
+	if (pt_starts_with(text, "host="))
+		text += strlen("host=");
+	word = pt_strndup(text, strcspn(text, ","));
+	if (strspn(word, "0123456789abcdef") == strlen(word) || !pt_mapping_id_valid(word))
+		return NULL;
+	return PT_STEAL(word);
 }
 
 static void report_dropped(
@@ -36,16 +51,18 @@ static void report_dropped(
 		const struct pt_subject on = {.kind = PT_ON_ENTRY, .entry = dropped->index};
 		char key[PT_LABEL_TEXT];
 
+		PT_FREE char *name = mapping_meant(dropped);
 		size_t one = kind == PT_DROPPED_LINE && is_set_elsewhere(guest, dropped->index)
 				     ? SYNTAX_LINE_SPARE
-				     : which;
+			     : kind == PT_DROPPED_VALUE && name ? SYNTAX_NAME
+								: which;
 
 		if (dropped->kind == kind)
 			pt_report(judging, one, dropped->index < 0 ? pt_on_guest() : on, "value",
 				dropped->value, "why", dropped->why, "key",
 				dropped->index < 0 ? "hostpciN"
 						   : pt_entry_label(dropped->index, key),
-				NULL);
+				"name", name, NULL);
 	}
 }
 
@@ -298,6 +315,9 @@ static const struct pt_check checks[] = {
 		.of = {
 			[SYNTAX_VALUE] = {PT_ERROR, PT_WARNS, .message = "'{value}': {why}; Proxmox VE drops the line and starts the guest without this device",
 				.hint = "correct it with 'qm set {vmid} --{key} VALUE'"},
+			[SYNTAX_NAME] = {PT_ERROR, PT_WARNS, .when = "the value looks like the name of a mapping",
+				.message = "'{value}': {why}; Proxmox VE drops the line and starts the guest without this device",
+				.hint = "correct it with 'qm set {vmid} --{key} VALUE'; if {name} is a resource mapping, VALUE is mapping={name}"},
 			[SYNTAX_LINE] = {PT_ERROR, PT_WARNS, .when = "a line that is no entry, though it looks like one",
 				.message = "'{value}': {why}; Proxmox VE drops the line and starts the guest without this device",
 				.hint = "set it with 'qm set {vmid} --{key} VALUE', which writes the config anew"},

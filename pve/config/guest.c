@@ -16,11 +16,11 @@ static const struct pt_prop_key machine_keys[] = {
 	{"type", PT_PROP_PATTERN,
 		"^(pc|pc(-i440fx)?-" VERSION "(\\.pxe)?|q35|pc-q35-" VERSION
 		"(\\.pxe)?|virt(-" VERSION ")?)$",
-		.is_default = true},
-	{"viommu", PT_PROP_PATTERN, "^(intel|virtio)$"},
+		"a machine type like q35, pc or pc-q35-9.2+pve1", .is_default = true},
+	{"viommu", PT_PROP_PATTERN, "^(intel|virtio)$", "intel or virtio"},
 	{"enable-s3", PT_PROP_BOOLEAN},
 	{"enable-s4", PT_PROP_BOOLEAN},
-	{"aw-bits", PT_PROP_PATTERN, "^(3[2-9]|[45][0-9]|6[0-4])$"},
+	{"aw-bits", PT_PROP_PATTERN, "^(3[2-9]|[45][0-9]|6[0-4])$", "a number from 32 to 64"},
 };
 static const struct pt_prop_schema machine_schema = {machine_keys, PT_ARRAY_SIZE(machine_keys)};
 

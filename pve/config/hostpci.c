@@ -3,23 +3,26 @@
 
 #include "pve/config/hostpci.h"
 
-#define ONE    "([a-f0-9]{4,}:)?[a-f0-9]{2}:[a-f0-9]{2}(\\.[a-f0-9])?"
-#define HEX_ID "^0x[0-9a-fA-F]{4}$"
+#define ONE "([a-f0-9]{4,}:)?[a-f0-9]{2}:[a-f0-9]{2}(\\.[a-f0-9])?"
+#define ADDRESSES                                                                                  \
+	"an address like 0000:01:00.0 or 0000:01:00 in lower case; several are divided by ';'"
+#define HEX_ID	 "^0x[0-9a-fA-F]{4}$"
+#define HEX_FORM "0x and four hex digits"
 
 static const struct pt_prop_key keys[] = {
-	{"host", PT_PROP_PATTERN, "^" ONE "(;" ONE ")*$", .is_default = true},
-	{"mapping", PT_PROP_PATTERN_NOCASE, "^[a-z][a-z0-9_-]+$"},
-	{"mdev", PT_PROP_PATTERN, "^[^/.:]+$"},
+	{"host", PT_PROP_PATTERN, "^" ONE "(;" ONE ")*$", ADDRESSES, .is_default = true},
+	{"mapping", PT_PROP_PATTERN_NOCASE, "^[a-z][a-z0-9_-]+$", PT_PROP_NAME},
+	{"mdev", PT_PROP_PATTERN, "^[^/.:]+$", "the name of a type without '/', '.' and ':'"},
 	{"pcie", PT_PROP_BOOLEAN},
 	{"rombar", PT_PROP_BOOLEAN},
-	{"romfile", PT_PROP_PATTERN, "^[^,;]+$"},
+	{"romfile", PT_PROP_PATTERN, "^[^,;]+$", "a file name without ',' and ';'"},
 	{"x-vga", PT_PROP_BOOLEAN},
 	{"legacy-igd", PT_PROP_BOOLEAN},
-	{"vendor-id", PT_PROP_PATTERN, HEX_ID},
-	{"device-id", PT_PROP_PATTERN, HEX_ID},
-	{"sub-vendor-id", PT_PROP_PATTERN, HEX_ID},
-	{"sub-device-id", PT_PROP_PATTERN, HEX_ID},
-	{"driver", PT_PROP_PATTERN, "^(vfio|keep)$"},
+	{"vendor-id", PT_PROP_PATTERN, HEX_ID, HEX_FORM},
+	{"device-id", PT_PROP_PATTERN, HEX_ID, HEX_FORM},
+	{"sub-vendor-id", PT_PROP_PATTERN, HEX_ID, HEX_FORM},
+	{"sub-device-id", PT_PROP_PATTERN, HEX_ID, HEX_FORM},
+	{"driver", PT_PROP_PATTERN, "^(vfio|keep)$", "vfio or keep"},
 };
 
 const struct pt_prop_schema pt_hostpci_schema = {keys, PT_ARRAY_SIZE(keys)};

@@ -12,16 +12,20 @@
 #define ID_PAIR	 "^[0-9A-Fa-f]{4}:[0-9A-Fa-f]{4}$"
 
 static const struct pt_prop_key map_keys[] = {
-	{"node", PT_PROP_PATTERN, "^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?$", .required = true},
-	{"path", PT_PROP_PATTERN, "^" PATH_ONE "(;" PATH_ONE ")*$", .required = true},
-	{"id", PT_PROP_PATTERN, ID_PAIR, .required = true},
-	{"subsystem-id", PT_PROP_PATTERN, ID_PAIR},
-	{"iommugroup", PT_PROP_PATTERN, "^[+-]?[0-9]+$"},
-	{"description", PT_PROP_PATTERN, "", .max_length = DESCRIPTION_MAX},
+	{"node", PT_PROP_PATTERN, "^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?$", "the name of a node",
+		.required = true},
+	{"path", PT_PROP_PATTERN, "^" PATH_ONE "(;" PATH_ONE ")*$",
+		"an address like 0000:01:00.0 or 0000:01:00 in lower case", .required = true},
+	{"id", PT_PROP_PATTERN, ID_PAIR, "vendor and device like 8086:10fb", .required = true},
+	{"subsystem-id", PT_PROP_PATTERN, ID_PAIR, "vendor and device like 8086:10fb"},
+	{"iommugroup", PT_PROP_PATTERN, "^[+-]?[0-9]+$", "a number"},
+	{"description", PT_PROP_PATTERN, "", "a text of at most 4096 bytes",
+		.max_length = DESCRIPTION_MAX},
 };
 static const struct pt_prop_schema map_schema = {map_keys, PT_ARRAY_SIZE(map_keys)};
 
-static const struct pt_prop_key id_key = {"id", PT_PROP_PATTERN_NOCASE, "^[a-z][a-z0-9_-]+$"};
+static const struct pt_prop_key id_key = {
+	"id", PT_PROP_PATTERN_NOCASE, "^[a-z][a-z0-9_-]+$", PT_PROP_NAME};
 
 static void clear_entry(struct pt_map_entry *entry)
 {
@@ -122,7 +126,7 @@ static bool is_false(const char *line)
 	return !line || !*line || pt_streq(line, "0");
 }
 
-static bool id_valid(const char *id)
+bool pt_mapping_id_valid(const char *id)
 {
 	struct pt_prop_key key = id_key;
 	const struct pt_prop_schema schema = {&key, 1};
@@ -277,7 +281,7 @@ void pt_mappings_parse(const char *text, struct pt_mappings *ret)
 		if (!length || line[length + strspn(line + length, SPACES)])
 			continue; /* no section header */
 		line[length] = '\0';
-		skip = !id_valid(line);
+		skip = !pt_mapping_id_valid(line);
 		if (!skip)
 			mapping = open_section(&mappings, line);
 		mapping->order = skip ? 0 : ++order;

@@ -51,6 +51,9 @@ int pt_mappings_read(const struct pt_host *host, struct pt_mappings *ret, struct
 void pt_mappings_clear(struct pt_mappings *mappings);
 #define PT_MAPPINGS PT_CLEANUP(pt_mappings_clear)
 
+/* Whether Proxmox VE takes it as the name of a mapping. */
+bool pt_mapping_id_valid(const char *id);
+
 /* NULL when there is none of that id. */
 const struct pt_mapping *pt_mapping_find(const struct pt_mappings *mappings, const char *id);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 #include <regex.h>
+#include <stdint.h>
 
 #include "pve/config/propstring.h"
 
@@ -308,6 +309,76 @@ bool pt_props_flag(const struct pt_props *props, const char *key, bool fallback)
 	return value ? pt_streq(value, "1") : fallback;
 }
 
+#define LONGEST_KEY 15
+
+/* The number of letters to change, add or remove; keys that are longer differ by all. */
+static size_t distance(const char *one, const char *other)
+{
+	size_t length = strlen(other), row[LONGEST_KEY + 1];
+
+	if (length > LONGEST_KEY)
+		return SIZE_MAX;
+	for (size_t i = 0; i <= length; i++)
+		row[i] = i;
+	for (size_t at = 0; one[at]; at++) {
+		size_t before = row[0]++;
+
+		for (size_t i = 0; i < length; i++) {
+			size_t replaced = before + (one[at] != other[i]);
+			size_t moved = (row[i] < row[i + 1] ? row[i] : row[i + 1]) + 1;
+
+			before = row[i + 1];
+			row[i + 1] = replaced < moved ? replaced : moved;
+		}
+	}
+	return row[length];
+}
+
+/* The key that is meant, by its letters; NULL: none is near. */
+static const char *nearest(const struct pt_prop_schema *schema, const char *name)
+{
+	const char *found = NULL;
+	size_t least = 3;
+
+	pt_foreach (key, schema->key, schema->count) {
+		size_t changes = distance(name, key->name);
+
+		/* of a short key two letters are no likeness */
+		if (changes < least && changes < strlen(key->name) / 2) {
+			least = changes;
+			found = key->name;
+		}
+	}
+	return found;
+}
+
+static int explain_key(
+	const struct pt_prop_schema *schema, const struct pt_prop *prop, struct pt_err *err)
+{
+	const char *meant = nearest(schema, prop->key);
+
+	return pt_err_set(err, -EINVAL, "at character %zu: there is no key '%s'%s%s%s",
+		prop->offset + 1, prop->key, meant ? ", perhaps '" : "", meant ? meant : "",
+		meant ? "' is meant" : "");
+}
+
+static int explain_value(
+	const struct pt_prop_key *key, const struct pt_prop *prop, struct pt_err *err)
+{
+	const bool has_comment = strstr(prop->value, " #") || strstr(prop->value, "\t#");
+
+	if (has_comment)
+		return pt_err_set(err, -EINVAL,
+			"at character %zu: %s: '%s': a comment cannot stand behind a value",
+			prop->offset + 1, prop->key, prop->value);
+	if (key->type == PT_PROP_BOOLEAN)
+		return pt_err_set(err, -EINVAL,
+			"at character %zu: %s: '%s' is no boolean (1, on, yes, true, 0, off, no, false)",
+			prop->offset + 1, prop->key, prop->value);
+	return pt_err_set(err, -EINVAL, "at character %zu: %s: '%s' is not %s", prop->offset + 1,
+		prop->key, prop->value, key->form);
+}
+
 static int explain_format(
 	const struct pt_prop_schema *schema, const struct pt_props *props, struct pt_err *err)
 {
@@ -315,14 +386,9 @@ static int explain_format(
 		const struct pt_prop_key *key = find_key(schema, prop->key);
 
 		if (!key)
-			return pt_err_set(err, -EINVAL, "at character %zu: there is no key '%s'",
-				prop->offset + 1, prop->key);
+			return explain_key(schema, prop, err);
 		if (prop->malformed)
-			return pt_err_set(err, -EINVAL, "at character %zu: %s: '%s' is %s",
-				prop->offset + 1, prop->key, prop->value,
-				key->type == PT_PROP_BOOLEAN
-					? "no boolean (1, on, yes, true, 0, off, no, false)"
-					: "not of the form it needs");
+			return explain_value(key, prop, err);
 	}
 	return pt_err_set(err, -EINVAL, "%s is missing", props->missing ? props->missing : "a key");
 }

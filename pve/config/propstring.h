@@ -17,11 +17,15 @@ enum pt_prop_type {
 	PT_PROP_BOOLEAN,
 };
 
+/* The form of a section's name. */
+#define PT_PROP_NAME "a letter, then letters, digits, '_' or '-'"
+
 struct pt_prop_key {
 	const char *name;
 	enum pt_prop_type type;
 	const char *pattern;
-	bool is_default; /* a bare value belongs to it */
+	const char *form; /* of a pattern in words: "0x and four hex digits" */
+	bool is_default;  /* a bare value belongs to it */
 	bool required;
 	size_t max_length; /* bytes; 0: any */
 };

@@ -121,6 +121,10 @@ static void syntax(void **state)
 	assert_holds(hint_of(find(&judged, "hostpci-syntax")), "'qm set 100 --hostpci12 VALUE'");
 	assert_string_equal(subject_of(find(&judged, "hostpci-syntax")), "hostpci12");
 	clear(&judged);
+	judge(fake, "hostpci12: host=gpu,pcie=1\n", &judged);
+	assert_string_equal(hint_of(find(&judged, "hostpci-syntax")),
+		"correct it with 'qm set 100 --hostpci12 VALUE'; if gpu is a resource mapping, VALUE is mapping=gpu");
+	clear(&judged);
 	passes(fake, "hostpci-syntax", "hostpci3: 02:00.0,foo=1\n");
 	triggers(fake, "hostpci-syntax", " hostpci3: 02:00.0\n",
 		"' hostpci3: 02:00.0': at character 1: the key does not begin the line");
@@ -157,7 +161,7 @@ static void machine_type(void **state)
 	passes(fake, "pcie-needs-q35", "machine: q35\nhostpci0: 02:00.0,pcie=1\n");
 	passes(fake, "pcie-needs-q35", "hostpci0: 02:00.0,pcie=0\n");
 	triggers(fake, "machine-invalid", "machine: q35 # x\nhostpci0: 02:00.0\n",
-		"machine 'q35 # x': at character 1: type: 'q35 # x' is not of the form");
+		"machine 'q35 # x': at character 1: type: 'q35 # x': a comment cannot stand behind a value");
 	triggers(fake, "pcie-needs-q35", "machine: q35x\nhostpci0: 02:00.0,pcie=1\n", "i440fx");
 	triggers(fake, "machine-invalid", "machine: q35,hpet=0\nhostpci0: 02:00.0,pcie=1\n",
 		"there is no key 'hpet'; a Proxmox VE that does not know it either");
