@@ -392,19 +392,7 @@ bool pt_guest_is_q35(const struct pt_guest *guest)
 
 char *pt_guest_cpu(const struct pt_guest *guest, const char *property)
 {
-	const char *at = pt_guest_get(guest, "cpu");
-
-	while (at && *at) {
-		size_t length = strcspn(at, ","), key = strcspn(at, "=,");
-		bool bare = key == length;
-
-		if (bare && pt_streq(property, "cputype"))
-			return pt_strndup(at, length);
-		if (!bare && key == strlen(property) && strncmp(at, property, key) == 0)
-			return pt_strndup(at + key + 1, length - key - 1);
-		at += length + (at[length] == ',');
-	}
-	return NULL;
+	return pt_prop_of(pt_guest_get(guest, "cpu"), property, pt_streq(property, "cputype"));
 }
 
 bool pt_guest_is_template(const struct pt_guest *guest)

@@ -414,3 +414,17 @@ int pt_props_explain(
 	}
 	return explain_format(schema, props, err);
 }
+
+char *pt_prop_of(const char *text, const char *key, bool bare)
+{
+	while (text && *text) {
+		size_t length = strcspn(text, ","), name = strcspn(text, "=,");
+
+		if (bare && name == length)
+			return pt_strndup(text, length);
+		if (name < length && name == strlen(key) && strncmp(text, key, name) == 0)
+			return pt_strndup(text + name + 1, length - name - 1);
+		text += length + (text[length] == ',');
+	}
+	return NULL;
+}

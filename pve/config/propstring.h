@@ -75,4 +75,8 @@ bool pt_props_flag(const struct pt_props *props, const char *key, bool fallback)
 int pt_props_explain(
 	const struct pt_prop_schema *schema, const struct pt_props *props, struct pt_err *err);
 
+/* The first value of a key in a text (or NULL) that no schema judges here. bare: a value without a
+ * key belongs to it. NULL: it is not there. The caller frees it. */
+char *pt_prop_of(const char *text, const char *key, bool bare);
+
 #endif

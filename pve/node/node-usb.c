@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "pve/config/paths.h"
+#include "pve/config/propstring.h"
 #include "pve/node/node.h"
 
 #define USB_DEVICES  "/sys/bus/usb/devices"
@@ -84,19 +85,6 @@ static void add_device(struct pt_node *node, unsigned int vmid, const char *devi
 		add_port(node, vmid, device);
 }
 
-/* A property of "id=046d:c52b,node=pve1,path=1-2"; the caller frees it. */
-static char *property_of(const char *line, const char *key)
-{
-	while (*line) {
-		size_t length = strcspn(line, ","), name = strcspn(line, "=,");
-
-		if (name == strlen(key) && name < length && strncmp(line, key, name) == 0)
-			return pt_strndup(line + name + 1, length - name - 1);
-		line += length + (line[length] == ',');
-	}
-	return NULL;
-}
-
 /* The devices of a mapping on this node. */
 static void add_mapping(struct pt_node *node, unsigned int vmid, const char *mapping)
 {
@@ -119,9 +107,9 @@ static void add_mapping(struct pt_node *node, unsigned int vmid, const char *map
 		if (!here || !pt_starts_with(line, "map "))
 			continue;
 		line += strlen("map ");
-		of = property_of(line, "node");
-		path = property_of(line, "path");
-		ids = property_of(line, "id");
+		of = pt_prop_of(line, "node", false);
+		path = pt_prop_of(line, "path", false);
+		ids = pt_prop_of(line, "id", false);
 		if (pt_streq(of, node->name) && (path || ids))
 			add_device(node, vmid, path ? path : ids);
 	}
@@ -130,8 +118,8 @@ static void add_mapping(struct pt_node *node, unsigned int vmid, const char *map
 void pt_node_add_usb(struct pt_node *node, unsigned int vmid, const char *value)
 {
 	PT_FREE char *first = pt_strndup(value, strcspn(value, ", \t\r"));
-	PT_FREE char *mapping = property_of(value, "mapping");
-	PT_FREE char *host = property_of(value, "host");
+	PT_FREE char *mapping = pt_prop_of(value, "mapping", false);
+	PT_FREE char *host = pt_prop_of(value, "host", false);
 
 	if (mapping)
 		add_mapping(node, vmid, mapping);
