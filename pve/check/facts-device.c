@@ -6,19 +6,29 @@
 
 #define MOST_TWINS 256 /* that are looked at */
 
+/* What the address of a neighbour does not share, in letters: "0000:01:" and "0000:01:00.". */
+enum near { ON_BUS = 4, IN_SLOT = 1 };
+
+static int list_near(struct pt_gathering *gathering, const struct pt_bdf *bdf, enum near near,
+	struct pt_bdf **ret, size_t *ret_count)
+{
+	char filter[PT_BDF_TEXT];
+
+	pt_bdf_format(bdf, filter);
+	filter[strlen(filter) - near] = '\0';
+	return pt_node_matching(gathering->node, filter, ret, ret_count, NULL);
+}
+
 /* The first function on the bus that is not taken along. */
 static bool find_bus_mate(
 	struct pt_gathering *gathering, const struct pt_bdf *bdf, struct pt_bdf *ret)
 {
 	const struct pt_facts *facts = gathering->facts;
 	struct pt_bdf *found = NULL;
-	char filter[PT_BDF_TEXT];
 	size_t count = 0;
 	bool has = false;
 
-	pt_bdf_format(bdf, filter);
-	filter[strlen(filter) - 4] = '\0'; /* "0000:01:" */
-	if (pt_node_matching(gathering->node, filter, &found, &count, NULL) < 0)
+	if (list_near(gathering, bdf, ON_BUS, &found, &count) < 0)
 		return false;
 	for (size_t i = 0; !has && i < count; i++) {
 		has = !pt_taken_find(facts->taken, facts->taken_count, &found[i]) &&
@@ -63,16 +73,13 @@ static bool has_more_in_slot(struct pt_gathering *gathering, const struct pt_bdf
 {
 	const struct pt_facts *facts = gathering->facts;
 	struct pt_bdf *found = NULL;
-	char filter[PT_BDF_TEXT];
 	bool siblings = false, more = false;
 	size_t count = 0;
 
 	pt_foreach (taken, facts->taken, facts->taken_count)
 		siblings |= taken->companion && pt_bdf_same_slot(&taken->bdf, zero);
-	pt_bdf_format(zero, filter);
-	filter[strlen(filter) - 1] = '\0'; /* "0000:01:00." */
 	if (zero->function != 0 || !siblings ||
-		pt_node_matching(gathering->node, filter, &found, &count, NULL) < 0)
+		list_near(gathering, zero, IN_SLOT, &found, &count) < 0)
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		const struct pt_function *function = pt_facts_function(facts, &found[i]);
@@ -87,16 +94,12 @@ static bool has_more_in_slot(struct pt_gathering *gathering, const struct pt_bdf
 /* Whether AMD's security processor is in the function's slot: the slot is one of a processor. */
 static bool is_integrated(struct pt_gathering *gathering, const struct pt_function *function)
 {
-	const struct pt_bdf of = function->bdf;
 	struct pt_bdf *found = NULL;
-	char filter[PT_BDF_TEXT];
 	size_t count = 0;
 	bool ret = false;
 
-	pt_bdf_format(&of, filter);
-	filter[strlen(filter) - 1] = '\0'; /* "0000:01:00." */
 	if ((!pt_streq(function->vendor, "1002") && !pt_streq(function->vendor, "1022")) ||
-		pt_node_matching(gathering->node, filter, &found, &count, NULL) < 0)
+		list_near(gathering, &function->bdf, IN_SLOT, &found, &count) < 0)
 		return false;
 	for (size_t i = 0; !ret && i < count; i++) {
 		const struct pt_function *mate;
