@@ -29,9 +29,11 @@ char *pt_kmsg_since(const struct pt_host *host, int64_t since)
 	char record[RECORD_MAX + 1];
 	struct timespec up;
 	char *lines = NULL;
+	time_t boot;
 
 	if (fd < 0 || clock_gettime(CLOCK_BOOTTIME, &up) < 0)
 		return NULL;
+	boot = time(NULL) - up.tv_sec;
 	for (int i = 0; i < RECORDS_MAX; i++) {
 		ssize_t n = read(fd, record, RECORD_MAX);
 		const char *text;
@@ -43,7 +45,7 @@ char *pt_kmsg_since(const struct pt_host *host, int64_t since)
 			break;
 		record[n] = '\0';
 		text = pt_kmsg_parse(record, &us);
-		if (text && time(NULL) - up.tv_sec + (int64_t)(us / 1000000) >= since)
+		if (text && boot + (int64_t)(us / 1000000) >= since)
 			lines = pt_list_add(lines, "\n", text);
 	}
 	return lines;
