@@ -83,7 +83,8 @@ install: all $(BUILD)/pve-ptconf-findings.7 ## install below DESTDIR
 	install -D -m 0644 hook/pve-pthook.8 $(DESTDIR)$(mandir)/man8/pve-pthook.8
 	install -D -m 0644 pve/ptconf/pve-ptconf.8 $(DESTDIR)$(mandir)/man8/pve-ptconf.8
 	install -D -m 0644 $(BUILD)/pve-ptconf-findings.7 $(DESTDIR)$(mandir)/man7/pve-ptconf-findings.7
-	install -D -m 0644 -t $(DESTDIR)$(prefix)/share/doc/pve-ptconf/examples examples/api.conf examples/ptconf.conf examples/check.schema.json examples/facts.schema.json
+	install -D -m 0644 -t $(DESTDIR)$(prefix)/share/doc/pve-ptconf/examples examples/api.conf examples/ptconf.conf examples/check.schema.json examples/claims.schema.json \
+		examples/facts.schema.json examples/list.schema.json
 	install -D -m 0644 FINDINGS.md $(DESTDIR)$(prefix)/share/doc/pve-ptconf/FINDINGS.md
 
 deb: ## build the Debian package into build/deb

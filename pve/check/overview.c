@@ -11,6 +11,7 @@ void pt_overview_clear(struct pt_overview *overview)
 	pt_foreach (function, overview->function, overview->count) {
 		free(function->wanting);
 		free(function->why_not);
+		pt_names_free(&function->use);
 	}
 	free(overview->function);
 	pt_foreach (guest, overview->guest, overview->guest_count)
@@ -108,6 +109,19 @@ static void note_holders(struct pt_overview *overview)
 	}
 }
 
+static void note_uses(struct pt_overview *overview)
+{
+	const struct pt_uses *uses = &overview->node->uses;
+
+	pt_foreach (use, uses->use, uses->count) {
+		struct pt_seen_function *function = pt_overview_find(overview, &use->bdf);
+		PT_FREE char *text = pt_use_text(use);
+
+		if (function)
+			pt_names_add(&function->use, text);
+	}
+}
+
 int pt_overview_make(struct pt_node *node, struct pt_overview *ret, struct pt_err *err)
 {
 	const struct pt_inventory *inventory = &node->inventory;
@@ -128,6 +142,7 @@ int pt_overview_make(struct pt_node *node, struct pt_overview *ret, struct pt_er
 			r = add_guest(ret, node, guest[i], err);
 	}
 	note_holders(ret);
+	note_uses(ret);
 	return r;
 }
 
@@ -140,25 +155,30 @@ static const struct pt_field wanting_fields[] = {
 	{WANTING("spare", FLAG, spare)},
 };
 static const struct pt_record wanting_record = {PT_RECORD(struct pt_wanting, wanting_fields)};
-static const struct pt_field guests_field[] = {
-	{PT_FIELD(NULL, LIST, struct pt_seen_function, wanting),
-		.count = offsetof(struct pt_seen_function, wanting_count), .of = &wanting_record}};
-static const struct pt_record guests_record = {PT_RECORD(struct pt_seen_function, guests_field)};
 
-static struct json_object *uses_to_json(const struct pt_uses *uses, const struct pt_bdf *bdf)
+static struct json_object *holder_to_json(const void *outer, const void *record)
 {
-	struct json_object *json = pt_json_array();
+	const struct pt_seen_function *function = record;
 
-	pt_foreach (use, uses->use, uses->count) {
-		PT_FREE char *text = NULL;
-
-		if (pt_bdf_compare(&use->bdf, bdf) != 0)
-			continue;
-		text = pt_use_text(use);
-		pt_json_append(json, pt_json_text(text));
-	}
-	return json;
+	(void)outer;
+	return function->holder ? pt_json_number(function->holder) : NULL;
 }
+
+static const struct pt_own holder_own = {holder_to_json, NULL};
+
+#define SEEN(key, kind, member) PT_FIELD(key, kind, struct pt_seen_function, member)
+
+static const struct pt_field seen_fields[] = {
+	{SEEN("guests", LIST, wanting), .count = offsetof(struct pt_seen_function, wanting_count),
+		.of = &wanting_record, .about = "that would take it at their start"},
+	{SEEN("held_by", UINT, holder), PT_JSON_MAY_BE_NULL, .own = &holder_own,
+		.about = "the guest that has it now"},
+	{SEEN("uses", LIST, use.name), .count = offsetof(struct pt_seen_function, use.count),
+		.of = &pt_text_record, .about = "by the host"},
+	{SEEN("why_not", TEXT, why_not), PT_JSON_MAY_BE_NULL,
+		.about = "why it cannot be passed through; null: it can, as far as is known"},
+};
+const struct pt_record pt_seen_function_record = {PT_RECORD(struct pt_seen_function, seen_fields)};
 
 struct json_object *pt_overview_to_json(const struct pt_overview *overview)
 {
@@ -166,17 +186,17 @@ struct json_object *pt_overview_to_json(const struct pt_overview *overview)
 		pt_record_to_json(&pt_inventory_record, &overview->node->inventory);
 	struct json_object *functions = NULL;
 
+	pt_json_add_text(json, "node", overview->node->name);
 	json_object_object_get_ex(json, "functions", &functions);
 	for (size_t i = 0; functions && i < overview->count; i++) {
-		const struct pt_seen_function *function = &overview->function[i];
 		struct json_object *one = json_object_array_get_idx(functions, i);
+		struct json_object PT_JSON *more =
+			pt_record_to_json(&pt_seen_function_record, &overview->function[i]);
 
-		pt_json_add(one, "guests", pt_record_to_json(&guests_record, function));
-		pt_json_add(
-			one, "held_by", function->holder ? pt_json_number(function->holder) : NULL);
-		pt_json_add(
-			one, "uses", uses_to_json(&overview->node->uses, &function->function->bdf));
-		pt_json_add_text(one, "why_not", function->why_not);
+		json_object_object_foreach(more, key, value)
+		{
+			pt_json_add(one, key, json_object_get(value));
+		}
 	}
 	return json;
 }

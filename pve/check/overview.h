@@ -21,6 +21,7 @@ struct pt_seen_function {
 	unsigned int holder; /* the guest that has it taken now, 0: none */
 	char *why_not;	     /* it cannot be passed through; NULL: it can, as far as is known */
 	bool unchecked;	     /* of a node that is known in part */
+	struct pt_names use; /* by the host, as sentences */
 };
 
 struct pt_seen_guest {
@@ -46,7 +47,11 @@ void pt_overview_clear(struct pt_overview *overview);
 struct pt_seen_function *pt_overview_find(
 	const struct pt_overview *overview, const struct pt_bdf *bdf);
 
-/* The inventory's object, each function with "guests", "held_by", "uses" and "why_not" besides. */
+/* A function's keys beside those of the inventory. */
+extern const struct pt_record pt_seen_function_record;
+
+/* The inventory's object, with "node", "not_known" and a function's further keys. The caller puts
+ * it back. */
 struct json_object *pt_overview_to_json(const struct pt_overview *overview);
 
 #endif

@@ -42,13 +42,26 @@ static bool is_locked(const struct pt_host *host, unsigned int vmid)
 	return pt_guest_try_lock(host, vmid, &lock) < 0;
 }
 
+enum pt_life pt_guest_life(const struct pt_host *host, const struct pt_store *store,
+	const struct pt_guest_record *record, const char **ret_why)
+{
+	const unsigned int vmid = record->vmid;
+	const char *why;
+
+	if (pt_guest_pid(host, vmid))
+		return PT_LIFE_RUNS;
+	if (pt_guest_is_locked(store, vmid) || pt_older_busy(store, vmid) || is_locked(host, vmid))
+		return PT_LIFE_BUSY;
+	why = pt_store_on_hold(store, vmid, RESTART_S)
+		      ? "it has stopped to start again"
+		      : pt_guest_hold(host, vmid, false, record->for_backup);
+	if (ret_why)
+		*ret_why = why;
+	return why ? PT_LIFE_HELD : PT_LIFE_NONE;
+}
+
 bool pt_guest_is_live(const struct pt_host *host, const struct pt_store *store,
 	const struct pt_guest_record *record)
 {
-	const unsigned int vmid = record->vmid;
-
-	return pt_guest_pid(host, vmid) || pt_guest_is_locked(store, vmid) ||
-	       pt_older_busy(store, vmid) || is_locked(host, vmid) ||
-	       pt_store_on_hold(store, vmid, RESTART_S) ||
-	       pt_guest_hold(host, vmid, false, record->for_backup);
+	return pt_guest_life(host, store, record, NULL) != PT_LIFE_NONE;
 }

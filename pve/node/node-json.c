@@ -287,14 +287,14 @@ static bool skip_mention(const void *record, const void *element)
 	return true;
 }
 
-static const struct pt_form node_name = {
+const struct pt_form pt_node_name_form = {
 	.pattern = "^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?$",
 	.why = "cannot be a node's name",
 	.valid = pt_node_name_valid,
 };
 
 static const struct pt_field node_fields[] = {
-	{NODE("node", CHARS, name), .form = &node_name},
+	{NODE("node", CHARS, name), .form = &pt_node_name_form},
 	{NODE("time", INT, time), .max = INT64_MAX, .about = "of the look, in seconds since 1970"},
 	{NODE("host", RECORD, traits), .of = &traits_record},
 	{NODE("policy", LIST, traits.policy), .of = &pt_policy_line_record, .own = &pt_policy_own},
@@ -320,6 +320,8 @@ static const struct pt_field node_fields[] = {
 	{NODE("backups", LIST, backups.job), PT_JSON_MAY_BE_MISSING,
 		COUNT(struct pt_node, backups.count), .of = &backup_record},
 	{NODE("guests", LIST, guest), .of = &pt_guest_record, .own = &pt_guests_own},
+	{NODE("partial", FLAG, partial), PT_JSON_MAY_BE_MISSING,
+		.about = "what the API knows of the node: other facts are as if nothing were wrong"},
 	{NODE("unread", UINT, unread), PT_JSON_MAY_BE_MISSING,
 		.about = "guests whose config could not be read"},
 	{NODE("running", LIST, running), COUNT(struct pt_node, running_count),

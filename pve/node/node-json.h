@@ -8,6 +8,9 @@
 /* A facts file, versions 1 and 2. */
 extern const struct pt_record pt_node_record;
 
+/* The name of a node. */
+extern const struct pt_form pt_node_name_form;
+
 /* The node must be whole. The caller puts ret back. -ETIME: a driver hangs. */
 int pt_node_to_json(struct pt_node *node, struct json_object **ret, struct pt_err *err);
 

@@ -2,11 +2,10 @@
 #include <errno.h>
 #include <time.h>
 
-#include "lib/base/json.h"
+#include "pve/config/members.h"
 #include "pve/node/node.h"
 #include "pve/config/paths.h"
 
-#define MEMBERS_MAX	  (1024U * 1024)
 #define UNSAFE_INTERRUPTS "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
 
 struct pt_node *pt_node_open(const struct pt_host *host, const char *name,
@@ -185,28 +184,21 @@ int pt_node_reservations(
 	return 0;
 }
 
-/* Drops nodes that have left the cluster; pmxcfs lists the members. Source: pve-cluster, status.c
- * (the file .members); a single node has no list there. */
+/* Drops nodes that have left the cluster. */
 static void keep_members(const struct pt_host *host, struct pt_names *names)
 {
-	struct json_object PT_JSON *json = NULL;
-	struct json_object *list = NULL;
-	PT_FREE char *text = NULL;
-	size_t length = 0, members = 0;
+	struct pt_members PT_MEMBERS members = {0};
+	size_t kept = 0;
 
-	if (pt_host_read(host, PT_PVE_MEMBERS, MEMBERS_MAX, &text, &length) == 0)
-		json = pt_json_parse(text, length, NULL);
-	if (!json_object_is_type(json, json_type_object) ||
-		!json_object_object_get_ex(json, "nodelist", &list) ||
-		!json_object_is_type(list, json_type_object))
+	if (pt_members_read(host, &members, NULL) < 0 || !members.count)
 		return;
 	for (size_t i = 0; i < names->count; i++) {
-		if (json_object_object_get_ex(list, names->name[i], NULL))
-			names->name[members++] = names->name[i];
+		if (pt_member_find(&members, names->name[i]))
+			names->name[kept++] = names->name[i];
 		else
 			free(names->name[i]);
 	}
-	names->count = members;
+	names->count = kept;
 }
 
 const struct pt_names *pt_node_cluster(struct pt_node *node, const struct pt_ha **ret_ha)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
 
-#include "pve/node/node-api.h"
+#include "pve/check/capacity.h"
+#include "pve/check/failover.h"
 #include "pve/ptconf/ptconf.h"
 #include "pve/check/check.h"
 
@@ -23,6 +24,8 @@ struct node_report {
 	char name[PT_NODE_TEXT];
 	bool partial;
 	const char *not_known; /* when partial */
+	const char *why;       /* it did not answer; NULL: it did, or was not asked */
+	bool unanswered;
 	struct totals totals;
 	struct guest_report *guest;
 	size_t count;
@@ -33,6 +36,7 @@ struct cluster_report {
 	struct totals totals;
 	struct node_report *node;
 	size_t count;
+	struct pt_capacities capacities;
 };
 
 #define GUEST(key, kind, member)   PT_FIELD(key, kind, struct guest_report, member)
@@ -61,6 +65,10 @@ static const struct pt_field node_fields[] = {
 		.has = offsetof(struct node_report, partial),
 		.about = "of another node: facts that the API does not give, so that nothing is "
 			 "found there"},
+	{NODE("why", TEXT, why), PT_JSON_MAY_BE_MISSING,
+		.has = offsetof(struct node_report, unanswered),
+		.about =
+			"why the node did not answer: what is known of it, if anything, is by the API"},
 	{NODE("errors", UINT, totals.errors), .about = "findings of that severity, of all guests"},
 	{NODE("warnings", UINT, totals.warnings)},
 	{NODE("unknown", UINT, totals.unknown),
@@ -80,6 +88,9 @@ static const struct pt_field cluster_fields[] = {
 		.about = "guests and nodes that could not be checked; standard error says why"},
 	{CLUSTER("nodes", LIST, node), .count = offsetof(struct cluster_report, count),
 		.of = &node_record},
+	{CLUSTER("capacity", LIST, capacities.row),
+		.count = offsetof(struct cluster_report, capacities.count),
+		.of = &pt_capacity_record, .about = "of the mappings that guests name"},
 };
 const struct pt_record pt_check_cluster_record = {
 	PT_RECORD(struct cluster_report, cluster_fields),
@@ -102,6 +113,7 @@ static void clear_cluster(struct cluster_report *report)
 	pt_foreach (node, report->node, report->count)
 		clear_node(node);
 	free(report->node);
+	pt_capacities_clear(&report->capacities);
 }
 #define CLUSTER_REPORT PT_CLEANUP(clear_cluster)
 
@@ -333,17 +345,23 @@ static enum pt_exit exit_of(const struct pt_cli *cli, int r, const struct totals
 									    : PT_EXIT_OK;
 }
 
-/* Checks all guests of one node of the cluster. */
-static int check_node(struct pt_cli *cli, struct pt_node *node, struct cluster_report *cluster,
-	struct pt_err *err)
+/* Checks all guests of one node of the cluster, if anything is known of it. */
+static int check_node(struct pt_cli *cli, const struct pt_cluster_node *of,
+	struct cluster_report *cluster, struct pt_err *err)
 {
 	struct node_report *report =
 		pt_array_grow(&cluster->node, &cluster->count, sizeof(*report));
-	int r;
+	int r = 0;
 
-	cli->node = node;
-	begin_node(cli, report);
-	r = check_all(cli, report, err);
+	snprintf(report->name, sizeof(report->name), "%s", of->name);
+	cli->node = of->node;
+	if (of->node) {
+		begin_node(cli, report);
+		r = check_all(cli, report, err);
+	}
+	report->unanswered = of->why.code;
+	report->why = of->why.text;
+	report->totals.unknown += report->unanswered;
 	cluster->totals.guests += report->totals.guests;
 	cluster->totals.errors += report->totals.errors;
 	cluster->totals.warnings += report->totals.warnings;
@@ -352,45 +370,129 @@ static int check_node(struct pt_cli *cli, struct pt_node *node, struct cluster_r
 	return r;
 }
 
-static int check_nodes(struct pt_cli *cli, const struct pt_names *names,
-	struct cluster_report *cluster, struct pt_err *err)
+/* "100, 101"; NULL: none. The caller frees it. */
+static char *list_vmids(const struct pt_vmids *vmids)
 {
-	struct pt_node **node = pt_calloc(names->count, sizeof(struct pt_node *));
-	struct pt_err *why = pt_calloc(names->count, sizeof(*why));
-	int r = pt_cli_ask_nodes(
-		cli, (const char *const *)names->name, names->count, node, why, err);
+	char *list = NULL;
 
-	for (size_t i = 0; r == 0 && i < names->count; i++) {
-		if (node[i]) {
-			r = check_node(cli, node[i], cluster, err);
-			continue;
-		}
-		fprintf(stderr, "pve-ptconf: node %s: %s\n", names->name[i], why[i].text);
-		cluster->totals.unknown++;
+	pt_foreach (vmid, vmids->vmid, vmids->count)
+		list = pt_list_add(list, ", ", PT_NUMBER(*vmid));
+	return list;
+}
+
+static int print_capacities(const struct pt_capacities *capacities, struct pt_err *err)
+{
+	static const char *const header[] = {"MAPPING", "NODE", "DEVICES", "GUESTS", "MAY COME"};
+	struct pt_table PT_TABLE table = {.columns = PT_ARRAY_SIZE(header)};
+
+	if (!capacities->count)
+		return 0;
+	pt_table_row(&table, header);
+	pt_foreach (row, capacities->row, capacities->count) {
+		PT_FREE char *here = list_vmids(&row->here);
+		PT_FREE char *coming = list_vmids(&row->coming);
+
+		pt_table_row(&table, (const char *const[]){row->mapping, row->node,
+					     PT_NUMBER(row->devices), here, coming});
+		if (row->here.count > row->devices)
+			pt_table_note(&table, "not all of its guests can run at once");
 	}
-	/* each knows of the others */
-	for (size_t i = 0; i < names->count; i++)
-		pt_node_close(node[i]);
-	free(node);
-	free(why);
-	return r;
+	return pt_table_print(&table, err);
 }
 
 static enum pt_exit check_cluster(struct pt_cli *cli, struct pt_err *err)
 {
-	struct cluster_report CLUSTER_REPORT cluster = {0};
-	struct pt_names PT_NAMES names = {0}, offline = {0};
-	int r = pt_cli_list_nodes(cli, &names, &offline, err);
+	struct cluster_report CLUSTER_REPORT report = {0};
+	struct pt_cluster PT_CLUSTER cluster = {0};
+	int r = pt_cli_open_cluster(cli, &cluster, err);
 
-	if (r == 0)
-		r = check_nodes(cli, &names, &cluster, err);
-	pt_foreach (name, offline.name, offline.count) {
-		fprintf(stderr, "pve-ptconf: node %s: is offline\n", *name);
-		cluster.totals.unknown++;
+	pt_cli_tell_unknown(&cluster);
+	pt_foreach (node, cluster.node, cluster.count) {
+		if (r == 0)
+			r = check_node(cli, node, &report, err);
+	}
+	if (r == 0) {
+		pt_capacities_count(&cluster, &report.capacities);
+		if (cli->format == PT_OUTPUT_TEXT)
+			r = print_capacities(&report.capacities, err);
 	}
 	if (r == 0)
-		r = end_output(cli, &cluster.totals, &pt_check_cluster_record, &cluster, err);
-	return exit_of(cli, r, &cluster.totals);
+		r = end_output(cli, &report.totals, &pt_check_cluster_record, &report, err);
+	return exit_of(cli, r, &report.totals);
+}
+
+/* The guests of a node that nobody can ask any more: the cluster's files have their configs. */
+static int read_gone(struct pt_cli *cli, struct pt_cluster_node *gone, struct pt_node **ret_own,
+	struct pt_err *err)
+{
+	struct pt_guest *const *guest = NULL;
+	size_t count = 0;
+
+	if (gone->node)
+		return 0;
+	if (cli->facts || cli->api_conf)
+		return pt_err_set(err, -ENODATA, "nothing is known of the guests of node %s: %s",
+			gone->name, gone->why.text);
+	*ret_own = pt_node_open(cli->host, gone->name, NULL, pt_check_allowing);
+	return pt_node_guests(*ret_own, &guest, &count, err);
+}
+
+static void print_failover(const struct pt_failover *failover)
+{
+	pt_foreach (guest, failover->guest, failover->count) {
+		if (guest->node[0])
+			printf("guest %u: can start on %s: %s\n", guest->vmid, guest->node,
+				guest->how ? guest->how : "");
+		else
+			printf("guest %u: %s: %s\n", guest->vmid,
+				guest->managed ? "starts nowhere" : "stays down", guest->how);
+	}
+	if (!failover->count)
+		printf("node %s has no guest with passthrough\n", failover->node);
+}
+
+/* Who would start where, if the node were gone. */
+static enum pt_exit check_without(struct pt_cli *cli, struct pt_err *err)
+{
+	struct pt_cluster PT_CLUSTER cluster = {0};
+	struct pt_failover PT_FAILOVER failover = {0};
+	struct json_object PT_JSON *json = NULL;
+	struct pt_node PT_NODE *own = NULL;
+	struct pt_guest *const *guest = NULL;
+	struct pt_cluster_node *gone = NULL;
+	bool well = true, known = true;
+	size_t count = 0;
+	int r = pt_cli_open_cluster(cli, &cluster, err);
+
+	pt_foreach (node, cluster.node, cluster.count) {
+		if (pt_streq(node->name, cli->without))
+			gone = node;
+		else
+			known &= !node->why.code;
+	}
+	pt_cli_tell_unknown(&cluster);
+	if (r == 0 && !gone)
+		r = pt_err_set(err, -ENOENT, "'%s' is no node of the cluster", cli->without);
+	if (r == 0)
+		r = read_gone(cli, gone, &own, err);
+	if (r == 0)
+		r = pt_node_guests(own ? own : gone->node, &guest, &count, err);
+	if (r == 0)
+		r = pt_failover_make(&cluster, cli->without, guest, count, &failover, err);
+	if (r < 0)
+		return PT_EXIT_UNKNOWN;
+	if (cli->format == PT_OUTPUT_TEXT) {
+		print_failover(&failover);
+		r = pt_output_end(err);
+	} else {
+		json = pt_record_to_json(&pt_failover_record, &failover);
+		r = pt_output_json(json, cli->format, err);
+	}
+	pt_foreach (one, failover.guest, failover.count)
+		well &= !one->managed || one->node[0];
+	if (r < 0 || !known)
+		return PT_EXIT_UNKNOWN;
+	return well ? PT_EXIT_OK : PT_EXIT_FINDINGS;
 }
 
 enum pt_exit pt_cmd_check(struct pt_cli *cli, struct pt_err *err)
@@ -399,7 +501,7 @@ enum pt_exit pt_cmd_check(struct pt_cli *cli, struct pt_err *err)
 	int r;
 
 	if (cli->cluster)
-		return check_cluster(cli, err);
+		return cli->without ? check_without(cli, err) : check_cluster(cli, err);
 	if (cli->last_start)
 		return pt_last_start(cli, cli->vmids[0], err);
 	r = pt_cli_open_node(cli, err);

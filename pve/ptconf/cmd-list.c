@@ -4,7 +4,6 @@
 #include "lib/base/json.h"
 #include "lib/pci/names.h"
 #include "pve/check/overview.h"
-#include "pve/node/node-api.h"
 #include "pve/ptconf/ptconf.h"
 
 #define DEEPEST 32 /* bridges above a function; those of a file may form a circle */
@@ -161,15 +160,11 @@ static int print_tree(
 static int print(const struct pt_cli *cli, const struct pt_overview *overview,
 	struct pt_pcinames *names, struct pt_err *err)
 {
-	struct json_object PT_JSON *json = NULL;
-
-	if (cli->format != PT_OUTPUT_TEXT) {
-		json = pt_overview_to_json(overview);
-		return pt_output_json(json, cli->format, err);
-	}
 	if (overview->node->partial)
 		printf("node %s: not known by the API: %s\n", overview->node->name,
 			PT_NODE_UNKNOWN);
+	else if (cli->cluster)
+		printf("node %s\n", overview->node->name);
 	if (!overview->node->inventory.iommu_active)
 		puts("no IOMMU is active: nothing can be passed through");
 	return cli->tree ? print_tree(overview, names, err) : print_groups(overview, names, err);
@@ -189,14 +184,83 @@ static bool is_well(const struct pt_overview *overview)
 	return true;
 }
 
+/* Prints a node, or makes its JSON. ret_well stays, or becomes false. */
+static int list_node(const struct pt_cli *cli, struct pt_node *node, struct pt_pcinames *names,
+	struct json_object **ret_json, bool *ret_well, struct pt_err *err)
+{
+	struct pt_overview PT_OVERVIEW overview = {0};
+	int r = pt_overview_make(node, &overview, err);
+
+	if (r < 0)
+		return r;
+	*ret_well &= is_well(&overview);
+	if (cli->format == PT_OUTPUT_TEXT)
+		return print(cli, &overview, names, err);
+	*ret_json = pt_overview_to_json(&overview);
+	if (node->partial)
+		pt_json_add_text(*ret_json, "not_known", PT_NODE_UNKNOWN);
+	return 0;
+}
+
+static struct json_object *new_output(void)
+{
+	struct json_object *json = pt_json_object();
+
+	pt_json_add_number(json, "version", PT_LIST_VERSION);
+	return json;
+}
+
+/* Nodes that did not answer are there with the reason. */
+static enum pt_exit list_cluster(struct pt_cli *cli, struct pt_pcinames *names, struct pt_err *err)
+{
+	struct pt_cluster PT_CLUSTER cluster = {0};
+	struct json_object PT_JSON *json = new_output();
+	struct json_object *nodes = pt_json_array();
+	enum pt_exit result = PT_EXIT_OK;
+	bool well = true;
+	int r = pt_cli_open_cluster(cli, &cluster, err);
+
+	pt_json_add(json, "nodes", nodes);
+	if (r == 0)
+		result = pt_cli_tell_unknown(&cluster);
+	pt_foreach (node, cluster.node, cluster.count) {
+		struct json_object *one = NULL;
+
+		if (r == 0 && node->node)
+			r = list_node(cli, node->node, names, &one, &well, err);
+		if (!one) {
+			one = pt_json_object();
+			pt_json_add_text(one, "node", node->name);
+		}
+		pt_json_add_text(one, "why", node->why.code ? node->why.text : NULL);
+		pt_json_append(nodes, one);
+	}
+	if (r == 0 && cli->format != PT_OUTPUT_TEXT)
+		r = pt_output_json(json, cli->format, err);
+	if (r < 0 || result != PT_EXIT_OK)
+		return PT_EXIT_UNKNOWN;
+	return well ? PT_EXIT_OK : PT_EXIT_FINDINGS;
+}
+
 enum pt_exit pt_cmd_list(struct pt_cli *cli, struct pt_err *err)
 {
 	struct pt_pcinames PT_PCINAMES *names = pt_pcinames_open();
-	struct pt_overview PT_OVERVIEW overview = {0};
+	struct json_object PT_JSON *json = new_output();
+	struct json_object PT_JSON *one = NULL;
+	bool well = true;
 
+	if (cli->cluster)
+		return list_cluster(cli, names, err);
 	if (pt_cli_open_node(cli, err) < 0 || pt_node_learn_all(cli->node, err) < 0 ||
-		pt_overview_make(cli->node, &overview, err) < 0 ||
-		print(cli, &overview, names, err) < 0)
+		list_node(cli, cli->node, names, &one, &well, err) < 0)
 		return PT_EXIT_UNKNOWN;
-	return is_well(&overview) ? PT_EXIT_OK : PT_EXIT_FINDINGS;
+	if (one) {
+		json_object_object_foreach(one, key, value)
+		{
+			pt_json_add(json, key, json_object_get(value));
+		}
+		if (pt_output_json(json, cli->format, err) < 0)
+			return PT_EXIT_UNKNOWN;
+	}
+	return well ? PT_EXIT_OK : PT_EXIT_FINDINGS;
 }

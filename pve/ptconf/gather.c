@@ -5,8 +5,8 @@
 
 #include "lib/base/json.h"
 #include "pve/check/check.h"
+#include "pve/node/cluster.h"
 #include "pve/node/mask.h"
-#include "pve/node/node-api.h"
 #include "pve/node/node-json.h"
 #include "pve/config/paths.h"
 #include "pve/ptconf/ptconf.h"
@@ -14,7 +14,8 @@
 /* Proxmox VE answers a token that it does not accept only after 3 s */
 #define API_MS	   5000
 #define CLUSTER_MS 20000
-#define FACTS_MAX  (32U * 1024 * 1024)
+#define MESH_MS	   20000
+#define FACTS_MAX  (64U * 1024 * 1024)
 #define PLAN_MAX   (32U * 1024 * 1024)
 
 /* The whole of the caller's file; "-" is standard input. what: "guest's config". */
@@ -94,35 +95,31 @@ static int pick_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *
 			       cli->config, guests.count, cli->vmid);
 }
 
-static int open_facts(struct pt_cli *cli, struct pt_err *err)
+/* The JSON of the facts file. The caller puts ret back. */
+static int read_facts(const struct pt_cli *cli, struct json_object **ret, struct pt_err *err)
 {
-	struct json_object PT_JSON *json = NULL;
 	PT_FREE char *text = NULL;
 	size_t length = 0;
 	int r = read_file(cli->facts, "node's facts", FACTS_MAX, &text, &length, err);
 
 	if (r < 0)
 		return r;
-	json = pt_json_parse(text, length, err);
-	r = json ? pt_node_from_json(json, pt_check_allowing, &cli->node, err) : -EINVAL;
+	*ret = pt_json_parse(text, length, err);
+	return *ret ? 0 : pt_err_wrap(err, "%s", cli->facts);
+}
+
+static int open_facts(struct pt_cli *cli, struct pt_err *err)
+{
+	struct json_object PT_JSON *json = NULL;
+	int r = read_facts(cli, &json, err);
+
+	if (r < 0)
+		return r;
+	r = pt_node_from_json(json, pt_check_allowing, &cli->node, err);
 	return r < 0 ? pt_err_wrap(err, "%s", cli->facts) : 0;
 }
 
-int pt_cli_list_nodes(
-	struct pt_cli *cli, struct pt_names *ret, struct pt_names *ret_offline, struct pt_err *err)
-{
-	struct pt_api PT_API *api = NULL;
-	int r = pt_api_open_file(cli->host, cli->api_conf, &api, err);
-
-	if (r == 0) {
-		r = pt_api_nodes(api, API_MS, ret, ret_offline, err);
-		if (r < 0)
-			pt_err_wrap(err, "API %s", pt_api_url(api));
-	}
-	return r;
-}
-
-int pt_cli_ask_nodes(struct pt_cli *cli, const char *const *name, size_t count,
+static int ask_nodes(struct pt_cli *cli, const char *const *name, size_t count,
 	struct pt_node **ret, struct pt_err *why, struct pt_err *err)
 {
 	struct pt_api PT_API *api = NULL;
@@ -141,7 +138,7 @@ static int open_other(struct pt_cli *cli, struct pt_err *err)
 {
 	struct pt_err why = {0};
 	int r = pt_node_name_valid(cli->other)
-			? pt_cli_ask_nodes(cli, &cli->other, 1, &cli->node, &why, err)
+			? ask_nodes(cli, &cli->other, 1, &cli->node, &why, err)
 			: pt_err_set(err, -EINVAL, "'%s' cannot be a node's name", cli->other);
 
 	if (r == 0 && !cli->node) {
@@ -205,6 +202,87 @@ int pt_cli_open_node(struct pt_cli *cli, struct pt_err *err)
 	if (r < 0)
 		pt_node_close(PT_STEAL(cli->node));
 	return r;
+}
+
+void pt_cli_waiting(void *data, const struct pt_names *nodes, unsigned int seconds)
+{
+	bool *shown = data;
+	char *names = NULL;
+
+	if (!isatty(STDERR_FILENO) || (!seconds && !*shown))
+		return;
+	pt_foreach (name, nodes->name, nodes->count)
+		names = pt_list_add(names, ", ", *name);
+	fputs("\r\033[K", stderr);
+	if (names)
+		fprintf(stderr, "waiting for %s (%u s)", names, seconds);
+	*shown = names;
+	free(names);
+}
+
+/* Every node as its own pve-ptconf knows it, or as the API does. */
+static int ask_cluster(struct pt_cli *cli, struct pt_cluster *ret, struct pt_err *err)
+{
+	struct pt_api PT_API *api = NULL;
+	struct pt_cluster_asking asking = {
+		.host = cli->host,
+		.budget_ms = MESH_MS,
+		.api_ms = CLUSTER_MS,
+		.allowing = pt_check_allowing,
+		.waiting = pt_cli_waiting,
+		.data = &cli->waiting,
+	};
+	int r = pt_cli_open_node(cli, err);
+
+	if (r == 0)
+		r = pt_node_learn_all(cli->node, err);
+	if (r < 0)
+		return r;
+	/* without a token nobody else can be asked */
+	if (pt_api_open_file(cli->host, NULL, &api, NULL) == 0)
+		asking.api = api;
+	return pt_cluster_ask(&asking, PT_STEAL(cli->node), ret, err);
+}
+
+static int read_cluster(const struct pt_cli *cli, struct pt_cluster *ret, struct pt_err *err)
+{
+	struct json_object PT_JSON *json = NULL;
+	int r = read_facts(cli, &json, err);
+
+	if (r < 0)
+		return r;
+	r = pt_cluster_from_json(json, pt_check_allowing, ret, err);
+	return r < 0 ? pt_err_wrap(err, "%s", cli->facts) : 0;
+}
+
+int pt_cli_open_cluster(struct pt_cli *cli, struct pt_cluster *ret, struct pt_err *err)
+{
+	struct pt_api PT_API *api = NULL;
+	int r;
+
+	if (cli->facts)
+		return read_cluster(cli, ret, err);
+	if (!cli->api_conf)
+		return ask_cluster(cli, ret, err);
+	r = pt_api_open_file(cli->host, cli->api_conf, &api, err);
+	if (r < 0)
+		return r;
+	r = pt_cluster_by_api(api, API_MS, CLUSTER_MS, pt_host_log(cli->host), ret, err);
+	return r < 0 ? pt_err_wrap(err, "API %s", pt_api_url(api)) : 0;
+}
+
+enum pt_exit pt_cli_tell_unknown(const struct pt_cluster *cluster)
+{
+	enum pt_exit result = PT_EXIT_OK;
+
+	pt_foreach (node, cluster->node, cluster->count) {
+		if (!node->why.code)
+			continue;
+		fprintf(stderr, "pve-ptconf: node %s: %s%s\n", node->name, node->why.text,
+			node->node ? "; this is what the API knows of it" : "");
+		result = PT_EXIT_UNKNOWN;
+	}
+	return result;
 }
 
 static int find_in_node(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *err)

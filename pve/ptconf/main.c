@@ -28,6 +28,7 @@ enum cli_option {
 	OPTION_HOST = 1 << 19,
 	OPTION_FAIL_ON = 1 << 20,
 	OPTION_REQUIRE_ENTRIES = 1 << 21,
+	OPTION_WITHOUT = 1 << 22,
 };
 #define GUEST_OPTIONS                                                                              \
 	(OPTION_ROOT | OPTION_VIEW | OPTION_SOURCE | OPTION_CONFIG | OPTION_SNAPSHOT | OPTION_FACTS)
@@ -52,31 +53,33 @@ static const struct verb {
 	{"check",
 		"VMID... | --all | --cluster | --config FILE [--node NAME] [--all-infos] [--anonymous]\n"
 		"      [--fail-on error|warning] [--require-entries] [GUEST OPTIONS]\n"
+		"  check --cluster --without NODE [--facts FILE|-]\n"
 		"  check --host [--facts FILE|-] [--anonymous]\n"
 		"  check VMID --last-start",
 		ARGUMENT_VMIDS,
 		GUEST_OPTIONS | OPTION_ALL | OPTION_NODE | OPTION_CLUSTER | OPTION_ALL_INFOS |
 			OPTION_ANONYMOUS | OPTION_LAST_START | OPTION_API_CONF | OPTION_HOST |
-			OPTION_FAIL_ON | OPTION_REQUIRE_ENTRIES,
+			OPTION_FAIL_ON | OPTION_REQUIRE_ENTRIES | OPTION_WITHOUT,
 		pt_cmd_check, "name everything that would go wrong at the guest's start"},
 	{"show", "VMID [--node NAME] [GUEST OPTIONS]", ARGUMENT_VMID,
 		GUEST_OPTIONS | OPTION_NODE | OPTION_API_CONF, pt_cmd_show,
 		"show the functions that a start takes, and why"},
 	{"explain", "TAG | 'MESSAGE' | --list", ARGUMENT_TAG, OPTION_LIST, pt_cmd_explain,
 		"explain a finding, or a message of Proxmox VE, QEMU or the kernel: cause and fix"},
-	{"list", "[--tree] [--node NAME | --facts FILE|-] [--anonymous]", ARGUMENT_NONE,
+	{"list", "[--tree] [--cluster | --node NAME] [--facts FILE|-] [--anonymous]", ARGUMENT_NONE,
 		OPTION_ROOT | OPTION_FACTS | OPTION_TREE | OPTION_ANONYMOUS | OPTION_NODE |
-			OPTION_API_CONF,
+			OPTION_CLUSTER | OPTION_API_CONF,
 		pt_cmd_list,
 		"list the host's functions by IOMMU group or as a tree, with their users and guests"},
 	{"report", "--html FILE|- [--facts FILE|-] [--anonymous]", ARGUMENT_NONE,
 		OPTION_ROOT | OPTION_FACTS | OPTION_HTML | OPTION_ANONYMOUS, pt_cmd_report,
 		"write an HTML page with the groups, the guests and their findings"},
-	{"facts", "[--facts FILE|-] [--anonymous]", ARGUMENT_NONE,
-		OPTION_ROOT | OPTION_FACTS | OPTION_ANONYMOUS, pt_cmd_facts,
-		"write the facts of this node as JSON, for --facts on any machine"},
-	{"claims", "", ARGUMENT_NONE, OPTION_ROOT, pt_cmd_claims,
-		"list the functions that guests hold, and their origins"},
+	{"facts", "[--cluster] [--facts FILE|-] [--anonymous]", ARGUMENT_NONE,
+		OPTION_ROOT | OPTION_FACTS | OPTION_ANONYMOUS | OPTION_CLUSTER | OPTION_API_CONF,
+		pt_cmd_facts,
+		"write the facts of this node, or of all, as JSON, for --facts on any machine"},
+	{"claims", "[--cluster]", ARGUMENT_NONE, OPTION_ROOT | OPTION_CLUSTER, pt_cmd_claims,
+		"list the functions that guests hold, their origins, and what happens next"},
 	{"release", "VMID", ARGUMENT_VMID, 0, pt_cmd_release,
 		"release the devices of a stopped guest"},
 	{"accept", "VMID", ARGUMENT_VMID, 0, pt_cmd_accept,
@@ -108,6 +111,7 @@ static const struct option long_options[] = {
 	{"html", required_argument, NULL, OPTION_HTML},
 	{"node", required_argument, NULL, OPTION_NODE},
 	{"cluster", no_argument, NULL, OPTION_CLUSTER},
+	{"without", required_argument, NULL, OPTION_WITHOUT},
 	{"api-conf", required_argument, NULL, OPTION_API_CONF},
 	{"output-format", required_argument, NULL, OPTION_FORMAT},
 	{"help", no_argument, NULL, OPTION_HELP},
@@ -134,11 +138,13 @@ static int print_help(FILE *out)
 	      "                         of the guest options it takes --config only\n"
 	      "\nOptions of check:\n"
 	      "  --all                  check every guest of this node that has passthrough\n"
-	      "  --cluster              check every guest with passthrough on every node, through the API\n"
+	      "  --cluster              check every guest with passthrough on every node; see below\n"
+	      "  --without NODE         with --cluster: where HA could start the guests of that node if it\n"
+	      "                         were gone, and which of them nowhere\n"
 	      "  --node NAME            check against another node, with the facts that the API has;\n"
 	      "                         of the guest options it takes --config only\n"
-	      "  --api-conf FILE        with --cluster and --node: the API's settings, as in\n"
-	      "                         /etc/pve-ptconf/api.conf; root is not needed then\n"
+	      "  --api-conf FILE        with --cluster and --node: the API alone is asked, with these\n"
+	      "                         settings, as in /etc/pve-ptconf/api.conf; needs no root\n"
 	      "  --all-infos            show routine infos too, such as not-migratable\n"
 	      "  --fail-on error|warning\n"
 	      "                         exit 1 for errors alone (the default), or for warnings too\n"
@@ -146,6 +152,8 @@ static int print_help(FILE *out)
 	      "  --host                 check this node without any guest: IOMMU, modules, left-overs\n"
 	      "  --last-start           tell what the task log of the guest's last start and the kernel's\n"
 	      "                         log since mean\n"
+	      "\n--cluster, of check, list, facts and claims, asks the pve-ptconf of each node, through Proxmox\n"
+	      "VE's own ssh. What the API knows stands for a node that does not answer; the exit code is 3 then.\n"
 	      "\n--anonymous, of check, list, report and facts, replaces the names of nodes, guests, storages,\n"
 	      "mappings, volumes, mount points and programs, serial numbers and network addresses by numbered\n"
 	      "ones in standard output. The facts of one node lead to the same findings with and without it.\n"
@@ -209,8 +217,11 @@ static bool take_option(struct pt_cli *cli, int option, const char *value)
 		cli->api_conf = value;
 		return true;
 	case OPTION_CLUSTER:
-		cli->cluster = cli->all = true;
+		cli->cluster = true;
 		return true;
+	case OPTION_WITHOUT:
+		cli->without = value;
+		return pt_node_name_valid(value);
 	case OPTION_HTML:
 		cli->html = value;
 		return true;
@@ -258,6 +269,7 @@ static int take_vmids(int count, char **argument, int given, struct pt_cli *cli)
 	/* a config may be nobody's yet: number 0 */
 	bool nobodys = count == 0 && given & (OPTION_CONFIG | OPTION_HOST) && !cli->all;
 
+	cli->all |= cli->cluster;
 	if ((count == 0 && !nobodys) != cli->all)
 		return wrong(
 			"usage: pve-ptconf check VMID... | --all | --host | --cluster | --config FILE",
@@ -345,11 +357,12 @@ static int parse(int argc, char **argv, struct pt_cli *cli, const struct verb **
 		given & (OPTION_ROOT | OPTION_SOURCE | OPTION_VIEW | OPTION_SNAPSHOT))
 		return wrong("of the guest options --facts takes --config only", "");
 	if (given & (OPTION_NODE | OPTION_CLUSTER) &&
-		given & (OPTION_FACTS | OPTION_ROOT | OPTION_SOURCE | OPTION_VIEW |
-				OPTION_SNAPSHOT))
+		given & (OPTION_ROOT | OPTION_SOURCE | OPTION_VIEW | OPTION_SNAPSHOT))
 		return wrong(
-			"--node and --cluster ask the API: they exclude guest options, but --node takes --config",
+			"--node and --cluster ask others: they exclude guest options, but --node takes --config, and --cluster --facts",
 			"");
+	if (given & OPTION_FACTS && given & (OPTION_NODE | OPTION_API_CONF))
+		return wrong("--facts asks nobody: --node and --api-conf do not go with it", "");
 	if (given & OPTION_ANONYMOUS &&
 		given & ~(OPTION_ANONYMOUS | OPTION_ALL | OPTION_HOST | OPTION_ALL_INFOS |
 				OPTION_FACTS | OPTION_ROOT | OPTION_TREE | OPTION_HTML |
@@ -365,6 +378,11 @@ static int parse(int argc, char **argv, struct pt_cli *cli, const struct verb **
 			"");
 	if (given & OPTION_API_CONF && !(given & (OPTION_NODE | OPTION_CLUSTER)))
 		return wrong("--api-conf goes with --node or --cluster", "");
+	if (given & OPTION_WITHOUT && given & ~(OPTION_WITHOUT | OPTION_CLUSTER | OPTION_FACTS |
+						      OPTION_API_CONF | OPTION_FORMAT))
+		return wrong("--without goes with --cluster, --facts and --api-conf", "");
+	if (given & OPTION_WITHOUT && !(given & OPTION_CLUSTER))
+		return wrong("--without goes with --cluster", "");
 	if (given & OPTION_LAST_START && given & ~(OPTION_LAST_START | OPTION_ROOT | OPTION_FORMAT))
 		return wrong("--last-start takes a VMID, and --root alone with it", "");
 	if (given & OPTION_CLUSTER && given & (OPTION_NODE | OPTION_CONFIG | OPTION_ALL))

@@ -7,6 +7,7 @@
 #include "pve/ptconf/output.h"
 
 #define NOTE_INDENT 7 /* columns */
+#define NOTE_END    "\n"
 
 bool pt_output_format_parse(const char *text, enum pt_output_format *ret)
 {
@@ -51,7 +52,10 @@ void pt_table_row(struct pt_table *table, const char *const *cell)
 
 void pt_table_note(struct pt_table *table, const char *text)
 {
-	pt_set_text(&table->note[table->rows - 1], text);
+	char **note = &table->note[table->rows - 1];
+
+	if (text)
+		*note = pt_list_add(*note, NOTE_END, text);
 }
 
 static int width_of(const struct pt_table *table, size_t column)
@@ -113,6 +117,15 @@ static void print_note(const char *text, int room)
 	}
 }
 
+static void print_notes(const char *notes, int room)
+{
+	struct pt_names PT_NAMES lines = {0};
+
+	pt_names_split(&lines, notes ? notes : "", NOTE_END);
+	pt_foreach (line, lines.name, lines.count)
+		print_note(*line, room);
+}
+
 int pt_table_print(const struct pt_table *table, struct pt_err *err)
 {
 	int *widths = pt_calloc(table->columns, sizeof(*widths));
@@ -131,8 +144,7 @@ int pt_table_print(const struct pt_table *table, struct pt_err *err)
 		/* the last one is cut: names are long */
 		print_plain(cell[table->columns - 1], room > used ? room - used : 0);
 		putchar('\n');
-		if (table->note[row])
-			print_note(table->note[row], room);
+		print_notes(table->note[row], room);
 	}
 	free(widths);
 	return pt_output_end(err);

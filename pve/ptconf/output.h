@@ -26,13 +26,13 @@ struct pt_table {
 	size_t columns;
 	char **cell;
 	size_t count;
-	char **note; /* one for each row: a line below it, or NULL */
+	char **note; /* one for each row: the lines below it, or NULL */
 	size_t rows;
 };
 
 /* Adds cells up to the column count; each is a copy, NULL stands for "-". */
 void pt_table_row(struct pt_table *table, const char *const *cell);
-/* Sets the line below the last row; a copy. */
+/* Adds a line below the last row; a copy. NULL adds none. */
 void pt_table_note(struct pt_table *table, const char *text);
 /* Writes it to stdout; a terminal's width cuts the lines. 0 or -EIO. */
 int pt_table_print(const struct pt_table *table, struct pt_err *err);

@@ -5,6 +5,7 @@
 
 #include "pve/check/facts.h"
 #include "pve/config/form.h"
+#include "pve/node/cluster.h"
 #include "pve/ptconf/output.h"
 #include "pve/handover/release.h"
 #include "pve/handover/watch.h"
@@ -33,8 +34,9 @@ struct pt_cli {
 	bool fail_on_warning; /* check: exit 1 for warnings too */
 	bool require_entries; /* check: exit 3 for a guest without an entry */
 	const char *other;    /* check: the node to judge by, as the API knows it; NULL: this one */
-	bool cluster;	      /* check: every node of the cluster, by the API */
-	const char *api_conf; /* with the last two: the API's settings; NULL: those of this node */
+	bool cluster;	      /* every node of the cluster */
+	const char *without;  /* check --cluster: the node that is gone; NULL: none */
+	const char *api_conf; /* with the last two: the API's settings, and nobody else is asked */
 	bool of_host;	      /* check: the node without any guest */
 	bool last_start;      /* check: what the last start said */
 	const char *tag;      /* of explain: a tag, or a message; NULL: all */
@@ -45,6 +47,7 @@ struct pt_cli {
 	struct pt_host *host;
 	struct pt_store *store; /* NULL: not opened, or there are no records */
 	struct pt_node *node;	/* NULL before pt_cli_open_node */
+	bool waiting;		/* a line of pt_cli_waiting is on the terminal */
 };
 
 /* Runs a verb; err holds the reason for PT_EXIT_UNKNOWN, and main prints it. */
@@ -53,18 +56,23 @@ pt_verb pt_cmd_accept, pt_cmd_check, pt_cmd_show, pt_cmd_explain, pt_cmd_list, p
 	pt_cmd_release, pt_cmd_reconcile, pt_cmd_config_test, pt_cmd_facts, pt_cmd_report,
 	pt_cmd_watch;
 
-/* The JSON that check writes: of one node, and of --cluster. */
-extern const struct pt_record pt_check_node_record, pt_check_cluster_record;
+/* Of the JSON that list writes. */
+#define PT_LIST_VERSION 1
+
+/* The JSON that check writes: of one node, and of --cluster; and that claims writes of it. */
+extern const struct pt_record pt_check_node_record, pt_check_cluster_record,
+	pt_claims_cluster_record;
 
 /* Makes cli->node, of the host or of the facts file, unless it is there; main closes it. */
 int pt_cli_open_node(struct pt_cli *cli, struct pt_err *err);
 
-/* Makes nodes from the API's facts: ret[i] as pt_api_read_nodes has it. */
-int pt_cli_ask_nodes(struct pt_cli *cli, const char *const *name, size_t count,
-	struct pt_node **ret, struct pt_err *why, struct pt_err *err);
-/* The names of the cluster's nodes, by the API. */
-int pt_cli_list_nodes(
-	struct pt_cli *cli, struct pt_names *ret, struct pt_names *ret_offline, struct pt_err *err);
+/* Asks all nodes of the cluster, or reads them from the facts file; with --api-conf asks the API
+ * alone. End with pt_cluster_clear. */
+int pt_cli_open_cluster(struct pt_cli *cli, struct pt_cluster *ret, struct pt_err *err);
+/* Shows on a terminal which nodes are waited for. data: cli->waiting. */
+pt_mesh_waiting pt_cli_waiting;
+/* Names the nodes that did not answer. PT_EXIT_UNKNOWN if there are any, else PT_EXIT_OK. */
+enum pt_exit pt_cli_tell_unknown(const struct pt_cluster *cluster);
 
 /* The guest cli->vmid, as the options say. End with pt_guest_free. */
 int pt_cli_read_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *err);

@@ -252,7 +252,7 @@ static void list_goes_by_group(void **state)
 	assert_holds(ran.said, "evil?[2Jname");
 	assert_lacks(ran.said, "\033");
 	PTCONF(&ran, "list", "--root", fake->root, "--output-format", "json");
-	assert_holds(ran.said, "{\"iommu_active\":true,\"functions\":[{\"bdf\":\"0000:00:01.0\"");
+	assert_holds(ran.said, "{\"version\":1,\"iommu_active\":true,\"functions\":[{\"bdf\":\"0000:00:01.0\"");
 	/* the guests that name it, and the one in the way */
 	fake_file(fake, CONFIG, "hostpci0: 05:00.0\nhostpci1: 02:00.0\n");
 	PTCONF(&ran, "list", "--root", fake->root);

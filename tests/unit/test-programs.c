@@ -212,12 +212,12 @@ static void claims_are_listed(void **state)
 	PTCONF(&ran, "claims", "--root", fake->root);
 	assert_int_equal(ran.code, 0);
 	assert_holds(ran.said,
-		"101    stopped  taken  hostpci0  assigned  0000:04:00.0  igb     1970-01-01");
+		"101    stopped  stale  hostpci0  assigned  0000:04:00.0  igb     1970-01-01");
 	fake_file(fake, PT_CLAIMS_DIR "/function/0000:04:00.0.json", "x");
 	fake_file(fake, PT_CLAIMS_DIR "/guest/102.json", "x");
 	PTCONF(&ran, "claims", "--root", fake->root);
 	assert_int_equal(ran.code, 3);
-	assert_holds(ran.said, "101    stopped  taken");
+	assert_holds(ran.said, "101    stopped  stale");
 	assert_holds(ran.said, "claim of 102 is damaged");
 }
 
@@ -247,8 +247,12 @@ static void bad_usage_changes_nothing(void **state)
 			"exclude each other: --current and --snapshot"},
 		{{"show", "100", "--source=file", "--config=/x"}, "exclude each other: --current"},
 		{{"check", "--all", "--config=/x"}, "--config goes with one VMID"},
-		{{"check", "100", "--node=a", "--facts=/x"},
-			"--node and --cluster ask the API: they exclude guest options, but --node takes --config"},
+		{{"check", "100", "--node=a", "--facts=/x"}, "--facts asks nobody"},
+		{{"check", "100", "--node=a", "--source=file"},
+			"--node and --cluster ask others: they exclude guest options"},
+		{{"claims", "--cluster", "--root=/x"},
+			"--node and --cluster ask others: they exclude guest options"},
+		{{"facts", "--node=a"}, "this option does not belong to the verb facts"},
 		{{"check", "--cluster", "--node=a"},
 			"--cluster already means all nodes and all guests"},
 		{{"check", "100", "--anonymous", "--config=/x"},
