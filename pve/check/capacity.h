@@ -15,7 +15,7 @@ struct pt_vmids {
 struct pt_capacity {
 	char *mapping;
 	char node[PT_NODE_TEXT];
-	size_t devices;		/* that it has there, and that exist as far as is known */
+	size_t devices; /* that it has there and that Proxmox VE would take, as far as is known */
 	struct pt_vmids here;	/* guests of the node that name it, once for each entry */
 	struct pt_vmids coming; /* those of other nodes that HA may start there */
 };

@@ -7,6 +7,7 @@
 
 #define PROGRAM	    "/usr/sbin/pve-ptconf"
 #define ANSWER_MAX  (32U * 1024 * 1024)
+#define OWN_NAME    "ssh: "
 #define NOT_FOUND   127 /* of a shell */
 #define IN_PART	    3	/* of pve-ptconf: something could not be read */
 #define KNOWN_HOSTS PT_PVE_NODES "/%s/ssh_known_hosts"
@@ -64,7 +65,8 @@ static void explain(const struct pt_ssh_answer *answer, int budget_ms, struct pt
 		pt_err_set(why, -ETIME, "does not answer within %d s", budget_ms / 1000);
 		break;
 	case -ECHILD:
-		pt_err_set(why, -ECHILD, "ssh: %s", words);
+		pt_err_set(why, -ECHILD, "ssh: %s",
+			pt_starts_with(words, OWN_NAME) ? words + strlen(OWN_NAME) : words);
 		break;
 	case -EFBIG:
 		pt_err_set(why, -EFBIG, "its answer is too long");
@@ -95,13 +97,15 @@ static void pass_words(const struct pt_host *host, const char *node, const char 
 static void take_answer(const struct pt_host *host, const char *node, struct pt_ssh_answer *answer,
 	int budget_ms, struct pt_mesh_answer *ret)
 {
-	const bool in_part = answer->result == IN_PART && answer->length;
+	const bool in_part = answer->result == IN_PART;
 
 	if (answer->result != 0)
 		explain(answer, budget_ms, &ret->why);
 	else
 		pass_words(host, node, answer->words);
-	if (answer->result != 0 && !in_part)
+	if (answer->result == 0 && !answer->length)
+		pt_err_set(&ret->why, -ENODATA, "pve-ptconf wrote nothing there");
+	if (!answer->length || (answer->result != 0 && !in_part))
 		return;
 	ret->text = PT_STEAL(answer->text);
 	ret->length = answer->length;

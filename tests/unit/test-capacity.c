@@ -49,7 +49,7 @@ static void mappings_that_guests_name_are_counted(void **state)
 	assert_row(&capacities.row[3], "gone", "node2", 0, "201", "");
 }
 
-static void a_device_that_is_not_there_does_not_count(void **state)
+static void a_device_that_is_not_that_of_the_mapping_does_not_count(void **state)
 {
 	struct pt_capacities PT_CAPACITIES capacities = {0};
 	struct nodes IN_NODES nodes;
@@ -57,7 +57,8 @@ static void a_device_that_is_not_there_does_not_count(void **state)
 	(void)state;
 	open_nodes(&nodes);
 	file_on_all(&nodes, PT_PVE_PCI_MAPPINGS,
-		"disk\n" DISK("node1", "0000:02:00.0", "2") DISK("node1", "0000:77:00.0", "3"));
+		"disk\n" DISK("node1", "0000:02:00.0", "2") DISK("node1", "0000:77:00.0", "3")
+			DISK("node1", "0000:03:00.0", "9"));
 	guest_on(&nodes, 1, 100, "hostpci0: mapping=disk\n");
 	pt_capacities_count(learn_nodes(&nodes), &capacities);
 	assert_int_equal(capacities.count, 1);
@@ -68,7 +69,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mappings_that_guests_name_are_counted),
-		cmocka_unit_test(a_device_that_is_not_there_does_not_count),
+		cmocka_unit_test(a_device_that_is_not_that_of_the_mapping_does_not_count),
 	};
 
 	return cmocka_run_group_tests_name("capacity", tests, NULL, NULL);

@@ -62,7 +62,10 @@ static void a_node_without_an_answer_has_a_reason(void **state)
 	} rows[] = {
 		{"echo 'Host key verification failed.' >&2; exit 255",
 			"ssh: Host key verification failed."},
+		{"echo 'ssh: connect to host 10.0.0.2 port 22: Connection refused' >&2; exit 255",
+			"ssh: connect to host 10.0.0.2 port 22: Connection refused"},
 		{"exit 255", "ssh: it gave no reason"},
+		{"exit 0", "pve-ptconf wrote nothing there"},
 		{"echo 'sh: 1: /usr/sbin/pve-ptconf: not found' >&2; exit 127",
 			"pve-ptconf is not installed there"},
 		{"echo first >&2; printf 'la\\033st\\n' >&2; exit 3",
