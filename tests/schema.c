@@ -229,6 +229,16 @@ static struct json_object *list_version(void)
 	return schema;
 }
 
+static struct json_object *findings_of_host(void)
+{
+	struct json_object *schema = pt_json_object();
+
+	pt_json_add_text(schema, "type", "array");
+	pt_json_add_text(schema, "description", "findings about the node without any guest");
+	pt_json_add(schema, "items", schema_of(&pt_finding_record));
+	return schema;
+}
+
 /* The inventory with more keys, at the top and of each function. */
 static struct json_object *list_of_node(void)
 {
@@ -243,6 +253,7 @@ static struct json_object *list_of_node(void)
 			true);
 	}
 	add_key(schema, "node", text_of(NULL, false), true);
+	add_key(schema, "host", findings_of_host(), true);
 	add_key(schema, "not_known",
 		text_of("of another node: facts that the API does not give", false), false);
 	return schema;

@@ -168,7 +168,7 @@ static char *unfit_nodes(const struct pt_facts *facts, bool no_hook, size_t assi
 	return nodes;
 }
 
-enum { HOOK_MISSING_LOCAL, HOOK_MISSING_STORAGE, HOOK_MISSING_ELSEWHERE };
+enum { HOOK_MISSING_LOCAL, HOOK_MISSING_STORAGE, HOOK_MISSING_HERE, HOOK_MISSING_ELSEWHERE };
 
 static void hook_missing(const struct pt_judging *judging)
 {
@@ -176,7 +176,9 @@ static void hook_missing(const struct pt_judging *judging)
 	const char *hook = pt_guest_get(facts->guest, "hookscript");
 	PT_FREE char *nodes = unfit_nodes(facts, true, 0);
 
-	if (facts->hook == PT_HOOK_MISSING)
+	if (facts->hook == PT_HOOK_MISSING && facts->depth == PT_DEPTH_HOST)
+		pt_report(judging, HOOK_MISSING_HERE, pt_on_host(), "hookscript", hook, NULL);
+	else if (facts->hook == PT_HOOK_MISSING)
 		pt_report(judging,
 			pt_starts_with(hook, "local:") ? HOOK_MISSING_LOCAL : HOOK_MISSING_STORAGE,
 			pt_on_guest(), "hookscript", hook, NULL);
@@ -198,8 +200,8 @@ static void hook_not_executable(const struct pt_judging *judging)
 	const struct pt_facts *facts = judging->facts;
 
 	if (facts->hook == PT_HOOK_NOT_EXECUTABLE)
-		pt_report(judging, 0, pt_on_guest(), "hookscript",
-			pt_guest_get(facts->guest, "hookscript"), NULL);
+		pt_report(judging, 0, facts->depth == PT_DEPTH_HOST ? pt_on_host() : pt_on_guest(),
+			"hookscript", pt_guest_get(facts->guest, "hookscript"), NULL);
 }
 
 enum { BACKUP_JOB, BACKUP_NOW };
@@ -363,6 +365,9 @@ static const struct pt_check checks[] = {
 				.hint = "install the package pve-ptconf here"},
 			[HOOK_MISSING_STORAGE] = {PT_ERROR, PT_WARNS, .message = "its hookscript {hookscript} is not on this node, so it does not start",
 				.hint = "mount the storage, and put /usr/libexec/pve-ptconf/pve-pthook into its folder snippets; or use local:snippets/pve-pthook"},
+			[HOOK_MISSING_HERE] = {PT_WARNING, PT_WARNS, .when = "the node is checked without any guest",
+				.message = "{hookscript} is not on this node: a guest with it would not start here",
+				.hint = "install the package pve-ptconf here"},
 			[HOOK_MISSING_ELSEWHERE] = {PT_WARNING, PT_WARNS, .when = "this node has the file, but its storage excludes a node that the guest may run on",
 				.message = "the storage of its hookscript {hookscript} excludes {nodes}, where the guest may run: Proxmox VE refuses the start there",
 				.hint = "use a storage that every node has, such as local (Datacenter, Storage, Nodes), and install the package there"},

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 
 #include "pve/check/check.h"
+#include "pve/config/paths.h"
 
 static const struct pt_checks *const subjects[] = {
 	&pt_host_checks,
@@ -164,6 +165,20 @@ void pt_check_run(const struct pt_facts *facts, struct pt_findings *findings)
 	}
 	pt_findings_allow(&facts->host->policy, facts->guest->vmid, findings);
 	sort(findings);
+}
+
+int pt_check_host(struct pt_node *node, struct pt_findings *findings, struct pt_err *err)
+{
+	struct pt_guest_query query = {.node = node->name};
+	struct pt_guest PT_GUEST *nobody = pt_guest_new(&query, PT_TEXT_BYTES);
+	struct pt_facts PT_FACTS facts = {0};
+	int r;
+
+	pt_guest_set(nobody, "hookscript", PT_HOOK_VOLUME, strlen(PT_HOOK_VOLUME));
+	r = pt_facts_gather(node, nobody, PT_DEPTH_HOST, &facts, err);
+	if (r == 0)
+		pt_check_run(&facts, findings);
+	return r;
 }
 
 struct pt_finding *pt_report(

@@ -53,6 +53,9 @@ pt_allowing_of pt_check_allowing;
 /* Runs all checks, lowers findings that local policy allows, and sorts: errors, warnings, infos. */
 void pt_check_run(const struct pt_facts *facts, struct pt_findings *findings);
 
+/* The same for the node without any guest. What could not be read of claims is in the node. */
+int pt_check_host(struct pt_node *node, struct pt_findings *findings, struct pt_err *err);
+
 /* Lowers the findings that local policy allows: errors become warnings, warnings infos, and none
  * refuses a start. Another live owner is never allowed. */
 void pt_findings_allow(

@@ -17,6 +17,7 @@ void pt_overview_clear(struct pt_overview *overview)
 	pt_foreach (guest, overview->guest, overview->guest_count)
 		pt_findings_clear(&guest->findings);
 	free(overview->guest);
+	pt_findings_clear(&overview->host);
 	*overview = (struct pt_overview){0};
 }
 
@@ -136,7 +137,10 @@ int pt_overview_make(struct pt_node *node, struct pt_overview *ret, struct pt_er
 		ret->function[i].why_not = judge(node, &inventory->function[i]);
 		ret->function[i].unchecked = node->partial;
 	}
-	r = pt_node_guests(node, &guest, &count, err);
+	/* of another node the API knows nothing that counts there */
+	r = node->partial ? 0 : pt_check_host(node, &ret->host, err);
+	if (r == 0)
+		r = pt_node_guests(node, &guest, &count, err);
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		if (pt_guest_has_hostpci(guest[i]) && !pt_guest_is_template(guest[i]))
 			r = add_guest(ret, node, guest[i], err);
@@ -180,6 +184,11 @@ static const struct pt_field seen_fields[] = {
 };
 const struct pt_record pt_seen_function_record = {PT_RECORD(struct pt_seen_function, seen_fields)};
 
+static const struct pt_field host_field[] = {
+	{PT_FIELD(NULL, LIST, struct pt_overview, host.finding),
+		.count = offsetof(struct pt_overview, host.count), .of = &pt_finding_record}};
+static const struct pt_record host_record = {PT_RECORD(struct pt_overview, host_field)};
+
 struct json_object *pt_overview_to_json(const struct pt_overview *overview)
 {
 	struct json_object *json =
@@ -187,6 +196,7 @@ struct json_object *pt_overview_to_json(const struct pt_overview *overview)
 	struct json_object *functions = NULL;
 
 	pt_json_add_text(json, "node", overview->node->name);
+	pt_json_add(json, "host", pt_record_to_json(&host_record, overview));
 	json_object_object_get_ex(json, "functions", &functions);
 	for (size_t i = 0; functions && i < overview->count; i++) {
 		struct json_object *one = json_object_array_get_idx(functions, i);

@@ -34,6 +34,7 @@ struct pt_overview {
 	const struct pt_node *node;
 	struct pt_seen_function *function; /* one for each of the inventory, in its order */
 	size_t count;
+	struct pt_findings host;     /* about the node without any guest */
 	struct pt_seen_guest *guest; /* those that have passthrough, templates left out */
 	size_t guest_count;
 };

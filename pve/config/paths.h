@@ -27,6 +27,7 @@
 #define PT_STATE_DIR	"/var/lib/pve-ptconf"
 #define PT_IDENTITY_DIR PT_STATE_DIR "/identity"
 #define PT_API_CONF	"/etc/pve-ptconf/api.conf"
+#define PT_HOOK_VOLUME	"local:snippets/pve-pthook"
 #define PT_OFF_FILE	"/etc/pve-ptconf/off"
 #define PT_POLICY_FILE	"/etc/pve-ptconf/ptconf.conf"
 

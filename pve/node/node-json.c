@@ -2,6 +2,7 @@
 /* Facts files: each field of a node as JSON, to hand to others and to read back. The file may be
  * hostile, so every text with a parser goes through it. */
 #include "pve/config/hostpci.h"
+#include "pve/config/paths.h"
 #include "pve/node/node-json.h"
 #include "pve/node/node-parts.h"
 
@@ -321,7 +322,8 @@ static const struct pt_field node_fields[] = {
 		COUNT(struct pt_node, backups.count), .of = &backup_record},
 	{NODE("guests", LIST, guest), .of = &pt_guest_record, .own = &pt_guests_own},
 	{NODE("partial", FLAG, partial), PT_JSON_MAY_BE_MISSING,
-		.about = "what the API knows of the node: other facts are as if nothing were wrong"},
+		.about =
+			"what the API knows of the node: other facts are as if nothing were wrong"},
 	{NODE("unread", UINT, unread), PT_JSON_MAY_BE_MISSING,
 		.about = "guests whose config could not be read"},
 	{NODE("running", LIST, running), COUNT(struct pt_node, running_count),
@@ -385,6 +387,7 @@ static void ask_the_rest(struct pt_node *node)
 
 	pt_foreach (function, node->inventory.function, node->inventory.count)
 		pt_node_device(node, &function->bdf);
+	pt_node_hook(node, PT_HOOK_VOLUME);
 	pt_foreach (guest, node->guest, node->guest_count) {
 		const struct pt_guest *one = *guest;
 

@@ -5,6 +5,7 @@
 #include "pve/check/failover.h"
 #include "pve/ptconf/ptconf.h"
 #include "pve/check/check.h"
+#include "pve/config/paths.h"
 
 /* One guest's part of the output. */
 struct guest_report {
@@ -122,13 +123,33 @@ static bool is_plain(const struct pt_findings *findings)
 	return pt_findings_count(findings, PT_ERROR) + pt_findings_count(findings, PT_WARNING) == 0;
 }
 
-/* Prints a guest's findings, or takes them over for JSON. */
+/* Prints the findings with their totals, or takes them over for JSON. */
+static int take_findings(const struct pt_cli *cli, struct pt_findings *findings,
+	const char *subject, struct guest_report *ret, struct pt_err *err)
+{
+	if (cli->format == PT_OUTPUT_TEXT)
+		return pt_output_findings(
+			findings, subject, cli->all_infos, &ret->errors, &ret->warnings, err);
+	ret->errors = pt_findings_count(findings, PT_ERROR);
+	ret->warnings = pt_findings_count(findings, PT_WARNING);
+	ret->findings = *findings;
+	*findings = (struct pt_findings){0};
+	return 0;
+}
+
+static void add_totals(struct node_report *report, const struct guest_report *guest)
+{
+	report->totals.guests++;
+	report->totals.errors += guest->errors;
+	report->totals.warnings += guest->warnings;
+}
+
 static int add_guest(const struct pt_cli *cli, const struct pt_facts *facts,
 	struct pt_findings *findings, struct node_report *report, struct pt_err *err)
 {
 	const struct pt_guest *of = facts->guest;
-	const bool lacks_entries = facts->count == 0 && !cli->of_host;
 	struct guest_report *guest = pt_array_grow(&report->guest, &report->count, sizeof(*guest));
+	const bool is_text = cli->format == PT_OUTPUT_TEXT;
 	PT_FREE char *subject = NULL;
 	int r = 0;
 
@@ -138,25 +159,16 @@ static int add_guest(const struct pt_cli *cli, const struct pt_facts *facts,
 	subject = of->name	? pt_strdup(of->name)
 		  : guest->vmid ? pt_format("guest %u", of->vmid)
 				: pt_strdup("this config");
-	if (cli->format == PT_OUTPUT_TEXT && pt_guest_is_template(of))
+	if (is_text && pt_guest_is_template(of))
 		printf("%s is a template: Proxmox VE passes nothing to it; this is what its clones get\n",
 			subject);
 	guest->entries = facts->count;
-	if (cli->format == PT_OUTPUT_TEXT && lacks_entries && is_plain(findings)) {
+	if (is_text && facts->count == 0 && is_plain(findings))
 		printf("%s has no hostpci entry: nothing is passed through\n", subject);
-	} else if (cli->format == PT_OUTPUT_TEXT) {
-		r = pt_output_findings(
-			findings, subject, cli->all_infos, &guest->errors, &guest->warnings, err);
-	} else {
-		guest->errors = pt_findings_count(findings, PT_ERROR);
-		guest->warnings = pt_findings_count(findings, PT_WARNING);
-		guest->findings = *findings;
-		*findings = (struct pt_findings){0};
-	}
-	report->totals.guests++;
-	report->totals.errors += guest->errors;
-	report->totals.warnings += guest->warnings;
-	if (r == 0 && lacks_entries && cli->require_entries)
+	else
+		r = take_findings(cli, findings, subject, guest, err);
+	add_totals(report, guest);
+	if (r == 0 && facts->count == 0 && cli->require_entries)
 		r = pt_err_set(err, -ENOENT,
 			"%s has no hostpci entry, and --require-entries asks for one", subject);
 	return r;
@@ -282,8 +294,14 @@ static int end_output(const struct pt_cli *cli, const struct totals *totals,
 }
 
 /* What passthrough needs of the node, whether something is wrong with it or not. */
-static void print_host(const struct pt_traits *host)
+static void print_host(struct pt_node *node)
 {
+	static const char *const hook[] = {
+		[PT_HOOK_UNKNOWN] = "unknown",
+		[PT_HOOK_OURS] = "there",
+		[PT_HOOK_MISSING] = "missing",
+		[PT_HOOK_NOT_EXECUTABLE] = "not executable",
+	};
 	static const char *const remapping[] = {
 		[PT_REMAPPING_UNKNOWN] = "unknown whether it remaps interrupts",
 		[PT_REMAPPING_ON] = "remaps interrupts",
@@ -297,6 +315,7 @@ static void print_host(const struct pt_traits *host)
 		[PT_MODULE_CUSTOM] = "loaded by a command of modprobe.d",
 		[PT_MODULE_UNKNOWN] = "unknown",
 	};
+	const struct pt_traits *host = &node->traits;
 	const struct pt_versions *versions = &host->versions;
 	PT_FREE char *width =
 		host->iova_width ? pt_format(", %d address bits", host->iova_width) : NULL;
@@ -308,6 +327,8 @@ static void print_host(const struct pt_traits *host)
 		host->vfio_options ? host->vfio_options : "");
 	printf("kernel     %s: %s\n", versions->kernel ? versions->kernel : "unknown",
 		host->cmdline ? host->cmdline : "unknown command line");
+	printf("hook       " PT_HOOK_VOLUME " %s\n",
+		hook[pt_node_hook(node, PT_HOOK_VOLUME)->state]);
 	printf("versions   pve-manager %s, qemu-server %s, pve-qemu-kvm %s\n",
 		versions->manager ? versions->manager : "unknown",
 		versions->qemu_server ? versions->qemu_server : "unknown",
@@ -317,21 +338,21 @@ static void print_host(const struct pt_traits *host)
 /* Checks the node without any guest. */
 static int check_host(struct pt_cli *cli, struct node_report *report, struct pt_err *err)
 {
-	struct pt_guest_query query = {.node = cli->node->name};
-	struct pt_guest PT_GUEST *nobody = pt_guest_new(&query, PT_TEXT_BYTES);
 	struct pt_findings PT_FINDINGS findings = {0};
-	struct pt_facts PT_FACTS facts = {0};
-	int r = pt_facts_gather(cli->node, nobody, PT_DEPTH_HOST, &facts, err);
+	struct guest_report *host;
+	int r = pt_check_host(cli->node, &findings, err);
 
 	if (r < 0)
 		return r;
-	pt_set_text(&nobody->name, "host");
-	pt_check_run(&facts, &findings);
 	if (cli->format == PT_OUTPUT_TEXT)
-		print_host(facts.host);
-	r = add_guest(cli, &facts, &findings, report, err);
-	if (r == 0 && facts.claims_err.code) {
-		*err = facts.claims_err;
+		print_host(cli->node);
+	host = pt_array_grow(&report->guest, &report->count, sizeof(*host));
+	host->is_planned = true;
+	host->name = pt_strdup("host");
+	r = take_findings(cli, &findings, host->name, host, err);
+	add_totals(report, host);
+	if (r == 0 && cli->node->claims_err.code) {
+		*err = cli->node->claims_err;
 		r = err->code;
 	}
 	return r;

@@ -165,8 +165,7 @@ static int print(const struct pt_cli *cli, const struct pt_overview *overview,
 			PT_NODE_UNKNOWN);
 	else if (cli->cluster)
 		printf("node %s\n", overview->node->name);
-	if (!overview->node->inventory.iommu_active)
-		puts("no IOMMU is active: nothing can be passed through");
+	pt_output_problems(&overview->host);
 	return cli->tree ? print_tree(overview, names, err) : print_groups(overview, names, err);
 }
 

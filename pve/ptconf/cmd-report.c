@@ -222,10 +222,10 @@ static void put_head(const struct page *page)
 		fputs("</option>", page->out);
 	}
 	fputs("</select></label></header>\n<main>", page->out);
-	if (!node->inventory.iommu_active)
-		fputs("<p class=\"finding error\"><b>No IOMMU is active:</b> nothing can be passed "
-		      "through.</p>",
-			page->out);
+	pt_foreach (finding, page->overview->host.finding, page->overview->host.count) {
+		if (finding->severity != PT_INFO)
+			put_finding(page, 0, finding);
+	}
 }
 
 static void put_page(const struct page *page)

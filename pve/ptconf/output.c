@@ -185,6 +185,17 @@ static void print_shown(const struct pt_shown *shown)
 	putchar('\n');
 }
 
+void pt_output_problems(const struct pt_findings *findings)
+{
+	for (size_t at = 0; at < findings->count;) {
+		struct pt_shown PT_SHOWN shown = {0};
+
+		at += pt_findings_show(findings, at, &shown);
+		if (shown.severity != PT_INFO)
+			print_shown(&shown);
+	}
+}
+
 int pt_output_findings(const struct pt_findings *findings, const char *subject, bool all_infos,
 	size_t *ret_errors, size_t *ret_warnings, struct pt_err *err)
 {

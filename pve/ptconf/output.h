@@ -39,6 +39,9 @@ int pt_table_print(const struct pt_table *table, struct pt_err *err);
 void pt_table_clear(struct pt_table *table);
 #define PT_TABLE PT_CLEANUP(pt_table_clear)
 
+/* Prints the errors and warnings among findings with their hints. */
+void pt_output_problems(const struct pt_findings *findings);
+
 /* Prints findings with their hints, and a closing line. Equal findings of several functions are one
  * line, and count as one. Skips routine infos unless all_infos. */
 int pt_output_findings(const struct pt_findings *findings, const char *subject, bool all_infos,

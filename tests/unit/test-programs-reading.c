@@ -252,7 +252,8 @@ static void list_goes_by_group(void **state)
 	assert_holds(ran.said, "evil?[2Jname");
 	assert_lacks(ran.said, "\033");
 	PTCONF(&ran, "list", "--root", fake->root, "--output-format", "json");
-	assert_holds(ran.said, "{\"version\":1,\"iommu_active\":true,\"functions\":[{\"bdf\":\"0000:00:01.0\"");
+	assert_holds(ran.said,
+		"{\"version\":1,\"iommu_active\":true,\"functions\":[{\"bdf\":\"0000:00:01.0\"");
 	/* the guests that name it, and the one in the way */
 	fake_file(fake, CONFIG, "hostpci0: 05:00.0\nhostpci1: 02:00.0\n");
 	PTCONF(&ran, "list", "--root", fake->root);
@@ -272,7 +273,7 @@ static void list_goes_by_group(void **state)
 	assert_holds(ran.said, "\"uses\":[\"nvme0n1 is mounted at /\"],\"why_not\":\"is in use: ");
 	fake_remove(fake, "/sys/class/iommu/dmar0");
 	PTCONF(&ran, "list", "--root", fake->root);
-	assert_holds(ran.said, "no IOMMU is active: nothing can be passed through");
+	assert_holds(ran.said, "error    host: no IOMMU is active, and the firmware offers none");
 }
 
 /* Bridges lead to the functions below them; one that claims to be below itself is not followed. /
@@ -335,7 +336,7 @@ static void a_page_is_written(void **state)
 	assert_holds(ran.said, "usage: pve-ptconf report --html FILE");
 	fake_remove(fake, "/sys/class/iommu/dmar0");
 	PTCONF(&ran, "report", "--html", "-", "--root", fake->root);
-	assert_holds(ran.said, "No IOMMU is active");
+	assert_holds(ran.said, "no IOMMU is active, and the firmware offers none");
 }
 
 /* Another node's facts, with the programs as they ship. */
@@ -474,6 +475,14 @@ static void the_page_is_a_new_file(void **state)
 		assert_lacks(*name, "page.html.");
 }
 
+static void put_hook(struct fake *fake, mode_t mode)
+{
+	PT_FREE char *path = pt_format("%s/var/lib/vz/snippets/pve-pthook", fake->root);
+
+	fake_file(fake, "/var/lib/vz/snippets/pve-pthook", "#!/bin/sh\n");
+	assert_int_equal(chmod(path, mode), 0);
+}
+
 static void the_host_alone_is_checked(void **state)
 {
 	struct fake *fake = *state;
@@ -482,6 +491,21 @@ static void the_host_alone_is_checked(void **state)
 	PTCONF(&ran, "check", "--host", "--root", fake->root);
 	assert_int_equal(ran.code, 0);
 	assert_holds(ran.said, "IOMMU      active");
+	assert_holds(ran.said, "hook       local:snippets/pve-pthook missing\n");
+	assert_holds(ran.said,
+		"warning  host: local:snippets/pve-pthook is not on this node: a guest "
+		"with it would not start here [hook-missing]");
+	PTCONF(&ran, "list", "--root", fake->root);
+	assert_holds(ran.said, "warning  host: local:snippets/pve-pthook is not on this node");
+	put_hook(fake, 0644);
+	PTCONF(&ran, "check", "--host", "--root", fake->root);
+	assert_int_equal(ran.code, 1);
+	assert_holds(ran.said, "hook       local:snippets/pve-pthook not executable\n");
+	assert_holds(ran.said, "error    host: ");
+	put_hook(fake, 0755);
+	PTCONF(&ran, "check", "--host", "--root", fake->root);
+	assert_int_equal(ran.code, 0);
+	assert_holds(ran.said, "hook       local:snippets/pve-pthook there\n");
 	assert_holds(ran.said, "\nhost: 0 errors, 0 warnings\n");
 	fake_remove(fake, "/sys/class/iommu/dmar0");
 	PTCONF(&ran, "check", "--host", "--root", fake->root);
