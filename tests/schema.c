@@ -225,7 +225,7 @@ static struct json_object *list_version(void)
 {
 	struct json_object *schema = pt_json_object();
 
-	pt_json_add_number(schema, "const", PT_LIST_VERSION);
+	pt_json_add_number(schema, "const", PT_OUTPUT_VERSION);
 	return schema;
 }
 

@@ -27,7 +27,7 @@ static int print_errors(const struct pt_cli *cli, struct json_object *errors, st
 	size_t count = json_object_array_length(errors);
 
 	if (cli->format != PT_OUTPUT_TEXT) {
-		json = pt_json_object();
+		json = pt_output_new();
 		pt_json_add(json, "errors", json_object_get(errors));
 		return pt_output_json(json, cli->format, err);
 	}

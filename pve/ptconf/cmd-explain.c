@@ -140,9 +140,11 @@ static int list(const struct pt_cli *cli, struct pt_err *err)
 {
 	static const char *const header[] = {"TAG", "SEVERITY", "EFFECT ON A START"};
 	struct pt_table PT_TABLE table = {.columns = PT_ARRAY_SIZE(header)};
-	struct json_object PT_JSON *json = pt_json_array();
+	struct json_object PT_JSON *json = pt_output_new();
+	struct json_object *findings = pt_json_array();
 	const struct pt_check *check;
 
+	pt_json_add(json, "findings", findings);
 	pt_table_row(&table, header);
 	for (size_t at = 0; (check = pt_check_at(at)); at++) {
 		char severities[ALL_TEXT];
@@ -150,7 +152,7 @@ static int list(const struct pt_cli *cli, struct pt_err *err)
 		pt_table_row(&table,
 			(const char *const[]){check->tag, list_severities(check, severities),
 				effect_text(check->of[0].effect)});
-		pt_json_append(json, to_json(check));
+		pt_json_append(findings, to_json(check));
 	}
 	return cli->format == PT_OUTPUT_TEXT ? pt_table_print(&table, err)
 					     : pt_output_json(json, cli->format, err);
@@ -169,7 +171,7 @@ static const struct pt_check *find_check(const char *tag)
 
 static struct json_object *message_to_json(const struct pt_message *message)
 {
-	struct json_object *json = pt_json_object(), *findings = pt_json_array();
+	struct json_object *json = pt_output_new(), *findings = pt_json_array();
 
 	pt_json_add_text(json, "cause", message->cause);
 	pt_json_add_text(json, "seen", message->seen);
@@ -217,8 +219,10 @@ static enum pt_exit explain_message(struct pt_cli *cli, struct pt_err *err)
 enum pt_exit pt_cmd_explain(struct pt_cli *cli, struct pt_err *err)
 {
 	const struct pt_check *check = cli->tag ? find_check(cli->tag) : NULL;
-	struct json_object PT_JSON *json = NULL;
+	struct json_object PT_JSON *json = pt_output_new();
+	struct json_object *findings = pt_json_array();
 
+	pt_json_add(json, "findings", findings);
 	if (!cli->tag)
 		return list(cli, err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
 	if (!check)
@@ -227,6 +231,6 @@ enum pt_exit pt_cmd_explain(struct pt_cli *cli, struct pt_err *err)
 		print_check(check);
 		return PT_EXIT_OK;
 	}
-	json = to_json(check);
+	pt_json_append(findings, to_json(check));
 	return pt_output_json(json, cli->format, err) < 0 ? PT_EXIT_UNKNOWN : PT_EXIT_OK;
 }

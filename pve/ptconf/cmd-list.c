@@ -201,19 +201,11 @@ static int list_node(const struct pt_cli *cli, struct pt_node *node, struct pt_p
 	return 0;
 }
 
-static struct json_object *new_output(void)
-{
-	struct json_object *json = pt_json_object();
-
-	pt_json_add_number(json, "version", PT_LIST_VERSION);
-	return json;
-}
-
 /* Nodes that did not answer are there with the reason. */
 static enum pt_exit list_cluster(struct pt_cli *cli, struct pt_pcinames *names, struct pt_err *err)
 {
 	struct pt_cluster PT_CLUSTER cluster = {0};
-	struct json_object PT_JSON *json = new_output();
+	struct json_object PT_JSON *json = pt_output_new();
 	struct json_object *nodes = pt_json_array();
 	enum pt_exit result = PT_EXIT_OK;
 	bool well = true;
@@ -244,7 +236,7 @@ static enum pt_exit list_cluster(struct pt_cli *cli, struct pt_pcinames *names, 
 enum pt_exit pt_cmd_list(struct pt_cli *cli, struct pt_err *err)
 {
 	struct pt_pcinames PT_PCINAMES *names = pt_pcinames_open();
-	struct json_object PT_JSON *json = new_output();
+	struct json_object PT_JSON *json = pt_output_new();
 	struct json_object PT_JSON *one = NULL;
 	bool well = true;
 

@@ -136,13 +136,15 @@ enum pt_exit pt_cmd_show(struct pt_cli *cli, struct pt_err *err)
 	static const char *const header[] = {"ENTRY", "FUNCTION", "FROM", "WHY", "NAME"};
 	struct pt_pcinames PT_PCINAMES *names = pt_pcinames_open();
 	struct pt_table PT_TABLE table = {.columns = PT_ARRAY_SIZE(header)};
-	struct json_object PT_JSON *json = pt_json_array();
+	struct json_object PT_JSON *json = pt_output_new();
+	struct json_object *functions = pt_json_array();
 	struct pt_facts PT_FACTS facts = {0};
 	struct pt_guest PT_GUEST *guest = NULL;
 	struct pt_findings PT_FINDINGS findings = {0};
 	bool well;
 	int r = 0;
 
+	pt_json_add(json, "functions", functions);
 	if (pt_cli_read_guest(cli, &guest, err) < 0 || pt_cli_gather(cli, guest, &facts, err) < 0)
 		return PT_EXIT_UNKNOWN;
 	pt_check_run(&facts, &findings);
@@ -155,7 +157,7 @@ enum pt_exit pt_cmd_show(struct pt_cli *cli, struct pt_err *err)
 	well &= log_rest(cli, &facts, &findings);
 	pt_table_row(&table, header);
 	pt_foreach (taken, facts.taken, facts.taken_count)
-		well &= add_taken(&facts, &findings, names, taken, &table, json);
+		well &= add_taken(&facts, &findings, names, taken, &table, functions);
 	if (cli->format != PT_OUTPUT_TEXT)
 		r = pt_output_json(json, cli->format, err);
 	else if (facts.taken_count)

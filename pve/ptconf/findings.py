@@ -68,7 +68,7 @@ def main():
     pages = {"man": man, "markdown": markdown}
     if len(sys.argv) != 3 or sys.argv[1] not in pages:
         sys.exit("usage: pve-ptconf explain --list --output-format json | findings.py man|markdown VERSION")
-    for line in pages[sys.argv[1]](json.load(sys.stdin), sys.argv[2]):
+    for line in pages[sys.argv[1]](json.load(sys.stdin)["findings"], sys.argv[2]):
         print(line)
 
 

@@ -86,7 +86,7 @@ static void print_head(const struct pt_task *task, unsigned int vmid)
 
 enum pt_exit pt_last_start(struct pt_cli *cli, unsigned int vmid, struct pt_err *err)
 {
-	struct json_object PT_JSON *json = pt_json_object();
+	struct json_object PT_JSON *json = pt_output_new();
 	struct telling telling = {.cli = cli, .lines = pt_json_array()};
 	struct pt_task PT_TASK task = {0};
 	PT_FREE char *kernel = NULL;

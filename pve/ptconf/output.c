@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 
+#include "lib/base/json.h"
 #include "pve/ptconf/output.h"
 
 #define NOTE_INDENT 7 /* columns */
@@ -28,6 +29,14 @@ int pt_output_end(struct pt_err *err)
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return 0;
 	return pt_err_set(err, -EIO, "the output cannot be written");
+}
+
+struct json_object *pt_output_new(void)
+{
+	struct json_object *json = pt_json_object();
+
+	pt_json_add_number(json, "version", PT_OUTPUT_VERSION);
+	return json;
 }
 
 int pt_output_json(struct json_object *json, enum pt_output_format format, struct pt_err *err)

@@ -15,6 +15,12 @@ enum pt_output_format {
 
 bool pt_output_format_parse(const char *text, enum pt_output_format *ret);
 
+/* Of the JSON that is made by hand; check, facts and claims have versions of their own. */
+#define PT_OUTPUT_VERSION 1
+
+/* Returns an object with the key "version" alone, the caller's. */
+struct json_object *pt_output_new(void);
+
 /* Writes the object in a JSON format to stdout, with a newline. 0 or -EIO. */
 int pt_output_json(struct json_object *json, enum pt_output_format format, struct pt_err *err);
 

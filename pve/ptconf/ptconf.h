@@ -56,9 +56,6 @@ pt_verb pt_cmd_accept, pt_cmd_check, pt_cmd_show, pt_cmd_explain, pt_cmd_list, p
 	pt_cmd_release, pt_cmd_reconcile, pt_cmd_config_test, pt_cmd_facts, pt_cmd_report,
 	pt_cmd_watch;
 
-/* Of the JSON that list writes. */
-#define PT_LIST_VERSION 1
-
 /* The JSON that check writes: of one node, and of --cluster; and that claims writes of it. */
 extern const struct pt_record pt_check_node_record, pt_check_cluster_record,
 	pt_claims_cluster_record;

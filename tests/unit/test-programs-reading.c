@@ -186,6 +186,7 @@ static void show_says_why(void **state)
 	assert_holds(ran.said, "hostpci3: a mediated device; its functions stay");
 	assert_holds(ran.said, "error: hostpci4: there is no PCI device 66:00.0");
 	PTCONF(&ran, "show", "100", "--root", fake->root, "--output-format", "json");
+	assert_holds(ran.said, "{\"version\":1,\"functions\":[{\"entry\":");
 	assert_holds(ran.said, "\"function\":\"0000:05:01.0\",\"driver\":\"snd_emu10k1\"");
 	assert_holds(ran.said, "\"companion\":true,\"why\":\"shares IOMMU group 7\"");
 	/* its problem, allowed or not, and no other error about the entry */

@@ -94,7 +94,7 @@ static void policies_are_tested(void **state)
 	PTCONF(&ran, "config-test", "--root", fake->root, "--output-format", "json");
 	assert_int_equal(ran.code, 1);
 	assert_string_equal(ran.said,
-		"{\"errors\":[{\"line\":2,\"message\":\"mode is enforce or advise, not 'advice'\"},"
+		"{\"version\":1,\"errors\":[{\"line\":2,\"message\":\"mode is enforce or advise, not 'advice'\"},"
 		"{\"line\":4,\"message\":\"there is no key 'mood'\"}]}\n");
 }
 
@@ -122,10 +122,12 @@ static void explain_tells_the_story(void **state)
 	PTCONF(&ran, "explain", "--list", "--output-format", "json");
 	assert_holds(ran.said,
 		"{\"tag\":\"no-reset\",\"severity\":\"warning\",\"severities\":\"warning\",\"start\":\"warns\"");
+	assert_holds(ran.said, "{\"version\":1,\"findings\":[{\"tag\":");
 	assert_holds(ran.said,
 		"{\"severity\":\"warning\",\"start\":\"warns\",\"when\":\"the entry has rombar=0");
 	PTCONF(&ran, "explain", "in-use-block", "--output-format", "json");
 	assert_holds(ran.said, "\"why\":\"The host or another guest would lose");
+	assert_holds(ran.said, "{\"version\":1,\"findings\":[{\"tag\":\"in-use-block\"");
 	PTCONF(&ran, "explain", "no-such-tag");
 	assert_int_equal(ran.code, 2);
 	assert_holds(ran.said,
@@ -140,7 +142,7 @@ static void explain_tells_the_story(void **state)
 	assert_holds(ran.said,
 		"\n[group-companions]\n  Other functions share the IOMMU group.\n\nFix\n");
 	PTCONF(&ran, "explain", "got timeout", "--output-format", "json");
-	assert_holds(ran.said, "{\"cause\":\"QEMU did not answer in time");
+	assert_holds(ran.said, "{\"version\":1,\"cause\":\"QEMU did not answer in time");
 	assert_holds(ran.said, "\"findings\":[{\"tag\":\"start-timeout-risk\"");
 	PTCONF(&ran, "explain");
 	assert_int_equal(ran.code, 2);
