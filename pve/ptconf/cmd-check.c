@@ -536,7 +536,7 @@ enum pt_exit pt_cmd_check(struct pt_cli *cli, struct pt_err *err)
 		r = check_all(cli, &report, err);
 	if (cli->of_host)
 		r = check_host(cli, &report, err);
-	else if (cli->config && !cli->vmids[0])
+	else if (cli->config_count && !cli->vmids[0])
 		r = check_config(cli, &report, err);
 	for (size_t i = 0; r == 0 && i < cli->vmid_count && cli->vmids[i]; i++)
 		check(cli, cli->vmids[i], &report);

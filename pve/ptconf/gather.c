@@ -55,24 +55,43 @@ static struct pt_guest_query query_of(const struct pt_cli *cli)
 		.snapshot = cli->snapshot};
 }
 
-int pt_cli_read_guests(struct pt_cli *cli, struct pt_form_guests *ret, struct pt_err *err)
+/* Adds the guests of one input. Those of several have names. */
+static int add_input(
+	const struct pt_cli *cli, const char *file, struct pt_form_guests *ret, struct pt_err *err)
 {
-	const bool is_input = pt_streq(cli->config, "-");
+	const char *what = pt_streq(file, "-") ? "standard input" : file;
 	struct pt_guest_query query = query_of(cli);
+	struct pt_form_guests PT_FORM guests = {0};
 	PT_FREE char *text = NULL;
-	unsigned int number = PT_VMID_MAX;
 	size_t length = 0;
-	int r = read_file(cli->config, "guest's config", PLAN_MAX, &text, &length, err);
+	int r = read_file(file, "guest's config", PLAN_MAX, &text, &length, err);
 
 	if (r == 0)
-		r = pt_form_read(text, length, &query, ret, err);
+		r = pt_form_read(text, length, &query, &guests, err);
 	if (r < 0)
-		return pt_err_wrap(err, "%s", is_input ? "standard input" : cli->config);
-	for (size_t i = 0; ret->count > 1 && i < ret->count; i++) {
+		return pt_err_wrap(err, "%s", what);
+	pt_foreach (guest, guests.guest, guests.count) {
+		if (cli->config_count > 1 && !(*guest)->name)
+			pt_set_text(&(*guest)->name, what);
+		*(struct pt_guest **)pt_array_grow(
+			&ret->guest, &ret->count, sizeof(struct pt_guest *)) = PT_STEAL(*guest);
+	}
+	guests.count = 0;
+	return 0;
+}
+
+int pt_cli_read_guests(struct pt_cli *cli, struct pt_form_guests *ret, struct pt_err *err)
+{
+	unsigned int number = PT_VMID_MAX;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < cli->config_count; i++)
+		r = add_input(cli, cli->config[i], ret, err);
+	for (size_t i = 0; r == 0 && ret->count > 1 && i < ret->count; i++) {
 		if (!ret->guest[i]->vmid)
 			ret->guest[i]->vmid = ++number;
 	}
-	return 0;
+	return r;
 }
 
 /* The one that has the VMID; that of a single one does not matter. */
@@ -92,7 +111,7 @@ static int pick_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *
 		     : pt_err_set(err, -ENOENT,
 			       "%s: holds %zu guests, and none is guest %u; 'pve-ptconf check "
 			       "--config FILE' checks all of them",
-			       cli->config, guests.count, cli->vmid);
+			       cli->config[0], guests.count, cli->vmid);
 }
 
 /* The JSON of the facts file. The caller puts ret back. */
@@ -311,7 +330,7 @@ int pt_cli_read_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *
 
 	if (r < 0)
 		return r;
-	if (cli->config)
+	if (cli->config_count)
 		return pick_guest(cli, ret, err);
 	if (cli->facts || cli->other || cli->cluster || cli->anonymous)
 		return find_in_node(cli, ret, err);

@@ -132,8 +132,8 @@ static int print_help(FILE *out)
 	      "  --current              use the config without pending changes\n"
 	      "  --snapshot NAME        use the config of a snapshot\n"
 	      "  --source auto|api|file read the config from the API or from the file\n"
-	      "  --config FILE|-        read the config from FILE (Proxmox VE's text or JSON);\n"
-	      "                         check needs no VMID then\n"
+	      "  --config FILE|-        read the config from FILE (Proxmox VE's text or JSON, a plan);\n"
+	      "                         check needs no VMID then, and takes several\n"
 	      "  --facts FILE|-         use the facts of another node ('pve-ptconf facts');\n"
 	      "                         of the guest options it takes --config only\n"
 	      "\nOptions of check:\n"
@@ -205,7 +205,8 @@ static bool take_option(struct pt_cli *cli, int option, const char *value)
 	case OPTION_SOURCE:
 		return parse_source(value, &cli->source);
 	case OPTION_CONFIG:
-		cli->config = value;
+		*(const char **)pt_array_grow(
+			&cli->config, &cli->config_count, sizeof(*cli->config)) = value;
 		return true;
 	case OPTION_FACTS:
 		cli->facts = value;
@@ -318,6 +319,16 @@ static int take_argument(
 	return -1;
 }
 
+/* How many options name standard input. */
+static size_t count_inputs(const struct pt_cli *cli)
+{
+	size_t count = cli->facts && pt_streq(cli->facts, "-");
+
+	pt_foreach (config, cli->config, cli->config_count)
+		count += pt_streq(*config, "-");
+	return count;
+}
+
 /* Reads the command line. Negative: go on with the verb; else the exit code. */
 static int parse(int argc, char **argv, struct pt_cli *cli, const struct verb **ret_verb)
 {
@@ -387,7 +398,9 @@ static int parse(int argc, char **argv, struct pt_cli *cli, const struct verb **
 		return wrong("--last-start takes a VMID, and --root alone with it", "");
 	if (given & OPTION_CLUSTER && given & (OPTION_NODE | OPTION_CONFIG | OPTION_ALL))
 		return wrong("--cluster already means all nodes and all guests", "");
-	if (given & OPTION_FACTS && pt_streq(cli->facts, "-") && pt_streq(cli->config, "-"))
+	if (cli->config_count > 1 && ((*ret_verb)->run != pt_cmd_check || argc - optind > 1))
+		return wrong("several --config go with check alone, without a VMID", "");
+	if (count_inputs(cli) > 1)
 		return wrong("only one of --facts and --config can be standard input", "");
 	return take_argument(argc - optind - 1, argv + optind + 1, *ret_verb, given, cli);
 }
@@ -414,6 +427,7 @@ int main(int argc, char **argv)
 	result = parse(argc, argv, &cli, &verb);
 	if (result >= 0 || !verb) {
 		free(cli.vmids);
+		free(cli.config);
 		return result;
 	}
 	result = PT_EXIT_UNKNOWN;
@@ -428,6 +442,7 @@ int main(int argc, char **argv)
 	pt_store_close(cli.store);
 	pt_host_close_p(&cli.host);
 	free(cli.vmids);
+	free(cli.config);
 	if (err.code)
 		fprintf(stderr, "pve-ptconf: %s\n", err.text);
 	return result;

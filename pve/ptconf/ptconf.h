@@ -24,7 +24,8 @@ struct pt_cli {
 	enum pt_guest_view view;
 	const char *snapshot;
 	enum pt_guest_source source;
-	const char *config;  /* a file with a guest's config, or a plan; NULL: the guest's own */
+	const char **config; /* files with guests' configs, or plans; none: the guest's own */
+	size_t config_count;
 	unsigned int vmid;   /* of the verbs that take one, and of check the one at hand */
 	unsigned int *vmids; /* of check */
 	size_t vmid_count;
@@ -73,7 +74,7 @@ enum pt_exit pt_cli_tell_unknown(const struct pt_cluster *cluster);
 
 /* The guest cli->vmid, as the options say. End with pt_guest_free. */
 int pt_cli_read_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *err);
-/* The guests of cli->config. Those without a VMID get numbers above PT_VMID_MAX if there are more.
+/* The guests of all --config. Those without a VMID get numbers above PT_VMID_MAX if there are more.
  * End with pt_form_clear. */
 int pt_cli_read_guests(struct pt_cli *cli, struct pt_form_guests *ret, struct pt_err *err);
 /* Its facts. End with pt_facts_clear. */

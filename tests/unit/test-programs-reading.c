@@ -141,6 +141,33 @@ static void a_config_of_ones_own(void **state)
 }
 
 /* Standard input is this program's own. */
+/* Each is a guest, and they are held against each other. */
+static void several_configs_are_several_guests(void **state)
+{
+	struct fake *fake = *state;
+	PT_FREE char *one = pt_format("%s/one.conf", fake->root);
+	PT_FREE char *two = pt_format("%s/two.conf", fake->root);
+	struct ran ran;
+
+	fake_file(fake, "/one.conf", "hostpci0: 02:00.0\n");
+	fake_file(fake, "/two.conf", "hostpci0: 02:00.0\n");
+	PTCONF(&ran, "check", "--config", one, "--config", two, "--root", fake->root);
+	assert_int_equal(ran.code, 0);
+	assert_holds(ran.said, "0000:02:00.0: ");
+	assert_holds(ran.said, "[configured-elsewhere]");
+	assert_holds(ran.said, "/one.conf: 0 errors");
+	assert_holds(ran.said, "/two.conf: 0 errors");
+	assert_holds(ran.said, "warnings in 2 guests");
+	PTCONF(&ran, "check", "--config", one, "--config", "/gone", "--root", fake->root);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "/gone: No such file or directory");
+	PTCONF(&ran, "check", "100", "--config", one, "--config", two);
+	assert_int_equal(ran.code, 2);
+	assert_holds(ran.said, "several --config go with check alone, without a VMID");
+	PTCONF(&ran, "check", "--config", "-", "--config", "-");
+	assert_int_equal(ran.code, 2);
+}
+
 static void a_config_from_standard_input(void **state)
 {
 	struct fake *fake = *state;
@@ -564,6 +591,7 @@ int main(void)
 		MACHINE_TEST(the_host_alone_is_checked),
 		MACHINE_TEST(many_guests_are_checked),
 		MACHINE_TEST(a_config_of_ones_own),
+		MACHINE_TEST(several_configs_are_several_guests),
 		MACHINE_TEST(a_config_from_standard_input),
 		MACHINE_TEST(show_says_why),
 		MACHINE_TEST(list_goes_by_group),
