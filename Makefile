@@ -42,7 +42,7 @@ PROGRAMS := $(BUILD)/pve-pthook $(BUILD)/pve-ptconf
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
-.PHONY: all demo check t unit conformance machines lab lab-model lab-full lab-matrix report bench stress fault lint asan coverage fuzz install deb clean help
+.PHONY: all examples demo check t unit conformance machines lab lab-model lab-full lab-matrix report bench stress fault lint asan coverage fuzz install deb clean help
 .DELETE_ON_ERROR:
 
 all: $(PROGRAMS) ## build both programs
@@ -85,6 +85,9 @@ install: all $(BUILD)/pve-ptconf-findings.7 ## install below DESTDIR
 	install -D -m 0644 $(BUILD)/pve-ptconf-findings.7 $(DESTDIR)$(mandir)/man7/pve-ptconf-findings.7
 	install -D -m 0644 -t $(DESTDIR)$(prefix)/share/doc/pve-ptconf/examples examples/api.conf examples/ptconf.conf examples/check.schema.json examples/claims.schema.json \
 		examples/facts.schema.json examples/list.schema.json
+	install -D -m 0644 -t $(DESTDIR)$(prefix)/share/doc/pve-ptconf/examples/terraform examples/terraform/main.tf
+	install -D -m 0755 -t $(DESTDIR)$(prefix)/share/doc/pve-ptconf/examples/terraform examples/terraform/passthrough-check
+	install -D -m 0644 -t $(DESTDIR)$(prefix)/share/doc/pve-ptconf/examples/ci examples/ci/gitlab-ci.yml
 	install -D -m 0644 FINDINGS.md $(DESTDIR)$(prefix)/share/doc/pve-ptconf/FINDINGS.md
 
 deb: ## build the Debian package into build/deb

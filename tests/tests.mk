@@ -173,6 +173,9 @@ stress: $(BUILD)/stress ## guests that share devices start, stop, fail and are k
 clients: all ## hand to check what programs and people hand to it, against the answers that are expected
 	$(Q)tests/clients/run $(BUILD)/pve-ptconf
 
+examples: all ## run the examples for Terraform and for a CI job
+	$(Q)tests/examples/run $(BUILD)/pve-ptconf
+
 machines: all ## check the facts of machines that people have against the findings that are expected
 	$(Q)tests/machines/run $(BUILD)/pve-ptconf
 
