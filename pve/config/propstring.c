@@ -121,7 +121,7 @@ static int parse_boolean(const char *text)
 	return -1;
 }
 
-/* Judges the value and brings booleans to 1 and 0. has_nul: it held a NUL, which fits no form. */
+/* Judges the value and brings booleans to 1 and 0. has_nul: it held a NUL, which fits few forms. */
 static void judge(
 	const struct pt_prop_key *key, struct pt_prop *prop, enum pt_text encoding, bool has_nul)
 {
@@ -136,6 +136,7 @@ static void judge(
 			pt_set_text(&prop->value, flag ? "1" : "0");
 		return;
 	}
+	has_nul &= !key->takes_nul;
 	length = strlen(prop->value);
 	/* a pattern's end also matches before a last newline, as in Perl */
 	if (length && prop->value[length - 1] == '\n')

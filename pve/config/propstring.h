@@ -28,6 +28,7 @@ struct pt_prop_key {
 	bool is_default;  /* a bare value belongs to it */
 	bool required;
 	size_t max_length; /* bytes; 0: any */
+	bool takes_nul;	   /* its pattern lets a NUL through, as Perl's does */
 };
 
 struct pt_prop_schema {

@@ -57,6 +57,17 @@ static bool is_flag(const char *key)
 	       pt_streq(key, "legacy-igd");
 }
 
+/* A NUL is byte 1 in our texts. */
+static struct json_object *value_to_json(const char *value)
+{
+	PT_FREE char *text = pt_strdup(value);
+	int length = (int)strlen(value);
+
+	for (int i = 0; i < length; i++)
+		text[i] = text[i] == '\1' ? '\0' : text[i];
+	return json_object_new_string_len(text, length);
+}
+
 static struct json_object *props_to_json(const struct pt_props *props)
 {
 	struct json_object *json = json_object_new_object();
@@ -64,7 +75,7 @@ static struct json_object *props_to_json(const struct pt_props *props)
 	pt_foreach (prop, props->prop, props->count)
 		json_object_object_add(json, prop->key,
 			is_flag(prop->key) ? json_object_new_int(atoi(prop->value))
-					   : json_object_new_string(prop->value));
+					   : value_to_json(prop->value));
 	return json;
 }
 

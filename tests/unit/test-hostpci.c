@@ -35,9 +35,32 @@ static void knows_its_keys(void **state)
 	assert_true(pt_hostpci_is_set("01:00"));
 }
 
+/* Perl's patterns let one through where any byte but a few may stand. */
+static void a_nul_is_a_byte_of_some_values(void **state)
+{
+	static const char romfile[] = "01:00.0,romfile=a\0b", mdev[] = "01:00.0,mdev=x\0y",
+			  host[] = "01:00.0\0,pcie=1", driver[] = "01:00.0,driver=vfio\0";
+	struct pt_hostpci entry;
+
+	(void)state;
+	assert_int_equal(
+		pt_hostpci_parse(0, romfile, sizeof(romfile) - 1, PT_TEXT_BYTES, &entry, NULL), 0);
+	assert_string_equal(entry.romfile, "a\001b");
+	pt_hostpci_clear(&entry);
+	assert_int_equal(
+		pt_hostpci_parse(0, mdev, sizeof(mdev) - 1, PT_TEXT_CHARS, &entry, NULL), 0);
+	pt_hostpci_clear(&entry);
+	assert_int_equal(
+		pt_hostpci_parse(0, host, sizeof(host) - 1, PT_TEXT_BYTES, &entry, NULL), -EINVAL);
+	assert_int_equal(
+		pt_hostpci_parse(0, driver, sizeof(driver) - 1, PT_TEXT_BYTES, &entry, NULL),
+		-EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_nul_is_a_byte_of_some_values),
 		cmocka_unit_test(fills_an_entry),
 		cmocka_unit_test(knows_its_keys),
 	};
