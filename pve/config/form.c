@@ -20,6 +20,7 @@ struct reading {
 	const struct pt_guest_query *query;
 	struct pt_form_guests *guests;
 	struct pt_err *err;
+	struct json_object *changes; /* of a plan: what is known after apply only; NULL: none */
 };
 
 /* Names that providers have for keys of Proxmox VE, or for members of blocks of them. */
@@ -292,6 +293,88 @@ static int set_values(struct reading *reading, struct pt_guest *guest, struct js
 	return r;
 }
 
+/* Attributes of providers that decide about passthrough, or where. */
+static const char *const deciding[] = {"args", "bios", "cpu", "hook_script_file_id", "hookscript",
+	"kvm_arguments", "machine", "memory", "node_name", "numa", "target_node", "vga"};
+
+/* Whether any part of a value is known after apply only. */
+static bool is_unknown(struct json_object *value)
+{
+	if (json_object_is_type(value, json_type_boolean))
+		return json_object_get_boolean(value);
+	for (size_t i = 0; i < items(value); i++) {
+		if (is_unknown(json_object_array_get_idx(value, i)))
+			return true;
+	}
+	if (json_object_is_type(value, json_type_object)) {
+		json_object_object_foreach(value, key, inner)
+		{
+			(void)key;
+			if (is_unknown(inner))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* The first attribute of the resource that decides and is not known yet; NULL: none. Source:
+ * Terraform's JSON output format, resource_changes. */
+static const char *unknown_attribute(const struct reading *reading, const char *address)
+{
+	struct json_object *unknown = NULL;
+
+	for (size_t i = 0; !unknown && i < items(reading->changes); i++) {
+		struct json_object *change = json_object_array_get_idx(reading->changes, i);
+
+		if (pt_streq(text_of(member(change, "address")), address))
+			unknown = member(member(change, "change"), "after_unknown");
+	}
+	pt_foreach (list, entry_lists, PT_ARRAY_SIZE(entry_lists)) {
+		if (is_unknown(member(unknown, *list)))
+			return *list;
+	}
+	pt_foreach (name, deciding, PT_ARRAY_SIZE(deciding)) {
+		if (is_unknown(member(unknown, *name)))
+			return *name;
+	}
+	return NULL;
+}
+
+/* Whether an entry depends on the guest's machine type. */
+static bool needs_machine(const struct pt_guest *guest)
+{
+	pt_guest_foreach (key, guest) {
+		if (pt_hostpci_key(key.key) >= 0 &&
+			(strstr(key.value, "pcie=1") || strstr(key.value, "legacy-igd=1")))
+			return true;
+	}
+	return false;
+}
+
+/* What a clone does not set is that of its template. */
+static bool is_clone(struct json_object *values)
+{
+	struct json_object *clone = member(values, "clone"), *id = member(values, "clone_id");
+
+	return items(clone) || json_object_is_type(clone, json_type_object) || text_of(clone) ||
+	       (text_of(id) && !pt_streq(text_of(id), "0"));
+}
+
+/* Why the guest of a plan cannot be judged; NULL: it can. The caller frees it. */
+static char *find_trouble(const struct reading *reading, const struct pt_guest *guest,
+	struct json_object *values, const char *address)
+{
+	const char *unknown = unknown_attribute(reading, address);
+
+	if (unknown)
+		return pt_format("its %s is known after apply only", unknown);
+	if (is_clone(values) && !pt_guest_get(guest, "machine") && needs_machine(guest))
+		return pt_strdup(
+			"is a clone without a machine type of its own: that of its template "
+			"decides whether pcie and legacy-igd work, so set it");
+	return NULL;
+}
+
 static int add_guest(struct reading *reading, struct json_object *values, const char *name)
 {
 	const char *node = text_of(member(values, "node_name"));
@@ -313,8 +396,10 @@ static int add_guest(struct reading *reading, struct json_object *values, const 
 	r = set_values(reading, guest, values);
 	if (r < 0 && !name)
 		return r;
+	if (name)
+		guest->trouble = find_trouble(reading, guest, values, name);
 	/* of a plan the others count all the same */
-	if (r < 0)
+	if (r < 0 && !guest->trouble)
 		pt_set_text(&guest->trouble, reading->err->text);
 	*reading->err = (struct pt_err){0};
 	keep(reading, PT_STEAL(guest));
@@ -385,6 +470,7 @@ static int read_terraform(struct reading *reading, struct json_object *json)
 	struct json_object *values = member(json, "planned_values");
 	int r;
 
+	reading->changes = member(json, "resource_changes");
 	if (!values)
 		values = member(json, "values");
 	r = values ? add_module(reading, member(values, "root_module"))
@@ -497,7 +583,7 @@ static int read_text(struct reading *reading, const char *text, size_t length)
 int pt_form_read(const char *text, size_t length, const struct pt_guest_query *query,
 	struct pt_form_guests *ret, struct pt_err *err)
 {
-	struct reading reading = {query, ret, err};
+	struct reading reading = {query, ret, err, NULL};
 	size_t at = pt_starts_with(text, MARK) ? strlen(MARK) : 0;
 
 	at += strspn(text + at, " \t\r\n");
