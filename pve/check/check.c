@@ -18,6 +18,7 @@ static const struct pt_checks *const subjects[] = {
 	&pt_resource_checks,
 	&pt_width_checks,
 	&pt_hugepage_checks,
+	&pt_writer_checks,
 };
 
 const struct pt_check *pt_check_at(size_t at)

@@ -3,6 +3,7 @@
 #ifndef PT_FACTS_H
 #define PT_FACTS_H
 
+#include "pve/config/permissions.h"
 #include "pve/check/finding.h"
 #include "pve/node/node.h"
 #include "pve/node/resolve.h"
@@ -181,8 +182,10 @@ struct pt_facts {
 	struct pt_claim_note *note;
 	size_t note_count;
 	enum pt_hook_state hook;
-	bool hook_broken;   /* another script, which is missing or not executable */
-	bool hooked;	    /* whether pve-pthook handles the start, as far as known */
+	bool hook_broken; /* another script, which is missing or not executable */
+	bool hooked;	  /* whether pve-pthook handles the start, as far as known */
+	const struct pt_permissions
+		*writer;    /* who is to write the config; borrowed; NULL: nobody is named */
 	const char *backup; /* a backup job that it is in, for a check only; borrowed; NULL: none */
 	bool running;	    /* the guest, now */
 	bool interrupted;   /* the guest ran, and its devices are held for its next start */

@@ -178,11 +178,15 @@ static int check_guest(struct pt_cli *cli, const struct pt_guest *guest, struct 
 	struct pt_err *err)
 {
 	struct pt_findings PT_FINDINGS findings = {0};
+	struct pt_permissions PT_PERMISSIONS writer = {0};
 	struct pt_facts PT_FACTS facts = {0};
 	int r = pt_cli_gather(cli, guest, &facts, err);
 
+	if (r == 0)
+		r = pt_cli_permissions(cli, &facts, &writer, err);
 	if (r < 0)
 		return r;
+	facts.writer = cli->as ? &writer : NULL;
 	pt_check_run(&facts, &findings);
 	r = add_guest(cli, &facts, &findings, report, err);
 	if (r == 0 && facts.claims_err.code) {

@@ -354,6 +354,28 @@ int pt_cli_gather(struct pt_cli *cli, const struct pt_guest *guest, struct pt_fa
 	return pt_facts_gather(cli->node, guest, PT_DEPTH_CHECK, ret_facts, err);
 }
 
+int pt_cli_permissions(const struct pt_cli *cli, const struct pt_facts *facts,
+	struct pt_permissions *ret, struct pt_err *err)
+{
+	struct pt_names PT_NAMES mappings = {0};
+	struct pt_api PT_API *api = NULL;
+	const unsigned int vmid = facts->guest->vmid;
+	int r;
+
+	if (!cli->as)
+		return 0;
+	pt_foreach (assignment, facts->assignment, facts->count) {
+		const char *mapping = assignment->entry.mapping;
+
+		if (mapping && !pt_names_hold(&mappings, mapping))
+			pt_names_add(&mappings, mapping);
+	}
+	r = pt_api_open_file(cli->host, cli->api_conf, &api, err);
+	return r < 0 ? r
+		     : pt_permissions_read(api, cli->as, vmid <= PT_VMID_MAX ? vmid : 0, &mappings,
+			       API_MS, ret, err);
+}
+
 struct pt_limits pt_cli_limits(const struct pt_cli *cli)
 {
 	struct pt_limits limits = pt_default_limits;

@@ -29,6 +29,7 @@ enum cli_option {
 	OPTION_FAIL_ON = 1 << 20,
 	OPTION_REQUIRE_ENTRIES = 1 << 21,
 	OPTION_WITHOUT = 1 << 22,
+	OPTION_AS = 1 << 23,
 };
 #define GUEST_OPTIONS                                                                              \
 	(OPTION_ROOT | OPTION_VIEW | OPTION_SOURCE | OPTION_CONFIG | OPTION_SNAPSHOT | OPTION_FACTS)
@@ -52,14 +53,14 @@ static const struct verb {
 } verbs[] = {
 	{"check",
 		"VMID... | --all | --cluster | --config FILE [--node NAME] [--all-infos] [--anonymous]\n"
-		"      [--fail-on error|warning] [--require-entries] [GUEST OPTIONS]\n"
+		"      [--as USER] [--fail-on error|warning] [--require-entries] [GUEST OPTIONS]\n"
 		"  check --cluster --without NODE [--facts FILE|-]\n"
 		"  check --host [--facts FILE|-] [--anonymous]\n"
 		"  check VMID --last-start",
 		ARGUMENT_VMIDS,
 		GUEST_OPTIONS | OPTION_ALL | OPTION_NODE | OPTION_CLUSTER | OPTION_ALL_INFOS |
 			OPTION_ANONYMOUS | OPTION_LAST_START | OPTION_API_CONF | OPTION_HOST |
-			OPTION_FAIL_ON | OPTION_REQUIRE_ENTRIES | OPTION_WITHOUT,
+			OPTION_FAIL_ON | OPTION_REQUIRE_ENTRIES | OPTION_WITHOUT | OPTION_AS,
 		pt_cmd_check, "name everything that would go wrong at the guest's start"},
 	{"show", "VMID [--node NAME] [GUEST OPTIONS]", ARGUMENT_VMID,
 		GUEST_OPTIONS | OPTION_NODE | OPTION_API_CONF, pt_cmd_show,
@@ -112,6 +113,7 @@ static const struct option long_options[] = {
 	{"node", required_argument, NULL, OPTION_NODE},
 	{"cluster", no_argument, NULL, OPTION_CLUSTER},
 	{"without", required_argument, NULL, OPTION_WITHOUT},
+	{"as", required_argument, NULL, OPTION_AS},
 	{"api-conf", required_argument, NULL, OPTION_API_CONF},
 	{"output-format", required_argument, NULL, OPTION_FORMAT},
 	{"help", no_argument, NULL, OPTION_HELP},
@@ -145,6 +147,7 @@ static int print_help(FILE *out)
 	      "                         of the guest options it takes --config only\n"
 	      "  --api-conf FILE        with --cluster and --node: the API alone is asked, with these\n"
 	      "                         settings, as in /etc/pve-ptconf/api.conf; needs no root\n"
+	      "  --as USER@REALM[!TOKEN] name what this user or token may not write into the config\n"
 	      "  --all-infos            show routine infos too, such as not-migratable\n"
 	      "  --fail-on error|warning\n"
 	      "                         exit 1 for errors alone (the default), or for warnings too\n"
@@ -220,6 +223,9 @@ static bool take_option(struct pt_cli *cli, int option, const char *value)
 	case OPTION_CLUSTER:
 		cli->cluster = true;
 		return true;
+	case OPTION_AS:
+		cli->as = value;
+		return pt_user_valid(value);
 	case OPTION_WITHOUT:
 		cli->without = value;
 		return pt_node_name_valid(value);
@@ -387,8 +393,10 @@ static int parse(int argc, char **argv, struct pt_cli *cli, const struct verb **
 		return wrong(
 			"--host checks this node alone: --facts, --root and --anonymous go with it",
 			"");
-	if (given & OPTION_API_CONF && !(given & (OPTION_NODE | OPTION_CLUSTER)))
-		return wrong("--api-conf goes with --node or --cluster", "");
+	if (given & OPTION_API_CONF && !(given & (OPTION_NODE | OPTION_CLUSTER | OPTION_AS)))
+		return wrong("--api-conf goes with --node, --cluster or --as", "");
+	if (given & OPTION_AS && given & OPTION_ROOT)
+		return wrong("--as asks the API: --root excludes it", "");
 	if (given & OPTION_WITHOUT && given & ~(OPTION_WITHOUT | OPTION_CLUSTER | OPTION_FACTS |
 						      OPTION_API_CONF | OPTION_FORMAT))
 		return wrong("--without goes with --cluster, --facts and --api-conf", "");
@@ -408,8 +416,9 @@ static int parse(int argc, char **argv, struct pt_cli *cli, const struct verb **
 /* Whether the verb looks at the running system, and not at its facts or a copy of its files. */
 static bool asks_host(const struct pt_cli *cli, const struct verb *verb)
 {
-	return verb->run != pt_cmd_explain && !cli->facts && !cli->api_conf &&
-	       pt_streq(cli->root, "/");
+	const bool asks_api = cli->api_conf && (cli->other || cli->cluster);
+
+	return verb->run != pt_cmd_explain && !cli->facts && !asks_api && pt_streq(cli->root, "/");
 }
 
 int main(int argc, char **argv)

@@ -38,9 +38,10 @@ struct pt_cli {
 	bool cluster;	      /* every node of the cluster */
 	const char *without;  /* check --cluster: the node that is gone; NULL: none */
 	const char *api_conf; /* with the last two: the API's settings, and nobody else is asked */
-	bool of_host;	      /* check: the node without any guest */
-	bool last_start;      /* check: what the last start said */
-	const char *tag;      /* of explain: a tag, or a message; NULL: all */
+	const char *as;	 /* check: the user who is to write the config; NULL: nobody is named */
+	bool of_host;	 /* check: the node without any guest */
+	bool last_start; /* check: what the last start said */
+	const char *tag; /* of explain: a tag, or a message; NULL: all */
 	struct pt_watch watch;
 	const char *html;  /* report: the file to write, "-" for standard output */
 	bool anonymous;	   /* mask names, serial numbers and addresses */
@@ -80,6 +81,10 @@ int pt_cli_read_guests(struct pt_cli *cli, struct pt_form_guests *ret, struct pt
 /* Its facts. End with pt_facts_clear. */
 int pt_cli_gather(struct pt_cli *cli, const struct pt_guest *guest, struct pt_facts *ret_facts,
 	struct pt_err *err);
+
+/* What the user of --as may write into the guest of these facts; nothing without --as. */
+int pt_cli_permissions(const struct pt_cli *cli, const struct pt_facts *facts,
+	struct pt_permissions *ret, struct pt_err *err);
 
 /* What the guest's last start said, and what it means. */
 enum pt_exit pt_last_start(struct pt_cli *cli, unsigned int vmid, struct pt_err *err);

@@ -335,6 +335,24 @@ static struct answer sections(const struct server *server, const char *path, con
 	return give(list);
 }
 
+/* What a user may do on a path, from /permissions.json: {USER: {PATH: {PRIVILEGE: 1}}}. */
+static struct answer permissions(const struct server *server, const char *user, const char *path)
+{
+	struct json_object *data = json_object_new_object(), *all, *found = NULL;
+	PT_FREE char *text = NULL;
+
+	if (!user || !path ||
+		pt_host_read(server->root, "/permissions.json", 1 << 20, &text, NULL) < 0)
+		return refuse(MHD_HTTP_BAD_REQUEST);
+	all = json_tokener_parse(text);
+	if (json_object_object_get_ex(all, user, &found))
+		json_object_object_get_ex(found, path, &found);
+	json_object_object_add(
+		data, path, found ? json_object_get(found) : json_object_new_object());
+	json_object_put(all);
+	return give(data);
+}
+
 static struct answer answer(
 	const struct server *server, struct MHD_Connection *connection, const char *url)
 {
@@ -351,6 +369,10 @@ static struct answer answer(
 		return guests(server, node);
 	if (sscanf(url, "/nodes/%63[^/]/hardware/pci%n", node, &end) == 1 && end && !url[end])
 		return hardware(server, node);
+	if (pt_streq(url, "/access/permissions"))
+		return permissions(server,
+			MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "userid"),
+			MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "path"));
 	if (pt_streq(url, "/nodes"))
 		return nodes(server, false);
 	if (pt_streq(url, "/cluster/status"))
