@@ -123,3 +123,38 @@ const struct pt_message *pt_message_next(const char *text, size_t *at)
 	}
 	return NULL;
 }
+
+/* The next address of a function in a line, from *line on, which moves behind it. */
+static bool next_function(const char **line, struct pt_bdf *ret)
+{
+	static const char digits[] = "0123456789abcdef:.";
+
+	while (**line) {
+		const char *begin = *line + strcspn(*line, digits);
+		size_t length = strspn(begin, digits);
+		PT_FREE char *word = NULL;
+
+		*line = begin + length;
+		/* "0000:01:00.0: not ready" */
+		while (length && strchr(":.", begin[length - 1]))
+			length--;
+		word = pt_strndup(begin, length);
+		if (pt_bdf_parse(word, ret))
+			return true;
+	}
+	return false;
+}
+
+bool pt_message_concerns(const char *line, const struct pt_facts *facts)
+{
+	bool names_any = false;
+	struct pt_bdf bdf;
+
+	while (next_function(&line, &bdf)) {
+		names_any = true;
+		if (pt_inventory_find(facts->inventory, &bdf) ||
+			(facts->recorded && pt_identities_find(facts->recorded, &bdf)))
+			return true;
+	}
+	return !names_any;
+}

@@ -49,8 +49,10 @@ static void tell(struct telling *telling, const char *from, const char *line,
 	pt_json_append(telling->lines, json);
 }
 
-/* Tells the lines that are known, each once: a device that hangs repeats itself. */
-static void tell_known(struct telling *telling, const char *from, const char *text)
+/* Tells the lines that are known, each once: a device that hangs repeats itself. facts, or NULL:
+ * lines about devices of others are left out. */
+static void tell_known(
+	struct telling *telling, const char *from, const char *text, const struct pt_facts *facts)
 {
 	PT_FREE char *copy = pt_strdup(text ? text : "");
 	struct pt_names PT_NAMES told = {0};
@@ -62,6 +64,8 @@ static void tell_known(struct telling *telling, const char *from, const char *te
 		bool again = false;
 
 		pt_make_plain(line);
+		if (facts && !pt_message_concerns(line, facts))
+			continue;
 		message = pt_message_next(line, &at);
 		pt_foreach (name, told.name, told.count)
 			again |= pt_streq(*name, line);
@@ -70,6 +74,18 @@ static void tell_known(struct telling *telling, const char *from, const char *te
 		pt_names_add(&told, line);
 		tell(telling, from, line, message);
 	}
+}
+
+/* The facts of the guest; NULL: it has no devices now, or they cannot be known. */
+static const struct pt_facts *gather_own(
+	struct pt_cli *cli, unsigned int vmid, struct pt_guest **guest, struct pt_facts *ret)
+{
+	struct pt_err err = {0};
+
+	cli->vmid = vmid;
+	if (pt_cli_read_guest(cli, guest, &err) < 0 || pt_cli_gather(cli, *guest, ret, &err) < 0)
+		return NULL;
+	return ret->taken_count || ret->kept_count ? ret : NULL;
 }
 
 static void print_head(const struct pt_task *task, unsigned int vmid)
@@ -89,6 +105,8 @@ enum pt_exit pt_last_start(struct pt_cli *cli, unsigned int vmid, struct pt_err 
 	struct json_object PT_JSON *json = pt_output_new();
 	struct telling telling = {.cli = cli, .lines = pt_json_array()};
 	struct pt_task PT_TASK task = {0};
+	struct pt_guest PT_GUEST *guest = NULL;
+	struct pt_facts PT_FACTS facts = {0};
 	PT_FREE char *kernel = NULL;
 	bool failed;
 
@@ -101,9 +119,9 @@ enum pt_exit pt_last_start(struct pt_cli *cli, unsigned int vmid, struct pt_err 
 		 !pt_starts_with(task.status, "WARNINGS");
 	if (cli->format == PT_OUTPUT_TEXT)
 		print_head(&task, vmid);
-	tell_known(&telling, "task", task.log);
+	tell_known(&telling, "task", task.log, NULL);
 	kernel = pt_kmsg_since(cli->host, task.start);
-	tell_known(&telling, "kernel", kernel);
+	tell_known(&telling, "kernel", kernel, gather_own(cli, vmid, &guest, &facts));
 	if (cli->format != PT_OUTPUT_TEXT) {
 		pt_json_add_number(json, "vmid", vmid);
 		pt_json_add_text(json, "task", task.upid);

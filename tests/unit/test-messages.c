@@ -112,12 +112,44 @@ static void other_lines_say_nothing(void **state)
 	}
 }
 
+/* Other guests start, and hang, meanwhile. */
+static void lines_about_other_devices_are_of_others(void **state)
+{
+	static const char *const own[] = {
+		"vfio-pci 0000:02:00.0: not ready 1023ms after FLR; waiting",
+		"DMAR: [DMA Read] Request device [0000:02:00.0] fault addr 0x0",
+		"AMD-Vi: Completion-Wait loop timed out",
+		"pcieport 0000:77:00.0: link to 0000:02:00.0 is down", "at 12:00.5 it was 1.2"};
+	static const char *const others[] = {
+		"vfio-pci 0000:77:00.0: not ready 1023ms after FLR; waiting",
+		"nvme 10000:e1:00.0: gone", "0000:77:00.1"};
+	struct fake *fake = *state;
+	struct pt_node PT_NODE *node = pt_node_open(fake->host, "node1", NULL, pt_check_allowing);
+	const struct pt_guest_query query = {.vmid = 100, .node = "node1"};
+	struct pt_guest PT_GUEST *guest = NULL;
+	struct pt_facts PT_FACTS facts = {0};
+
+	assert_int_equal(pt_guest_parse("hostpci0: 02:00.0\n", strlen("hostpci0: 02:00.0\n"),
+				 &query, &guest, NULL),
+		0);
+	assert_int_equal(pt_facts_gather(node, guest, PT_DEPTH_CHECK, &facts, NULL), 0);
+	pt_foreach (line, own, PT_ARRAY_SIZE(own)) {
+		if (!pt_message_concerns(*line, &facts))
+			fail_msg("is not told: %s", *line);
+	}
+	pt_foreach (line, others, PT_ARRAY_SIZE(others)) {
+		if (pt_message_concerns(*line, &facts))
+			fail_msg("is told: %s", *line);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_row_is_whole),
 		cmocka_unit_test(messages_lead_to_findings),
 		cmocka_unit_test(other_lines_say_nothing),
+		MACHINE_TEST(lines_about_other_devices_are_of_others),
 	};
 
 	return cmocka_run_group_tests_name("messages", tests, NULL, NULL);
