@@ -6,27 +6,6 @@ static void add_vmid(struct pt_vmids *list, unsigned int vmid)
 	*(uint64_t *)pt_array_grow(&list->vmid, &list->count, sizeof(*list->vmid)) = vmid;
 }
 
-/* Whether all functions of a mapping's entry are there, and what it says of them is true. */
-static bool exists(const struct pt_node *node, const struct pt_mapping *mapping,
-	const struct pt_map_entry *entry)
-{
-	struct pt_names PT_NAMES paths = {0};
-
-	pt_names_split(&paths, entry->path, ";");
-	for (size_t i = 0; i < paths.count; i++) {
-		const char *path = paths.name[i];
-		PT_FREE char *zero = pt_format("%s%s", path, strchr(path, '.') ? "" : ".0");
-		const struct pt_function *function = NULL;
-		struct pt_bdf bdf;
-
-		if (pt_bdf_parse(zero, &bdf))
-			function = pt_inventory_find(&node->inventory, &bdf);
-		if (!function || pt_map_entry_check(mapping, entry, function, i == 0, NULL) < 0)
-			return false;
-	}
-	return paths.count;
-}
-
 static struct pt_capacity *row_of(
 	struct pt_capacities *capacities, const char *mapping, const char *node)
 {
@@ -85,7 +64,7 @@ static void count_devices(struct pt_node *node, const char *mapping, struct pt_c
 	found = pt_mapping_find(mappings, mapping);
 	for (size_t i = 0; found && i < found->count; i++) {
 		if (pt_streq(found->entry[i].node, node->name) &&
-			exists(node, found, &found->entry[i]))
+			pt_node_fits(node, found, &found->entry[i], NULL) == 0)
 			row_of(ret, mapping, node->name)->devices++;
 	}
 }

@@ -259,31 +259,6 @@ static void add_unfit(struct pt_facts *facts, const char *node, struct pt_unfit 
 	snprintf(slot->node, sizeof(slot->node), "%s", node);
 }
 
-/* Compares an entry of a mapping with its node. Code 0: it fits, or is not known. */
-static struct pt_err why_stale(const struct pt_node *there, const struct pt_mapping *mapping,
-	const struct pt_map_entry *entry)
-{
-	struct pt_names PT_NAMES paths = {0};
-	struct pt_err why = {0};
-
-	pt_names_split(&paths, entry->path, ";");
-	for (size_t i = 0; !why.code && i < paths.count; i++) {
-		const char *path = paths.name[i];
-		PT_FREE char *zero = pt_format("%s%s", path, strchr(path, '.') ? "" : ".0");
-		const struct pt_function *function;
-		struct pt_bdf bdf;
-
-		if (!pt_bdf_parse(zero, &bdf))
-			continue;
-		function = pt_inventory_find(&there->inventory, &bdf);
-		if (!function)
-			pt_err_set(&why, -ENODEV, "there is no %s", zero);
-		else if (pt_map_entry_check(mapping, entry, function, i == 0, &why) < 0)
-			pt_err_wrap(&why, "%s", zero);
-	}
-	return why;
-}
-
 /* The first entry of a mapping that its (asked) node does not fit, or NULL. The caller frees it. */
 static char *stale_on(
 	const struct pt_node *here, const struct pt_mapping *mapping, const char *node)
@@ -296,9 +271,8 @@ static char *stale_on(
 		pt_foreach (entry, mapping->entry, mapping->count) {
 			struct pt_err why = {0};
 
-			if (pt_streq(entry->node, node))
-				why = why_stale(there, mapping, entry);
-			if (why.code)
+			if (pt_streq(entry->node, node) &&
+				pt_node_fits(there, mapping, entry, &why) < 0)
 				return pt_strdup(why.text);
 		}
 	}

@@ -170,6 +170,28 @@ int pt_node_mappings(struct pt_node *node, const struct pt_mappings **ret, struc
 	return 0;
 }
 
+int pt_node_fits(const struct pt_node *node, const struct pt_mapping *mapping,
+	const struct pt_map_entry *entry, struct pt_err *err)
+{
+	struct pt_names PT_NAMES paths = {0};
+
+	pt_names_split(&paths, entry->path, ";");
+	for (size_t i = 0; i < paths.count; i++) {
+		const char *path = paths.name[i];
+		PT_FREE char *zero = pt_format("%s%s", path, strchr(path, '.') ? "" : ".0");
+		const struct pt_function *function = NULL;
+		struct pt_bdf bdf;
+
+		if (pt_bdf_parse(zero, &bdf))
+			function = pt_inventory_find(&node->inventory, &bdf);
+		if (!function)
+			return pt_err_set(err, -ENODEV, "there is no %s", zero);
+		if (pt_map_entry_check(mapping, entry, function, i == 0, err) < 0)
+			return pt_err_wrap(err, "%s", zero);
+	}
+	return 0;
+}
+
 int pt_node_reservations(
 	struct pt_node *node, const struct pt_reservations **ret, struct pt_err *err)
 {

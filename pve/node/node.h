@@ -250,6 +250,10 @@ void pt_node_identity(
 	struct pt_node *node, const struct pt_function *function, struct pt_identity *ret);
 
 int pt_node_mappings(struct pt_node *node, const struct pt_mappings **ret, struct pt_err *err);
+/* Whether the functions of a mapping's entry are on the node, which is whole, and what the entry
+ * says of them is true. Negative: err has the reason. */
+int pt_node_fits(const struct pt_node *node, const struct pt_mapping *mapping,
+	const struct pt_map_entry *entry, struct pt_err *err);
 int pt_node_reservations(
 	struct pt_node *node, const struct pt_reservations **ret, struct pt_err *err);
 
