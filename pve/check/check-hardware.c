@@ -5,6 +5,7 @@
 #include "lib/base/template.h"
 #include "pve/check/check.h"
 
+#define NUMA_MOST 8 /* nodes of a guest */
 #define CLASS_VGA 0x0300U
 
 enum { RESERVED_ON_INTEL, RESERVED_ON_AMD };
@@ -245,7 +246,7 @@ static void d3cold_risk(const struct pt_judging *judging)
 	}
 }
 
-enum { DISTANT_AFFINITY, DISTANT_MEMORY };
+enum { DISTANT_AFFINITY, DISTANT_MEMORY, DISTANT_PAGES };
 
 /* The host's NUMA nodes that the guest's memory is bound to, "0,1", from numaN; NULL: none. The
  * caller frees it. Source: qemu-server, QemuServer/Memory.pm. */
@@ -271,12 +272,27 @@ static char *memory_nodes(const struct pt_guest *guest)
 	return list;
 }
 
+/* The same of huge pages without numaN: those of each socket come from the node with its number. */
+static char *page_nodes(const struct pt_guest *guest)
+{
+	const char *text = pt_guest_get(guest, "sockets");
+	unsigned long sockets = text ? strtoul(text, NULL, 10) : 1;
+	char *list = NULL;
+
+	if (!pt_guest_get(guest, "hugepages"))
+		return NULL;
+	for (unsigned long i = 0; i < sockets && i < NUMA_MOST; i++)
+		list = pt_list_add(list, ",", PT_NUMBER(i));
+	return list;
+}
+
 static void numa_distant(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;
 	const struct pt_names *nodes = &facts->host->cpu.nodes;
 	const char *affinity = pt_guest_get(facts->guest, "affinity");
 	PT_FREE char *memory = memory_nodes(facts->guest);
+	PT_FREE char *pages = memory ? NULL : page_nodes(facts->guest);
 
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
@@ -292,6 +308,9 @@ static void numa_distant(const struct pt_judging *judging)
 		if (memory && !pt_cpu_lists_meet(memory, number))
 			pt_report(judging, DISTANT_MEMORY, pt_on_function(facts, taken), "node",
 				number, "memory", memory, NULL);
+		if (pages && !pt_cpu_lists_meet(pages, number))
+			pt_report(judging, DISTANT_PAGES, pt_on_function(facts, taken), "node",
+				number, "pages", pages, NULL);
 	}
 }
 
@@ -414,6 +433,9 @@ static const struct pt_check checks[] = {
 				.hint = "set affinity to processors of that node"},
 			[DISTANT_MEMORY] = {PT_INFO, PT_SILENT, .message = "is on NUMA node {node}, but the guest's memory is bound to node {memory} (hostnodes)",
 				.hint = "set hostnodes={node} in numaN"},
+			[DISTANT_PAGES] = {PT_INFO, PT_SILENT, .when = "the guest has huge pages and no numaN",
+				.message = "is on NUMA node {node}, but Proxmox VE takes the guest's huge pages from node {pages}: that with the number of each socket",
+				.hint = "set numa0 with cpus, memory and hostnodes={node},policy=bind"},
 		},
 	},
 	{

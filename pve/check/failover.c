@@ -12,8 +12,9 @@
 struct held {
 	const struct pt_node *node;
 	struct pt_bdf bdf;
-	int group; /* PT_GROUP_NONE: it has none, or is not known */
+	int group; /* PT_GROUP_NONE: it has none, or is not known; or of a mediated device */
 	unsigned int vmid;
+	const char *type; /* of a mediated device on it, borrowed; NULL: it has all of it */
 };
 
 /* A guest on one of the nodes that it may come to. */
@@ -26,7 +27,7 @@ struct trial {
 
 struct mover {
 	const struct pt_guest *guest;
-	bool managed;
+	bool managed, stopped; /* HA starts it; or it moves it, and does not */
 	struct trial *trial;
 	size_t count;
 	const struct trial *at;	  /* in the way that is tried, NULL: nowhere */
@@ -65,7 +66,15 @@ static void hold(
 	const struct pt_function *function = pt_inventory_find(&node->inventory, bdf);
 	struct held *slot = pt_array_grow(&plan->held, &plan->held_count, sizeof(*slot));
 
-	*slot = (struct held){node, *bdf, function ? function->group : PT_GROUP_NONE, vmid};
+	*slot = (struct held){node, *bdf, function ? function->group : PT_GROUP_NONE, vmid, NULL};
+}
+
+static void hold_type(
+	struct plan *plan, const struct trial *trial, const struct pt_bdf *bdf, const char *type)
+{
+	struct held *slot = pt_array_grow(&plan->held, &plan->held_count, sizeof(*slot));
+
+	*slot = (struct held){trial->node, *bdf, PT_GROUP_NONE, trial->guest->vmid, type};
 }
 
 /* The guest that has the function, or one of its IOMMU group. NULL: it is free. */
@@ -79,6 +88,37 @@ static const struct held *holder_of(
 		if (held->node == node && (pt_bdf_compare(&held->bdf, bdf) == 0 ||
 						  (group != PT_GROUP_NONE && held->group == group)))
 			return held;
+	}
+	return NULL;
+}
+
+/* How many more mediated devices of the type the function can make; of one that is known by the API
+ * alone nobody knows: as many as are wanted. */
+static long long room_for(
+	const struct plan *plan, struct pt_node *node, const struct pt_bdf *bdf, const char *type)
+{
+	const struct pt_device *device = pt_node_device(node, bdf);
+	long long room = node->partial ? INT32_MAX : 0;
+
+	pt_foreach (offered, device->mdev, device->mdev_count) {
+		if (pt_streq(offered->name, type))
+			room = offered->available;
+	}
+	pt_foreach (held, plan->held, plan->held_count) {
+		if (held->node == node && pt_bdf_compare(&held->bdf, bdf) == 0)
+			room = held->type ? room - 1 : 0;
+	}
+	return room;
+}
+
+/* The function that can make the mediated device of an entry; NULL: none has room. */
+static const struct pt_bdf *find_room(
+	const struct plan *plan, const struct trial *trial, const struct pt_assignment *assignment)
+{
+	pt_foreach (alternative, assignment->alternative, assignment->count) {
+		if (alternative->count && room_for(plan, trial->node, &alternative->id[0],
+						  assignment->entry.mdev) > 0)
+			return &alternative->id[0];
 	}
 	return NULL;
 }
@@ -132,6 +172,8 @@ static bool is_short(const struct plan *plan, const struct trial *trial, struct 
 {
 	const struct pt_alternative *chosen = bound_of(ret->entry);
 
+	if (pt_assignment_is_mdev(ret->entry))
+		return !find_room(plan, trial, ret->entry);
 	for (size_t i = 0; chosen && i < chosen->count; i++) {
 		const struct pt_function *function =
 			pt_inventory_find(&trial->node->inventory, &chosen->id[i]);
@@ -173,9 +215,14 @@ static void take(struct plan *plan, const struct trial *trial)
 {
 	pt_foreach (assignment, trial->facts.assignment, trial->facts.count) {
 		const struct pt_alternative *chosen = bound_of(assignment);
+		const struct pt_bdf *room = pt_assignment_is_mdev(assignment)
+						    ? find_room(plan, trial, assignment)
+						    : NULL;
 
 		for (size_t i = 0; chosen && i < chosen->count; i++)
 			hold(plan, trial->node, &chosen->id[i], trial->guest->vmid);
+		if (room)
+			hold_type(plan, trial, room, assignment->entry.mdev);
 	}
 }
 
@@ -239,10 +286,16 @@ static bool holds_any(const struct plan *plan, const struct pt_node *node, unsig
 }
 
 /* Whether a guest that has nothing yet is to run where it is: it does, or starts by itself. */
+static bool starts_by_ha(const struct pt_ha_guest *managed)
+{
+	return managed && !managed->stopped;
+}
+
 static bool is_at_home(struct pt_node *node, const struct pt_ha *ha, const struct pt_guest *guest)
 {
 	return node->partial || pt_node_pid(node, guest->vmid) ||
-	       pt_streq(pt_guest_get(guest, "onboot"), "1") || pt_ha_find(ha, guest->vmid);
+	       pt_streq(pt_guest_get(guest, "onboot"), "1") ||
+	       starts_by_ha(pt_ha_find(ha, guest->vmid));
 }
 
 static int hold_wanted(
@@ -269,6 +322,30 @@ static int hold_wanted(
 	return r;
 }
 
+/* An address that means another device there than at home; NULL: none does. The caller frees it. */
+static char *find_other(const struct pt_node *home, const struct trial *trial)
+{
+	pt_foreach (assignment, trial->facts.assignment, trial->facts.count) {
+		const struct pt_alternative *chosen = pt_chosen(assignment);
+
+		for (size_t i = 0; !assignment->entry.mapping && chosen && i < chosen->count; i++) {
+			const struct pt_function *there =
+				pt_inventory_find(&trial->node->inventory, &chosen->id[i]);
+			const struct pt_function *here =
+				pt_inventory_find(&home->inventory, &chosen->id[i]);
+
+			if (!there || !here ||
+				(pt_streq(there->vendor, here->vendor) &&
+					pt_streq(there->device, here->device)))
+				continue;
+			return pt_format("%s: %s is another device there, %s:%s in place of %s:%s",
+				PT_LABEL(assignment), PT_BDF(&chosen->id[i]), there->vendor,
+				there->device, here->vendor, here->device);
+		}
+	}
+	return NULL;
+}
+
 static bool may_come(const struct pt_ha_guest *managed, const char *node)
 {
 	return !managed->node.count || pt_names_hold(&managed->node, node);
@@ -279,12 +356,18 @@ static int add_mover(
 {
 	const struct pt_ha_guest *managed = pt_ha_find(ha, guest->vmid);
 	struct mover *mover = pt_array_grow(&plan->mover, &plan->count, sizeof(*mover));
+	const struct pt_node *home = NULL;
 	int r = 0;
 
 	mover->guest = guest;
-	mover->managed = managed;
-	if (!managed)
+	mover->managed = starts_by_ha(managed);
+	mover->stopped = managed && managed->stopped;
+	if (!mover->managed)
 		return 0;
+	pt_foreach (one, plan->cluster->node, plan->cluster->count) {
+		if (one->node && pt_streq(one->name, plan->gone))
+			home = one->node;
+	}
 	pt_foreach (one, plan->cluster->node, plan->cluster->count) {
 		struct trial *trial;
 
@@ -293,6 +376,8 @@ static int add_mover(
 			continue;
 		trial = pt_array_grow(&mover->trial, &mover->count, sizeof(*trial));
 		r = try_on(one->node, guest, trial, err);
+		if (r == 0 && home && !trial->refusal)
+			trial->refusal = find_other(home, trial);
 	}
 	return r;
 }
@@ -372,6 +457,9 @@ static char *why_not(const struct plan *plan, struct trial *trial)
 	if (shortage.obstructed)
 		return pt_format("%s: %s: %s cannot be passed through ('pve-ptconf list' says why)",
 			node, PT_LABEL(shortage.entry), PT_BDF(&shortage.obstructed->bdf));
+	if (pt_assignment_is_mdev(shortage.entry))
+		return pt_format("%s: %s: no mediated device of type %s is left", node,
+			PT_LABEL(shortage.entry), shortage.entry->entry.mdev);
 	return pt_format("%s: %s: other guests have every device of mapping %s", node,
 		PT_LABEL(shortage.entry), shortage.entry->entry.mapping);
 }
@@ -388,7 +476,8 @@ static void report(const struct plan *plan, const struct mover *mover, struct pt
 		return;
 	}
 	if (!mover->managed) {
-		slot->how = pt_strdup("HA does not manage it");
+		slot->how = pt_strdup(mover->stopped ? "HA does not start it: its state is stopped"
+						     : "HA does not manage it");
 		return;
 	}
 	pt_foreach (trial, mover->trial, mover->count) {
@@ -409,6 +498,10 @@ int pt_failover_make(const struct pt_cluster *cluster, const char *gone,
 	int r = 0;
 
 	snprintf(ret->node, sizeof(ret->node), "%s", gone);
+	pt_foreach (one, cluster->node, cluster->count) {
+		if (one->why.code && !pt_streq(one->name, gone))
+			pt_names_add(&ret->unknown, one->name);
+	}
 	/* it is the cluster's: any node knows it */
 	pt_foreach (one, cluster->node, cluster->count) {
 		if (one->node && (!ha || !pt_streq(one->name, gone)))
@@ -442,6 +535,7 @@ void pt_failover_clear(struct pt_failover *failover)
 	pt_foreach (guest, failover->guest, failover->count)
 		free(guest->how);
 	free(failover->guest);
+	pt_names_free(&failover->unknown);
 	*failover = (struct pt_failover){0};
 }
 
@@ -461,6 +555,9 @@ static const struct pt_field failover_fields[] = {
 	{PT_FIELD("without", CHARS, struct pt_failover, node), .about = "the node that is gone"},
 	{PT_FIELD("guests", LIST, struct pt_failover, guest),
 		.count = offsetof(struct pt_failover, count), .of = &guest_record},
+	{PT_FIELD("unknown", LIST, struct pt_failover, unknown.name),
+		.count = offsetof(struct pt_failover, unknown.count), .of = &pt_text_record,
+		.about = "nodes that did not answer, and may take guests too"},
 };
 const struct pt_record pt_failover_record = {
 	PT_RECORD(struct pt_failover, failover_fields), .version = 1, .about = "of --without"};

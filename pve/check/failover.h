@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Where the guests of a node could start if it were gone: as HA may move them, by the devices that
  * the other nodes have left. HA itself chooses by other rules, and tries one node after the other.
- * Affinities between guests do not count. */
+ * Affinities between guests do not count, nor does where their disks are. */
 #ifndef PT_FAILOVER_H
 #define PT_FAILOVER_H
 
@@ -19,6 +19,7 @@ struct pt_failover {
 	char node[PT_NODE_TEXT]; /* that is gone */
 	struct pt_failover_guest *guest;
 	size_t count;
+	struct pt_names unknown; /* nodes that did not answer: they may take guests too */
 };
 
 /* guest: those of the node that is gone. Of all ways to place them, one that starts most of them is

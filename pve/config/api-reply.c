@@ -41,7 +41,7 @@ struct json_object *pt_api_list(const struct pt_api_reply *reply, const char *co
 	struct json_object *data = NULL;
 
 	if (reply->err.code) {
-		*err = reply->err;
+		pt_err_set(err, reply->err.code, "%s", reply->err.text);
 		return NULL;
 	}
 	*ret_whole = pt_json_parse(reply->text, reply->length, err);

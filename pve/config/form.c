@@ -293,9 +293,9 @@ static int set_values(struct reading *reading, struct pt_guest *guest, struct js
 	return r;
 }
 
-/* Attributes of providers that decide about passthrough, or where. */
-static const char *const deciding[] = {"args", "bios", "cpu", "hook_script_file_id", "hookscript",
-	"kvm_arguments", "machine", "memory", "node_name", "numa", "target_node", "vga"};
+/* Attributes of providers that decide about passthrough, or where; blocks have more. */
+static const char *const deciding[] = {"args", "bios", "hook_script_file_id", "hookscript",
+	"kvm_arguments", "machine", "node_name", "numa", "target_node"};
 
 /* Whether any part of a value is known after apply only. */
 static bool is_unknown(struct json_object *value)
@@ -317,25 +317,43 @@ static bool is_unknown(struct json_object *value)
 	return false;
 }
 
-/* The first attribute of the resource that decides and is not known yet; NULL: none. Source:
- * Terraform's JSON output format, resource_changes. */
-static const char *unknown_attribute(const struct reading *reading, const char *address)
+/* What is known after apply only, of the resource. Source: Terraform's JSON output format,
+ * resource_changes. */
+static struct json_object *unknown_of(const struct reading *reading, const char *address)
 {
-	struct json_object *unknown = NULL;
-
-	for (size_t i = 0; !unknown && i < items(reading->changes); i++) {
+	for (size_t i = 0; i < items(reading->changes); i++) {
 		struct json_object *change = json_object_array_get_idx(reading->changes, i);
 
 		if (pt_streq(text_of(member(change, "address")), address))
-			unknown = member(member(change, "change"), "after_unknown");
+			return member(member(change, "change"), "after_unknown");
 	}
+	return NULL;
+}
+
+static bool is_true(struct json_object *value)
+{
+	return json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value);
+}
+
+/* The first attribute of the resource that decides and is not known yet; NULL: none. */
+static const char *unknown_attribute(struct json_object *unknown, struct json_object *values)
+{
+	const char *set = find_entries(values);
+
+	/* providers take one of their lists */
 	pt_foreach (list, entry_lists, PT_ARRAY_SIZE(entry_lists)) {
-		if (is_unknown(member(unknown, *list)))
+		if (is_unknown(member(unknown, *list)) && (!set || pt_streq(set, *list)))
 			return *list;
 	}
 	pt_foreach (name, deciding, PT_ARRAY_SIZE(deciding)) {
-		if (is_unknown(member(unknown, *name)))
+		if (is_true(member(unknown, *name)))
 			return *name;
+	}
+	pt_foreach (setting, settings, PT_ARRAY_SIZE(settings)) {
+		struct json_object *block = setting->block ? member(unknown, setting->block) : NULL;
+
+		if (is_true(block) || is_true(member(block_of(block), setting->member)))
+			return setting->block;
 	}
 	return NULL;
 }
@@ -360,11 +378,22 @@ static bool is_clone(struct json_object *values)
 	       (text_of(id) && !pt_streq(text_of(id), "0"));
 }
 
+/* The guest that it is a clone of, by its number; 0: unknown. */
+static unsigned int template_of(struct json_object *values)
+{
+	const char *vmid = text_of(member(block_of(member(values, "clone")), "vm_id"));
+	unsigned int found = 0;
+
+	if (!vmid)
+		vmid = text_of(member(values, "clone_id"));
+	return vmid && pt_vmid_parse(vmid, &found) ? found : 0;
+}
+
 /* Why the guest of a plan cannot be judged; NULL: it can. The caller frees it. */
 static char *find_trouble(const struct reading *reading, const struct pt_guest *guest,
 	struct json_object *values, const char *address)
 {
-	const char *unknown = unknown_attribute(reading, address);
+	const char *unknown = unknown_attribute(unknown_of(reading, address), values);
 
 	if (unknown)
 		return pt_format("its %s is known after apply only", unknown);
@@ -396,8 +425,10 @@ static int add_guest(struct reading *reading, struct json_object *values, const 
 	r = set_values(reading, guest, values);
 	if (r < 0 && !name)
 		return r;
-	if (name)
+	if (name) {
 		guest->trouble = find_trouble(reading, guest, values, name);
+		guest->clone_of = is_clone(values) ? template_of(values) : 0;
+	}
 	/* of a plan the others count all the same */
 	if (r < 0 && !guest->trouble)
 		pt_set_text(&guest->trouble, reading->err->text);

@@ -17,10 +17,18 @@ struct section {
 	bool binding; /* "restricted 1", "strict 1" */
 	bool disabled;
 	bool ignored; /* "state ignored" */
+	bool stopped; /* "state stopped" and "state disabled" */
 };
 
 /* Called for each section; the parser owns its texts. */
 typedef void take_section(void *data, const struct section *section);
+
+/* Source: pve-ha-manager, PVE/HA/Resources.pm: "enabled" is an old word for "started". */
+static void take_state(struct section *section, const char *value)
+{
+	section->ignored = pt_streq(value, "ignored");
+	section->stopped = pt_streq(value, "stopped") || pt_streq(value, "disabled");
+}
 
 static void take_key(struct section *section, const char *key, const char *value)
 {
@@ -35,7 +43,7 @@ static void take_key(struct section *section, const char *key, const char *value
 	else if (pt_streq(key, "restricted") || pt_streq(key, "strict"))
 		section->binding = pt_streq(value, "1");
 	else if (pt_streq(key, "state"))
-		section->ignored = pt_streq(value, "ignored");
+		take_state(section, value);
 	else if (pt_streq(key, "disable"))
 		section->disabled = pt_streq(value, "1");
 }
@@ -110,6 +118,7 @@ static void take_resource(void *data, const struct section *section)
 		return;
 	slot = pt_array_grow(&parsing->ha->guest, &parsing->ha->count, sizeof(*slot));
 	slot->vmid = vmid;
+	slot->stopped = section->stopped;
 	inner.group = section->group;
 	inner.to = &slot->node;
 	if (section->group)

@@ -10,6 +10,7 @@
 /* A guest that HA manages. */
 struct pt_ha_guest {
 	unsigned int vmid;
+	bool stopped; /* HA moves it, and does not start it: its state is stopped or disabled */
 	struct pt_names node; /* those that it is bound to, "node1"; none: it may run on any */
 };
 

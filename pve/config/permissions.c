@@ -6,6 +6,7 @@
 #include "pve/config/permissions.h"
 
 #define ROOT	 "root@pam"
+#define HWTYPE	 "VM.Config.HWType"
 #define USER_MAX 128U /* bytes: 64 of Proxmox VE's user, its realm and a token */
 
 /* A realm or a token: a letter, then letters, digits, '.', '-' and '_'. */
@@ -29,6 +30,11 @@ bool pt_user_valid(const char *user)
 	realm = strcspn(at + 1, "!");
 	return is_id(at + 1, realm) &&
 	       (!at[1 + realm] || is_id(at + 2 + realm, strlen(at + 2 + realm)));
+}
+
+bool pt_user_is_root(const char *user)
+{
+	return pt_streq(user, ROOT);
 }
 
 /* Letters and digits as they are, any other byte as %XX. */
@@ -79,18 +85,21 @@ int pt_permissions_parse(const struct pt_api_reply *reply, const char *path, con
 }
 
 int pt_permissions_read(const struct pt_api *api, const char *user, unsigned int vmid,
-	const struct pt_names *mapping, int budget_ms, struct pt_permissions *ret,
+	const char *pool, const struct pt_names *mapping, int budget_ms, struct pt_permissions *ret,
 	struct pt_err *err)
 {
 	struct pt_names PT_NAMES path = {0}, question = {0};
 	struct pt_api_reply *reply;
 	PT_FREE char *of_guest = vmid ? pt_format("/vms/%u", vmid) : pt_strdup("/vms");
+	PT_FREE char *of_pool = pt_format("/pool/%s", pool ? pool : "");
+	bool by_pool = false;
 	int r;
 
-	*ret = (struct pt_permissions){.user = user, .is_root = pt_streq(user, ROOT)};
+	*ret = (struct pt_permissions){.user = user, .is_root = pt_user_is_root(user)};
 	if (ret->is_root)
 		return 0;
 	pt_names_add(&path, of_guest);
+	pt_names_add(&path, of_pool);
 	pt_foreach (name, mapping->name, mapping->count) {
 		PT_FREE char *one = pt_format("/mapping/pci/%s", *name);
 
@@ -105,14 +114,17 @@ int pt_permissions_read(const struct pt_api *api, const char *user, unsigned int
 	r = pt_api_get(api, (const char *const *)question.name, question.count, "permissions",
 		budget_ms, reply, err);
 	if (r == 0)
-		r = pt_permissions_parse(
-			&reply[0], of_guest, "VM.Config.HWType", &ret->hwtype, err);
-	for (size_t i = 1; r == 0 && i < path.count; i++) {
+		r = pt_permissions_parse(&reply[0], of_guest, HWTYPE, &ret->hwtype, err);
+	/* a guest that is not there yet has its pool's privileges */
+	if (r == 0 && pool)
+		r = pt_permissions_parse(&reply[1], of_pool, HWTYPE, &by_pool, err);
+	ret->hwtype |= by_pool;
+	for (size_t i = 2; r == 0 && i < path.count; i++) {
 		bool may = false;
 
 		r = pt_permissions_parse(&reply[i], path.name[i], "Mapping.Use", &may, err);
 		if (may)
-			pt_names_add(&ret->mapping, mapping->name[i - 1]);
+			pt_names_add(&ret->mapping, mapping->name[i - 2]);
 	}
 	pt_api_replies_clear(reply, question.count);
 	free(reply);

@@ -17,10 +17,13 @@ struct pt_permissions {
 /* Whether the text is a user or a token, USER@REALM[!TOKEN]. */
 bool pt_user_valid(const char *user);
 
-/* Asks for the user's permissions on the guest (0: on any) and on the mappings. Nobody is asked
- * about root@pam. ret borrows user. */
+/* Whether it is root@pam itself, and no token of it. */
+bool pt_user_is_root(const char *user);
+
+/* Asks for the user's permissions on the guest (0: on any), on the pool that it is to be in (NULL:
+ * none) and on the mappings. Nobody is asked about root@pam. ret borrows user. */
 int pt_permissions_read(const struct pt_api *api, const char *user, unsigned int vmid,
-	const struct pt_names *mapping, int budget_ms, struct pt_permissions *ret,
+	const char *pool, const struct pt_names *mapping, int budget_ms, struct pt_permissions *ret,
 	struct pt_err *err);
 void pt_permissions_clear(struct pt_permissions *permissions);
 #define PT_PERMISSIONS PT_CLEANUP(pt_permissions_clear)

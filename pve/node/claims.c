@@ -29,6 +29,7 @@ static int complete(void *record, struct pt_err *err)
 	struct pt_claims *claims = record;
 
 	(void)err;
+	pt_make_plain(claims->why.text);
 	if (claims->why.text[0])
 		claims->why.code = -EIO;
 	return 0;
@@ -233,8 +234,9 @@ static void judge(const struct pt_host *host, const struct pt_store *store,
 	pt_set_text(&claim->why,
 		"the record is damaged: the guest counts as one that wants every function");
 	free(claim->next);
-	claim->next = pt_format(
-		"stop the guest; then 'pve-ptconf release %u' ends the claim", guest->vmid);
+	claim->next =
+		pt_format("%s'pve-ptconf release %u' ends the claim; bind its devices by hand then",
+			claim->runs ? "stop the guest; " : "", guest->vmid);
 }
 
 static struct pt_shown_claim *add_claim(struct pt_claims *claims, unsigned int vmid, int64_t since)
@@ -292,6 +294,13 @@ static void add_rest(struct pt_claims *claims, const struct pt_records *records)
 			continue;
 		claim = add_claim(claims, 0, record->since);
 		add_function(claim, &record->bdf, record)->role = PT_ROLE_TAKEN;
+		if (record->unreadable) {
+			claim->standing = PT_STANDING_UNREADABLE;
+			claim->why = pt_strdup("the record is damaged: its origin is not known");
+			claim->next =
+				pt_strdup("the next guest that names it takes it; bind it by hand");
+			continue;
+		}
 		if (!pt_records_kept(records, record)) {
 			judge_returning(claim);
 			continue;

@@ -99,6 +99,9 @@ static int ask_api(const struct pt_api *api, int budget_ms, const struct pt_log 
 
 		if (one->node)
 			continue;
+		/* one that is half made knows nothing */
+		if (r < 0)
+			pt_node_close(PT_STEAL(node[at]));
 		one->node = node[at];
 		if (!one->why.code)
 			one->why = why[at];
@@ -127,6 +130,7 @@ int pt_cluster_ask(const struct pt_cluster_asking *asking, struct pt_node *self,
 {
 	struct pt_members PT_MEMBERS members = {0};
 	struct pt_mesh_answer *answer = NULL;
+	struct pt_err of_api = {0};
 	int r;
 
 	add_node(ret, self->name)->node = self;
@@ -141,9 +145,11 @@ int pt_cluster_ask(const struct pt_cluster_asking *asking, struct pt_node *self,
 			pt_mesh_answer_clear(one);
 		free(answer);
 	}
-	/* reasons are known already */
-	if (r == 0 && asking->api)
-		ask_api(asking->api, asking->api_ms, pt_host_log(asking->host), ret, NULL);
+	/* the nodes have their reasons already */
+	if (r == 0 && asking->api &&
+		ask_api(asking->api, asking->api_ms, pt_host_log(asking->host), ret, &of_api) < 0)
+		pt_log(pt_host_log(asking->host), PT_LOG_WARNING, "API %s: %s",
+			pt_api_url(asking->api), of_api.text);
 	name_all(ret);
 	link_nodes(ret);
 	return r;
@@ -205,6 +211,7 @@ static int complete_cluster(void *record, struct pt_err *err)
 	for (size_t i = 0; i < cluster->count; i++) {
 		struct pt_cluster_node *node = &cluster->node[i];
 
+		pt_make_plain(node->why.text);
 		if (node->why.text[0])
 			node->why.code = -EIO;
 		for (size_t j = 0; j < i; j++) {
@@ -228,6 +235,13 @@ const struct pt_record pt_cluster_record = {
 
 struct json_object *pt_cluster_to_json(struct pt_cluster *cluster)
 {
+	/* a driver that hangs keeps a node's own facts from being whole */
+	pt_foreach (node, cluster->node, cluster->count) {
+		struct json_object PT_JSON *json = NULL;
+
+		if (node->node && !node->why.code)
+			pt_node_to_json(node->node, &json, &node->why);
+	}
 	return pt_record_to_json(&pt_cluster_record, cluster);
 }
 

@@ -225,6 +225,8 @@ static const struct pt_record hook_record = {PT_RECORD(struct pt_hook_volume, ho
 
 static const struct pt_field ha_fields[] = {
 	{VMID(struct pt_ha_guest, vmid)},
+	{PT_FIELD("stopped", FLAG, struct pt_ha_guest, stopped), PT_JSON_MAY_BE_MISSING,
+		.about = "HA does not start it"},
 	{NAMES("nodes", struct pt_ha_guest, node)},
 };
 static const struct pt_record ha_record = {PT_RECORD(struct pt_ha_guest, ha_fields)};

@@ -207,11 +207,30 @@ static int check_vmid(struct pt_cli *cli, struct node_report *report, struct pt_
 	return check_guest(cli, guest, report, err);
 }
 
+/* Whether a guest of the node has entries. */
+static bool passes_any(struct pt_cli *cli, unsigned int vmid)
+{
+	struct pt_guest *const *guest = NULL;
+	size_t count = 0;
+
+	if (pt_node_guests(cli->node, &guest, &count, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (guest[i]->vmid == vmid)
+			return pt_guest_has_hostpci(guest[i]);
+	}
+	return false;
+}
+
 static int check_planned(struct pt_cli *cli, const struct pt_guest *guest,
 	struct node_report *report, struct pt_err *err)
 {
 	if (guest->trouble)
 		return pt_err_set(err, -EINVAL, "%s: %s", guest->name, guest->trouble);
+	if (guest->clone_of && !pt_guest_has_hostpci(guest) && passes_any(cli, guest->clone_of))
+		return pt_err_set(err, -EINVAL,
+			"%s: is a clone of guest %u, and gets its entries: write them into the plan",
+			guest->name, guest->clone_of);
 	if (pt_streq(guest->node, cli->node->name))
 		return check_guest(cli, guest, report, err);
 	return pt_err_set(err, -EXDEV,
@@ -275,6 +294,8 @@ static void begin_node(const struct pt_cli *cli, struct node_report *report)
 	/* single guests have errors of their own reading, and all of this host */
 	if ((cli->all || cli->cluster) && !cli->node->host)
 		report->totals.unknown = cli->node->unread;
+	if (!report->partial && cli->cluster && cli->format == PT_OUTPUT_TEXT)
+		printf("node %s\n", report->name);
 	if (report->partial && cli->format == PT_OUTPUT_TEXT)
 		printf("node %s: not known by the API: %s\n", report->name, report->not_known);
 }
@@ -446,20 +467,24 @@ static enum pt_exit check_cluster(struct pt_cli *cli, struct pt_err *err)
 	return exit_of(cli, r, &report.totals);
 }
 
-/* The guests of a node that nobody can ask any more: the cluster's files have their configs. */
-static int read_gone(struct pt_cli *cli, struct pt_cluster_node *gone, struct pt_node **ret_own,
+/* The guests of the node that is gone; ret_own is closed by the caller. The cluster's files have
+ * the configs of one that did not answer. */
+static int read_gone(struct pt_cli *cli, const struct pt_cluster_node *gone,
+	struct pt_node **ret_own, struct pt_guest *const **ret, size_t *ret_count, bool *ret_known,
 	struct pt_err *err)
 {
-	struct pt_guest *const *guest = NULL;
-	size_t count = 0;
+	const bool is_captured = cli->facts || cli->api_conf;
+	struct pt_node *node = gone->node;
+	int r;
 
-	if (gone->node)
-		return 0;
-	if (cli->facts || cli->api_conf)
+	if (!node && is_captured)
 		return pt_err_set(err, -ENODATA, "nothing is known of the guests of node %s: %s",
 			gone->name, gone->why.text);
-	*ret_own = pt_node_open(cli->host, gone->name, NULL, pt_check_allowing);
-	return pt_node_guests(*ret_own, &guest, &count, err);
+	if (!is_captured && (!node || node->partial))
+		node = *ret_own = pt_node_open(cli->host, gone->name, NULL, pt_check_allowing);
+	r = pt_node_guests(node, ret, ret_count, err);
+	*ret_known &= !node->unread;
+	return r;
 }
 
 static void print_failover(const struct pt_failover *failover)
@@ -493,15 +518,13 @@ static enum pt_exit check_without(struct pt_cli *cli, struct pt_err *err)
 		if (pt_streq(node->name, cli->without))
 			gone = node;
 		else
-			known &= !node->why.code;
+			known &= !node->why.code && !node->node->unread;
 	}
 	pt_cli_tell_unknown(&cluster);
 	if (r == 0 && !gone)
 		r = pt_err_set(err, -ENOENT, "'%s' is no node of the cluster", cli->without);
 	if (r == 0)
-		r = read_gone(cli, gone, &own, err);
-	if (r == 0)
-		r = pt_node_guests(own ? own : gone->node, &guest, &count, err);
+		r = read_gone(cli, gone, &own, &guest, &count, &known, err);
 	if (r == 0)
 		r = pt_failover_make(&cluster, cli->without, guest, count, &failover, err);
 	if (r < 0)

@@ -354,6 +354,14 @@ int pt_cli_gather(struct pt_cli *cli, const struct pt_guest *guest, struct pt_fa
 	return pt_facts_gather(cli->node, guest, PT_DEPTH_CHECK, ret_facts, err);
 }
 
+/* The pool that a planned guest is to be in, as providers name it; NULL: none. */
+static const char *pool_of(const struct pt_guest *guest)
+{
+	const char *pool = pt_guest_get(guest, "pool_id");
+
+	return pool ? pool : pt_guest_get(guest, "pool");
+}
+
 int pt_cli_permissions(const struct pt_cli *cli, const struct pt_facts *facts,
 	struct pt_permissions *ret, struct pt_err *err)
 {
@@ -370,10 +378,11 @@ int pt_cli_permissions(const struct pt_cli *cli, const struct pt_facts *facts,
 		if (mapping && !pt_names_hold(&mappings, mapping))
 			pt_names_add(&mappings, mapping);
 	}
-	r = pt_api_open_file(cli->host, cli->api_conf, &api, err);
+	/* nobody need be asked about root */
+	r = pt_user_is_root(cli->as) ? 0 : pt_api_open_file(cli->host, cli->api_conf, &api, err);
 	return r < 0 ? r
-		     : pt_permissions_read(api, cli->as, vmid <= PT_VMID_MAX ? vmid : 0, &mappings,
-			       API_MS, ret, err);
+		     : pt_permissions_read(api, cli->as, vmid <= PT_VMID_MAX ? vmid : 0,
+			       pool_of(facts->guest), &mappings, API_MS, ret, err);
 }
 
 struct pt_limits pt_cli_limits(const struct pt_cli *cli)

@@ -378,7 +378,8 @@ static int parse(int argc, char **argv, struct pt_cli *cli, const struct verb **
 		return wrong(
 			"--node and --cluster ask others: they exclude guest options, but --node takes --config, and --cluster --facts",
 			"");
-	if (given & OPTION_FACTS && given & (OPTION_NODE | OPTION_API_CONF))
+	if (given & OPTION_FACTS &&
+		(given & OPTION_NODE || (given & OPTION_API_CONF && !(given & OPTION_AS))))
 		return wrong("--facts asks nobody: --node and --api-conf do not go with it", "");
 	if (given & OPTION_ANONYMOUS &&
 		given & ~(OPTION_ANONYMOUS | OPTION_ALL | OPTION_HOST | OPTION_ALL_INFOS |

@@ -270,6 +270,12 @@ static void numa_distant(void **state)
 		"numa0: cpus=0-3,hostnodes=0\nnuma1: cpus=4-7,hostnodes=1\nhostpci0: 02:00.0\n");
 	passes(fake, "numa-distant", "numa0: cpus=0-3,hostnodes=0-1\nhostpci0: 02:00.0\n");
 	passes(fake, "numa-distant", "numa0: cpus=0-3,memory=1024\nhostpci0: 02:00.0\n");
+	/* huge pages come from the node with the number of the socket */
+	triggers(fake, "numa-distant", "numa: 1\nhugepages: 2\nhostpci0: 02:00.0\n",
+		"Proxmox VE takes the guest's huge pages from node 0");
+	passes(fake, "numa-distant", "numa: 1\nhugepages: 2\nsockets: 2\nhostpci0: 02:00.0\n");
+	passes(fake, "numa-distant",
+		"numa: 1\nhugepages: 2\nnuma0: cpus=0-3,hostnodes=1,memory=512\nhostpci0: 02:00.0\n");
 	/* a device of no node; a companion */
 	passes(fake, "numa-distant", "hostpci0: 03:00.0\naffinity: 0-3\n");
 	fake_file(fake, "/sys/bus/pci/devices/0000:05:01.0/numa_node", "1\n");

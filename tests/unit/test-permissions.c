@@ -64,7 +64,8 @@ static void root_needs_no_question(void **state)
 
 	(void)state;
 	assert_int_equal(
-		pt_permissions_read(NULL, "root@pam", 100, &none, 1000, &permissions, NULL), 0);
+		pt_permissions_read(NULL, "root@pam", 100, NULL, &none, 1000, &permissions, NULL),
+		0);
 	assert_true(permissions.is_root);
 }
 
