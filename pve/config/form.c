@@ -2,6 +2,7 @@
 /* Sources of the foreign names: bpg/terraform-provider-proxmox, virtual_environment_vm;
  * Telmate/terraform-provider-proxmox, vm_qemu; community.proxmox, proxmox_kvm; Terraform's JSON
  * output format and state, version 4. */
+#include <ctype.h>
 #include <errno.h>
 
 #include "lib/base/json.h"
@@ -20,8 +21,11 @@ struct reading {
 	const struct pt_guest_query *query;
 	struct pt_form_guests *guests;
 	struct pt_err *err;
+	struct json_object *planned; /* the root module of a plan; NULL: it is none */
 	struct json_object *changes; /* of a plan: what is known after apply only; NULL: none */
 };
+
+#define MAPPING_TYPE "proxmox_virtual_environment_hardware_mapping_pci"
 
 /* Names that providers have for keys of Proxmox VE, or for members of blocks of them. */
 static const struct {
@@ -71,6 +75,7 @@ void pt_form_clear(struct pt_form_guests *guests)
 	pt_foreach (guest, guests->guest, guests->count)
 		pt_guest_free(*guest);
 	free(guests->guest);
+	free(guests->gone);
 	*guests = (struct pt_form_guests){0};
 }
 
@@ -182,37 +187,35 @@ static char *entry_text(struct json_object *block)
 	return text;
 }
 
-/* The number of an entry: it says so itself, else its place in the list counts. */
-static int entry_index(struct json_object *block, size_t place)
+/* The key of an entry: it says so itself, else its place in the list counts. One that there is not
+ * is judged as such. The caller frees it. */
+static char *entry_key(struct json_object *block, size_t place)
 {
 	struct json_object *id = member(block, "id");
 	const char *device = text_of(member(block, "device"));
 
 	if (device)
-		return pt_hostpci_key(device);
-	if (json_object_is_type(id, json_type_int))
-		place = (size_t)json_object_get_int64(id);
-	return place < PT_HOSTPCI_MAX ? (int)place : -1;
+		return pt_strdup(device);
+	return json_object_is_type(id, json_type_int)
+		       ? pt_format("hostpci%lld", (long long)json_object_get_int64(id))
+		       : pt_format("hostpci%zu", place);
 }
 
 static int set_entry(struct reading *reading, struct pt_guest *guest, const char *list,
 	struct json_object *block, size_t place)
 {
 	PT_FREE char *text = entry_text(block);
-	PT_FREE char *key = NULL;
-	int index = entry_index(block, place);
+	PT_FREE char *key = entry_key(block, place);
 
 	if (!json_object_is_type(block, json_type_object))
 		return pt_err_set(reading->err, -EPROTO, "%s[%zu] is no block", list, place);
-	if (index < 0)
-		return pt_err_set(reading->err, -EPROTO,
-			"%s[%zu]: no such entry; there are hostpci0 to hostpci15", list, place);
-	/* what is known after apply only is left out of a plan */
-	if (!text || (!strstr(text, "host=") && !strstr(text, "mapping=")))
+	if (pt_guest_find_key(guest, key).key)
+		return pt_err_set(reading->err, -EPROTO, "%s stands there twice", key);
+	/* what is known after apply only is left out of a plan; one that lists it has been asked */
+	if ((!text || (!strstr(text, "host=") && !strstr(text, "mapping="))) && !reading->changes)
 		return pt_err_set(reading->err, -EPROTO,
 			"%s[%zu] names no device; is it known after apply only?", list, place);
-	key = pt_format("hostpci%d", index);
-	set_text(guest, key, text);
+	set_text(guest, key, text ? text : "pcie=0");
 	return 0;
 }
 
@@ -223,15 +226,16 @@ static int set_numbered(
 	json_object_object_foreach(numbered, name, value)
 	{
 		struct json_object *block = block_of(value);
-		struct json_object *inner = block_of(member(block, "raw"));
+		struct json_object *raw = block_of(member(block, "raw"));
+		struct json_object *mapping = block_of(member(block, "mapping"));
 		size_t place = (size_t)strtoul(name + strcspn(name, "0123456789"), NULL, 10);
-		int r;
+		int r = 0;
 
-		if (!inner)
-			inner = block_of(member(block, "mapping"));
-		if (!inner)
-			continue;
-		r = set_entry(reading, guest, name, inner, place);
+		if (raw && mapping)
+			return pt_err_set(reading->err, -EPROTO,
+				"%s names a device and a mapping: it can have one of them", name);
+		if (raw || mapping)
+			r = set_entry(reading, guest, name, raw ? raw : mapping, place);
 		if (r < 0)
 			return r;
 	}
@@ -294,8 +298,8 @@ static int set_values(struct reading *reading, struct pt_guest *guest, struct js
 }
 
 /* Attributes of providers that decide about passthrough, or where; blocks have more. */
-static const char *const deciding[] = {"args", "bios", "hook_script_file_id", "hookscript",
-	"kvm_arguments", "machine", "node_name", "numa", "target_node"};
+static const char *const deciding[] = {
+	"args", "bios", "hook_script_file_id", "hookscript", "kvm_arguments", "machine", "numa"};
 
 /* Whether any part of a value is known after apply only. */
 static bool is_unknown(struct json_object *value)
@@ -335,27 +339,37 @@ static bool is_true(struct json_object *value)
 	return json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value);
 }
 
-/* The first attribute of the resource that decides and is not known yet; NULL: none. */
-static const char *unknown_attribute(struct json_object *unknown, struct json_object *values)
+/* The list of entries of the resource that is not known yet; NULL: none. Providers take one list.
+ */
+static const char *unknown_entries(struct json_object *unknown, struct json_object *values)
 {
 	const char *set = find_entries(values);
 
-	/* providers take one of their lists */
 	pt_foreach (list, entry_lists, PT_ARRAY_SIZE(entry_lists)) {
 		if (is_unknown(member(unknown, *list)) && (!set || pt_streq(set, *list)))
 			return *list;
 	}
+	return NULL;
+}
+
+/* The attributes that decide and are not known yet, "cpu, memory"; NULL: none. The caller frees it.
+ */
+static char *unknown_attributes(struct json_object *unknown)
+{
+	char *list = NULL;
+
 	pt_foreach (name, deciding, PT_ARRAY_SIZE(deciding)) {
 		if (is_true(member(unknown, *name)))
-			return *name;
+			list = pt_list_add(list, ", ", *name);
 	}
 	pt_foreach (setting, settings, PT_ARRAY_SIZE(settings)) {
 		struct json_object *block = setting->block ? member(unknown, setting->block) : NULL;
 
-		if (is_true(block) || is_true(member(block_of(block), setting->member)))
-			return setting->block;
+		if ((is_true(block) || is_true(member(block_of(block), setting->member))) &&
+			(!list || !strstr(list, setting->block)))
+			list = pt_list_add(list, ", ", setting->block);
 	}
-	return NULL;
+	return list;
 }
 
 /* Whether an entry depends on the guest's machine type. */
@@ -367,6 +381,59 @@ static bool needs_machine(const struct pt_guest *guest)
 			return true;
 	}
 	return false;
+}
+
+/* Whether a module of the plan has the mapping. */
+static bool has_mapping(struct json_object *module, const char *mapping)
+{
+	struct json_object *resources = member(module, "resources");
+	struct json_object *children = member(module, "child_modules");
+
+	for (size_t i = 0; i < items(resources); i++) {
+		struct json_object *one = json_object_array_get_idx(resources, i);
+
+		if (pt_streq(text_of(member(one, "type")), MAPPING_TYPE) &&
+			pt_streq(text_of(member(member(one, "values"), "name")), mapping))
+			return true;
+	}
+	for (size_t i = 0; i < items(children); i++) {
+		if (has_mapping(json_object_array_get_idx(children, i), mapping))
+			return true;
+	}
+	return false;
+}
+
+/* Whether the plan makes the mapping, rather than keep or change it. */
+static bool makes_mapping(const struct reading *reading, const char *mapping)
+{
+	for (size_t i = 0; i < items(reading->changes); i++) {
+		struct json_object *one = json_object_array_get_idx(reading->changes, i);
+		struct json_object *change = member(one, "change");
+		struct json_object *actions = member(change, "actions");
+
+		if (pt_streq(text_of(member(one, "type")), MAPPING_TYPE) &&
+			pt_streq(text_of(member(member(change, "after"), "name")), mapping))
+			return items(actions) &&
+			       pt_streq(text_of(json_object_array_get_idx(actions, 0)), "create");
+	}
+	return has_mapping(reading->planned, mapping);
+}
+
+/* The mapping of an entry that the plan makes; NULL: none. The caller frees it. */
+static char *new_mapping(const struct reading *reading, const struct pt_guest *guest)
+{
+	pt_guest_foreach (key, guest) {
+		const char *at = strstr(key.value, "mapping=");
+		PT_FREE char *name = NULL;
+
+		if (pt_hostpci_key(key.key) < 0 || !at)
+			continue;
+		at += strlen("mapping=");
+		name = pt_strndup(at, strcspn(at, ","));
+		if (makes_mapping(reading, name))
+			return PT_STEAL(name);
+	}
+	return NULL;
 }
 
 /* What a clone does not set is that of its template. */
@@ -393,10 +460,20 @@ static unsigned int template_of(struct json_object *values)
 static char *find_trouble(const struct reading *reading, const struct pt_guest *guest,
 	struct json_object *values, const char *address)
 {
-	const char *unknown = unknown_attribute(unknown_of(reading, address), values);
+	struct json_object *unknown = unknown_of(reading, address);
+	const char *entries = unknown_entries(unknown, values);
+	PT_FREE char *mapping = new_mapping(reading, guest);
 
-	if (unknown)
-		return pt_format("its %s is known after apply only", unknown);
+	if (mapping)
+		return pt_format(
+			"its mapping %s is made by the same plan: check it after the apply",
+			mapping);
+	if (entries)
+		return pt_format("its %s is known after apply only", entries);
+	if (is_true(member(unknown, "node_name")) || is_true(member(unknown, "target_node")))
+		return pt_strdup("its node is known after apply only");
+	if (is_true(member(unknown, "machine")) && needs_machine(guest))
+		return pt_strdup("its machine is known after apply only");
 	if (is_clone(values) && !pt_guest_get(guest, "machine") && needs_machine(guest))
 		return pt_strdup(
 			"is a clone without a machine type of its own: that of its template "
@@ -427,6 +504,7 @@ static int add_guest(struct reading *reading, struct json_object *values, const 
 		return r;
 	if (name) {
 		guest->trouble = find_trouble(reading, guest, values, name);
+		guest->unknown = unknown_attributes(unknown_of(reading, name));
 		guest->clone_of = is_clone(values) ? template_of(values) : 0;
 	}
 	/* of a plan the others count all the same */
@@ -496,12 +574,36 @@ static int add_state(struct reading *reading, struct json_object *resources)
 	return r;
 }
 
+/* Guests that the plan removes, or gives another number. */
+static void add_gone(struct reading *reading)
+{
+	for (size_t i = 0; i < items(reading->changes); i++) {
+		struct json_object *one = json_object_array_get_idx(reading->changes, i);
+		struct json_object *change = member(one, "change");
+		struct json_object *actions = member(change, "actions");
+		const char *vmid = text_of(member(member(change, "before"), "vm_id"));
+		bool removes = false;
+		unsigned int number;
+
+		for (size_t at = 0; at < items(actions); at++)
+			removes |=
+				pt_streq(text_of(json_object_array_get_idx(actions, at)), "delete");
+		if (!vmid)
+			vmid = text_of(member(member(change, "before"), "vmid"));
+		if (is_guest(one) && removes && vmid && pt_vmid_parse(vmid, &number))
+			*(unsigned int *)pt_array_grow(&reading->guests->gone,
+				&reading->guests->gone_count, sizeof(number)) = number;
+	}
+}
+
 static int read_terraform(struct reading *reading, struct json_object *json)
 {
 	struct json_object *values = member(json, "planned_values");
 	int r;
 
+	reading->planned = member(values, "root_module");
 	reading->changes = member(json, "resource_changes");
+	add_gone(reading);
 	if (!values)
 		values = member(json, "values");
 	r = values ? add_module(reading, member(values, "root_module"))
@@ -521,9 +623,100 @@ static bool is_terraform(struct json_object *json)
 			       json_object_is_type(member(json, "resources"), json_type_array)));
 }
 
+/* As foreign_config, of JSON. */
+static const char *foreign_member(struct json_object *json)
+{
+	if (!json_object_is_type(json, json_type_object))
+		return NULL;
+	json_object_object_foreach(json, key, value)
+	{
+		(void)value;
+		if (pt_form_foreign_key(key))
+			return pt_form_foreign_key(key);
+	}
+	return NULL;
+}
+
+static int read_object(struct reading *reading, struct json_object *json);
+
+/* Several guests, each as one alone. They are known by their places. */
+static int read_array(struct reading *reading, struct json_object *array)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < items(array); i++) {
+		const size_t before = reading->guests->count;
+
+		r = read_object(reading, json_object_array_get_idx(array, i));
+		if (r < 0)
+			return pt_err_wrap(reading->err, "[%zu]", i);
+		for (size_t at = before; items(array) > 1 && at < reading->guests->count; at++) {
+			PT_FREE char *name = pt_format("[%zu]", i);
+
+			if (!reading->guests->guest[at]->name)
+				pt_set_text(&reading->guests->guest[at]->name, name);
+		}
+	}
+	return r;
+}
+
+/* The parameters of an Ansible task; NULL: it is none. */
+static struct json_object *module_of(struct json_object *json)
+{
+	if (!json_object_is_type(json, json_type_object))
+		return NULL;
+	json_object_object_foreach(json, key, value)
+	{
+		if (pt_ends_with(key, "proxmox_kvm") &&
+			json_object_is_type(value, json_type_object))
+			return value;
+	}
+	return NULL;
+}
+
+/* Reads an object whose keys are VMIDs. Returns it, or NULL if it is none. */
+static struct json_object *by_number(
+	struct reading *reading, struct json_object *json, int *ret_result)
+{
+	const struct pt_guest_query *outer = reading->query;
+	struct pt_guest_query query = *outer;
+
+	json_object_object_foreach(json, name, each)
+	{
+		if (!pt_vmid_parse(name, &query.vmid) ||
+			!json_object_is_type(each, json_type_object))
+			return NULL;
+	}
+	*ret_result = 0;
+	reading->query = &query;
+	json_object_object_foreach(json, key, value)
+	{
+		if (*ret_result == 0 && pt_vmid_parse(key, &query.vmid))
+			*ret_result = read_object(reading, value);
+	}
+	reading->query = outer;
+	return json_object_object_length(json) ? json : NULL;
+}
+
+/* Whether each element may be a guest. */
+static bool holds_guests(struct json_object *json)
+{
+	for (size_t i = 0; i < items(json); i++) {
+		struct json_object *one = json_object_array_get_idx(json, i);
+
+		if (member(one, "data"))
+			one = member(one, "data");
+		if (!json_object_is_type(one, json_type_object) || member(one, "key") ||
+			member(one, "class") || member(one, "map"))
+			return false;
+	}
+	return items(json);
+}
+
 static int read_object(struct reading *reading, struct json_object *json)
 {
 	struct json_object *data = member(json, "data");
+	struct json_object *inner;
 	struct pt_guest PT_GUEST *guest = NULL;
 	int r;
 
@@ -536,12 +729,24 @@ static int read_object(struct reading *reading, struct json_object *json)
 							 : "it was refused");
 	if (json_object_is_type(data, json_type_object))
 		return read_object(reading, data);
+	if (holds_guests(data ? data : json))
+		return read_array(reading, data ? data : json);
 	if (!json_object_is_type(json, json_type_object) || data)
 		return pt_err_set(reading->err, -EINVAL,
 			"JSON, but no object with a guest's keys; the API's "
 			"/nodes/NODE/qemu/VMID/config has them, not its /pending");
+	if (json_object_is_type(member(json, "invocation"), json_type_object))
+		return read_object(reading, member(member(json, "invocation"), "module_args"));
 	if (find_entries(json))
 		return add_guest(reading, json, NULL);
+	inner = by_number(reading, json, &r);
+	if (inner)
+		return r;
+	inner = module_of(json);
+	if (inner)
+		return read_object(reading, inner);
+	if (foreign_member(json))
+		return pt_err_set(reading->err, -EPROTO, "%s" EXPECTED, foreign_member(json));
 	guest = pt_guest_new(reading->query, PT_TEXT_CHARS);
 	r = pt_guest_set_all(guest, json, reading->err);
 	if (r == 0 && !is_config(guest))
@@ -558,7 +763,11 @@ static int read_json(struct reading *reading, const char *text, size_t length)
 	PT_FREE char *twice = NULL;
 
 	if (!json)
-		return -EINVAL;
+		return strstr(text, "\"@level\"")
+			       ? pt_err_set(reading->err, -EPROTO,
+					 "is the log of 'terraform plan -json'; 'terraform show -json "
+					 "PLANFILE' prints the plan")
+			       : -EINVAL;
 	twice = pt_json_twice(text);
 	if (twice)
 		return pt_err_set(reading->err, -EINVAL,
@@ -566,42 +775,35 @@ static int read_json(struct reading *reading, const char *text, size_t length)
 	return read_object(reading, json);
 }
 
-/* What a text is that is no config; NULL: it may be one. Static. */
-static const char *what_else(const char *text)
+/* NULL: no key is of something else. */
+static const char *foreign_config(const struct pt_guest *guest)
 {
-	const size_t line = strcspn(text, "\r\n");
+	const char *what = NULL;
 
-	if (!*text)
-		return "is empty";
-	if (pt_starts_with(text, "HTTP/"))
-		return "begins with HTTP headers; pass the body alone (curl without -i)";
-	if (*text == '<')
-		return "is HTML or XML, perhaps a login page";
-	if (pt_starts_with(text, "cur ") || pt_starts_with(text, "new ") ||
-		pt_starts_with(text, "del "))
-		return "is the output of 'qm pending'; 'qm config VMID' prints the config";
-	if (pt_starts_with(text, "---") || pt_starts_with(text, "- "))
-		return "is YAML, perhaps an Ansible playbook; the module's parameters as JSON are "
-		       "read";
-	if (pt_starts_with(text, "--") || pt_starts_with(text, "qm "))
-		return "holds arguments of qm; write each as a line, 'hostpci0: VALUE'";
-	/* a line of a config has a colon before anything else */
-	if (strcspn(text, "=") < strcspn(text, ":\r\n") && memchr(text, '&', line))
-		return "is an encoded form of HTTP; write each part as a line, 'hostpci0: VALUE'";
-	return NULL;
+	pt_guest_foreach (key, guest) {
+		if (pt_hostpci_key(key.key) >= 0)
+			return NULL;
+		if (!what)
+			what = pt_form_foreign_key(key.key);
+	}
+	return what;
 }
 
 static int read_text(struct reading *reading, const char *text, size_t length)
 {
 	struct pt_guest PT_GUEST *guest = NULL;
-	const char *what = what_else(text + strspn(text, " \t\r\n"));
+	const char *what = pt_form_what_bytes(text, length);
 	int r = 0;
 
+	if (!what)
+		what = pt_form_what_text(text + strspn(text, " \t\r\n"));
 	if (!what && length > PT_CONFIG_MAX)
 		what = "is larger than any guest's config";
 	if (!what)
 		r = pt_guest_parse(text, length, reading->query, &guest, reading->err);
 
+	if (r == 0 && !what)
+		what = foreign_config(guest);
 	if (r == 0 && !what && !is_config(guest))
 		what = "has no line of a config";
 	if (what)
@@ -611,13 +813,24 @@ static int read_text(struct reading *reading, const char *text, size_t length)
 	return r;
 }
 
+/* Whether a text begins with the head of a section, "[PENDING]", and not with a list. */
+static bool is_section(const char *text)
+{
+	size_t length = strspn(text + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					 "0123456789_-:");
+
+	return isalpha((unsigned char)text[1]) && text[1 + length] == ']' &&
+	       strchr("\r\n", text[2 + length]);
+}
+
 int pt_form_read(const char *text, size_t length, const struct pt_guest_query *query,
 	struct pt_form_guests *ret, struct pt_err *err)
 {
-	struct reading reading = {query, ret, err, NULL};
+	struct reading reading = {query, ret, err, NULL, NULL};
 	size_t at = pt_starts_with(text, MARK) ? strlen(MARK) : 0;
 
 	at += strspn(text + at, " \t\r\n");
-	return text[at] == '{' || text[at] == '[' ? read_json(&reading, text + at, length - at)
-						  : read_text(&reading, text, length);
+	return text[at] == '{' || (text[at] == '[' && !is_section(text + at))
+		       ? read_json(&reading, text + at, length - at)
+		       : read_text(&reading, text, length);
 }

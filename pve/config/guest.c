@@ -106,6 +106,7 @@ void pt_guest_free(struct pt_guest *guest)
 	json_object_put(guest->keys);
 	free(guest->name);
 	free(guest->trouble);
+	free(guest->unknown);
 	pt_foreach (dropped, guest->dropped, guest->dropped_count)
 		clear_dropped(dropped);
 	free(guest->dropped);

@@ -50,6 +50,7 @@ struct pt_guest_dropped {
 struct pt_guest {
 	unsigned int vmid;
 	char *name;		  /* that a plan gives it; NULL: none */
+	char *unknown;		  /* attributes of a planned one that are not known; NULL: none */
 	unsigned int clone_of;	  /* the template of a planned one; 0: none, or unknown */
 	char *trouble;		  /* why a planned one cannot be judged; NULL: it can */
 	char node[PT_NODE_TEXT];  /* where the config lies, or the plan wants it */

@@ -96,7 +96,21 @@ int pt_node_guests(
 	return 0;
 }
 
-void pt_node_plan(struct pt_node *node, struct pt_guest *const *guest, size_t count)
+static void remove_guest(struct pt_node *node, unsigned int vmid)
+{
+	for (size_t at = 0; at < node->guest_count; at++) {
+		if (node->guest[at]->vmid != vmid)
+			continue;
+		pt_guest_free(node->guest[at]);
+		memmove(&node->guest[at], &node->guest[at + 1],
+			(node->guest_count - at - 1) * sizeof(node->guest[at]));
+		node->guest_count--;
+		return;
+	}
+}
+
+void pt_node_plan(struct pt_node *node, struct pt_guest *const *guest, size_t count,
+	const unsigned int *gone, size_t gone_count)
 {
 	struct pt_guest *const *all = NULL;
 	size_t known = 0;
@@ -104,6 +118,8 @@ void pt_node_plan(struct pt_node *node, struct pt_guest *const *guest, size_t co
 	/* those that cannot be read are none to compare with */
 	if (pt_node_guests(node, &all, &known, NULL) < 0)
 		node->has_guests = true;
+	for (size_t i = 0; i < gone_count; i++)
+		remove_guest(node, gone[i]);
 	for (size_t i = 0; i < count; i++) {
 		struct pt_guest **slot = NULL;
 

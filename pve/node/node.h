@@ -324,8 +324,10 @@ int pt_node_vmids(
  * node may have a thousand others. */
 int pt_node_guests(
 	struct pt_node *node, struct pt_guest *const **ret, size_t *ret_count, struct pt_err *err);
-/* Adds guests that are planned for the node, in place of those with the same VMID. */
-void pt_node_plan(struct pt_node *node, struct pt_guest *const *guest, size_t count);
+/* Adds guests that are planned for the node, in place of those with the same VMID; gone: VMIDs of
+ * those that will not be there. */
+void pt_node_plan(struct pt_node *node, struct pt_guest *const *guest, size_t count,
+	const unsigned int *gone, size_t gone_count);
 /* The devices that they name. */
 int pt_node_namings(
 	struct pt_node *node, const struct pt_naming **ret, size_t *ret_count, struct pt_err *err);

@@ -225,14 +225,23 @@ static bool passes_any(struct pt_cli *cli, unsigned int vmid)
 static int check_planned(struct pt_cli *cli, const struct pt_guest *guest,
 	struct node_report *report, struct pt_err *err)
 {
+	int r;
+
 	if (guest->trouble)
 		return pt_err_set(err, -EINVAL, "%s: %s", guest->name, guest->trouble);
 	if (guest->clone_of && !pt_guest_has_hostpci(guest) && passes_any(cli, guest->clone_of))
 		return pt_err_set(err, -EINVAL,
 			"%s: is a clone of guest %u, and gets its entries: write them into the plan",
 			guest->name, guest->clone_of);
-	if (pt_streq(guest->node, cli->node->name))
-		return check_guest(cli, guest, report, err);
+	if (pt_streq(guest->node, cli->node->name)) {
+		r = check_guest(cli, guest, report, err);
+		if (r == 0 && guest->unknown)
+			r = pt_err_set(err, -EINVAL,
+				"%s: its %s is known after apply only: what depends on it is not "
+				"judged",
+				guest->name, guest->unknown);
+		return r;
+	}
 	return pt_err_set(err, -EXDEV,
 		"%s: is planned for node %s, and this is %s: check it there, or with --node %s",
 		guest->name, guest->node, cli->node->name, guest->node);
@@ -261,12 +270,12 @@ static int check_config(struct pt_cli *cli, struct node_report *report, struct p
 	struct pt_form_guests PT_FORM guests = {0};
 	int r = pt_cli_read_guests(cli, &guests, err);
 
-	if (r == 0 && guests.count > 1)
+	if (r == 0 && (guests.count > 1 || guests.gone_count))
 		r = pt_node_learn_all(cli->node, err);
 	if (r < 0)
 		return r;
-	if (guests.count > 1)
-		pt_node_plan(cli->node, guests.guest, guests.count);
+	if (guests.count > 1 || guests.gone_count)
+		pt_node_plan(cli->node, guests.guest, guests.count, guests.gone, guests.gone_count);
 	pt_foreach (guest, guests.guest, guests.count) {
 		struct pt_err why = {0};
 

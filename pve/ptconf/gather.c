@@ -77,6 +77,8 @@ static int add_input(
 			&ret->guest, &ret->count, sizeof(struct pt_guest *)) = PT_STEAL(*guest);
 	}
 	guests.count = 0;
+	pt_foreach (gone, guests.gone, guests.gone_count)
+		*(unsigned int *)pt_array_grow(&ret->gone, &ret->gone_count, sizeof(*gone)) = *gone;
 	return 0;
 }
 
