@@ -211,6 +211,19 @@ static void x_vga_no_vga(const struct pt_judging *judging)
 	}
 }
 
+bool pt_framebuffer_stays(const struct pt_facts *facts, const struct pt_taken *taken)
+{
+	const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
+
+	pt_foreach (detail, facts->detail, facts->detail_count) {
+		if (pt_bdf_compare(&detail->bdf, &taken->bdf) == 0 && detail->framebuffer &&
+			function)
+			return pt_function_on_vfio(function) ||
+			       (!function->driver && function->class >> 8 != CLASS_VGA);
+	}
+	return false;
+}
+
 /* A host driver ends it, and vfio-pci does for a VGA device, when they come to the device. */
 static void framebuffer_stays(const struct pt_judging *judging)
 {
@@ -218,12 +231,8 @@ static void framebuffer_stays(const struct pt_judging *judging)
 
 	pt_foreach (detail, facts->detail, facts->detail_count) {
 		const struct pt_taken *taken = pt_detail_taken(facts, detail);
-		const struct pt_function *function = pt_facts_function(facts, &detail->bdf);
 
-		if (!taken || !function || !detail->framebuffer)
-			continue;
-		if (pt_function_on_vfio(function) ||
-			(!function->driver && function->class >> 8 != CLASS_VGA))
+		if (taken && pt_framebuffer_stays(facts, taken))
 			pt_report(judging, 0, pt_on_function(facts, taken), NULL);
 	}
 }

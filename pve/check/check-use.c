@@ -206,6 +206,9 @@ static void report_in_use(const struct pt_judging *judging, enum concern concern
 		report_uses(judging, USED_SPARE, spare, &uses);
 	}
 	pt_foreach (taken, facts->taken, facts->taken_count) {
+		/* its picture does not end: framebuffer-stays says so */
+		if (concern == CONCERN_CONSOLE && pt_framebuffer_stays(facts, taken))
+			continue;
 		pt_foreach (weight, order, PT_ARRAY_SIZE(order)) {
 			struct pt_uses PT_USES uses = {0};
 

@@ -242,7 +242,8 @@ const struct pt_taken *pt_function_0_of(
 {
 	const struct pt_function *function = pt_facts_function(facts, &companion->bdf);
 
-	if (!companion->companion || !function || pt_function_is_vf(function))
+	if (!companion->companion || !function || pt_function_is_vf(function) ||
+		pt_has_obstacle(facts, function, PT_OBSTACLE_CHIPSET))
 		return NULL;
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		if (!taken->companion && taken->bdf.function == 0 &&

@@ -86,13 +86,17 @@ struct pt_subject pt_on_id(const struct pt_assignment *assignment, const struct 
 const char *pt_number_text(unsigned long long number, char text[static PT_NUMBER_TEXT]);
 #define PT_NUMBER(number) pt_number_text((number), (char[PT_NUMBER_TEXT]){0})
 
-/* The assigned function 0 of the slot that the companion is in, or NULL. */
+/* The assigned function 0 of the slot that the companion is in, or NULL; also of one that the host
+ * needs, since nobody should assign it along. */
 const struct pt_taken *pt_function_0_of(
 	const struct pt_facts *facts, const struct pt_taken *companion);
 
 /* Whether the function has that obstacle, among others; false for NULL. */
 bool pt_has_obstacle(const struct pt_facts *facts, const struct pt_function *function,
 	enum pt_obstacle obstacle);
+
+/* Whether the firmware's framebuffer lies in a BAR of the function, and no driver frees it. */
+bool pt_framebuffer_stays(const struct pt_facts *facts, const struct pt_taken *taken);
 
 /* Whether the companion and the function that it goes along with lie below different bridges, so
  * that another slot for one of them may give them groups of their own. */

@@ -275,6 +275,8 @@ static int set_values(struct reading *reading, struct pt_guest *guest, struct js
 {
 	int r = 0;
 
+	if (!json_object_is_type(values, json_type_object))
+		return pt_err_set(reading->err, -EPROTO, "has no values");
 	json_object_object_foreach(values, key, value)
 	{
 		set_text(guest, key, text_of(value));

@@ -144,6 +144,34 @@ static bool ends_key(const char *line, size_t length, size_t at)
 		       (length - at >= strlen(wide) && memcmp(line + at, wide, strlen(wide)) == 0));
 }
 
+/* A key that a hand may have meant as hostpciN: "hostpcie0", "host_pci0", "pci0". NULL: it is none.
+ */
+static const char *explain_near(const char *line, size_t length, int *ret_index, size_t *ret_at)
+{
+	static const char *const near[] = {
+		"hostpci", "hostpcie", "hostcpi", "hotspci", "hostpic", "pci", "pcie"};
+	char word[16] = "";
+	size_t letters = 0, at = 0, digits;
+	PT_FREE char *key = NULL;
+
+	for (; at < length && (isalpha((unsigned char)line[at]) || strchr("_-", line[at])) &&
+		line[at];
+		at++) {
+		if (isalpha((unsigned char)line[at]) && letters < sizeof(word) - 1)
+			word[letters++] = (char)tolower((unsigned char)line[at]);
+	}
+	digits = at;
+	while (at < length && isdigit((unsigned char)line[at]))
+		at++;
+	if (at == digits || at == length || !strchr(":=", line[at]) || !line[at] ||
+		PT_WORD_FIND(near, word) < 0)
+		return NULL;
+	key = pt_format(ENTRY "%.*s", (int)(at - digits), line + digits);
+	*ret_index = pt_hostpci_key(key);
+	*ret_at = 0;
+	return "no such key: " ANY_ENTRIES;
+}
+
 /* Why PVE does not see an entry in a line that looks like one, with the character that it stumbles
  * at, counted from 0; NULL: the line is an entry, or looks like none. Static. */
 static const char *explain_line(const char *line, size_t length, int *ret_index, size_t *ret_at)
@@ -153,8 +181,9 @@ static const char *explain_line(const char *line, size_t length, int *ret_index,
 	PT_FREE char *number = NULL;
 	PT_FREE char *text = NULL;
 
-	if (length - name < strlen(ENTRY) || strncasecmp(line + name, ENTRY, strlen(ENTRY)) != 0)
-		return NULL;
+	if (length - name < strlen(ENTRY) || strncasecmp(line + name, ENTRY, strlen(ENTRY)) != 0 ||
+		(line[name + strlen(ENTRY)] | 0x20) == 'e')
+		return explain_near(line + name, length - name, ret_index, ret_at);
 	at = name + strlen(ENTRY);
 	while (at < length && strchr("-_ \t", line[at]) && line[at])
 		at++;

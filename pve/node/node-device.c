@@ -183,6 +183,7 @@ struct storage {
 	bool here; /* the section at hand is its */
 	char *folder;
 	struct pt_names *nodes; /* that it is limited to */
+	bool found;
 };
 
 static void take_storage(
@@ -193,6 +194,7 @@ static void take_storage(
 	if (type && !key)
 		storage->here = strlen(id) == storage->length &&
 				strncmp(id, storage->name, storage->length) == 0;
+	storage->found |= storage->here;
 	if (!storage->here || !key)
 		return;
 	/* what lies on another machine may be away for now, and hang who looks */
@@ -203,16 +205,18 @@ static void take_storage(
 }
 
 /* Returns the folder of a storage of type dir or btrfs ("local" has its own), and the nodes that it
- * is limited to. NULL: no such folder. The caller frees it. Source: pve-storage,
- * PVE/Storage/DirPlugin.pm. */
-static char *storage_path(
-	const struct pt_host *host, const char *name, size_t length, struct pt_names *nodes)
+ * is limited to. NULL: no such folder; ret_gone: there is no such storage either. The caller frees
+ * it. Source: pve-storage, PVE/Storage/DirPlugin.pm. */
+static char *storage_path(const struct pt_host *host, const char *name, size_t length,
+	struct pt_names *nodes, bool *ret_gone)
 {
 	struct storage storage = {.name = name, .length = length, .nodes = nodes};
 	PT_FREE char *text = NULL;
 
-	if (pt_host_read(host, PT_PVE_STORAGE_CFG, STORAGE_MAX, &text, NULL) == 0)
+	if (pt_host_read(host, PT_PVE_STORAGE_CFG, STORAGE_MAX, &text, NULL) == 0) {
 		pt_sections_read(text, take_storage, &storage);
+		*ret_gone = !storage.found;
+	}
 	if (!storage.folder && length == 5 && strncmp(name, "local", 5) == 0)
 		storage.folder = pt_strdup(PT_PVE_LOCAL);
 	return storage.folder;
@@ -243,14 +247,15 @@ static enum pt_hook_state look_at_volume(
 	const char *colon = strchr(volume, ':');
 	PT_FREE char *folder = NULL;
 	PT_FREE char *path = NULL;
+	bool gone = false;
 	struct pt_looks looks PT_LOOKS = {0};
 	const enum pt_hook_state *state = NULL;
 
 	if (!host || !colon)
 		return PT_HOOK_UNKNOWN;
-	folder = storage_path(host, volume, (size_t)(colon - volume), nodes);
+	folder = storage_path(host, volume, (size_t)(colon - volume), nodes, &gone);
 	if (!folder)
-		return PT_HOOK_UNKNOWN;
+		return gone ? PT_HOOK_MISSING : PT_HOOK_UNKNOWN;
 	path = pt_format("%s/%s", folder, colon + 1);
 	if (pt_streq(folder, PT_PVE_LOCAL))
 		return state_of_file(host, path);

@@ -225,6 +225,12 @@ static void partial_slot(void **state)
 		hint_of(find(&judged, "partial-slot")), "write 0000:01:00 instead of its single");
 	assert_null(find(&judged, "group-companions"));
 	clear(&judged);
+	/* nobody should pass what the host needs */
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.1/class", "0x0c0500\n");
+	passes(fake, "partial-slot", "hostpci0: 01:00.0\n");
+	triggers(fake, "group-companions", "hostpci0: 01:00.0\n",
+		"will be taken from the host with IOMMU group 1");
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.1/class", "0x040300\n");
 	/* a function of the slot that is in another group stays with the host */
 	fake_link(fake, "/sys/bus/pci/devices/0000:01:00.2/driver", "/sys/bus/pci/drivers/iwlwifi");
 	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.2/vendor", "0x8086\n");

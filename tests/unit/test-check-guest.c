@@ -326,6 +326,12 @@ static void hookscripts(void **state)
 		"nfs: shared\n\tpath /mnt/pve/shared\n");
 	triggers(fake, "hook-missing", CONFIG "hookscript: fast:snippets/pve-pthook\n",
 		"fast:snippets/pve-pthook is not on");
+	/* a storage that there is not; one whose files lie on another machine */
+	triggers(fake, "hookscript-missing", CONFIG "hookscript: gone:snippets/mine.pl\n",
+		"gone:snippets/mine.pl is no executable file");
+	triggers(fake, "hook-missing", CONFIG "hookscript: gone:snippets/pve-pthook\n",
+		"gone:snippets/pve-pthook is not on");
+	passes(fake, "hookscript-missing", CONFIG "hookscript: shared:snippets/mine.pl\n");
 	fake_link(fake, "/mnt/fast/snippets/pve-pthook", "/var/lib/vz/snippets/pve-pthook");
 	passes(fake, "hook-missing", CONFIG "hookscript: fast:snippets/pve-pthook\n");
 	passes(fake, "hook-missing", CONFIG "hookscript: shared:snippets/pve-pthook\n");

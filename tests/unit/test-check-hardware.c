@@ -81,8 +81,10 @@ static void framebuffer_stays(void **state)
 	passes(fake, "framebuffer-stays", "hostpci0: 01:00\n");
 	fake_remove(fake, driver);
 	passes(fake, "framebuffer-stays", "hostpci0: 01:00\n");
+	triggers(fake, "console-on-device", "hostpci0: 01:00\n", "framebuffer of the firmware");
 	fake_file(fake, class, "0x038000\n");
 	triggers(fake, "framebuffer-stays", "hostpci0: 01:00\n", "can't reserve");
+	passes(fake, "console-on-device", "hostpci0: 01:00\n");
 	fake_file(fake, class, "0x030000\n");
 	fake_link(fake, driver, "/sys/bus/pci/drivers/vfio-pci");
 	triggers(fake, "framebuffer-stays", "hostpci0: 01:00\n", "can't reserve");

@@ -108,6 +108,32 @@ static void a_node_that_takes_itself_for_another_is_none(void **state)
 	assert_non_null(cluster.node[2].node);
 }
 
+/* A dead node and an API that is down: the case that this is for. */
+static void an_api_that_fails_knows_nothing(void **state)
+{
+	struct pt_cluster PT_CLUSTER cluster = {0};
+	struct pt_api PT_API *api = NULL;
+	struct fake *fake = *state;
+	PT_FREE char *file = pt_format("%s" PT_API_CONF, fake->root);
+	struct pt_cluster_asking asking = {.host = fake->host,
+		.budget_ms = LONG_MS,
+		.api_ms = LONG_MS,
+		.allowing = pt_check_allowing};
+
+	save_facts(fake, "node2");
+	answer_with_facts(fake);
+	fake_file(fake, PT_API_CONF,
+		"url = http://127.0.0.1:1\ntoken = a@pve!bc=11111111-2222-3333-4444-555555555555\n");
+	assert_int_equal(chmod(file, 0600), 0);
+	assert_int_equal(pt_api_open(fake->host, &api, NULL), 0);
+	asking.api = api;
+	assert_int_equal(pt_cluster_ask(&asking, whole_node(fake), &cluster, NULL), 0);
+	assert_non_null(cluster.node[1].node);
+	assert_null(cluster.node[2].node);
+	assert_holds(cluster.node[2].why.text, "pve-ptconf failed there");
+	assert_holds(fake->said, "API http://127.0.0.1:1: ");
+}
+
 static void a_node_alone_is_a_cluster_of_one(void **state)
 {
 	struct pt_cluster PT_CLUSTER cluster = {0}, none = {0};
@@ -178,6 +204,7 @@ int main(void)
 		MACHINE_TEST(nodes_know_each_other_by_their_facts),
 		MACHINE_TEST(answers_that_are_no_facts_are_none),
 		MACHINE_TEST(a_node_that_takes_itself_for_another_is_none),
+		MACHINE_TEST(an_api_that_fails_knows_nothing),
 		MACHINE_TEST(a_node_alone_is_a_cluster_of_one),
 		MACHINE_TEST(a_file_gives_the_same_cluster_back),
 		cmocka_unit_test(wrong_files_say_where),

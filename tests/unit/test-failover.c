@@ -95,6 +95,65 @@ static void what_a_host_uses_is_not_free(void **state)
 	assert_guest(&failover, 0, 200, "", "node1: hostpci0: guest 300 has 0000:04:00.0");
 }
 
+/* What HA keeps stopped starts nowhere, and takes nothing. */
+static void stopped_guests_wait(void **state)
+{
+	struct pt_failover PT_FAILOVER failover = {0};
+	struct nodes IN_NODES nodes;
+
+	(void)state;
+	open_nodes(&nodes);
+	guest_on(&nodes, 1, 100, "hostpci0: 0000:05:00.0\n");
+	guest_on(&nodes, 2, 200, "hostpci0: 0000:05:00.0\n");
+	guest_on(&nodes, 2, 201, "hostpci0: 0000:05:00.0\n");
+	file_on_all(&nodes, PT_PVE_HA "/resources.cfg",
+		"vm: 100\n\tstate stopped\n\tgroup one\n\nvm: 200\n\tstate disabled\n\nvm: 201\n\tstate started\n\tgroup one\n");
+	file_on_all(&nodes, PT_PVE_HA "/groups.cfg", "group: one\n\tnodes node1\n\trestricted 1\n");
+	make(&nodes, &failover);
+	assert_guest(&failover, 0, 200, "", "HA does not start it: its state is stopped");
+	assert_guest(&failover, 1, 201, "node1", "hostpci0 0000:05:00.0");
+}
+
+/* The same address, and another card. */
+static void an_address_may_mean_another_device(void **state)
+{
+	struct pt_failover PT_FAILOVER failover = {0};
+	struct nodes IN_NODES nodes;
+
+	(void)state;
+	open_nodes(&nodes);
+	guest_on(&nodes, 2, 200, "hostpci0: 0000:05:00.0\n");
+	fake_file(&nodes.fake[0], "/sys/bus/pci/devices/0000:05:00.0/device", "0x1572\n");
+	file_on_all(&nodes, PT_PVE_HA "/resources.cfg", "vm: 200\n\tgroup one\n");
+	file_on_all(&nodes, PT_PVE_HA "/groups.cfg", "group: one\n\tnodes node1\n\trestricted 1\n");
+	make(&nodes, &failover);
+	assert_guest(&failover, 0, 200, "",
+		"node1: hostpci0: 0000:05:00.0 is another device there, 1234:1572 in place of 1234:11e8");
+}
+
+/* A function makes so many mediated devices, and no more. */
+static void mediated_devices_are_counted(void **state)
+{
+	static const char types[] = "/sys/bus/pci/devices/0000:05:00.0/mdev_supported_types/t-1/";
+	struct pt_failover PT_FAILOVER failover = {0};
+	PT_FREE char *available = pt_format("%savailable_instances", types);
+	struct nodes IN_NODES nodes;
+
+	(void)state;
+	open_nodes(&nodes);
+	file_on_all(&nodes, available, "2\n");
+	for (unsigned int vmid = 200; vmid < 203; vmid++)
+		guest_on(&nodes, 2, vmid, "hostpci0: 0000:05:00.0,mdev=t-1\n");
+	file_on_all(&nodes, PT_PVE_HA "/resources.cfg",
+		"vm: 200\n\tgroup one\n\nvm: 201\n\tgroup one\n\nvm: 202\n\tgroup one\n");
+	file_on_all(&nodes, PT_PVE_HA "/groups.cfg", "group: one\n\tnodes node1\n\trestricted 1\n");
+	make(&nodes, &failover);
+	assert_guest(&failover, 0, 200, "node1", "hostpci0 0000:05:00.0");
+	assert_guest(&failover, 1, 201, "node1", "hostpci0 0000:05:00.0");
+	assert_guest(
+		&failover, 2, 202, "", "node1: hostpci0: no mediated device of type t-1 is left");
+}
+
 /* Nobody can be placed if nothing is known. */
 static void an_unknown_node_takes_nobody(void **state)
 {
@@ -123,6 +182,9 @@ int main(void)
 		cmocka_unit_test(guests_go_where_there_is_room),
 		cmocka_unit_test(an_address_serves_one_guest_a_node),
 		cmocka_unit_test(what_a_host_uses_is_not_free),
+		cmocka_unit_test(stopped_guests_wait),
+		cmocka_unit_test(an_address_may_mean_another_device),
+		cmocka_unit_test(mediated_devices_are_counted),
 		cmocka_unit_test(an_unknown_node_takes_nobody),
 	};
 

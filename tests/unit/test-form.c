@@ -26,6 +26,15 @@ static void refuses(const char *text, const char *why)
 	assert_holds(err.text, why);
 }
 
+/* An entry that Proxmox VE has not is judged as a line that it drops. */
+static void drops(const char *text, const char *line)
+{
+	struct pt_guest PT_GUEST *guest = read_one(text);
+
+	assert_int_equal(guest->dropped_count, 1);
+	assert_string_equal(guest->dropped[0].value, line);
+}
+
 static void an_object_has_plain_values(void **state)
 {
 	struct pt_guest *guest;
@@ -83,8 +92,10 @@ static void blocks_become_entries(void **state)
 		pt_guest_free(guest);
 	}
 	refuses("{\"hostpci\":[7]}", "hostpci[0] is no block");
-	refuses("{\"pci\":[{\"id\":16,\"raw_id\":\"01:00\"}]}", "there are hostpci0 to hostpci15");
-	refuses("{\"pci\":[{\"id\":-1,\"raw_id\":\"01:00\"}]}", "there are hostpci0 to hostpci15");
+	drops("{\"pci\":[{\"id\":16,\"raw_id\":\"01:00\"}]}", "hostpci16: host=01:00");
+	drops("{\"pci\":[{\"id\":-1,\"raw_id\":\"01:00\"}]}", "hostpci-1: host=01:00");
+	refuses("{\"hostpci\":[{\"id\":\"01:00\"},{\"device\":\"hostpci0\",\"id\":\"02:00\"}]}",
+		"hostpci0 stands there twice");
 	refuses("{\"pci\":[{\"id\":1}]}", "pci[0] names no device");
 }
 
@@ -100,6 +111,24 @@ static void plans_may_hold_anything(void **state)
 	(void)state;
 	pt_foreach (text, cases, PT_ARRAY_SIZE(cases))
 		refuses(*text, "a plan or state of Terraform without a guest");
+}
+
+/* A guest of a plan without values is one that cannot be judged. */
+static void a_resource_may_lack_its_values(void **state)
+{
+	static const char *const cases[] = {
+		"{}", "{\"values\":null}", "{\"values\":[1]}", "{\"values\":\"x\"}"};
+
+	(void)state;
+	pt_foreach (one, cases, PT_ARRAY_SIZE(cases)) {
+		PT_FREE char *text =
+			pt_format("{\"planned_values\":{\"root_module\":{\"resources\":[{\"type\":"
+				  "\"proxmox_vm_qemu\",\"address\":\"a\"%s%s]}}}",
+				(*one)[1] == '}' ? "" : ",", *one + 1);
+		struct pt_guest PT_GUEST *guest = read_one(text);
+
+		assert_string_equal(guest->trouble, "has no values");
+	}
 }
 
 static void texts_are_told_apart(void **state)
@@ -130,6 +159,7 @@ int main(void)
 		cmocka_unit_test(an_object_has_plain_values),
 		cmocka_unit_test(blocks_become_entries),
 		cmocka_unit_test(plans_may_hold_anything),
+		cmocka_unit_test(a_resource_may_lack_its_values),
 		cmocka_unit_test(texts_are_told_apart),
 	};
 

@@ -24,6 +24,14 @@ static void groups_bind_when_restricted(void **state)
 	/* a wish only */
 	assert_int_equal(pt_ha_find(&ha, 102)->node.count, 0);
 	assert_int_equal(pt_ha_find(&ha, 103)->node.count, 0);
+	assert_false(pt_ha_find(&ha, 100)->stopped);
+	pt_ha_clear(&ha);
+	pt_ha_parse(
+		"vm: 100\n\tstate stopped\nvm: 101\n\tstate disabled\nvm: 102\n\tstate enabled\n",
+		NULL, NULL, &ha);
+	assert_true(pt_ha_find(&ha, 100)->stopped);
+	assert_true(pt_ha_find(&ha, 101)->stopped);
+	assert_false(pt_ha_find(&ha, 102)->stopped);
 	pt_ha_clear(&ha);
 }
 
