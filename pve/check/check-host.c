@@ -94,13 +94,25 @@ static void iommu_disabled(const struct pt_judging *judging)
 			by_systemd ? PT_BOOT_SYSTEMD_COMMAND : PT_BOOT_GRUB_COMMAND, NULL);
 }
 
+enum { REMAPPING_MISSING, REMAPPING_SWITCHED_OFF };
+
+static bool is_switched_off(const struct pt_traits *host)
+{
+	char value[32];
+
+	return pt_cmdline_get(host->cmdline, "intremap", value, sizeof(value)) &&
+	       pt_starts_with(value, "off");
+}
+
 static void interrupt_remapping_missing(const struct pt_judging *judging)
 {
 	const struct pt_traits *host = judging->facts->host;
 
 	if (opens_any(judging->facts) && host->iommu_active && !host->unsafe_interrupts &&
 		host->remapping == PT_REMAPPING_OFF)
-		pt_report(judging, 0, pt_on_host(), NULL);
+		pt_report(judging,
+			is_switched_off(host) ? REMAPPING_SWITCHED_OFF : REMAPPING_MISSING,
+			pt_on_host(), NULL);
 }
 
 enum { VFIO_MISSING, VFIO_BLOCKED, VFIO_CUSTOM };
@@ -137,7 +149,24 @@ static const struct pt_detail *detail_of(const struct pt_facts *facts, const str
 	return NULL;
 }
 
-enum { IDS_CAPTURED, IDS_NOT_IN_FORCE, IDS_CAPTURE_TWIN, IDS_CAPTURE_DISK };
+enum { IDS_CAPTURED, IDS_NOT_IN_FORCE, IDS_CAPTURE_TWIN, IDS_CAPTURE_DISK, IDS_MAY_TAKE_TWIN };
+
+/* A second device of the same ids: vfio-pci has it, or may have it after the next boot. */
+static void report_id_twin(const struct pt_judging *judging, const struct pt_function *function,
+	const struct pt_bdf *bdf, struct pt_subject on)
+{
+	const struct pt_function *twin = pt_facts_function(judging->facts, bdf);
+	const char *holder = twin && !pt_function_on_vfio(twin) ? twin->driver : NULL;
+
+	if (holder)
+		pt_report(judging, IDS_MAY_TAKE_TWIN, on, "twin", PT_BDF(bdf), "holder", holder,
+			NULL);
+	else
+		pt_report(judging,
+			function->class >> 16 == CLASS_STORAGE ? IDS_CAPTURE_DISK
+							       : IDS_CAPTURE_TWIN,
+			on, "twin", PT_BDF(bdf), NULL);
+}
 
 static void vfio_ids_captured(const struct pt_judging *judging)
 {
@@ -154,10 +183,7 @@ static void vfio_ids_captured(const struct pt_judging *judging)
 		if (function->driver && !pt_function_on_vfio(function))
 			pt_report(judging, IDS_NOT_IN_FORCE, on, "holder", function->driver, NULL);
 		else if (detail && detail->has_id_twin)
-			pt_report(judging,
-				function->class >> 16 == CLASS_STORAGE ? IDS_CAPTURE_DISK
-								       : IDS_CAPTURE_TWIN,
-				on, "twin", PT_BDF(&detail->id_twin), NULL);
+			report_id_twin(judging, function, &detail->id_twin, on);
 		else
 			pt_report(judging, IDS_CAPTURED, on, NULL);
 	}
@@ -264,8 +290,13 @@ static const struct pt_check checks[] = {
 			"\nRemove intremap=off and nox2apic if /proc/cmdline has one." PT_STEPS_CMDLINE
 			"\nIf the firmware cannot do it and you trust the guest: write 'options vfio_iommu_type1 allow_unsafe_interrupts=1' to /etc/modprobe.d/vfio-unsafe.conf." PT_STEPS_MODPROBE,
 		.source = "kernel, drivers/vfio/vfio_iommu_type1.c",
-		.of = {{PT_ERROR, PT_REFUSES, .message = "the IOMMU does not remap interrupts, so the kernel gives no device to a guest",
-			.hint = "enable interrupt remapping (x2APIC) in the firmware setup; for trusted guests, set 'options vfio_iommu_type1 allow_unsafe_interrupts=1' in modprobe.d"}},
+		.of = {
+			[REMAPPING_MISSING] = {PT_ERROR, PT_REFUSES, .message = "the IOMMU does not remap interrupts, so the kernel gives no device to a guest",
+				.hint = "enable interrupt remapping (x2APIC) in the firmware setup; for trusted guests, set 'options vfio_iommu_type1 allow_unsafe_interrupts=1' in modprobe.d"},
+			[REMAPPING_SWITCHED_OFF] = {PT_ERROR, PT_REFUSES, .when = "the kernel was booted with intremap=off",
+				.message = "the IOMMU does not remap interrupts, since the kernel was booted with intremap=off, so it gives no device to a guest",
+				.hint = "remove intremap=off from the kernel's command line, and reboot"},
+		},
 	},
 	{
 		.tag = "vfio-module-missing",
@@ -318,6 +349,9 @@ static const struct pt_check checks[] = {
 				.hint = "remove ids=: pve-pthook takes this device by its address"},
 			[IDS_CAPTURE_DISK] = {PT_WARNING, PT_WARNS, .message = "vfio-pci takes every device with its ids at boot, and so {twin} too, which no guest uses",
 				.hint = "to keep {twin} on the host, set driver_override for this device at boot instead of ids=; its host driver would let the host start the volumes on its disks"},
+			[IDS_MAY_TAKE_TWIN] = {PT_WARNING, PT_WARNS, .when = "a second device has the same ids, and its host driver was quicker at boot",
+				.message = "an option ids= of vfio-pci names {twin} too, which no guest uses: {holder} has it now, and may not have it after the next boot",
+				.hint = "remove ids=: pve-pthook takes this device by its address"},
 		},
 	},
 	{

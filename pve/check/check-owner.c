@@ -73,7 +73,9 @@ static const char *relation_of(const struct pt_facts *facts, const struct pt_els
 static void configured_elsewhere(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;
-	bool onboot = pt_streq(pt_guest_get(facts->guest, "onboot"), "1");
+	/* a template never starts */
+	bool onboot = pt_streq(pt_guest_get(facts->guest, "onboot"), "1") &&
+		      !pt_guest_is_template(facts->guest);
 
 	pt_foreach (elsewhere, facts->elsewhere, facts->elsewhere_count) {
 		const struct pt_taken *taken = taken_of(facts, &elsewhere->bdf);

@@ -59,7 +59,6 @@ static bool find_id_twin(
 		examined++;
 		has = pt_node_learn(gathering->node, &found[i], NULL) == 0 &&
 		      pt_ids_mean(facts->host->vfio_options, pt_facts_function(facts, &found[i])) &&
-		      pt_function_on_vfio(pt_facts_function(facts, &found[i])) &&
 		      !pt_node_is_wanted(gathering->node, gathering->guest->vmid, &found[i]);
 		if (has)
 			*ret = found[i];

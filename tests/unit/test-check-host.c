@@ -16,6 +16,9 @@ static void interrupt_remapping(void **state)
 	triggers(
 		fake, "interrupt-remapping-missing", CONFIG, "the IOMMU does not remap interrupts");
 	passes(fake, "interrupt-remapping-missing", "memory: 64\n");
+	fake_file(fake, "/proc/cmdline", "root=/dev/x intremap=off\n");
+	triggers(fake, "interrupt-remapping-missing", CONFIG,
+		"since the kernel was booted with intremap=off");
 	fake_file(fake, "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts", "Y\n");
 	passes(fake, "interrupt-remapping-missing", CONFIG);
 }
@@ -63,6 +66,19 @@ static void ids_captured(void **state)
 	assert_int_equal(find(&judged, "vfio-ids-captured")->severity, PT_INFO);
 	judged.facts.detail[0].has_id_twin = true;
 	judged.facts.detail[0].id_twin = bdf_of("0000:03:00.0");
+	assert_int_equal(pt_node_learn(judged.node, &judged.facts.detail[0].id_twin, NULL), 0);
+	pt_findings_clear(&judged.findings);
+	pt_check_run(&judged.facts, &judged.findings);
+	assert_holds(message_of(find(&judged, "vfio-ids-captured")),
+		"names 0000:03:00.0 too, which no guest uses: nvme has it now");
+	clear(&judged);
+	fake_link(
+		fake, "/sys/bus/pci/devices/0000:03:00.0/driver", "/sys/bus/pci/drivers/vfio-pci");
+	judge(fake, CONFIG, &judged);
+	judged.node->traits.vfio_options = strdup("ids=10de:2204,144D:A808 disable_vga=1");
+	judged.facts.detail[0].has_id_twin = true;
+	judged.facts.detail[0].id_twin = bdf_of("0000:03:00.0");
+	assert_int_equal(pt_node_learn(judged.node, &judged.facts.detail[0].id_twin, NULL), 0);
 	pt_findings_clear(&judged.findings);
 	pt_check_run(&judged.facts, &judged.findings);
 	assert_int_equal(find(&judged, "vfio-ids-captured")->severity, PT_WARNING);
