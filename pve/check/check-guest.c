@@ -1,18 +1,41 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* The other settings of the guest, its hookscript, and the nodes that it may run on. */
+#include "lib/linux/cmdline.h"
 #include "pve/check/check.h"
 
-enum { MDEV_UNKNOWN, VGPU_UNKNOWN, GVTG_UNKNOWN };
+enum { MDEV_UNKNOWN, GVTG_UNKNOWN, GVTG_WITHOUT_KVMGT, VGPU_UNKNOWN, MDEV_ON_VFIO };
 
 /* Intel's types, of which the graphics have none at all. */
-static bool lacks_gvtg(const struct pt_facts *facts, const struct pt_assignment *assignment)
+/* The first function that an entry means; NULL: none. */
+static const struct pt_function *first_of(
+	const struct pt_facts *facts, const struct pt_assignment *assignment)
 {
 	const struct pt_alternative *chosen = pt_chosen(assignment);
-	const struct pt_function *function =
-		chosen && chosen->count ? pt_facts_function(facts, &chosen->id[0]) : NULL;
 
-	return pt_starts_with(assignment->entry.mdev, "i915-GVTg") && function &&
-	       !function->has_mdev && pt_streq(function->driver, "i915");
+	return chosen && chosen->count ? pt_facts_function(facts, &chosen->id[0]) : NULL;
+}
+
+static bool has_gvt_on(const struct pt_traits *host)
+{
+	char value[8];
+
+	return pt_cmdline_get(host->cmdline, "i915.enable_gvt", value, sizeof(value)) &&
+	       (pt_streq(value, "1") || pt_streq(value, "Y"));
+}
+
+/* Why the device has no such type. */
+static size_t why_unknown(const struct pt_facts *facts, const struct pt_assignment *assignment)
+{
+	const struct pt_function *function = first_of(facts, assignment);
+
+	if (function && pt_function_on_vfio(function))
+		return MDEV_ON_VFIO;
+	if (assignment->vgpu)
+		return VGPU_UNKNOWN;
+	if (!pt_starts_with(assignment->entry.mdev, "i915-GVTg") || !function ||
+		function->has_mdev || !pt_streq(function->driver, "i915"))
+		return MDEV_UNKNOWN;
+	return has_gvt_on(facts->host) ? GVTG_WITHOUT_KVMGT : GVTG_UNKNOWN;
 }
 
 static void mdev_type_unknown(const struct pt_judging *judging)
@@ -21,13 +44,12 @@ static void mdev_type_unknown(const struct pt_judging *judging)
 
 	pt_foreach (mdev, facts->mdev, facts->mdev_count) {
 		const struct pt_assignment *assignment = &facts->assignment[mdev->assignment];
+		const struct pt_function *function = first_of(facts, assignment);
 
 		if (!mdev->known && !mdev->exists)
-			pt_report(judging,
-				assignment->vgpu		? VGPU_UNKNOWN
-				: lacks_gvtg(facts, assignment) ? GVTG_UNKNOWN
-								: MDEV_UNKNOWN,
-				pt_on_entry(assignment), "type", assignment->entry.mdev, NULL);
+			pt_report(judging, why_unknown(facts, assignment), pt_on_entry(assignment),
+				"type", assignment->entry.mdev, "holder",
+				function ? function->driver : NULL, NULL);
 	}
 }
 
@@ -264,6 +286,12 @@ static const struct pt_check checks[] = {
 			[GVTG_UNKNOWN] = {PT_ERROR, PT_REFUSES, .when = "i915 has Intel's graphics, but its GVT-g is off",
 				.message = "no function of it offers the mediated device type {type}: i915 has it, but GVT-g is off",
 				.hint = "boot with i915.enable_gvt=1, and add the line kvmgt to /etc/modules (graphics of the 5th to 10th generation)"},
+			[GVTG_WITHOUT_KVMGT] = {PT_ERROR, PT_REFUSES, .when = "the kernel was booted with i915.enable_gvt=1, and there is still no type",
+				.message = "no function of it offers the mediated device type {type}, although the kernel was booted with i915.enable_gvt=1",
+				.hint = "load kvmgt, and add it to /etc/modules; 'journalctl -k -b -g gvt' says whether these graphics have GVT-g (5th to 10th generation)"},
+			[MDEV_ON_VFIO] = {PT_ERROR, PT_REFUSES, .when = "a vfio driver has the device, and makes no mediated ones",
+				.message = "no function of it offers the mediated device type {type}: {holder} has it, and makes none",
+				.hint = "return it to its host driver, and remove it from vfio-pci's option ids="},
 			[VGPU_UNKNOWN] = {PT_ERROR, PT_REFUSES, .message = "no function of it offers the mediated device type {type}",
 				.hint = "nvidia/creatable_vgpu_types of the device lists the types; if there is none, load the vendor's host driver"},
 		},

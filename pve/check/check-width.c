@@ -6,8 +6,10 @@
 #include "pve/check/check.h"
 
 #define GIB (UINT64_C(1) << 30)
-/* a guest has at most this much memory below 4 GiB; the rest lies above */
-#define LOW_MEMORY (2 * GIB)
+/* a large guest has this much memory below 4 GiB; the rest lies above. Source: qemu,
+ * hw/i386/pc_q35.c and pc_piix.c */
+#define LOW_MEMORY_Q35 (2 * GIB)
+#define LOW_MEMORY_PC  (3 * GIB)
 
 /* The widths that QEMU's intel-iommu takes. */
 #define NARROW 39
@@ -25,7 +27,8 @@ static void iova_too_narrow(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;
 	uint64_t memory = pt_guest_memory(facts->guest);
-	uint64_t top = memory > LOW_MEMORY ? 4 * GIB + memory - LOW_MEMORY : memory;
+	const uint64_t low = pt_guest_is_q35(facts->guest) ? LOW_MEMORY_Q35 : LOW_MEMORY_PC;
+	uint64_t top = memory > low ? 4 * GIB + memory - low : memory;
 	int width = facts->host->iova_width;
 
 	if (!pt_facts_opens(facts) || width <= 0 || width >= 63 || top <= UINT64_C(1) << width)

@@ -7,8 +7,8 @@
 
 char *pt_cmdline_part(const char *cmdline)
 {
-	static const char *const wanted_words[] = {
-		"iommu", "vfio", "acs", "hugepages", "blacklist"};
+	static const char *const wanted_words[] = {"iommu", "vfio", "acs", "hugepages", "blacklist",
+		"intremap", "enable_gvt", "BOOT_IMAGE", "initrd"};
 	PT_FREE char *copy = pt_strdup(cmdline);
 	char *list = pt_strdup("");
 	char *rest;

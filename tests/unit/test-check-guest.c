@@ -28,6 +28,16 @@ static void mediated_devices(void **state)
 	assert_holds(hint_of(find(&judged, "mdev-type-unknown")),
 		"i915.enable_gvt=1, and add the line kvmgt");
 	clear(&judged);
+	fake_file(fake, "/proc/cmdline", "root=/dev/x i915.enable_gvt=1\n");
+	judge(fake, "hostpci1: 01:00.0,mdev=i915-GVTg_V5_4\n", &judged);
+	assert_holds(message_of(find(&judged, "mdev-type-unknown")),
+		"although the kernel was booted with i915.enable_gvt=1");
+	clear(&judged);
+	fake_link(
+		fake, "/sys/bus/pci/devices/0000:01:00.0/driver", "/sys/bus/pci/drivers/vfio-pci");
+	triggers(fake, "mdev-type-unknown", "hostpci1: 01:00.0,mdev=i915-GVTg_V5_4\n",
+		"vfio-pci has it, and makes none");
+	fake_link(fake, "/sys/bus/pci/devices/0000:01:00.0/driver", "/sys/bus/pci/drivers/i915");
 	fake_file(fake, MDEV "/available_instances", "1\n");
 	judge(fake, "hostpci1: 01:00.0,mdev=i915-GVTg_V5_4\n", &judged);
 	assert_holds(

@@ -112,6 +112,11 @@ static void d3cold_risk(void **state)
 	pt_check_run(&judged.facts, &judged.findings);
 	assert_null(find(&judged, "d3cold-risk"));
 	clear(&judged);
+	/* set at run time */
+	fake_file(fake, "/sys/module/vfio_pci/parameters/disable_idle_d3", "Y\n");
+	passes(fake, "d3cold-risk", "hostpci0: 01:00\n");
+	fake_file(fake, "/sys/module/vfio_pci/parameters/disable_idle_d3", "N\n");
+	triggers(fake, "d3cold-risk", "hostpci0: 01:00\n", "sleeps without power");
 	fake_file(fake, power, "D3hot\n");
 	passes(fake, "d3cold-risk", "hostpci0: 01:00\n");
 }
