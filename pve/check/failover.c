@@ -188,8 +188,9 @@ static bool is_short(const struct plan *plan, const struct trial *trial, struct 
 }
 
 /* Chooses anew for each entry, by what is held now. Returns whether each gets something. */
-static bool fits(const struct plan *plan, struct trial *trial, struct shortage *ret)
+static bool fits(struct plan *plan, struct trial *trial, struct shortage *ret)
 {
+	const size_t before = plan->held_count;
 	struct choosing choosing = {plan, trial};
 	struct pt_facts *facts = &trial->facts;
 
@@ -204,18 +205,26 @@ static bool fits(const struct plan *plan, struct trial *trial, struct shortage *
 	pt_foreach (assignment, facts->assignment, facts->count) {
 		ret->entry = assignment;
 		if (is_short(plan, trial, ret))
-			return false;
+			break;
+		/* the next entry may want one of the same function */
+		if (pt_assignment_is_mdev(assignment))
+			hold_type(plan, trial, find_room(plan, trial, assignment),
+				assignment->entry.mdev);
+		ret->entry = NULL;
 	}
-	ret->entry = NULL;
-	return true;
+	plan->held_count = before;
+	return !ret->entry;
 }
 
-/* Has the guest hold what it chose. */
+/* Has the guest hold what it chose. One that runs has its mediated devices: what the host can still
+ * make leaves them out. */
 static void take(struct plan *plan, const struct trial *trial)
 {
+	const bool runs = pt_node_pid(trial->node, trial->guest->vmid);
+
 	pt_foreach (assignment, trial->facts.assignment, trial->facts.count) {
 		const struct pt_alternative *chosen = bound_of(assignment);
-		const struct pt_bdf *room = pt_assignment_is_mdev(assignment)
+		const struct pt_bdf *room = pt_assignment_is_mdev(assignment) && !runs
 						    ? find_room(plan, trial, assignment)
 						    : NULL;
 
@@ -442,7 +451,7 @@ static char *list_devices(const struct trial *trial)
 }
 
 /* Why it does not start on a node, when all others have their place. */
-static char *why_not(const struct plan *plan, struct trial *trial)
+static char *why_not(struct plan *plan, struct trial *trial)
 {
 	const char *node = trial->node->name;
 	struct shortage shortage;
@@ -464,7 +473,7 @@ static char *why_not(const struct plan *plan, struct trial *trial)
 		PT_LABEL(shortage.entry), shortage.entry->entry.mapping);
 }
 
-static void report(const struct plan *plan, const struct mover *mover, struct pt_failover *ret)
+static void report(struct plan *plan, const struct mover *mover, struct pt_failover *ret)
 {
 	struct pt_failover_guest *slot = pt_array_grow(&ret->guest, &ret->count, sizeof(*slot));
 

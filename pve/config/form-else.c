@@ -71,7 +71,7 @@ const char *pt_form_what_text(const char *text)
 		       "read";
 	if (pt_starts_with(text, "services:") || strstr(text, "\nservices:"))
 		return "is a file of Docker's compose";
-	if (pt_starts_with(text, "#cloud-config"))
+	if (pt_starts_with(text, "#cloud-config") && strchr("\r\n", text[strlen("#cloud-config")]))
 		return "is user data of cloud-init";
 	if (pt_starts_with(text, "/usr/bin/kvm "))
 		return "is the output of 'qm showcmd'; 'qm config VMID' prints the config";
@@ -83,7 +83,7 @@ const char *pt_form_what_text(const char *text)
 		pt_starts_with(text, "sudo ") || pt_starts_with(text, "pvesh "))
 		return "holds arguments of qm; write each as a line, 'hostpci0: VALUE'";
 	/* a line of a config has a colon before anything else */
-	if (strcspn(text, "=") < strcspn(text, ":\r\n") && memchr(text, '&', line))
+	if (*text != '#' && strcspn(text, "=") < strcspn(text, ":\r\n") && memchr(text, '&', line))
 		return "is an encoded form of HTTP; write each part as a line, 'hostpci0: VALUE'";
 	return NULL;
 }

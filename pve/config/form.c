@@ -25,7 +25,17 @@ struct reading {
 	struct json_object *changes; /* of a plan: what is known after apply only; NULL: none */
 };
 
-#define MAPPING_TYPE "proxmox_virtual_environment_hardware_mapping_pci"
+/* bpg's resource of a mapping, by its old and its new name. */
+static bool is_mapping(struct json_object *resource)
+{
+	static const char *const types[] = {
+		"proxmox_virtual_environment_hardware_mapping_pci", "proxmox_hardware_mapping_pci"};
+	const char *type = NULL;
+
+	if (json_object_is_type(resource, json_type_object))
+		type = json_object_get_string(json_object_object_get(resource, "type"));
+	return type && PT_WORD_FIND(types, type) >= 0;
+}
 
 /* Names that providers have for keys of Proxmox VE, or for members of blocks of them. */
 static const struct {
@@ -39,6 +49,9 @@ static const struct {
 	{"memory", "floating", "balloon"},
 	{"memory", "hugepages", "hugepages"},
 	{"cpu", "type", "cpu"},
+	{"cpu", "numa", "numa"},
+	{"cpu", "sockets", "sockets"},
+	{"cpu", "affinity", "affinity"},
 	{"vga", "type", "vga"},
 	{"operating_system", "type", "ostype"},
 };
@@ -209,6 +222,10 @@ static int set_entry(struct reading *reading, struct pt_guest *guest, const char
 
 	if (!json_object_is_type(block, json_type_object))
 		return pt_err_set(reading->err, -EPROTO, "%s[%zu] is no block", list, place);
+	if (!pt_starts_with(key, "hostpci"))
+		return pt_err_set(reading->err, -EPROTO,
+			"%s[%zu]: '%s' is no entry; there are hostpci0 to hostpci15", list, place,
+			key);
 	if (pt_guest_find_key(guest, key).key)
 		return pt_err_set(reading->err, -EPROTO, "%s stands there twice", key);
 	/* what is known after apply only is left out of a plan; one that lists it has been asked */
@@ -270,6 +287,28 @@ static const char *find_entries(struct json_object *json)
 	return NULL;
 }
 
+/* bpg's blocks of the guest's NUMA nodes. */
+static void set_numa(struct pt_guest *guest, struct json_object *blocks)
+{
+	static const char *const names[] = {"cpus", "hostnodes", "memory", "policy"};
+
+	for (size_t i = 0; i < items(blocks); i++) {
+		struct json_object *block = json_object_array_get_idx(blocks, i);
+		const char *key = text_of(member(block, "device"));
+		PT_FREE char *text = NULL;
+
+		for (size_t at = 0; at < PT_ARRAY_SIZE(names); at++) {
+			const char *is = text_of(member(block, names[at]));
+			PT_FREE char *part = is ? pt_format("%s=%s", names[at], is) : NULL;
+
+			if (part)
+				text = pt_list_add(text, ",", part);
+		}
+		if (key && text && pt_starts_with(key, "numa") && key[4])
+			set_text(guest, key, text);
+	}
+}
+
 /* The values of a provider's resource. Blocks that have nothing to do with a start are left out. */
 static int set_values(struct reading *reading, struct pt_guest *guest, struct json_object *values)
 {
@@ -290,6 +329,7 @@ static int set_values(struct reading *reading, struct pt_guest *guest, struct js
 		if (text && !(pt_streq(setting->key, "balloon") && pt_streq(text, "0")))
 			set_text(guest, setting->key, text);
 	}
+	set_numa(guest, member(values, "numa"));
 	pt_foreach (list, entry_lists, PT_ARRAY_SIZE(entry_lists)) {
 		struct json_object *entries = member(values, *list);
 
@@ -394,7 +434,7 @@ static bool has_mapping(struct json_object *module, const char *mapping)
 	for (size_t i = 0; i < items(resources); i++) {
 		struct json_object *one = json_object_array_get_idx(resources, i);
 
-		if (pt_streq(text_of(member(one, "type")), MAPPING_TYPE) &&
+		if (is_mapping(one) &&
 			pt_streq(text_of(member(member(one, "values"), "name")), mapping))
 			return true;
 	}
@@ -413,7 +453,7 @@ static bool makes_mapping(const struct reading *reading, const char *mapping)
 		struct json_object *change = member(one, "change");
 		struct json_object *actions = member(change, "actions");
 
-		if (pt_streq(text_of(member(one, "type")), MAPPING_TYPE) &&
+		if (is_mapping(one) &&
 			pt_streq(text_of(member(member(change, "after"), "name")), mapping))
 			return items(actions) &&
 			       pt_streq(text_of(json_object_array_get_idx(actions, 0)), "create");
@@ -458,6 +498,26 @@ static unsigned int template_of(struct json_object *values)
 	return vmid && pt_vmid_parse(vmid, &found) ? found : 0;
 }
 
+/* Whether the plan makes the resource, rather than keep or change it. */
+static bool is_made(const struct reading *reading, const char *address)
+{
+	for (size_t i = 0; i < items(reading->changes); i++) {
+		struct json_object *one = json_object_array_get_idx(reading->changes, i);
+		struct json_object *actions = member(member(one, "change"), "actions");
+
+		if (pt_streq(text_of(member(one, "address")), address)) {
+			for (size_t at = 0; at < items(actions); at++) {
+				if (pt_streq(text_of(json_object_array_get_idx(actions, at)),
+					    "create"))
+					return true;
+			}
+			return false;
+		}
+	}
+	/* a plan that says nothing of changes, and no state */
+	return reading->planned;
+}
+
 /* Why the guest of a plan cannot be judged; NULL: it can. The caller frees it. */
 static char *find_trouble(const struct reading *reading, const struct pt_guest *guest,
 	struct json_object *values, const char *address)
@@ -476,7 +536,8 @@ static char *find_trouble(const struct reading *reading, const struct pt_guest *
 		return pt_strdup("its node is known after apply only");
 	if (is_true(member(unknown, "machine")) && needs_machine(guest))
 		return pt_strdup("its machine is known after apply only");
-	if (is_clone(values) && !pt_guest_get(guest, "machine") && needs_machine(guest))
+	if (is_made(reading, address) && is_clone(values) && !pt_guest_get(guest, "machine") &&
+		needs_machine(guest))
 		return pt_strdup(
 			"is a clone without a machine type of its own: that of its template "
 			"decides whether pcie and legacy-igd work, so set it");
@@ -507,7 +568,8 @@ static int add_guest(struct reading *reading, struct json_object *values, const 
 	if (name) {
 		guest->trouble = find_trouble(reading, guest, values, name);
 		guest->unknown = unknown_attributes(unknown_of(reading, name));
-		guest->clone_of = is_clone(values) ? template_of(values) : 0;
+		guest->clone_of =
+			is_clone(values) && is_made(reading, name) ? template_of(values) : 0;
 	}
 	/* of a plan the others count all the same */
 	if (r < 0 && !guest->trouble)
@@ -610,7 +672,7 @@ static int read_terraform(struct reading *reading, struct json_object *json)
 		values = member(json, "values");
 	r = values ? add_module(reading, member(values, "root_module"))
 		   : add_state(reading, member(json, "resources"));
-	if (r == 0 && !reading->guests->count)
+	if (r == 0 && !reading->guests->count && !reading->guests->gone_count)
 		return pt_err_set(reading->err, -EPROTO,
 			"a plan or state of Terraform without a guest: the resources that are read are "
 			"those of the types " GUEST_TYPES);
@@ -628,15 +690,19 @@ static bool is_terraform(struct json_object *json)
 /* As foreign_config, of JSON. */
 static const char *foreign_member(struct json_object *json)
 {
+	const char *what = NULL;
+
 	if (!json_object_is_type(json, json_type_object))
 		return NULL;
 	json_object_object_foreach(json, key, value)
 	{
 		(void)value;
-		if (pt_form_foreign_key(key))
-			return pt_form_foreign_key(key);
+		if (pt_hostpci_key(key) >= 0)
+			return NULL;
+		if (!what)
+			what = pt_form_foreign_key(key);
 	}
-	return NULL;
+	return what;
 }
 
 static int read_object(struct reading *reading, struct json_object *json);

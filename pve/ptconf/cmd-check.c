@@ -233,9 +233,10 @@ static int check_planned(struct pt_cli *cli, const struct pt_guest *guest,
 		return pt_err_set(err, -EINVAL,
 			"%s: is a clone of guest %u, and gets its entries: write them into the plan",
 			guest->name, guest->clone_of);
-	if (pt_streq(guest->node, cli->node->name)) {
+	if (pt_streq(guest->node, cli->node->name) || !pt_guest_has_hostpci(guest)) {
 		r = check_guest(cli, guest, report, err);
-		if (r == 0 && guest->unknown)
+		if (r == 0 && guest->unknown &&
+			(pt_guest_has_hostpci(guest) || strstr(guest->unknown, "arg")))
 			r = pt_err_set(err, -EINVAL,
 				"%s: its %s is known after apply only: what depends on it is not "
 				"judged",
@@ -276,6 +277,9 @@ static int check_config(struct pt_cli *cli, struct node_report *report, struct p
 		return r;
 	if (guests.count > 1 || guests.gone_count)
 		pt_node_plan(cli->node, guests.guest, guests.count, guests.gone, guests.gone_count);
+	if (!guests.count && cli->format == PT_OUTPUT_TEXT)
+		printf("the plan removes %zu guest%s, and makes none\n", guests.gone_count,
+			guests.gone_count == 1 ? "" : "s");
 	pt_foreach (guest, guests.guest, guests.count) {
 		struct pt_err why = {0};
 
@@ -527,7 +531,7 @@ static enum pt_exit check_without(struct pt_cli *cli, struct pt_err *err)
 		if (pt_streq(node->name, cli->without))
 			gone = node;
 		else
-			known &= !node->why.code && !node->node->unread;
+			known &= !node->why.code && node->node && !node->node->unread;
 	}
 	pt_cli_tell_unknown(&cluster);
 	if (r == 0 && !gone)

@@ -152,6 +152,13 @@ static void mediated_devices_are_counted(void **state)
 	assert_guest(&failover, 1, 201, "node1", "hostpci0 0000:05:00.0");
 	assert_guest(
 		&failover, 2, 202, "", "node1: hostpci0: no mediated device of type t-1 is left");
+	/* two of one guest */
+	file_on_all(&nodes, available, "1\n");
+	guest_on(&nodes, 2, 200,
+		"hostpci0: 0000:05:00.0,mdev=t-1\nhostpci1: 0000:05:00.0,mdev=t-1\n");
+	make(&nodes, &failover);
+	assert_guest(&failover, 0, 200, "", "no mediated device of type t-1 is left");
+	assert_guest(&failover, 1, 201, "node1", "hostpci0 0000:05:00.0");
 }
 
 /* Nobody can be placed if nothing is known. */

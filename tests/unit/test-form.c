@@ -80,11 +80,17 @@ static void blocks_become_entries(void **state)
 		{"{\"pci\":[],\"memory\":[{\"dedicated\":2048,\"floating\":0}]}", "memory", "2048"},
 		{"{\"pci\":[],\"kvm_arguments\":\"-x\"}", "args", "-x"},
 		{"{\"pci\":[],\"cpu\":{\"type\":\"host\"}}", "cpu", "host"},
+		{"{\"pci\":[],\"cpu\":[{\"numa\":true}]}", "numa", "1"},
+		{"{\"hostpci\":[],\"numa\":[{\"device\":\"numa0\",\"cpus\":\"0-3\",\"hostnodes\":"
+		 "\"1\",\"memory\":1024,\"policy\":\"bind\"}]}",
+			"numa0", "cpus=0-3,hostnodes=1,memory=1024,policy=bind"},
 	};
+
+	struct pt_guest *guest;
 
 	(void)state;
 	pt_foreach (one, cases, PT_ARRAY_SIZE(cases)) {
-		struct pt_guest *guest = read_one(one->text);
+		guest = read_one(one->text);
 
 		assert_string_equal(pt_guest_get(guest, one->key), one->value);
 		assert_null(pt_guest_get(guest, "balloon"));
@@ -92,6 +98,14 @@ static void blocks_become_entries(void **state)
 		pt_guest_free(guest);
 	}
 	refuses("{\"hostpci\":[7]}", "hostpci[0] is no block");
+	refuses("{\"hostpci\":[{\"device\":\"net0\",\"id\":\"01:00\"}]}",
+		"hostpci[0]: 'net0' is no entry");
+	guest = read_one("#cloud-config base image\nhostpci0: 01:00\n");
+	assert_string_equal(pt_guest_get(guest, "hostpci0"), "01:00");
+	pt_guest_free(guest);
+	guest = read_one("{\"hostpci0\":\"01:00\",\"maxmem\":7,\"uptime\":1}");
+	assert_string_equal(pt_guest_get(guest, "hostpci0"), "01:00");
+	pt_guest_free(guest);
 	drops("{\"pci\":[{\"id\":16,\"raw_id\":\"01:00\"}]}", "hostpci16: host=01:00");
 	drops("{\"pci\":[{\"id\":-1,\"raw_id\":\"01:00\"}]}", "hostpci-1: host=01:00");
 	refuses("{\"hostpci\":[{\"id\":\"01:00\"},{\"device\":\"hostpci0\",\"id\":\"02:00\"}]}",
