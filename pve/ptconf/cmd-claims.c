@@ -36,8 +36,8 @@ static const char *format_time(int64_t seconds, char text[static 32])
 	struct tm local;
 
 	if (!seconds)
-		return strcpy(text, "-");
-	if (!localtime_r(&when, &local) || !strftime(text, 32, "%F %T", &local))
+		snprintf(text, 32, "-");
+	else if (!localtime_r(&when, &local) || !strftime(text, 32, "%F %T", &local))
 		snprintf(text, 32, "%lld", (long long)seconds);
 	return text;
 }
