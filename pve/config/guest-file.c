@@ -182,7 +182,7 @@ static const char *explain_line(const char *line, size_t length, int *ret_index,
 	PT_FREE char *text = NULL;
 
 	if (length - name < strlen(ENTRY) || strncasecmp(line + name, ENTRY, strlen(ENTRY)) != 0 ||
-		(line[name + strlen(ENTRY)] | 0x20) == 'e')
+		(length - name > strlen(ENTRY) && (line[name + strlen(ENTRY)] | 0x20) == 'e'))
 		return explain_near(line + name, length - name, ret_index, ret_at);
 	at = name + strlen(ENTRY);
 	while (at < length && strchr("-_ \t", line[at]) && line[at])

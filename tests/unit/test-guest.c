@@ -108,7 +108,7 @@ static void lines_that_mean_an_entry_are_kept_for_telling(void **state)
 	static const char *const none[] = {"#hostpci0: 01:00", "hostpci0: 01:00", "hostpci0:01:00",
 		"hostpci0: 01:00\r", "hostpci0", "hostpci is a key", "hostpcix: 01:00",
 		"hostpci_a: 1", "[x]\n hostpci0: 01:00", "# a\n# hostpci16: 01:00",
-		"net0: hostpci0=1"};
+		"net0: hostpci0=1", "hostpci", "hostpcie", "pci", "pci0"};
 
 	(void)state;
 	pt_foreach (one, cases, PT_ARRAY_SIZE(cases)) {
