@@ -30,8 +30,7 @@ static void count_naming(const struct pt_cluster *cluster, const struct pt_node 
 	pt_foreach (node, cluster->node, cluster->count) {
 		if (node->node == at)
 			add_vmid(&row_of(ret, naming->mapping, node->name)->here, naming->vmid);
-		else if (node->node && managed && !managed->stopped &&
-			 (!managed->node.count || pt_names_hold(&managed->node, node->name)))
+		else if (node->node && pt_ha_allows(managed, node->name) && !managed->stopped)
 			add_vmid(&row_of(ret, naming->mapping, node->name)->coming, naming->vmid);
 	}
 }

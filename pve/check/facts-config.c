@@ -241,7 +241,7 @@ static bool has_device_on(const struct pt_mapping *mapping, const char *node)
 static bool may_run_on(const struct pt_facts *facts, const struct pt_mappings *mappings,
 	const struct pt_ha_guest *ha, const char *node)
 {
-	bool named = ha && (!ha->node.count || pt_names_hold(&ha->node, node));
+	bool named = pt_ha_allows(ha, node);
 
 	for (size_t i = 0; i < facts->count; i++) {
 		const char *mapping = facts->assignment[i].entry.mapping;

@@ -45,14 +45,19 @@ struct plan {
 	unsigned int steps;
 };
 
+static void clear_trial(struct trial *trial)
+{
+	pt_facts_clear(&trial->facts);
+	pt_guest_free(trial->guest);
+	free(trial->refusal);
+}
+#define TRIAL PT_CLEANUP(clear_trial)
+
 static void clear_plan(struct plan *plan)
 {
 	pt_foreach (mover, plan->mover, plan->count) {
-		pt_foreach (trial, mover->trial, mover->count) {
-			pt_facts_clear(&trial->facts);
-			pt_guest_free(trial->guest);
-			free(trial->refusal);
-		}
+		pt_foreach (trial, mover->trial, mover->count)
+			clear_trial(trial);
 		free(mover->trial);
 	}
 	free(plan->mover);
@@ -156,13 +161,7 @@ struct shortage {
 
 static bool is_obstructed(const struct trial *trial, const struct pt_function *function)
 {
-	const struct pt_candidate candidate = {
-		.function = function,
-		.inventory = &trial->node->inventory,
-		.uses = trial->node->has_uses ? &trial->node->uses : NULL,
-		.node = trial->node,
-		.iommu_active = trial->node->inventory.iommu_active,
-	};
+	const struct pt_candidate candidate = pt_candidate_of(trial->node, function);
 
 	return pt_obstacle_first(&candidate).obstacle != PT_OBSTACLE_NONE;
 }
@@ -315,7 +314,7 @@ static int hold_wanted(
 	int r = pt_node_guests(node, &guest, &count, err);
 
 	for (size_t i = 0; r == 0 && i < count; i++) {
-		struct trial trial = {0};
+		struct trial TRIAL trial = {0};
 		struct shortage shortage;
 
 		if (!pt_guest_has_hostpci(guest[i]) || pt_guest_is_template(guest[i]) ||
@@ -324,9 +323,6 @@ static int hold_wanted(
 		r = try_on(node, guest[i], &trial, err);
 		if (r == 0 && fits(plan, &trial, &shortage))
 			take(plan, &trial);
-		pt_facts_clear(&trial.facts);
-		pt_guest_free(trial.guest);
-		free(trial.refusal);
 	}
 	return r;
 }
@@ -355,11 +351,6 @@ static char *find_other(const struct pt_node *home, const struct trial *trial)
 	return NULL;
 }
 
-static bool may_come(const struct pt_ha_guest *managed, const char *node)
-{
-	return !managed->node.count || pt_names_hold(&managed->node, node);
-}
-
 static int add_mover(
 	struct plan *plan, const struct pt_ha *ha, const struct pt_guest *guest, struct pt_err *err)
 {
@@ -381,7 +372,7 @@ static int add_mover(
 		struct trial *trial;
 
 		if (r < 0 || !one->node || pt_streq(one->name, plan->gone) ||
-			!may_come(managed, one->name))
+			!pt_ha_allows(managed, one->name))
 			continue;
 		trial = pt_array_grow(&mover->trial, &mover->count, sizeof(*trial));
 		r = try_on(one->node, guest, trial, err);

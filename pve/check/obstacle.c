@@ -189,6 +189,17 @@ bool pt_obstacle_applies(enum pt_obstacle obstacle, const struct pt_candidate *c
 	return obstacles[obstacle](candidate, &ignored);
 }
 
+struct pt_candidate pt_candidate_of(struct pt_node *node, const struct pt_function *function)
+{
+	return (struct pt_candidate){
+		.function = function,
+		.inventory = &node->inventory,
+		.uses = node->has_uses ? &node->uses : NULL,
+		.node = node,
+		.iommu_active = node->inventory.iommu_active,
+	};
+}
+
 struct pt_obstruction pt_obstacle_first(const struct pt_candidate *candidate)
 {
 	struct pt_obstruction first = {.obstacle = PT_OBSTACLE_BRIDGE};

@@ -34,6 +34,9 @@ struct pt_candidate {
 	bool iommu_active;
 };
 
+/* A function of a node that is whole. */
+struct pt_candidate pt_candidate_of(struct pt_node *node, const struct pt_function *function);
+
 /* An obstacle, and the use or the VF that makes it. */
 struct pt_obstruction {
 	enum pt_obstacle obstacle;

@@ -76,13 +76,7 @@ static int add_guest(struct pt_overview *overview, struct pt_node *node,
 
 static char *judge(struct pt_node *node, const struct pt_function *function)
 {
-	const struct pt_candidate candidate = {
-		.function = function,
-		.inventory = &node->inventory,
-		.uses = node->has_uses ? &node->uses : NULL,
-		.node = node,
-		.iommu_active = node->inventory.iommu_active,
-	};
+	const struct pt_candidate candidate = pt_candidate_of(node, function);
 	const struct pt_obstruction first = pt_obstacle_first(&candidate);
 
 	return pt_obstruction_text(&first, function);

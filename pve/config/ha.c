@@ -191,6 +191,11 @@ void pt_ha_clear(struct pt_ha *ha)
 	*ha = (struct pt_ha){0};
 }
 
+bool pt_ha_allows(const struct pt_ha_guest *guest, const char *node)
+{
+	return guest && (!guest->node.count || pt_names_hold(&guest->node, node));
+}
+
 const struct pt_ha_guest *pt_ha_find(const struct pt_ha *ha, unsigned int vmid)
 {
 	pt_foreach (guest, ha->guest, ha->count) {

@@ -26,6 +26,9 @@ int pt_ha_read(const struct pt_host *host, struct pt_ha *ret, struct pt_err *err
 void pt_ha_clear(struct pt_ha *ha);
 #define PT_HA PT_CLEANUP(pt_ha_clear)
 
+/* Whether HA may start the guest on the node; never one that it does not manage (NULL). */
+bool pt_ha_allows(const struct pt_ha_guest *guest, const char *node);
+
 /* NULL: HA does not manage it. */
 const struct pt_ha_guest *pt_ha_find(const struct pt_ha *ha, unsigned int vmid);
 
