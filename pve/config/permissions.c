@@ -66,10 +66,8 @@ int pt_permissions_parse(const struct pt_api_reply *reply, const char *path, con
 	struct json_object PT_JSON *json = NULL;
 	struct json_object *data = NULL, *of_path = NULL;
 
-	if (reply->err.code) {
-		*err = reply->err;
-		return err->code;
-	}
+	if (reply->err.code)
+		return pt_err_set(err, reply->err.code, "%s", reply->err.text);
 	json = pt_json_parse(reply->text, reply->length, err);
 	if (!json)
 		return -EPROTO;
@@ -91,7 +89,7 @@ int pt_permissions_read(const struct pt_api *api, const char *user, unsigned int
 	struct pt_names PT_NAMES path = {0}, question = {0};
 	struct pt_api_reply *reply;
 	PT_FREE char *of_guest = vmid ? pt_format("/vms/%u", vmid) : pt_strdup("/vms");
-	PT_FREE char *of_pool = pt_format("/pool/%s", pool ? pool : "");
+	PT_FREE char *of_pool = pool ? pt_format("/pool/%s", pool) : NULL;
 	bool by_pool = false;
 	int r;
 
@@ -99,12 +97,13 @@ int pt_permissions_read(const struct pt_api *api, const char *user, unsigned int
 	if (ret->is_root)
 		return 0;
 	pt_names_add(&path, of_guest);
-	pt_names_add(&path, of_pool);
 	pt_foreach (name, mapping->name, mapping->count) {
 		PT_FREE char *one = pt_format("/mapping/pci/%s", *name);
 
 		pt_names_add(&path, one);
 	}
+	if (pool)
+		pt_names_add(&path, of_pool);
 	pt_foreach (one, path.name, path.count) {
 		PT_FREE char *ask = pt_permissions_question(user, *one);
 
@@ -117,14 +116,14 @@ int pt_permissions_read(const struct pt_api *api, const char *user, unsigned int
 		r = pt_permissions_parse(&reply[0], of_guest, HWTYPE, &ret->hwtype, err);
 	/* a guest that is not there yet has its pool's privileges */
 	if (r == 0 && pool)
-		r = pt_permissions_parse(&reply[1], of_pool, HWTYPE, &by_pool, err);
+		r = pt_permissions_parse(&reply[path.count - 1], of_pool, HWTYPE, &by_pool, err);
 	ret->hwtype |= by_pool;
-	for (size_t i = 2; r == 0 && i < path.count; i++) {
+	for (size_t i = 0; r == 0 && i < mapping->count; i++) {
 		bool may = false;
 
-		r = pt_permissions_parse(&reply[i], path.name[i], "Mapping.Use", &may, err);
+		r = pt_permissions_parse(&reply[i + 1], path.name[i + 1], "Mapping.Use", &may, err);
 		if (may)
-			pt_names_add(&ret->mapping, mapping->name[i - 2]);
+			pt_names_add(&ret->mapping, mapping->name[i]);
 	}
 	pt_api_replies_clear(reply, question.count);
 	free(reply);
