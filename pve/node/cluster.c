@@ -185,7 +185,7 @@ static struct json_object *facts_to_json(const void *outer, const void *record)
 	return json;
 }
 
-/* Read by read_all_facts. */
+/* Read by read_one. */
 static const struct pt_own facts_own = {facts_to_json, NULL};
 
 static const struct pt_field node_fields[] = {
@@ -237,10 +237,8 @@ struct json_object *pt_cluster_to_json(struct pt_cluster *cluster)
 {
 	/* a driver that hangs keeps a node's own facts from being whole */
 	pt_foreach (node, cluster->node, cluster->count) {
-		struct json_object PT_JSON *json = NULL;
-
 		if (node->node && !node->why.code)
-			pt_node_to_json(node->node, &json, &node->why);
+			pt_node_is_writable(node->node, &node->why);
 	}
 	return pt_record_to_json(&pt_cluster_record, cluster);
 }

@@ -413,11 +413,21 @@ static void ask_the_rest(struct pt_node *node)
 		device->guest_disk = pt_node_has_guest_disk(node, &device->bdf);
 }
 
+int pt_node_is_writable(const struct pt_node *node, struct pt_err *err)
+{
+	return node->has_uses
+		       ? 0
+		       : pt_err_set(err, -ETIME,
+				 "the uses of the devices are unknown: a driver hangs (see the "
+				 "kernel log)");
+}
+
 int pt_node_to_json(struct pt_node *node, struct json_object **ret, struct pt_err *err)
 {
-	if (!node->has_uses)
-		return pt_err_set(err, -ETIME,
-			"the uses of the devices are unknown: a driver hangs (see the kernel log)");
+	int r = pt_node_is_writable(node, err);
+
+	if (r < 0)
+		return r;
 	ask_the_rest(node);
 	*ret = pt_record_to_json(&pt_node_record, node);
 	return 0;

@@ -11,6 +11,8 @@ extern const struct pt_record pt_node_record;
 /* The name of a node. */
 extern const struct pt_form pt_node_name_form;
 
+/* Whether the facts of a node can be written. -ETIME: a driver hangs. */
+int pt_node_is_writable(const struct pt_node *node, struct pt_err *err);
 /* The node must be whole. The caller puts ret back. -ETIME: a driver hangs. */
 int pt_node_to_json(struct pt_node *node, struct json_object **ret, struct pt_err *err);
 
