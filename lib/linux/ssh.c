@@ -67,14 +67,14 @@ static int run_ssh(void *data, int out)
 	return -errno;
 }
 
-static int start(struct asking *asking, struct pt_err *err)
+static int start(struct asking *asking)
 {
 	asking->text = memfd_create("text", MFD_CLOEXEC);
 	asking->words = memfd_create("words", MFD_CLOEXEC);
 	if (asking->text < 0 || asking->words < 0)
-		return pt_err_errno(err, -errno, "a file in memory");
+		return -errno;
 	return pt_child_start(&asking->child, run_ssh, asking,
-		(const int[]){asking->program, asking->text, asking->words}, 3, false, err);
+		(const int[]){asking->program, asking->text, asking->words}, 3, false, NULL);
 }
 
 /* All of a file in memory, cut to cap bytes. The caller frees it. */
@@ -154,11 +154,9 @@ int pt_ssh_ask(const struct pt_host *host, const struct pt_ssh *machine, size_t 
 		return pt_err_errno(err, program, SSH);
 	asking = pt_calloc(count, sizeof(*asking));
 	for (size_t i = 0; i < count; i++) {
-		struct pt_err why = {0};
-
 		asking[i] =
 			(struct asking){&machine[i], program, -1, -1, cap, .child = PT_CHILD_NONE};
-		ret[i].result = machine[i].login ? start(&asking[i], &why) : -ENOENT;
+		ret[i].result = machine[i].login ? start(&asking[i]) : -ENOENT;
 	}
 	wait_for_all(asking, count, deadline_ms, waiting, data);
 	for (size_t i = 0; i < count; i++) {

@@ -7,8 +7,6 @@
 #include "pve/node/claims.h"
 #include "pve/ptconf/ptconf.h"
 
-#define MESH_MS 20000
-
 /* Those of the cluster. */
 struct claims_report {
 	struct pt_claims *node;
@@ -171,7 +169,7 @@ static int read_all(struct pt_cli *cli, struct claims_report *report, struct pt_
 		return r;
 	answer = pt_calloc(members.count, sizeof(*answer));
 	r = pt_mesh_ask(cli->host, &members, report->node[0].node, "claims --output-format json",
-		MESH_MS, pt_cli_waiting, &cli->waiting, answer, err);
+		PT_CLI_MESH_MS, pt_cli_waiting, &cli->waiting, answer, err);
 	for (size_t i = 0; i < members.count; i++) {
 		if (r == 0 && !pt_streq(members.member[i].name, report->node[0].node))
 			take_answer(&answer[i], members.member[i].name,

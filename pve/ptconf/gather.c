@@ -14,7 +14,6 @@
 /* Proxmox VE answers a token that it does not accept only after 3 s */
 #define API_MS	   5000
 #define CLUSTER_MS 20000
-#define MESH_MS	   20000
 #define FACTS_MAX  (64U * 1024 * 1024)
 #define PLAN_MAX   (32U * 1024 * 1024)
 
@@ -247,7 +246,7 @@ static int ask_cluster(struct pt_cli *cli, struct pt_cluster *ret, struct pt_err
 	struct pt_api PT_API *api = NULL;
 	struct pt_cluster_asking asking = {
 		.host = cli->host,
-		.budget_ms = MESH_MS,
+		.budget_ms = PT_CLI_MESH_MS,
 		.api_ms = CLUSTER_MS,
 		.allowing = pt_check_allowing,
 		.waiting = pt_cli_waiting,

@@ -68,6 +68,9 @@ int pt_cli_open_node(struct pt_cli *cli, struct pt_err *err);
 /* Asks all nodes of the cluster, or reads them from the facts file; with --api-conf asks the API
  * alone. End with pt_cluster_clear. */
 int pt_cli_open_cluster(struct pt_cli *cli, struct pt_cluster *ret, struct pt_err *err);
+/* For other nodes, side by side. */
+#define PT_CLI_MESH_MS 20000
+
 /* Shows on a terminal which nodes are waited for. data: cli->waiting. */
 pt_mesh_waiting pt_cli_waiting;
 /* Names the nodes that did not answer. PT_EXIT_UNKNOWN if there are any, else PT_EXIT_OK. */
