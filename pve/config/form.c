@@ -25,18 +25,6 @@ struct reading {
 	struct json_object *changes; /* of a plan: what is known after apply only; NULL: none */
 };
 
-/* bpg's resource of a mapping, by its old and its new name. */
-static bool is_mapping(struct json_object *resource)
-{
-	static const char *const types[] = {
-		"proxmox_virtual_environment_hardware_mapping_pci", "proxmox_hardware_mapping_pci"};
-	const char *type = NULL;
-
-	if (json_object_is_type(resource, json_type_object))
-		type = json_object_get_string(json_object_object_get(resource, "type"));
-	return type && PT_WORD_FIND(types, type) >= 0;
-}
-
 /* Names that providers have for keys of Proxmox VE, or for members of blocks of them. */
 static const struct {
 	const char *block, *member, *key; /* block NULL: no block around it */
@@ -363,17 +351,28 @@ static bool is_unknown(struct json_object *value)
 	return false;
 }
 
-/* What is known after apply only, of the resource. Source: Terraform's JSON output format,
- * resource_changes. */
-static struct json_object *unknown_of(const struct reading *reading, const char *address)
+/* The change of the resource in a plan; NULL: none is listed. Source: Terraform's JSON output
+ * format, resource_changes. */
+static struct json_object *change_of(const struct reading *reading, const char *address)
 {
 	for (size_t i = 0; i < items(reading->changes); i++) {
-		struct json_object *change = json_object_array_get_idx(reading->changes, i);
+		struct json_object *one = json_object_array_get_idx(reading->changes, i);
 
-		if (pt_streq(text_of(member(change, "address")), address))
-			return member(member(change, "change"), "after_unknown");
+		if (pt_streq(text_of(member(one, "address")), address))
+			return member(one, "change");
 	}
 	return NULL;
+}
+
+static bool has_action(struct json_object *change, const char *action)
+{
+	struct json_object *actions = member(change, "actions");
+
+	for (size_t i = 0; i < items(actions); i++) {
+		if (pt_streq(text_of(json_object_array_get_idx(actions, i)), action))
+			return true;
+	}
+	return false;
 }
 
 static bool is_true(struct json_object *value)
@@ -423,6 +422,16 @@ static bool needs_machine(const struct pt_guest *guest)
 			return true;
 	}
 	return false;
+}
+
+/* bpg's resource of a mapping, by its old and its new name. */
+static bool is_mapping(struct json_object *resource)
+{
+	static const char *const types[] = {
+		"proxmox_virtual_environment_hardware_mapping_pci", "proxmox_hardware_mapping_pci"};
+	const char *type = text_of(member(resource, "type"));
+
+	return type && PT_WORD_FIND(types, type) >= 0;
 }
 
 /* Whether a module of the plan has the mapping. */
@@ -498,31 +507,20 @@ static unsigned int template_of(struct json_object *values)
 	return vmid && pt_vmid_parse(vmid, &found) ? found : 0;
 }
 
-/* Whether the plan makes the resource, rather than keep or change it. */
+/* Whether the plan makes the resource, rather than keep or change it. A plan may say nothing of
+ * changes; a state makes nothing. */
 static bool is_made(const struct reading *reading, const char *address)
 {
-	for (size_t i = 0; i < items(reading->changes); i++) {
-		struct json_object *one = json_object_array_get_idx(reading->changes, i);
-		struct json_object *actions = member(member(one, "change"), "actions");
+	struct json_object *change = change_of(reading, address);
 
-		if (pt_streq(text_of(member(one, "address")), address)) {
-			for (size_t at = 0; at < items(actions); at++) {
-				if (pt_streq(text_of(json_object_array_get_idx(actions, at)),
-					    "create"))
-					return true;
-			}
-			return false;
-		}
-	}
-	/* a plan that says nothing of changes, and no state */
-	return reading->planned;
+	return change ? has_action(change, "create") : reading->planned != NULL;
 }
 
 /* Why the guest of a plan cannot be judged; NULL: it can. The caller frees it. */
 static char *find_trouble(const struct reading *reading, const struct pt_guest *guest,
 	struct json_object *values, const char *address)
 {
-	struct json_object *unknown = unknown_of(reading, address);
+	struct json_object *unknown = member(change_of(reading, address), "after_unknown");
 	const char *entries = unknown_entries(unknown, values);
 	PT_FREE char *mapping = new_mapping(reading, guest);
 
@@ -567,7 +565,8 @@ static int add_guest(struct reading *reading, struct json_object *values, const 
 		return r;
 	if (name) {
 		guest->trouble = find_trouble(reading, guest, values, name);
-		guest->unknown = unknown_attributes(unknown_of(reading, name));
+		guest->unknown =
+			unknown_attributes(member(change_of(reading, name), "after_unknown"));
 		guest->clone_of =
 			is_clone(values) && is_made(reading, name) ? template_of(values) : 0;
 	}
@@ -644,17 +643,13 @@ static void add_gone(struct reading *reading)
 	for (size_t i = 0; i < items(reading->changes); i++) {
 		struct json_object *one = json_object_array_get_idx(reading->changes, i);
 		struct json_object *change = member(one, "change");
-		struct json_object *actions = member(change, "actions");
 		const char *vmid = text_of(member(member(change, "before"), "vm_id"));
-		bool removes = false;
 		unsigned int number;
 
-		for (size_t at = 0; at < items(actions); at++)
-			removes |=
-				pt_streq(text_of(json_object_array_get_idx(actions, at)), "delete");
 		if (!vmid)
 			vmid = text_of(member(member(change, "before"), "vmid"));
-		if (is_guest(one) && removes && vmid && pt_vmid_parse(vmid, &number))
+		if (is_guest(one) && has_action(change, "delete") && vmid &&
+			pt_vmid_parse(vmid, &number))
 			*(unsigned int *)pt_array_grow(&reading->guests->gone,
 				&reading->guests->gone_count, sizeof(number)) = number;
 	}
