@@ -79,7 +79,7 @@ lab: lab-packages ## run every scenario on a real kernel under QEMU
 
 # hours: STEP=20 kills before every 20th call, RELEASE=trixie runs one release, FAMILIES="take watch" some of the phases and verbs
 lab-full: lab-packages ## kill each phase and verb before every call that can change something
-	$(Q)LAB_STEP=$(STEP) LAB_FAMILIES="$(FAMILIES)" LAB_SPLIT=2 tests/lab/run --show $(if $(RELEASE),--release $(RELEASE)) tests/lab/full tests/lab/full
+	$(Q)LAB_STEP=$(STEP) LAB_FAMILIES="$(FAMILIES)" LAB_SPLIT=4 LAB_PROCESSORS=1 tests/lab/run --show $(if $(RELEASE),--release $(RELEASE)) $(foreach machine,1 2 3 4,tests/lab/full)
 
 lab-stress: lab-packages ## the same as stress with real guests on the real kernel: SEED=1 SECONDS=120
 	$(Q)LAB_SEED=$(SEED) LAB_SECONDS=$(SECONDS) tests/lab/run --show $(if $(RELEASE),--release $(RELEASE)) tests/lab/stress
