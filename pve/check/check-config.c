@@ -250,6 +250,12 @@ static char *list_siblings(const struct pt_facts *facts, const struct pt_taken *
 	return list;
 }
 
+/* Another function of its slot that an entry names. */
+static bool is_sibling(const struct pt_taken *taken, const struct pt_taken *zero)
+{
+	return !taken->companion && taken != zero && pt_bdf_same_slot(&taken->bdf, &zero->bdf);
+}
+
 /* Whether the bare slot means no more functions than the group takes anyway. */
 static bool takes_whole_slot(const struct pt_facts *facts, const struct pt_taken *zero)
 {
@@ -271,10 +277,37 @@ static char *whole_of(const struct pt_facts *facts, const struct pt_taken *zero)
 		slot[strlen(slot) - 2] = '\0';
 		return pt_strdup(slot);
 	}
-	list = pt_list_add(list, ";", slot);
+	/* in order, for their places in the guest follow it */
+	for (struct pt_bdf id = zero->bdf; id.function < 8; id.function++) {
+		const struct pt_taken *taken = pt_taken_find(facts->taken, facts->taken_count, &id);
+
+		if (taken && (taken->companion ? pt_function_0_of(facts, taken) == zero
+					       : taken->assignment == zero->assignment))
+			list = pt_list_add(list, ";", PT_BDF(&id));
+	}
+	return list;
+}
+
+/* The other entries that name a function of the whole slot: Proxmox VE refuses one that two
+ * entries name. "hostpci1, hostpci2", or NULL; the caller frees it. */
+static char *list_others(const struct pt_facts *facts, const struct pt_taken *zero)
+{
+	char *list = NULL;
+	char label[PT_LABEL_TEXT];
+	size_t last = zero->assignment;
+	int index;
+
+	if (!takes_whole_slot(facts, zero))
+		return NULL;
 	pt_foreach (taken, facts->taken, facts->taken_count) {
-		if (pt_function_0_of(facts, taken) == zero)
-			list = pt_list_add(list, ";", PT_BDF(&taken->bdf));
+		if (!is_sibling(taken, zero) || taken->assignment == zero->assignment ||
+			taken->assignment == last)
+			continue;
+		last = taken->assignment;
+		index = facts->assignment[last].entry.index;
+		list = pt_list_add(list, ", ",
+			index == PT_HOSTPCI_MAX ? "its -device in args"
+						: pt_entry_label(index, label));
 	}
 	return list;
 }
@@ -290,6 +323,7 @@ static void partial_slot(const struct pt_judging *judging)
 		const int index = facts->assignment[zero->assignment].entry.index;
 		PT_FREE char *siblings = zero->companion ? NULL : list_siblings(facts, zero);
 		PT_FREE char *whole = siblings ? whole_of(facts, zero) : NULL;
+		PT_FREE char *others = siblings ? list_others(facts, zero) : NULL;
 
 		if (whole)
 			pt_report(judging,
@@ -297,7 +331,7 @@ static void partial_slot(const struct pt_judging *judging)
 				: mapping		? PARTIAL_MAPPING
 							: PARTIAL_ENTRY,
 				pt_on_function(facts, zero), "siblings", siblings, "value", whole,
-				"mapping", mapping, NULL);
+				"mapping", mapping, "others", others, NULL);
 	}
 }
 
@@ -565,11 +599,11 @@ static const struct pt_check checks[] = {
 		.source = PT_SOURCE_PCI_PM "; " PT_SOURCE_VFIO,
 		.of = {
 			[PARTIAL_ENTRY] = {PT_WARNING, PT_WARNS, .message = "shares its IOMMU group with {siblings} of the same device: the whole device leaves the host, but the guest does not get {siblings}",
-				.hint = "write {value} instead of its single functions (All Functions)"},
+				.hint = "write {value} instead of its single functions (All Functions)[[, and remove {others}]]"},
 			[PARTIAL_ARGS] = {PT_WARNING, PT_WARNS, .message = "shares its IOMMU group with {siblings} of the same device: the whole device leaves the host, but the guest does not get {siblings}",
-				.hint = "use a hostpci entry with {value} instead, or a -device in args for each function"},
+				.hint = "use a hostpci entry with {value} instead[[ of it and {others}]], or a -device in args for each of {siblings} as well"},
 			[PARTIAL_MAPPING] = {PT_WARNING, PT_WARNS, .message = "shares its IOMMU group with {siblings} of the same device: the whole device leaves the host, but the guest does not get {siblings}",
-				.hint = "set the path {value} in the mapping {mapping} (All Functions)"},
+				.hint = "set the path {value} in the mapping {mapping} (All Functions)[[, and remove {others}]]"},
 		},
 	},
 };

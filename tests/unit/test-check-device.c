@@ -238,7 +238,23 @@ static void partial_slot(void **state)
 	assert_holds(hint_of(find(&judged, "partial-slot")),
 		"write 0000:01:00.0;0000:01:00.1 instead of its single");
 	clear(&judged);
+	fake_tree_text(fake,
+		"{\"functions\": [{\"addr\": \"0000:01:00.3\", \"vendor\": \"10de\", "
+		"\"device\": \"1ad9\", \"class\": \"0c8000\", \"iommu_group\": \"1\"}]}");
+	judge(fake, "hostpci0: 01:00.0;01:00.3\n", &judged);
+	assert_holds(hint_of(find(&judged, "partial-slot")),
+		"write 0000:01:00.0;0000:01:00.1;0000:01:00.3 instead of its single");
+	clear(&judged);
 	fake_remove(fake, "/sys/bus/pci/devices/0000:01:00.2");
+	/* one that another entry names */
+	judge(fake, "hostpci0: 01:00.0\nhostpci1: 01:00.3\n", &judged);
+	assert_string_equal(hint_of(find(&judged, "partial-slot")),
+		"write 0000:01:00 instead of its single functions (All Functions), and remove hostpci1");
+	clear(&judged);
+	judge(fake, "hostpci0: 01:00.0\nargs: -device vfio-pci,host=01:00.3\n", &judged);
+	assert_holds(hint_of(find(&judged, "partial-slot")), "and remove its -device in args");
+	clear(&judged);
+	fake_remove(fake, "/sys/bus/pci/devices/0000:01:00.3");
 	triggers(fake, "partial-slot", "args: -device vfio-pci,host=01:00.0\n",
 		"the whole device leaves the host");
 	passes(fake, "partial-slot", "hostpci0: 01:00\n");
