@@ -120,6 +120,7 @@ static void slot_includes_vfs(const struct pt_judging *judging)
 
 enum {
 	VFS_IN_SAME_GUEST,
+	VFS_IN_SAME_ENTRY,
 	VFS_UP,
 	VFS_USED,
 	VFS_OF_GUEST,
@@ -138,13 +139,15 @@ struct vf_use {
 	const struct pt_use *use;
 };
 
-static struct vf_use use_of_vf(const struct pt_facts *facts, const struct pt_bdf *vf)
+static struct vf_use use_of_vf(
+	const struct pt_facts *facts, const struct pt_taken *pf, const struct pt_bdf *vf)
 {
 	const struct pt_taken *taken = pt_taken_find(facts->taken, facts->taken_count, vf);
 	struct vf_use ret = {.which = VFS_CASES, .vf = vf};
 
 	if (taken && !taken->companion) {
-		ret.which = VFS_IN_SAME_GUEST;
+		ret.which =
+			taken->assignment == pf->assignment ? VFS_IN_SAME_ENTRY : VFS_IN_SAME_GUEST;
 		return ret;
 	}
 	pt_foreach (owner, facts->owner, facts->owner_count) {
@@ -168,12 +171,13 @@ static struct vf_use use_of_vf(const struct pt_facts *facts, const struct pt_bdf
 }
 
 /* The use that counts: a guest or process that has a VF comes before a use of the host. */
-static struct vf_use worst_use(const struct pt_facts *facts, const struct pt_function *pf)
+static struct vf_use worst_use(
+	const struct pt_facts *facts, const struct pt_taken *taken, const struct pt_function *pf)
 {
 	struct vf_use worst = {.which = VFS_CASES};
 
 	pt_foreach (vf, pf->vf, pf->vf_count) {
-		struct vf_use use = use_of_vf(facts, vf);
+		struct vf_use use = use_of_vf(facts, taken, vf);
 
 		if (use.which == VFS_OF_GUEST || use.which == VFS_OPEN)
 			return use;
@@ -195,7 +199,7 @@ static void report_pf(const struct pt_judging *judging, const struct pt_taken *t
 	const struct pt_function *pf)
 {
 	struct pt_subject on = pt_on_function(judging->facts, taken);
-	const struct vf_use use = worst_use(judging->facts, pf);
+	const struct vf_use use = worst_use(judging->facts, taken, pf);
 	PT_FREE char *vfs = pt_format("%zu VF%s", pf->vf_count, pf->vf_count == 1 ? "" : "s");
 	const struct pt_owner *owner = use.owner;
 	PT_FREE char *text = NULL;
@@ -335,6 +339,8 @@ static const struct pt_check checks[] = {
 				.hint = "end that process first, or pass a virtual function through"},
 			[VFS_IN_SAME_GUEST] = {PT_ERROR, PT_REFUSES, .message = PF_DESTROYS ", but {vf} is assigned to the same guest",
 				.hint = "remove one of the two from the guest"},
+			[VFS_IN_SAME_ENTRY] = {PT_ERROR, PT_REFUSES, .message = PF_DESTROYS ", but {vf} is assigned to the same guest, by the same entry",
+				.hint = "name the physical function with its number, or virtual functions only"},
 			[VFS_UP] = {PT_ERROR, PT_REFUSES, .message = PF_DESTROYS ", but {vf} is up as {net}",
 				.hint = "[['ip link set {link} down', or ]]pass a virtual function through"},
 			[VFS_USED] = {PT_ERROR, PT_REFUSES, .message = PF_DESTROYS ", but {vf} is in use: {use}",

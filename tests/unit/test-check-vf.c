@@ -22,6 +22,9 @@ static void parent_taken(void **state)
 		"destroys it");
 	assert_null(find(&judged, "pf-with-vfs"));
 	clear(&judged);
+	/* pf-with-vfs says what becomes of it */
+	triggers(fake, "pf-with-vfs", "hostpci0: 04:00.0\n", "which taking it destroys");
+	passes(fake, "group-companions", "hostpci0: 04:00.0\n");
 	/* nothing is taken */
 	passes(fake, "parent-taken", "hostpci0: 04:10.0,driver=keep\n");
 }
@@ -40,6 +43,11 @@ static void a_disk_behind_vmd(void **state)
 	triggers(fake, "parent-taken", "hostpci0: 10000:e1:00.0\n",
 		"lies behind the VMD controller 0000:00:0e.0");
 	passes(fake, "parent-taken", "hostpci0: 00:0e.0\n");
+	/* whoever gets the controller gets the disk */
+	triggers(fake, "group-companions", "hostpci0: 00:0e.0\n",
+		"lies behind the VMD controller 0000:00:0e.0: it leaves the host with it, and goes "
+		"to the guest");
+	triggers(fake, "group-companions", "hostpci0: 10000:e1:00.0\n", "but not passed through");
 	fake_file(fake, "/sys/bus/pci/devices/0000:00:0e.0/class", "0x020000\n");
 	passes(fake, "parent-taken", "hostpci0: 10000:e1:00.0\n");
 }
@@ -106,8 +114,15 @@ static void virtual_functions(void **state)
 	triggers(fake, "slot-includes-vfs", "hostpci0: mapping=nic\n", "the whole device includes");
 	fake_file(fake, PT_PVE_PCI_MAPPINGS, SOME_FUNCTIONS("0000:04:00.0;0000:04:00.1"));
 	passes(fake, "slot-includes-vfs", "hostpci0: mapping=nic\n");
-	triggers(fake, "pf-with-vfs", "hostpci0: 04:00\n",
+	judge(fake, "hostpci0: 04:00\n", &judged);
+	assert_holds(message_of(find(&judged, "pf-with-vfs")),
 		"0000:04:00.1 is assigned to the same guest");
+	assert_holds(hint_of(find(&judged, "pf-with-vfs")),
+		"name the physical function with its number");
+	clear(&judged);
+	judge(fake, "hostpci0: 04:00.0\nhostpci1: 04:00.1\n", &judged);
+	assert_holds(hint_of(find(&judged, "pf-with-vfs")), "remove one of the two");
+	clear(&judged);
 	judge(fake, "hostpci0: 04:00.0\n", &judged);
 	assert_int_equal(find(&judged, "pf-with-vfs")->severity, PT_WARNING);
 	assert_null(pt_findings_refusing(&judged.findings, true));
