@@ -155,7 +155,7 @@ static void no_iommu_group(const struct pt_judging *judging)
 	}
 }
 
-enum { COMPANION_IN_SLOT, COMPANION_OF_BOARD };
+enum { COMPANION_IN_SLOT, COMPANION_OF_BOARD, COMPANION_BEHIND_VMD };
 
 /* One finding for all companions of an entry: what helps one of them is worth a word. */
 static bool may_separate_any(const struct pt_facts *facts, const struct pt_taken *of)
@@ -174,15 +174,25 @@ static void group_companions(const struct pt_judging *judging)
 
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
+		const struct pt_function *parent;
+		const struct pt_taken *with;
 
 		/* partial-slot reports siblings */
-		if (taken->companion && function && !pt_function_0_of(facts, taken))
-			pt_report(judging,
-				may_separate_any(facts, taken) ? COMPANION_IN_SLOT
-							       : COMPANION_OF_BOARD,
-				pt_on_function(facts, taken), "group",
-				PT_NUMBER((unsigned int)function->group), "driver",
-				function->driver, NULL);
+		if (!taken->companion || !function || pt_function_0_of(facts, taken))
+			continue;
+		parent = pt_parent_in_group(facts->inventory, function);
+		with = parent ? pt_taken_find(facts->taken, facts->taken_count, &parent->bdf)
+			      : NULL;
+		/* pf-with-vfs reports VFs that go with their PF */
+		if (with && !with->companion && pt_function_is_vf(function))
+			continue;
+		pt_report(judging,
+			with && !with->companion	 ? COMPANION_BEHIND_VMD
+			: may_separate_any(facts, taken) ? COMPANION_IN_SLOT
+							 : COMPANION_OF_BOARD,
+			pt_on_function(facts, taken), "group",
+			PT_NUMBER((unsigned int)function->group), "driver", function->driver,
+			"parent", parent ? PT_BDF(&parent->bdf) : NULL, NULL);
 	}
 }
 
@@ -327,9 +337,12 @@ static const struct pt_check checks[] = {
 		.of = {
 			[COMPANION_IN_SLOT] = {PT_WARNING, PT_WARNS, .message = "will be taken from the host with IOMMU group {group}, but not passed through",
 				.hint = "move one of the cards to another slot if the host needs it"},
-			[COMPANION_OF_BOARD] = {PT_WARNING, PT_WARNS, .when = "both are parts of the board or of one card: no slot separates them",
+			[COMPANION_OF_BOARD] = {PT_WARNING, PT_WARNS, .when = "both are parts of the board or of one card, or lie behind one bridge: no slot separates them",
 				.message = "will be taken from the host with IOMMU group {group}, but not passed through",
-				.hint = "nothing separates them, since they are parts of the board or of one card: remove the entry if the host needs it"},
+				.hint = "no slot separates them (parts of the board, of one card, or behind one bridge): remove the entry if the host needs it"},
+			[COMPANION_BEHIND_VMD] = {PT_WARNING, PT_WARNS, .when = "a disk behind Intel's VMD controller, which is passed through",
+				.message = "lies behind the VMD controller {parent}: it leaves the host with it, and goes to the guest",
+				.hint = "remove the entry if the host needs it"},
 		},
 	},
 	{

@@ -264,12 +264,12 @@ static void partial_slot(void **state)
 	judge(fake, "hostpci0: 05:00.0\n", &judged);
 	assert_holds(message_of(find(&judged, "group-companions")), "with IOMMU group 7");
 	/* parts of the board, below one bridge, below two */
-	assert_holds(hint_of(find(&judged, "group-companions")), "nothing separates them");
+	assert_holds(hint_of(find(&judged, "group-companions")), "no slot separates them");
 	clear(&judged);
 	put_below(fake, "0000:00:05.0", "0000:05:00.0");
 	put_below(fake, "0000:00:05.0", "0000:05:01.0");
 	judge(fake, "hostpci0: 05:00.0\n", &judged);
-	assert_holds(hint_of(find(&judged, "group-companions")), "nothing separates them");
+	assert_holds(hint_of(find(&judged, "group-companions")), "no slot separates them");
 	clear(&judged);
 	fake_remove(fake, "/sys/bus/pci/devices/0000:05:01.0");
 	fake_link(fake, "/sys/devices/pci0000:00/0000:00:06.0/0000:05:01.0",
