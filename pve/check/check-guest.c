@@ -3,9 +3,8 @@
 #include "lib/linux/cmdline.h"
 #include "pve/check/check.h"
 
-enum { MDEV_UNKNOWN, GVTG_UNKNOWN, GVTG_WITHOUT_KVMGT, VGPU_UNKNOWN, MDEV_ON_VFIO };
+enum { MDEV_UNKNOWN, GVTG_NEVER, GVTG_UNKNOWN, GVTG_WITHOUT_KVMGT, VGPU_UNKNOWN, MDEV_ON_VFIO };
 
-/* Intel's types, of which the graphics have none at all. */
 /* The first function that an entry means; NULL: none. */
 static const struct pt_function *first_of(
 	const struct pt_facts *facts, const struct pt_assignment *assignment)
@@ -13,6 +12,21 @@ static const struct pt_function *first_of(
 	const struct pt_alternative *chosen = pt_chosen(assignment);
 
 	return chosen && chosen->count ? pt_facts_function(facts, &chosen->id[0]) : NULL;
+}
+
+/* Broadwell, Skylake, Kaby Lake, Broxton, Coffee Lake and Comet Lake, by how their device ids
+ * begin. Source: kernel, drivers/gpu/drm/i915/intel_gvt.c, is_supported_device, and
+ * include/drm/i915_pciids.h. */
+static bool may_have_gvt(const char *device)
+{
+	static const char *const beginning[] = {
+		"16", "19", "59", "87", "0a84", "1a84", "1a85", "5a84", "5a85", "3e", "9b"};
+
+	pt_foreach (with, beginning, PT_ARRAY_SIZE(beginning)) {
+		if (pt_starts_with(device, *with))
+			return true;
+	}
+	return false;
 }
 
 static bool has_gvt_on(const struct pt_traits *host)
@@ -35,6 +49,8 @@ static size_t why_unknown(const struct pt_facts *facts, const struct pt_assignme
 	if (!pt_starts_with(assignment->entry.mdev, "i915-GVTg") || !function ||
 		function->has_mdev || !pt_streq(function->driver, "i915"))
 		return MDEV_UNKNOWN;
+	if (!may_have_gvt(function->device))
+		return GVTG_NEVER;
 	return has_gvt_on(facts->host) ? GVTG_WITHOUT_KVMGT : GVTG_UNKNOWN;
 }
 
@@ -45,11 +61,13 @@ static void mdev_type_unknown(const struct pt_judging *judging)
 	pt_foreach (mdev, facts->mdev, facts->mdev_count) {
 		const struct pt_assignment *assignment = &facts->assignment[mdev->assignment];
 		const struct pt_function *function = first_of(facts, assignment);
+		char id[PT_PCI_PAIR_TEXT];
 
 		if (!mdev->known && !mdev->exists)
 			pt_report(judging, why_unknown(facts, assignment), pt_on_entry(assignment),
 				"type", assignment->entry.mdev, "holder",
-				function ? function->driver : NULL, NULL);
+				function ? function->driver : NULL, "id",
+				function ? pt_function_id(function, id) : NULL, NULL);
 	}
 }
 
@@ -286,12 +304,15 @@ static const struct pt_check checks[] = {
 		.of = {
 			[MDEV_UNKNOWN] = {PT_ERROR, PT_REFUSES, .message = "no function of it offers the mediated device type {type}",
 				.hint = "mdev_supported_types of the device lists the types; if there is none, load the vendor's host driver"},
+			[GVTG_NEVER] = {PT_ERROR, PT_REFUSES, .when = "Intel's graphics of a generation without GVT-g",
+				.message = "no function of it offers the mediated device type {type}: only Intel's graphics from Broadwell to Comet Lake have GVT-g, and {id} is another",
+				.hint = "pass the whole device through, or a virtual function where its driver makes them"},
 			[GVTG_UNKNOWN] = {PT_ERROR, PT_REFUSES, .when = "i915 has Intel's graphics, but its GVT-g is off",
 				.message = "no function of it offers the mediated device type {type}: i915 has it, but GVT-g is off",
-				.hint = "boot with i915.enable_gvt=1, and add the line kvmgt to /etc/modules (graphics of the 5th to 10th generation)"},
+				.hint = "boot with i915.enable_gvt=1, and add the line kvmgt to /etc/modules"},
 			[GVTG_WITHOUT_KVMGT] = {PT_ERROR, PT_REFUSES, .when = "the kernel was booted with i915.enable_gvt=1, and there is still no type",
 				.message = "no function of it offers the mediated device type {type}, although the kernel was booted with i915.enable_gvt=1",
-				.hint = "load kvmgt, and add it to /etc/modules; 'journalctl -k -b -g gvt' says whether these graphics have GVT-g (5th to 10th generation)"},
+				.hint = "load kvmgt, and add it to /etc/modules; 'journalctl -k -b -g gvt' says why GVT-g is off"},
 			[MDEV_ON_VFIO] = {PT_ERROR, PT_REFUSES, .when = "a vfio driver has the device, and makes no mediated ones",
 				.message = "no function of it offers the mediated device type {type}: {holder} has it, and makes none",
 				.hint = "return it to its host driver, and remove it from vfio-pci's option ids="},

@@ -23,6 +23,11 @@ static void mediated_devices(void **state)
 	/* Intel's GVT-g, which i915 has switched off */
 	fake_remove(fake, "/sys/bus/pci/devices/0000:01:00.0/driver");
 	fake_link(fake, "/sys/bus/pci/devices/0000:01:00.0/driver", "/sys/bus/pci/drivers/i915");
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/vendor", "0x8086\n");
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/device", "0x4680\n");
+	triggers(fake, "mdev-type-unknown", "hostpci1: 01:00.0,mdev=i915-GVTg_V5_4\n",
+		"from Broadwell to Comet Lake have GVT-g, and 8086:4680 is another");
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/device", "0x9bc8\n");
 	judge(fake, "hostpci1: 01:00.0,mdev=i915-GVTg_V5_4\n", &judged);
 	assert_holds(message_of(find(&judged, "mdev-type-unknown")), "GVT-g is off");
 	assert_holds(hint_of(find(&judged, "mdev-type-unknown")),
