@@ -125,6 +125,39 @@ static bool is_too_long(size_t length, struct pt_err *err)
 	return length >= INT_MAX;
 }
 
+struct json_object *pt_json_member(struct json_object *json, const char *key)
+{
+	return json_object_is_type(json, json_type_object) ? json_object_object_get(json, key)
+							   : NULL;
+}
+
+size_t pt_json_items(struct json_object *json)
+{
+	return json_object_is_type(json, json_type_array) ? json_object_array_length(json) : 0;
+}
+
+const char *pt_json_scalar(struct json_object *json)
+{
+	const char *text;
+
+	switch (json_object_get_type(json)) {
+	case json_type_boolean:
+		return json_object_get_boolean(json) ? "1" : "0";
+	case json_type_string:
+	case json_type_int:
+	case json_type_double:
+		text = json_object_get_string(json);
+		return *text ? text : NULL;
+	default:
+		return NULL;
+	}
+}
+
+bool pt_json_is_true(struct json_object *json)
+{
+	return json_object_is_type(json, json_type_boolean) && json_object_get_boolean(json);
+}
+
 struct json_object *pt_json_parse(const char *text, size_t length, struct pt_err *err)
 {
 	struct json_tokener *tokener;

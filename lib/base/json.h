@@ -33,6 +33,19 @@ void pt_json_add_text(struct json_object *object, const char *key, const char *t
 /* Returns the text of a value, on loan until the value changes. flags: those of json-c. */
 const char *pt_json_print(struct json_object *json, int flags) __attribute__((returns_nonnull));
 
+/* Returns a member on loan; NULL: there is none, it is null, or json is no object. */
+struct json_object *pt_json_member(struct json_object *json, const char *key);
+
+/* Returns the number of elements; 0: json is no array. */
+size_t pt_json_items(struct json_object *json);
+
+/* Returns the text of a string that is not empty, a number or a flag ("1", "0"), on loan until the
+ * value changes; NULL: it is nothing of these. */
+const char *pt_json_scalar(struct json_object *json);
+
+/* Returns whether it is the flag true. */
+bool pt_json_is_true(struct json_object *json);
+
 /* Parses one whole JSON value of length bytes, with a NUL behind them. The caller puts it back with
  * json_object_put. NULL, with err filled: it is no JSON. */
 struct json_object *pt_json_parse(const char *text, size_t length, struct pt_err *err);

@@ -38,7 +38,7 @@ static int judge_element(
 struct json_object *pt_api_list(const struct pt_api_reply *reply, const char *const *key,
 	struct json_object **ret_whole, struct pt_err *err)
 {
-	struct json_object *data = NULL;
+	struct json_object *data;
 
 	if (reply->err.code) {
 		pt_err_set(err, reply->err.code, "%s", reply->err.text);
@@ -47,9 +47,8 @@ struct json_object *pt_api_list(const struct pt_api_reply *reply, const char *co
 	*ret_whole = pt_json_parse(reply->text, reply->length, err);
 	if (!*ret_whole)
 		return NULL;
-	if (!json_object_is_type(*ret_whole, json_type_object) ||
-		!json_object_object_get_ex(*ret_whole, "data", &data) ||
-		!json_object_is_type(data, json_type_array)) {
+	data = pt_json_member(*ret_whole, "data");
+	if (!json_object_is_type(data, json_type_array)) {
 		pt_err_set(err, -EPROTO, "the reply holds no list \"data\"");
 		return NULL;
 	}

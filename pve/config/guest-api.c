@@ -16,9 +16,8 @@ int pt_guest_parse_reply(const char *text, size_t length, const struct pt_guest_
 
 	if (!json)
 		return pt_err_wrap(err, "its reply");
-	if (!json_object_is_type(json, json_type_object) ||
-		!json_object_object_get_ex(json, "data", &data) ||
-		!json_object_is_type(data, json_type_object))
+	data = pt_json_member(json, "data");
+	if (!json_object_is_type(data, json_type_object))
 		return pt_err_set(err, -EPROTO, "its reply holds no object \"data\"");
 	if (!json_object_object_get_ex(data, "digest", NULL))
 		return pt_err_set(err, -EPROTO, "its reply is no guest's config: no \"digest\"");

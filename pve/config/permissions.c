@@ -64,20 +64,19 @@ int pt_permissions_parse(const struct pt_api_reply *reply, const char *path, con
 	bool *ret, struct pt_err *err)
 {
 	struct json_object PT_JSON *json = NULL;
-	struct json_object *data = NULL, *of_path = NULL;
+	struct json_object *data, *of_path;
 
 	if (reply->err.code)
 		return pt_err_set(err, reply->err.code, "%s", reply->err.text);
 	json = pt_json_parse(reply->text, reply->length, err);
 	if (!json)
 		return -EPROTO;
-	if (!json_object_is_type(json, json_type_object) ||
-		!json_object_object_get_ex(json, "data", &data) ||
-		!json_object_is_type(data, json_type_object))
+	data = pt_json_member(json, "data");
+	if (!json_object_is_type(data, json_type_object))
 		return pt_err_set(err, -EPROTO, "the reply holds no object \"data\"");
 	/* the value says whether it counts below the path as well */
-	*ret = json_object_object_get_ex(data, path, &of_path) &&
-	       json_object_is_type(of_path, json_type_object) &&
+	of_path = pt_json_member(data, path);
+	*ret = json_object_is_type(of_path, json_type_object) &&
 	       json_object_object_get_ex(of_path, privilege, NULL);
 	return 0;
 }

@@ -247,10 +247,10 @@ struct json_object *pt_cluster_to_json(struct pt_cluster *cluster)
 static int read_one(struct json_object *json, pt_allowing_of *allowing,
 	struct pt_cluster_node *node, struct pt_err *err)
 {
-	struct json_object *facts = NULL;
+	struct json_object *facts = pt_json_member(json, "facts");
 	int r = 0;
 
-	if (json_object_object_get_ex(json, "facts", &facts) && facts)
+	if (facts)
 		r = pt_node_from_json(facts, allowing, &node->node, err);
 	else if (!node->why.code)
 		r = pt_err_set(err, -EINVAL, "has neither \"facts\" nor \"why\"");
@@ -263,10 +263,8 @@ int pt_cluster_from_json(struct json_object *json, pt_allowing_of *allowing, str
 	struct pt_err *err)
 {
 	int r = pt_record_from_json(&pt_cluster_record, json, ret, err);
-	struct json_object *nodes = NULL;
+	struct json_object *nodes = pt_json_member(json, "nodes");
 
-	if (r == 0)
-		json_object_object_get_ex(json, "nodes", &nodes);
 	for (size_t i = 0; r == 0 && i < ret->count; i++)
 		r = read_one(json_object_array_get_idx(nodes, i), allowing, &ret->node[i], err);
 	if (r == 0)

@@ -104,6 +104,35 @@ static void values_are_added(void **state)
 		"{\"text\":\"a\",\"none\":null,\"flag\":true,\"number\":-99999999999}");
 }
 
+static void values_are_looked_up(void **state)
+{
+	static const char text[] =
+		"{\"a\":[1,null],\"n\":null,\"e\":\"\",\"t\":\"x\",\"y\":true,\"z\":false,\"d\":1.5}";
+	struct json_object PT_JSON *json = pt_json_parse(text, sizeof(text) - 1, NULL);
+	struct json_object *list = pt_json_member(json, "a");
+
+	(void)state;
+	assert_int_equal(pt_json_items(list), 2);
+	assert_int_equal(pt_json_items(json), 0);
+	assert_int_equal(pt_json_items(NULL), 0);
+	assert_null(pt_json_member(list, "a"));
+	assert_null(pt_json_member(NULL, "a"));
+	assert_null(pt_json_member(json, "n"));
+	assert_null(pt_json_member(json, "no"));
+	assert_null(pt_json_scalar(list));
+	assert_null(pt_json_scalar(json));
+	assert_null(pt_json_scalar(NULL));
+	assert_null(pt_json_scalar(pt_json_member(json, "e")));
+	assert_string_equal(pt_json_scalar(pt_json_member(json, "t")), "x");
+	assert_string_equal(pt_json_scalar(pt_json_member(json, "y")), "1");
+	assert_string_equal(pt_json_scalar(pt_json_member(json, "z")), "0");
+	assert_string_equal(pt_json_scalar(pt_json_member(json, "d")), "1.5");
+	assert_string_equal(pt_json_scalar(json_object_array_get_idx(list, 0)), "1");
+	assert_true(pt_json_is_true(pt_json_member(json, "y")));
+	assert_false(pt_json_is_true(pt_json_member(json, "z")));
+	assert_false(pt_json_is_true(json_object_array_get_idx(list, 0)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -112,6 +141,7 @@ int main(void)
 		cmocka_unit_test(texts_have_a_limit),
 		cmocka_unit_test(texts_are_utf8),
 		cmocka_unit_test(values_are_added),
+		cmocka_unit_test(values_are_looked_up),
 	};
 
 	return cmocka_run_group_tests_name("json", tests, NULL, NULL);
