@@ -153,6 +153,11 @@ const char *pt_json_scalar(struct json_object *json)
 	}
 }
 
+const char *pt_json_get(struct json_object *json, const char *key)
+{
+	return pt_json_scalar(pt_json_member(json, key));
+}
+
 bool pt_json_is_true(struct json_object *json)
 {
 	return json_object_is_type(json, json_type_boolean) && json_object_get_boolean(json);

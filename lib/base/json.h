@@ -43,6 +43,9 @@ size_t pt_json_items(struct json_object *json);
  * value changes; NULL: it is nothing of these. */
 const char *pt_json_scalar(struct json_object *json);
 
+/* The same of a member. */
+const char *pt_json_get(struct json_object *json, const char *key);
+
 /* Returns whether it is the flag true. */
 bool pt_json_is_true(struct json_object *json);
 

@@ -20,7 +20,40 @@ int pt_form_read(const char *text, size_t length, const struct pt_guest_query *q
 void pt_form_clear(struct pt_form_guests *guests);
 #define PT_FORM PT_CLEANUP(pt_form_clear)
 
-/* form-else.c, for form.c: what something is that is no guest's config, as the rest of a sentence;
+/* The parts of form.c. */
+struct pt_form_reading {
+	const struct pt_guest_query *query;
+	struct pt_form_guests *guests;
+	struct pt_err *err;
+	struct json_object *planned; /* the root module of a plan; NULL: it is none */
+	struct json_object *changes; /* of a plan: what is known after apply only; NULL: none */
+};
+
+/* Adds the guest, which the reading then owns. */
+void pt_form_keep(struct pt_form_reading *reading, struct pt_guest *guest);
+
+/* form-plan.c: what 'terraform show -json' prints, or a state file. -EPROTO: has no guest. */
+bool pt_form_is_plan(struct json_object *json);
+int pt_form_read_plan(struct pt_form_reading *reading, struct json_object *json);
+
+/* form-values.c: sets what the values of a provider's resource, or an Ansible module's parameters
+ * say. -EPROTO: an entry that is none, or without a device. */
+int pt_form_set_values(
+	struct pt_form_reading *reading, struct pt_guest *guest, struct json_object *values);
+
+/* Returns the name of the list of entries; NULL: there is none. A static text. */
+const char *pt_form_entries(struct json_object *values);
+
+/* Returns the block: some providers write a single one as an object, others as a list of one. */
+struct json_object *pt_form_block(struct json_object *value);
+
+/* unknown: after_unknown of a plan. Returns the list of entries of the resource that is not known
+ * yet, a static text, or NULL; and the attributes that decide and are not known yet, "cpu, memory",
+ * which the caller frees, or NULL. */
+const char *pt_form_unknown_entries(struct json_object *unknown, struct json_object *values);
+char *pt_form_unknown_attributes(struct json_object *unknown);
+
+/* form-else.c: what something is that is no guest's config, as the rest of a sentence;
  * NULL: it may be one. Static texts. */
 const char *pt_form_foreign_key(const char *key);
 const char *pt_form_what_bytes(const char *text, size_t length);

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/* The values of a provider's resource, and the parameters of an Ansible module.
+ * Sources of the names: bpg/terraform-provider-proxmox, virtual_environment_vm;
+ * Telmate/terraform-provider-proxmox, vm_qemu; community.proxmox, proxmox_kvm. */
+#include <errno.h>
+
+#include "lib/base/json.h"
+#include "pve/config/form.h"
+
+/* Names that providers have for keys of Proxmox VE, or for members of blocks of them. */
+static const struct {
+	const char *block, *member, *key; /* block NULL: no block around it */
+} settings[] = {
+	{NULL, "on_boot", "onboot"},
+	{NULL, "start_at_node_boot", "onboot"},
+	{NULL, "hook_script_file_id", "hookscript"},
+	{NULL, "kvm_arguments", "args"},
+	{"memory", "dedicated", "memory"},
+	{"memory", "floating", "balloon"},
+	{"memory", "hugepages", "hugepages"},
+	{"cpu", "type", "cpu"},
+	{"cpu", "numa", "numa"},
+	{"cpu", "sockets", "sockets"},
+	{"cpu", "affinity", "affinity"},
+	{"vga", "type", "vga"},
+	{"operating_system", "type", "ostype"},
+};
+
+/* The same of an entry's properties. */
+static const struct {
+	const char *member, *key;
+	bool is_flag;
+} properties[] = {
+	{"id", "host", false},
+	{"raw_id", "host", false},
+	{"host", "host", false},
+	{"mapping", "mapping", false},
+	{"mapping_id", "mapping", false},
+	{"mdev", "mdev", false},
+	{"rom_file", "romfile", false},
+	{"romFile", "romfile", false},
+	{"romfile", "romfile", false},
+	{"pcie", "pcie", true},
+	{"rombar", "rombar", true},
+	{"xvga", "x-vga", true},
+	{"primary_gpu", "x-vga", true},
+	{"device_id", "device-id", false},
+	{"vendor_id", "vendor-id", false},
+	{"sub_device_id", "sub-device-id", false},
+	{"sub_vendor_id", "sub-vendor-id", false},
+};
+
+/* Lists of entries. */
+static const char *const entry_lists[] = {"hostpci", "hostpcis", "pci", "pcis"};
+
+/* Some providers write a single block as an object, others as a list of one. */
+struct json_object *pt_form_block(struct json_object *value)
+{
+	return json_object_is_type(value, json_type_array) ? json_object_array_get_idx(value, 0)
+							   : value;
+}
+
+static void set_text(struct pt_guest *guest, const char *key, const char *value)
+{
+	if (value)
+		pt_guest_set(guest, key, value, strlen(value));
+}
+
+/* A block as Proxmox VE's text, "host=0000:01:00,pcie=1". The caller frees it. */
+static char *entry_text(struct json_object *block)
+{
+	char *text = NULL;
+
+	pt_foreach (property, properties, PT_ARRAY_SIZE(properties)) {
+		struct json_object *value = pt_json_member(block, property->member);
+		const char *is = pt_json_scalar(value);
+		PT_FREE char *part = NULL;
+
+		/* Telmate's id is the number of the entry */
+		if (!is || (pt_streq(property->member, "id") &&
+				   !json_object_is_type(value, json_type_string)))
+			continue;
+		if (property->is_flag && pt_streq(is, "0") && !pt_streq(property->key, "rombar"))
+			continue;
+		part = pt_format("%s=%s", property->key, is);
+		text = pt_list_add(text, ",", part);
+	}
+	return text;
+}
+
+/* The key of an entry: it says so itself, else its place in the list counts. One that there is not
+ * is judged as such. The caller frees it. */
+static char *entry_key(struct json_object *block, size_t place)
+{
+	struct json_object *id = pt_json_member(block, "id");
+	const char *device = pt_json_get(block, "device");
+
+	if (device)
+		return pt_strdup(device);
+	return json_object_is_type(id, json_type_int)
+		       ? pt_format("hostpci%lld", (long long)json_object_get_int64(id))
+		       : pt_format("hostpci%zu", place);
+}
+
+static int set_entry(struct pt_form_reading *reading, struct pt_guest *guest, const char *list,
+	struct json_object *block, size_t place)
+{
+	PT_FREE char *text = entry_text(block);
+	PT_FREE char *key = entry_key(block, place);
+
+	if (!json_object_is_type(block, json_type_object))
+		return pt_err_set(reading->err, -EPROTO, "%s[%zu] is no block", list, place);
+	if (!pt_starts_with(key, "hostpci"))
+		return pt_err_set(reading->err, -EPROTO,
+			"%s[%zu]: '%s' is no entry; there are hostpci0 to hostpci15", list, place,
+			key);
+	if (pt_guest_find_key(guest, key).key)
+		return pt_err_set(reading->err, -EPROTO, "%s stands there twice", key);
+	/* what is known after apply only is left out of a plan; one that lists it has been asked */
+	if ((!text || (!strstr(text, "host=") && !strstr(text, "mapping="))) && !reading->changes)
+		return pt_err_set(reading->err, -EPROTO,
+			"%s[%zu] names no device; is it known after apply only?", list, place);
+	set_text(guest, key, text ? text : "pcie=0");
+	return 0;
+}
+
+/* Telmate's {"pci0": [{"raw": [{...}]}]}. */
+static int set_numbered(
+	struct pt_form_reading *reading, struct pt_guest *guest, struct json_object *numbered)
+{
+	json_object_object_foreach(numbered, name, value)
+	{
+		struct json_object *block = pt_form_block(value);
+		struct json_object *raw = pt_form_block(pt_json_member(block, "raw"));
+		struct json_object *mapping = pt_form_block(pt_json_member(block, "mapping"));
+		size_t place = (size_t)strtoul(name + strcspn(name, "0123456789"), NULL, 10);
+		int r = 0;
+
+		if (raw && mapping)
+			return pt_err_set(reading->err, -EPROTO,
+				"%s names a device and a mapping: it can have one of them", name);
+		if (raw || mapping)
+			r = set_entry(reading, guest, name, raw ? raw : mapping, place);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* A list of blocks, or a dictionary of Proxmox VE's own keys. */
+static int set_entries(struct pt_form_reading *reading, struct pt_guest *guest, const char *list,
+	struct json_object *value)
+{
+	int r = 0;
+
+	if (json_object_is_type(value, json_type_object) && pt_streq(list, "hostpci"))
+		return pt_guest_set_all(guest, value, reading->err);
+	value = pt_streq(list, "pcis") ? pt_form_block(value) : value;
+	if (json_object_is_type(value, json_type_object))
+		return set_numbered(reading, guest, value);
+	for (size_t i = 0; r == 0 && i < pt_json_items(value); i++)
+		r = set_entry(reading, guest, list, json_object_array_get_idx(value, i), i);
+	return r;
+}
+
+const char *pt_form_entries(struct json_object *json)
+{
+	pt_foreach (list, entry_lists, PT_ARRAY_SIZE(entry_lists)) {
+		struct json_object *value = pt_json_member(json, *list);
+
+		if (json_object_is_type(value, json_type_array) ||
+			json_object_is_type(value, json_type_object))
+			return *list;
+	}
+	return NULL;
+}
+
+/* bpg's blocks of the guest's NUMA nodes. */
+static void set_numa(struct pt_guest *guest, struct json_object *blocks)
+{
+	static const char *const names[] = {"cpus", "hostnodes", "memory", "policy"};
+
+	for (size_t i = 0; i < pt_json_items(blocks); i++) {
+		struct json_object *block = json_object_array_get_idx(blocks, i);
+		const char *key = pt_json_get(block, "device");
+		PT_FREE char *text = NULL;
+
+		for (size_t at = 0; at < PT_ARRAY_SIZE(names); at++) {
+			const char *is = pt_json_get(block, names[at]);
+			PT_FREE char *part = is ? pt_format("%s=%s", names[at], is) : NULL;
+
+			if (part)
+				text = pt_list_add(text, ",", part);
+		}
+		if (key && text && pt_starts_with(key, "numa") && key[4])
+			set_text(guest, key, text);
+	}
+}
+
+/* The values of a provider's resource. Blocks that have nothing to do with a start are left out. */
+int pt_form_set_values(
+	struct pt_form_reading *reading, struct pt_guest *guest, struct json_object *values)
+{
+	int r = 0;
+
+	if (!json_object_is_type(values, json_type_object))
+		return pt_err_set(reading->err, -EPROTO, "has no values");
+	json_object_object_foreach(values, key, value)
+	{
+		set_text(guest, key, pt_json_scalar(value));
+	}
+	pt_foreach (setting, settings, PT_ARRAY_SIZE(settings)) {
+		struct json_object *block =
+			setting->block ? pt_form_block(pt_json_member(values, setting->block))
+				       : values;
+		const char *text = pt_json_get(block, setting->member);
+
+		/* bpg's way of saying none */
+		if (text && !(pt_streq(setting->key, "balloon") && pt_streq(text, "0")))
+			set_text(guest, setting->key, text);
+	}
+	set_numa(guest, pt_json_member(values, "numa"));
+	pt_foreach (list, entry_lists, PT_ARRAY_SIZE(entry_lists)) {
+		struct json_object *entries = pt_json_member(values, *list);
+
+		if (r == 0 && entries && !pt_json_scalar(entries))
+			r = set_entries(reading, guest, *list, entries);
+	}
+	return r;
+}
+
+/* Attributes of providers that decide about passthrough, or where; blocks have more. */
+static const char *const deciding[] = {
+	"args", "bios", "hook_script_file_id", "hookscript", "kvm_arguments", "machine", "numa"};
+
+/* Whether any part of a value is known after apply only. */
+static bool is_unknown(struct json_object *value)
+{
+	if (json_object_is_type(value, json_type_boolean))
+		return json_object_get_boolean(value);
+	for (size_t i = 0; i < pt_json_items(value); i++) {
+		if (is_unknown(json_object_array_get_idx(value, i)))
+			return true;
+	}
+	if (json_object_is_type(value, json_type_object)) {
+		json_object_object_foreach(value, key, inner)
+		{
+			(void)key;
+			if (is_unknown(inner))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* The list of entries of the resource that is not known yet; NULL: none. Providers take one list.
+ */
+const char *pt_form_unknown_entries(struct json_object *unknown, struct json_object *values)
+{
+	const char *set = pt_form_entries(values);
+
+	pt_foreach (list, entry_lists, PT_ARRAY_SIZE(entry_lists)) {
+		if (is_unknown(pt_json_member(unknown, *list)) && (!set || pt_streq(set, *list)))
+			return *list;
+	}
+	return NULL;
+}
+
+/* The attributes that decide and are not known yet, "cpu, memory"; NULL: none. The caller frees it.
+ */
+char *pt_form_unknown_attributes(struct json_object *unknown)
+{
+	char *list = NULL;
+
+	pt_foreach (name, deciding, PT_ARRAY_SIZE(deciding)) {
+		if (pt_json_is_true(pt_json_member(unknown, *name)))
+			list = pt_list_add(list, ", ", *name);
+	}
+	pt_foreach (setting, settings, PT_ARRAY_SIZE(settings)) {
+		struct json_object *block =
+			setting->block ? pt_json_member(unknown, setting->block) : NULL;
+
+		if ((pt_json_is_true(block) || pt_json_is_true(pt_json_member(
+						       pt_form_block(block), setting->member))) &&
+			(!list || !strstr(list, setting->block)))
+			list = pt_list_add(list, ", ", setting->block);
+	}
+	return list;
+}
