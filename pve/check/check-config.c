@@ -57,7 +57,7 @@ static void report_dropped(
 			     : kind == PT_DROPPED_VALUE && name ? SYNTAX_NAME
 								: which;
 
-		if (dropped->kind == kind)
+		if (dropped->kind == kind && !dropped->of_machine)
 			pt_report(judging, one, dropped->index < 0 ? pt_on_guest() : on, "value",
 				dropped->value, "why", dropped->why, "key",
 				dropped->index < 0 ? "hostpciN"
@@ -89,7 +89,7 @@ static void hostpci_unknown_key(const struct pt_judging *judging)
 	}
 }
 
-enum { MACHINE_DROPPED, MACHINE_MAY_BE, MACHINE_TOO_NEW };
+enum { MACHINE_DROPPED, MACHINE_MAY_BE, MACHINE_TOO_NEW, MACHINE_LINE };
 
 static void machine_invalid(const struct pt_judging *judging)
 {
@@ -99,6 +99,11 @@ static void machine_invalid(const struct pt_judging *judging)
 
 	report_dropped(judging, PT_DROPPED_MACHINE, MACHINE_DROPPED);
 	report_dropped(judging, PT_DROPPED_MACHINE_KEY, MACHINE_MAY_BE);
+	pt_foreach (dropped, facts->guest->dropped, facts->guest->dropped_count) {
+		if (dropped->of_machine && !pt_guest_get(facts->guest, "machine"))
+			pt_report(judging, MACHINE_LINE, pt_on_guest(), "value", dropped->value,
+				"why", dropped->why, NULL);
+	}
 	pt_guest_machine(facts->guest, &machine);
 	if (machine.aw_bits[0] && qemu_server && !pt_version_from(qemu_server, 9, 0, 21))
 		pt_report(judging, MACHINE_TOO_NEW, pt_on_guest(), "version", qemu_server, NULL);
@@ -391,6 +396,9 @@ static const struct pt_check checks[] = {
 			[MACHINE_TOO_NEW] = {PT_WARNING, PT_WARNS, .when = "aw-bits on an older qemu-server",
 				.message = "aw-bits in machine came with qemu-server 9.0.21; this node's {version} drops the line, and the guest gets the default machine type, i440fx",
 				.hint = "set 'pc-q35-9.1,viommu=intel' as machine instead"},
+			[MACHINE_LINE] = {PT_WARNING, PT_WARNS, .when = "a line that means machine, though it has another form",
+				.message = "'{value}': {why}; Proxmox VE drops the line, and the guest gets the default machine type, i440fx",
+				.hint = "set it with 'qm set {vmid} --machine VALUE', which writes the config anew"},
 		},
 	},
 	{

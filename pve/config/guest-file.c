@@ -172,11 +172,48 @@ static const char *explain_near(const char *line, size_t length, int *ret_index,
 	return "no such key: " ANY_ENTRIES;
 }
 
+/* Why a line does not begin with its key. */
+static const char *explain_before(const char *line, bool marked)
+{
+	if (marked)
+		return "a byte order mark stands before the key";
+	return line[0] == '\r' ? "a carriage return alone ends no line"
+			       : "the key does not begin the line";
+}
+
+static bool begins_with_mark(const char *line, size_t length)
+{
+	return length >= strlen(MARK) && memcmp(line, MARK, strlen(MARK)) == 0;
+}
+
+/* As explain_line, of a line that means machine. */
+static const char *explain_machine(const char *line, size_t length, size_t *ret_at)
+{
+	static const char key[] = "machine";
+	const bool marked = begins_with_mark(line, length);
+	size_t name = skip_odd(line, length, marked ? strlen(MARK) : 0), at;
+
+	if (length - name < strlen(key) || strncasecmp(line + name, key, strlen(key)) != 0)
+		return NULL;
+	at = skip_odd(line, length, name + strlen(key));
+	if (at == length || (!ends_key(line, length, at) && at == name + strlen(key)))
+		return NULL;
+	*ret_at = 0;
+	if (name)
+		return explain_before(line, marked);
+	if (memcmp(line, key, strlen(key)) != 0)
+		return "keys are in lower case";
+	*ret_at = strlen(key);
+	if (line[at] != ':')
+		return "a colon must follow the key";
+	return at > strlen(key) ? "white space stands before the colon" : NULL;
+}
+
 /* Why PVE does not see an entry in a line that looks like one, with the character that it stumbles
  * at, counted from 0; NULL: the line is an entry, or looks like none. Static. */
 static const char *explain_line(const char *line, size_t length, int *ret_index, size_t *ret_at)
 {
-	const bool marked = length >= strlen(MARK) && memcmp(line, MARK, strlen(MARK)) == 0;
+	const bool marked = begins_with_mark(line, length);
 	size_t name = skip_odd(line, length, marked ? strlen(MARK) : 0), digits, key, at;
 	PT_FREE char *number = NULL;
 	PT_FREE char *text = NULL;
@@ -198,12 +235,8 @@ static const char *explain_line(const char *line, size_t length, int *ret_index,
 	if (!ends_key(line, length, at) && (!*number || at == key || at == length))
 		return NULL;
 	*ret_at = name ? 0 : *ret_index < 0 ? strlen(ENTRY) : key;
-	if (marked)
-		return "a byte order mark stands before the key";
-	if (line[0] == '\r')
-		return "a carriage return alone ends no line";
 	if (name)
-		return "the key does not begin the line";
+		return explain_before(line, marked);
 	if (*ret_index < 0 || digits > strlen(ENTRY)) {
 		*ret_at = strlen(ENTRY);
 		return "no such key: " ANY_ENTRIES;
@@ -223,16 +256,19 @@ static const char *explain_line(const char *line, size_t length, int *ret_index,
 void pt_guest_judge_line(struct pt_guest *guest, const char *line, size_t length)
 {
 	PT_FREE char *text = NULL;
-	const char *why;
+	const char *why, *of_machine;
 	size_t at = 0;
-	int index;
+	int index = -1;
 
 	while (length && (line[length - 1] == '\n' || line[length - 1] == '\r'))
 		length--;
-	why = explain_line(line, length, &index, &at);
-	text = why ? pt_format("at character %zu: %s", at + 1, why) : NULL;
-	if (text)
-		pt_guest_note_dropped(guest, PT_DROPPED_LINE, index, line, length, text);
+	of_machine = explain_machine(line, length, &at);
+	why = of_machine ? of_machine : explain_line(line, length, &index, &at);
+	if (!why)
+		return;
+	text = pt_format("at character %zu: %s", at + 1, why);
+	pt_guest_note_dropped(guest, PT_DROPPED_LINE, of_machine ? -1 : index, line, length, text);
+	guest->dropped[guest->dropped_count - 1].of_machine = of_machine != NULL;
 }
 
 /* Judges what stands behind carriage returns in a line. */

@@ -35,14 +35,15 @@ struct pt_guest_key {
 enum pt_dropped_kind {
 	PT_DROPPED_VALUE,   /* hostpciN: the value */
 	PT_DROPPED_KEY,	    /* the same, and its only trouble is a key unknown to this version */
-	PT_DROPPED_LINE,    /* a whole line that means an entry, and is none */
+	PT_DROPPED_LINE,    /* a whole line that means an entry, or machine, and is none */
 	PT_DROPPED_MACHINE, /* the value of machine */
 	PT_DROPPED_MACHINE_KEY, /* the same: a key unknown to this version, so it counts here */
 };
 
 struct pt_guest_dropped {
 	enum pt_dropped_kind kind;
-	int index; /* of the entry; -1: it is none, or no valid one */
+	int index;	 /* of the entry; -1: it is none, or no valid one */
+	bool of_machine; /* a line that means machine */
 	char *value;
 	char *why;
 };

@@ -167,6 +167,9 @@ static void machine_type(void **state)
 		"there is no key 'hpet'; a Proxmox VE that does not know it either");
 	passes(fake, "pcie-needs-q35", "machine: q35,hpet=0\nhostpci0: 02:00.0,pcie=1\n");
 	passes(fake, "machine-invalid", "machine: q35,viommu=virtio\nhostpci0: 02:00.0\n");
+	triggers(fake, "machine-invalid", "machine = q35\nhostpci0: 02:00.0\n",
+		"'machine = q35': at character 8: a colon must follow the key; Proxmox VE drops");
+	passes(fake, "machine-invalid", "machine: q35\n machine: q35\nhostpci0: 02:00.0\n");
 }
 
 #define IGD                                                                                        \

@@ -133,6 +133,28 @@ static void lines_that_mean_an_entry_are_kept_for_telling(void **state)
 	}
 }
 
+static void a_line_that_means_machine_is_kept_for_telling(void **state)
+{
+	static const char *const lines[] = {"machine = q35", "  machine: q35", "machine q35",
+		"Machine: q35", "machine : q35", "\"machine\": q35", "\xef\xbb\xbfmachine: q35"};
+	static const char *const others[] = {"machines: q35", "#machine = q35", "machine",
+		"machine: q35", "mach: q35", "machine:"};
+
+	(void)state;
+	pt_foreach (line, lines, PT_ARRAY_SIZE(lines)) {
+		struct pt_guest PT_GUEST *guest = parse_text(*line, PT_VIEW_CURRENT);
+
+		assert_int_equal(guest->dropped_count, 1);
+		assert_true(guest->dropped[0].of_machine);
+		assert_false(pt_guest_has_hostpci(guest));
+	}
+	pt_foreach (line, others, PT_ARRAY_SIZE(others)) {
+		struct pt_guest PT_GUEST *guest = parse_text(*line, PT_VIEW_CURRENT);
+
+		assert_int_equal(guest->dropped_count, 0);
+	}
+}
+
 static void a_machine_that_is_dropped_is_kept_for_telling(void **state)
 {
 	struct pt_guest *guest = parse_text("machine: q35 # new", PT_VIEW_CURRENT);
@@ -299,6 +321,7 @@ int main(void)
 		cmocka_unit_test(dropped_lines_are_kept_for_telling),
 		cmocka_unit_test(lines_that_mean_an_entry_are_kept_for_telling),
 		cmocka_unit_test(a_machine_that_is_dropped_is_kept_for_telling),
+		cmocka_unit_test(a_line_that_means_machine_is_kept_for_telling),
 		cmocka_unit_test(the_last_pending_section_counts),
 		cmocka_unit_test(a_missing_snapshot_is_told),
 		cmocka_unit_test(names_are_checked),
