@@ -163,13 +163,32 @@ static int set_entries(struct pt_form_reading *reading, struct pt_guest *guest, 
 	return r;
 }
 
+/* The entries of a list; Ansible takes them as the text of JSON as well. NULL: it is no list. The
+ * caller puts it back. */
+static struct json_object *entries_of(struct json_object *value)
+{
+	struct json_object *json;
+
+	if (!json_object_is_type(value, json_type_string)) {
+		json = json_object_get(value);
+	} else {
+		const char *text = json_object_get_string(value);
+
+		json = *text == '{' ? pt_json_parse(text, strlen(text), NULL) : NULL;
+	}
+	if (json_object_is_type(json, json_type_array) ||
+		json_object_is_type(json, json_type_object))
+		return json;
+	json_object_put(json);
+	return NULL;
+}
+
 const char *pt_form_entries(struct json_object *json)
 {
 	pt_foreach (list, entry_lists, PT_ARRAY_SIZE(entry_lists)) {
-		struct json_object *value = pt_json_member(json, *list);
+		struct json_object PT_JSON *entries = entries_of(pt_json_member(json, *list));
 
-		if (json_object_is_type(value, json_type_array) ||
-			json_object_is_type(value, json_type_object))
+		if (entries)
 			return *list;
 	}
 	return NULL;
@@ -207,7 +226,8 @@ int pt_form_set_values(
 		return pt_err_set(reading->err, -EPROTO, "has no values");
 	json_object_object_foreach(values, key, value)
 	{
-		set_text(guest, key, pt_json_scalar(value));
+		if (PT_WORD_FIND(entry_lists, key) < 0)
+			set_text(guest, key, pt_json_scalar(value));
 	}
 	pt_foreach (setting, settings, PT_ARRAY_SIZE(settings)) {
 		struct json_object *block =
@@ -221,10 +241,13 @@ int pt_form_set_values(
 	}
 	set_numa(guest, pt_json_member(values, "numa"));
 	pt_foreach (list, entry_lists, PT_ARRAY_SIZE(entry_lists)) {
-		struct json_object *entries = pt_json_member(values, *list);
+		struct json_object *given = pt_json_member(values, *list);
+		struct json_object PT_JSON *entries = entries_of(given);
 
-		if (r == 0 && entries && !pt_json_scalar(entries))
+		if (r == 0 && entries)
 			r = set_entries(reading, guest, *list, entries);
+		else if (!entries)
+			set_text(guest, *list, pt_json_scalar(given));
 	}
 	return r;
 }

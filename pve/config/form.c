@@ -245,6 +245,21 @@ static const char *foreign_config(const struct pt_guest *guest)
 	return what;
 }
 
+/* Whether the first section, which begins the text, has lines of a config. */
+static bool is_snapshot(const char *text, size_t length, const struct pt_guest_query *query)
+{
+	const char *head = text + strspn(text, " \t\r\n");
+	const char *end = strchr(head, '\n');
+	struct pt_guest PT_GUEST *guest = NULL;
+	struct pt_err err = {0};
+
+	if (*head != '[' || !end)
+		return false;
+	return pt_guest_parse(end + 1, length - (size_t)(end + 1 - text), query, &guest, &err) ==
+		       0 &&
+	       is_config(guest);
+}
+
 static int read_text(struct pt_form_reading *reading, const char *text, size_t length)
 {
 	struct pt_guest PT_GUEST *guest = NULL;
@@ -261,7 +276,10 @@ static int read_text(struct pt_form_reading *reading, const char *text, size_t l
 	if (r == 0 && !what)
 		what = foreign_config(guest);
 	if (r == 0 && !what && !is_config(guest))
-		what = "has no line of a config";
+		what = is_snapshot(text, length, reading->query)
+			       ? "begins with a snapshot; the config that counts stands before the first "
+				 "section"
+			       : "has no line of a config";
 	if (what)
 		return pt_err_set(reading->err, -EINVAL, "%s" EXPECTED, what);
 	if (r == 0)

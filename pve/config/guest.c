@@ -322,6 +322,13 @@ static int set_json(
 		/* a value that is skipped is a device that nobody protects */
 		return pt_err_set(err, -EPROTO, "\"%s\" is neither text nor number", key);
 	}
+	/* as a line of the config without a value */
+	if (!length && pt_hostpci_key(key) >= 0) {
+		PT_FREE char *line = pt_format("%s:", key);
+
+		pt_guest_judge_line(guest, line, strlen(line));
+		return 0;
+	}
 	pt_guest_set(guest, key, text, length);
 	return 0;
 }
@@ -347,7 +354,7 @@ bool pt_guest_has_hostpci(const struct pt_guest *guest)
 			return true;
 	}
 	pt_foreach (dropped, guest->dropped, guest->dropped_count) {
-		if (dropped->kind < PT_DROPPED_MACHINE)
+		if (dropped->kind < PT_DROPPED_MACHINE && !dropped->of_machine)
 			return true;
 	}
 	return devices;

@@ -49,6 +49,9 @@ static void an_object_has_plain_values(void **state)
 	refuses("{\"name2\":\"x\",\"error\":7}", "no key of a guest's config");
 	refuses("{\"data\":null,\"message\":\"no ticket\"}", "holds no data: no ticket");
 	refuses("{\"data\":null}", "holds no data: it was refused");
+	drops("{\"hostpci0\":\"\"}", "hostpci0:");
+	refuses("[snap1]\nhostpci0: 01:00\n", "begins with a snapshot");
+	refuses("[snap1]\n", "no line of a config");
 	refuses("{\"a\":1,\"a\":2}", "the key \"a\" stands there twice");
 	refuses("{\"data\":{\"hostpci0\":\"01:00\",\"hostpci0\":\"02:00\"}}", "twice");
 	guest = read_one("{\"memory\":64,\"hostpci1\":null}");
@@ -77,6 +80,7 @@ static void blocks_become_entries(void **state)
 		{"{\"pcis\":{\"pci2\":{\"mapping\":{\"mapping_id\":\"gpu\"}}}}", "hostpci2",
 			"mapping=gpu"},
 		{"{\"hostpci\":{\"hostpci5\":\"01:00,pcie=1\"}}", "hostpci5", "01:00,pcie=1"},
+		{"{\"hostpci\":\"{\\\"hostpci5\\\":\\\"01:00\\\"}\"}", "hostpci5", "01:00"},
 		{"{\"pci\":[],\"memory\":[{\"dedicated\":2048,\"floating\":0}]}", "memory", "2048"},
 		{"{\"pci\":[],\"kvm_arguments\":\"-x\"}", "args", "-x"},
 		{"{\"pci\":[],\"cpu\":{\"type\":\"host\"}}", "cpu", "host"},
