@@ -120,15 +120,29 @@ static bool is_clone(struct json_object *values)
 	       pt_json_scalar(clone) || (pt_json_scalar(id) && !pt_streq(pt_json_scalar(id), "0"));
 }
 
-/* The guest that it is a clone of, by its number; 0: unknown. */
-static unsigned int template_of(struct json_object *values)
+/* Sets what it is a clone of: by number and node (bpg), by number or name (Telmate). */
+static void set_template(struct pt_guest *guest, struct json_object *values)
 {
-	const char *vmid = pt_json_get(pt_form_block(pt_json_member(values, "clone")), "vm_id");
-	unsigned int found = 0;
+	struct json_object *clone = pt_form_block(pt_json_member(values, "clone"));
+	const char *vmid = pt_json_get(clone, "vm_id"), *node = pt_json_get(clone, "node_name");
 
 	if (!vmid)
 		vmid = pt_json_get(values, "clone_id");
-	return vmid && pt_vmid_parse(vmid, &found) ? found : 0;
+	if (vmid && !pt_vmid_parse(vmid, &guest->clone_of))
+		guest->clone_of = 0;
+	pt_set_text(&guest->clone_of_name, pt_json_scalar(clone));
+	if (node && pt_node_name_valid(node))
+		pt_set_text(&guest->clone_from, node);
+}
+
+/* Of the plan's guests the first one that has the VMID; NULL: none. */
+static const struct pt_guest *find_vmid(const struct pt_form_reading *reading, unsigned int vmid)
+{
+	pt_foreach (guest, reading->guests->guest, vmid ? reading->guests->count : 0) {
+		if ((*guest)->vmid == vmid)
+			return *guest;
+	}
+	return NULL;
 }
 
 /* Whether the plan makes the resource, rather than keep or change it. A plan may say nothing of
@@ -173,6 +187,7 @@ static int add_guest(struct pt_form_reading *reading, struct json_object *values
 	const char *vmid = pt_json_get(values, "vm_id");
 	struct pt_guest PT_GUEST *guest = NULL;
 	struct pt_guest_query query = *reading->query;
+	const struct pt_guest *twin;
 	int r;
 
 	if (!node)
@@ -183,6 +198,7 @@ static int add_guest(struct pt_form_reading *reading, struct json_object *values
 		query.vmid = 0;
 	if (name && node && pt_node_name_valid(node))
 		query.node = node;
+	twin = name ? find_vmid(reading, query.vmid) : NULL;
 	guest = pt_guest_new(&query, PT_TEXT_CHARS);
 	pt_set_text(&guest->name, name);
 	r = pt_form_set_values(reading, guest, values);
@@ -192,9 +208,12 @@ static int add_guest(struct pt_form_reading *reading, struct json_object *values
 		guest->trouble = find_trouble(reading, guest, values, name);
 		guest->unknown = pt_form_unknown_attributes(
 			pt_json_member(change_of(reading, name), "after_unknown"));
-		guest->clone_of =
-			is_clone(values) && is_made(reading, name) ? template_of(values) : 0;
+		if (is_clone(values) && is_made(reading, name))
+			set_template(guest, values);
 	}
+	if (twin && !guest->trouble)
+		guest->trouble = pt_format("has VMID %u, as %s has: a cluster has each VMID once",
+			query.vmid, twin->name);
 	/* of a plan the others count all the same */
 	if (r < 0 && !guest->trouble)
 		pt_set_text(&guest->trouble, reading->err->text);

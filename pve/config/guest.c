@@ -105,6 +105,8 @@ void pt_guest_free(struct pt_guest *guest)
 		return;
 	json_object_put(guest->keys);
 	free(guest->name);
+	free(guest->clone_of_name);
+	free(guest->clone_from);
 	free(guest->trouble);
 	free(guest->unknown);
 	pt_foreach (dropped, guest->dropped, guest->dropped_count)

@@ -53,6 +53,8 @@ struct pt_guest {
 	char *name;		  /* that a plan gives it; NULL: none */
 	char *unknown;		  /* attributes of a planned one that are not known; NULL: none */
 	unsigned int clone_of;	  /* the template of a planned one; 0: none, or unknown */
+	char *clone_of_name;	  /* the same by its name; NULL: none, or unknown */
+	char *clone_from;	  /* the node of the template; NULL: the guest's, or unknown */
 	char *trouble;		  /* why a planned one cannot be judged; NULL: it can */
 	char node[PT_NODE_TEXT];  /* where the config lies, or the plan wants it */
 	enum pt_text encoding;	  /* of the values: chars from the API, bytes from a file */

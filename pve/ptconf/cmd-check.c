@@ -207,19 +207,43 @@ static int check_vmid(struct pt_cli *cli, struct node_report *report, struct pt_
 	return check_guest(cli, guest, report, err);
 }
 
-/* Whether a guest of the node has entries. */
-static bool passes_any(struct pt_cli *cli, unsigned int vmid)
+/* The template of a clone among the guests of the node; NULL: it is not there. */
+static const struct pt_guest *find_template(struct pt_cli *cli, const struct pt_guest *clone)
 {
 	struct pt_guest *const *guest = NULL;
 	size_t count = 0;
 
 	if (pt_node_guests(cli->node, &guest, &count, NULL) < 0)
-		return false;
+		return NULL;
 	for (size_t i = 0; i < count; i++) {
-		if (guest[i]->vmid == vmid)
-			return pt_guest_has_hostpci(guest[i]);
+		const char *name = pt_guest_get(guest[i], "name");
+
+		if ((clone->clone_of && guest[i]->vmid == clone->clone_of) ||
+			(clone->clone_of_name && name && pt_streq(name, clone->clone_of_name)))
+			return guest[i];
 	}
-	return false;
+	return NULL;
+}
+
+/* A planned guest without entries gets those of its template. */
+static int check_template(struct pt_cli *cli, const struct pt_guest *guest, struct pt_err *err)
+{
+	const struct pt_guest *template;
+
+	if (pt_guest_has_hostpci(guest) || (!guest->clone_of && !guest->clone_of_name))
+		return 0;
+	template = find_template(cli, guest);
+	if (template && pt_guest_has_hostpci(template))
+		return pt_err_set(err, -EINVAL,
+			"%s: is a clone of guest %u, and gets its entries: write them into the plan",
+			guest->name, template->vmid);
+	/* a node's facts have all of its guests with entries */
+	if (!template && guest->clone_from && !pt_streq(guest->clone_from, cli->node->name))
+		return pt_err_set(err, -EXDEV,
+			"%s: is a clone of guest %u on node %s, and gets its entries, if it has any: "
+			"check it there, or with --node %s",
+			guest->name, guest->clone_of, guest->clone_from, guest->clone_from);
+	return 0;
 }
 
 static int check_planned(struct pt_cli *cli, const struct pt_guest *guest,
@@ -229,10 +253,9 @@ static int check_planned(struct pt_cli *cli, const struct pt_guest *guest,
 
 	if (guest->trouble)
 		return pt_err_set(err, -EINVAL, "%s: %s", guest->name, guest->trouble);
-	if (guest->clone_of && !pt_guest_has_hostpci(guest) && passes_any(cli, guest->clone_of))
-		return pt_err_set(err, -EINVAL,
-			"%s: is a clone of guest %u, and gets its entries: write them into the plan",
-			guest->name, guest->clone_of);
+	r = check_template(cli, guest, err);
+	if (r < 0)
+		return r;
 	if (pt_streq(guest->node, cli->node->name) || !pt_guest_has_hostpci(guest)) {
 		r = check_guest(cli, guest, report, err);
 		if (r == 0 && guest->unknown &&

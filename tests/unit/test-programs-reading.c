@@ -168,6 +168,29 @@ static void several_configs_are_several_guests(void **state)
 	assert_int_equal(ran.code, 2);
 }
 
+#define CLONE_OF(name)                                                                                  \
+	"{\"format_version\":\"1.2\",\"planned_values\":{\"root_module\":{\"resources\":[{\"address\":" \
+	"\"proxmox_vm_qemu.a\",\"mode\":\"managed\",\"type\":\"proxmox_vm_qemu\",\"values\":{\"vmid\":" \
+	"500,\"target_node\":\"node1\",\"clone\":\"" name "\"}}]}}}"
+
+/* Telmate's clones name their template. */
+static void a_clone_gets_the_entries_of_its_template(void **state)
+{
+	struct fake *fake = *state;
+	struct ran ran;
+	PT_FREE char *path = pt_format("%s/tmp/plan.json", fake->root);
+
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/900.conf",
+		"name: gold\nhostpci0: 02:00.0\ntemplate: 1\n");
+	fake_file(fake, "/tmp/plan.json", CLONE_OF("gold"));
+	PTCONF(&ran, "check", "--root", fake->root, "--config", path);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "proxmox_vm_qemu.a: is a clone of guest 900, and gets its entries");
+	fake_file(fake, "/tmp/plan.json", CLONE_OF("silver"));
+	PTCONF(&ran, "check", "--root", fake->root, "--config", path);
+	assert_int_equal(ran.code, 0);
+}
+
 static void a_config_from_standard_input(void **state)
 {
 	struct fake *fake = *state;
@@ -592,6 +615,7 @@ int main(void)
 		MACHINE_TEST(many_guests_are_checked),
 		MACHINE_TEST(a_config_of_ones_own),
 		MACHINE_TEST(several_configs_are_several_guests),
+		MACHINE_TEST(a_clone_gets_the_entries_of_its_template),
 		MACHINE_TEST(a_config_from_standard_input),
 		MACHINE_TEST(show_says_why),
 		MACHINE_TEST(list_goes_by_group),
