@@ -1,71 +1,150 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "pve/check/capacity.h"
+#include "pve/config/hostpci.h"
 
 static void add_vmid(struct pt_vmids *list, unsigned int vmid)
 {
 	*(uint64_t *)pt_array_grow(&list->vmid, &list->count, sizeof(*list->vmid)) = vmid;
 }
 
+/* What entries ask for. */
+struct want {
+	const char *mapping, *type; /* type NULL: whole devices */
+};
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 static struct pt_capacity *row_of(
-	struct pt_capacities *capacities, const char *mapping, const char *node)
+	struct pt_capacities *capacities, const struct want *want, const char *node)
 {
 	struct pt_capacity *slot;
 
 	pt_foreach (row, capacities->row, capacities->count) {
-		if (pt_streq(row->mapping, mapping) && pt_streq(row->node, node))
+		if (pt_streq(row->mapping, want->mapping) && same_text(row->type, want->type) &&
+			pt_streq(row->node, node))
 			return row;
 	}
 	slot = pt_array_grow(&capacities->row, &capacities->count, sizeof(*slot));
-	slot->mapping = pt_strdup(mapping);
+	slot->mapping = pt_strdup(want->mapping);
+	pt_set_text(&slot->type, want->type);
 	snprintf(slot->node, sizeof(slot->node), "%s", node);
 	return slot;
 }
 
 /* One entry of a guest on the node at names a mapping: it counts on each node that it may run on.
  */
-static void count_naming(const struct pt_cluster *cluster, const struct pt_node *at,
-	const struct pt_naming *naming, const struct pt_ha_guest *managed,
-	struct pt_capacities *ret)
+static void count_naming(const struct pt_cluster *cluster, struct pt_node *at, unsigned int vmid,
+	const struct want *want, struct pt_capacities *ret)
 {
+	const struct pt_ha *ha = NULL;
+	const struct pt_ha_guest *managed;
+
+	pt_node_cluster(at, &ha);
+	managed = pt_ha_find(ha, vmid);
 	pt_foreach (node, cluster->node, cluster->count) {
 		if (node->node == at)
-			add_vmid(&row_of(ret, naming->mapping, node->name)->here, naming->vmid);
+			add_vmid(&row_of(ret, want, node->name)->here, vmid);
 		else if (node->node && pt_ha_allows(managed, node->name) && !managed->stopped)
-			add_vmid(&row_of(ret, naming->mapping, node->name)->coming, naming->vmid);
+			add_vmid(&row_of(ret, want, node->name)->coming, vmid);
+	}
+}
+
+static void count_guest(const struct pt_cluster *cluster, struct pt_node *node,
+	const struct pt_guest *guest, struct pt_capacities *ret)
+{
+	pt_guest_foreach (key, guest) {
+		struct pt_hostpci entry;
+		int index = pt_hostpci_key(key.key);
+
+		if (index < 0 || pt_hostpci_parse(index, key.value, key.length, guest->encoding,
+					 &entry, NULL) < 0)
+			continue;
+		if (entry.mapping)
+			count_naming(cluster, node, guest->vmid,
+				&(struct want){entry.mapping, entry.mdev}, ret);
+		pt_hostpci_clear(&entry);
 	}
 }
 
 static void count_node(
 	const struct pt_cluster *cluster, struct pt_node *node, struct pt_capacities *ret)
 {
-	const struct pt_naming *naming = NULL;
-	const struct pt_ha *ha = NULL;
+	struct pt_guest *const *guest = NULL;
 	size_t count = 0;
 
-	pt_node_cluster(node, &ha);
-	if (pt_node_namings(node, &naming, &count, NULL) < 0)
+	if (pt_node_guests(node, &guest, &count, NULL) < 0)
 		return;
 	for (size_t i = 0; i < count; i++) {
-		if (naming[i].mapping)
-			count_naming(
-				cluster, node, &naming[i], pt_ha_find(ha, naming[i].vmid), ret);
+		if (!pt_guest_is_template(guest[i]))
+			count_guest(cluster, node, guest[i], ret);
 	}
 }
 
+/* NVIDIA's VF: Proxmox VE sets its type, and it is one device (facts-config.c). */
+static bool is_vgpu(const struct pt_function *function)
+{
+	return function->has_nvidia && !function->has_mdev;
+}
+
+/* How many mediated devices of the type the function can still make; a VF is one or can become so.
+ */
+static size_t room_of(struct pt_node *node, const struct pt_function *function, const char *type)
+{
+	const struct pt_device *device = pt_node_device(node, &function->bdf);
+
+	pt_foreach (offered, device->mdev, device->mdev_count) {
+		if (pt_streq(offered->name, type))
+			return is_vgpu(function) ? 1 : (size_t)offered->available;
+	}
+	return 0;
+}
+
+/* Entries of guests that run: what they hold can be made no more. */
+static size_t count_running(const struct pt_node *node, const struct pt_vmids *vmids)
+{
+	size_t running = 0;
+
+	pt_foreach (vmid, vmids->vmid, vmids->count) {
+		pt_foreach (guest, node->running, node->running_count)
+			running += guest->vmid == *vmid;
+	}
+	return running;
+}
+
 /* The devices of a mapping that is in the list. Nodes that nobody wants it on have rows too. */
-static void count_devices(struct pt_node *node, const char *mapping, struct pt_capacities *ret)
+static void count_devices(struct pt_node *node, const struct want *want, struct pt_capacities *ret)
 {
 	const struct pt_mappings *mappings = NULL;
 	const struct pt_mapping *found;
+	struct pt_capacity *row;
+	size_t count = 0;
+	bool fits = false, makes = false;
 
 	if (pt_node_mappings(node, &mappings, NULL) < 0)
 		return;
-	found = pt_mapping_find(mappings, mapping);
+	found = pt_mapping_find(mappings, want->mapping);
 	for (size_t i = 0; found && i < found->count; i++) {
-		if (pt_streq(found->entry[i].node, node->name) &&
-			pt_node_fits(node, found, &found->entry[i], NULL) == 0)
-			row_of(ret, mapping, node->name)->devices++;
+		const struct pt_map_entry *entry = &found->entry[i];
+		const struct pt_function *function = NULL;
+		struct pt_bdf bdf;
+
+		if (!pt_streq(entry->node, node->name) ||
+			pt_node_fits(node, found, entry, NULL) < 0)
+			continue;
+		fits = true;
+		/* several functions make no mediated device: mdev-multifunction */
+		if (want->type && pt_bdf_parse(entry->path, &bdf))
+			function = pt_inventory_find(&node->inventory, &bdf);
+		makes |= function && !is_vgpu(function);
+		count += !want->type ? 1 : function ? room_of(node, function, want->type) : 0;
 	}
+	if (!fits)
+		return;
+	row = row_of(ret, want, node->name);
+	row->devices = count + (makes ? count_running(node, &row->here) : 0);
 }
 
 static int compare(const void *a, const void *b)
@@ -73,24 +152,32 @@ static int compare(const void *a, const void *b)
 	const struct pt_capacity *x = a, *y = b;
 	int order = strcmp(x->mapping, y->mapping);
 
+	if (!order)
+		order = strcmp(x->type ? x->type : "", y->type ? y->type : "");
 	return order ? order : strcmp(x->node, y->node);
 }
 
 void pt_capacities_count(const struct pt_cluster *cluster, struct pt_capacities *ret)
 {
-	struct pt_names PT_NAMES mappings = {0};
+	size_t wanted;
 
 	pt_foreach (node, cluster->node, cluster->count) {
 		if (node->node)
 			count_node(cluster, node->node, ret);
 	}
-	pt_foreach (row, ret->row, ret->count) {
-		if (!pt_names_hold(&mappings, row->mapping))
-			pt_names_add(&mappings, row->mapping);
-	}
-	pt_foreach (node, cluster->node, cluster->count) {
-		for (size_t i = 0; node->node && i < mappings.count; i++)
-			count_devices(node->node, mappings.name[i], ret);
+	/* each row asks for something; the first one of its kind counts the devices */
+	wanted = ret->count;
+	for (size_t i = 0; i < wanted; i++) {
+		const struct want want = {ret->row[i].mapping, ret->row[i].type};
+		size_t first = 0;
+
+		while (!pt_streq(ret->row[first].mapping, want.mapping) ||
+			!same_text(ret->row[first].type, want.type))
+			first++;
+		for (size_t at = 0; first == i && at < cluster->count; at++) {
+			if (cluster->node[at].node)
+				count_devices(cluster->node[at].node, &want, ret);
+		}
 	}
 	if (ret->count)
 		qsort(ret->row, ret->count, sizeof(*ret->row), compare);
@@ -100,6 +187,7 @@ void pt_capacities_clear(struct pt_capacities *capacities)
 {
 	pt_foreach (row, capacities->row, capacities->count) {
 		free(row->mapping);
+		free(row->type);
 		free(row->here.vmid);
 		free(row->coming.vmid);
 	}
@@ -114,9 +202,13 @@ void pt_capacities_clear(struct pt_capacities *capacities)
 
 static const struct pt_field capacity_fields[] = {
 	{ROW("mapping", TEXT, mapping)},
+	{ROW("type", TEXT, type), PT_JSON_MAY_BE_MISSING,
+		.about = "of mediated devices; null: whole devices"},
 	{ROW("node", CHARS, node)},
 	{ROW("devices", UINT, devices),
-		.about = "that the mapping has on the node, and that exist"},
+		.about =
+			"that the mapping has on the node, and that exist; of a type, that guests run "
+			"with or that can still be made"},
 	{VMIDS("guests", here), .about = "of the node that want one, once for each entry"},
 	{VMIDS("may_come", coming), .about = "guests of other nodes that HA may start there"},
 };

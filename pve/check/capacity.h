@@ -11,11 +11,13 @@ struct pt_vmids {
 	size_t count;
 };
 
-/* A mapping on a node. */
+/* A mapping on a node, or one type of the mediated devices that a mapping's devices make there. */
 struct pt_capacity {
 	char *mapping;
+	char *type; /* NULL: whole devices */
 	char node[PT_NODE_TEXT];
-	size_t devices; /* that it has there and that Proxmox VE would take, as far as is known */
+	size_t devices; /* that it has there and that Proxmox VE would take, as far as is known; of
+			 * a type: those that guests run with, and those that can still be made */
 	struct pt_vmids here;	/* guests of the node that name it, once for each entry */
 	struct pt_vmids coming; /* those of other nodes that HA may start there */
 };

@@ -474,8 +474,11 @@ static int print_capacities(const struct pt_capacities *capacities, struct pt_er
 		PT_FREE char *here = list_vmids(&row->here);
 		PT_FREE char *coming = list_vmids(&row->coming);
 
-		pt_table_row(&table, (const char *const[]){row->mapping, row->node,
-					     PT_NUMBER(row->devices), here, coming});
+		PT_FREE char *what = row->type ? pt_format("%s, %s", row->mapping, row->type)
+					       : pt_strdup(row->mapping);
+
+		pt_table_row(&table, (const char *const[]){what, row->node, PT_NUMBER(row->devices),
+					     here, coming});
 		if (row->here.count > row->devices)
 			pt_table_note(&table, "not all of its guests can run at once");
 	}
