@@ -92,6 +92,9 @@ int pt_cli_permissions(const struct pt_cli *cli, const struct pt_facts *facts,
 /* What the guest's last start said, and what it means. */
 enum pt_exit pt_last_start(struct pt_cli *cli, unsigned int vmid, struct pt_err *err);
 
+/* Who would start where, if a node of the cluster were gone. */
+enum pt_exit pt_check_without(struct pt_cli *cli, struct pt_err *err);
+
 /* The deadlines of this node. A policy with an error warns, and the defaults count. */
 struct pt_limits pt_cli_limits(const struct pt_cli *cli);
 
