@@ -17,7 +17,7 @@ static void report_problem(const struct pt_judging *judging)
 	}
 }
 
-enum { SYNTAX_VALUE, SYNTAX_NAME, SYNTAX_LINE, SYNTAX_LINE_SPARE };
+enum { SYNTAX_VALUE, SYNTAX_NAME, SYNTAX_NO_NAME, SYNTAX_LINE, SYNTAX_LINE_SPARE };
 
 /* Whether a valid line sets the same entry. */
 static bool is_set_elsewhere(const struct pt_guest *guest, int index)
@@ -42,6 +42,16 @@ static char *mapping_meant(const struct pt_guest_dropped *dropped)
 	return PT_STEAL(word);
 }
 
+static size_t case_of_dropped(const struct pt_facts *facts, const struct pt_guest_dropped *dropped,
+	const char *name, size_t which)
+{
+	if (dropped->kind == PT_DROPPED_LINE && is_set_elsewhere(facts->guest, dropped->index))
+		return SYNTAX_LINE_SPARE;
+	if (dropped->kind != PT_DROPPED_VALUE || !name)
+		return which;
+	return pt_mapping_find(facts->mappings, name) ? SYNTAX_NAME : SYNTAX_NO_NAME;
+}
+
 static void report_dropped(
 	const struct pt_judging *judging, enum pt_dropped_kind kind, size_t which)
 {
@@ -52,14 +62,11 @@ static void report_dropped(
 		char key[PT_LABEL_TEXT];
 
 		PT_FREE char *name = mapping_meant(dropped);
-		size_t one = kind == PT_DROPPED_LINE && is_set_elsewhere(guest, dropped->index)
-				     ? SYNTAX_LINE_SPARE
-			     : kind == PT_DROPPED_VALUE && name ? SYNTAX_NAME
-								: which;
 
 		if (dropped->kind == kind && !dropped->of_machine)
-			pt_report(judging, one, dropped->index < 0 ? pt_on_guest() : on, "value",
-				dropped->value, "why", dropped->why, "key",
+			pt_report(judging, case_of_dropped(judging->facts, dropped, name, which),
+				dropped->index < 0 ? pt_on_guest() : on, "value", dropped->value,
+				"why", dropped->why, "key",
 				dropped->index < 0 ? "hostpciN"
 						   : pt_entry_label(dropped->index, key),
 				"name", name, NULL);
@@ -354,9 +361,12 @@ static const struct pt_check checks[] = {
 		.of = {
 			[SYNTAX_VALUE] = {PT_ERROR, PT_WARNS, .message = "'{value}': {why}; Proxmox VE drops the line and starts the guest without this device",
 				.hint = "correct it with 'qm set {vmid} --{key} VALUE'"},
-			[SYNTAX_NAME] = {PT_ERROR, PT_WARNS, .when = "the value looks like the name of a mapping",
+			[SYNTAX_NAME] = {PT_ERROR, PT_WARNS, .when = "the value is the name of a resource mapping",
 				.message = "'{value}': {why}; Proxmox VE drops the line and starts the guest without this device",
-				.hint = "correct it with 'qm set {vmid} --{key} VALUE'; if {name} is a resource mapping, VALUE is mapping={name}"},
+				.hint = "{name} is a resource mapping: write mapping={name}, with 'qm set {vmid} --{key} VALUE'"},
+			[SYNTAX_NO_NAME] = {PT_ERROR, PT_WARNS, .when = "the value looks like a name, and no resource mapping has it",
+				.message = "'{value}': {why}; Proxmox VE drops the line and starts the guest without this device",
+				.hint = "correct it with 'qm set {vmid} --{key} VALUE'; there is no resource mapping {name} either"},
 			[SYNTAX_LINE] = {PT_ERROR, PT_WARNS, .when = "a line that is no entry, though it looks like one",
 				.message = "'{value}': {why}; Proxmox VE drops the line and starts the guest without this device",
 				.hint = "set it with 'qm set {vmid} --{key} VALUE', which writes the config anew"},

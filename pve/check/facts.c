@@ -160,16 +160,15 @@ static int resolve_entries(struct pt_gathering *gathering)
 {
 	struct pt_facts *facts = gathering->facts;
 	struct pt_node *node = gathering->node;
-	const struct pt_mappings *mappings = NULL;
-	int r = pt_node_mappings(node, &mappings, gathering->err);
+	int r = pt_node_mappings(node, &facts->mappings, gathering->err);
 
 	/* the last is that of args */
 	for (int i = 0; r >= 0 && i <= PT_HOSTPCI_MAX; i++)
 		r = i < PT_HOSTPCI_MAX ? parse_entry(gathering, i) : parse_args(gathering);
 	if (r >= 0 && !node->whole && node->host)
-		learn_at_once(gathering, mappings);
+		learn_at_once(gathering, facts->mappings);
 	for (size_t i = 0; r >= 0 && i < facts->count; i++)
-		r = pt_resolve(node->host, mappings, node->name, &node->inventory,
+		r = pt_resolve(node->host, facts->mappings, node->name, &node->inventory,
 			&facts->assignment[i], gathering->err);
 	if (r < 0)
 		return r;

@@ -134,7 +134,8 @@ struct pt_facts {
 	const struct pt_guest *guest;			     /* borrowed */
 	struct pt_assignment assignment[PT_HOSTPCI_MAX + 1]; /* the last may be that of args */
 	size_t count;
-	const struct pt_traits *host; /* of the node; borrowed */
+	const struct pt_traits *host;	    /* of the node; borrowed */
+	const struct pt_mappings *mappings; /* of the cluster; borrowed */
 	const struct pt_inventory
 		*inventory;	/* every function that the guest has to do with; borrowed */
 	struct pt_taken *taken; /* in order of entries, companions behind */

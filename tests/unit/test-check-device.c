@@ -123,8 +123,15 @@ static void syntax(void **state)
 	clear(&judged);
 	judge(fake, "hostpci12: host=gpu,pcie=1\n", &judged);
 	assert_string_equal(hint_of(find(&judged, "hostpci-syntax")),
-		"correct it with 'qm set 100 --hostpci12 VALUE'; if gpu is a resource mapping, VALUE is mapping=gpu");
+		"correct it with 'qm set 100 --hostpci12 VALUE'; there is no resource mapping gpu either");
 	clear(&judged);
+	fake_file(fake, PT_PVE_PCI_MAPPINGS,
+		"gpu\n\tmap node=node2,path=0000:01:00.0,id=10de:2204,iommugroup=1\n");
+	judge(fake, "hostpci12: host=gpu,pcie=1\n", &judged);
+	assert_string_equal(hint_of(find(&judged, "hostpci-syntax")),
+		"gpu is a resource mapping: write mapping=gpu, with 'qm set 100 --hostpci12 VALUE'");
+	clear(&judged);
+	fake_remove(fake, PT_PVE_PCI_MAPPINGS);
 	passes(fake, "hostpci-syntax", "hostpci3: 02:00.0,foo=1\n");
 	triggers(fake, "hostpci-syntax", " hostpci3: 02:00.0\n",
 		"' hostpci3: 02:00.0': at character 1: the key does not begin the line");
