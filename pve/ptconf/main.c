@@ -335,9 +335,70 @@ static size_t count_inputs(const struct pt_cli *cli)
 	return count;
 }
 
+#define OPTIONS_OF_OTHERS (OPTION_ROOT | OPTION_SOURCE | OPTION_VIEW | OPTION_SNAPSHOT)
+#define OTHERS_ASKED                                                                               \
+	"--node and --cluster ask others: they exclude guest options, but --node takes --config, " \
+	"and --cluster --facts"
+
+/* What goes with what, whatever the verb. */
+static const struct {
+	int of;	      /* the rule is for those who give all of these, */
+	int excludes; /* and none of these may stand beside them, */
+	int needs;    /* but one of these must; 0: none */
+	const char *broken;
+} rules[] = {
+	{OPTION_VIEW, .excludes = OPTION_SNAPSHOT,
+		.broken = "--current and --snapshot exclude each other"},
+	{OPTION_SOURCE, .excludes = OPTION_CONFIG,
+		.broken = "--source and --config exclude each other"},
+	{OPTION_FACTS, .excludes = OPTIONS_OF_OTHERS,
+		.broken = "of the guest options --facts takes --config only"},
+	{OPTION_NODE, .excludes = OPTIONS_OF_OTHERS, .broken = OTHERS_ASKED},
+	{OPTION_CLUSTER, .excludes = OPTIONS_OF_OTHERS, .broken = OTHERS_ASKED},
+	{OPTION_FACTS, .excludes = OPTION_NODE,
+		.broken = "--facts asks nobody: --node does not go with it"},
+	{OPTION_FACTS | OPTION_API_CONF, .needs = OPTION_AS,
+		.broken = "--facts asks nobody: --api-conf does not go with it"},
+	{OPTION_ANONYMOUS,
+		.excludes = ~(OPTION_ANONYMOUS | OPTION_ALL | OPTION_HOST | OPTION_ALL_INFOS |
+			      OPTION_FACTS | OPTION_ROOT | OPTION_TREE | OPTION_HTML |
+			      OPTION_FAIL_ON | OPTION_REQUIRE_ENTRIES | OPTION_FORMAT),
+		.broken = "--anonymous masks the facts of one node: check takes VMIDs, --all, "
+			  "--facts and --root with it"},
+	{OPTION_HOST,
+		.excludes = ~(OPTION_HOST | OPTION_ROOT | OPTION_FACTS | OPTION_ANONYMOUS |
+			      OPTION_ALL_INFOS | OPTION_FAIL_ON | OPTION_FORMAT),
+		.broken = "--host checks this node alone: --facts, --root and --anonymous go with "
+			  "it"},
+	{OPTION_API_CONF, .needs = OPTION_NODE | OPTION_CLUSTER | OPTION_AS,
+		.broken = "--api-conf goes with --node, --cluster or --as"},
+	{OPTION_AS, .excludes = OPTION_ROOT, .broken = "--as asks the API: --root excludes it"},
+	{OPTION_WITHOUT,
+		.excludes = ~(OPTION_WITHOUT | OPTION_CLUSTER | OPTION_FACTS | OPTION_API_CONF |
+			      OPTION_FORMAT),
+		.needs = OPTION_CLUSTER,
+		.broken = "--without goes with --cluster, --facts and --api-conf"},
+	{OPTION_LAST_START, .excludes = ~(OPTION_LAST_START | OPTION_ROOT | OPTION_FORMAT),
+		.broken = "--last-start takes a VMID, and --root alone with it"},
+	{OPTION_CLUSTER, .excludes = OPTION_NODE | OPTION_CONFIG | OPTION_ALL,
+		.broken = "--cluster already means all nodes and all guests"},
+};
+
+/* What is wrong with the options together; NULL: nothing. */
+static const char *find_broken(int given)
+{
+	pt_foreach (rule, rules, PT_ARRAY_SIZE(rules)) {
+		if ((given & rule->of) == rule->of &&
+			(given & rule->excludes || (rule->needs && !(given & rule->needs))))
+			return rule->broken;
+	}
+	return NULL;
+}
+
 /* Reads the command line. Negative: go on with the verb; else the exit code. */
 static int parse(int argc, char **argv, struct pt_cli *cli, const struct verb **ret_verb)
 {
+	const char *broken;
 	int given = 0;
 	int option;
 
@@ -363,50 +424,11 @@ static int parse(int argc, char **argv, struct pt_cli *cli, const struct verb **
 		return wrong("there is no verb ", argv[optind]);
 	if (given & ~(*ret_verb)->options & ~OPTION_FORMAT)
 		return wrong("this option does not belong to the verb ", (*ret_verb)->name);
-	if ((given & OPTION_VIEW && given & OPTION_SNAPSHOT) ||
-		(given & OPTION_SOURCE && given & OPTION_CONFIG))
-		return wrong("options that exclude each other: ",
-			"--current and --snapshot, --source "
-			"and --config");
+	broken = find_broken(given);
+	if (broken)
+		return wrong(broken, "");
 	if ((*ret_verb)->options & OPTION_HTML && !cli->html)
 		return wrong("usage: pve-ptconf report --html FILE", "");
-	if (given & OPTION_FACTS &&
-		given & (OPTION_ROOT | OPTION_SOURCE | OPTION_VIEW | OPTION_SNAPSHOT))
-		return wrong("of the guest options --facts takes --config only", "");
-	if (given & (OPTION_NODE | OPTION_CLUSTER) &&
-		given & (OPTION_ROOT | OPTION_SOURCE | OPTION_VIEW | OPTION_SNAPSHOT))
-		return wrong(
-			"--node and --cluster ask others: they exclude guest options, but --node takes --config, and --cluster --facts",
-			"");
-	if (given & OPTION_FACTS &&
-		(given & OPTION_NODE || (given & OPTION_API_CONF && !(given & OPTION_AS))))
-		return wrong("--facts asks nobody: --node and --api-conf do not go with it", "");
-	if (given & OPTION_ANONYMOUS &&
-		given & ~(OPTION_ANONYMOUS | OPTION_ALL | OPTION_HOST | OPTION_ALL_INFOS |
-				OPTION_FACTS | OPTION_ROOT | OPTION_TREE | OPTION_HTML |
-				OPTION_FAIL_ON | OPTION_REQUIRE_ENTRIES | OPTION_FORMAT))
-		return wrong(
-			"--anonymous masks the facts of one node: check takes VMIDs, --all, --facts and --root with it",
-			"");
-	if (given & OPTION_HOST &&
-		given & ~(OPTION_HOST | OPTION_ROOT | OPTION_FACTS | OPTION_ANONYMOUS |
-				OPTION_ALL_INFOS | OPTION_FAIL_ON | OPTION_FORMAT))
-		return wrong(
-			"--host checks this node alone: --facts, --root and --anonymous go with it",
-			"");
-	if (given & OPTION_API_CONF && !(given & (OPTION_NODE | OPTION_CLUSTER | OPTION_AS)))
-		return wrong("--api-conf goes with --node, --cluster or --as", "");
-	if (given & OPTION_AS && given & OPTION_ROOT)
-		return wrong("--as asks the API: --root excludes it", "");
-	if (given & OPTION_WITHOUT && given & ~(OPTION_WITHOUT | OPTION_CLUSTER | OPTION_FACTS |
-						      OPTION_API_CONF | OPTION_FORMAT))
-		return wrong("--without goes with --cluster, --facts and --api-conf", "");
-	if (given & OPTION_WITHOUT && !(given & OPTION_CLUSTER))
-		return wrong("--without goes with --cluster", "");
-	if (given & OPTION_LAST_START && given & ~(OPTION_LAST_START | OPTION_ROOT | OPTION_FORMAT))
-		return wrong("--last-start takes a VMID, and --root alone with it", "");
-	if (given & OPTION_CLUSTER && given & (OPTION_NODE | OPTION_CONFIG | OPTION_ALL))
-		return wrong("--cluster already means all nodes and all guests", "");
 	if (cli->config_count > 1 && ((*ret_verb)->run != pt_cmd_check || argc - optind > 1))
 		return wrong("several --config go with check alone, without a VMID", "");
 	if (count_inputs(cli) > 1)
