@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 
+#include "lib/base/json.h"
 #include "pve/config/guest.h"
 #include "pve/config/hostpci.h"
 #include "pve/config/paths.h"
@@ -14,17 +15,19 @@ enum section {
 	SECTION_OTHER,
 };
 
+struct piece {
+	const char *text;
+	size_t length;
+};
+
 struct reader {
 	const struct pt_guest_query *query;
 	struct pt_guest *guest;
 	enum section section;
-	size_t pending; /* sections to come: the last one counts */
+	size_t pending;		 /* sections to come: the last one counts */
+	struct piece deleted;	 /* keys that the pending section removes */
+	struct json_object *set; /* keys that it sets; borrowed */
 	bool seen_snapshot;
-};
-
-struct piece {
-	const char *text;
-	size_t length;
 };
 
 static struct piece trim(const char *text, size_t length)
@@ -118,44 +121,74 @@ static size_t key_length(const char *line, size_t length)
 #define ENTRY	    "hostpci"
 #define ANY_ENTRIES "there are " ENTRY "0 to " ENTRY "15"
 
-/* Bytes of white space, also such as web pages have it, and of quotes. */
+/* Any byte of a letter beyond ASCII: no key of Proxmox VE has one, but what is copied from a page
+ * may have letters that nobody sees. */
+static bool is_beyond_ascii(char byte)
+{
+	return (unsigned char)byte >= 0x80;
+}
+
+/* Behind white space, quotes and what is beyond ASCII. */
 static size_t skip_odd(const char *line, size_t length, size_t at)
 {
-	static const char hard[] = "\xc2\xa0"; /* a no-break space */
-
-	while (at < length) {
-		if (isspace((unsigned char)line[at]) || line[at] == '"' || line[at] == '\'')
-			at++;
-		else if (length - at >= strlen(hard) && memcmp(line + at, hard, strlen(hard)) == 0)
-			at += strlen(hard);
-		else
-			break;
-	}
+	while (at < length && (isspace((unsigned char)line[at]) || line[at] == '"' ||
+				      line[at] == '\'' || is_beyond_ascii(line[at])))
+		at++;
 	return at;
 }
 
-/* Whether a colon, or what somebody wrote for one, stands there. */
-static bool ends_key(const char *line, size_t length, size_t at)
+/* The same, and behind the signs of a list, a quotation, a difference; not of a comment. */
+static size_t skip_before(const char *line, size_t length, size_t at)
 {
-	static const char wide[] = "\xef\xbc\x9a"; /* a full-width colon */
-
-	return at < length &&
-	       (line[at] == ':' || line[at] == '=' ||
-		       (length - at >= strlen(wide) && memcmp(line + at, wide, strlen(wide)) == 0));
+	while (at < length && !isalnum((unsigned char)line[at]) && line[at] != '#' &&
+		line[at] != '[')
+		at++;
+	return at;
 }
 
-/* A key that a hand may have meant as hostpciN: "hostpcie0", "host_pci0", "pci0". NULL: it is none.
- */
+/* Whether a colon, or what somebody wrote for one, stands there; one beyond ASCII is skipped. */
+static bool ends_key(const char *line, size_t length, size_t at)
+{
+	return at < length && (line[at] == ':' || line[at] == '=');
+}
+
+/* How many letters have to be added, left out or replaced to make one word of the other; words of
+ * less than 16 letters. */
+static size_t distance(const char *one, const char *other)
+{
+	size_t row[16], columns = strlen(other);
+
+	for (size_t i = 0; i <= columns; i++)
+		row[i] = i;
+	for (size_t at = 1; *one; one++, at++) {
+		size_t before = row[0];
+
+		row[0] = at;
+		for (size_t i = 1; i <= columns; i++) {
+			size_t best = before + (*one != other[i - 1]);
+
+			before = row[i];
+			if (row[i] + 1 < best)
+				best = row[i] + 1;
+			if (row[i - 1] + 1 < best)
+				best = row[i - 1] + 1;
+			row[i] = best;
+		}
+	}
+	return row[columns];
+}
+
+/* A key that a hand may have meant as hostpciN: "hostpcie0", "host_pci0", "hostpc0", "pci0". NULL:
+ * it is none. */
 static const char *explain_near(const char *line, size_t length, int *ret_index, size_t *ret_at)
 {
-	static const char *const near[] = {
-		"hostpci", "hostpcie", "hostcpi", "hotspci", "hostpic", "pci", "pcie"};
 	char word[16] = "";
 	size_t letters = 0, at = 0, digits;
 	PT_FREE char *key = NULL;
 
-	for (; at < length && (isalpha((unsigned char)line[at]) || strchr("_-", line[at])) &&
-		line[at];
+	for (; at < length && line[at] &&
+		(isalpha((unsigned char)line[at]) || strchr("_-", line[at]) ||
+			is_beyond_ascii(line[at]));
 		at++) {
 		if (isalpha((unsigned char)line[at]) && letters < sizeof(word) - 1)
 			word[letters++] = (char)tolower((unsigned char)line[at]);
@@ -163,10 +196,12 @@ static const char *explain_near(const char *line, size_t length, int *ret_index,
 	digits = at;
 	while (at < length && isdigit((unsigned char)line[at]))
 		at++;
-	if (at == digits || at == length || !strchr(":=", line[at]) || !line[at] ||
-		PT_WORD_FIND(near, word) < 0)
+	if (at == digits ||
+		(distance(word, ENTRY) > 2 && !pt_streq(word, "pci") && !pt_streq(word, "pcie")))
 		return NULL;
 	key = pt_format(ENTRY "%.*s", (int)(at - digits), line + digits);
+	if (!ends_key(line, length, skip_odd(line, length, at)))
+		return NULL;
 	*ret_index = pt_hostpci_key(key);
 	*ret_at = 0;
 	return "no such key: " ANY_ENTRIES;
@@ -191,7 +226,7 @@ static const char *explain_machine(const char *line, size_t length, size_t *ret_
 {
 	static const char key[] = "machine";
 	const bool marked = begins_with_mark(line, length);
-	size_t name = skip_odd(line, length, marked ? strlen(MARK) : 0), at;
+	size_t name = skip_before(line, length, marked ? strlen(MARK) : 0), at;
 
 	if (length - name < strlen(key) || strncasecmp(line + name, key, strlen(key)) != 0)
 		return NULL;
@@ -214,7 +249,7 @@ static const char *explain_machine(const char *line, size_t length, size_t *ret_
 static const char *explain_line(const char *line, size_t length, int *ret_index, size_t *ret_at)
 {
 	const bool marked = begins_with_mark(line, length);
-	size_t name = skip_odd(line, length, marked ? strlen(MARK) : 0), digits, key, at;
+	size_t name = skip_before(line, length, marked ? strlen(MARK) : 0), digits, key, at;
 	PT_FREE char *number = NULL;
 	PT_FREE char *text = NULL;
 
@@ -222,7 +257,7 @@ static const char *explain_line(const char *line, size_t length, int *ret_index,
 		(length - name > strlen(ENTRY) && (line[name + strlen(ENTRY)] | 0x20) == 'e'))
 		return explain_near(line + name, length - name, ret_index, ret_at);
 	at = name + strlen(ENTRY);
-	while (at < length && strchr("-_ \t", line[at]) && line[at])
+	while (at < length && line[at] && (strchr("-_ \t", line[at]) || is_beyond_ascii(line[at])))
 		at++;
 	for (digits = at; at < length && isdigit((unsigned char)line[at]);)
 		at++;
@@ -271,28 +306,48 @@ void pt_guest_judge_line(struct pt_guest *guest, const char *line, size_t length
 	guest->dropped[guest->dropped_count - 1].of_machine = of_machine != NULL;
 }
 
-/* Judges what stands behind carriage returns in a line. */
+/* The next character that ends a line elsewhere, and not for Proxmox VE; NULL: none. */
+static const char *find_return(const char *text, const char *end)
+{
+	static const char *const returns[] = {"\r", "\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9"};
+	const char *first = NULL;
+
+	pt_foreach (one, returns, PT_ARRAY_SIZE(returns)) {
+		const char *at =
+			text < end ? memmem(text, (size_t)(end - text), *one, strlen(*one)) : NULL;
+
+		if (at && (!first || at < first))
+			first = at;
+	}
+	return first;
+}
+
+/* Judges what stands behind such characters in a line. */
 static void judge_returns(struct pt_guest *guest, const char *line, size_t length)
 {
 	const char *end = line + length;
-	const char *at = memchr(line, '\r', length);
+	const char *at = find_return(line, end);
 
 	while (at && at + 1 < end) {
-		const char *next = memchr(at + 1, '\r', (size_t)(end - at) - 1);
+		const char *next = find_return(at + 1, end);
 
 		pt_guest_judge_line(guest, at, (size_t)((next ? next : end) - at));
 		at = next;
 	}
 }
 
-/* "delete: a,!b" of the pending section. */
-static void delete_keys(struct pt_guest *guest, struct piece list)
+/* "a,!b" of the pending section's last "delete:". What the section sets stays: Proxmox VE deletes
+ * first (qemu-server, QemuServer.pm, vmconfig_apply_pending). */
+static void delete_keys(struct pt_guest *guest, struct piece list, struct json_object *set)
 {
 	PT_FREE char *copy = pt_strndup(list.text, list.length);
 	char *key, *rest;
 
-	for (key = strtok_r(copy, ",; \t", &rest); key; key = strtok_r(NULL, ",; \t", &rest))
-		pt_guest_unset(guest, key[0] == '!' ? key + 1 : key);
+	for (key = strtok_r(copy, ",; \t", &rest); key; key = strtok_r(NULL, ",; \t", &rest)) {
+		key += key[0] == '!';
+		if (!json_object_object_get_ex(set, key, NULL))
+			pt_guest_unset(guest, key);
+	}
 }
 
 static void read_line(struct reader *reader, const char *line, size_t length)
@@ -322,10 +377,13 @@ static void read_line(struct reader *reader, const char *line, size_t length)
 	if (!value.length)
 		return;
 	key = pt_strndup(line, at);
-	if (reader->section == SECTION_PENDING && pt_streq(key, "delete"))
-		delete_keys(reader->guest, value);
-	else
-		pt_guest_set(reader->guest, key, value.text, value.length);
+	if (reader->section == SECTION_PENDING && pt_streq(key, "delete")) {
+		reader->deleted = value;
+		return;
+	}
+	if (reader->section == SECTION_PENDING)
+		pt_json_add_flag(reader->set, key, true);
+	pt_guest_set(reader->guest, key, value.text, value.length);
 }
 
 /* Cuts the next line off the text; false: it has ended. */
@@ -357,10 +415,13 @@ int pt_guest_parse(const char *text, size_t length, const struct pt_guest_query 
 {
 	struct pt_guest PT_GUEST *guest = pt_guest_new(query, PT_TEXT_BYTES);
 	struct piece rest = {text, length}, line;
-	struct reader reader = {.query = query, .guest = guest, .pending = count_pending(rest)};
+	struct json_object PT_JSON *set = pt_json_object();
+	struct reader reader = {
+		.query = query, .guest = guest, .set = set, .pending = count_pending(rest)};
 
 	while (next_line(&rest, &line))
 		read_line(&reader, line.text, line.length);
+	delete_keys(guest, reader.deleted, set);
 	if (query->view == PT_VIEW_SNAPSHOT && !reader.seen_snapshot)
 		return pt_err_set(err, -ENOENT, "guest %u has no snapshot '%s'", query->vmid,
 			query->snapshot);

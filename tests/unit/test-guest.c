@@ -77,6 +77,25 @@ static struct pt_guest *parse_text(const char *text, enum pt_guest_view view)
 	return guest;
 }
 
+/* Proxmox VE keeps the last list of deletions, and deletes before it sets. */
+static void pending_deletions_come_first(void **state)
+{
+	struct pt_guest *guest = parse_text("hostpci0: 01:00\nhostpci1: 02:00\n[PENDING]\n"
+					    "hostpci0: 03:00\ndelete: hostpci0,hostpci1\n",
+		PT_VIEW_NEXT);
+
+	(void)state;
+	assert_string_equal(pt_guest_get(guest, "hostpci0"), "03:00");
+	assert_null(pt_guest_get(guest, "hostpci1"));
+	pt_guest_free(guest);
+	guest = parse_text("hostpci0: 01:00\nmemory: 64\n[PENDING]\ndelete: hostpci0\n"
+			   "delete: memory\n",
+		PT_VIEW_NEXT);
+	assert_string_equal(pt_guest_get(guest, "hostpci0"), "01:00");
+	assert_null(pt_guest_get(guest, "memory"));
+	pt_guest_free(guest);
+}
+
 static void lines_that_mean_an_entry_are_kept_for_telling(void **state)
 {
 	static const struct {
@@ -101,14 +120,26 @@ static void lines_that_mean_an_entry_are_kept_for_telling(void **state)
 		{"pci3: 01:00", "at character 1: no such key", 3},
 		{"hostpci 0: 01:00", "at character 8: no such key", 0},
 		{"hostpci: 01:00", "at character 8: no such key", -1},
+		{"\xe2\x80\x8bhostpci0: 01:00", "at character 1: the key does not begin", 0},
+		{"hostpci\xe2\x80\x8b"
+		 "0: 01:00",
+			"at character 8: no such key", 0},
+		{"hostpci0\xcb\x90 01:00", "at character 9: a colon must follow the key", 0},
+		{"h\xd0\xbestpci0: 01:00", "at character 1: no such key", 0},
+		{"- hostpci0: 01:00", "at character 1: the key does not begin the line", 0},
+		{"> hostpci0: 01:00", "at character 1: the key does not begin the line", 0},
+		{"hotspci4: 01:00", "at character 1: no such key", 4},
+		{"hostpc1: 01:00", "at character 1: no such key", 1},
+		{"memory: 64\xe2\x80\xa8hostpci1: 01:00", "the key does not begin the line", 1},
 		{"hostpci7:", "at character 10: no value follows", 7},
 		{"\xef\xbb\xbfhostpci1: 01:00", "at character 1: a byte order mark", 1},
 		{"memory: 64\rhostpci1: 01:00\r", "a carriage return alone ends no line", 1},
 	};
-	static const char *const none[] = {"#hostpci0: 01:00", "hostpci0: 01:00", "hostpci0:01:00",
-		"hostpci0: 01:00\r", "hostpci0", "hostpci is a key", "hostpcix: 01:00",
-		"hostpci_a: 1", "[x]\n hostpci0: 01:00", "# a\n# hostpci16: 01:00",
-		"net0: hostpci0=1", "hostpci", "hostpcie", "pci", "pci0"};
+	static const char *const none[] = {"hotplug0: 1", "ipconfig0: ip=dhcp", "#hostpci0: 01:00",
+		"hostpci0: 01:00", "hostpci0:01:00", "hostpci0: 01:00\r", "hostpci0",
+		"hostpci is a key", "hostpcix: 01:00", "hostpci_a: 1", "[x]\n hostpci0: 01:00",
+		"# a\n# hostpci16: 01:00", "net0: hostpci0=1", "hostpci", "hostpcie", "pci",
+		"pci0"};
 
 	(void)state;
 	pt_foreach (one, cases, PT_ARRAY_SIZE(cases)) {
@@ -318,6 +349,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_view_has_its_values),
+		cmocka_unit_test(pending_deletions_come_first),
 		cmocka_unit_test(dropped_lines_are_kept_for_telling),
 		cmocka_unit_test(lines_that_mean_an_entry_are_kept_for_telling),
 		cmocka_unit_test(a_machine_that_is_dropped_is_kept_for_telling),
