@@ -22,6 +22,9 @@ static const struct {
 	{"proxmox_vms", "is the result of an Ansible module; the module's parameters are read"},
 	{"modules",
 		"is a state of Terraform before 0.12; 'terraform show -json' prints it as JSON"},
+	{"resource",
+		"is Terraform's own language as JSON; 'terraform show -json PLANFILE' prints a "
+		"plan"},
 	{"inventory", "is the facts of a node, which belong to --facts"},
 };
 
@@ -66,6 +69,9 @@ const char *pt_form_what_text(const char *text)
 	if (pt_starts_with(text, "cur ") || pt_starts_with(text, "new ") ||
 		pt_starts_with(text, "del "))
 		return "is the output of 'qm pending'; 'qm config VMID' prints the config";
+	if (pt_starts_with(text, "diff ") ||
+		(pt_starts_with(text, "--- ") && strstr(text, "\n+++ ")))
+		return "is the difference of two files";
 	if (pt_starts_with(text, "---") || pt_starts_with(text, "- "))
 		return "is YAML, perhaps an Ansible playbook; the module's parameters as JSON are "
 		       "read";
@@ -77,6 +83,14 @@ const char *pt_form_what_text(const char *text)
 		return "is the output of 'qm showcmd'; 'qm config VMID' prints the config";
 	if (pt_starts_with(text, "resource \"") || pt_starts_with(text, "terraform {"))
 		return "is Terraform's own language; 'terraform show -json PLANFILE' prints a plan";
+	if (pt_starts_with(text, "# proxmox_") || pt_starts_with(text, "# module.") ||
+		strstr(text, "\nresource \"proxmox_"))
+		return "is what 'terraform show' prints for people; 'terraform show -json' prints it as "
+		       "JSON";
+	if (pt_starts_with(text, "\xe2\x94\x8c"))
+		return "is a table of pvesh; add --output-format json";
+	if (strstr(text, " ansible_host="))
+		return "is an inventory of Ansible; the module's parameters as JSON are read";
 	if (strstr(text, "\n\tmap "))
 		return "is a file of mappings, not a guest's config";
 	if (pt_starts_with(text, "--") || pt_starts_with(text, "qm ") ||

@@ -9,6 +9,9 @@
 
 /* The resources of a plan or a state that are guests. */
 static const char *const guest_types[] = {"proxmox_virtual_environment_vm", "proxmox_vm_qemu"};
+/* Newer types of guests, without PCI devices of their own, or with others. */
+static const char *const unread_types[] = {"proxmox_virtual_environment_vm2", "proxmox_vm",
+	"proxmox_virtual_environment_cloned_vm", "proxmox_cloned_vm"};
 #define GUEST_TYPES "proxmox_virtual_environment_vm (bpg) and proxmox_vm_qemu (Telmate)"
 
 /* The change of the resource in a plan; NULL: none is listed. Source: Terraform's JSON output
@@ -76,36 +79,49 @@ static bool has_mapping(struct json_object *module, const char *mapping)
 	return false;
 }
 
-/* Whether the plan makes the mapping, rather than keep or change it. */
-static bool makes_mapping(const struct pt_form_reading *reading, const char *mapping)
+/* What the plan does to the mapping: "made", "changed" or "deleted"; NULL: nothing. */
+static const char *fate_of_mapping(const struct pt_form_reading *reading, const char *mapping)
 {
+	const char *fate = NULL;
+	bool is_listed = false;
+
 	for (size_t i = 0; i < pt_json_items(reading->changes); i++) {
 		struct json_object *one = json_object_array_get_idx(reading->changes, i);
 		struct json_object *change = pt_json_member(one, "change");
-		struct json_object *actions = pt_json_member(change, "actions");
+		bool was = pt_streq(pt_json_get(pt_json_member(change, "before"), "name"), mapping);
+		bool will = pt_streq(pt_json_get(pt_json_member(change, "after"), "name"), mapping);
 
-		if (is_mapping(one) &&
-			pt_streq(pt_json_get(pt_json_member(change, "after"), "name"), mapping))
-			return pt_json_items(actions) &&
-			       pt_streq(pt_json_scalar(json_object_array_get_idx(actions, 0)),
-				       "create");
+		if (!is_mapping(one))
+			continue;
+		is_listed |= was || will;
+		if (will && (has_action(change, "create") || has_action(change, "update")))
+			return was ? "changed" : "made";
+		if (was && !will && (has_action(change, "delete") || has_action(change, "update")))
+			fate = "deleted";
 	}
-	return has_mapping(reading->planned, mapping);
+	/* a plan may be cut down to what it will have */
+	return !is_listed && has_mapping(reading->planned, mapping) ? "made" : fate;
 }
 
-/* The mapping of an entry that the plan makes; NULL: none. The caller frees it. */
-static char *new_mapping(const struct pt_form_reading *reading, const struct pt_guest *guest)
+/* Why the mapping of an entry cannot be judged; NULL: it can. The caller frees it. */
+static char *mapping_trouble(const struct pt_form_reading *reading, const struct pt_guest *guest)
 {
 	pt_guest_foreach (key, guest) {
 		const char *at = strstr(key.value, "mapping=");
 		PT_FREE char *name = NULL;
+		const char *fate;
 
 		if (pt_hostpci_key(key.key) < 0 || !at)
 			continue;
 		at += strlen("mapping=");
 		name = pt_strndup(at, strcspn(at, ","));
-		if (makes_mapping(reading, name))
-			return PT_STEAL(name);
+		fate = fate_of_mapping(reading, name);
+		if (fate && pt_streq(fate, "deleted"))
+			return pt_format("its mapping %s is deleted by the same plan", name);
+		if (fate)
+			return pt_format(
+				"its mapping %s is %s by the same plan: check it after the apply",
+				name, fate);
 	}
 	return NULL;
 }
@@ -154,23 +170,34 @@ static bool is_made(const struct pt_form_reading *reading, const char *address)
 	return change ? has_action(change, "create") : reading->planned != NULL;
 }
 
+/* Whether it will be a clone of a guest that is known after apply only. */
+static bool has_unknown_template(struct json_object *unknown)
+{
+	struct json_object *clone = pt_json_member(unknown, "clone");
+
+	return pt_json_is_true(pt_json_member(unknown, "clone_id")) || pt_json_is_true(clone) ||
+	       pt_json_is_true(pt_json_member(pt_form_block(clone), "vm_id"));
+}
+
 /* Why the guest of a plan cannot be judged; NULL: it can. The caller frees it. */
 static char *find_trouble(const struct pt_form_reading *reading, const struct pt_guest *guest,
 	struct json_object *values, const char *address)
 {
 	struct json_object *unknown = pt_json_member(change_of(reading, address), "after_unknown");
 	const char *entries = pt_form_unknown_entries(unknown, values);
-	PT_FREE char *mapping = new_mapping(reading, guest);
+	PT_FREE char *mapping = mapping_trouble(reading, guest);
 
 	if (mapping)
-		return pt_format(
-			"its mapping %s is made by the same plan: check it after the apply",
-			mapping);
+		return PT_STEAL(mapping);
 	if (entries)
 		return pt_format("its %s is known after apply only", entries);
 	if (pt_json_is_true(pt_json_member(unknown, "node_name")) ||
 		pt_json_is_true(pt_json_member(unknown, "target_node")))
 		return pt_strdup("its node is known after apply only");
+	if (is_made(reading, address) && has_unknown_template(unknown))
+		return pt_strdup(
+			"is a clone of a guest that is known after apply only, and gets its "
+			"entries");
 	if (pt_json_is_true(pt_json_member(unknown, "machine")) && needs_machine(guest))
 		return pt_strdup("its machine is known after apply only");
 	if (is_made(reading, address) && is_clone(values) && !pt_guest_get(guest, "machine") &&
@@ -179,6 +206,19 @@ static char *find_trouble(const struct pt_form_reading *reading, const struct pt
 			"is a clone without a machine type of its own: that of its template "
 			"decides whether pcie and legacy-igd work, so set it");
 	return NULL;
+}
+
+/* Telmate's node, or, of several that it may choose, the one that is asked for. */
+static const char *target_of(struct json_object *values, const char *wanted)
+{
+	struct json_object *nodes = pt_json_member(values, "target_nodes");
+	const char *node = pt_json_get(values, "target_node");
+
+	for (size_t i = 0; !node && i < pt_json_items(nodes); i++) {
+		if (pt_streq(pt_json_scalar(json_object_array_get_idx(nodes, i)), wanted))
+			return wanted;
+	}
+	return node ? node : pt_json_scalar(pt_form_block(nodes));
 }
 
 static int add_guest(struct pt_form_reading *reading, struct json_object *values, const char *name)
@@ -191,7 +231,7 @@ static int add_guest(struct pt_form_reading *reading, struct json_object *values
 	int r;
 
 	if (!node)
-		node = pt_json_get(values, "target_node");
+		node = target_of(values, reading->query->node);
 	if (!vmid)
 		vmid = pt_json_get(values, "vmid");
 	if (name && !(vmid && pt_vmid_parse(vmid, &query.vmid)))
@@ -222,12 +262,36 @@ static int add_guest(struct pt_form_reading *reading, struct json_object *values
 	return 0;
 }
 
-static bool is_guest(struct json_object *resource)
+static bool has_type(struct json_object *resource, const char *const *types, size_t count)
 {
 	const char *mode = pt_json_get(resource, "mode");
 	const char *type = pt_json_get(resource, "type");
 
-	return (!mode || pt_streq(mode, "managed")) && type && PT_WORD_FIND(guest_types, type) >= 0;
+	return (!mode || pt_streq(mode, "managed")) && type &&
+	       pt_word_find(types, count, type) >= 0;
+}
+
+static bool is_guest(struct json_object *resource)
+{
+	return has_type(resource, guest_types, PT_ARRAY_SIZE(guest_types));
+}
+
+/* A guest of which nothing is read: it may have entries all the same. */
+static void add_unread(
+	struct pt_form_reading *reading, struct json_object *resource, const char *name)
+{
+	struct pt_guest_query query = *reading->query;
+	struct pt_guest *guest;
+
+	if (!name || !has_type(resource, unread_types, PT_ARRAY_SIZE(unread_types)))
+		return;
+	query.vmid = 0;
+	guest = pt_guest_new(&query, PT_TEXT_CHARS);
+	pt_set_text(&guest->name, name);
+	guest->trouble = pt_format("resources of the type %s are not read; 'pve-ptconf check VMID' "
+				   "checks the guest on its node",
+		pt_json_get(resource, "type"));
+	pt_form_keep(reading, guest);
 }
 
 /* A module of a plan, or of a state that 'terraform show' has printed. */
@@ -243,6 +307,8 @@ static int add_module(struct pt_form_reading *reading, struct json_object *modul
 		if (is_guest(resource))
 			r = add_guest(reading, pt_json_member(resource, "values"),
 				pt_json_get(resource, "address"));
+		else
+			add_unread(reading, resource, pt_json_get(resource, "address"));
 	}
 	for (size_t i = 0; r == 0 && i < pt_json_items(children); i++)
 		r = add_module(reading, json_object_array_get_idx(children, i));
@@ -276,6 +342,9 @@ static int add_state(struct pt_form_reading *reading, struct json_object *resour
 			struct json_object *instance = json_object_array_get_idx(instances, at);
 			PT_FREE char *name = instance_name(resource, instance);
 
+			/* one that is about to be removed, in favour of another one */
+			if (pt_json_member(instance, "deposed"))
+				continue;
 			r = add_guest(reading, pt_json_member(instance, "attributes"), name);
 		}
 	}
@@ -308,6 +377,12 @@ int pt_form_read_plan(struct pt_form_reading *reading, struct json_object *json)
 	reading->planned = pt_json_member(values, "root_module");
 	reading->changes = pt_json_member(json, "resource_changes");
 	add_gone(reading);
+	if (pt_json_is_true(pt_json_member(json, "errored")))
+		reading->guests->partial = "the plan ended with an error, so it may lack guests";
+	else if (pt_json_member(json, "complete") &&
+		 !pt_json_is_true(pt_json_member(json, "complete")))
+		reading->guests->partial =
+			"the plan is not complete: it leaves changes to a later one";
 	if (!values)
 		values = pt_json_member(json, "values");
 	r = values ? add_module(reading, pt_json_member(values, "root_module"))

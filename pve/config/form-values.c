@@ -6,6 +6,7 @@
 
 #include "lib/base/json.h"
 #include "pve/config/form.h"
+#include "pve/config/hostpci.h"
 
 /* Names that providers have for keys of Proxmox VE, or for members of blocks of them. */
 static const struct {
@@ -147,6 +148,38 @@ static int set_numbered(
 	return 0;
 }
 
+/* Whether a line with this key would be told as one that means an entry. */
+static bool means_entry(const struct pt_form_reading *reading, const char *key)
+{
+	struct pt_guest PT_GUEST *guest = pt_guest_new(reading->query, PT_TEXT_CHARS);
+
+	pt_guest_set(guest, key, "", 0);
+	return guest->dropped_count || pt_hostpci_key(key) >= 0;
+}
+
+static int refuse_jinja(const struct pt_form_reading *reading, const char *key, const char *text)
+{
+	if (!text || !strstr(text, "{{"))
+		return 0;
+	return pt_err_set(reading->err, -EPROTO,
+		"its %s is a Jinja expression, which Ansible has not filled in", key);
+}
+
+/* {"hostpci0": "host=01:00"}: each key has to be an entry, or look like one. */
+static int set_dictionary(
+	struct pt_form_reading *reading, struct pt_guest *guest, struct json_object *entries)
+{
+	json_object_object_foreach(entries, key, value)
+	{
+		if (!means_entry(reading, key))
+			return pt_err_set(reading->err, -EPROTO,
+				"hostpci: '%s' is no entry; there are hostpci0 to hostpci15", key);
+		if (refuse_jinja(reading, key, pt_json_scalar(value)) < 0)
+			return -EPROTO;
+	}
+	return pt_guest_set_all(guest, entries, reading->err);
+}
+
 /* A list of blocks, or a dictionary of Proxmox VE's own keys. */
 static int set_entries(struct pt_form_reading *reading, struct pt_guest *guest, const char *list,
 	struct json_object *value)
@@ -154,7 +187,7 @@ static int set_entries(struct pt_form_reading *reading, struct pt_guest *guest, 
 	int r = 0;
 
 	if (json_object_is_type(value, json_type_object) && pt_streq(list, "hostpci"))
-		return pt_guest_set_all(guest, value, reading->err);
+		return set_dictionary(reading, guest, value);
 	value = pt_streq(list, "pcis") ? pt_form_block(value) : value;
 	if (json_object_is_type(value, json_type_object))
 		return set_numbered(reading, guest, value);
@@ -183,12 +216,21 @@ static struct json_object *entries_of(struct json_object *value)
 	return NULL;
 }
 
+static bool is_list_text(const char *text)
+{
+	struct json_object PT_JSON *value = pt_json_text(text);
+	struct json_object PT_JSON *entries = entries_of(value);
+
+	return entries != NULL;
+}
+
 const char *pt_form_entries(struct json_object *json)
 {
 	pt_foreach (list, entry_lists, PT_ARRAY_SIZE(entry_lists)) {
-		struct json_object PT_JSON *entries = entries_of(pt_json_member(json, *list));
+		struct json_object *value = pt_json_member(json, *list);
+		struct json_object PT_JSON *entries = entries_of(value);
 
-		if (entries)
+		if (entries || pt_json_scalar(value))
 			return *list;
 	}
 	return NULL;
@@ -226,8 +268,17 @@ int pt_form_set_values(
 		return pt_err_set(reading->err, -EPROTO, "has no values");
 	json_object_object_foreach(values, key, value)
 	{
+		const char *text = pt_json_scalar(value);
+
+		if (refuse_jinja(reading, key, text) < 0)
+			return -EPROTO;
 		if (PT_WORD_FIND(entry_lists, key) < 0)
-			set_text(guest, key, pt_json_scalar(value));
+			set_text(guest, key, text);
+		else if (text && !is_list_text(text))
+			return pt_err_set(reading->err, -EPROTO,
+				"its %s is a text that is no JSON: write it as a dictionary, {\"hostpci0\": "
+				"\"host=...\"}",
+				key);
 	}
 	pt_foreach (setting, settings, PT_ARRAY_SIZE(settings)) {
 		struct json_object *block =
@@ -246,8 +297,6 @@ int pt_form_set_values(
 
 		if (r == 0 && entries)
 			r = set_entries(reading, guest, *list, entries);
-		else if (!entries)
-			set_text(guest, *list, pt_json_scalar(given));
 	}
 	return r;
 }
@@ -256,34 +305,54 @@ int pt_form_set_values(
 static const char *const deciding[] = {
 	"args", "bios", "hook_script_file_id", "hookscript", "kvm_arguments", "machine", "numa"};
 
-/* Whether any part of a value is known after apply only. */
-static bool is_unknown(struct json_object *value)
+/* Whether is() holds of a value, or of anything within it. */
+static bool any_within(struct json_object *value, bool (*is)(struct json_object *value))
 {
-	if (json_object_is_type(value, json_type_boolean))
-		return json_object_get_boolean(value);
+	if (is(value))
+		return true;
 	for (size_t i = 0; i < pt_json_items(value); i++) {
-		if (is_unknown(json_object_array_get_idx(value, i)))
+		if (any_within(json_object_array_get_idx(value, i), is))
 			return true;
 	}
 	if (json_object_is_type(value, json_type_object)) {
 		json_object_object_foreach(value, key, inner)
 		{
 			(void)key;
-			if (is_unknown(inner))
+			if (any_within(inner, is))
 				return true;
 		}
 	}
 	return false;
 }
 
+static bool is_scalar(struct json_object *value)
+{
+	return pt_json_scalar(value) != NULL;
+}
+static bool has_scalar(struct json_object *value)
+{
+	return any_within(value, is_scalar);
+}
+
+bool pt_form_is_unknown(struct json_object *unknown)
+{
+	return any_within(unknown, pt_json_is_true);
+}
+
 /* The list of entries of the resource that is not known yet; NULL: none. Providers take one list.
  */
 const char *pt_form_unknown_entries(struct json_object *unknown, struct json_object *values)
 {
-	const char *set = pt_form_entries(values);
+	const char *set = NULL;
 
+	/* Terraform prints lists that are not used as empty ones */
 	pt_foreach (list, entry_lists, PT_ARRAY_SIZE(entry_lists)) {
-		if (is_unknown(pt_json_member(unknown, *list)) && (!set || pt_streq(set, *list)))
+		if (!set && has_scalar(pt_json_member(values, *list)))
+			set = *list;
+	}
+	pt_foreach (list, entry_lists, PT_ARRAY_SIZE(entry_lists)) {
+		if (pt_form_is_unknown(pt_json_member(unknown, *list)) &&
+			(!set || pt_streq(set, *list)))
 			return *list;
 	}
 	return NULL;

@@ -54,6 +54,19 @@ static bool is_config(const struct pt_guest *guest)
 	return guest->dropped_count > 0;
 }
 
+/* The API's lists of guests and snapshots have these keys as well. */
+static bool has_more_than_a_name(const struct pt_guest *guest)
+{
+	static const char *const names[] = {"name", "description", "lock", "parent", "snapstate",
+		"snaptime", "tags", "template", "vmstate"};
+
+	pt_guest_foreach (key, guest) {
+		if (is_key(key.key) && PT_WORD_FIND(names, key.key) < 0)
+			return true;
+	}
+	return guest->dropped_count > 0;
+}
+
 void pt_form_keep(struct pt_form_reading *reading, struct pt_guest *guest)
 {
 	struct pt_guest **slot = pt_array_grow(
@@ -160,12 +173,111 @@ static bool holds_guests(struct json_object *json)
 /* What an Ansible module, or a provider, takes. */
 static int add_parameters(struct pt_form_reading *reading, struct json_object *values)
 {
+	static const char *const names[] = {"node", "node_name", "target_node"};
 	struct pt_guest PT_GUEST *guest = pt_guest_new(reading->query, PT_TEXT_CHARS);
 	int r = pt_form_set_values(reading, guest, values);
+
+	pt_foreach (name, names, PT_ARRAY_SIZE(names)) {
+		const char *node = pt_json_get(values, *name);
+
+		if (node && pt_node_name_valid(node))
+			snprintf(guest->node, sizeof(guest->node), "%s", node);
+	}
 
 	if (r == 0)
 		pt_form_keep(reading, PT_STEAL(guest));
 	return r;
+}
+
+/* The parameters of an Ansible module. */
+static int read_module(struct pt_form_reading *reading, struct json_object *json)
+{
+	const char *clone = pt_json_get(json, "clone");
+
+	if (clone && !pt_form_entries(json))
+		return pt_err_set(reading->err, -EPROTO,
+			"a clone of %s, which gets its entries: 'pve-ptconf check VMID' checks it when it is there",
+			clone);
+	return read_object(reading, json);
+}
+
+/* What Ansible prints or runs, in plays, loops and blocks. NULL: it is none. */
+static struct json_object *tasks_of(struct json_object *json)
+{
+	static const char *const names[] = {"tasks", "results", "block", "plays"};
+
+	pt_foreach (name, names, PT_ARRAY_SIZE(names)) {
+		if (pt_json_items(pt_json_member(json, *name)))
+			return pt_json_member(json, *name);
+	}
+	return NULL;
+}
+
+/* Guests without a name get that of the task. */
+static void name_guests(
+	struct pt_form_reading *reading, size_t from, const char *name, size_t number)
+{
+	PT_FREE char *place = pt_format("task %zu", number);
+
+	for (size_t at = from; at < reading->guests->count; at++) {
+		struct pt_guest *guest = reading->guests->guest[at];
+
+		if (!guest->name)
+			pt_set_text(&guest->name, name ? name : place);
+	}
+}
+
+/* The results of a task by host. */
+static int read_hosts(struct pt_form_reading *reading, struct json_object *hosts)
+{
+	int r = 0;
+
+	json_object_object_foreach(hosts, host, result)
+	{
+		if (r == 0 && pt_json_member(result, "invocation"))
+			r = read_object(reading, result);
+		if (r < 0)
+			return pt_err_wrap(reading->err, "%s", host);
+	}
+	return 0;
+}
+
+/* Tasks of other modules are left out. */
+static int read_tasks(struct pt_form_reading *reading, struct json_object *tasks)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < pt_json_items(tasks); i++) {
+		struct json_object *task = json_object_array_get_idx(tasks, i);
+		struct json_object *hosts = pt_json_member(task, "hosts"), *inner = tasks_of(task);
+		const size_t before = reading->guests->count;
+		const char *name = pt_json_get(task, "name");
+
+		if (module_of(task) || pt_json_member(task, "invocation"))
+			r = read_object(reading, task);
+		else if (inner)
+			r = read_tasks(reading, inner);
+		else if (json_object_is_type(hosts, json_type_object))
+			r = read_hosts(reading, hosts);
+		if (r < 0)
+			return pt_err_wrap(reading->err, "task %zu", i + 1);
+		name_guests(reading, before,
+			name ? name : pt_json_get(pt_json_member(task, "task"), "name"), i + 1);
+	}
+	return 0;
+}
+
+/* A playbook, a result, what a callback has printed. */
+static int read_ansible(struct pt_form_reading *reading, struct json_object *tasks)
+{
+	const size_t before = reading->guests->count;
+	int r = read_tasks(reading, tasks);
+
+	if (r < 0 || reading->guests->count > before)
+		return r;
+	return pt_err_set(reading->err, -EPROTO,
+		"is a playbook or a result of Ansible without a task of "
+		"community.proxmox.proxmox_kvm");
 }
 
 static int read_object(struct pt_form_reading *reading, struct json_object *json)
@@ -191,7 +303,7 @@ static int read_object(struct pt_form_reading *reading, struct json_object *json
 			"JSON, but no object with a guest's keys; the API's "
 			"/nodes/NODE/qemu/VMID/config has them, not its /pending");
 	if (json_object_is_type(pt_json_member(json, "invocation"), json_type_object))
-		return read_object(
+		return read_module(
 			reading, pt_json_member(pt_json_member(json, "invocation"), "module_args"));
 	if (pt_form_entries(json))
 		return add_parameters(reading, json);
@@ -200,14 +312,20 @@ static int read_object(struct pt_form_reading *reading, struct json_object *json
 		return r;
 	inner = module_of(json);
 	if (inner)
-		return read_object(reading, inner);
+		return read_module(reading, inner);
+	inner = tasks_of(json);
+	if (inner)
+		return read_ansible(reading, inner);
 	if (foreign_member(json))
 		return pt_err_set(reading->err, -EPROTO, "%s" EXPECTED, foreign_member(json));
 	guest = pt_guest_new(reading->query, PT_TEXT_CHARS);
 	r = pt_guest_set_all(guest, json, reading->err);
-	if (r == 0 && !is_config(guest))
-		r = pt_err_set(
-			reading->err, -EINVAL, "JSON, but it has no key of a guest's config");
+	if (r == 0 && !has_more_than_a_name(guest))
+		r = pt_err_set(reading->err, -EINVAL,
+			is_config(guest)
+				? "JSON with the name of a guest or a snapshot, and none of its "
+				  "settings; 'pvesh get /nodes/NODE/qemu/VMID/config' has them"
+				: "JSON, but it has no key of a guest's config");
 	if (r == 0)
 		pt_form_keep(reading, PT_STEAL(guest));
 	return r;
@@ -245,6 +363,18 @@ static const char *foreign_config(const struct pt_guest *guest)
 	return what;
 }
 
+/* Whether the text is that of a config of which pending changes remove all. */
+static bool has_current(const char *text, size_t length, const struct pt_guest_query *query)
+{
+	struct pt_guest_query current = *query;
+	struct pt_guest PT_GUEST *guest = NULL;
+	struct pt_err err = {0};
+
+	current.view = PT_VIEW_CURRENT;
+	return query->view == PT_VIEW_NEXT &&
+	       pt_guest_parse(text, length, &current, &guest, &err) == 0 && is_config(guest);
+}
+
 /* Whether the first section, which begins the text, has lines of a config. */
 static bool is_snapshot(const char *text, size_t length, const struct pt_guest_query *query)
 {
@@ -275,7 +405,7 @@ static int read_text(struct pt_form_reading *reading, const char *text, size_t l
 
 	if (r == 0 && !what)
 		what = foreign_config(guest);
-	if (r == 0 && !what && !is_config(guest))
+	if (r == 0 && !what && !is_config(guest) && !has_current(text, length, reading->query))
 		what = is_snapshot(text, length, reading->query)
 			       ? "begins with a snapshot; the config that counts stands before the first "
 				 "section"

@@ -11,6 +11,7 @@ struct pt_form_guests {
 	size_t count;
 	unsigned int *gone; /* guests that a plan removes */
 	size_t gone_count;
+	const char *partial; /* why there may be more guests; NULL: these are all. Static */
 };
 
 /* Reads one guest or more. query: of the guests that say nothing else; a VMID of its own stands in
@@ -46,6 +47,10 @@ const char *pt_form_entries(struct json_object *values);
 
 /* Returns the block: some providers write a single one as an object, others as a list of one. */
 struct json_object *pt_form_block(struct json_object *value);
+
+/* unknown: after_unknown of a plan, or a part of it. Returns whether any part is known after apply
+ * only. */
+bool pt_form_is_unknown(struct json_object *unknown);
 
 /* unknown: after_unknown of a plan. Returns the list of entries of the resource that is not known
  * yet, a static text, or NULL; and the attributes that decide and are not known yet, "cpu, memory",

@@ -27,7 +27,8 @@ static int read_file(const char *name, const char *what, size_t cap, char **ret,
 	size_t length = 0, size = 0;
 
 	if (!file)
-		return pt_err_errno(err, -errno, "%s", name);
+		return pt_err_set(err, -errno, "%s", strerror(errno));
+	errno = 0;
 	while (length == size && length <= cap) {
 		size_t more = size ? size * 2 : 65536;
 
@@ -36,9 +37,9 @@ static int read_file(const char *name, const char *what, size_t cap, char **ret,
 		length += fread(text + length, 1, size - length, file);
 	}
 	if (ferror(file))
-		return pt_err_errno(err, -EIO, "%s", name);
+		return pt_err_set(err, -EIO, "%s", strerror(errno ? errno : EIO));
 	if (length > cap)
-		return pt_err_set(err, -EFBIG, "%s: larger than any %s", name, what);
+		return pt_err_set(err, -EFBIG, "larger than any %s", what);
 	text[length] = '\0';
 	*ret = PT_STEAL(text);
 	*ret_length = length;
@@ -67,8 +68,20 @@ static int add_input(
 
 	if (r == 0)
 		r = pt_form_read(text, length, &query, &guests, err);
-	if (r < 0)
+	if (r < 0 && cli->config_count == 1)
 		return pt_err_wrap(err, "%s", what);
+	/* of several the others count all the same */
+	if (r < 0) {
+		struct pt_guest *guest = pt_guest_new(&query, PT_TEXT_BYTES);
+
+		pt_set_text(&guest->trouble, err->text);
+		*err = (struct pt_err){0};
+		pt_form_clear(&guests);
+		*(struct pt_guest **)pt_array_grow(
+			&guests.guest, &guests.count, sizeof(struct pt_guest *)) = guest;
+	}
+	if (guests.partial)
+		ret->partial = guests.partial;
 	pt_foreach (guest, guests.guest, guests.count) {
 		if (cli->config_count > 1 && !(*guest)->name)
 			pt_set_text(&(*guest)->name, what);
@@ -123,7 +136,7 @@ static int read_facts(const struct pt_cli *cli, struct json_object **ret, struct
 	int r = read_file(cli->facts, "node's facts", FACTS_MAX, &text, &length, err);
 
 	if (r < 0)
-		return r;
+		return pt_err_wrap(err, "%s", cli->facts);
 	*ret = pt_json_parse(text, length, err);
 	return *ret ? 0 : pt_err_wrap(err, "%s", cli->facts);
 }
