@@ -206,81 +206,6 @@ static int check_vmid(struct pt_cli *cli, struct node_report *report, struct pt_
 	return check_guest(cli, guest, report, err);
 }
 
-static bool is_template_of(const struct pt_guest *guest, const struct pt_guest *clone)
-{
-	return clone->clone_of ? guest->vmid == clone->clone_of
-			       : pt_streq(pt_guest_get(guest, "name"), clone->clone_of_name);
-}
-
-/* A copy of the template of a clone, if it is a guest of the node. The caller frees it. */
-static struct pt_guest *find_on(struct pt_node *node, const struct pt_guest *clone)
-{
-	struct pt_guest *const *guest = NULL;
-	size_t count = 0;
-
-	if (pt_node_guests(node, &guest, &count, NULL) < 0)
-		return NULL;
-	for (size_t i = 0; i < count; i++) {
-		if (is_template_of(guest[i], clone))
-			return pt_guest_copy(guest[i]);
-	}
-	return NULL;
-}
-
-/* The same, on any node: the cluster's files have the configs of all. A node's facts have its own
- * guests with entries. */
-static struct pt_guest *find_template(struct pt_cli *cli, const struct pt_guest *clone)
-{
-	const struct pt_ha *ha = NULL;
-	const struct pt_names *names = pt_node_cluster(cli->node, &ha);
-	struct pt_guest *found = find_on(cli->node, clone);
-
-	for (size_t i = 0; !found && !cli->facts && !cli->api_conf && i < names->count; i++) {
-		struct pt_node PT_NODE *node =
-			pt_node_open(cli->host, names->name[i], NULL, pt_check_allowing);
-
-		found = find_on(node, clone);
-	}
-	return found;
-}
-
-/* The first entry of the template that the clone does not set, and so gets; -1: none. */
-static int inherited_entry(const struct pt_guest *template, const struct pt_guest *clone)
-{
-	pt_guest_foreach (key, template) {
-		if (pt_hostpci_key(key.key) >= 0 && !pt_guest_find_key(clone, key.key).key)
-			return pt_hostpci_key(key.key);
-	}
-	return -1;
-}
-
-/* A planned guest gets entries of its template. */
-static int check_template(struct pt_cli *cli, const struct pt_guest *guest, struct pt_err *err)
-{
-	const bool is_clone = guest->clone_of || guest->clone_of_name;
-	struct pt_guest PT_GUEST *template = is_clone ? find_template(cli, guest) : NULL;
-	const int inherited = template ? inherited_entry(template, guest) : -1;
-	PT_FREE char *number = pt_format("guest %u", guest->clone_of);
-	const char *what = guest->clone_of ? number : guest->clone_of_name;
-
-	if (inherited >= 0)
-		return pt_err_set(err, -EINVAL,
-			"%s: is a clone of guest %u, and gets its hostpci%d: write it into the plan",
-			guest->name, template->vmid, inherited);
-	if (!is_clone || template || pt_guest_has_hostpci(guest))
-		return 0;
-	if (guest->clone_from && !pt_streq(guest->clone_from, cli->node->name) && cli->facts)
-		return pt_err_set(err, -EXDEV,
-			"%s: is a clone of %s on node %s, and gets its entries, if it has any: check "
-			"it there, or with --node %s",
-			guest->name, what, guest->clone_from, guest->clone_from);
-	if (!cli->facts)
-		return pt_err_set(err, -ENOENT,
-			"%s: is a clone of %s, but there is no such guest: its entries are not known",
-			guest->name, what);
-	return 0;
-}
-
 static int check_planned(struct pt_cli *cli, const struct pt_guest *guest,
 	struct node_report *report, struct pt_err *err)
 {
@@ -289,7 +214,7 @@ static int check_planned(struct pt_cli *cli, const struct pt_guest *guest,
 
 	if (guest->trouble)
 		return pt_err_set(err, -EINVAL, "%s: %s", name, guest->trouble);
-	r = check_template(cli, guest, err);
+	r = pt_check_template(cli, guest, err);
 	if (r < 0)
 		return r;
 	if (pt_streq(guest->node, cli->node->name) || !pt_guest_has_hostpci(guest)) {

@@ -185,10 +185,16 @@ static void a_clone_gets_the_entries_of_its_template(void **state)
 	fake_file(fake, "/tmp/plan.json", CLONE_OF("gold"));
 	PTCONF(&ran, "check", "--root", fake->root, "--config", path);
 	assert_int_equal(ran.code, 3);
-	assert_holds(ran.said, "proxmox_vm_qemu.a: is a clone of guest 900, and gets its entries");
+	assert_holds(ran.said, "proxmox_vm_qemu.a: is a clone of guest 900, and gets its hostpci0");
+	/* the cluster's files have the guests of all nodes */
+	fake_file(fake, "/etc/pve/nodes/node2/qemu-server/901.conf", "name: silver\n");
 	fake_file(fake, "/tmp/plan.json", CLONE_OF("silver"));
 	PTCONF(&ran, "check", "--root", fake->root, "--config", path);
 	assert_int_equal(ran.code, 0);
+	fake_file(fake, "/tmp/plan.json", CLONE_OF("lead"));
+	PTCONF(&ran, "check", "--root", fake->root, "--config", path);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "is a clone of lead, but there is no such guest");
 }
 
 static void a_config_from_standard_input(void **state)
