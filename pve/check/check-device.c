@@ -222,7 +222,22 @@ static void foreign_override(const struct pt_judging *judging)
 	}
 }
 
-enum { KEPT_WITHOUT_VFIO, KEPT_WITHOUT_HOOK };
+enum { KEPT_WITHOUT_VFIO, KEPT_WITHOUT_HOOK, KEPT_BESIDE_HOST };
+
+/* QEMU gets no group of which the host has a part. */
+static void report_hurdles(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (hurdle, facts->hurdle, facts->hurdle_count) {
+		const struct pt_function *function = pt_facts_function(facts, &hurdle->bdf);
+
+		pt_report(judging, KEPT_BESIDE_HOST,
+			pt_on_entry(&facts->assignment[hurdle->assignment]), "function",
+			PT_BDF(&hurdle->bdf), "driver", function->driver, "group",
+			PT_NUMBER((unsigned int)function->group), NULL);
+	}
+}
 
 static void keep_without_vfio(const struct pt_judging *judging)
 {
@@ -247,6 +262,7 @@ static void keep_without_vfio(const struct pt_judging *judging)
 				PT_BDF(id), NULL);
 		}
 	}
+	report_hurdles(judging);
 }
 
 /* prose in lines as long as its sentences: no formatter breaks it well */
@@ -372,6 +388,9 @@ static const struct pt_check checks[] = {
 				.hint = "set 'vfio-driver = auto' under [device {function}] in " PT_POLICY_FILE ", or remove driver=keep"},
 			[KEPT_WITHOUT_HOOK] = {PT_ERROR, PT_WARNS, .message = "driver=keep leaves it on {driver}, which is no vfio driver: QEMU cannot open it",
 				.hint = "remove driver=keep; or attach pve-pthook and set 'vfio-driver = auto' under [device {function}] in " PT_POLICY_FILE},
+			[KEPT_BESIDE_HOST] = {PT_ERROR, PT_WARNS, .when = "another function of the IOMMU group is on a host driver",
+				.message = "driver=keep leaves {function}, of the same IOMMU group {group}, on {driver} as well: QEMU gets no group of which the host has a part ('group is not viable')",
+				.hint = "remove driver=keep, so that Proxmox VE takes the whole group"},
 		},
 	},
 };

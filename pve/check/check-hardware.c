@@ -10,36 +10,33 @@
 
 enum { RESERVED_ON_INTEL, RESERVED_ON_AMD };
 
-static void report_reserved(const struct pt_judging *judging, const struct pt_taken *taken)
-{
-	const struct pt_facts *facts = judging->facts;
-	const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
-
-	if (!taken->companion && pt_has_obstacle(facts, function, PT_OBSTACLE_RESERVED))
-		pt_report(judging, facts->host->has_ivrs ? RESERVED_ON_AMD : RESERVED_ON_INTEL,
-			pt_on_function(facts, taken), "region", function->reserved_region, NULL);
-}
-
 /* QEMU attaches the group, whoever has bound it. */
 static void reserved_region(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;
 
-	pt_foreach (taken, facts->taken, facts->taken_count)
-		report_reserved(judging, taken);
-	pt_foreach (kept, facts->kept, facts->kept_count)
-		report_reserved(judging, kept);
+	pt_opened_foreach(taken, facts)
+	{
+		const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
+
+		if (pt_has_obstacle(facts, function, PT_OBSTACLE_RESERVED))
+			pt_report(judging,
+				facts->host->has_ivrs ? RESERVED_ON_AMD : RESERVED_ON_INTEL,
+				pt_on_function(facts, taken), "region", function->reserved_region,
+				NULL);
+	}
 }
 
 static void bar_unassigned(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;
 
-	pt_foreach (taken, facts->taken, facts->taken_count) {
+	pt_opened_foreach(taken, facts)
+	{
 		const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
 		PT_FREE char *list = NULL;
 
-		for (size_t i = 0; function && !taken->companion && i < PT_PCI_BARS; i++) {
+		for (size_t i = 0; function && i < PT_PCI_BARS; i++) {
 			const struct pt_bar *bar = &function->bar[i];
 			PT_FREE char *one = pt_format("BAR %zu (%s)", i, PT_SIZE(bar->size));
 
@@ -136,7 +133,7 @@ static void report_msix(const struct pt_judging *judging, const struct pt_taken 
 	uint64_t table_size, pba_size;
 	size_t which, bar;
 
-	if (!msix || taken->companion || is_relocated(facts->guest, assignment))
+	if (!msix || is_relocated(facts->guest, assignment))
 		return;
 	table_size = (uint64_t)msix->vectors * MSIX_ENTRY;
 	pba_size = (uint64_t)(msix->vectors + MSIX_CHUNK - 1) / MSIX_CHUNK * 8;
@@ -156,12 +153,7 @@ static void report_msix(const struct pt_judging *judging, const struct pt_taken 
 
 static void msix_layout(const struct pt_judging *judging)
 {
-	const struct pt_facts *facts = judging->facts;
-
-	pt_foreach (taken, facts->taken, facts->taken_count)
-		report_msix(judging, taken);
-	pt_foreach (kept, facts->kept, facts->kept_count)
-		report_msix(judging, kept);
+	pt_opened_foreach(taken, judging->facts) report_msix(judging, taken);
 }
 
 enum { XVGA_NO_VGA, XVGA_MDEV, XVGA_SWITCHED_OFF, XVGA_NO_DISPLAY };
@@ -230,7 +222,7 @@ static void framebuffer_stays(const struct pt_judging *judging)
 	const struct pt_facts *facts = judging->facts;
 
 	pt_foreach (detail, facts->detail, facts->detail_count) {
-		const struct pt_taken *taken = pt_detail_taken(facts, detail);
+		const struct pt_taken *taken = pt_detail_opened(facts, detail);
 
 		if (taken && pt_framebuffer_stays(facts, taken))
 			pt_report(judging, 0, pt_on_function(facts, taken), NULL);
@@ -244,10 +236,11 @@ static void d3cold_risk(const struct pt_judging *judging)
 
 	if (options && pt_options_set(options, "disable_idle_d3"))
 		return;
-	pt_foreach (taken, facts->taken, facts->taken_count) {
+	pt_opened_foreach(taken, facts)
+	{
 		const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
 
-		if (function && !taken->companion && !pt_function_is_dead(function) &&
+		if (function && !pt_function_is_dead(function) &&
 			pt_function_is_display(function) && pt_function_on_vfio(function) &&
 			pt_streq(function->power_state, "D3cold"))
 			pt_report(judging, 0, pt_on_function(facts, taken), "function",
@@ -303,9 +296,10 @@ static void numa_distant(const struct pt_judging *judging)
 	PT_FREE char *memory = memory_nodes(facts->guest);
 	PT_FREE char *pages = memory ? NULL : page_nodes(facts->guest);
 
-	pt_foreach (taken, facts->taken, facts->taken_count) {
+	pt_opened_foreach(taken, facts)
+	{
 		const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
-		int node = function && !taken->companion ? function->numa_node : -1;
+		int node = function ? function->numa_node : -1;
 		PT_FREE char *number = NULL;
 
 		if (node < 0 || nodes->count < 2 || (size_t)node >= nodes->count)
@@ -327,10 +321,11 @@ static void chipset_function(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;
 
-	pt_foreach (taken, facts->taken, facts->taken_count) {
+	pt_opened_foreach(taken, facts)
+	{
 		const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
 
-		if (!taken->companion && pt_has_obstacle(facts, function, PT_OBSTACLE_CHIPSET))
+		if (pt_has_obstacle(facts, function, PT_OBSTACLE_CHIPSET))
 			pt_report(judging, 0, pt_on_function(facts, taken), "what",
 				pt_function_chipset(function), NULL);
 	}

@@ -12,7 +12,7 @@ static void device_dead(const struct pt_judging *judging)
 	const struct pt_facts *facts = judging->facts;
 
 	pt_foreach (detail, facts->detail, facts->detail_count) {
-		const struct pt_taken *taken = pt_detail_taken(facts, detail);
+		const struct pt_taken *taken = pt_detail_opened(facts, detail);
 		const struct pt_function *function = pt_facts_function(facts, &detail->bdf);
 
 		if (taken && function && pt_function_is_dead(function))
@@ -25,7 +25,7 @@ static void no_reset(const struct pt_judging *judging)
 	const struct pt_facts *facts = judging->facts;
 
 	pt_foreach (detail, facts->detail, facts->detail_count) {
-		const struct pt_taken *taken = pt_detail_taken(facts, detail);
+		const struct pt_taken *taken = pt_detail_opened(facts, detail);
 
 		if (taken && !detail->resettable && !detail->has_bus_mate)
 			pt_report(judging, 0, pt_on_function(facts, taken), NULL);
@@ -39,7 +39,7 @@ static void bus_reset_shared(const struct pt_judging *judging)
 	const struct pt_facts *facts = judging->facts;
 
 	pt_foreach (detail, facts->detail, facts->detail_count) {
-		const struct pt_taken *taken = pt_detail_taken(facts, detail);
+		const struct pt_taken *taken = pt_detail_opened(facts, detail);
 		bool same_slot = pt_bdf_same_slot(&detail->bus_mate, &detail->bdf);
 
 		if (taken && detail->has_bus_mate)
@@ -79,7 +79,7 @@ static void reset_quirk(const struct pt_judging *judging)
 	const struct pt_facts *facts = judging->facts;
 
 	pt_foreach (detail, facts->detail, facts->detail_count) {
-		const struct pt_taken *taken = pt_detail_taken(facts, detail);
+		const struct pt_taken *taken = pt_detail_opened(facts, detail);
 		const struct pt_function *function = pt_facts_function(facts, &detail->bdf);
 		const char *source = NULL;
 		enum pt_reset_quirk quirk = taken && function

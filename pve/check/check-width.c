@@ -199,10 +199,11 @@ static uint64_t large_bars(const struct pt_facts *facts)
 {
 	uint64_t sum = 0;
 
-	pt_foreach (taken, facts->taken, facts->taken_count) {
+	pt_opened_foreach(taken, facts)
+	{
 		const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
 
-		if (!taken->companion && function)
+		if (function)
 			sum += large_bars_of(function);
 	}
 	return sum;
@@ -300,10 +301,11 @@ static bool is_large_for_seabios(const struct pt_facts *facts)
 {
 	uint64_t compute = 0;
 
-	pt_foreach (taken, facts->taken, facts->taken_count) {
+	pt_opened_foreach(taken, facts)
+	{
 		const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
 
-		if (!taken->companion && function && function->class >> 8 == CLASS_3D)
+		if (function && function->class >> 8 == CLASS_3D)
 			compute += large_bars_of(function);
 	}
 	return compute > SEABIOS_COMPUTE || large_bars(facts) > SEABIOS_LARGE;

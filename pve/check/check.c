@@ -281,6 +281,28 @@ bool pt_slot_may_separate(const struct pt_facts *facts, const struct pt_taken *c
 	return false;
 }
 
+const struct pt_taken *pt_opened_next(const struct pt_facts *facts, const struct pt_taken *after)
+{
+	const struct pt_taken *end = facts->taken + facts->taken_count;
+	const struct pt_taken *at = after ? after + 1 : facts->taken;
+
+	if (after && pt_taken_find(facts->kept, facts->kept_count, &after->bdf) == after)
+		return at < facts->kept + facts->kept_count ? at : NULL;
+	while (at < end && at->companion)
+		at++;
+	if (at < end)
+		return at;
+	return facts->kept_count ? facts->kept : NULL;
+}
+
+const struct pt_taken *pt_detail_opened(
+	const struct pt_facts *facts, const struct pt_detail *detail)
+{
+	const struct pt_taken *taken = pt_detail_taken(facts, detail);
+
+	return taken ? taken : pt_taken_find(facts->kept, facts->kept_count, &detail->bdf);
+}
+
 const struct pt_taken *pt_detail_taken(const struct pt_facts *facts, const struct pt_detail *detail)
 {
 	const struct pt_taken *taken =

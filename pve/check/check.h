@@ -102,8 +102,19 @@ bool pt_framebuffer_stays(const struct pt_facts *facts, const struct pt_taken *t
  * that another slot for one of them may give them groups of their own. */
 bool pt_slot_may_separate(const struct pt_facts *facts, const struct pt_taken *companion);
 
-/* Returns the taken function of a detail; NULL: it is a companion. */
+/* Returns the taken function of a detail; NULL: it is a companion, or stays as it is. */
 const struct pt_taken *pt_detail_taken(
+	const struct pt_facts *facts, const struct pt_detail *detail);
+
+/* The functions that QEMU opens: taken ones without companions, then those that stay as they are
+ * (driver=keep). after: the one before, NULL: none; returns NULL behind the last. */
+const struct pt_taken *pt_opened_next(const struct pt_facts *facts, const struct pt_taken *after);
+#define pt_opened_foreach(opened, facts)                                                           \
+	for (const struct pt_taken *opened = pt_opened_next((facts), NULL); opened;                \
+		opened = pt_opened_next((facts), opened))
+
+/* Returns the one of them that a detail is of, or NULL. */
+const struct pt_taken *pt_detail_opened(
 	const struct pt_facts *facts, const struct pt_detail *detail);
 
 /* Steps that many explanations share. */

@@ -135,22 +135,29 @@ static void look(struct pt_gathering *gathering, const struct pt_bdf *bdf,
 		detail->has_id_twin = find_id_twin(gathering, function, &detail->id_twin);
 }
 
-int pt_gather_details(struct pt_gathering *gathering)
+static void gather_detail(struct pt_gathering *gathering, const struct pt_bdf *bdf)
 {
 	struct pt_facts *facts = gathering->facts;
+	const struct pt_function *function = pt_facts_function(facts, bdf);
+	const struct pt_device *device;
+	struct pt_detail *slot;
 
-	for (size_t i = 0; i < facts->taken_count; i++) {
-		const struct pt_function *function = pt_facts_function(facts, &facts->taken[i].bdf);
-		const struct pt_device *device;
-		struct pt_detail *slot;
+	if (!function)
+		return;
+	device = pt_node_device(gathering->node, &function->bdf);
+	slot = pt_array_grow(&facts->detail, &facts->detail_count, sizeof(*slot));
+	slot->bdf = *bdf;
+	look(gathering, &slot->bdf, device, slot);
+}
 
-		if (!function)
-			continue;
-		device = pt_node_device(gathering->node, &function->bdf);
-		slot = pt_array_grow(&facts->detail, &facts->detail_count, sizeof(*slot));
-		slot->bdf = function->bdf;
-		look(gathering, &slot->bdf, device, slot);
-	}
+int pt_gather_details(struct pt_gathering *gathering)
+{
+	const struct pt_facts *facts = gathering->facts;
+
+	for (size_t i = 0; i < facts->taken_count; i++)
+		gather_detail(gathering, &facts->taken[i].bdf);
+	for (size_t i = 0; i < facts->kept_count; i++)
+		gather_detail(gathering, &facts->kept[i].bdf);
 	return 0;
 }
 

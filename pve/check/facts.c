@@ -11,6 +11,7 @@ void pt_facts_clear(struct pt_facts *facts)
 	free(facts->taken);
 	free(facts->spare);
 	free(facts->kept);
+	free(facts->hurdle);
 	free(facts->owner);
 	free(facts->busy_vf);
 	pt_uses_clear(&facts->uses);
@@ -349,6 +350,33 @@ static int take_companions_of(struct pt_gathering *gathering, struct pt_taken of
 	return 0;
 }
 
+/* A group is viable when each member is on a vfio driver, on none, or a bridge. Source: kernel,
+ * drivers/vfio/group.c and drivers/iommu/iommu.c, iommu_device_claim_dma_owner. */
+static void learn_hurdles(struct pt_gathering *gathering, const struct pt_taken *kept)
+{
+	struct pt_facts *facts = gathering->facts;
+	struct pt_group PT_GROUP group = {0};
+
+	/* one without a group has findings of its own */
+	if (pt_node_group(gathering->node, &kept->bdf, &group, NULL) < 0)
+		return;
+	pt_foreach (member, group.function, group.function_count) {
+		const struct pt_function *function;
+		struct pt_taken *slot;
+
+		if (pt_taken_find(facts->taken, facts->taken_count, member) ||
+			pt_taken_find(facts->kept, facts->kept_count, member) ||
+			pt_node_learn(gathering->node, member, NULL) < 0)
+			continue;
+		function = pt_facts_function(facts, member);
+		if (function->is_bridge || !function->driver || pt_function_on_vfio(function) ||
+			pt_streq(function->driver, "pci-stub"))
+			continue;
+		slot = pt_array_grow(&facts->hurdle, &facts->hurdle_count, sizeof(*slot));
+		*slot = (struct pt_taken){.bdf = *member, .assignment = kept->assignment};
+	}
+}
+
 /* Reads the PF of a taken VF, whose driver matters, and the VFs of a PF, which go with it. */
 static int learn_relatives(struct pt_gathering *gathering)
 {
@@ -392,6 +420,8 @@ static int gather_taken(struct pt_gathering *gathering)
 	named = facts->spare_count;
 	for (size_t i = 0; r == 0 && i < named; i++)
 		r = take_companions_of(gathering, facts->spare[i], true);
+	for (size_t i = 0; r == 0 && i < facts->kept_count; i++)
+		learn_hurdles(gathering, &facts->kept[i]);
 	return r;
 }
 

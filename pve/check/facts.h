@@ -146,6 +146,9 @@ struct pt_facts {
 	/* functions that QEMU opens as they are (driver=keep); for a check only */
 	struct pt_taken *kept;
 	size_t kept_count;
+	/* members of the groups of kept functions whose host drivers keep QEMU from the group */
+	struct pt_taken *hurdle;
+	size_t hurdle_count;
 	struct pt_owner *owner;
 	size_t owner_count;
 	struct pt_busy_vf *busy_vf;

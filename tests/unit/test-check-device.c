@@ -403,6 +403,15 @@ static void keep(void **state)
 		"hostpci0: 02:00.0,driver=keep\nballoon: 64\nmemory: 128\n", "has no effect");
 	fake_dir(fake, "/sys/bus/pci/devices/0000:02:00.0/vfio-dev/vfio0");
 	passes(fake, "keep-without-vfio", "hostpci0: 02:00.0,driver=keep\n");
+	/* the other function of the group is on a host driver */
+	fake_remove(fake, "/sys/bus/pci/devices/0000:01:00.0/driver");
+	fake_link(
+		fake, "/sys/bus/pci/devices/0000:01:00.0/driver", "/sys/bus/pci/drivers/vfio-pci");
+	triggers(fake, "keep-without-vfio", "hostpci0: 01:00.0,driver=keep\n",
+		"leaves 0000:01:00.1, of the same IOMMU group 1, on snd_hda_intel as well");
+	passes(fake, "keep-without-vfio", "hostpci0: 01:00.0,driver=keep\nhostpci1: 01:00.1\n");
+	fake_remove(fake, "/sys/bus/pci/devices/0000:01:00.1/driver");
+	passes(fake, "keep-without-vfio", "hostpci0: 01:00.0,driver=keep\n");
 	/* PVE touches nothing then, and neither do we */
 	judge(fake, "hostpci0: 05:00.0,driver=keep\nhostpci1: 02:00.0,mdev=x\n", &judged);
 	assert_int_equal(judged.facts.taken_count, 0);

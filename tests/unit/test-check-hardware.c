@@ -32,6 +32,8 @@ static void bar_unassigned(void **state)
 		"the host gave no address to its BAR 1 (32.0 GiB), BAR 3 (32 MiB): the guest cannot "
 		"use the device as a whole");
 	clear(&judged);
+	/* QEMU opens one that stays as it is, too */
+	triggers(fake, "bar-unassigned", "hostpci0: 02:00.0,driver=keep\n", "BAR 1 (32.0 GiB)");
 }
 
 static void x_vga_no_vga(void **state)
