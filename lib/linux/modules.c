@@ -232,30 +232,31 @@ bool pt_options_set(const char *options, const char *name)
 	return set;
 }
 
-/* The rest of an id, "1043:87d5" or "1043": what is left out, or ffffffff, is any. */
-static bool is_subsystem(const char *rest, const struct pt_function *function)
+static bool is_number(unsigned int wanted, const char *text)
 {
-	unsigned int vendor = UINT_MAX, device = UINT_MAX;
-
-	sscanf(rest, "%x:%x", &vendor, &device);
-	return (vendor == UINT_MAX || vendor == strtoul(function->subvendor, NULL, 16)) &&
-	       (device == UINT_MAX || device == strtoul(function->subdevice, NULL, 16));
+	return wanted == UINT_MAX || (text && wanted == strtoul(text, NULL, 16));
 }
 
+/* Source: kernel, drivers/vfio/pci/vfio_pci.c, vfio_pci_fill_ids; drivers/pci/pci.h,
+ * pci_match_one_device. What is left out, or ffffffff, is any. */
 bool pt_ids_mean(const char *options, const struct pt_function *function)
 {
-	char list[1024], id[PT_PCI_PAIR_TEXT];
+	char list[1024];
 	char *one, *rest;
 
-	pt_function_id(function, id);
 	if (!options || !pt_cmdline_get(options, "ids", list, sizeof(list)))
 		return false;
 	for (one = strtok_r(list, ",", &rest); one; one = strtok_r(NULL, ",", &rest)) {
-		const char *behind = one + strlen(id);
+		unsigned int vendor, device, subvendor = UINT_MAX, subdevice = UINT_MAX, class = 0,
+					     mask = 0;
 
-		if (strncasecmp(one, id, strlen(id)) != 0 || (*behind && *behind != ':'))
-			continue;
-		if (!*behind || is_subsystem(behind + 1, function))
+		if (sscanf(one, "%x:%x:%x:%x:%x:%x", &vendor, &device, &subvendor, &subdevice,
+			    &class, &mask) >= 2 &&
+			is_number(vendor, function->vendor) &&
+			is_number(device, function->device) &&
+			is_number(subvendor, function->subvendor) &&
+			is_number(subdevice, function->subdevice) &&
+			!((class ^ function->class) & mask))
 			return true;
 	}
 	return false;

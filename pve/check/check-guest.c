@@ -84,11 +84,14 @@ static void mdev_none_free(const struct pt_judging *judging)
 	}
 }
 
+/* A serial port is no screen. Source: qemu-server, QemuServer.pm, config_to_command. */
 static bool has_other_screen(const struct pt_guest *guest)
 {
 	const char *vga = pt_guest_get(guest, "vga");
 
-	return vga && !pt_starts_with(vga, "none") && !pt_starts_with(vga, "type=none");
+	if (vga && pt_starts_with(vga, "type="))
+		vga += strlen("type=");
+	return vga && !pt_starts_with(vga, "none") && !pt_starts_with(vga, "serial");
 }
 
 enum { PRIMARY_TWICE, PRIMARY_BESIDE_VGA };

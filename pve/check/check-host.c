@@ -149,7 +149,30 @@ static const struct pt_detail *detail_of(const struct pt_facts *facts, const str
 	return NULL;
 }
 
-enum { IDS_CAPTURED, IDS_NOT_IN_FORCE, IDS_CAPTURE_TWIN, IDS_CAPTURE_DISK, IDS_MAY_TAKE_TWIN };
+enum {
+	IDS_CAPTURED,
+	IDS_NOT_IN_FORCE,
+	IDS_NOT_IN_FORCE_TWIN,
+	IDS_OVERRIDDEN,
+	IDS_CAPTURE_TWIN,
+	IDS_CAPTURE_DISK,
+	IDS_MAY_TAKE_TWIN
+};
+
+/* Another driver has the function, although ids= names it. */
+static void report_not_in_force(const struct pt_judging *judging,
+	const struct pt_function *function, const struct pt_detail *detail, struct pt_subject on)
+{
+	const bool has_twin = detail && detail->has_id_twin;
+
+	pt_report(judging,
+		function->override ? IDS_OVERRIDDEN
+		: has_twin	   ? IDS_NOT_IN_FORCE_TWIN
+				   : IDS_NOT_IN_FORCE,
+		on, "holder", function->driver, "override", function->override, "function",
+		PT_BDF(&function->bdf), "twin", has_twin ? PT_BDF(&detail->id_twin) : NULL,
+		"module", detail && detail->module[0] ? detail->module : function->driver, NULL);
+}
 
 /* A second device of the same ids: vfio-pci has it, or may have it after the next boot. */
 static void report_id_twin(const struct pt_judging *judging, const struct pt_function *function,
@@ -181,7 +204,7 @@ static void vfio_ids_captured(const struct pt_judging *judging)
 			!pt_ids_mean(facts->host->vfio_options, function))
 			continue;
 		if (function->driver && !pt_function_on_vfio(function))
-			pt_report(judging, IDS_NOT_IN_FORCE, on, "holder", function->driver, NULL);
+			report_not_in_force(judging, function, detail, on);
 		else if (detail && detail->has_id_twin)
 			report_id_twin(judging, function, &detail->id_twin, on);
 		else
@@ -343,7 +366,13 @@ static const struct pt_check checks[] = {
 			[IDS_CAPTURED] = {PT_INFO, PT_SILENT, .routine = true, .message = "vfio-pci takes it at boot (ids=), so it stays there after the guest stops"},
 			[IDS_NOT_IN_FORCE] = {PT_WARNING, PT_WARNS, .when = "its host driver was quicker at boot, or the option came too late",
 				.message = "an option ids= of vfio-pci names it, but {holder} has it: the option was not in force when the host booted",
-				.hint = "remove ids=, since pve-pthook takes the device by its address; or write 'softdep {holder} pre: vfio-pci' to /etc/modprobe.d, run 'update-initramfs -u -k all', and reboot"},
+				.hint = "remove ids=, since pve-pthook takes the device by its address; or write 'softdep {module} pre: vfio-pci' to /etc/modprobe.d, run 'update-initramfs -u -k all', and reboot"},
+			[IDS_NOT_IN_FORCE_TWIN] = {PT_WARNING, PT_WARNS, .when = "the same, and a second device has the same ids",
+				.message = "an option ids= of vfio-pci names it and {twin}, but {holder} has it: the option was not in force when the host booted",
+				.hint = "remove ids=, since pve-pthook takes the device by its address: in force the option takes {twin} from the host as well"},
+			[IDS_OVERRIDDEN] = {PT_WARNING, PT_WARNS, .when = "a driver_override of another driver",
+				.message = "an option ids= of vfio-pci names it, but its driver_override is {override}, so that no other driver takes it",
+				.hint = "remove ids=, since pve-pthook takes the device by its address; or remove the override, which driverctl ('driverctl unset-override {function}') or a script sets"},
 			[IDS_CAPTURE_TWIN] = {PT_WARNING, PT_WARNS, .when = "a second device has the same ids, so the host loses it as well",
 				.message = "vfio-pci takes every device with its ids at boot, and so {twin} too, which no guest uses",
 				.hint = "remove ids=: pve-pthook takes this device by its address"},

@@ -191,7 +191,8 @@ static void note_crowd(
 		crowd.wanted++;
 	}
 	pt_foreach (other, naming, count) {
-		if (other->vmid == gathering->guest->vmid || !pt_streq(other->mapping, mapping))
+		if (other->vmid == gathering->guest->vmid || other->is_slice ||
+			!pt_streq(other->mapping, mapping))
 			continue;
 		crowd.wanted++;
 		snprintf(vmid, sizeof(vmid), "%u", other->vmid);
@@ -221,7 +222,7 @@ static void read_others(struct pt_gathering *gathering)
 	for (size_t i = 0; i < facts->count; i++)
 		note_crowd(gathering, naming, count, i);
 	pt_foreach (other, naming, count) {
-		if (other->vmid == gathering->guest->vmid)
+		if (other->vmid == gathering->guest->vmid || other->is_slice)
 			continue;
 		note_named(gathering, other, facts->taken, facts->taken_count);
 		note_named(gathering, other, facts->kept, facts->kept_count);

@@ -112,6 +112,24 @@ static bool is_integrated(struct pt_gathering *gathering, const struct pt_functi
 	return ret;
 }
 
+/* The module of the driver, whose name may be another one. Facts of elsewhere do not say it. */
+static void learn_module(
+	const struct pt_host *host, const struct pt_function *function, struct pt_detail *detail)
+{
+	PT_FREE char *name = NULL;
+	char path[PT_PCI_PATH];
+
+	if (!function->driver)
+		return;
+	if (host && snprintf(path, sizeof(path), PT_PCI_DRIVERS "/%s/module", function->driver) <
+			    (int)sizeof(path))
+		pt_host_link_name(host, path, &name);
+	snprintf(detail->module, sizeof(detail->module), "%s",
+		name					 ? name
+		: pt_streq(function->driver, "xhci_hcd") ? "xhci_pci"
+							 : function->driver);
+}
+
 static void look(struct pt_gathering *gathering, const struct pt_bdf *bdf,
 	const struct pt_device *device, struct pt_detail *detail)
 {
@@ -131,8 +149,10 @@ static void look(struct pt_gathering *gathering, const struct pt_bdf *bdf,
 		detail->has_bus_mate = find_bus_mate(gathering, bdf, &detail->bus_mate);
 	detail->resettable = own_reset || (function->has_parent && !detail->has_bus_mate);
 	detail->has_more_in_slot = has_more_in_slot(gathering, bdf);
-	if (gathering->facts->depth == PT_DEPTH_CHECK && gathering->facts->host->vfio_options)
-		detail->has_id_twin = find_id_twin(gathering, function, &detail->id_twin);
+	if (gathering->facts->depth != PT_DEPTH_CHECK || !gathering->facts->host->vfio_options)
+		return;
+	learn_module(gathering->node->host, function, detail);
+	detail->has_id_twin = find_id_twin(gathering, function, &detail->id_twin);
 }
 
 static void gather_detail(struct pt_gathering *gathering, const struct pt_bdf *bdf)

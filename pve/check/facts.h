@@ -105,6 +105,7 @@ struct pt_usb_elsewhere {
 struct pt_detail {
 	struct pt_bdf bdf;
 	char blocked[64]; /* module that would drive it, but is blacklisted; "" for none */
+	char module[64];  /* of its driver: that of xhci_hcd is xhci_pci; "" for none */
 	bool resettable;  /* by itself, or with all of its bus */
 	bool has_bus_mate;
 	struct pt_bdf bus_mate; /* somebody on its bus who is not taken */

@@ -166,10 +166,11 @@ bool pt_naming_has(const struct pt_naming *naming, const struct pt_bdf *bdf)
 static void add_entry(
 	struct pt_node *node, const struct pt_guest *guest, const struct pt_hostpci *entry)
 {
-	if (entry->mdev)
-		return;
+	const size_t before = node->naming_count;
+
 	if (entry->mapping) {
 		add_naming(node, guest, entry->mapping, NULL, 0);
+		node->naming[before].is_slice = entry->mdev;
 		return;
 	}
 	for (const char *name = entry->host; name && *name;) {
@@ -178,6 +179,8 @@ static void add_entry(
 		add_naming(node, guest, NULL, name, length);
 		name += length + (name[length] == ';');
 	}
+	for (size_t i = before; i < node->naming_count; i++)
+		node->naming[i].is_slice = entry->mdev;
 }
 
 static void read_namings(struct pt_node *node, const struct pt_guest *guest)

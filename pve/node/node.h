@@ -140,6 +140,7 @@ struct pt_naming {
 	unsigned int vmid;
 	const char *guest; /* the name of a planned one, NULL: none; borrowed */
 	bool onboot;
+	bool is_slice; /* the guest has a mediated device made of it */
 	char *mapping; /* NULL: name counts */
 	char *name;
 	bool is_one; /* name is a whole address: */
@@ -193,8 +194,7 @@ struct pt_node {
 	size_t vmid_count;
 	struct pt_guest **guest; /* those that could be read, and have passthrough */
 	size_t guest_count;
-	struct pt_naming
-		*naming; /* devices that guests (no templates) name, without mediated ones */
+	struct pt_naming *naming; /* devices that guests (no templates) name */
 	size_t naming_count;
 	struct pt_mention *mention;
 	size_t mention_count;

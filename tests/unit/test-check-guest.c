@@ -235,6 +235,7 @@ static void screens(void **state)
 
 	passes(fake, "primary-gpu-conflict", "hostpci0: 01:00,x-vga=1\n");
 	passes(fake, "primary-gpu-conflict", "hostpci0: 01:00,x-vga=1\nvga: none\n");
+	passes(fake, "primary-gpu-conflict", "hostpci0: 01:00,x-vga=1\nvga: serial0\n");
 	passes(fake, "primary-gpu-conflict", "hostpci0: 01:00\nvga: std\n");
 	triggers(fake, "primary-gpu-conflict", "hostpci0: 01:00,x-vga=1\nvga: std\n",
 		"'vga: std' adds an emulated one");

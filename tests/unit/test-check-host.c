@@ -49,7 +49,23 @@ static void ids_captured(void **state)
 	assert_holds(message_of(find(&judged, "vfio-ids-captured")),
 		"names it, but nvme has it: the option was not in force");
 	assert_holds(hint_of(find(&judged, "vfio-ids-captured")), "'softdep nvme pre: vfio-pci'");
+	/* a softdep would take the other one of its kind as well */
+	judged.facts.detail[0].has_id_twin = true;
+	judged.facts.detail[0].id_twin = bdf_of("0000:03:00.0");
+	pt_findings_clear(&judged.findings);
+	pt_check_run(&judged.facts, &judged.findings);
+	assert_holds(hint_of(find(&judged, "vfio-ids-captured")),
+		"in force the option takes 0000:03:00.0 from the host as well");
+	assert_null(strstr(hint_of(find(&judged, "vfio-ids-captured")), "softdep"));
 	clear(&judged);
+	fake_file(fake, "/sys/bus/pci/devices/" DISK "/driver_override", "nvme\n");
+	judge(fake, CONFIG, &judged);
+	pt_findings_clear(&judged.findings);
+	judged.node->traits.vfio_options = strdup("ids=144D:A808");
+	pt_check_run(&judged.facts, &judged.findings);
+	assert_holds(message_of(find(&judged, "vfio-ids-captured")), "its driver_override is nvme");
+	clear(&judged);
+	fake_file(fake, "/sys/bus/pci/devices/" DISK "/driver_override", "(null)\n");
 	/* free, it is nobody's yet */
 	fake_remove(fake, "/sys/bus/pci/devices/" DISK "/driver");
 	judge(fake, CONFIG, &judged);

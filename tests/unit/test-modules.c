@@ -89,8 +89,11 @@ static void options_are_read_as_the_kernel_does(void **state)
 
 static void ids_mean_by_what_they_name(void **state)
 {
-	const struct pt_function card = {
-		.vendor = "10de", .device = "2204", .subvendor = "1043", .subdevice = "87d5"};
+	const struct pt_function card = {.vendor = "10de",
+		.device = "2204",
+		.subvendor = "1043",
+		.subdevice = "87d5",
+		.class = 0x030000};
 
 	(void)state;
 	assert_true(pt_ids_mean("ids=10de:2204", &card));
@@ -98,6 +101,10 @@ static void ids_mean_by_what_they_name(void **state)
 	assert_true(pt_ids_mean("ids=10de:2204:ffffffff:87d5", &card));
 	assert_true(pt_ids_mean("ids=10de:2204:1043", &card));
 	assert_false(pt_ids_mean("ids=10de:2204:1462:87d5", &card));
+	assert_true(pt_ids_mean("ids=10de:ffffffff", &card));
+	assert_true(pt_ids_mean("ids=10de:ffffffff:ffffffff:ffffffff:00030000:ffff00ff", &card));
+	assert_false(pt_ids_mean("ids=10de:ffffffff:ffffffff:ffffffff:00040300:ffff00ff", &card));
+	assert_false(pt_ids_mean("ids=10de", &card));
 	assert_false(pt_ids_mean("ids=10de:220", &card));
 	assert_false(pt_ids_mean("ids=10de:22045", &card));
 	assert_false(pt_ids_mean("idx=10de:2204", &card));
