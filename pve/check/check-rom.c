@@ -64,15 +64,29 @@ static const struct pt_function *first_of(
 	return chosen && chosen->count ? pt_facts_function(facts, &chosen->id[0]) : NULL;
 }
 
-static bool is_for(const struct pt_rom *rom, const struct pt_function *function)
+static bool is_image_for(const struct pt_rom_image *image, const struct pt_function *function)
 {
 	unsigned long vendor = strtoul(function->vendor, NULL, 16);
 	unsigned long device = strtoul(function->device, NULL, 16);
 
+	return (image->vendor == vendor || image->vendor == PT_ROM_ANY) &&
+	       (image->device == device || image->device == PT_ROM_ANY);
+}
+
+/* Whether the ROM is for the function. The firmware's driver for the screen, an EFI image, may lie
+ * on another function of its slot. */
+static bool is_for(
+	const struct pt_facts *facts, const struct pt_rom *rom, const struct pt_function *function)
+{
 	pt_foreach (image, rom->image, rom->count) {
-		if ((image->vendor == vendor || image->vendor == PT_ROM_ANY) &&
-			(image->device == device || image->device == PT_ROM_ANY))
+		if (is_image_for(image, function))
 			return true;
+		pt_foreach (other, facts->inventory->function, facts->inventory->count) {
+			if (image->code_type == PT_ROM_CODE_EFI &&
+				pt_bdf_same_slot(&other->bdf, &function->bdf) &&
+				is_image_for(image, other))
+				return true;
+		}
 	}
 	return false;
 }
@@ -86,7 +100,7 @@ static void romfile_wrong_device(const struct pt_judging *judging)
 		const struct pt_function *function = first_of(facts, assignment);
 		char id[PT_PCI_PAIR_TEXT], rom_id[PT_PCI_PAIR_TEXT];
 
-		if (!rom->file.rom.count || !function || is_for(&rom->file.rom, function))
+		if (!rom->file.rom.count || !function || is_for(facts, &rom->file.rom, function))
 			continue;
 		snprintf(rom_id, sizeof(rom_id), "%04x:%04x", rom->file.rom.image[0].vendor,
 			rom->file.rom.image[0].device);

@@ -138,6 +138,11 @@ static void roms_of_one_slot(void **state)
 	passes(fake, "romfile-efi-only", slot + strlen("bios: ovmf\n"));
 	make_rom_at(fake, sound, "\xdf\x10\xff\xff", PT_ROM_CODE_EFI);
 	triggers(fake, "romfile-wrong-device", slot, "is for the device 10df:ffff");
+	/* one with the graphics' own id is for the slot as well, a legacy image is not */
+	make_rom_at(fake, sound, "\xde\x10\x04\x22", PT_ROM_CODE_EFI);
+	passes(fake, "romfile-wrong-device", slot);
+	make_rom_at(fake, sound, "\xde\x10\x04\x22", PT_ROM_CODE_BIOS);
+	triggers(fake, "romfile-wrong-device", slot, "is for the device 10de:2204");
 	/* another slot's is no help */
 	make_rom_at(fake, sound, "\xff\xff\xff\xff", PT_ROM_CODE_EFI);
 	triggers(fake, "romfile-no-efi-image",
