@@ -78,9 +78,10 @@ static int viommu_width(const struct pt_machine *machine, const struct pt_versio
 
 enum { VIOMMU_REFUSED, VIOMMU_BROKEN, VIOMMU_NO_Q35, VIOMMU_OTHER_WIDTH, VIOMMU_WIDTH_ALONE };
 
-/* Values that Proxmox VE refuses. */
-static void report_viommu_values(const struct pt_judging *judging, const struct pt_machine *machine)
+/* Reports values that Proxmox VE refuses. Returns whether there are any. */
+static bool report_viommu_values(const struct pt_judging *judging, const struct pt_machine *machine)
 {
+	const size_t before = judging->findings->count;
 	const int bits = atoi(machine->aw_bits);
 
 	if (machine->aw_bits[0] && machine->viommu == PT_VIOMMU_NONE)
@@ -92,6 +93,7 @@ static void report_viommu_values(const struct pt_judging *judging, const struct 
 			judging, VIOMMU_OTHER_WIDTH, pt_on_guest(), "bits", machine->aw_bits, NULL);
 	if (machine->viommu == PT_VIOMMU_INTEL && !machine->is_q35)
 		pt_report(judging, VIOMMU_NO_Q35, pt_on_guest(), NULL);
+	return judging->findings->count > before;
 }
 
 /* What to set instead. The caller frees it. */
@@ -122,7 +124,8 @@ static void viommu_too_wide(const struct pt_judging *judging)
 	width = viommu_width(&machine, versions);
 	if (!facts->count)
 		return;
-	report_viommu_values(judging, &machine);
+	if (report_viommu_values(judging, &machine))
+		return;
 	if (machine.viommu != PT_VIOMMU_INTEL || !machine.is_q35 || !pt_facts_opens(facts) ||
 		!host || is_by_table(facts->host) || width <= host)
 		return;

@@ -110,6 +110,11 @@ static void viommu(void **state)
 		"ostype: win11\nmeta: creation-qemu=9.1.2\n" VIOMMU("q35,viommu=intel"));
 	passes(fake, "machine-invalid", VIOMMU("q35,viommu=intel,aw-bits=39"));
 	triggers(fake, "machine-invalid", VIOMMU("q35,viommu=intel,aw-bits=31"), "aw-bits");
+	/* Proxmox VE comes before QEMU */
+	judge(fake, VIOMMU("q35,viommu=intel,aw-bits=40"), &judged);
+	assert_int_equal(pt_findings_count(&judged.findings, PT_ERROR), 1);
+	assert_holds(message_of(find(&judged, "viommu-too-wide")), "neither 39 nor 48");
+	clear(&judged);
 	/* an older qemu-server does not know the property */
 	install(fake, "9.2.0-5", "8.4.10");
 	judge(fake, VIOMMU("q35,viommu=intel"), &judged);
