@@ -32,7 +32,7 @@ static void no_reset(const struct pt_judging *judging)
 	}
 }
 
-enum { SHARED_SLOT, SHARED_BUS, SHARED_PROCESSOR };
+enum { SHARED_SLOT, SHARED_BUS, SHARED_PROCESSOR, SHARED_BRIDGE };
 
 static void bus_reset_shared(const struct pt_judging *judging)
 {
@@ -40,13 +40,15 @@ static void bus_reset_shared(const struct pt_judging *judging)
 
 	pt_foreach (detail, facts->detail, facts->detail_count) {
 		const struct pt_taken *taken = pt_detail_opened(facts, detail);
+		const struct pt_function *mate = pt_facts_function(facts, &detail->bus_mate);
 		bool same_slot = pt_bdf_same_slot(&detail->bus_mate, &detail->bdf);
 
 		if (taken && detail->has_bus_mate)
 			pt_report(judging,
-				detail->integrated ? SHARED_PROCESSOR
-				: same_slot	   ? SHARED_SLOT
-						   : SHARED_BUS,
+				detail->integrated	  ? SHARED_PROCESSOR
+				: mate && mate->is_bridge ? SHARED_BRIDGE
+				: same_slot		  ? SHARED_SLOT
+							  : SHARED_BUS,
 				pt_on_function(facts, taken), "mate", PT_BDF(&detail->bus_mate),
 				NULL);
 	}
@@ -158,6 +160,9 @@ static const struct pt_check checks[] = {
 				.hint = "move one of the cards"},
 			[SHARED_PROCESSOR] = {PT_WARNING, PT_WARNS, .when = "a part of a processor: its other functions are the host's USB and security processor",
 				.message = "has only a reset of its whole bus, and {mate} on it stays out of the guest: so it is not reset at all",
+				.hint = "plan to reboot the host when it misbehaves after the guest stops"},
+			[SHARED_BRIDGE] = {PT_WARNING, PT_WARNS, .when = "the other function is a bridge, which no guest can have",
+				.message = "has only a reset of its whole bus, and the bridge {mate} on it stays out of the guest: so it is not reset at all",
 				.hint = "plan to reboot the host when it misbehaves after the guest stops"},
 		},
 	},

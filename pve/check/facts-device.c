@@ -147,6 +147,10 @@ static void look(struct pt_gathering *gathering, const struct pt_bdf *bdf,
 	/* only behind a bridge can a bus be reset */
 	if (!own_reset && function->has_parent)
 		detail->has_bus_mate = find_bus_mate(gathering, bdf, &detail->bus_mate);
+	/* whether it is a bridge; this may move what has been read, too */
+	if (detail->has_bus_mate)
+		pt_node_learn(gathering->node, &detail->bus_mate, NULL);
+	function = pt_facts_function(gathering->facts, bdf);
 	detail->resettable = own_reset || (function->has_parent && !detail->has_bus_mate);
 	detail->has_more_in_slot = has_more_in_slot(gathering, bdf);
 	if (gathering->facts->depth != PT_DEPTH_CHECK || !gathering->facts->host->vfio_options)

@@ -194,6 +194,11 @@ static void resets(void **state)
 		"/sys/bus/pci/devices/0000:01:00.1");
 	triggers(fake, "bus-reset-shared", "hostpci0: 01:00.1\n",
 		"0000:01:00.0 on it stays out of the guest");
+	/* the upstream port of a chipset's switch beside its USB and SATA */
+	fake_dir(fake, "/sys/bus/pci/devices/0000:01:00.0/pci_bus");
+	triggers(fake, "bus-reset-shared", "hostpci0: 01:00.1\n",
+		"the bridge 0000:01:00.0 on it stays out of the guest");
+	fake_remove(fake, "/sys/bus/pci/devices/0000:01:00.0/pci_bus");
 	passes(fake, "no-reset", "hostpci0: 01:00.1\n");
 	/* function 0 lists the reset of its bus, and has none while the other is there */
 	fake_remove(fake, "/sys/kernel/iommu_groups/1/devices/0000:01:00.1");
