@@ -54,6 +54,21 @@ static void note_wanting(struct pt_overview *overview, const struct pt_facts *fa
 	pt_entry_label(facts->assignment[taken->assignment].entry.index, slot->label);
 }
 
+/* The functions that an entry has a mediated device made of. */
+static void note_slice(
+	struct pt_overview *overview, const struct pt_facts *facts, size_t assignment)
+{
+	const struct pt_alternative *chosen = pt_chosen(&facts->assignment[assignment]);
+
+	if (!pt_assignment_is_mdev(&facts->assignment[assignment]) || !chosen)
+		return;
+	pt_foreach (id, chosen->id, chosen->count) {
+		const struct pt_taken taken = {.bdf = *id, .assignment = assignment};
+
+		note_wanting(overview, facts, &taken, false);
+	}
+}
+
 static int add_guest(struct pt_overview *overview, struct pt_node *node,
 	const struct pt_guest *guest, struct pt_err *err)
 {
@@ -69,6 +84,10 @@ static int add_guest(struct pt_overview *overview, struct pt_node *node,
 	pt_check_run(&facts, &slot->findings);
 	pt_foreach (taken, facts.taken, facts.taken_count)
 		note_wanting(overview, &facts, taken, false);
+	pt_foreach (kept, facts.kept, facts.kept_count)
+		note_wanting(overview, &facts, kept, false);
+	pt_foreach (mdev, facts.mdev, facts.mdev_count)
+		note_slice(overview, &facts, mdev->assignment);
 	pt_foreach (spare, facts.spare, facts.spare_count)
 		note_wanting(overview, &facts, spare, true);
 	return 0;
@@ -168,7 +187,9 @@ static const struct pt_own holder_own = {holder_to_json, NULL};
 
 static const struct pt_field seen_fields[] = {
 	{SEEN("guests", LIST, wanting), .count = offsetof(struct pt_seen_function, wanting_count),
-		.of = &wanting_record, .about = "that would take it at their start"},
+		.of = &wanting_record,
+		.about =
+			"that would take it at their start, open it as it is, or have a part made of it"},
 	{SEEN("held_by", UINT, holder), PT_JSON_MAY_BE_NULL, .own = &holder_own,
 		.about = "the guest that has it now"},
 	{SEEN("uses", LIST, use.name), .count = offsetof(struct pt_seen_function, use.count),
