@@ -3,7 +3,7 @@
 #include "lib/base/template.h"
 #include "pve/check/check.h"
 
-enum { PARENT_PF, PARENT_VMD };
+enum { PARENT_PF, PARENT_VMD, PARENT_OF_GUEST };
 
 /* The set that is taken holds a function that another one of it hangs on. */
 static void parent_taken(const struct pt_judging *judging)
@@ -20,7 +20,10 @@ static void parent_taken(const struct pt_judging *judging)
 		with = parent ? pt_taken_find(facts->taken, facts->taken_count, &parent->bdf)
 			      : NULL;
 		if (with && !pt_taken_stays(with, parent))
-			pt_report(judging, pt_function_is_vf(function) ? PARENT_PF : PARENT_VMD,
+			pt_report(judging,
+				!with->companion	      ? PARENT_OF_GUEST
+				: pt_function_is_vf(function) ? PARENT_PF
+							      : PARENT_VMD,
 				pt_on_function(facts, taken), "parent", PT_BDF(&parent->bdf), NULL);
 	}
 }
@@ -44,8 +47,8 @@ static unsigned int count_needed(const struct pt_facts *facts, const struct pt_b
 	unsigned int most = 0;
 
 	pt_foreach (vf, facts->absent_vf, facts->absent_vf_count) {
-		if (pt_bdf_compare(&vf->pf, pf) == 0 && vf->number > most)
-			most = vf->number;
+		if (pt_bdf_compare(&vf->pf, pf) == 0 && vf->last > most)
+			most = vf->last;
 	}
 	return most;
 }
@@ -205,6 +208,12 @@ static void report_pf(const struct pt_judging *judging, const struct pt_taken *t
 	PT_FREE char *text = NULL;
 
 	switch (use.which) {
+	case VFS_IN_SAME_GUEST:
+	case VFS_IN_SAME_ENTRY:
+		/* parent-taken reports one that shares its group */
+		if (!shares_group(judging->facts, use.vf, pf))
+			pt_report(judging, use.which, on, "vfs", vfs, "vf", PT_BDF(use.vf), NULL);
+		break;
 	case VFS_OF_GUEST:
 		pt_report(judging, use.which, on, "vfs", vfs, "vf", PT_BDF(use.vf), "guest",
 			PT_NUMBER(owner->vmid), NULL);
@@ -309,6 +318,9 @@ static const struct pt_check checks[] = {
 		.of = {
 			[PARENT_PF] = {PT_ERROR, PT_REFUSES, .message = "shares its IOMMU group with its physical function {parent}: taking the group destroys it",
 				.hint = "use a slot that gives VFs groups of their own, or pass {parent} through"},
+			[PARENT_OF_GUEST] = {PT_ERROR, PT_REFUSES, .when = "the guest has the function that it hangs on as well",
+				.message = "hangs on {parent}, which the guest gets too: taking that removes it",
+				.hint = "remove this entry: what hangs on {parent} goes to the guest with it"},
 			[PARENT_VMD] = {PT_ERROR, PT_REFUSES, .when = "a disk behind Intel's VMD controller",
 				.message = "lies behind the VMD controller {parent}, which is in its IOMMU group: taking the group removes it",
 				.hint = "switch VMD off in the firmware setup, or pass {parent} through with all of its disks"},

@@ -41,20 +41,54 @@ static bool place_vf(const struct pt_function *pf, unsigned int at, struct pt_bd
 	return true;
 }
 
-/* Notes the first VF of the PF that the address, or the beginning of one, means. */
-static void note_vf(struct pt_facts *facts, size_t assignment, const struct pt_function *pf)
+/* Whether one of the addresses of a ";" list is the function's; of a whole slot one is enough. */
+static bool list_means(const char *list, const struct pt_bdf *bdf)
 {
+	PT_FREE char *copy = pt_strdup(list);
+	struct pt_bdf one;
+	char *name, *rest;
+
+	for (name = strtok_r(copy, ";", &rest); name; name = strtok_r(NULL, ";", &rest)) {
+		if (pt_bdf_of_filter(name, &one) && pt_bdf_compare(&one, bdf) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether the entry, or a device of its mapping on this node, means the function. */
+static bool entry_means(const struct pt_facts *facts, const char *node,
+	const struct pt_hostpci *entry, const struct pt_bdf *bdf)
+{
+	const struct pt_mapping *mapping =
+		entry->mapping ? pt_mapping_find(facts->mappings, entry->mapping) : NULL;
+
+	for (size_t i = 0; mapping && i < mapping->count; i++) {
+		if (pt_streq(mapping->entry[i].node, node) &&
+			list_means(mapping->entry[i].path, bdf))
+			return true;
+	}
+	return entry->host && list_means(entry->host, bdf);
+}
+
+/* Notes the first VF of the PF that the address, or the beginning of one, means, and the last one
+ * that the entry needs. */
+static void note_vf(
+	struct pt_facts *facts, const char *node, size_t assignment, const struct pt_function *pf)
+{
+	const struct pt_hostpci *entry = &facts->assignment[assignment].entry;
 	unsigned int most = (unsigned int)(pf->vfs_max ? pf->vfs_max : VFS_DISALLOWED);
 	unsigned int at = (unsigned int)(pf->vfs > 0 ? pf->vfs : 0);
-	struct pt_absent_vf *slot;
+	struct pt_absent_vf *slot = NULL;
 	struct pt_bdf vf;
 
 	for (; at < most && place_vf(pf, at, &vf); at++) {
-		if (!pt_bdf_matches(&vf, facts->assignment[assignment].problem.where))
-			continue;
-		slot = pt_array_grow(&facts->absent_vf, &facts->absent_vf_count, sizeof(*slot));
-		*slot = (struct pt_absent_vf){assignment, vf, pf->bdf, at + 1};
-		return;
+		if (!slot && pt_bdf_matches(&vf, facts->assignment[assignment].problem.where)) {
+			slot = pt_array_grow(
+				&facts->absent_vf, &facts->absent_vf_count, sizeof(*slot));
+			*slot = (struct pt_absent_vf){assignment, vf, pf->bdf, at + 1, at + 1};
+		}
+		if (slot && entry_means(facts, node, entry, &vf))
+			slot->last = at + 1;
 	}
 }
 
@@ -86,7 +120,7 @@ int pt_gather_absent_vfs(struct pt_gathering *gathering)
 		function = pt_facts_function(facts, bdf);
 		for (size_t i = 0; function && function->vfs_max >= 0 && i < facts->count; i++) {
 			if (is_missing(&facts->assignment[i]))
-				note_vf(facts, i, function);
+				note_vf(facts, node->name, i, function);
 		}
 	}
 	free(all);

@@ -25,6 +25,11 @@ static void parent_taken(void **state)
 	/* pf-with-vfs says what becomes of it */
 	triggers(fake, "pf-with-vfs", "hostpci0: 04:00.0\n", "which taking it destroys");
 	passes(fake, "group-companions", "hostpci0: 04:00.0\n");
+	/* both are the guest's */
+	judge(fake, "hostpci0: 04:10.0\nhostpci1: 04:00.0\n", &judged);
+	assert_holds(hint_of(find(&judged, "parent-taken")), "remove this entry");
+	assert_null(find(&judged, "pf-with-vfs"));
+	clear(&judged);
 	/* nothing is taken */
 	passes(fake, "parent-taken", "hostpci0: 04:10.0,driver=keep\n");
 }
@@ -75,6 +80,17 @@ static void vf_not_created(void **state)
 	assert_string_equal(hint_of(find(&judged, "vf-not-created")),
 		"stop who uses the others, then write 0 and 5 to "
 		"/sys/bus/pci/devices/0000:04:00.0/sriov_numvfs");
+	clear(&judged);
+	/* for all of a list, and of a mapping */
+	judge(fake, "hostpci0: 04:11.0;04:12.4\n", &judged);
+	assert_holds(hint_of(find(&judged, "vf-not-created")), "write 0 and 6 to");
+	clear(&judged);
+	fake_file(fake, PT_PVE_PCI_MAPPINGS,
+		"nic\n\tmap node=node1,path=0000:04:11.0,id=8086:1521,iommugroup=4\n"
+		"\tmap node=node1,path=0000:04:13.0,id=8086:1521,iommugroup=4\n"
+		"\tmap node=node2,path=0000:04:13.4,id=8086:1521,iommugroup=4\n");
+	judge(fake, "hostpci0: mapping=nic\n", &judged);
+	assert_holds(hint_of(find(&judged, "vf-not-created")), "write 0 and 7 to");
 	clear(&judged);
 	/* between two, and behind the last */
 	passes(fake, "vf-not-created", "hostpci0: 04:11.1\n");
