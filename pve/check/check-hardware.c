@@ -3,12 +3,36 @@
 #include <inttypes.h>
 
 #include "lib/base/template.h"
+#include "lib/linux/cmdline.h"
 #include "pve/check/check.h"
 
 #define NUMA_MOST 8 /* nodes of a guest */
 #define CLASS_VGA 0x0300U
 
-enum { RESERVED_ON_INTEL, RESERVED_ON_AMD };
+enum { RESERVED_ON_INTEL, RESERVED_ON_AMD, RESERVED_ALL_THE_SAME };
+
+/* Whether the kernel's command line has the option with one of its words, "pci=noaer,realloc". */
+static bool is_booted_with(const struct pt_facts *facts, const char *option, const char *word)
+{
+	char list[256];
+	char *one, *rest;
+
+	if (!pt_cmdline_get(facts->host->cmdline, option, list, sizeof(list)))
+		return false;
+	for (one = strtok_r(list, ",", &rest); one; one = strtok_r(NULL, ",", &rest)) {
+		if (pt_starts_with(one, word) && strchr("=", one[strlen(word)]))
+			return true;
+	}
+	return false;
+}
+
+static size_t why_reserved(const struct pt_facts *facts)
+{
+	if (facts->host->has_ivrs)
+		return RESERVED_ON_AMD;
+	return is_booted_with(facts, "intel_iommu", "relax_rmrr") ? RESERVED_ALL_THE_SAME
+								  : RESERVED_ON_INTEL;
+}
 
 /* QEMU attaches the group, whoever has bound it. */
 static void reserved_region(const struct pt_judging *judging)
@@ -20,12 +44,12 @@ static void reserved_region(const struct pt_judging *judging)
 		const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
 
 		if (pt_has_obstacle(facts, function, PT_OBSTACLE_RESERVED))
-			pt_report(judging,
-				facts->host->has_ivrs ? RESERVED_ON_AMD : RESERVED_ON_INTEL,
-				pt_on_function(facts, taken), "region", function->reserved_region,
-				NULL);
+			pt_report(judging, why_reserved(facts), pt_on_function(facts, taken),
+				"region", function->reserved_region, NULL);
 	}
 }
+
+enum { UNASSIGNED, UNASSIGNED_ALL_THE_SAME };
 
 static void bar_unassigned(const struct pt_judging *judging)
 {
@@ -44,7 +68,10 @@ static void bar_unassigned(const struct pt_judging *judging)
 				list = pt_list_add(list, ", ", one);
 		}
 		if (list)
-			pt_report(judging, 0, pt_on_function(facts, taken), "bars", list, NULL);
+			pt_report(judging,
+				is_booted_with(facts, "pci", "realloc") ? UNASSIGNED_ALL_THE_SAME
+									: UNASSIGNED,
+				pt_on_function(facts, taken), "bars", list, NULL);
 	}
 }
 
@@ -346,6 +373,9 @@ static const struct pt_check checks[] = {
 		.of = {
 			[RESERVED_ON_INTEL] = {PT_ERROR, PT_REFUSES, .message = "the firmware holds memory for its IOMMU group ({region}): the kernel gives the group to no guest",
 				.hint = "switch off the firmware's feature that uses it (HP: shared memory features); as a last resort boot with intel_iommu=on,relax_rmrr"},
+			[RESERVED_ALL_THE_SAME] = {PT_ERROR, PT_REFUSES, .when = "the kernel was booted with relax_rmrr",
+				.message = "the firmware holds memory for its IOMMU group ({region}): the kernel gives the group to no guest, although it was booted with relax_rmrr",
+				.hint = "boot Proxmox VE's own kernel, which alone knows relax_rmrr; or switch off the firmware's feature that uses it (HP: shared memory features)"},
 			[RESERVED_ON_AMD] = {PT_ERROR, PT_REFUSES, .when = "the same on AMD: the fix is another one",
 				.message = "the firmware holds memory for its IOMMU group ({region}): the kernel gives the group to no guest",
 				.hint = "switch off DMA protection (before boot, and the kernel's) in the firmware"},
@@ -360,8 +390,13 @@ static const struct pt_check checks[] = {
 			"\nElse boot with pci=realloc on the kernel command line."
 			"\nThe lines 'BAR ... failed to assign' of 'journalctl -k -b' go.",
 		.source = "kernel, drivers/pci/setup-bus.c; include/linux/ioport.h, IORESOURCE_UNSET",
-		.of = {{PT_WARNING, PT_WARNS, .message = "the host gave no address to its {bars}: the guest cannot use the device as a whole",
-			.hint = "enable 'Above 4G Decoding' in the firmware setup, or boot with pci=realloc"}},
+		.of = {
+			[UNASSIGNED] = {PT_WARNING, PT_WARNS, .message = "the host gave no address to its {bars}: the guest cannot use the device as a whole",
+				.hint = "enable 'Above 4G Decoding' in the firmware setup, or boot with pci=realloc"},
+			[UNASSIGNED_ALL_THE_SAME] = {PT_WARNING, PT_WARNS, .when = "the kernel was booted with pci=realloc",
+				.message = "the host gave no address to its {bars}, although it was booted with pci=realloc: the guest cannot use the device as a whole",
+				.hint = "enable 'Above 4G Decoding' in the firmware setup, or move the card to another slot"},
+		},
 	},
 	{
 		.tag = "msix-layout",
@@ -396,7 +431,7 @@ static const struct pt_check checks[] = {
 			[XVGA_MDEV] = {PT_ERROR, PT_REFUSES, .message = "x-vga=1 does not go with a mediated device: QEMU does not start",
 				.hint = "remove x-vga=1"},
 			[XVGA_SWITCHED_OFF] = {PT_ERROR, PT_REFUSES, .message = "x-vga=1 needs the legacy VGA ranges, which vfio-pci's option disable_vga=1 switches off: QEMU does not start",
-				.hint = "remove x-vga=1, or disable_vga=1 from vfio-pci's options in /etc/modprobe.d"},
+				.hint = "remove x-vga=1, or disable_vga=1 from vfio-pci's options (in /etc/modprobe.d, or vfio-pci.disable_vga=1 on the kernel command line)"},
 			[XVGA_NO_DISPLAY] = {PT_WARNING, PT_WARNS, .when = "OVMF: the device is no display at all",
 				.message = "x-vga=1 is set, but this is no display (class {class}): has the card moved?",
 				.hint = "correct the address[[: the displays of this host are {displays}]]"},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Virtual functions and the functions that they hang on. */
 #include "lib/base/template.h"
+#include "lib/linux/modules.h"
 #include "pve/check/check.h"
 
 enum { PARENT_PF, PARENT_VMD, PARENT_OF_GUEST };
@@ -28,14 +29,22 @@ static void parent_taken(const struct pt_judging *judging)
 	}
 }
 
-enum { NOT_MADE_ANY, NOT_MADE_ENOUGH, NOT_MADE_ON_VFIO, NOT_MADE_UNBOUND, NOT_MADE_DISALLOWED };
+enum {
+	NOT_MADE_ANY,
+	NOT_MADE_ENOUGH,
+	NOT_MADE_ON_VFIO,
+	NOT_MADE_BY_IDS,
+	NOT_MADE_UNBOUND,
+	NOT_MADE_DISALLOWED
+};
 
-static size_t why_absent(const struct pt_function *pf)
+static size_t why_absent(const struct pt_facts *facts, const struct pt_function *pf)
 {
 	if (!pf->driver)
 		return NOT_MADE_UNBOUND;
 	if (pt_function_on_vfio(pf))
-		return NOT_MADE_ON_VFIO;
+		return pt_ids_mean(facts->host->vfio_options, pf) ? NOT_MADE_BY_IDS
+								  : NOT_MADE_ON_VFIO;
 	if (pf->vfs_max == 0)
 		return NOT_MADE_DISALLOWED;
 	return pf->vfs > 0 ? NOT_MADE_ENOUGH : NOT_MADE_ANY;
@@ -66,7 +75,7 @@ static void vf_not_created(const struct pt_judging *judging)
 			continue;
 		/* offset and stride may change with the number of VFs */
 		certain = pf->vfs > 0 || pt_identities_find(facts->recorded, &vf->bdf);
-		pt_report(judging, why_absent(pf), pt_on_entry(assignment), "where",
+		pt_report(judging, why_absent(facts, pf), pt_on_entry(assignment), "where",
 			PT_BDF(&vf->bdf), "is", certain ? "is" : "is expected to be", "number",
 			PT_NUMBER(vf->number), "pf", PT_BDF(&pf->bdf), "count",
 			PT_NUMBER((unsigned int)pf->vfs), "max",
@@ -300,6 +309,9 @@ static const struct pt_check checks[] = {
 			[NOT_MADE_ON_VFIO] = {PT_ERROR, PT_REFUSES, .when = "the PF is on vfio-pci, which makes none",
 				.message = "{where} does not exist yet: it {is} virtual function {number} of {pf}, which is on {by} and makes none there",
 				.hint = "leave {pf} to its host driver, then 'echo {needed} > /sys/bus/pci/devices/{pf}/sriov_numvfs'"},
+			[NOT_MADE_BY_IDS] = {PT_ERROR, PT_REFUSES, .when = "an option ids= of vfio-pci names the PF",
+				.message = "{where} does not exist yet: it {is} virtual function {number} of {pf}, which is on {by} by an option ids=, and makes none there",
+				.hint = "remove it from ids= ('grep -r vfio-pci /etc/modprobe.d', or the kernel command line) and reboot; then, at each boot, 'echo {needed} > /sys/bus/pci/devices/{pf}/sriov_numvfs'"},
 			[NOT_MADE_UNBOUND] = {PT_ERROR, PT_REFUSES, .message = "{where} does not exist yet: it {is} virtual function {number} of {pf}, which has no driver to make it",
 				.hint = "bind {pf} to its host driver, then 'echo {needed} > /sys/bus/pci/devices/{pf}/sriov_numvfs'"},
 			[NOT_MADE_DISALLOWED] = {PT_ERROR, PT_REFUSES, .when = "sriov_totalvfs is 0",

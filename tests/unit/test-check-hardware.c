@@ -34,6 +34,13 @@ static void bar_unassigned(void **state)
 	clear(&judged);
 	/* QEMU opens one that stays as it is, too */
 	triggers(fake, "bar-unassigned", "hostpci0: 02:00.0,driver=keep\n", "BAR 1 (32.0 GiB)");
+	fake_file(fake, "/proc/cmdline", "quiet pci=noaer,realloc=on\n");
+	triggers(fake, "bar-unassigned", "hostpci0: 02:00.0\n",
+		"although it was booted with pci=realloc");
+	fake_file(fake, "/proc/cmdline", "quiet pci=noaer,realloc2\n");
+	judge(fake, "hostpci0: 02:00.0\n", &judged);
+	assert_holds(hint_of(find(&judged, "bar-unassigned")), "or boot with pci=realloc");
+	clear(&judged);
 }
 
 static void x_vga_no_vga(void **state)

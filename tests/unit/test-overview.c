@@ -64,9 +64,11 @@ static void says_who_names_and_who_has_it(void **state)
 	fake_file(*state, "/etc/pve/nodes/node1/qemu-server/106.conf", "memory: 64\n");
 	fake_file(*state, "/etc/pve/nodes/node1/qemu-server/107.conf",
 		"template: 1\nhostpci0: 05:00.0\n");
+	fake_file(*state, "/etc/pve/nodes/node1/qemu-server/108.conf",
+		"hostpci2: 04:00.0,driver=keep\nhostpci3: 04:10.0,mdev=x\n");
 	look(*state, &glance);
-	/* 101 and 102 name something, as 105 does; 106 and the template 107 do not count */
-	assert_int_equal(glance.overview.guest_count, 3);
+	/* 101 and 102 name something, as 105 and 108 do; 106 and the template 107 do not count */
+	assert_int_equal(glance.overview.guest_count, 4);
 	assert_true(glance.overview.guest[0].running);
 	seen = at(&glance, "0000:02:00.0");
 	assert_int_equal(seen->wanting[0].vmid, 101);
@@ -76,6 +78,10 @@ static void says_who_names_and_who_has_it(void **state)
 	assert_true(seen->wanting[1].spare);
 	assert_false(at(&glance, "0000:03:00.0")->wanting[0].spare);
 	assert_int_equal(at(&glance, "0000:03:00.0")->holder, 101);
+	/* one that stays on its driver, and one that a part is made of */
+	assert_int_equal(at(&glance, "0000:04:00.0")->wanting[0].vmid, 108);
+	assert_string_equal(at(&glance, "0000:04:00.0")->wanting[0].label, "hostpci2");
+	assert_int_equal(at(&glance, "0000:04:10.0")->wanting[0].vmid, 108);
 	seen = at(&glance, "0000:05:01.0");
 	assert_int_equal(seen->wanting_count, 1);
 	assert_true(seen->wanting[0].companion);
