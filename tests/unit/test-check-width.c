@@ -126,6 +126,9 @@ static void viommu(void **state)
 	/* an older QEMU has 39 bits by default, and does not look */
 	install(fake, "9.0.2-4", "8.3.0");
 	passes(fake, "viommu-too-wide", VIOMMU("q35,viommu=intel"));
+	/* the whole line is dropped */
+	passes(fake, "viommu-too-wide", VIOMMU("q35,viommu=intel,aw-bits=48"));
+	install(fake, "9.0.2-4", "9.0.21");
 	judge(fake, VIOMMU("q35,viommu=intel,aw-bits=48"), &judged);
 	assert_int_equal(find(&judged, "viommu-too-wide")->severity, PT_WARNING);
 	clear(&judged);
