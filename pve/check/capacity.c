@@ -12,18 +12,13 @@ struct want {
 	const char *mapping, *type; /* type NULL: whole devices */
 };
 
-static bool same_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 static struct pt_capacity *row_of(
 	struct pt_capacities *capacities, const struct want *want, const char *node)
 {
 	struct pt_capacity *slot;
 
 	pt_foreach (row, capacities->row, capacities->count) {
-		if (pt_streq(row->mapping, want->mapping) && same_text(row->type, want->type) &&
+		if (pt_streq(row->mapping, want->mapping) && pt_streq(row->type, want->type) &&
 			pt_streq(row->node, node))
 			return row;
 	}
@@ -172,7 +167,7 @@ void pt_capacities_count(const struct pt_cluster *cluster, struct pt_capacities 
 		size_t first = 0;
 
 		while (!pt_streq(ret->row[first].mapping, want.mapping) ||
-			!same_text(ret->row[first].type, want.type))
+			!pt_streq(ret->row[first].type, want.type))
 			first++;
 		for (size_t at = 0; first == i && at < cluster->count; at++) {
 			if (cluster->node[at].node)

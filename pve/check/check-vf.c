@@ -146,7 +146,7 @@ enum {
 struct vf_use {
 	size_t which;
 	const struct pt_bdf *vf;
-	const struct pt_owner *owner;
+	struct pt_owner owner; /* of a guest or a process; its texts are borrowed */
 	const struct pt_busy_vf *busy;
 	const struct pt_use *use;
 };
@@ -166,7 +166,7 @@ static struct vf_use use_of_vf(
 		if (pt_bdf_compare(&owner->bdf, vf) != 0 || owner->kind == PT_OWNER_STALE)
 			continue;
 		ret.which = owner->vmid ? VFS_OF_GUEST : VFS_OPEN;
-		ret.owner = owner;
+		ret.owner = *owner;
 		return ret;
 	}
 	pt_foreach (busy, facts->busy_vf, facts->busy_vf_count) {
@@ -213,23 +213,20 @@ static void report_pf(const struct pt_judging *judging, const struct pt_taken *t
 	struct pt_subject on = pt_on_function(judging->facts, taken);
 	const struct vf_use use = worst_use(judging->facts, taken, pf);
 	PT_FREE char *vfs = pt_format("%zu VF%s", pf->vf_count, pf->vf_count == 1 ? "" : "s");
-	const struct pt_owner *owner = use.owner;
 	PT_FREE char *text = NULL;
 
+	/* parent-taken reports one that shares its group */
+	if ((use.which == VFS_IN_SAME_GUEST || use.which == VFS_IN_SAME_ENTRY) &&
+		shares_group(judging->facts, use.vf, pf))
+		return;
 	switch (use.which) {
-	case VFS_IN_SAME_GUEST:
-	case VFS_IN_SAME_ENTRY:
-		/* parent-taken reports one that shares its group */
-		if (!shares_group(judging->facts, use.vf, pf))
-			pt_report(judging, use.which, on, "vfs", vfs, "vf", PT_BDF(use.vf), NULL);
-		break;
 	case VFS_OF_GUEST:
 		pt_report(judging, use.which, on, "vfs", vfs, "vf", PT_BDF(use.vf), "guest",
-			PT_NUMBER(owner->vmid), NULL);
+			PT_NUMBER(use.owner.vmid), NULL);
 		break;
 	case VFS_OPEN:
 		pt_report(judging, use.which, on, "vfs", vfs, "vf", PT_BDF(use.vf), "pid",
-			PT_NUMBER((unsigned int)owner->pid), "process", owner->name, NULL);
+			PT_NUMBER((unsigned int)use.owner.pid), "process", use.owner.name, NULL);
 		break;
 	case VFS_USED:
 		text = pt_use_text(use.use);

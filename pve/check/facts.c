@@ -352,13 +352,13 @@ static int take_companions_of(struct pt_gathering *gathering, struct pt_taken of
 
 /* A group is viable when each member is on a vfio driver, on none, or a bridge. Source: kernel,
  * drivers/vfio/group.c and drivers/iommu/iommu.c, iommu_device_claim_dma_owner. */
-static void learn_hurdles(struct pt_gathering *gathering, const struct pt_taken *kept)
+static void learn_hurdles(struct pt_gathering *gathering, struct pt_taken kept)
 {
 	struct pt_facts *facts = gathering->facts;
 	struct pt_group PT_GROUP group = {0};
 
 	/* one without a group has findings of its own */
-	if (pt_node_group(gathering->node, &kept->bdf, &group, NULL) < 0)
+	if (pt_node_group(gathering->node, &kept.bdf, &group, NULL) < 0)
 		return;
 	pt_foreach (member, group.function, group.function_count) {
 		const struct pt_function *function;
@@ -373,7 +373,7 @@ static void learn_hurdles(struct pt_gathering *gathering, const struct pt_taken 
 			pt_streq(function->driver, "pci-stub"))
 			continue;
 		slot = pt_array_grow(&facts->hurdle, &facts->hurdle_count, sizeof(*slot));
-		*slot = (struct pt_taken){.bdf = *member, .assignment = kept->assignment};
+		*slot = (struct pt_taken){.bdf = *member, .assignment = kept.assignment};
 	}
 }
 
@@ -421,7 +421,7 @@ static int gather_taken(struct pt_gathering *gathering)
 	for (size_t i = 0; r == 0 && i < named; i++)
 		r = take_companions_of(gathering, facts->spare[i], true);
 	for (size_t i = 0; r == 0 && i < facts->kept_count; i++)
-		learn_hurdles(gathering, &facts->kept[i]);
+		learn_hurdles(gathering, facts->kept[i]);
 	return r;
 }
 

@@ -369,9 +369,11 @@ char *pt_form_unknown_attributes(struct json_object *unknown)
 			list = pt_list_add(list, ", ", *name);
 	}
 	pt_foreach (setting, settings, PT_ARRAY_SIZE(settings)) {
-		struct json_object *block =
-			setting->block ? pt_json_member(unknown, setting->block) : NULL;
+		struct json_object *block;
 
+		if (!setting->block)
+			continue;
+		block = pt_json_member(unknown, setting->block);
 		if ((pt_json_is_true(block) || pt_json_is_true(pt_json_member(
 						       pt_form_block(block), setting->member))) &&
 			(!list || !strstr(list, setting->block)))
