@@ -70,6 +70,41 @@ static const char *relation_of(const struct pt_facts *facts, const struct pt_els
 						       : "a virtual function of it";
 }
 
+/* How near another guest comes: 0 names a function of an entry, more names a relative of one, or
+ * one that goes along with it. */
+static unsigned int distance_of(const struct pt_facts *facts, const struct pt_elsewhere *elsewhere)
+{
+	const struct pt_taken *taken = taken_of(facts, &elsewhere->bdf);
+
+	return 2U * (taken && taken->companion) +
+	       (pt_bdf_compare(&elsewhere->named, &elsewhere->bdf) != 0);
+}
+
+static bool is_of_same_conflict(const struct pt_facts *facts, const struct pt_elsewhere *one,
+	const struct pt_elsewhere *other)
+{
+	const struct pt_taken *a = taken_of(facts, &one->bdf), *b = taken_of(facts, &other->bdf);
+
+	return one->vmid == other->vmid && a && b && a->assignment == b->assignment;
+}
+
+/* Whether the same guest comes nearer to the same entry: that says it all. The notes of a guest
+ * stand side by side. */
+static bool is_said_better(const struct pt_facts *facts, const struct pt_elsewhere *elsewhere)
+{
+	const struct pt_elsewhere *first = facts->elsewhere, *end = first + facts->elsewhere_count;
+	const struct pt_elsewhere *at = elsewhere;
+
+	while (at > first && at[-1].vmid == elsewhere->vmid)
+		at--;
+	for (; at < end && at->vmid == elsewhere->vmid; at++) {
+		if (is_of_same_conflict(facts, at, elsewhere) &&
+			distance_of(facts, at) < distance_of(facts, elsewhere))
+			return true;
+	}
+	return false;
+}
+
 static void configured_elsewhere(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;
@@ -82,7 +117,7 @@ static void configured_elsewhere(const struct pt_judging *judging)
 		const struct pt_function *companion =
 			taken && taken->companion ? pt_facts_function(facts, &taken->bdf) : NULL;
 
-		if (taken)
+		if (taken && !is_said_better(facts, elsewhere))
 			pt_report(judging,
 				elsewhere->onboot && onboot ? ELSEWHERE_AT_BOOT : ELSEWHERE,
 				pt_on_function(facts, taken), "guest",

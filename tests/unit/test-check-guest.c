@@ -407,6 +407,8 @@ static void other_configs(void **state)
 {
 	static const char other[] = "/etc/pve/nodes/node1/qemu-server/101.conf";
 	struct fake *fake = *state;
+	struct judged judged;
+	size_t told = 0;
 
 	fake_file(fake, "/etc/pve/mapping/pci.cfg",
 		TWO_DISKS
@@ -437,6 +439,15 @@ static void other_configs(void **state)
 	fake_file(fake, other, "hostpci0: 04:00.0\n");
 	triggers(fake, "configured-elsewhere", "hostpci0: 04:10.0\n",
 		"guest 101 names its physical function");
+	/* one conflict is told once: 01:00.1 is named, 01:00.0 goes along */
+	fake_file(fake, other, "hostpci0: 01:00\n");
+	judge(fake, "hostpci0: 01:00.1\n", &judged);
+	assert_string_equal(
+		subject_of(find(&judged, "configured-elsewhere")), "hostpci0: 0000:01:00.1");
+	pt_foreach (finding, judged.findings.finding, judged.findings.count)
+		told += pt_streq(finding->check->tag, "configured-elsewhere");
+	assert_int_equal(told, 1);
+	clear(&judged);
 	/* two devices for three guests, or for one that wants two */
 	fake_file(fake, other, "hostpci0: mapping=disks\nhostpci1: mapping=disks\n");
 	triggers(fake, "configured-elsewhere", "hostpci0: mapping=disks\n",
