@@ -13,7 +13,8 @@ static void report_problem(const struct pt_judging *judging)
 			pt_report(judging, 0, pt_on_entry(assignment), "where",
 				assignment->problem.where, "why", assignment->problem.why, "host",
 				entry->host, "mapping", entry->mapping, "mdev", entry->mdev,
-				"count", PT_NUMBER(assignment->count), NULL);
+				"count", PT_NUMBER(assignment->count), "to",
+				PT_STRAY(facts, assignment), NULL);
 	}
 }
 
@@ -595,7 +596,7 @@ static const struct pt_check checks[] = {
 			"\nIf you changed it: edit the mapping (Datacenter, Resource Mappings) and choose the device of this node again.",
 		.source = "pve-guest-common, PVE/Mapping/PCI.pm, assert_valid",
 		.of = {{PT_ERROR, PT_REFUSES, .message = "mapping {mapping}, {where}: {why}",
-			.hint = "edit the mapping and choose the device again, which stores its current properties"}},
+			.hint = "edit the mapping and choose the device again, which stores its current properties[[; a device of the stored ids is at {to} now]]"}},
 	},
 	{
 		.tag = "mapping-nothing-free",

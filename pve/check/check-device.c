@@ -61,7 +61,7 @@ static void device_missing(const struct pt_judging *judging)
 		any = true;
 		pt_report(judging, mapped ? MISSING_MAPPED : MISSING_ADDRESS,
 			pt_on_entry(assignment), "where", assignment->problem.where, "mapping",
-			assignment->entry.mapping, NULL);
+			assignment->entry.mapping, "to", PT_STRAY(facts, assignment), NULL);
 	}
 	if (any)
 		report_moved(judging);
@@ -280,7 +280,7 @@ static const struct pt_check checks[] = {
 			[MISSING_ADDRESS] = {PT_ERROR, PT_REFUSES, .message = "there is no PCI device {where} on this host",
 				.hint = "compare with 'pve-ptconf list': the card may have moved, or the firmware may disable it"},
 			[MISSING_MAPPED] = {PT_ERROR, PT_REFUSES, .message = "mapping {mapping} names {where}, which is not on this host",
-				.hint = "correct the mapping of this node (Datacenter, Resource Mappings)"},
+				.hint = "correct the mapping of this node (Datacenter, Resource Mappings)[[: a device of its ids is at {to} now]]"},
 			[MISSING_UNREADABLE] = {PT_ERROR, PT_REFUSES, .message = "is on the bus, but its vendor, device or interrupt cannot be read",
 				.hint = "read the kernel log ('journalctl -k'): the device may be dead or on its way out"},
 			[MISSING_MOVED] = {PT_INFO, PT_WARNS, .when = "the device of the last start is at another address now (in addition to the error)",

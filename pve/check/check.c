@@ -266,6 +266,16 @@ bool pt_has_obstacle(
 	return function && pt_obstacle_applies(obstacle, &candidate);
 }
 
+const char *pt_stray_text(const struct pt_facts *facts, const struct pt_assignment *assignment,
+	char text[static PT_BDF_TEXT])
+{
+	pt_foreach (stray, facts->stray, facts->stray_count) {
+		if (&facts->assignment[stray->assignment] == assignment)
+			return pt_bdf_format(&stray->bdf, text);
+	}
+	return NULL;
+}
+
 bool pt_slot_may_separate(const struct pt_facts *facts, const struct pt_taken *companion)
 {
 	const struct pt_function *one = pt_facts_function(facts, &companion->bdf);

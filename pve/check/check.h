@@ -95,6 +95,12 @@ const struct pt_taken *pt_function_0_of(
 bool pt_has_obstacle(const struct pt_facts *facts, const struct pt_function *function,
 	enum pt_obstacle obstacle);
 
+/* Returns where a device of the ids is that the entry's mapping stores for another address, as text
+ * on loan, or NULL. */
+#define PT_STRAY(facts, assignment) pt_stray_text((facts), (assignment), (char[PT_BDF_TEXT]){0})
+const char *pt_stray_text(const struct pt_facts *facts, const struct pt_assignment *assignment,
+	char text[static PT_BDF_TEXT]);
+
 /* Whether the firmware's framebuffer lies in a BAR of the function, and no driver frees it. */
 bool pt_framebuffer_stays(const struct pt_facts *facts, const struct pt_taken *taken);
 

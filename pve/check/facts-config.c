@@ -374,6 +374,70 @@ void pt_gather_hook(struct pt_gathering *gathering)
 	facts->hooked = facts->depth == PT_DEPTH_START || facts->hook != PT_HOOK_NONE;
 }
 
+/* The entry of the mapping for this node that names the address; NULL: none. */
+static const struct pt_map_entry *entry_naming(
+	const struct pt_gathering *gathering, const struct pt_mapping *mapping, const char *bdf)
+{
+	for (size_t i = 0; mapping && i < mapping->count; i++) {
+		if (pt_streq(mapping->entry[i].node, gathering->node->name) &&
+			pt_map_entry_names(&mapping->entry[i], bdf))
+			return &mapping->entry[i];
+	}
+	return NULL;
+}
+
+static bool has_subsystem(const struct pt_function *function, const char *subsystem)
+{
+	PT_FREE char *is = pt_format("%s:%s", function->subvendor, function->subdevice);
+
+	return !subsystem || pt_streq(is, subsystem);
+}
+
+/* The card of a mapping may have moved: looks for its ids at other addresses. For better words
+ * alone: what cannot be read here is no error. */
+static void look_for_stray(struct pt_gathering *gathering, size_t at)
+{
+	struct pt_facts *facts = gathering->facts;
+	const struct pt_assignment *assignment = &facts->assignment[at];
+	const enum pt_problem_kind kind = assignment->problem.kind;
+	const struct pt_mapping *mapping;
+	const struct pt_map_entry *entry;
+	struct pt_function wanted = {0};
+	struct pt_bdf *all = NULL;
+	size_t count = 0;
+
+	if (kind != PT_PROBLEM_MAPPED_DEVICE_MISSING && kind != PT_PROBLEM_MAPPING_MISMATCH)
+		return;
+	mapping = pt_mapping_find(facts->mappings, assignment->entry.mapping);
+	entry = entry_naming(gathering, mapping, assignment->problem.where);
+	if (!entry || !entry->id || !pt_bdf_of_filter(assignment->problem.where, &wanted.bdf) ||
+		sscanf(entry->id, "%4[0-9a-f]:%4[0-9a-f]", wanted.vendor, wanted.device) != 2)
+		return;
+	/* another property differs */
+	if (kind == PT_PROBLEM_MAPPING_MISMATCH &&
+		strstr(assignment->problem.why, entry->id) == NULL)
+		return;
+	if (pt_node_matching(gathering->node, "", &all, &count, NULL) < 0)
+		return;
+	pt_foreach (bdf, all, count) {
+		const struct pt_function *function;
+		struct pt_stray *slot;
+
+		/* a twin that the mapping has as well is no stray */
+		if (!pt_gather_same_model(gathering->node, &wanted, bdf) ||
+			entry_naming(gathering, mapping, PT_BDF(bdf)) ||
+			pt_node_learn(gathering->node, bdf, NULL) < 0)
+			continue;
+		function = pt_facts_function(facts, bdf);
+		if (!function || !has_subsystem(function, entry->subsystem))
+			continue;
+		slot = pt_array_grow(&facts->stray, &facts->stray_count, sizeof(*slot));
+		*slot = (struct pt_stray){at, *bdf};
+		break;
+	}
+	free(all);
+}
+
 int pt_gather_config(struct pt_gathering *gathering)
 {
 	struct pt_facts *facts = gathering->facts;
@@ -387,6 +451,8 @@ int pt_gather_config(struct pt_gathering *gathering)
 		read_others(gathering);
 	if (gathering->facts->depth != PT_DEPTH_CHECK)
 		return 0;
+	for (size_t i = 0; i < facts->count; i++)
+		look_for_stray(gathering, i);
 	look_at_other_nodes(gathering);
 	if (is_on_no_display(facts))
 		list_displays(gathering);

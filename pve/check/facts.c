@@ -23,6 +23,7 @@ void pt_facts_clear(struct pt_facts *facts)
 	pt_foreach (crowd, facts->crowd, facts->crowd_count)
 		free(crowd->guests);
 	free(facts->crowd);
+	free(facts->stray);
 	pt_foreach (unfit, facts->unfit, facts->unfit_count)
 		free(unfit->stale);
 	free(facts->unfit);

@@ -78,6 +78,12 @@ struct pt_crowd {
 	char *guests; /* the others, "101, 102" */
 };
 
+/* Where a device of the ids is that a mapping stores for another address. */
+struct pt_stray {
+	size_t assignment;
+	struct pt_bdf bdf;
+};
+
 /* A node that may run the guest, but lacks an entry's device or the hookscript's storage. */
 struct pt_unfit {
 	char node[PT_NODE_TEXT];
@@ -169,6 +175,8 @@ struct pt_facts {
 	size_t elsewhere_count;
 	struct pt_crowd *crowd;
 	size_t crowd_count;
+	struct pt_stray *stray; /* for a check only; one for each entry */
+	size_t stray_count;
 	const struct pt_identities *recorded; /* of the last successful start; borrowed */
 	struct pt_identities
 		current; /* of the functions that entries mean now, in the order of taken */

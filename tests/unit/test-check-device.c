@@ -336,6 +336,7 @@ static void device(void **state)
 static void mapping(void **state)
 {
 	struct fake *fake = *state;
+	struct judged judged;
 
 	triggers(fake, "mapping-missing", "hostpci0: mapping=gpu\n", "there is no PCI mapping gpu");
 	fake_file(fake, PT_PVE_PCI_MAPPINGS,
@@ -373,6 +374,27 @@ static void mapping(void **state)
 	triggers(fake, "mapping-nothing-free", "hostpci0: mapping=one\nhostpci1: mapping=one\n",
 		"none of the 2 devices of mapping one is free");
 	passes(fake, "mapping-nothing-free", "hostpci0: mapping=one\n");
+	/* the card is at another address, which the mapping does not have */
+	fake_file(fake, PT_PVE_PCI_MAPPINGS,
+		"disk\n\tmap node=node1,path=0000:66:00.0,id=144d:a808,iommugroup=2,"
+		"subsystem-id=144d:a801\n\tmap node=node1,path=0000:02:00.0,id=144d:a808,"
+		"iommugroup=2,subsystem-id=144d:a801\n\n"
+		"taken\n\tmap node=node1,path=0000:01:00.0,id=144d:a808,iommugroup=1,"
+		"subsystem-id=144d:a801\n\n"
+		"other\n\tmap node=node1,path=0000:66:00.0,id=144d:a808,subsystem-id=1234:5678\n");
+	judge(fake, "hostpci0: mapping=disk\n", &judged);
+	assert_string_equal(hint_of(find(&judged, "device-missing")),
+		"correct the mapping of this node (Datacenter, Resource Mappings): a device of its "
+		"ids is at 0000:03:00.0 now");
+	clear(&judged);
+	judge(fake, "hostpci0: mapping=taken\n", &judged);
+	assert_holds(hint_of(find(&judged, "mapping-mismatch")),
+		"a device of the stored ids is at 0000:02:00.0 now");
+	clear(&judged);
+	judge(fake, "hostpci0: mapping=other\n", &judged);
+	assert_string_equal(hint_of(find(&judged, "device-missing")),
+		"correct the mapping of this node (Datacenter, Resource Mappings)");
+	clear(&judged);
 }
 
 static void keep(void **state)
