@@ -7,7 +7,7 @@ static void add_vmid(struct pt_vmids *list, unsigned int vmid)
 	*(uint64_t *)pt_array_grow(&list->vmid, &list->count, sizeof(*list->vmid)) = vmid;
 }
 
-/* What entries ask for. */
+/* A mapping that entries name, with the type of mediated device that they want of it. */
 struct want {
 	const char *mapping, *type; /* type NULL: whole devices */
 };
@@ -40,6 +40,9 @@ static void count_naming(const struct pt_cluster *cluster, struct pt_node *at, u
 	pt_node_cluster(at, &ha);
 	managed = pt_ha_find(ha, vmid);
 	pt_foreach (node, cluster->node, cluster->count) {
+		/* the API does not say how many mediated devices a node can still make */
+		if (want->type && node->node && node->node->partial)
+			continue;
 		if (node->node == at)
 			add_vmid(&row_of(ret, want, node->name)->here, vmid);
 		else if (node->node && pt_ha_allows(managed, node->name) && !managed->stopped)
@@ -92,12 +95,14 @@ static size_t room_of(struct pt_node *node, const struct pt_function *function, 
 
 	pt_foreach (offered, device->mdev, device->mdev_count) {
 		if (pt_streq(offered->name, type))
-			return is_vgpu(function) ? 1 : (size_t)offered->available;
+			return is_vgpu(function)	? 1
+			       : offered->available > 0 ? (size_t)offered->available
+							: 0;
 	}
 	return 0;
 }
 
-/* Entries of guests that run: what they hold can be made no more. */
+/* Entries of guests that run: their mediated devices are not among those that can still be made. */
 static size_t count_running(const struct pt_node *node, const struct pt_vmids *vmids)
 {
 	size_t running = 0;
@@ -118,7 +123,7 @@ static void count_devices(struct pt_node *node, const struct want *want, struct 
 	size_t count = 0;
 	bool fits = false, makes = false;
 
-	if (pt_node_mappings(node, &mappings, NULL) < 0)
+	if ((want->type && node->partial) || pt_node_mappings(node, &mappings, NULL) < 0)
 		return;
 	found = pt_mapping_find(mappings, want->mapping);
 	for (size_t i = 0; found && i < found->count; i++) {

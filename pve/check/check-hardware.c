@@ -9,7 +9,7 @@
 #define NUMA_MOST 8 /* nodes of a guest */
 #define CLASS_VGA 0x0300U
 
-enum { RESERVED_ON_INTEL, RESERVED_ON_AMD, RESERVED_ALL_THE_SAME };
+enum { RESERVED_ON_INTEL, RESERVED_ON_AMD, RESERVED_DESPITE_OPTION };
 
 /* Whether the kernel's command line has the option with one of its words, "pci=noaer,realloc". */
 static bool is_booted_with(const struct pt_facts *facts, const char *option, const char *word)
@@ -20,7 +20,7 @@ static bool is_booted_with(const struct pt_facts *facts, const char *option, con
 	if (!pt_cmdline_get(facts->host->cmdline, option, list, sizeof(list)))
 		return false;
 	for (one = strtok_r(list, ",", &rest); one; one = strtok_r(NULL, ",", &rest)) {
-		if (pt_starts_with(one, word) && strchr("=", one[strlen(word)]))
+		if (pt_streq(one, word))
 			return true;
 	}
 	return false;
@@ -30,7 +30,7 @@ static size_t why_reserved(const struct pt_facts *facts)
 {
 	if (facts->host->has_ivrs)
 		return RESERVED_ON_AMD;
-	return is_booted_with(facts, "intel_iommu", "relax_rmrr") ? RESERVED_ALL_THE_SAME
+	return is_booted_with(facts, "intel_iommu", "relax_rmrr") ? RESERVED_DESPITE_OPTION
 								  : RESERVED_ON_INTEL;
 }
 
@@ -49,7 +49,13 @@ static void reserved_region(const struct pt_judging *judging)
 	}
 }
 
-enum { UNASSIGNED, UNASSIGNED_ALL_THE_SAME };
+static bool has_realloc(const struct pt_facts *facts)
+{
+	return is_booted_with(facts, "pci", "realloc") ||
+	       is_booted_with(facts, "pci", "realloc=on");
+}
+
+enum { UNASSIGNED, UNASSIGNED_DESPITE_OPTION };
 
 static void bar_unassigned(const struct pt_judging *judging)
 {
@@ -69,8 +75,7 @@ static void bar_unassigned(const struct pt_judging *judging)
 		}
 		if (list)
 			pt_report(judging,
-				is_booted_with(facts, "pci", "realloc") ? UNASSIGNED_ALL_THE_SAME
-									: UNASSIGNED,
+				has_realloc(facts) ? UNASSIGNED_DESPITE_OPTION : UNASSIGNED,
 				pt_on_function(facts, taken), "bars", list, NULL);
 	}
 }
@@ -373,7 +378,7 @@ static const struct pt_check checks[] = {
 		.of = {
 			[RESERVED_ON_INTEL] = {PT_ERROR, PT_REFUSES, .message = "the firmware holds memory for its IOMMU group ({region}): the kernel gives the group to no guest",
 				.hint = "switch off the firmware's feature that uses it (HP: shared memory features); as a last resort boot with intel_iommu=on,relax_rmrr"},
-			[RESERVED_ALL_THE_SAME] = {PT_ERROR, PT_REFUSES, .when = "the kernel was booted with relax_rmrr",
+			[RESERVED_DESPITE_OPTION] = {PT_ERROR, PT_REFUSES, .when = "the kernel was booted with relax_rmrr",
 				.message = "the firmware holds memory for its IOMMU group ({region}): the kernel gives the group to no guest, although it was booted with relax_rmrr",
 				.hint = "boot Proxmox VE's own kernel, which alone knows relax_rmrr; or switch off the firmware's feature that uses it (HP: shared memory features)"},
 			[RESERVED_ON_AMD] = {PT_ERROR, PT_REFUSES, .when = "the same on AMD: the fix is another one",
@@ -393,7 +398,7 @@ static const struct pt_check checks[] = {
 		.of = {
 			[UNASSIGNED] = {PT_WARNING, PT_WARNS, .message = "the host gave no address to its {bars}: the guest cannot use the device as a whole",
 				.hint = "enable 'Above 4G Decoding' in the firmware setup, or boot with pci=realloc"},
-			[UNASSIGNED_ALL_THE_SAME] = {PT_WARNING, PT_WARNS, .when = "the kernel was booted with pci=realloc",
+			[UNASSIGNED_DESPITE_OPTION] = {PT_WARNING, PT_WARNS, .when = "the kernel was booted with pci=realloc",
 				.message = "the host gave no address to its {bars}, although it was booted with pci=realloc: the guest cannot use the device as a whole",
 				.hint = "enable 'Above 4G Decoding' in the firmware setup, or move the card to another slot"},
 		},

@@ -4,7 +4,14 @@
 #include "lib/linux/modules.h"
 #include "pve/check/check.h"
 
-enum { PARENT_PF, PARENT_VMD, PARENT_OF_GUEST };
+enum { PARENT_PF, PARENT_PF_OF_GUEST, PARENT_VMD, PARENT_VMD_OF_GUEST };
+
+static size_t why_parent_goes(const struct pt_function *function, const struct pt_taken *parent)
+{
+	if (pt_function_is_vf(function))
+		return parent->companion ? PARENT_PF : PARENT_PF_OF_GUEST;
+	return parent->companion ? PARENT_VMD : PARENT_VMD_OF_GUEST;
+}
 
 /* The set that is taken holds a function that another one of it hangs on. */
 static void parent_taken(const struct pt_judging *judging)
@@ -20,11 +27,12 @@ static void parent_taken(const struct pt_judging *judging)
 			parent = pt_parent_in_group(facts->inventory, function);
 		with = parent ? pt_taken_find(facts->taken, facts->taken_count, &parent->bdf)
 			      : NULL;
+		/* pf-with-vfs reports a PF and its VF in one entry */
+		if (with && !with->companion && with->assignment == taken->assignment &&
+			pt_function_is_vf(function))
+			continue;
 		if (with && !pt_taken_stays(with, parent))
-			pt_report(judging,
-				!with->companion	      ? PARENT_OF_GUEST
-				: pt_function_is_vf(function) ? PARENT_PF
-							      : PARENT_VMD,
+			pt_report(judging, why_parent_goes(function, with),
 				pt_on_function(facts, taken), "parent", PT_BDF(&parent->bdf), NULL);
 	}
 }
@@ -216,8 +224,7 @@ static void report_pf(const struct pt_judging *judging, const struct pt_taken *t
 	PT_FREE char *text = NULL;
 
 	/* parent-taken reports one that shares its group */
-	if ((use.which == VFS_IN_SAME_GUEST || use.which == VFS_IN_SAME_ENTRY) &&
-		shares_group(judging->facts, use.vf, pf))
+	if (use.which == VFS_IN_SAME_GUEST && shares_group(judging->facts, use.vf, pf))
 		return;
 	switch (use.which) {
 	case VFS_OF_GUEST:
@@ -327,9 +334,12 @@ static const struct pt_check checks[] = {
 		.of = {
 			[PARENT_PF] = {PT_ERROR, PT_REFUSES, .message = "shares its IOMMU group with its physical function {parent}: taking the group destroys it",
 				.hint = "use a slot that gives VFs groups of their own, or pass {parent} through"},
-			[PARENT_OF_GUEST] = {PT_ERROR, PT_REFUSES, .when = "the guest has the function that it hangs on as well",
-				.message = "hangs on {parent}, which the guest gets too: taking that removes it",
-				.hint = "remove this entry: what hangs on {parent} goes to the guest with it"},
+			[PARENT_PF_OF_GUEST] = {PT_ERROR, PT_REFUSES, .when = "the guest has the PF as well",
+				.message = "is a virtual function of {parent}, which the guest gets too: taking that destroys it",
+				.hint = "remove one of the two from the guest"},
+			[PARENT_VMD_OF_GUEST] = {PT_ERROR, PT_REFUSES, .when = "the guest has the VMD controller as well",
+				.message = "lies behind the VMD controller {parent}, which the guest gets too: taking that removes it",
+				.hint = "remove this entry: the disk goes to the guest with {parent}"},
 			[PARENT_VMD] = {PT_ERROR, PT_REFUSES, .when = "a disk behind Intel's VMD controller",
 				.message = "lies behind the VMD controller {parent}, which is in its IOMMU group: taking the group removes it",
 				.hint = "switch VMD off in the firmware setup, or pass {parent} through with all of its disks"},

@@ -191,7 +191,7 @@ static void note_crowd(
 		crowd.wanted++;
 	}
 	pt_foreach (other, naming, count) {
-		if (other->vmid == gathering->guest->vmid || other->is_slice ||
+		if (other->vmid == gathering->guest->vmid || other->is_mdev ||
 			!pt_streq(other->mapping, mapping))
 			continue;
 		crowd.wanted++;
@@ -222,7 +222,7 @@ static void read_others(struct pt_gathering *gathering)
 	for (size_t i = 0; i < facts->count; i++)
 		note_crowd(gathering, naming, count, i);
 	pt_foreach (other, naming, count) {
-		if (other->vmid == gathering->guest->vmid || other->is_slice)
+		if (other->vmid == gathering->guest->vmid || other->is_mdev)
 			continue;
 		note_named(gathering, other, facts->taken, facts->taken_count);
 		note_named(gathering, other, facts->kept, facts->kept_count);
@@ -402,6 +402,7 @@ static void look_for_stray(struct pt_gathering *gathering, size_t at)
 	const enum pt_problem_kind kind = assignment->problem.kind;
 	const struct pt_mapping *mapping;
 	const struct pt_map_entry *entry;
+	const struct pt_function *there;
 	struct pt_function wanted = {0};
 	struct pt_bdf *all = NULL;
 	size_t count = 0;
@@ -413,9 +414,10 @@ static void look_for_stray(struct pt_gathering *gathering, size_t at)
 	if (!entry || !entry->id || !pt_bdf_of_filter(assignment->problem.where, &wanted.bdf) ||
 		sscanf(entry->id, "%4[0-9a-f]:%4[0-9a-f]", wanted.vendor, wanted.device) != 2)
 		return;
-	/* another property differs */
-	if (kind == PT_PROBLEM_MAPPING_MISMATCH &&
-		strstr(assignment->problem.why, entry->id) == NULL)
+	/* the ids are right, and another property differs */
+	there = pt_facts_function(facts, &wanted.bdf);
+	if (there && pt_streq(there->vendor, wanted.vendor) &&
+		pt_streq(there->device, wanted.device))
 		return;
 	if (pt_node_matching(gathering->node, "", &all, &count, NULL) < 0)
 		return;
@@ -423,9 +425,10 @@ static void look_for_stray(struct pt_gathering *gathering, size_t at)
 		const struct pt_function *function;
 		struct pt_stray *slot;
 
-		/* a twin that the mapping has as well is no stray */
+		/* a twin that the mapping, or another guest, has as well is no stray */
 		if (!pt_gather_same_model(gathering->node, &wanted, bdf) ||
 			entry_naming(gathering, mapping, PT_BDF(bdf)) ||
+			pt_node_is_wanted(gathering->node, gathering->guest->vmid, bdf) ||
 			pt_node_learn(gathering->node, bdf, NULL) < 0)
 			continue;
 		function = pt_facts_function(facts, bdf);

@@ -53,6 +53,7 @@ static bool find_id_twin(
 		return false;
 	for (size_t i = 0; !has && i < count && examined < MOST_TWINS; i++) {
 		if (pt_taken_find(facts->taken, facts->taken_count, &found[i]) ||
+			pt_taken_find(facts->kept, facts->kept_count, &found[i]) ||
 			!pt_gather_same_model(
 				gathering->node, pt_facts_function(facts, &self), &found[i]))
 			continue;
@@ -153,7 +154,8 @@ static void look(struct pt_gathering *gathering, const struct pt_bdf *bdf,
 	function = pt_facts_function(gathering->facts, bdf);
 	detail->resettable = own_reset || (function->has_parent && !detail->has_bus_mate);
 	detail->has_more_in_slot = has_more_in_slot(gathering, bdf);
-	if (gathering->facts->depth != PT_DEPTH_CHECK || !gathering->facts->host->vfio_options)
+	if (gathering->facts->depth != PT_DEPTH_CHECK || !gathering->facts->host->vfio_options ||
+		!pt_taken_find(gathering->facts->taken, gathering->facts->taken_count, bdf))
 		return;
 	learn_module(gathering->node->host, function, detail);
 	detail->has_id_twin = find_id_twin(gathering, function, &detail->id_twin);

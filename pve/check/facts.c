@@ -281,8 +281,11 @@ static bool has_wish(const struct pt_gathering *gathering, struct pt_taken *take
 
 static void keep(struct pt_facts *facts, const struct pt_taken *kept)
 {
-	struct pt_taken *slot = pt_array_grow(&facts->kept, &facts->kept_count, sizeof(*slot));
+	struct pt_taken *slot;
 
+	if (pt_taken_find(facts->kept, facts->kept_count, &kept->bdf))
+		return;
+	slot = pt_array_grow(&facts->kept, &facts->kept_count, sizeof(*slot));
 	*slot = *kept;
 }
 
@@ -358,8 +361,10 @@ static void learn_hurdles(struct pt_gathering *gathering, struct pt_taken kept)
 	struct pt_facts *facts = gathering->facts;
 	struct pt_group PT_GROUP group = {0};
 
-	/* one without a group has findings of its own */
-	if (pt_node_group(gathering->node, &kept.bdf, &group, NULL) < 0)
+	/* NVIDIA's vGPUs stay on their driver, and have no driver=keep; a function without a group
+	 * has findings of its own */
+	if (!facts->assignment[kept.assignment].entry.keep_driver ||
+		pt_node_group(gathering->node, &kept.bdf, &group, NULL) < 0)
 		return;
 	pt_foreach (member, group.function, group.function_count) {
 		const struct pt_function *function;
@@ -367,11 +372,12 @@ static void learn_hurdles(struct pt_gathering *gathering, struct pt_taken kept)
 
 		if (pt_taken_find(facts->taken, facts->taken_count, member) ||
 			pt_taken_find(facts->kept, facts->kept_count, member) ||
+			pt_taken_find(facts->hurdle, facts->hurdle_count, member) ||
 			pt_node_learn(gathering->node, member, NULL) < 0)
 			continue;
 		function = pt_facts_function(facts, member);
-		if (function->is_bridge || !function->driver || pt_function_on_vfio(function) ||
-			pt_streq(function->driver, "pci-stub"))
+		if (function->is_bridge || !function->driver || function->has_nvidia ||
+			pt_function_on_vfio(function) || pt_streq(function->driver, "pci-stub"))
 			continue;
 		slot = pt_array_grow(&facts->hurdle, &facts->hurdle_count, sizeof(*slot));
 		*slot = (struct pt_taken){.bdf = *member, .assignment = kept.assignment};

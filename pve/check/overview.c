@@ -55,8 +55,7 @@ static void note_wanting(struct pt_overview *overview, const struct pt_facts *fa
 }
 
 /* The functions that an entry has a mediated device made of. */
-static void note_slice(
-	struct pt_overview *overview, const struct pt_facts *facts, size_t assignment)
+static void note_mdev(struct pt_overview *overview, const struct pt_facts *facts, size_t assignment)
 {
 	const struct pt_alternative *chosen = pt_chosen(&facts->assignment[assignment]);
 
@@ -87,7 +86,7 @@ static int add_guest(struct pt_overview *overview, struct pt_node *node,
 	pt_foreach (kept, facts.kept, facts.kept_count)
 		note_wanting(overview, &facts, kept, false);
 	pt_foreach (mdev, facts.mdev, facts.mdev_count)
-		note_slice(overview, &facts, mdev->assignment);
+		note_mdev(overview, &facts, mdev->assignment);
 	pt_foreach (spare, facts.spare, facts.spare_count)
 		note_wanting(overview, &facts, spare, true);
 	return 0;

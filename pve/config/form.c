@@ -44,6 +44,16 @@ static bool is_key(const char *key)
 	       PT_WORD_FIND(numbered_keys, name) >= 0;
 }
 
+/* A line that means machine may be one of any text. */
+static bool has_dropped_entry(const struct pt_guest *guest)
+{
+	pt_foreach (dropped, guest->dropped, guest->dropped_count) {
+		if (!dropped->of_machine)
+			return true;
+	}
+	return false;
+}
+
 /* Whether anything in it is of a config. */
 static bool is_config(const struct pt_guest *guest)
 {
@@ -51,7 +61,7 @@ static bool is_config(const struct pt_guest *guest)
 		if (is_key(key.key))
 			return true;
 	}
-	return guest->dropped_count > 0;
+	return has_dropped_entry(guest);
 }
 
 /* The API's lists of guests and snapshots have these keys as well. */
@@ -64,7 +74,7 @@ static bool has_more_than_a_name(const struct pt_guest *guest)
 		if (is_key(key.key) && PT_WORD_FIND(names, key.key) < 0)
 			return true;
 	}
-	return guest->dropped_count > 0;
+	return has_dropped_entry(guest);
 }
 
 void pt_form_keep(struct pt_form_reading *reading, struct pt_guest *guest)

@@ -121,14 +121,14 @@ static size_t key_length(const char *line, size_t length)
 #define ENTRY	    "hostpci"
 #define ANY_ENTRIES "there are " ENTRY "0 to " ENTRY "15"
 
-/* Any byte of a letter beyond ASCII: no key of Proxmox VE has one, but what is copied from a page
- * may have letters that nobody sees. */
+/* No key of Proxmox VE has letters beyond ASCII, but a text that is copied from a page may have
+ * some that nobody sees. */
 static bool is_beyond_ascii(char byte)
 {
 	return (unsigned char)byte >= 0x80;
 }
 
-/* Behind white space, quotes and what is beyond ASCII. */
+/* Skips white space, quotes and letters beyond ASCII. */
 static size_t skip_odd(const char *line, size_t length, size_t at)
 {
 	while (at < length && (isspace((unsigned char)line[at]) || line[at] == '"' ||
@@ -137,11 +137,11 @@ static size_t skip_odd(const char *line, size_t length, size_t at)
 	return at;
 }
 
-/* The same, and behind the signs of a list, a quotation, a difference; not of a comment. */
+/* Skips these, and the signs of a list, a quotation or a difference; not those of a comment. */
 static size_t skip_before(const char *line, size_t length, size_t at)
 {
-	while (at < length && !isalnum((unsigned char)line[at]) && line[at] != '#' &&
-		line[at] != '[')
+	while (at < length && !isalnum((unsigned char)line[at]) &&
+		(!line[at] || !strchr("#;/[", line[at])))
 		at++;
 	return at;
 }
@@ -231,7 +231,7 @@ static const char *explain_machine(const char *line, size_t length, size_t *ret_
 	if (length - name < strlen(key) || strncasecmp(line + name, key, strlen(key)) != 0)
 		return NULL;
 	at = skip_odd(line, length, name + strlen(key));
-	if (at == length || (!ends_key(line, length, at) && at == name + strlen(key)))
+	if (!ends_key(line, length, at))
 		return NULL;
 	*ret_at = 0;
 	if (name)
@@ -310,16 +310,16 @@ void pt_guest_judge_line(struct pt_guest *guest, const char *line, size_t length
 static const char *find_return(const char *text, const char *end)
 {
 	static const char *const returns[] = {"\r", "\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9"};
-	const char *first = NULL;
 
-	pt_foreach (one, returns, PT_ARRAY_SIZE(returns)) {
-		const char *at =
-			text < end ? memmem(text, (size_t)(end - text), *one, strlen(*one)) : NULL;
+	for (; text < end; text++) {
+		pt_foreach (one, returns, PT_ARRAY_SIZE(returns)) {
+			const size_t length = strlen(*one);
 
-		if (at && (!first || at < first))
-			first = at;
+			if ((size_t)(end - text) >= length && memcmp(text, *one, length) == 0)
+				return text;
+		}
 	}
-	return first;
+	return NULL;
 }
 
 /* Judges what stands behind such characters in a line. */
@@ -421,7 +421,8 @@ int pt_guest_parse(const char *text, size_t length, const struct pt_guest_query 
 
 	while (next_line(&rest, &line))
 		read_line(&reader, line.text, line.length);
-	delete_keys(guest, reader.deleted, set);
+	if (reader.deleted.text)
+		delete_keys(guest, reader.deleted, set);
 	if (query->view == PT_VIEW_SNAPSHOT && !reader.seen_snapshot)
 		return pt_err_set(err, -ENOENT, "guest %u has no snapshot '%s'", query->vmid,
 			query->snapshot);

@@ -170,7 +170,7 @@ static void add_entry(
 
 	if (entry->mapping) {
 		add_naming(node, guest, entry->mapping, NULL, 0);
-		node->naming[before].is_slice = entry->mdev;
+		node->naming[before].is_mdev = entry->mdev;
 		return;
 	}
 	for (const char *name = entry->host; name && *name;) {
@@ -180,7 +180,7 @@ static void add_entry(
 		name += length + (name[length] == ';');
 	}
 	for (size_t i = before; i < node->naming_count; i++)
-		node->naming[i].is_slice = entry->mdev;
+		node->naming[i].is_mdev = entry->mdev;
 }
 
 static void read_namings(struct pt_node *node, const struct pt_guest *guest)

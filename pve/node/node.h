@@ -140,7 +140,7 @@ struct pt_naming {
 	unsigned int vmid;
 	const char *guest; /* the name of a planned one, NULL: none; borrowed */
 	bool onboot;
-	bool is_slice; /* the guest has a mediated device made of it */
+	bool is_mdev;  /* the guest has a mediated device made of it */
 	char *mapping; /* NULL: name counts */
 	char *name;
 	bool is_one; /* name is a whole address: */

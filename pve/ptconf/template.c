@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "pve/check/check.h"
+#include "pve/config/args.h"
 #include "pve/config/hostpci.h"
 #include "pve/ptconf/ptconf.h"
 
@@ -74,27 +75,32 @@ static struct pt_guest *find_template(struct pt_cli *cli, const struct pt_guest 
 	return found;
 }
 
-/* The first entry of the template that the clone does not set, and so gets; -1: none. */
-static int inherited_entry(const struct pt_guest *template, const struct pt_guest *clone)
+/* The first key of the template that passes a device and that the clone does not set, and so gets;
+ * NULL: none. On loan from the template. */
+static const char *inherited_key(const struct pt_guest *template, const struct pt_guest *clone)
 {
 	pt_guest_foreach (key, template) {
-		if (pt_hostpci_key(key.key) >= 0 && !pt_guest_find_key(clone, key.key).key)
-			return pt_hostpci_key(key.key);
+		PT_FREE char *by_args =
+			pt_streq(key.key, "args") ? pt_args_devices(key.value) : NULL;
+
+		if ((by_args || pt_hostpci_key(key.key) >= 0) &&
+			!pt_guest_find_key(clone, key.key).key)
+			return key.key;
 	}
-	return -1;
+	return NULL;
 }
 
 int pt_check_template(struct pt_cli *cli, const struct pt_guest *guest, struct pt_err *err)
 {
 	const bool is_clone = guest->clone_of || guest->clone_of_name;
 	struct pt_guest PT_GUEST *template = is_clone ? find_template(cli, guest) : NULL;
-	const int inherited = template ? inherited_entry(template, guest) : -1;
+	const char *inherited = template ? inherited_key(template, guest) : NULL;
 	PT_FREE char *number = pt_format("guest %u", guest->clone_of);
 	const char *what = guest->clone_of ? number : guest->clone_of_name;
 
-	if (inherited >= 0)
+	if (inherited)
 		return pt_err_set(err, -EINVAL,
-			"%s: is a clone of guest %u, and gets its hostpci%d: write it into the plan",
+			"%s: is a clone of guest %u, and gets its %s: write it into the plan",
 			guest->name, template->vmid, inherited);
 	if (!is_clone || template || pt_guest_has_hostpci(guest))
 		return 0;
@@ -106,6 +112,11 @@ int pt_check_template(struct pt_cli *cli, const struct pt_guest *guest, struct p
 	if (has_configs(cli))
 		return pt_err_set(err, -ENOENT,
 			"%s: is a clone of %s, but there is no such guest: its entries are not known",
+			guest->name, what);
+	/* a node's facts have its own guests with entries; a name may be that of another node's */
+	if (!guest->clone_of)
+		return pt_err_set(err, -ENOENT,
+			"%s: is a clone of %s, which these facts do not have: its entries are not known",
 			guest->name, what);
 	return 0;
 }

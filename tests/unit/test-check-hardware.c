@@ -37,7 +37,7 @@ static void bar_unassigned(void **state)
 	fake_file(fake, "/proc/cmdline", "quiet pci=noaer,realloc=on\n");
 	triggers(fake, "bar-unassigned", "hostpci0: 02:00.0\n",
 		"although it was booted with pci=realloc");
-	fake_file(fake, "/proc/cmdline", "quiet pci=noaer,realloc2\n");
+	fake_file(fake, "/proc/cmdline", "quiet pci=noaer,realloc=off\n");
 	judge(fake, "hostpci0: 02:00.0\n", &judged);
 	assert_holds(hint_of(find(&judged, "bar-unassigned")), "or boot with pci=realloc");
 	clear(&judged);

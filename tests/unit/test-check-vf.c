@@ -27,8 +27,13 @@ static void parent_taken(void **state)
 	passes(fake, "group-companions", "hostpci0: 04:00.0\n");
 	/* both are the guest's */
 	judge(fake, "hostpci0: 04:10.0\nhostpci1: 04:00.0\n", &judged);
-	assert_holds(hint_of(find(&judged, "parent-taken")), "remove this entry");
+	assert_holds(hint_of(find(&judged, "parent-taken")), "remove one of the two");
 	assert_null(find(&judged, "pf-with-vfs"));
+	clear(&judged);
+	judge(fake, "hostpci0: 04:10.0;04:00.0\n", &judged);
+	assert_null(find(&judged, "parent-taken"));
+	assert_holds(hint_of(find(&judged, "pf-with-vfs")),
+		"name the physical function with its number");
 	clear(&judged);
 	/* nothing is taken */
 	passes(fake, "parent-taken", "hostpci0: 04:10.0,driver=keep\n");
@@ -111,6 +116,15 @@ static void vf_not_created(void **state)
 	passes(fake, "vf-not-created", "hostpci0: 04:14.0\n");
 	fake_remove(fake, "/sys/bus/pci/devices/0000:04:00.0/driver");
 	triggers(fake, "vf-not-created", "hostpci0: 04:11.0\n", "has no driver to make it");
+	fake_link(
+		fake, "/sys/bus/pci/devices/0000:04:00.0/driver", "/sys/bus/pci/drivers/vfio-pci");
+	judge(fake, "hostpci0: 04:11.0\n", &judged);
+	assert_holds(hint_of(find(&judged, "vf-not-created")), "leave 0000:04:00.0 to its host");
+	judged.node->traits.vfio_options = strdup("ids=8086:ffffffff");
+	pt_findings_clear(&judged.findings);
+	pt_check_run(&judged.facts, &judged.findings);
+	assert_holds(hint_of(find(&judged, "vf-not-created")), "remove it from ids=");
+	clear(&judged);
 	/* a device that does not say where its VFs lie */
 	fake_file(fake, "/sys/bus/pci/devices/0000:04:00.0/sriov_offset", "0\n");
 	passes(fake, "vf-not-created", "hostpci0: 04:11.0\n");

@@ -186,6 +186,11 @@ static void a_clone_gets_the_entries_of_its_template(void **state)
 	PTCONF(&ran, "check", "--root", fake->root, "--config", path);
 	assert_int_equal(ran.code, 3);
 	assert_holds(ran.said, "proxmox_vm_qemu.a: is a clone of guest 900, and gets its hostpci0");
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/900.conf",
+		"name: gold\nargs: -device vfio-pci,host=02:00.0\ntemplate: 1\n");
+	PTCONF(&ran, "check", "--root", fake->root, "--config", path);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "is a clone of guest 900, and gets its args");
 	/* the cluster's files have the guests of all nodes */
 	fake_file(fake, "/etc/pve/nodes/node2/qemu-server/901.conf", "name: silver\n");
 	fake_file(fake, "/tmp/plan.json", CLONE_OF("silver"));
