@@ -126,7 +126,7 @@ static char *mapping_trouble(const struct pt_form_reading *reading, const struct
 	return NULL;
 }
 
-/* What a clone does not set is that of its template. */
+/* A clone has the settings of its template that it does not set itself. */
 static bool is_clone(struct json_object *values)
 {
 	struct json_object *clone = pt_json_member(values, "clone"),

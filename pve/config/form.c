@@ -180,7 +180,7 @@ static bool holds_guests(struct json_object *json)
 	return pt_json_items(json);
 }
 
-/* What an Ansible module, or a provider, takes. */
+/* The parameters of an Ansible module, or of a provider's resource. */
 static int add_parameters(struct pt_form_reading *reading, struct json_object *values)
 {
 	static const char *const names[] = {"node", "node_name", "target_node"};
@@ -211,7 +211,7 @@ static int read_module(struct pt_form_reading *reading, struct json_object *json
 	return read_object(reading, json);
 }
 
-/* What Ansible prints or runs, in plays, loops and blocks. NULL: it is none. */
+/* The tasks of a play, the results of a loop, the plays of a callback. NULL: it is none of them. */
 static struct json_object *tasks_of(struct json_object *json)
 {
 	static const char *const names[] = {"tasks", "results", "block", "plays"};

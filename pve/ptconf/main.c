@@ -340,7 +340,7 @@ static size_t count_inputs(const struct pt_cli *cli)
 	"--node and --cluster ask others: they exclude guest options, but --node takes --config, " \
 	"and --cluster --facts"
 
-/* What goes with what, whatever the verb. */
+/* Options that exclude or need each other, with every verb. */
 static const struct {
 	int of;	      /* the rule is for those who give all of these, */
 	int excludes; /* and none of these may stand beside them, */

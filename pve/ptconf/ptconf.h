@@ -96,7 +96,7 @@ enum pt_exit pt_last_start(struct pt_cli *cli, unsigned int vmid, struct pt_err 
  * -EINVAL: it gets others; -EXDEV, -ENOENT: the template is elsewhere, or nowhere. */
 int pt_check_template(struct pt_cli *cli, const struct pt_guest *guest, struct pt_err *err);
 
-/* Who would start where, if a node of the cluster were gone. */
+/* check --without: where guests of a node could start if it were gone. */
 enum pt_exit pt_check_without(struct pt_cli *cli, struct pt_err *err);
 
 /* The deadlines of this node. A policy with an error warns, and the defaults count. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* What a planned clone gets of its template. */
+/* Entries that a planned clone gets from its template. */
 #include <errno.h>
 
 #include "pve/check/check.h"

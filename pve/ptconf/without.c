@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* check --cluster --without NODE: who would start where, if the node were gone. */
+/* check --cluster --without NODE: where its guests could start if it were gone. */
 #include <errno.h>
 
 #include "lib/base/json.h"
