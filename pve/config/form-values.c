@@ -216,14 +216,6 @@ static struct json_object *entries_of(struct json_object *value)
 	return NULL;
 }
 
-static bool is_list_text(const char *text)
-{
-	struct json_object PT_JSON *value = pt_json_text(text);
-	struct json_object PT_JSON *entries = entries_of(value);
-
-	return entries != NULL;
-}
-
 const char *pt_form_entries(struct json_object *json)
 {
 	pt_foreach (list, entry_lists, PT_ARRAY_SIZE(entry_lists)) {
@@ -274,11 +266,6 @@ int pt_form_set_values(
 			return -EPROTO;
 		if (PT_WORD_FIND(entry_lists, key) < 0)
 			set_text(guest, key, text);
-		else if (text && !is_list_text(text))
-			return pt_err_set(reading->err, -EPROTO,
-				"its %s is a text that is no JSON: write it as a dictionary, {\"hostpci0\": "
-				"\"host=...\"}",
-				key);
 	}
 	pt_foreach (setting, settings, PT_ARRAY_SIZE(settings)) {
 		struct json_object *block =
@@ -297,6 +284,11 @@ int pt_form_set_values(
 
 		if (r == 0 && entries)
 			r = set_entries(reading, guest, *list, entries);
+		else if (r == 0 && pt_json_scalar(given))
+			r = pt_err_set(reading->err, -EPROTO,
+				"its %s is a text that is no JSON: write it as a dictionary, "
+				"{\"hostpci0\": \"host=...\"}",
+				*list);
 	}
 	return r;
 }

@@ -105,6 +105,15 @@ static const char *foreign_member(struct json_object *json)
 
 static int read_object(struct pt_form_reading *reading, struct json_object *json);
 
+/* Names the guests from there on that have no name. */
+static void name_guests(struct pt_form_reading *reading, size_t from, const char *name)
+{
+	for (size_t at = from; at < reading->guests->count; at++) {
+		if (!reading->guests->guest[at]->name)
+			pt_set_text(&reading->guests->guest[at]->name, name);
+	}
+}
+
 /* Several guests, each as one alone. They are known by their places. */
 static int read_array(struct pt_form_reading *reading, struct json_object *array)
 {
@@ -112,17 +121,13 @@ static int read_array(struct pt_form_reading *reading, struct json_object *array
 
 	for (size_t i = 0; r == 0 && i < pt_json_items(array); i++) {
 		const size_t before = reading->guests->count;
+		PT_FREE char *place = pt_format("[%zu]", i);
 
 		r = read_object(reading, json_object_array_get_idx(array, i));
 		if (r < 0)
-			return pt_err_wrap(reading->err, "[%zu]", i);
-		for (size_t at = before; pt_json_items(array) > 1 && at < reading->guests->count;
-			at++) {
-			PT_FREE char *name = pt_format("[%zu]", i);
-
-			if (!reading->guests->guest[at]->name)
-				pt_set_text(&reading->guests->guest[at]->name, name);
-		}
+			return pt_err_wrap(reading->err, "%s", place);
+		if (pt_json_items(array) > 1)
+			name_guests(reading, before, place);
 	}
 	return r;
 }
@@ -193,7 +198,6 @@ static int add_parameters(struct pt_form_reading *reading, struct json_object *v
 		if (node && pt_node_name_valid(node))
 			snprintf(guest->node, sizeof(guest->node), "%s", node);
 	}
-
 	if (r == 0)
 		pt_form_keep(reading, PT_STEAL(guest));
 	return r;
@@ -223,20 +227,6 @@ static struct json_object *tasks_of(struct json_object *json)
 	return NULL;
 }
 
-/* Guests without a name get that of the task. */
-static void name_guests(
-	struct pt_form_reading *reading, size_t from, const char *name, size_t number)
-{
-	PT_FREE char *place = pt_format("task %zu", number);
-
-	for (size_t at = from; at < reading->guests->count; at++) {
-		struct pt_guest *guest = reading->guests->guest[at];
-
-		if (!guest->name)
-			pt_set_text(&guest->name, name ? name : place);
-	}
-}
-
 /* The results of a task by host. */
 static int read_hosts(struct pt_form_reading *reading, struct json_object *hosts)
 {
@@ -252,7 +242,7 @@ static int read_hosts(struct pt_form_reading *reading, struct json_object *hosts
 	return 0;
 }
 
-/* Tasks of other modules are left out. */
+/* Tasks of other modules are left out. Guests without a name get that of the task. */
 static int read_tasks(struct pt_form_reading *reading, struct json_object *tasks)
 {
 	int r = 0;
@@ -262,7 +252,10 @@ static int read_tasks(struct pt_form_reading *reading, struct json_object *tasks
 		struct json_object *hosts = pt_json_member(task, "hosts"), *inner = tasks_of(task);
 		const size_t before = reading->guests->count;
 		const char *name = pt_json_get(task, "name");
+		PT_FREE char *place = pt_format("task %zu", i + 1);
 
+		if (!name)
+			name = pt_json_get(pt_json_member(task, "task"), "name");
 		if (module_of(task) || pt_json_member(task, "invocation"))
 			r = read_object(reading, task);
 		else if (inner)
@@ -270,9 +263,8 @@ static int read_tasks(struct pt_form_reading *reading, struct json_object *tasks
 		else if (json_object_is_type(hosts, json_type_object))
 			r = read_hosts(reading, hosts);
 		if (r < 0)
-			return pt_err_wrap(reading->err, "task %zu", i + 1);
-		name_guests(reading, before,
-			name ? name : pt_json_get(pt_json_member(task, "task"), "name"), i + 1);
+			return pt_err_wrap(reading->err, "%s", place);
+		name_guests(reading, before, name ? name : place);
 	}
 	return 0;
 }
