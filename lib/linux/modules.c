@@ -234,7 +234,7 @@ bool pt_options_set(const char *options, const char *name)
 
 static bool is_number(unsigned int wanted, const char *text)
 {
-	return wanted == UINT_MAX || (text && wanted == strtoul(text, NULL, 16));
+	return wanted == UINT_MAX || wanted == strtoul(text, NULL, 16);
 }
 
 /* Source: kernel, drivers/vfio/pci/vfio_pci.c, vfio_pci_fill_ids; drivers/pci/pci.h,

@@ -312,6 +312,9 @@ static const char *find_return(const char *text, const char *end)
 	static const char *const returns[] = {"\r", "\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9"};
 
 	for (; text < end; text++) {
+		/* nearly all of a config are plain letters */
+		if (*text != '\r' && !is_beyond_ascii(*text))
+			continue;
 		pt_foreach (one, returns, PT_ARRAY_SIZE(returns)) {
 			const size_t length = strlen(*one);
 
