@@ -35,6 +35,11 @@ const char *pt_function_chipset(const struct pt_function *function)
 	return NULL;
 }
 
+bool pt_function_has_vgpu(const struct pt_function *function)
+{
+	return function->has_nvidia && !function->has_mdev;
+}
+
 bool pt_function_on_vfio(const struct pt_function *function)
 {
 	return function->has_vfio_dev || pt_streq(function->driver, PT_VFIO_PCI);

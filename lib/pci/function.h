@@ -115,6 +115,9 @@ bool pt_function_is_display(const struct pt_function *function);
  * host needs; NULL: none. Static. */
 const char *pt_function_chipset(const struct pt_function *function);
 
+/* Whether it makes mediated devices by NVIDIA's own interface, and not by the kernel's. */
+bool pt_function_has_vgpu(const struct pt_function *function);
+
 /* Whether it is on a vfio driver, vfio-pci or a variant of it. */
 bool pt_function_on_vfio(const struct pt_function *function);
 /* The same of a function that is not read: driver is the one that it has, or NULL. */

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "pve/check/capacity.h"
-#include "pve/config/hostpci.h"
 
 static void add_vmid(struct pt_vmids *list, unsigned int vmid)
 {
@@ -31,75 +30,52 @@ static struct pt_capacity *row_of(
 
 /* One entry of a guest on the node at names a mapping: it counts on each node that it may run on.
  */
-static void count_naming(const struct pt_cluster *cluster, struct pt_node *at, unsigned int vmid,
-	const struct want *want, struct pt_capacities *ret)
+static void count_naming(const struct pt_cluster *cluster, const struct pt_node *at,
+	const struct pt_naming *naming, const struct pt_ha_guest *managed,
+	struct pt_capacities *ret)
 {
-	const struct pt_ha *ha = NULL;
-	const struct pt_ha_guest *managed;
+	const struct want want = {naming->mapping, naming->mdev};
 
-	pt_node_cluster(at, &ha);
-	managed = pt_ha_find(ha, vmid);
 	pt_foreach (node, cluster->node, cluster->count) {
 		/* the API does not say how many mediated devices a node can still make */
-		if (want->type && node->node && node->node->partial)
+		if (want.type && node->node && node->node->partial)
 			continue;
 		if (node->node == at)
-			add_vmid(&row_of(ret, want, node->name)->here, vmid);
+			add_vmid(&row_of(ret, &want, node->name)->here, naming->vmid);
 		else if (node->node && pt_ha_allows(managed, node->name) && !managed->stopped)
-			add_vmid(&row_of(ret, want, node->name)->coming, vmid);
-	}
-}
-
-static void count_guest(const struct pt_cluster *cluster, struct pt_node *node,
-	const struct pt_guest *guest, struct pt_capacities *ret)
-{
-	pt_guest_foreach (key, guest) {
-		struct pt_hostpci entry;
-		int index = pt_hostpci_key(key.key);
-
-		if (index < 0 || pt_hostpci_parse(index, key.value, key.length, guest->encoding,
-					 &entry, NULL) < 0)
-			continue;
-		if (entry.mapping)
-			count_naming(cluster, node, guest->vmid,
-				&(struct want){entry.mapping, entry.mdev}, ret);
-		pt_hostpci_clear(&entry);
+			add_vmid(&row_of(ret, &want, node->name)->coming, naming->vmid);
 	}
 }
 
 static void count_node(
 	const struct pt_cluster *cluster, struct pt_node *node, struct pt_capacities *ret)
 {
-	struct pt_guest *const *guest = NULL;
+	const struct pt_naming *naming = NULL;
+	const struct pt_ha *ha = NULL;
 	size_t count = 0;
 
-	if (pt_node_guests(node, &guest, &count, NULL) < 0)
+	pt_node_cluster(node, &ha);
+	if (pt_node_namings(node, &naming, &count, NULL) < 0)
 		return;
 	for (size_t i = 0; i < count; i++) {
-		if (!pt_guest_is_template(guest[i]))
-			count_guest(cluster, node, guest[i], ret);
+		if (naming[i].mapping)
+			count_naming(
+				cluster, node, &naming[i], pt_ha_find(ha, naming[i].vmid), ret);
 	}
 }
 
-/* NVIDIA's VF: Proxmox VE sets its type, and it is one device (facts-config.c). */
-static bool is_vgpu(const struct pt_function *function)
-{
-	return function->has_nvidia && !function->has_mdev;
-}
-
-/* How many mediated devices of the type the function can still make; a VF is one or can become so.
- */
+/* How many mediated devices of the type the function can still make. NVIDIA's VF is one device, of
+ * the type or to become so (facts-config.c). */
 static size_t room_of(struct pt_node *node, const struct pt_function *function, const char *type)
 {
-	const struct pt_device *device = pt_node_device(node, &function->bdf);
+	const struct pt_mdev_type *offered =
+		pt_mdev_type_find(pt_node_device(node, &function->bdf), type);
 
-	pt_foreach (offered, device->mdev, device->mdev_count) {
-		if (pt_streq(offered->name, type))
-			return is_vgpu(function)	? 1
-			       : offered->available > 0 ? (size_t)offered->available
-							: 0;
-	}
-	return 0;
+	if (!offered)
+		return 0;
+	if (pt_function_has_vgpu(function))
+		return 1;
+	return offered->available > 0 ? (size_t)offered->available : 0;
 }
 
 /* Entries of guests that run: their mediated devices are not among those that can still be made. */
@@ -138,7 +114,7 @@ static void count_devices(struct pt_node *node, const struct want *want, struct 
 		/* several functions make no mediated device: mdev-multifunction */
 		if (want->type && pt_bdf_parse(entry->path, &bdf))
 			function = pt_inventory_find(&node->inventory, &bdf);
-		makes |= function && !is_vgpu(function);
+		makes |= function && !pt_function_has_vgpu(function);
 		count += !want->type ? 1 : function ? room_of(node, function, want->type) : 0;
 	}
 	if (!fits)

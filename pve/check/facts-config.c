@@ -20,14 +20,11 @@ static void gather_rom(struct pt_gathering *gathering, size_t at)
 static void look_for_type(struct pt_gathering *gathering, const struct pt_bdf *bdf,
 	const char *type, struct pt_mdev_fact *fact)
 {
-	const struct pt_device *device = pt_node_device(gathering->node, bdf);
+	const struct pt_mdev_type *offered =
+		pt_mdev_type_find(pt_node_device(gathering->node, bdf), type);
 
-	pt_foreach (offered, device->mdev, device->mdev_count) {
-		if (!pt_streq(offered->name, type))
-			continue;
-		fact->known = true;
-		fact->free |= offered->available > 0;
-	}
+	fact->known |= offered != NULL;
+	fact->free |= offered && offered->available > 0;
 }
 
 /* A vGPU: the VF's own type comes first, then the types that its driver can create there now.
@@ -191,7 +188,7 @@ static void note_crowd(
 		crowd.wanted++;
 	}
 	pt_foreach (other, naming, count) {
-		if (other->vmid == gathering->guest->vmid || other->is_mdev ||
+		if (other->vmid == gathering->guest->vmid || other->mdev ||
 			!pt_streq(other->mapping, mapping))
 			continue;
 		crowd.wanted++;
@@ -222,7 +219,7 @@ static void read_others(struct pt_gathering *gathering)
 	for (size_t i = 0; i < facts->count; i++)
 		note_crowd(gathering, naming, count, i);
 	pt_foreach (other, naming, count) {
-		if (other->vmid == gathering->guest->vmid || other->is_mdev)
+		if (other->vmid == gathering->guest->vmid || other->mdev)
 			continue;
 		note_named(gathering, other, facts->taken, facts->taken_count);
 		note_named(gathering, other, facts->kept, facts->kept_count);
@@ -374,18 +371,6 @@ void pt_gather_hook(struct pt_gathering *gathering)
 	facts->hooked = facts->depth == PT_DEPTH_START || facts->hook != PT_HOOK_NONE;
 }
 
-/* The entry of the mapping for this node that names the address; NULL: none. */
-static const struct pt_map_entry *entry_naming(
-	const struct pt_gathering *gathering, const struct pt_mapping *mapping, const char *bdf)
-{
-	for (size_t i = 0; mapping && i < mapping->count; i++) {
-		if (pt_streq(mapping->entry[i].node, gathering->node->name) &&
-			pt_map_entry_names(&mapping->entry[i], bdf))
-			return &mapping->entry[i];
-	}
-	return NULL;
-}
-
 static bool has_subsystem(const struct pt_function *function, const char *subsystem)
 {
 	PT_FREE char *is = pt_format("%s:%s", function->subvendor, function->subdevice);
@@ -400,6 +385,7 @@ static void look_for_stray(struct pt_gathering *gathering, size_t at)
 	struct pt_facts *facts = gathering->facts;
 	const struct pt_assignment *assignment = &facts->assignment[at];
 	const enum pt_problem_kind kind = assignment->problem.kind;
+	const char *node = gathering->node->name;
 	const struct pt_mapping *mapping;
 	const struct pt_map_entry *entry;
 	const struct pt_function *there;
@@ -410,7 +396,7 @@ static void look_for_stray(struct pt_gathering *gathering, size_t at)
 	if (kind != PT_PROBLEM_MAPPED_DEVICE_MISSING && kind != PT_PROBLEM_MAPPING_MISMATCH)
 		return;
 	mapping = pt_mapping_find(facts->mappings, assignment->entry.mapping);
-	entry = entry_naming(gathering, mapping, assignment->problem.where);
+	entry = pt_mapping_entry(mapping, node, assignment->problem.where);
 	if (!entry || !entry->id || !pt_bdf_of_filter(assignment->problem.where, &wanted.bdf) ||
 		sscanf(entry->id, "%4[0-9a-f]:%4[0-9a-f]", wanted.vendor, wanted.device) != 2)
 		return;
@@ -427,7 +413,7 @@ static void look_for_stray(struct pt_gathering *gathering, size_t at)
 
 		/* a twin that the mapping, or another guest, has as well is no stray */
 		if (!pt_gather_same_model(gathering->node, &wanted, bdf) ||
-			entry_naming(gathering, mapping, PT_BDF(bdf)) ||
+			pt_mapping_entry(mapping, node, PT_BDF(bdf)) ||
 			pt_node_is_wanted(gathering->node, gathering->guest->vmid, bdf) ||
 			pt_node_learn(gathering->node, bdf, NULL) < 0)
 			continue;

@@ -102,13 +102,9 @@ static const struct held *holder_of(
 static long long room_for(
 	const struct plan *plan, struct pt_node *node, const struct pt_bdf *bdf, const char *type)
 {
-	const struct pt_device *device = pt_node_device(node, bdf);
-	long long room = node->partial ? INT32_MAX : 0;
+	const struct pt_mdev_type *offered = pt_mdev_type_find(pt_node_device(node, bdf), type);
+	long long room = offered ? offered->available : node->partial ? INT32_MAX : 0;
 
-	pt_foreach (offered, device->mdev, device->mdev_count) {
-		if (pt_streq(offered->name, type))
-			room = offered->available;
-	}
 	pt_foreach (held, plan->held, plan->held_count) {
 		if (held->node == node && pt_bdf_compare(&held->bdf, bdf) == 0)
 			room = held->type ? room - 1 : 0;

@@ -339,6 +339,17 @@ bool pt_map_entry_names(const struct pt_map_entry *entry, const char *bdf)
 	return false;
 }
 
+const struct pt_map_entry *pt_mapping_entry(
+	const struct pt_mapping *mapping, const char *node, const char *bdf)
+{
+	for (size_t i = 0; mapping && i < mapping->count; i++) {
+		if (pt_streq(mapping->entry[i].node, node) &&
+			pt_map_entry_names(&mapping->entry[i], bdf))
+			return &mapping->entry[i];
+	}
+	return NULL;
+}
+
 int pt_map_entry_check(const struct pt_mapping *mapping, const struct pt_map_entry *entry,
 	const struct pt_function *function, bool first, struct pt_err *err)
 {

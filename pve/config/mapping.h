@@ -60,6 +60,10 @@ const struct pt_mapping *pt_mapping_find(const struct pt_mappings *mappings, con
 /* Whether the entry's path has the function, an address as text, among others or alone. */
 bool pt_map_entry_names(const struct pt_map_entry *entry, const char *bdf);
 
+/* Returns the mapping's entry for the node that has the function, or NULL; also for no mapping. */
+const struct pt_map_entry *pt_mapping_entry(
+	const struct pt_mapping *mapping, const char *node, const char *bdf);
+
 /* Compares the entry with the function at path, property by property as PVE does; the group counts
  * for the entry's first path only. 0, or -EINVAL with property, configured and actual value in err.
  */

@@ -70,6 +70,15 @@ static void read_vgpu_types(const struct pt_host *host, struct pt_device *device
 		note_vgpu_type(device, line, 1);
 }
 
+const struct pt_mdev_type *pt_mdev_type_find(const struct pt_device *device, const char *type)
+{
+	pt_foreach (offered, device->mdev, device->mdev_count) {
+		if (pt_streq(offered->name, type))
+			return offered;
+	}
+	return NULL;
+}
+
 static void look(
 	const struct pt_host *host, const struct pt_function *function, struct pt_device *device)
 {

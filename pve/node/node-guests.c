@@ -140,14 +140,16 @@ void pt_node_plan(struct pt_node *node, struct pt_guest *const *guest, size_t co
 	}
 }
 
-static void add_naming(struct pt_node *node, const struct pt_guest *guest, const char *mapping,
-	const char *name, size_t length)
+/* name NULL: the entry's mapping. */
+static void add_naming(struct pt_node *node, const struct pt_guest *guest,
+	const struct pt_hostpci *entry, const char *name, size_t length)
 {
-	PT_FREE char *copy = mapping ? NULL : pt_strndup(name, length);
+	PT_FREE char *copy = name ? pt_strndup(name, length) : NULL;
 	struct pt_naming *slot;
 
 	slot = pt_array_grow(&node->naming, &node->naming_count, sizeof(*slot));
-	pt_set_text(&slot->mapping, mapping);
+	pt_set_text(&slot->mdev, entry->mdev);
+	pt_set_text(&slot->mapping, name ? NULL : entry->mapping);
 	slot->vmid = guest->vmid;
 	slot->guest = guest->name;
 	slot->onboot = pt_streq(pt_guest_get(guest, "onboot"), "1");
@@ -166,21 +168,16 @@ bool pt_naming_has(const struct pt_naming *naming, const struct pt_bdf *bdf)
 static void add_entry(
 	struct pt_node *node, const struct pt_guest *guest, const struct pt_hostpci *entry)
 {
-	const size_t before = node->naming_count;
-
 	if (entry->mapping) {
-		add_naming(node, guest, entry->mapping, NULL, 0);
-		node->naming[before].is_mdev = entry->mdev;
+		add_naming(node, guest, entry, NULL, 0);
 		return;
 	}
 	for (const char *name = entry->host; name && *name;) {
 		size_t length = strcspn(name, ";");
 
-		add_naming(node, guest, NULL, name, length);
+		add_naming(node, guest, entry, name, length);
 		name += length + (name[length] == ';');
 	}
-	for (size_t i = before; i < node->naming_count; i++)
-		node->naming[i].is_mdev = entry->mdev;
 }
 
 static void read_namings(struct pt_node *node, const struct pt_guest *guest)

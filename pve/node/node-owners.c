@@ -308,21 +308,13 @@ static void list_on_vfio(struct pt_node *node, struct pt_bdf **ret, size_t *ret_
 bool pt_node_names(struct pt_node *node, const struct pt_naming *naming, const struct pt_bdf *bdf)
 {
 	const struct pt_mappings *mappings = NULL;
-	const struct pt_mapping *mapping;
-	bool found = false;
 
 	if (!naming->mapping)
 		return pt_naming_has(naming, bdf);
 	if (pt_node_mappings(node, &mappings, NULL) < 0)
 		return true; /* it may be */
-	mapping = pt_mapping_find(mappings, naming->mapping);
-	for (size_t i = 0; mapping && i < mapping->count; i++) {
-		const struct pt_map_entry *entry = &mapping->entry[i];
-
-		found |=
-			pt_streq(entry->node, node->name) && pt_map_entry_names(entry, PT_BDF(bdf));
-	}
-	return found;
+	return pt_mapping_entry(
+		pt_mapping_find(mappings, naming->mapping), node->name, PT_BDF(bdf));
 }
 
 bool pt_node_is_wanted(struct pt_node *node, unsigned int vmid, const struct pt_bdf *bdf)

@@ -67,6 +67,7 @@ void pt_node_close(struct pt_node *node)
 	free(node->guest);
 	free(node->vmid);
 	pt_foreach (naming, node->naming, node->naming_count) {
+		free(naming->mdev);
 		free(naming->mapping);
 		free(naming->name);
 	}

@@ -65,6 +65,9 @@ struct pt_device {
 	size_t mdev_count;
 };
 
+/* Returns the type among those that the function offers, or NULL. */
+const struct pt_mdev_type *pt_mdev_type_find(const struct pt_device *device, const char *type);
+
 /* A process that has a vfio group open. */
 struct pt_group_user {
 	int group;
@@ -140,7 +143,7 @@ struct pt_naming {
 	unsigned int vmid;
 	const char *guest; /* the name of a planned one, NULL: none; borrowed */
 	bool onboot;
-	bool is_mdev;  /* the guest has a mediated device made of it */
+	char *mdev;    /* type of the mediated device that is made of it; NULL: the whole device */
 	char *mapping; /* NULL: name counts */
 	char *name;
 	bool is_one; /* name is a whole address: */

@@ -181,7 +181,7 @@ static void look_for_vgpu(struct context *context)
 			const struct pt_function *function =
 				pt_inventory_find(context->inventory, id);
 
-			if (function && function->has_nvidia && !function->has_mdev)
+			if (function && pt_function_has_vgpu(function))
 				pt_set_text(&assignment->vgpu, number);
 		}
 	}
