@@ -265,6 +265,23 @@ static void keep_without_vfio(const struct pt_judging *judging)
 	report_hurdles(judging);
 }
 
+enum { DENIED, DENIED_COMPANION };
+
+static void vfio_pci_denies(const struct pt_judging *judging)
+{
+	const struct pt_facts *facts = judging->facts;
+
+	pt_foreach (taken, facts->taken, facts->taken_count) {
+		const struct pt_function *function = pt_facts_function(facts, &taken->bdf);
+
+		if (taken->wish[0] || !pt_has_obstacle(facts, function, PT_OBSTACLE_DENIED))
+			continue;
+		pt_report(judging, taken->companion ? DENIED_COMPANION : DENIED,
+			pt_on_function(facts, taken), "device", function->device, "group",
+			PT_NUMBER((unsigned int)function->group), NULL);
+	}
+}
+
 /* prose in lines as long as its sentences: no formatter breaks it well */
 // clang-format off
 static const struct pt_check checks[] = {
@@ -341,6 +358,22 @@ static const struct pt_check checks[] = {
 			[NO_GROUP_IGFX_OFF] = {PT_ERROR, PT_REFUSES, .when = "igfx_off on the kernel command line",
 				.message = "is in no IOMMU group: igfx_off on the kernel command line keeps the integrated graphics from the IOMMU",
 				.hint = "remove igfx_off from the kernel command line ('intel_iommu=on' alone), and reboot"},
+		},
+	},
+	{
+		.tag = "vfio-pci-denies",
+		.find = vfio_pci_denies,
+		.meaning = "vfio-pci does not take the device: it is on its list of devices with known faults.",
+		.why = "Intel's QuickAssist accelerators (DH895xCC, C62x, C3xxx) with their VFs, and DSA and IAA of Sapphire Rapids, have faults by which a guest can hang the host. The start fails: the kernel says \"exists in vfio-pci device denylist, driver probing disallowed\".",
+		.steps = "Only for guests that you trust like the host: write 'options vfio-pci disable_denylist=1' to /etc/modprobe.d/vfio.conf, run 'update-initramfs -u -k all', and reboot."
+			"\nElse leave the device to the host: remove the entry.",
+		.source = "kernel, drivers/vfio/pci/vfio_pci.c, vfio_pci_dev_in_denylist",
+		.of = {
+			[DENIED] = {PT_ERROR, PT_REFUSES, .message = "vfio-pci does not take it: its model (8086:{device}) has faults by which a guest can hang the host",
+				.hint = "if you trust the guest, 'options vfio-pci disable_denylist=1' in /etc/modprobe.d, 'update-initramfs -u -k all', and reboot"},
+			[DENIED_COMPANION] = {PT_ERROR, PT_REFUSES, .when = "the device is in the IOMMU group of one that is passed through",
+				.message = "vfio-pci does not take it, nor then its IOMMU group {group}: its model (8086:{device}) has faults by which a guest can hang the host",
+				.hint = "if you trust the guest, 'options vfio-pci disable_denylist=1' in /etc/modprobe.d, 'update-initramfs -u -k all', and reboot; or move the card to another slot"},
 		},
 	},
 	{

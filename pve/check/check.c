@@ -260,7 +260,7 @@ bool pt_has_obstacle(
 		.function = function,
 		.inventory = facts->inventory,
 		.uses = &facts->uses,
-		.iommu_active = facts->host->iommu_active,
+		.host = facts->host,
 	};
 
 	return function && pt_obstacle_applies(obstacle, &candidate);

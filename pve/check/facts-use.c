@@ -197,7 +197,7 @@ static bool is_free(
 		.function = function,
 		.inventory = facts->inventory,
 		.uses = uses,
-		.iommu_active = facts->host->iommu_active,
+		.host = facts->host,
 	};
 
 	/* mediated devices of a shared function may be given out at any time */

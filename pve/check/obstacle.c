@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include "pve/check/obstacle.h"
+#include "lib/linux/modules.h"
 
 #define VMD_DOMAINS 0x10000U /* from there on: kernel, drivers/pci/controller/vmd.c */
 #define CLASS_RAID  0x0104U
@@ -21,13 +22,13 @@ static bool is_chipset(const struct pt_candidate *candidate, struct pt_obstructi
 static bool has_no_iommu(const struct pt_candidate *candidate, struct pt_obstruction *ret)
 {
 	(void)ret;
-	return !candidate->iommu_active;
+	return !candidate->host->iommu_active;
 }
 
 static bool has_no_group(const struct pt_candidate *candidate, struct pt_obstruction *ret)
 {
 	(void)ret;
-	return candidate->iommu_active && candidate->function->group == PT_GROUP_NONE;
+	return candidate->host->iommu_active && candidate->function->group == PT_GROUP_NONE;
 }
 
 static bool is_vmd_of(const struct pt_function *controller, const struct pt_function *function)
@@ -62,6 +63,31 @@ static bool has_reserved_region(const struct pt_candidate *candidate, struct pt_
 {
 	(void)ret;
 	return candidate->function->reserved_region;
+}
+
+/* Devices that a guest can hang the host with: the accelerators of Intel's QuickAssist, with their
+ * VFs, and from Linux 6.8 on DSA and IAA of Sapphire Rapids. Source: kernel,
+ * drivers/vfio/pci/vfio_pci.c, vfio_pci_dev_in_denylist. */
+static bool is_denied(const struct pt_candidate *candidate, struct pt_obstruction *ret)
+{
+	static const struct {
+		const char *device;
+		bool in_each; /* kernel of Proxmox VE 8 and 9 */
+	} denied[] = {{"0435", true}, {"0443", true}, {"37c8", true}, {"37c9", true},
+		{"19e2", true}, {"19e3", true}, {"0b25", false}, {"0cfe", false}};
+	const struct pt_function *function = candidate->function;
+	const char *options = candidate->host->vfio_options;
+
+	(void)ret;
+	if (!pt_streq(function->vendor, "8086") || pt_function_on_vfio(function) ||
+		(options && pt_options_set(options, "disable_denylist")))
+		return false;
+	pt_foreach (row, denied, PT_ARRAY_SIZE(denied)) {
+		if (pt_streq(function->device, row->device))
+			return row->in_each ||
+			       pt_version_from(candidate->host->versions.kernel, 6, 8, 0);
+	}
+	return false;
 }
 
 static bool hangs(const struct pt_candidate *candidate, struct pt_obstruction *ret)
@@ -173,6 +199,7 @@ static applies *const obstacles[] = {
 	[PT_OBSTACLE_NO_GROUP] = has_no_group,
 	[PT_OBSTACLE_PARENT_TAKEN] = has_parent_in_group,
 	[PT_OBSTACLE_RESERVED] = has_reserved_region,
+	[PT_OBSTACLE_DENIED] = is_denied,
 	[PT_OBSTACLE_HANGS] = hangs,
 	[PT_OBSTACLE_USES_UNKNOWN] = has_unknown_uses,
 	[PT_OBSTACLE_UNREADABLE] = is_unreadable,
@@ -196,7 +223,7 @@ struct pt_candidate pt_candidate_of(struct pt_node *node, const struct pt_functi
 		.inventory = &node->inventory,
 		.uses = node->has_uses ? &node->uses : NULL,
 		.node = node,
-		.iommu_active = node->inventory.iommu_active,
+		.host = &node->traits,
 	};
 }
 
@@ -231,6 +258,7 @@ char *pt_obstruction_text(
 		[PT_OBSTACLE_PARENT_TAKEN] =
 			"vanishes with its parent, which is in its IOMMU group",
 		[PT_OBSTACLE_RESERVED] = "the firmware holds memory for its IOMMU group",
+		[PT_OBSTACLE_DENIED] = "vfio-pci does not take a device with known faults",
 		[PT_OBSTACLE_HANGS] = "a driver hangs on it",
 		[PT_OBSTACLE_USES_UNKNOWN] = "a driver hangs, so its uses cannot be read",
 		[PT_OBSTACLE_UNREADABLE] = "does not answer",

@@ -15,6 +15,7 @@ enum pt_obstacle {
 	PT_OBSTACLE_NO_GROUP,
 	PT_OBSTACLE_PARENT_TAKEN, /* its group takes the function that it hangs on along */
 	PT_OBSTACLE_RESERVED,	  /* the firmware holds memory for its group */
+	PT_OBSTACLE_DENIED,	  /* by vfio-pci */
 	PT_OBSTACLE_HANGS,	  /* a driver hangs on it */
 	PT_OBSTACLE_USES_UNKNOWN, /* another driver hangs, so its uses cannot be read */
 	PT_OBSTACLE_UNREADABLE,	  /* its vendor, device or interrupt */
@@ -31,7 +32,7 @@ struct pt_candidate {
 	const struct pt_inventory *inventory;
 	const struct pt_uses *uses; /* NULL: they cannot be read */
 	struct pt_node *node;	    /* whole, for the users of VFs; NULL: they are not judged */
-	bool iommu_active;
+	const struct pt_traits *host;
 };
 
 /* A function of a node that is whole. */

@@ -6,7 +6,6 @@
 #include "pve/node/node.h"
 #include "pve/config/paths.h"
 
-#define IDLE_D3		  "/sys/module/vfio_pci/parameters/disable_idle_d3"
 #define UNSAFE_INTERRUPTS "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
 
 struct pt_node *pt_node_open(const struct pt_host *host, const char *name,
@@ -122,19 +121,31 @@ const struct pt_traits *pt_node_traits(struct pt_node *node)
 	return traits;
 }
 
+/* Adds what is in force in the loaded vfio-pci, where its options say something else. */
+static void learn_switch(const struct pt_host *host, const char *name, char **options)
+{
+	PT_FREE char *path = pt_format("/sys/module/vfio_pci/parameters/%s", name);
+	PT_FREE char *text = NULL;
+	bool is_set = *options && pt_options_set(*options, name);
+
+	if (pt_host_read_line(host, path, &text) == 0 && pt_streq(text, "Y") != is_set) {
+		PT_FREE char *option = pt_format("%s=%d", name, !is_set);
+
+		*options = pt_list_add(*options, " ", option);
+	}
+}
+
 void pt_node_learn_modules(struct pt_node *node)
 {
 	struct pt_traits *traits = &node->traits;
-	PT_FREE char *text = NULL;
 
 	if (node->has_modules)
 		return;
 	node->has_modules = true;
 	pt_module_look(node->host, PT_VFIO_PCI, &traits->vfio);
 	traits->vfio_options = pt_module_options(node->host, PT_VFIO_PCI);
-	if (pt_host_read_line(node->host, IDLE_D3, &text) == 0 && pt_streq(text, "Y") &&
-		!(traits->vfio_options && pt_options_set(traits->vfio_options, "disable_idle_d3")))
-		traits->vfio_options = pt_list_add(traits->vfio_options, " ", "disable_idle_d3=1");
+	learn_switch(node->host, "disable_idle_d3", &traits->vfio_options);
+	learn_switch(node->host, "disable_denylist", &traits->vfio_options);
 	traits->unsafe_interrupts = allows_unsafe_interrupts(node->host);
 }
 

@@ -397,6 +397,47 @@ static void mapping(void **state)
 	clear(&judged);
 }
 
+/* By the kernel's list: the lab has no such device. */
+static void denied(void **state)
+{
+	static const char parameter[] = "/sys/module/vfio_pci/parameters/disable_denylist";
+	struct fake *fake = *state;
+	struct judged judged;
+
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.1/vendor", "0x8086\n");
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.1/device", "0x37ca\n");
+	passes(fake, "vfio-pci-denies", "hostpci0: 01:00.1\n");
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.1/device", "0x37c9\n");
+	triggers(fake, "vfio-pci-denies", "hostpci0: 01:00.1\n",
+		"its model (8086:37c9) has faults by which a guest can hang the host");
+	triggers(fake, "vfio-pci-denies", "hostpci0: 01:00.0\n",
+		"does not take it, nor then its IOMMU group 1");
+	judge(fake, "hostpci0: 01:00.0\n", &judged);
+	assert_ptr_equal(
+		pt_findings_refusing(&judged.findings, true), find(&judged, "vfio-pci-denies"));
+	clear(&judged);
+	/* what is loaded counts before what is written */
+	fake_file(fake, "/proc/cmdline", "quiet vfio-pci.disable_denylist=1\n");
+	passes(fake, "vfio-pci-denies", "hostpci0: 01:00.1\n");
+	fake_file(fake, parameter, "N\n");
+	triggers(fake, "vfio-pci-denies", "hostpci0: 01:00.1\n", "does not take it");
+	fake_file(fake, "/proc/cmdline", "quiet\n");
+	fake_file(fake, parameter, "Y\n");
+	passes(fake, "vfio-pci-denies", "hostpci0: 01:00.1\n");
+	fake_remove(fake, parameter);
+	/* DSA: by the kernel */
+	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.1/device", "0x0b25\n");
+	fake_file(fake, "/proc/sys/kernel/osrelease", "6.5.13-6-pve\n");
+	passes(fake, "vfio-pci-denies", "hostpci0: 01:00.1\n");
+	fake_file(fake, "/proc/sys/kernel/osrelease", "6.8.12-9-pve\n");
+	triggers(fake, "vfio-pci-denies", "hostpci0: 01:00.1\n", "(8086:0b25)");
+	/* it has it already: the list was off */
+	fake_remove(fake, "/sys/bus/pci/devices/0000:01:00.1/driver");
+	fake_link(
+		fake, "/sys/bus/pci/devices/0000:01:00.1/driver", "/sys/bus/pci/drivers/vfio-pci");
+	passes(fake, "vfio-pci-denies", "hostpci0: 01:00.1\n");
+}
+
 static void keep(void **state)
 {
 	struct fake *fake = *state;
@@ -527,6 +568,7 @@ int main(void)
 		MACHINE_TEST(partial_slot),
 		MACHINE_TEST(device),
 		MACHINE_TEST(mapping),
+		MACHINE_TEST(denied),
 		MACHINE_TEST(keep),
 		MACHINE_TEST(other_guests),
 		MACHINE_TEST(damaged_claims_are_noted),

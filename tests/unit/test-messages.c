@@ -37,6 +37,9 @@ static void messages_lead_to_findings(void **state)
 		{"cannot prepare PCI pass-through, IOMMU not present", "iommu-disabled"},
 		{"no PCI device found for '0000:01:00'", "device-missing"},
 		{"Cannot bind 0000:01:00.0 to vfio", "vfio-module-missing"},
+		{"vfio-pci 0000:b1:00.0: 8086:37c8 exists in vfio-pci device denylist, driver probing "
+		 "disallowed.",
+			"vfio-pci-denies"},
 		{"q35 machine model is not enabled at /usr/share/perl5/PVE", "pcie-needs-q35"},
 		{"PCI device '0000:01:00.0' already in use by VMID '101'", "used-by-running"},
 		{"kvm: -device vfio-pci,host=0000:01:00.0: vfio 0000:01:00.0: group 15 is not viable\\n"

@@ -4,6 +4,8 @@
 #include "pve/check/obstacle.h"
 #include "tests/unit/unit.h"
 
+static struct pt_traits host;
+
 struct bench {
 	struct pt_inventory inventory;
 	struct pt_uses uses;
@@ -14,6 +16,7 @@ static void set_up(struct fake *fake, struct bench *ret)
 	struct pt_err err = {0};
 
 	*ret = (struct bench){0};
+	host = (struct pt_traits){.iommu_active = true};
 	if (pt_inventory_read_all(fake->host, &ret->inventory, &err) < 0)
 		fail_msg("%s", err.text);
 }
@@ -44,7 +47,7 @@ static struct pt_candidate candidate_of(const struct bench *bench, const char *b
 	return (struct pt_candidate){.function = pt_inventory_find(&bench->inventory, &address),
 		.inventory = &bench->inventory,
 		.uses = &bench->uses,
-		.iommu_active = true};
+		.host = &host};
 }
 
 /* The reason, or NULL: nothing speaks against it. */
@@ -103,11 +106,12 @@ static void the_graver_obstacle_comes_first(void **state)
 	set_up(*state, &bench);
 	add_use(&bench, "0000:02:00.0", false);
 	candidate = candidate_of(&bench, "0000:02:00.0");
-	candidate.iommu_active = false;
+	host.iommu_active = false;
 	assert_string_equal(reason(&candidate), "no IOMMU is active");
 	assert_true(pt_obstacle_applies(PT_OBSTACLE_USED, &candidate));
 	/* without an IOMMU no function is in a group, so that says nothing of this one */
 	assert_false(pt_obstacle_applies(PT_OBSTACLE_NO_GROUP, &candidate));
+	host.iommu_active = true;
 	candidate = candidate_of(&bench, "0000:00:01.0");
 	assert_string_equal(reason(&candidate), "is a bridge");
 	candidate = candidate_of(&bench, "0000:02:00.0");
@@ -134,6 +138,14 @@ static void what_cannot_be_read_does_not_answer(void **state)
 	set_up(*state, &bench);
 	candidate = candidate_of(&bench, "0000:02:00.0");
 	assert_string_equal(reason(&candidate), "the firmware holds memory for its IOMMU group");
+	tear_down(&bench);
+	fake_file(*state, "/sys/bus/pci/devices/0000:02:00.0/vendor", "0x8086\n");
+	fake_file(*state, "/sys/bus/pci/devices/0000:02:00.0/device", "0x19e2\n");
+	fake_remove(*state, "/sys/kernel/iommu_groups/2/reserved_regions");
+	set_up(*state, &bench);
+	candidate = candidate_of(&bench, "0000:02:00.0");
+	assert_string_equal(
+		reason(&candidate), "vfio-pci does not take a device with known faults");
 	tear_down(&bench);
 }
 
