@@ -43,11 +43,30 @@ enum {
 	NOT_MADE_ON_VFIO,
 	NOT_MADE_BY_IDS,
 	NOT_MADE_UNBOUND,
-	NOT_MADE_DISALLOWED
+	NOT_MADE_DISALLOWED,
+	NOT_MADE_BESIDE_PF,
+	NOT_MADE_OF_OTHER
 };
+
+/* Another guest that has the function, 0: none is known. */
+static unsigned long long guest_with(const struct pt_facts *facts, const struct pt_bdf *bdf)
+{
+	pt_foreach (owner, facts->owner, facts->owner_count) {
+		if (owner->vmid && owner->kind != PT_OWNER_STALE &&
+			pt_bdf_compare(&owner->bdf, bdf) == 0)
+			return owner->vmid;
+	}
+	return 0;
+}
 
 static size_t why_absent(const struct pt_facts *facts, const struct pt_function *pf)
 {
+	const struct pt_taken *taken = pt_taken_find(facts->taken, facts->taken_count, &pf->bdf);
+
+	if (taken && !taken->companion)
+		return NOT_MADE_BESIDE_PF;
+	if (guest_with(facts, &pf->bdf))
+		return NOT_MADE_OF_OTHER;
 	if (!pf->driver)
 		return NOT_MADE_UNBOUND;
 	if (pt_function_on_vfio(pf))
@@ -88,7 +107,8 @@ static void vf_not_created(const struct pt_judging *judging)
 			PT_NUMBER(vf->number), "pf", PT_BDF(&pf->bdf), "count",
 			PT_NUMBER((unsigned int)pf->vfs), "max",
 			PT_NUMBER((unsigned int)pf->vfs_max), "needed",
-			PT_NUMBER(count_needed(facts, &pf->bdf)), "by", pf->driver, NULL);
+			PT_NUMBER(count_needed(facts, &pf->bdf)), "by", pf->driver, "guest",
+			PT_NUMBER(guest_with(facts, &pf->bdf)), NULL);
 	}
 }
 
@@ -321,6 +341,12 @@ static const struct pt_check checks[] = {
 			[NOT_MADE_DISALLOWED] = {PT_ERROR, PT_REFUSES, .when = "sriov_totalvfs is 0",
 				.message = "{where} does not exist: it {is} virtual function {number} of {pf}, whose driver {by} allows none (sriov_totalvfs is 0)",
 				.hint = "enable SR-IOV in the firmware setup, or with a parameter of {by}"},
+			[NOT_MADE_BESIDE_PF] = {PT_ERROR, PT_REFUSES, .when = "the guest has the PF as well",
+				.message = "{where} does not exist: it {is} virtual function {number} of {pf}, which the guest gets too, and makes none then",
+				.hint = "remove one of the two from the guest"},
+			[NOT_MADE_OF_OTHER] = {PT_ERROR, PT_REFUSES, .when = "another guest has the PF",
+				.message = "{where} does not exist: it {is} virtual function {number} of {pf}, which guest {guest} has, and makes none then",
+				.hint = "remove {pf} from guest {guest}; then, at each boot, 'echo {needed} > /sys/bus/pci/devices/{pf}/sriov_numvfs'"},
 		},
 	},
 	{

@@ -96,7 +96,8 @@ static struct pt_owner *add_owner(struct pt_facts *facts, const struct pt_bdf *b
 	return slot;
 }
 
-/* Functions with owners that matter: taken ones, VFs of a PF, those that QEMU opens as they are. */
+/* Functions with owners that matter: taken ones, VFs of a PF, those that QEMU opens as they are,
+ * PFs of VFs that are missing. */
 static int list_owned(struct pt_gathering *gathering, struct pt_bdf **ret, size_t *ret_count)
 {
 	const struct pt_facts *facts = gathering->facts;
@@ -106,6 +107,10 @@ static int list_owned(struct pt_gathering *gathering, struct pt_bdf **ret, size_
 	pt_foreach (kept, facts->kept, facts->kept_count) {
 		if (!pt_taken_find(facts->taken, facts->taken_count, &kept->bdf))
 			pt_bdfs_add(ret, ret_count, &kept->bdf);
+	}
+	pt_foreach (vf, facts->absent_vf, facts->absent_vf_count) {
+		if (!pt_bdfs_have(*ret, *ret_count, &vf->pf))
+			pt_bdfs_add(ret, ret_count, &vf->pf);
 	}
 	for (size_t i = 0; i < *ret_count; i++) {
 		int r = pt_node_learn(gathering->node, &(*ret)[i], gathering->err);

@@ -125,6 +125,20 @@ static void vf_not_created(void **state)
 	pt_check_run(&judged.facts, &judged.findings);
 	assert_holds(hint_of(find(&judged, "vf-not-created")), "remove it from ids=");
 	clear(&judged);
+	/* who has the PF */
+	judge(fake, "hostpci0: 04:11.0\nhostpci1: 04:00.0\n", &judged);
+	assert_holds(message_of(find(&judged, "vf-not-created")), "which the guest gets too");
+	assert_string_equal(
+		hint_of(find(&judged, "vf-not-created")), "remove one of the two from the guest");
+	clear(&judged);
+	fake_file(fake, PT_PVE_PCI_RESERVATIONS, "0000:04:00.0 101 time:99999999999\n");
+	judge(fake, "hostpci0: 04:11.0\n", &judged);
+	assert_holds(message_of(find(&judged, "vf-not-created")), "which guest 101 has");
+	assert_holds(
+		hint_of(find(&judged, "vf-not-created")), "remove 0000:04:00.0 from guest 101");
+	assert_null(find(&judged, "reserved-by-other"));
+	clear(&judged);
+	fake_remove(fake, PT_PVE_PCI_RESERVATIONS);
 	/* a device that does not say where its VFs lie */
 	fake_file(fake, "/sys/bus/pci/devices/0000:04:00.0/sriov_offset", "0\n");
 	passes(fake, "vf-not-created", "hostpci0: 04:11.0\n");
