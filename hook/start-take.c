@@ -7,6 +7,7 @@
 #include "hook/start.h"
 #include "lib/claim/handover.h"
 #include "pve/config/reservation.h"
+#include "pve/handover/closed.h"
 #include "pve/handover/release.h"
 
 #define POLL_NS	   50000000L

@@ -8,6 +8,7 @@
 #include "lib/use/use-devfile.h"
 #include "pve/config/paths.h"
 #include "pve/config/runstate.h"
+#include "pve/handover/closed.h"
 #include "pve/handover/release.h"
 #include "pve/handover/units.h"
 

@@ -2,55 +2,14 @@
 #include <errno.h>
 #include <time.h>
 
-#include "lib/claim/older.h"
 #include "lib/linux/systemd.h"
-#include "lib/use/use-devfile.h"
-#include "pve/config/guest.h"
 #include "pve/config/paths.h"
-#include "pve/config/reservation.h"
-#include "pve/config/runstate.h"
-#include "pve/handover/release.h"
+#include "pve/handover/releasing.h"
 #include "pve/handover/units.h"
 
-#define WITH_OTHERS "is with another guest or process; reconcile returns it when it is free"
-#define LOOK_MS	    50
+#define LOOK_MS 50
 
-/* A guest that runs though it wants nothing: somebody started it without our hook. */
-struct runner {
-	unsigned int vmid;
-	int pid;
-};
-
-/* A function that is to be tried again, and why. */
-struct waiting {
-	struct pt_bdf bdf;
-	struct pt_err why;
-};
-
-struct releasing {
-	const struct pt_host *host;
-	const struct pt_store *store;
-	const struct pt_limits *limits;
-	const struct pt_release *what;
-	struct pt_policy policy;
-	bool has_policy;
-	struct pt_records records;
-	struct runner *runner;
-	size_t runners;
-	struct pt_bdf *failed; /* not tried again now */
-	size_t failures;
-	struct pt_bdf *told; /* that stay with another guest */
-	size_t told_count;
-	size_t returned;
-	/* one round's */
-	struct pt_locks locks;
-	struct pt_claim claim;
-	struct waiting *waiting;
-	size_t waits;
-	struct pt_err failure;
-};
-
-static void clear_releasing(struct releasing *releasing)
+static void clear_releasing(struct pt_releasing *releasing)
 {
 	pt_policy_clear(&releasing->policy);
 	pt_records_clear(&releasing->records);
@@ -62,7 +21,7 @@ static void clear_releasing(struct releasing *releasing)
 	pt_claim_clear(&releasing->claim);
 }
 
-static void read_records(struct releasing *releasing)
+static void read_records(struct pt_releasing *releasing)
 {
 	pt_records_clear(&releasing->records);
 	pt_records_read(releasing->store, &releasing->records);
@@ -70,141 +29,16 @@ static void read_records(struct releasing *releasing)
 }
 
 /* Whether nobody else may move the function. */
-static bool is_ours(const struct releasing *releasing, const struct pt_bdf *bdf)
+static bool is_ours(const struct pt_releasing *releasing, const struct pt_bdf *bdf)
 {
 	const struct pt_lock *lock = pt_locks_find(&releasing->locks, bdf);
 
 	return lock && lock->kind == PT_LOCK_ALONE;
 }
 
-static void put_reason(
-	const struct releasing *releasing, struct pt_function_record *record, const char *reason)
-{
-	if (!record->error)
-		record->error_since = time(NULL);
-	pt_set_text(&record->error, reason);
-	pt_function_save(releasing->store, record, NULL);
-}
-
-/* A function that somebody may let go: the next round tries it again. */
-static void wait_for(
-	struct releasing *releasing, const struct pt_bdf *bdf, const struct pt_err *why)
-{
-	struct waiting *slot;
-
-	pt_foreach (waiting, releasing->waiting, releasing->waits) {
-		if (pt_bdf_compare(&waiting->bdf, bdf) == 0)
-			return;
-	}
-	slot = pt_array_grow(&releasing->waiting, &releasing->waits, sizeof(*slot));
-	*slot = (struct waiting){*bdf, *why};
-}
-
-static void learn_runners(struct releasing *releasing)
-{
-	releasing->runners = 0;
-	pt_foreach (guest, releasing->records.guest, releasing->records.guest_count) {
-		struct runner *slot;
-		int pid;
-
-		if (guest->state == PT_GUEST_WANTS ||
-			pt_records_guest(&releasing->records, guest->vmid))
-			continue;
-		pid = pt_guest_pid(releasing->host, guest->vmid);
-		if (!pid)
-			continue;
-		slot = pt_array_grow(&releasing->runner, &releasing->runners, sizeof(*slot));
-		*slot = (struct runner){guest->vmid, pid};
-	}
-}
-
-/* Whether a guest that was started without our hook may have the function. */
-static bool is_with_runner(struct releasing *releasing, const struct pt_bdf *bdf)
-{
-	struct pt_err err = {0};
-
-	pt_foreach (guest, releasing->records.guest, releasing->records.guest_count) {
-		if (guest->state == PT_GUEST_WANTS || !pt_wish_find(guest, bdf))
-			continue;
-		pt_foreach (runner, releasing->runner, releasing->runners) {
-			if (runner->vmid != guest->vmid)
-				continue;
-			pt_err_fill(&err, -EBUSY,
-				"guest %u was started again meanwhile, as process %d; its devices "
-				"stay with it",
-				runner->vmid, runner->pid);
-			wait_for(releasing, bdf, &err);
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool is_wanted(struct releasing *releasing, const struct pt_bdf *bdf)
-{
-	int group = pt_function_read_group(releasing->host, bdf);
-	const struct pt_guest_record *guest =
-		pt_records_wanted(&releasing->records, bdf, group, 0, false);
-
-	if (!guest)
-		return false;
-	if (releasing->what->bdf && !pt_bdfs_have(releasing->told, releasing->told_count, bdf)) {
-		pt_bdfs_add(&releasing->told, &releasing->told_count, bdf);
-		pt_log(pt_host_log(releasing->host), PT_LOG_INFO, "%s stays with guest %u",
-			PT_BDF(bdf), guest->vmid);
-	}
-	return true;
-}
-
-/* Whether a claim of an older version still has it: a worker of that version goes on. */
-static bool is_older(struct releasing *releasing, const struct pt_bdf *bdf)
-{
-	struct pt_err err = {0};
-
-	pt_foreach (guest, releasing->records.guest, releasing->records.guest_count) {
-		if (!guest->older || !pt_wish_find(guest, bdf))
-			continue;
-		pt_lock_explain_busy(releasing->store, bdf, &err);
-		wait_for(releasing, bdf, &err);
-		return true;
-	}
-	return false;
-}
-
-/* A VF that is not there comes back with its PF. */
-static bool comes_with_its_pf(const struct releasing *releasing, const struct pt_bdf *bdf)
-{
-	PT_FREE char *driver = NULL;
-
-	return pt_records_pf(&releasing->records, bdf) &&
-	       pt_function_read_driver(releasing->host, bdf, &driver) == -ENODEV;
-}
-
-/* Whether the function is to return, as far as the records say. */
-static bool is_due(struct releasing *releasing, struct pt_function_record *record)
-{
-	const struct pt_release *what = releasing->what;
-
-	if ((what->bdf && !pt_bdfs_have(what->bdf, what->count, &record->bdf)) ||
-		(what->skip_failed && record->error) ||
-		pt_bdfs_have(releasing->failed, releasing->failures, &record->bdf))
-		return false;
-	if (record->unreadable) {
-		pt_bdfs_add(&releasing->failed, &releasing->failures, &record->bdf);
-		pt_err_fill(&releasing->failure, -EIO, "%s", record->error);
-		return false;
-	}
-	if (pt_records_kept(&releasing->records, record))
-		return false;
-	if (comes_with_its_pf(releasing, &record->bdf))
-		return false;
-	return !is_wanted(releasing, &record->bdf) && !is_with_runner(releasing, &record->bdf) &&
-	       !is_older(releasing, &record->bdf);
-}
-
 /* Adds the locks of a function: its own, its PF's beside other VFs' movers, and its VFs'. */
 static int lock_one(
-	struct releasing *releasing, const struct pt_function_record *record, struct pt_err *err)
+	struct pt_releasing *releasing, const struct pt_function_record *record, struct pt_err *err)
 {
 	const struct pt_store *store = releasing->store;
 	struct pt_locks *locks = &releasing->locks;
@@ -217,150 +51,18 @@ static int lock_one(
 	return r;
 }
 
-static void lock_all(struct releasing *releasing)
+static void lock_all(struct pt_releasing *releasing)
 {
 	pt_foreach (record, releasing->records.function, releasing->records.count) {
 		size_t before = releasing->locks.count;
 		struct pt_err err = {0};
 
-		if (!is_due(releasing, record) || lock_one(releasing, record, &err) == 0)
+		if (!pt_releasing_is_due(releasing, record) ||
+			lock_one(releasing, record, &err) == 0)
 			continue;
 		pt_locks_release(&releasing->locks, before);
-		wait_for(releasing, &record->bdf, &err);
+		pt_releasing_wait_for(releasing, &record->bdf, &err);
 	}
-}
-
-/* Whether Proxmox VE has promised it to a guest: its QEMU may not have opened it yet. */
-static bool is_reserved(const struct releasing *releasing,
-	const struct pt_reservations *reservations, const struct pt_bdf *bdf)
-{
-	const struct pt_reservation *reservation = pt_reservation_find(reservations, PT_BDF(bdf));
-	const struct pt_wish *wish;
-	const struct pt_guest_record *last = pt_records_last(&releasing->records, bdf, &wish);
-
-	/* the guest that had it last has ended, and its reservations as well */
-	if (reservation && reservation->has_pid && last && last->vmid == reservation->vmid)
-		return false;
-	return pt_reservation_look(releasing->host, reservation, 0) != PT_RESERVATION_FREE;
-}
-
-static int name_holder(
-	const struct pt_host *host, const struct pt_function *function, struct pt_err *err)
-{
-	struct pt_vfio_user *user = NULL;
-	size_t count = 0;
-	int r;
-
-	if (pt_vfio_users(host, &function, 1, &user, &count, NULL) == 0 && count)
-		r = pt_err_set(err, -EBUSY,
-			"%s: process %d (%s) still has IOMMU group %d open; end it first",
-			PT_BDF(&function->bdf), user->pid, user->name, function->group);
-	else
-		r = pt_err_set(err, -EBUSY,
-			"%s: a process that is ending still holds IOMMU group %d; wait until it is "
-			"gone",
-			PT_BDF(&function->bdf), function->group);
-	free(user);
-	return r;
-}
-
-bool pt_is_closed(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_err *err)
-{
-	struct pt_function function = {
-		.bdf = *bdf, .group = pt_function_read_group(host, bdf), .has_vfio_dev = true};
-	const struct pt_function *const asked = &function;
-	struct pt_vfio_user *user = NULL;
-	char file[32];
-	size_t users = 0;
-
-	if (!pt_vfio_group_free(host, function.group)) {
-		name_holder(host, &function, err);
-		return false;
-	}
-	snprintf(file, sizeof(file), "/dev/vfio/%d", function.group);
-	/* the kernel has said so; without the file it cannot be asked */
-	if (pt_host_exists(host, file))
-		return true;
-	if (pt_vfio_users(host, &asked, 1, &user, &users, err) < 0)
-		return false;
-	free(user);
-	if (users)
-		name_holder(host, &function, err);
-	return !users;
-}
-
-bool pt_is_open(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_err *err)
-{
-	PT_FREE char *driver = NULL;
-
-	return pt_function_read_driver(host, bdf, &driver) == 0 &&
-	       pt_function_read_on_vfio(host, bdf, driver) && !pt_is_closed(host, bdf, err);
-}
-
-/* Whether a guest has a VF of the PF that returns: it is back already then, and has a record of its
- * own. One that a guest wants and has not come to yet returns as the others do. */
-static bool is_with_guest(const struct releasing *releasing, const struct pt_bdf *vf)
-{
-	PT_FREE char *driver = NULL;
-
-	return pt_records_wanted(&releasing->records, vf, PT_GROUP_NONE, 0, false) &&
-	       pt_records_function(&releasing->records, vf) &&
-	       pt_function_read_driver(releasing->host, vf, &driver) != -ENODEV;
-}
-
-static bool is_any_open(const struct releasing *releasing, const struct pt_function_record *record,
-	struct pt_err *err)
-{
-	bool open = pt_is_open(releasing->host, &record->bdf, err);
-
-	pt_foreach (vf, record->vf, record->vf_count) {
-		if (!is_with_guest(releasing, &vf->bdf))
-			open = open || pt_is_open(releasing->host, &vf->bdf, err);
-	}
-	return open;
-}
-
-static void leave_with_others(const struct releasing *releasing, struct pt_function_record *record)
-{
-	PT_FREE char *reason = pt_format("%s " WITH_OTHERS, PT_BDF(&record->bdf));
-
-	/* once: reconcile comes every few minutes */
-	if (!record->error)
-		pt_log(pt_host_log(releasing->host), PT_LOG_INFO, "%s", reason);
-	put_reason(releasing, record, reason);
-}
-
-/* Whether the guest that had the function on its list last has taken it, as far as is known. */
-static bool was_taken(const struct releasing *releasing, const struct pt_bdf *bdf)
-{
-	const struct pt_wish *wish;
-
-	return pt_records_last(&releasing->records, bdf, &wish) && wish->role != PT_ROLE_CANDIDATE;
-}
-
-/* Looks once more, under the lock, whether the function may move now. */
-static bool may_move(struct releasing *releasing, const struct pt_reservations *reservations,
-	struct pt_function_record *record)
-{
-	struct pt_err err = {0};
-
-	if (!pt_function_is_recorded(releasing->host, record)) {
-		pt_log(pt_host_log(releasing->host), PT_LOG_WARNING,
-			"%s: another device is there now; nothing to return", PT_BDF(&record->bdf));
-		pt_function_forget(releasing->store, &record->bdf, NULL);
-		return false;
-	}
-	if (is_reserved(releasing, reservations, &record->bdf)) {
-		leave_with_others(releasing, record);
-		return false;
-	}
-	if (!is_any_open(releasing, record, &err))
-		return true;
-	if (was_taken(releasing, &record->bdf))
-		wait_for(releasing, &record->bdf, &err);
-	else
-		leave_with_others(releasing, record);
-	return false;
 }
 
 /* The driver that policy sends a function to, and that counts for its origin; NULL: the origin. */
@@ -390,8 +92,9 @@ void pt_tell_home(
 
 /* Where the function goes: by the policy of now, since an earlier one may be wrong; by that of its
  * start if the policy cannot be read. A start that never ran is undone to the origin. */
-static const char *home_of(const struct releasing *releasing, const struct pt_guest_record *guest,
-	const struct pt_wish *wish, const struct pt_function_record *record)
+static const char *home_of(const struct pt_releasing *releasing,
+	const struct pt_guest_record *guest, const struct pt_wish *wish,
+	const struct pt_function_record *record)
 {
 	const char *driver = wish->driver ? wish->driver : PT_VFIO_PCI;
 	const char *home = wish->home;
@@ -404,7 +107,7 @@ static const char *home_of(const struct releasing *releasing, const struct pt_gu
 	return home_counts(home, driver, &record->origin);
 }
 
-static void add_to_claim(struct releasing *releasing, const struct pt_function_record *record)
+static void add_to_claim(struct pt_releasing *releasing, const struct pt_function_record *record)
 {
 	const struct pt_wish *wish = NULL;
 	const struct pt_guest_record *guest =
@@ -422,7 +125,7 @@ static void add_to_claim(struct releasing *releasing, const struct pt_function_r
 	pt_foreach (vf, record->vf, record->vf_count) {
 		struct pt_claim_function *added;
 
-		if (is_with_guest(releasing, &vf->bdf))
+		if (pt_releasing_is_with_guest(releasing, &vf->bdf))
 			continue;
 		added = pt_claim_add(&releasing->claim, &vf->bdf, label, &vf->origin);
 		added->has_pf = true;
@@ -442,7 +145,7 @@ static const char *reason_of(const struct pt_claim *claim, const struct pt_funct
 }
 
 /* A function that policy keeps on a vfio driver keeps its record, too. */
-static bool stays_on_vfio(const struct releasing *releasing,
+static bool stays_on_vfio(const struct pt_releasing *releasing,
 	const struct pt_function_record *record, const char *home)
 {
 	return home && *home && pt_function_read_on_vfio(releasing->host, &record->bdf, home) &&
@@ -450,17 +153,17 @@ static bool stays_on_vfio(const struct releasing *releasing,
 }
 
 static void settle_one(
-	struct releasing *releasing, struct pt_function_record *record, const char *home)
+	struct pt_releasing *releasing, struct pt_function_record *record, const char *home)
 {
 	const char *reason = reason_of(&releasing->claim, record);
 
 	if (reason) {
 		pt_bdfs_add(&releasing->failed, &releasing->failures, &record->bdf);
-		put_reason(releasing, record, reason);
+		pt_releasing_put_reason(releasing, record, reason);
 		return;
 	}
 	/* a candidate was where it was all the time */
-	if (was_taken(releasing, &record->bdf))
+	if (pt_releasing_was_taken(releasing, &record->bdf))
 		releasing->returned += 1 + record->vf_count;
 	pt_foreach (vf, record->vf, record->vf_count) {
 		/* a guest that has it relies on its record */
@@ -477,7 +180,8 @@ static void settle_one(
 }
 
 /* Whether nobody else may move the function or a VF of it. */
-static bool is_all_ours(const struct releasing *releasing, const struct pt_function_record *record)
+static bool is_all_ours(
+	const struct pt_releasing *releasing, const struct pt_function_record *record)
 {
 	bool ours = is_ours(releasing, &record->bdf);
 
@@ -487,7 +191,7 @@ static bool is_all_ours(const struct releasing *releasing, const struct pt_funct
 }
 
 /* Moves what may move, and settles each record. */
-static void move_held(struct releasing *releasing)
+static void move_held(struct pt_releasing *releasing)
 {
 	struct pt_reservations PT_RESERVATIONS reservations = {0};
 	struct pt_handover handover = {.host = releasing->host,
@@ -503,8 +207,8 @@ static void move_held(struct releasing *releasing)
 	if (pt_reservations_read(releasing->host, &reservations, &err) < 0)
 		pt_log(pt_host_log(releasing->host), PT_LOG_WARNING, "%s", err.text);
 	pt_foreach (record, releasing->records.function, releasing->records.count) {
-		if (!is_all_ours(releasing, record) || !is_due(releasing, record) ||
-			!may_move(releasing, &reservations, record))
+		if (!is_all_ours(releasing, record) || !pt_releasing_is_due(releasing, record) ||
+			!pt_releasing_may_move(releasing, &reservations, record))
 			continue;
 		add_to_claim(releasing, record);
 		pt_set_text(&home[count], pt_claim_find(&releasing->claim, &record->bdf)->home);
@@ -523,7 +227,7 @@ static void move_held(struct releasing *releasing)
 
 /* While the node goes down nothing is worth a move. Asked once, before any lock, and again after
  * each wait. */
-static bool goes_down(const struct releasing *releasing)
+static bool goes_down(const struct pt_releasing *releasing)
 {
 	bool due = false;
 
@@ -538,7 +242,7 @@ static bool goes_down(const struct releasing *releasing)
 }
 
 /* Whether the wishes of guests cannot be read: then nothing returns. */
-static bool is_unsure(struct releasing *releasing)
+static bool is_unsure(struct pt_releasing *releasing)
 {
 	if (!releasing->records.guests_unknown)
 		return false;
@@ -546,13 +250,13 @@ static bool is_unsure(struct releasing *releasing)
 	return true;
 }
 
-static void one_round(struct releasing *releasing)
+static void one_round(struct pt_releasing *releasing)
 {
 	releasing->waits = 0;
 	read_records(releasing);
 	if (is_unsure(releasing) || goes_down(releasing))
 		return;
-	learn_runners(releasing);
+	pt_releasing_learn_runners(releasing);
 	lock_all(releasing);
 	if (!releasing->locks.count)
 		return;
@@ -567,7 +271,7 @@ static void one_round(struct releasing *releasing)
  * another guest. A candidate is the business of the guest that had taken it before, if there is
  * one.
  */
-static bool is_done(const struct releasing *releasing, const struct pt_guest_record *guest,
+static bool is_done(const struct pt_releasing *releasing, const struct pt_guest_record *guest,
 	const struct pt_wish *wish)
 {
 	const struct pt_records *records = &releasing->records;
@@ -581,7 +285,7 @@ static bool is_done(const struct releasing *releasing, const struct pt_guest_rec
 	       pt_records_last(records, &wish->bdf, &taken) != guest;
 }
 
-static bool is_through(const struct releasing *releasing, const struct pt_guest_record *guest)
+static bool is_through(const struct pt_releasing *releasing, const struct pt_guest_record *guest)
 {
 	pt_foreach (wish, guest->wish, guest->count) {
 		if (!is_done(releasing, guest, wish))
@@ -591,7 +295,7 @@ static bool is_through(const struct releasing *releasing, const struct pt_guest_
 }
 
 /* Whether somebody has moved a function since policy kept it, and no guest wants it. */
-static bool is_theirs(const struct releasing *releasing, const struct pt_records *records,
+static bool is_theirs(const struct pt_releasing *releasing, const struct pt_records *records,
 	const struct pt_function_record *record)
 {
 	PT_FREE char *driver = NULL;
@@ -603,7 +307,7 @@ static bool is_theirs(const struct releasing *releasing, const struct pt_records
 	       !pt_streq(driver, record->home);
 }
 
-static void forget_theirs(struct releasing *releasing)
+static void forget_theirs(struct pt_releasing *releasing)
 {
 	pt_foreach (record, releasing->records.function, releasing->records.count) {
 		struct pt_records PT_RECORDS now = {0};
@@ -620,7 +324,7 @@ static void forget_theirs(struct releasing *releasing)
 }
 
 /* Removes the lists that are through, and starts the units whose functions are back. */
-static void clean_up(struct releasing *releasing)
+static void clean_up(struct pt_releasing *releasing)
 {
 	read_records(releasing);
 	forget_theirs(releasing);
@@ -633,7 +337,7 @@ static void clean_up(struct releasing *releasing)
 }
 
 /* Puts the reasons of those that a process has open on record. */
-static void tell_open(const struct releasing *releasing)
+static void tell_open(const struct pt_releasing *releasing)
 {
 	pt_foreach (waiting, releasing->waiting, releasing->waits) {
 		struct pt_function_record PT_FUNCTION_RECORD record = {0};
@@ -644,7 +348,7 @@ static void tell_open(const struct releasing *releasing)
 				&lock, NULL) < 0 ||
 			pt_function_load(releasing->store, &waiting->bdf, &record, NULL) < 0)
 			continue;
-		put_reason(releasing, &record, waiting->why.text);
+		pt_releasing_put_reason(releasing, &record, waiting->why.text);
 	}
 }
 
@@ -657,7 +361,7 @@ static void pause_after(long long waited_ms)
 	nanosleep(&pause, NULL);
 }
 
-static void report(const struct releasing *releasing, struct pt_released *ret)
+static void report(const struct pt_releasing *releasing, struct pt_released *ret)
 {
 	*ret = (struct pt_released){.returned = releasing->returned};
 	pt_foreach (bdf, releasing->failed, releasing->failures)
@@ -670,7 +374,7 @@ int pt_release(const struct pt_host *host, const struct pt_store *store,
 	const struct pt_limits *limits, const struct pt_release *what, struct pt_released *ret,
 	struct pt_err *err)
 {
-	struct releasing releasing PT_CLEANUP(clear_releasing) = {
+	struct pt_releasing releasing PT_CLEANUP(clear_releasing) = {
 		.host = host, .store = store, .limits = limits, .what = what};
 	long long begin = pt_now_ms();
 

@@ -54,9 +54,4 @@ void pt_functions_of_ended(
 int pt_release_ended(const struct pt_host *host, const struct pt_store *store, unsigned int vmid,
 	const struct pt_limits *limits, int patience_ms, struct pt_err *err);
 
-/* Whether the kernel lets the function's group go: no process has it open. err names one. */
-bool pt_is_closed(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_err *err);
-/* Whether an unbind would wait for a process: on a vfio driver, and open. */
-bool pt_is_open(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_err *err);
-
 #endif
