@@ -1,24 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Proxmox VE's API, with the token of PT_API_CONF: a file of root's alone, lines "token = ", "url =
- * " (default http://127.0.0.1:85), "ca = ". Over plain http the token goes to this machine only,
- * and never after a redirect. Source: pve-http-server, AnyEvent.pm; the API viewer. */
+/* Questions to Proxmox VE's API. The token follows no redirect. Source: pve-http-server,
+ * AnyEvent.pm; the API viewer. */
 #ifndef PT_API_H
 #define PT_API_H
 
-#include "lib/base/host.h"
-
-struct pt_api;
-
-/* Reads the file. err names the exact problem, and nothing of the secret. */
-int pt_api_open(const struct pt_host *host, struct pt_api **ret, struct pt_err *err);
-/* The same with the settings of another file, which is the caller's own. */
-int pt_api_open_file(
-	const struct pt_host *host, const char *file, struct pt_api **ret, struct pt_err *err);
-void pt_api_close_p(struct pt_api **api);
-#define PT_API PT_CLEANUP(pt_api_close_p)
-
-/* For messages; borrowed. */
-const char *pt_api_url(const struct pt_api *api);
+#include "pve/config/api-conf.h"
 
 struct pt_api_reply {
 	struct pt_err err; /* code 0: text is the body of an answer with status 200 */

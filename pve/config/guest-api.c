@@ -61,7 +61,7 @@ void pt_guest_ask_api(const struct pt_host *host, const struct pt_guest_query *q
 		return;
 	path = path_of(query);
 	if (pt_api_ask(ret->api, (const char *const[]){path}, 1, budget_ms, &ret->asking, err) < 0)
-		pt_err_wrap(err, "API %s", pt_api_url(ret->api));
+		pt_err_wrap(err, "API %s", ret->api->url);
 }
 
 static int hear(struct pt_guest_asking *asking, struct pt_guest **ret, struct pt_err *err)
@@ -80,7 +80,7 @@ static int hear(struct pt_guest_asking *asking, struct pt_guest **ret, struct pt
 	if (r == 0)
 		r = pt_guest_parse_reply(reply.text, reply.length, &asking->query, ret, err);
 	pt_api_replies_clear(&reply, 1);
-	return r < 0 ? pt_err_wrap(err, "API %s", pt_api_url(asking->api)) : 0;
+	return r < 0 ? pt_err_wrap(err, "API %s", asking->api->url) : 0;
 }
 
 int pt_guest_hear_api(struct pt_guest_asking *asking, struct pt_guest **ret, struct pt_err *err)

@@ -162,7 +162,7 @@ static int ask_nodes(struct pt_cli *cli, const char *const *name, size_t count,
 		r = pt_api_read_nodes(
 			api, name, count, CLUSTER_MS, pt_host_log(cli->host), ret, why, err);
 		if (r < 0)
-			pt_err_wrap(err, "API %s", pt_api_url(api));
+			pt_err_wrap(err, "API %s", api->url);
 	}
 	return r;
 }
@@ -301,7 +301,7 @@ int pt_cli_open_cluster(struct pt_cli *cli, struct pt_cluster *ret, struct pt_er
 	if (r < 0)
 		return r;
 	r = pt_cluster_by_api(api, API_MS, CLUSTER_MS, pt_host_log(cli->host), ret, err);
-	return r < 0 ? pt_err_wrap(err, "API %s", pt_api_url(api)) : 0;
+	return r < 0 ? pt_err_wrap(err, "API %s", api->url) : 0;
 }
 
 enum pt_exit pt_cli_tell_unknown(const struct pt_cluster *cluster)
