@@ -77,17 +77,22 @@ int pt_start_stop_units(struct pt_start *start);
 /* Opens the records, takes over older ones, and locks that of the guest. */
 int pt_start_open(struct pt_start *start);
 
-/* Ends the wishes of guests that are not live, and returns the functions that nobody wants: the
- * rest of an earlier start with patience, all others without. Gathers anew if a function has moved.
- */
-int pt_start_return_others(struct pt_start *start);
-
 /* Writes the guest's wishes, as candidates: from now on none of them returns. */
 int pt_start_record(struct pt_start *start);
 
 /* Writes where its functions are now, unless that is on record. A candidate that cannot be read is
  * dropped with a warning. */
 int pt_start_record_functions(struct pt_start *start);
+
+/* Whether the start wants the function, or another one of its IOMMU group. */
+bool pt_start_wants(const struct pt_start *start, const struct pt_bdf *bdf);
+
+/* start-return.c */
+
+/* Ends the wishes of guests that are not live, and returns the functions that nobody wants: the
+ * rest of an earlier start with patience, all others without. Gathers anew if a function has moved.
+ */
+int pt_start_return_others(struct pt_start *start);
 
 /* Removes the lists of ended guests whose functions this start has taken. */
 void pt_start_end_lists(const struct pt_start *start);
