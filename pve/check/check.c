@@ -7,6 +7,7 @@
 static const struct pt_checks *const subjects[] = {
 	&pt_host_checks,
 	&pt_config_checks,
+	&pt_igd_checks,
 	&pt_guest_checks,
 	&pt_rom_checks,
 	&pt_device_checks,

@@ -37,9 +37,10 @@ struct pt_checks {
 	const struct pt_check *check;
 	size_t count;
 };
-extern const struct pt_checks pt_host_checks, pt_config_checks, pt_guest_checks, pt_rom_checks,
-	pt_device_checks, pt_hardware_checks, pt_vf_checks, pt_reset_checks, pt_use_checks,
-	pt_owner_checks, pt_resource_checks, pt_width_checks, pt_hugepage_checks, pt_writer_checks;
+extern const struct pt_checks pt_host_checks, pt_config_checks, pt_igd_checks, pt_guest_checks,
+	pt_rom_checks, pt_device_checks, pt_hardware_checks, pt_vf_checks, pt_reset_checks,
+	pt_use_checks, pt_owner_checks, pt_resource_checks, pt_width_checks, pt_hugepage_checks,
+	pt_writer_checks;
 
 /* The checks of all subjects, in the order of the catalogue; NULL behind the last one. */
 const struct pt_check *pt_check_at(size_t at);
