@@ -4,7 +4,7 @@
 
 #include "lib/base/json.h"
 
-#define NESTING_MAX 32
+#define NESTING_MAX 256 /* levels; a plan of nested modules has many */
 
 struct json_object *pt_json_have(struct json_object *made)
 {
@@ -209,8 +209,6 @@ struct json_object *pt_json_parse(const char *text, size_t length, struct pt_err
 	return json;
 }
 
-#define NESTED_MOST 64 /* levels; the parser takes fewer */
-
 /* The end of the string that begins at text with a quote: its last quote. */
 static const char *end_of_string(const char *text)
 {
@@ -221,12 +219,12 @@ static const char *end_of_string(const char *text)
 
 char *pt_json_twice(const char *text)
 {
-	struct json_object *keys[NESTED_MOST] = {0}; /* of each object around; NULL: an array */
+	struct json_object *keys[NESTING_MAX] = {0}; /* of each object around; NULL: an array */
 	char *twice = NULL;
 	size_t depth = 0;
 
 	for (; *text && !twice; text++) {
-		if ((*text == '{' || *text == '[') && depth < NESTED_MOST) {
+		if ((*text == '{' || *text == '[') && depth < NESTING_MAX) {
 			keys[depth++] = *text == '{' ? pt_json_object() : NULL;
 		} else if ((*text == '}' || *text == ']') && depth) {
 			json_object_put(keys[--depth]);

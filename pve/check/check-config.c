@@ -70,7 +70,8 @@ static void report_dropped(
 				"why", dropped->why, "key",
 				dropped->index < 0 ? "hostpciN"
 						   : pt_entry_label(dropped->index, key),
-				"name", name, NULL);
+				"name", name, "machine",
+				pt_guest_get(guest, "machine"), NULL);
 	}
 }
 
@@ -97,7 +98,7 @@ static void hostpci_unknown_key(const struct pt_judging *judging)
 	}
 }
 
-enum { MACHINE_DROPPED, MACHINE_MAY_BE, MACHINE_TOO_NEW, MACHINE_LINE };
+enum { MACHINE_DROPPED, MACHINE_MAY_BE, MACHINE_TOO_NEW, MACHINE_LINE, MACHINE_AGAIN };
 
 static void machine_invalid(const struct pt_judging *judging)
 {
@@ -105,7 +106,8 @@ static void machine_invalid(const struct pt_judging *judging)
 	const char *qemu_server = facts->host->versions.qemu_server;
 	struct pt_machine machine;
 
-	report_dropped(judging, PT_DROPPED_MACHINE, MACHINE_DROPPED);
+	report_dropped(judging, PT_DROPPED_MACHINE,
+		pt_guest_get(facts->guest, "machine") ? MACHINE_AGAIN : MACHINE_DROPPED);
 	report_dropped(judging, PT_DROPPED_MACHINE_KEY, MACHINE_MAY_BE);
 	pt_foreach (dropped, facts->guest->dropped, facts->guest->dropped_count) {
 		if (dropped->of_machine && !pt_guest_get(facts->guest, "machine"))
@@ -320,6 +322,9 @@ static const struct pt_check checks[] = {
 		.source = "qemu-server, QemuServer/Machine.pm, $machine_fmt",
 		.of = {
 			[MACHINE_DROPPED] = {PT_WARNING, PT_WARNS, .message = "machine '{value}': {why}; Proxmox VE drops the line, and the guest gets the default machine type, i440fx",
+				.hint = "correct it with 'qm set {vmid} --machine VALUE'"},
+			[MACHINE_AGAIN] = {PT_WARNING, PT_WARNS, .when = "another line of machine is valid",
+				.message = "machine '{value}': {why}; Proxmox VE drops the line, and the other one counts, '{machine}'",
 				.hint = "correct it with 'qm set {vmid} --machine VALUE'"},
 			[MACHINE_MAY_BE] = {PT_WARNING, PT_WARNS, .when = "a key that only a newer Proxmox VE may know",
 				.message = "machine '{value}': {why}; a Proxmox VE that does not know it either drops the line, and the guest gets the default machine type, i440fx",

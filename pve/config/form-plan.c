@@ -151,16 +151,6 @@ static void set_template(struct pt_guest *guest, struct json_object *values)
 		pt_set_text(&guest->clone_from, node);
 }
 
-/* Of the plan's guests the first one that has the VMID; NULL: none. */
-static const struct pt_guest *find_vmid(const struct pt_form_reading *reading, unsigned int vmid)
-{
-	pt_foreach (guest, reading->guests->guest, vmid ? reading->guests->count : 0) {
-		if ((*guest)->vmid == vmid)
-			return *guest;
-	}
-	return NULL;
-}
-
 /* Whether the plan makes the resource, rather than keep or change it. A plan may say nothing of
  * changes; a state makes nothing. */
 static bool is_made(const struct pt_form_reading *reading, const char *address)
@@ -189,6 +179,8 @@ static char *find_trouble(const struct pt_form_reading *reading, const struct pt
 
 	if (mapping)
 		return PT_STEAL(mapping);
+	if (pt_json_is_true(unknown))
+		return pt_strdup("all of it is known after apply only");
 	if (entries)
 		return pt_format("its %s is known after apply only", entries);
 	if (pt_json_is_true(pt_json_member(unknown, "node_name")) ||
@@ -224,22 +216,11 @@ static const char *target_of(struct json_object *values, const char *wanted)
 static int add_guest(struct pt_form_reading *reading, struct json_object *values, const char *name)
 {
 	const char *node = pt_json_get(values, "node_name");
-	const char *vmid = pt_json_get(values, "vm_id");
-	struct pt_guest PT_GUEST *guest = NULL;
-	struct pt_guest_query query = *reading->query;
-	const struct pt_guest *twin;
+	struct pt_guest PT_GUEST *guest = pt_form_guest(
+		reading, values, node ? node : target_of(values, reading->query->node));
 	int r;
 
-	if (!node)
-		node = target_of(values, reading->query->node);
-	if (!vmid)
-		vmid = pt_json_get(values, "vmid");
-	if (name && !(vmid && pt_vmid_parse(vmid, &query.vmid)))
-		query.vmid = 0;
-	if (name && node && pt_node_name_valid(node))
-		query.node = node;
-	twin = name ? find_vmid(reading, query.vmid) : NULL;
-	guest = pt_guest_new(&query, PT_TEXT_CHARS);
+	guest->vmid = pt_form_vmid(values);
 	pt_set_text(&guest->name, name);
 	r = pt_form_set_values(reading, guest, values);
 	if (r < 0 && !name)
@@ -251,9 +232,7 @@ static int add_guest(struct pt_form_reading *reading, struct json_object *values
 		if (is_clone(values) && is_made(reading, name))
 			set_template(guest, values);
 	}
-	if (twin && !guest->trouble)
-		guest->trouble = pt_format("has VMID %u, as %s has: a cluster has each VMID once",
-			query.vmid, twin->name);
+	pt_form_judge_number(reading, guest);
 	/* of a plan the others count all the same */
 	if (r < 0 && !guest->trouble)
 		pt_set_text(&guest->trouble, reading->err->text);
@@ -304,6 +283,9 @@ static int add_module(struct pt_form_reading *reading, struct json_object *modul
 	for (size_t i = 0; r == 0 && i < pt_json_items(resources); i++) {
 		struct json_object *resource = json_object_array_get_idx(resources, i);
 
+		/* one that is about to be removed, in favour of another one */
+		if (pt_json_member(resource, "deposed_key"))
+			continue;
 		if (is_guest(resource))
 			r = add_guest(reading, pt_json_member(resource, "values"),
 				pt_json_get(resource, "address"));
@@ -323,7 +305,7 @@ static char *instance_name(struct json_object *resource, struct json_object *ins
 	const char *name = pt_json_get(resource, "name");
 	struct json_object *key = pt_json_member(instance, "index_key");
 	PT_FREE char *index =
-		key ? pt_format("[%s]", pt_json_print(key, JSON_C_TO_STRING_PLAIN)) : NULL;
+		key ? pt_format("[%s]", pt_json_print(key, JSON_C_TO_STRING_NOSLASHESCAPE)) : NULL;
 
 	return pt_format("%s%s%s.%s%s", module ? module : "", module ? "." : "", type,
 		name ? name : "", index ? index : "");
@@ -337,15 +319,18 @@ static int add_state(struct pt_form_reading *reading, struct json_object *resour
 		struct json_object *resource = json_object_array_get_idx(resources, i);
 		struct json_object *instances = pt_json_member(resource, "instances");
 
-		for (size_t at = 0; r == 0 && is_guest(resource) && at < pt_json_items(instances);
-			at++) {
+		for (size_t at = 0; r == 0 && at < pt_json_items(instances); at++) {
 			struct json_object *instance = json_object_array_get_idx(instances, at);
 			PT_FREE char *name = instance_name(resource, instance);
 
 			/* one that is about to be removed, in favour of another one */
 			if (pt_json_member(instance, "deposed"))
 				continue;
-			r = add_guest(reading, pt_json_member(instance, "attributes"), name);
+			if (is_guest(resource))
+				r = add_guest(
+					reading, pt_json_member(instance, "attributes"), name);
+			else
+				add_unread(reading, resource, name);
 		}
 	}
 	return r;
@@ -357,16 +342,31 @@ static void add_gone(struct pt_form_reading *reading)
 	for (size_t i = 0; i < pt_json_items(reading->changes); i++) {
 		struct json_object *one = json_object_array_get_idx(reading->changes, i);
 		struct json_object *change = pt_json_member(one, "change");
-		const char *vmid = pt_json_get(pt_json_member(change, "before"), "vm_id");
-		unsigned int number;
+		const unsigned int vmid = pt_form_vmid(pt_json_member(change, "before"));
 
-		if (!vmid)
-			vmid = pt_json_get(pt_json_member(change, "before"), "vmid");
-		if (is_guest(one) && has_action(change, "delete") && vmid &&
-			pt_vmid_parse(vmid, &number))
-			*(unsigned int *)pt_array_grow(&reading->guests->gone,
-				&reading->guests->gone_count, sizeof(number)) = number;
+		if (is_guest(one) && has_action(change, "delete") && vmid)
+			pt_form_remove(reading, vmid);
 	}
+}
+
+/* Guests of a plan that has its changes alone. */
+static int add_changed(struct pt_form_reading *reading)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < pt_json_items(reading->changes); i++) {
+		struct json_object *one = json_object_array_get_idx(reading->changes, i);
+		struct json_object *change = pt_json_member(one, "change");
+		struct json_object *after = pt_json_member(change, "after");
+
+		if (!after || (has_action(change, "delete") && !has_action(change, "create")))
+			continue;
+		if (is_guest(one))
+			r = add_guest(reading, after, pt_json_get(one, "address"));
+		else
+			add_unread(reading, one, pt_json_get(one, "address"));
+	}
+	return r;
 }
 
 int pt_form_read_plan(struct pt_form_reading *reading, struct json_object *json)
@@ -385,12 +385,18 @@ int pt_form_read_plan(struct pt_form_reading *reading, struct json_object *json)
 			"the plan is not complete: it leaves changes to a later one";
 	if (!values)
 		values = pt_json_member(json, "values");
-	r = values ? add_module(reading, pt_json_member(values, "root_module"))
-		   : add_state(reading, pt_json_member(json, "resources"));
+	r = values	       ? add_module(reading, pt_json_member(values, "root_module"))
+	    : reading->changes ? add_changed(reading)
+			       : add_state(reading, pt_json_member(json, "resources"));
+	/* a plan may be cut down to what it changes */
+	if (r == 0 && !reading->guests->count && values)
+		r = add_changed(reading);
 	if (r == 0 && !reading->guests->count && !reading->guests->gone_count)
 		return pt_err_set(reading->err, -EPROTO,
-			"a plan or state of Terraform without a guest: the resources that are read are "
-			"those of the types " GUEST_TYPES);
+			"a plan or state of Terraform without a guest that it makes or keeps%s%s: the "
+			"resources that are read are those of the types " GUEST_TYPES,
+			reading->guests->partial ? "; " : "",
+			reading->guests->partial ? reading->guests->partial : "");
 	return r;
 }
 

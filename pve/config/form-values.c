@@ -16,6 +16,12 @@ static const struct {
 	{NULL, "start_at_node_boot", "onboot"},
 	{NULL, "hook_script_file_id", "hookscript"},
 	{NULL, "kvm_arguments", "args"},
+	{NULL, "cpu_type", "cpu"},
+	/* as Pulumi writes bpg's names */
+	{NULL, "onBoot", "onboot"},
+	{NULL, "hookScriptFileId", "hookscript"},
+	{NULL, "kvmArguments", "args"},
+	{"operatingSystem", "type", "ostype"},
 	{"memory", "dedicated", "memory"},
 	{"memory", "floating", "balloon"},
 	{"memory", "hugepages", "hugepages"},
@@ -83,7 +89,10 @@ static char *entry_text(struct json_object *block)
 			continue;
 		if (property->is_flag && pt_streq(is, "0") && !pt_streq(property->key, "rombar"))
 			continue;
-		part = pt_format("%s=%s", property->key, is);
+		/* Telmate's provider writes what is missing before a number */
+		part = pt_format("%s=%s%s", property->key,
+			pt_ends_with(property->key, "-id") && !pt_starts_with(is, "0x") ? "0x" : "",
+			is);
 		text = pt_list_add(text, ",", part);
 	}
 	return text;
@@ -103,6 +112,19 @@ static char *entry_key(struct json_object *block, size_t place)
 		       : pt_format("hostpci%zu", place);
 }
 
+/* A text that its program has not filled in: an expression, or Pulumi's mark for what is not known
+ * yet (UnknownStringValue of its SDK). */
+static int refuse_unfilled(const struct pt_form_reading *reading, const char *key, const char *text)
+{
+	if (text && strstr(text, "{{"))
+		return pt_err_set(reading->err, -EPROTO,
+			"its %s is a Jinja expression, which Ansible has not filled in", key);
+	if (text && pt_streq(text, "04da6b54-80e4-46f7-96ec-b56ff0331ba9"))
+		return pt_err_set(
+			reading->err, -EPROTO, "its %s is known after the deployment only", key);
+	return 0;
+}
+
 static int set_entry(struct pt_form_reading *reading, struct pt_guest *guest, const char *list,
 	struct json_object *block, size_t place)
 {
@@ -117,6 +139,11 @@ static int set_entry(struct pt_form_reading *reading, struct pt_guest *guest, co
 			key);
 	if (pt_guest_find_key(guest, key).key)
 		return pt_err_set(reading->err, -EPROTO, "%s stands there twice", key);
+	json_object_object_foreach(block, name, value)
+	{
+		if (refuse_unfilled(reading, name, pt_json_scalar(value)) < 0)
+			return -EPROTO;
+	}
 	/* what is known after apply only is left out of a plan; one that lists it has been asked */
 	if ((!text || (!strstr(text, "host=") && !strstr(text, "mapping="))) && !reading->changes)
 		return pt_err_set(reading->err, -EPROTO,
@@ -125,23 +152,49 @@ static int set_entry(struct pt_form_reading *reading, struct pt_guest *guest, co
 	return 0;
 }
 
+/* Whether the object is an entry itself: some write a single one without a list. */
+static bool is_entry(struct json_object *object)
+{
+	pt_foreach (property, properties, PT_ARRAY_SIZE(properties)) {
+		if (pt_json_scalar(pt_json_member(object, property->member)))
+			return true;
+	}
+	return pt_json_get(object, "device");
+}
+
+/* Sets the entry that stands under the name "pci0": {"raw": {...}}, {"mapping": {...}}, or {...}.
+ */
+static int set_numbered(struct pt_form_reading *reading, struct pt_guest *guest, const char *name,
+	struct json_object *block)
+{
+	struct json_object *raw = pt_form_block(pt_json_member(block, "raw"));
+	struct json_object *mapping = pt_form_block(pt_json_member(block, "mapping"));
+	PT_FREE char *key = pt_format("host%s", name);
+	size_t place;
+
+	/* one that there is not is judged as such */
+	if (!pt_starts_with(name, "pci") || pt_hostpci_key(key) < 0)
+		return pt_err_set(
+			reading->err, -EPROTO, "'%s' is no entry; there are pci0 to pci15", name);
+	place = (size_t)pt_hostpci_key(key);
+	if (is_entry(block))
+		return set_entry(reading, guest, name, block, place);
+	if (raw && mapping)
+		return pt_err_set(reading->err, -EPROTO,
+			"%s names a device and a mapping: it can have one of them", name);
+	return raw || mapping ? set_entry(reading, guest, name, raw ? raw : mapping, place) : 0;
+}
+
 /* Telmate's {"pci0": [{"raw": [{...}]}]}. */
-static int set_numbered(
+static int set_all_numbered(
 	struct pt_form_reading *reading, struct pt_guest *guest, struct json_object *numbered)
 {
 	json_object_object_foreach(numbered, name, value)
 	{
-		struct json_object *block = pt_form_block(value);
-		struct json_object *raw = pt_form_block(pt_json_member(block, "raw"));
-		struct json_object *mapping = pt_form_block(pt_json_member(block, "mapping"));
-		size_t place = (size_t)strtoul(name + strcspn(name, "0123456789"), NULL, 10);
-		int r = 0;
+		int r = pt_form_block(value)
+				? set_numbered(reading, guest, name, pt_form_block(value))
+				: 0;
 
-		if (raw && mapping)
-			return pt_err_set(reading->err, -EPROTO,
-				"%s names a device and a mapping: it can have one of them", name);
-		if (raw || mapping)
-			r = set_entry(reading, guest, name, raw ? raw : mapping, place);
 		if (r < 0)
 			return r;
 	}
@@ -157,14 +210,6 @@ static bool means_entry(const struct pt_form_reading *reading, const char *key)
 	return guest->dropped_count || pt_hostpci_key(key) >= 0;
 }
 
-static int refuse_jinja(const struct pt_form_reading *reading, const char *key, const char *text)
-{
-	if (!text || !strstr(text, "{{"))
-		return 0;
-	return pt_err_set(reading->err, -EPROTO,
-		"its %s is a Jinja expression, which Ansible has not filled in", key);
-}
-
 /* {"hostpci0": "host=01:00"}: each key has to be an entry, or look like one. */
 static int set_dictionary(
 	struct pt_form_reading *reading, struct pt_guest *guest, struct json_object *entries)
@@ -174,7 +219,7 @@ static int set_dictionary(
 		if (!means_entry(reading, key))
 			return pt_err_set(reading->err, -EPROTO,
 				"hostpci: '%s' is no entry; there are hostpci0 to hostpci15", key);
-		if (refuse_jinja(reading, key, pt_json_scalar(value)) < 0)
+		if (refuse_unfilled(reading, key, pt_json_scalar(value)) < 0)
 			return -EPROTO;
 	}
 	return pt_guest_set_all(guest, entries, reading->err);
@@ -186,13 +231,19 @@ static int set_entries(struct pt_form_reading *reading, struct pt_guest *guest, 
 {
 	int r = 0;
 
-	if (json_object_is_type(value, json_type_object) && pt_streq(list, "hostpci"))
-		return set_dictionary(reading, guest, value);
-	value = pt_streq(list, "pcis") ? pt_form_block(value) : value;
-	if (json_object_is_type(value, json_type_object))
-		return set_numbered(reading, guest, value);
-	for (size_t i = 0; r == 0 && i < pt_json_items(value); i++)
-		r = set_entry(reading, guest, list, json_object_array_get_idx(value, i), i);
+	if (json_object_is_type(value, json_type_object)) {
+		/* Ansible has no such way */
+		if (!pt_streq(list, "hostpci") && is_entry(value))
+			return set_entry(reading, guest, list, value, 0);
+		return pt_starts_with(list, "hostpci") ? set_dictionary(reading, guest, value)
+						       : set_all_numbered(reading, guest, value);
+	}
+	for (size_t i = 0; r == 0 && i < pt_json_items(value); i++) {
+		struct json_object *one = json_object_array_get_idx(value, i);
+
+		r = pt_streq(list, "pcis") ? set_all_numbered(reading, guest, one)
+					   : set_entry(reading, guest, list, one, i);
+	}
 	return r;
 }
 
@@ -250,6 +301,20 @@ static void set_numa(struct pt_guest *guest, struct json_object *blocks)
 	}
 }
 
+/* An entry within the list and beside it: which one counts? */
+static int refuse_twice(const struct pt_form_reading *reading, struct json_object *values,
+	struct json_object *entries)
+{
+	if (!json_object_is_type(entries, json_type_object))
+		return 0;
+	json_object_object_foreach(entries, key, value)
+	{
+		if (pt_hostpci_key(key) >= 0 && value && pt_json_member(values, key))
+			return pt_err_set(reading->err, -EPROTO, "%s stands there twice", key);
+	}
+	return 0;
+}
+
 /* The values of a provider's resource. Blocks that have nothing to do with a start are left out. */
 int pt_form_set_values(
 	struct pt_form_reading *reading, struct pt_guest *guest, struct json_object *values)
@@ -262,7 +327,7 @@ int pt_form_set_values(
 	{
 		const char *text = pt_json_scalar(value);
 
-		if (refuse_jinja(reading, key, text) < 0)
+		if (refuse_unfilled(reading, key, text) < 0)
 			return -EPROTO;
 		if (PT_WORD_FIND(entry_lists, key) < 0)
 			set_text(guest, key, text);
@@ -283,10 +348,12 @@ int pt_form_set_values(
 		struct json_object PT_JSON *entries = entries_of(given);
 
 		if (r == 0 && entries)
+			r = refuse_twice(reading, values, entries);
+		if (r == 0 && entries)
 			r = set_entries(reading, guest, *list, entries);
 		else if (r == 0 && pt_json_scalar(given))
 			r = pt_err_set(reading->err, -EPROTO,
-				"its %s is a text that is no JSON: write it as a dictionary, "
+				"its %s is no list of entries: write it as a dictionary, "
 				"{\"hostpci0\": \"host=...\"}",
 				*list);
 	}
@@ -294,8 +361,8 @@ int pt_form_set_values(
 }
 
 /* Attributes of providers that decide about passthrough, or where; blocks have more. */
-static const char *const deciding[] = {
-	"args", "bios", "hook_script_file_id", "hookscript", "kvm_arguments", "machine", "numa"};
+static const char *const deciding[] = {"args", "balloon", "bios", "cpu_type", "hook_script_file_id",
+	"hookscript", "kvm_arguments", "machine", "numa"};
 
 /* Whether is() holds of a value, or of anything within it. */
 static bool any_within(struct json_object *value, bool (*is)(struct json_object *value))

@@ -105,8 +105,7 @@ static const char *foreign_member(struct json_object *json)
 
 static int read_object(struct pt_form_reading *reading, struct json_object *json);
 
-/* Names the guests from there on that have no name. */
-static void name_guests(struct pt_form_reading *reading, size_t from, const char *name)
+void pt_form_name(struct pt_form_reading *reading, size_t from, const char *name)
 {
 	for (size_t at = from; at < reading->guests->count; at++) {
 		if (!reading->guests->guest[at]->name)
@@ -114,36 +113,94 @@ static void name_guests(struct pt_form_reading *reading, size_t from, const char
 	}
 }
 
+void pt_form_remove(struct pt_form_reading *reading, unsigned int vmid)
+{
+	struct pt_form_guests *guests = reading->guests;
+
+	*(unsigned int *)pt_array_grow(&guests->gone, &guests->gone_count, sizeof(vmid)) = vmid;
+}
+
+struct pt_guest *pt_form_find(const struct pt_form_reading *reading, unsigned int vmid)
+{
+	pt_foreach (guest, reading->guests->guest, vmid ? reading->guests->count : 0) {
+		if ((*guest)->vmid == vmid)
+			return *guest;
+	}
+	return NULL;
+}
+
+void pt_form_judge_number(const struct pt_form_reading *reading, struct pt_guest *guest)
+{
+	const struct pt_guest *twin = pt_form_find(reading, guest->vmid);
+
+	if (twin && twin != guest && twin->name && !guest->trouble)
+		guest->trouble = pt_format("has VMID %u, as %s has: a cluster has each VMID once",
+			guest->vmid, twin->name);
+}
+
+unsigned int pt_form_vmid(struct json_object *values)
+{
+	static const char *const names[] = {"vm_id", "vmid", "vmId"};
+	unsigned int vmid;
+
+	pt_foreach (name, names, PT_ARRAY_SIZE(names)) {
+		const char *text = pt_json_get(values, *name);
+
+		if (text)
+			return pt_vmid_parse(text, &vmid) ? vmid : 0;
+	}
+	return 0;
+}
+
+struct pt_guest *pt_form_guest(
+	const struct pt_form_reading *reading, struct json_object *values, const char *node)
+{
+	static const char *const names[] = {"node", "node_name", "target_node", "nodeName"};
+	struct pt_guest_query query = *reading->query;
+	const unsigned int vmid = pt_form_vmid(values);
+
+	if (vmid)
+		query.vmid = vmid;
+	for (size_t i = 0; !node && i < PT_ARRAY_SIZE(names); i++)
+		node = pt_json_get(values, names[i]);
+	if (node && pt_node_name_valid(node))
+		query.node = node;
+	return pt_guest_new(&query, PT_TEXT_CHARS);
+}
+
+/* The values of a provider's resource, or the parameters of Ansible's module, alone. */
+static int add_values(struct pt_form_reading *reading, struct json_object *values)
+{
+	struct pt_guest PT_GUEST *guest = pt_form_guest(reading, values, NULL);
+	int r = pt_form_set_values(reading, guest, values);
+
+	if (r == 0)
+		pt_form_keep(reading, PT_STEAL(guest));
+	return r;
+}
+
 /* Several guests, each as one alone. They are known by their places. */
 static int read_array(struct pt_form_reading *reading, struct json_object *array)
 {
 	int r = 0;
 
+	if (pt_form_is_ansible(array))
+		return pt_form_read_ansible(reading, array);
 	for (size_t i = 0; r == 0 && i < pt_json_items(array); i++) {
+		struct json_object *one = json_object_array_get_idx(array, i);
 		const size_t before = reading->guests->count;
 		PT_FREE char *place = pt_format("[%zu]", i);
 
-		r = read_object(reading, json_object_array_get_idx(array, i));
+		r = read_object(reading, one);
 		if (r < 0)
 			return pt_err_wrap(reading->err, "%s", place);
-		if (pt_json_items(array) > 1)
-			name_guests(reading, before, place);
+		if (pt_json_items(array) < 2)
+			continue;
+		pt_form_name(reading, before, place);
+		if (pt_form_vmid(one))
+			pt_form_judge_number(reading, reading->guests->guest[before]);
 	}
 	return r;
-}
-
-/* The parameters of an Ansible task; NULL: it is none. */
-static struct json_object *module_of(struct json_object *json)
-{
-	if (!json_object_is_type(json, json_type_object))
-		return NULL;
-	json_object_object_foreach(json, key, value)
-	{
-		if (pt_ends_with(key, "proxmox_kvm") &&
-			json_object_is_type(value, json_type_object))
-			return value;
-	}
-	return NULL;
 }
 
 /* Reads an object whose keys are VMIDs. Returns it, or NULL if it is none. */
@@ -185,106 +242,18 @@ static bool holds_guests(struct json_object *json)
 	return pt_json_items(json);
 }
 
-/* The parameters of an Ansible module, or of a provider's resource. */
-static int add_parameters(struct pt_form_reading *reading, struct json_object *values)
+/* The API's reason, which ends its line. NULL: there is none. The caller frees it. */
+static char *message_of(struct json_object *json)
 {
-	static const char *const names[] = {"node", "node_name", "target_node"};
-	struct pt_guest PT_GUEST *guest = pt_guest_new(reading->query, PT_TEXT_CHARS);
-	int r = pt_form_set_values(reading, guest, values);
+	const char *text = pt_json_get(json, "message");
 
-	pt_foreach (name, names, PT_ARRAY_SIZE(names)) {
-		const char *node = pt_json_get(values, *name);
-
-		if (node && pt_node_name_valid(node))
-			snprintf(guest->node, sizeof(guest->node), "%s", node);
-	}
-	if (r == 0)
-		pt_form_keep(reading, PT_STEAL(guest));
-	return r;
-}
-
-/* The parameters of an Ansible module. */
-static int read_module(struct pt_form_reading *reading, struct json_object *json)
-{
-	const char *clone = pt_json_get(json, "clone");
-
-	if (clone && !pt_form_entries(json))
-		return pt_err_set(reading->err, -EPROTO,
-			"a clone of %s, which gets its entries: 'pve-ptconf check VMID' checks it when it is there",
-			clone);
-	return read_object(reading, json);
-}
-
-/* The tasks of a play, the results of a loop, the plays of a callback. NULL: it is none of them. */
-static struct json_object *tasks_of(struct json_object *json)
-{
-	static const char *const names[] = {"tasks", "results", "block", "plays"};
-
-	pt_foreach (name, names, PT_ARRAY_SIZE(names)) {
-		if (pt_json_items(pt_json_member(json, *name)))
-			return pt_json_member(json, *name);
-	}
-	return NULL;
-}
-
-/* The results of a task by host. */
-static int read_hosts(struct pt_form_reading *reading, struct json_object *hosts)
-{
-	int r = 0;
-
-	json_object_object_foreach(hosts, host, result)
-	{
-		if (r == 0 && pt_json_member(result, "invocation"))
-			r = read_object(reading, result);
-		if (r < 0)
-			return pt_err_wrap(reading->err, "%s", host);
-	}
-	return 0;
-}
-
-/* Tasks of other modules are left out. Guests without a name get that of the task. */
-static int read_tasks(struct pt_form_reading *reading, struct json_object *tasks)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < pt_json_items(tasks); i++) {
-		struct json_object *task = json_object_array_get_idx(tasks, i);
-		struct json_object *hosts = pt_json_member(task, "hosts"), *inner = tasks_of(task);
-		const size_t before = reading->guests->count;
-		const char *name = pt_json_get(task, "name");
-		PT_FREE char *place = pt_format("task %zu", i + 1);
-
-		if (!name)
-			name = pt_json_get(pt_json_member(task, "task"), "name");
-		if (module_of(task) || pt_json_member(task, "invocation"))
-			r = read_object(reading, task);
-		else if (inner)
-			r = read_tasks(reading, inner);
-		else if (json_object_is_type(hosts, json_type_object))
-			r = read_hosts(reading, hosts);
-		if (r < 0)
-			return pt_err_wrap(reading->err, "%s", place);
-		name_guests(reading, before, name ? name : place);
-	}
-	return 0;
-}
-
-/* A playbook, a result, what a callback has printed. */
-static int read_ansible(struct pt_form_reading *reading, struct json_object *tasks)
-{
-	const size_t before = reading->guests->count;
-	int r = read_tasks(reading, tasks);
-
-	if (r < 0 || reading->guests->count > before)
-		return r;
-	return pt_err_set(reading->err, -EPROTO,
-		"is a playbook or a result of Ansible without a task of "
-		"community.proxmox.proxmox_kvm");
+	return text ? pt_strndup(text, strcspn(text, "\r\n")) : NULL;
 }
 
 static int read_object(struct pt_form_reading *reading, struct json_object *json)
 {
 	struct json_object *data = pt_json_member(json, "data");
+	PT_FREE char *message = message_of(json);
 	struct json_object *inner;
 	struct pt_guest PT_GUEST *guest = NULL;
 	int r;
@@ -294,8 +263,7 @@ static int read_object(struct pt_form_reading *reading, struct json_object *json
 	if (json_object_object_get_ex(json, "data", NULL) && !data)
 		return pt_err_set(reading->err, -EINVAL,
 			"an answer of the API that holds no data: %s",
-			pt_json_get(json, "message") ? pt_json_get(json, "message")
-						     : "it was refused");
+			message ? message : "it was refused");
 	if (json_object_is_type(data, json_type_object))
 		return read_object(reading, data);
 	if (holds_guests(data ? data : json))
@@ -304,23 +272,16 @@ static int read_object(struct pt_form_reading *reading, struct json_object *json
 		return pt_err_set(reading->err, -EINVAL,
 			"JSON, but no object with a guest's keys; the API's "
 			"/nodes/NODE/qemu/VMID/config has them, not its /pending");
-	if (json_object_is_type(pt_json_member(json, "invocation"), json_type_object))
-		return read_module(
-			reading, pt_json_member(pt_json_member(json, "invocation"), "module_args"));
+	if (pt_form_is_ansible(json))
+		return pt_form_read_ansible(reading, json);
 	if (pt_form_entries(json))
-		return add_parameters(reading, json);
+		return add_values(reading, json);
 	inner = by_number(reading, json, &r);
 	if (inner)
 		return r;
-	inner = module_of(json);
-	if (inner)
-		return read_module(reading, inner);
-	inner = tasks_of(json);
-	if (inner)
-		return read_ansible(reading, inner);
 	if (foreign_member(json))
 		return pt_err_set(reading->err, -EPROTO, "%s" EXPECTED, foreign_member(json));
-	guest = pt_guest_new(reading->query, PT_TEXT_CHARS);
+	guest = pt_form_guest(reading, json, NULL);
 	r = pt_guest_set_all(guest, json, reading->err);
 	if (r == 0 && !has_more_than_a_name(guest))
 		r = pt_err_set(reading->err, -EINVAL,
@@ -338,12 +299,15 @@ static int read_json(struct pt_form_reading *reading, const char *text, size_t l
 	struct json_object PT_JSON *json = pt_json_parse(text, length, reading->err);
 	PT_FREE char *twice = NULL;
 
+	if (!json && strstr(text, "\"@level\""))
+		return pt_err_set(reading->err, -EPROTO,
+			"is the log of 'terraform plan -json'; 'terraform show -json PLANFILE' prints "
+			"the plan");
+	if (!json && strstr(text, "}\n{"))
+		return pt_err_wrap(
+			reading->err, "more than one JSON text, which 'jq -s .' makes one of");
 	if (!json)
-		return strstr(text, "\"@level\"")
-			       ? pt_err_set(reading->err, -EPROTO,
-					 "is the log of 'terraform plan -json'; 'terraform show -json "
-					 "PLANFILE' prints the plan")
-			       : -EINVAL;
+		return -EINVAL;
 	twice = pt_json_twice(text);
 	if (twice)
 		return pt_err_set(reading->err, -EINVAL,
@@ -363,6 +327,32 @@ static const char *foreign_config(const struct pt_guest *guest)
 			what = pt_form_foreign_key(key.key);
 	}
 	return what;
+}
+
+/* Whether at least every other line is one of a config, but for comments and sections. */
+static bool is_mostly_config(const char *text)
+{
+	size_t lines = 0, keys = 0, length;
+	const char *line;
+
+	while ((line = pt_config_line(&text, &length))) {
+		PT_FREE char *key = pt_strndup(line, strcspn(line, ":\n"));
+
+		if (*line == '#' || strspn(line, " \t\r\n") >= length)
+			continue;
+		lines++;
+		keys += line[strlen(key)] == ':' && is_key(key);
+	}
+	return keys * 2 >= lines;
+}
+
+static bool has_entry(const struct pt_guest *guest)
+{
+	pt_guest_foreach (key, guest) {
+		if (pt_hostpci_key(key.key) >= 0)
+			return true;
+	}
+	return has_dropped_entry(guest);
 }
 
 /* Whether the text is that of a config of which pending changes remove all. */
@@ -407,7 +397,9 @@ static int read_text(struct pt_form_reading *reading, const char *text, size_t l
 
 	if (r == 0 && !what)
 		what = foreign_config(guest);
-	if (r == 0 && !what && !is_config(guest) && !has_current(text, length, reading->query))
+	if (r == 0 && !what && !has_entry(guest) &&
+		!(is_mostly_config(text) &&
+			(has_more_than_a_name(guest) || has_current(text, length, reading->query))))
 		what = is_snapshot(text, length, reading->query)
 			       ? "begins with a snapshot; the config that counts stands before the first "
 				 "section"

@@ -30,8 +30,27 @@ struct pt_form_reading {
 	struct json_object *changes; /* of a plan: what is known after apply only; NULL: none */
 };
 
+/* Returns a new guest with the VMID and the node that the values say; node: another one, or NULL.
+ */
+struct pt_guest *pt_form_guest(
+	const struct pt_form_reading *reading, struct json_object *values, const char *node);
+/* Returns the VMID that the values say, 0: none. */
+unsigned int pt_form_vmid(struct json_object *values);
 /* Adds the guest, which the reading then owns. */
 void pt_form_keep(struct pt_form_reading *reading, struct pt_guest *guest);
+/* Adds a guest that is removed. */
+void pt_form_remove(struct pt_form_reading *reading, unsigned int vmid);
+/* Names the guests from there on that have no name. */
+void pt_form_name(struct pt_form_reading *reading, size_t from, const char *name);
+/* Returns the first of the guests that has the VMID, or NULL. Borrowed. */
+struct pt_guest *pt_form_find(const struct pt_form_reading *reading, unsigned int vmid);
+/* Puts it as trouble of the guest that another one has its VMID. */
+void pt_form_judge_number(const struct pt_form_reading *reading, struct pt_guest *guest);
+
+/* form-ansible.c: a task, a playbook, a result, what a callback has printed. -EPROTO: without a
+ * guest. */
+bool pt_form_is_ansible(struct json_object *json);
+int pt_form_read_ansible(struct pt_form_reading *reading, struct json_object *json);
 
 /* form-plan.c: what 'terraform show -json' prints, or a state file. -EPROTO: has no guest. */
 bool pt_form_is_plan(struct json_object *json);

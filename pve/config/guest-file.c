@@ -149,7 +149,8 @@ static size_t skip_before(const char *line, size_t length, size_t at)
 /* Whether a colon, or what somebody wrote for one, stands there; one beyond ASCII is skipped. */
 static bool ends_key(const char *line, size_t length, size_t at)
 {
-	return at < length && (line[at] == ':' || line[at] == '=');
+	return at < length && (line[at] == ':' || line[at] == '=' || line[at] == ';' ||
+				      (line[at] == '-' && at + 1 < length && line[at + 1] == '>'));
 }
 
 /* How many letters have to be added, left out or replaced to make one word of the other; words of
@@ -188,7 +189,8 @@ static const char *explain_near(const char *line, size_t length, int *ret_index,
 
 	for (; at < length && line[at] &&
 		(isalpha((unsigned char)line[at]) || strchr("_-", line[at]) ||
-			is_beyond_ascii(line[at]));
+			is_beyond_ascii(line[at]) ||
+			(line[at] == ' ' && letters == strlen("host")));
 		at++) {
 		if (isalpha((unsigned char)line[at]) && letters < sizeof(word) - 1)
 			word[letters++] = (char)tolower((unsigned char)line[at]);
@@ -241,7 +243,10 @@ static const char *explain_machine(const char *line, size_t length, size_t *ret_
 	*ret_at = strlen(key);
 	if (line[at] != ':')
 		return "a colon must follow the key";
-	return at > strlen(key) ? "white space stands before the colon" : NULL;
+	if (at > strlen(key))
+		return "white space stands before the colon";
+	*ret_at = at + 1;
+	return at + 1 == length ? "no value follows" : NULL;
 }
 
 /* Why PVE does not see an entry in a line that looks like one, with the character that it stumbles
@@ -260,6 +265,9 @@ static const char *explain_line(const char *line, size_t length, int *ret_index,
 	while (at < length && line[at] && (strchr("-_ \t", line[at]) || is_beyond_ascii(line[at])))
 		at++;
 	for (digits = at; at < length && isdigit((unsigned char)line[at]);)
+		at++;
+	/* letters that look like digits */
+	if (at == digits && at < length && line[at] && strchr("OolI", line[at]))
 		at++;
 	number = pt_strndup(line + digits, at - digits);
 	text = pt_format(ENTRY "%s", number);

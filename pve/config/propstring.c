@@ -357,7 +357,12 @@ static int explain_key(
 	const struct pt_prop_schema *schema, const struct pt_prop *prop, struct pt_err *err)
 {
 	const char *meant = nearest(schema, prop->key);
+	const char *divided = strchr(prop->key, ';');
 
+	if (divided)
+		return pt_err_set(err, -EINVAL,
+			"at character %zu: a comma stands between a value and the next key, not ';'",
+			prop->offset + (size_t)(divided - prop->key) + 1);
 	return pt_err_set(err, -EINVAL, "at character %zu: there is no key '%s'%s%s%s",
 		prop->offset + 1, prop->key, meant ? ", perhaps '" : "", meant ? meant : "",
 		meant ? "' is meant" : "");

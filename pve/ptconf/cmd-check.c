@@ -209,27 +209,16 @@ static int check_vmid(struct pt_cli *cli, struct node_report *report, struct pt_
 static int check_planned(struct pt_cli *cli, const struct pt_guest *guest,
 	struct node_report *report, struct pt_err *err)
 {
-	const char *name = guest->name ? guest->name : "this config";
-	int r;
+	int r = pt_cli_may_judge(cli, guest, err);
 
-	if (guest->trouble)
-		return pt_err_set(err, -EINVAL, "%s: %s", name, guest->trouble);
-	r = pt_check_template(cli, guest, err);
-	if (r < 0)
-		return r;
-	if (pt_streq(guest->node, cli->node->name) || !pt_guest_has_hostpci(guest)) {
+	if (r == 0)
 		r = check_guest(cli, guest, report, err);
-		if (r == 0 && guest->unknown &&
-			(pt_guest_has_hostpci(guest) || strstr(guest->unknown, "arg")))
-			r = pt_err_set(err, -EINVAL,
-				"%s: its %s is known after apply only: what depends on it is not "
-				"judged",
-				name, guest->unknown);
-		return r;
-	}
-	return pt_err_set(err, -EXDEV,
-		"%s: is planned for node %s, and this is %s: check it there, or with --node %s",
-		name, guest->node, cli->node->name, guest->node);
+	if (r == 0 && guest->unknown &&
+		(pt_guest_has_hostpci(guest) || strstr(guest->unknown, "arg")))
+		r = pt_err_set(err, -EINVAL,
+			"%s: its %s is known after apply only: what depends on it is not judged",
+			guest->name ? guest->name : "this config", guest->unknown);
+	return r;
 }
 
 /* One that cannot be checked does not keep the others from it. */

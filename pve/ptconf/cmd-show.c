@@ -145,7 +145,9 @@ enum pt_exit pt_cmd_show(struct pt_cli *cli, struct pt_err *err)
 	int r = 0;
 
 	pt_json_add(json, "functions", functions);
-	if (pt_cli_read_guest(cli, &guest, err) < 0 || pt_cli_gather(cli, guest, &facts, err) < 0)
+	if (pt_cli_read_guest(cli, &guest, err) < 0 ||
+		(cli->config_count && pt_cli_may_judge(cli, guest, err) < 0) ||
+		pt_cli_gather(cli, guest, &facts, err) < 0)
 		return PT_EXIT_UNKNOWN;
 	pt_check_run(&facts, &findings);
 	if (pt_guest_is_template(guest))

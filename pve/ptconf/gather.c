@@ -108,19 +108,24 @@ int pt_cli_read_guests(struct pt_cli *cli, struct pt_form_guests *ret, struct pt
 	return r;
 }
 
-/* The one that has the VMID; that of a single one does not matter. */
+/* The one that has the VMID. */
 static int pick_guest(struct pt_cli *cli, struct pt_guest **ret, struct pt_err *err)
 {
 	struct pt_form_guests PT_FORM guests = {0};
 	int r = pt_cli_read_guests(cli, &guests, err);
 
 	for (size_t i = 0; r == 0 && i < guests.count; i++) {
-		if (guests.count == 1 || guests.guest[i]->vmid == cli->vmid) {
+		/* one may have no number yet */
+		if (guests.guest[i]->vmid == cli->vmid ||
+			(guests.count == 1 && !guests.guest[i]->vmid)) {
 			*ret = PT_STEAL(guests.guest[i]);
 			(*ret)->vmid = cli->vmid;
 			return 0;
 		}
 	}
+	if (r == 0 && guests.count == 1)
+		return pt_err_set(err, -ENOENT, "%s: holds guest %u, not guest %u", cli->config[0],
+			guests.guest[0]->vmid, cli->vmid);
 	return r < 0 ? r
 		     : pt_err_set(err, -ENOENT,
 			       "%s: holds %zu guests, and none is guest %u; 'pve-ptconf check "

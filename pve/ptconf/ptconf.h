@@ -92,9 +92,10 @@ int pt_cli_permissions(const struct pt_cli *cli, const struct pt_facts *facts,
 /* What the guest's last start said, and what it means. */
 enum pt_exit pt_last_start(struct pt_cli *cli, unsigned int vmid, struct pt_err *err);
 
-/* Whether all entries of a planned guest stand in the plan: a clone gets those of its template too.
- * -EINVAL: it gets others; -EXDEV, -ENOENT: the template is elsewhere, or nowhere. */
-int pt_check_template(struct pt_cli *cli, const struct pt_guest *guest, struct pt_err *err);
+/* Whether a planned guest can be judged here: all of its entries are known, those too that a clone
+ * gets from its template, and it is planned for this node. -EINVAL: not yet; -EXDEV, -ENOENT: the
+ * guest or its template is elsewhere, or nowhere. */
+int pt_cli_may_judge(struct pt_cli *cli, const struct pt_guest *guest, struct pt_err *err);
 
 /* check --without: where guests of a node could start if it were gone. */
 enum pt_exit pt_check_without(struct pt_cli *cli, struct pt_err *err);

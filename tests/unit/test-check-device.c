@@ -177,6 +177,8 @@ static void machine_type(void **state)
 	triggers(fake, "machine-invalid", "machine = q35\nhostpci0: 02:00.0\n",
 		"'machine = q35': at character 8: a colon must follow the key; Proxmox VE drops");
 	passes(fake, "machine-invalid", "machine: q35\n machine: q35\nhostpci0: 02:00.0\n");
+	triggers(fake, "machine-invalid", "machine: q35\nmachine: xyz\nhostpci0: 02:00.0\n",
+		"drops the line, and the other one counts, 'q35'");
 }
 
 #define IGD                                                                                        \

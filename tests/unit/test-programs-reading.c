@@ -338,6 +338,28 @@ static void list_goes_by_group(void **state)
 	assert_holds(ran.said, "error    host: no IOMMU is active, and the firmware offers none");
 }
 
+/* What check does not judge show does not show. */
+static void show_knows_what_is_not_known_yet(void **state)
+{
+	struct fake *fake = *state;
+	char path[128];
+	struct ran ran;
+
+	snprintf(path, sizeof(path), "%s/plan", fake->root);
+	fake_file(fake, "/plan",
+		"{\"format_version\":\"1.2\",\"planned_values\":{\"root_module\":{\"resources\":[{"
+		"\"address\":\"proxmox_virtual_environment_vm.a\",\"type\":\"proxmox_virtual_"
+		"environment_vm\",\"values\":{\"vm_id\":105}}]}},\"resource_changes\":[{\"address\":"
+		"\"proxmox_virtual_environment_vm.a\",\"type\":\"proxmox_virtual_environment_vm\","
+		"\"change\":{\"actions\":[\"create\"],\"after_unknown\":{\"hostpci\":true}}}]}");
+	PTCONF(&ran, "show", "105", "--root", fake->root, "--config", path);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "its hostpci is known after apply only");
+	PTCONF(&ran, "show", "106", "--root", fake->root, "--config", path);
+	assert_int_equal(ran.code, 3);
+	assert_holds(ran.said, "holds guest 105, not guest 106");
+}
+
 /* Bridges lead to the functions below them; one that claims to be below itself is not followed. /
  */
 static void list_draws_a_tree(void **state)
@@ -630,6 +652,7 @@ int main(void)
 		MACHINE_TEST(a_config_from_standard_input),
 		MACHINE_TEST(show_says_why),
 		MACHINE_TEST(list_goes_by_group),
+		MACHINE_TEST(show_knows_what_is_not_known_yet),
 		MACHINE_TEST(list_draws_a_tree),
 		MACHINE_TEST(a_page_is_written),
 		MACHINE_TEST(facts_are_written_and_read),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* Entries that a planned clone gets from its template. */
+/* Planned guests that cannot be judged here, or not yet; clones get entries from their templates.
+ */
 #include <errno.h>
 
 #include "pve/check/check.h"
@@ -90,7 +91,8 @@ static const char *inherited_key(const struct pt_guest *template, const struct p
 	return NULL;
 }
 
-int pt_check_template(struct pt_cli *cli, const struct pt_guest *guest, struct pt_err *err)
+/* Whether the entries of a clone are known. */
+static int check_template(struct pt_cli *cli, const struct pt_guest *guest, struct pt_err *err)
 {
 	const bool is_clone = guest->clone_of || guest->clone_of_name;
 	struct pt_guest PT_GUEST *template = is_clone ? find_template(cli, guest) : NULL;
@@ -119,4 +121,20 @@ int pt_check_template(struct pt_cli *cli, const struct pt_guest *guest, struct p
 			"%s: is a clone of %s, which these facts do not have: its entries are not known",
 			guest->name, what);
 	return 0;
+}
+
+int pt_cli_may_judge(struct pt_cli *cli, const struct pt_guest *guest, struct pt_err *err)
+{
+	const char *name = guest->name ? guest->name : "this config";
+	int r;
+
+	if (guest->trouble)
+		return pt_err_set(err, -EINVAL, "%s: %s", name, guest->trouble);
+	r = check_template(cli, guest, err);
+	if (r == 0 && pt_guest_has_hostpci(guest) && !pt_streq(guest->node, cli->node->name))
+		r = pt_err_set(err, -EXDEV,
+			"%s: is planned for node %s, and this is %s: check it there, or with --node "
+			"%s",
+			name, guest->node, cli->node->name, guest->node);
+	return r;
 }
