@@ -5,6 +5,7 @@
 #include "lib/pci/group.h"
 #include "lib/use/use-block.h"
 #include "lib/use/use-devfile.h"
+#include "lib/use/use-net.h"
 #include "pve/config/args.h"
 #include "pve/config/hostpci.h"
 #include "pve/config/mapping.h"
@@ -17,6 +18,7 @@ struct wanted {
 	const struct pt_run *run;
 	struct pt_bdf *bdf;
 	size_t count;
+	struct pt_err unseen; /* why there may be more; code 0: these are all */
 };
 
 static void clear_wanted(struct wanted *wanted)
@@ -33,10 +35,9 @@ static void add_addresses(struct wanted *wanted, const char *list)
 		struct pt_bdf *found = NULL;
 		size_t count = 0;
 
-		if (pt_functions_matching(wanted->run->host, *address, &found, &count, NULL) == 0) {
-			pt_foreach (bdf, found, count)
-				pt_bdfs_add(&wanted->bdf, &wanted->count, bdf);
-		}
+		pt_functions_matching(wanted->run->host, *address, &found, &count, &wanted->unseen);
+		pt_foreach (bdf, found, count)
+			pt_bdfs_add(&wanted->bdf, &wanted->count, bdf);
 		free(found);
 	}
 }
@@ -47,7 +48,7 @@ static void add_mapping(struct wanted *wanted, const char *id)
 	struct pt_mappings PT_MAPPINGS mappings = {0};
 	const struct pt_mapping *mapping;
 
-	if (pt_mappings_read(wanted->run->host, &mappings, NULL) < 0)
+	if (pt_mappings_read(wanted->run->host, &mappings, &wanted->unseen) < 0)
 		return;
 	mapping = pt_mapping_find(&mappings, id);
 	for (size_t i = 0; mapping && i < mapping->count; i++) {
@@ -112,7 +113,7 @@ static void add_groups(struct wanted *wanted)
 	for (size_t i = 0; i < named; i++) {
 		struct pt_group PT_GROUP group = {0};
 
-		if (pt_group_read(wanted->run->host, PT_BDF(&bdf[i]), &group, NULL) < 0)
+		if (pt_group_read(wanted->run->host, PT_BDF(&bdf[i]), &group, &wanted->unseen) < 0)
 			continue;
 		pt_foreach (function, group.function, group.function_count)
 			pt_bdfs_add(&wanted->bdf, &wanted->count, function);
@@ -152,16 +153,25 @@ static const struct pt_use *find_use(const struct pt_run *run, const struct pt_u
 int pt_look_at_uses(const struct pt_host *host, const struct pt_function *const *function,
 	size_t count, struct pt_uses *ret, struct pt_err *err)
 {
+	static int (*const looks[])(const struct pt_host *host, const struct pt_devfiles *devfiles,
+		struct pt_uses *uses,
+		struct pt_err *err) = {pt_use_blocks, pt_use_nets_plainly, pt_use_devfiles};
 	struct pt_devfiles PT_DEVFILES devfiles = {0};
-	int r;
+	int r = 0;
 
 	for (size_t i = 0; i < count; i++)
 		pt_devfiles_add(host, function[i], &devfiles);
-	/* one that fails shows nothing, and the other one may */
-	r = pt_use_blocks(host, &devfiles, ret, err);
-	if (r != -ETIME)
-		r = pt_use_devfiles(host, &devfiles, ret, err);
-	return r == -ETIME ? r : 0;
+	/* one that fails shows nothing, and the others may */
+	for (size_t i = 0; i < PT_ARRAY_SIZE(looks) && r != -ETIME; i++) {
+		struct pt_err why = {0};
+		int one = looks[i](host, &devfiles, ret, &why);
+
+		if (one == 0 || (r < 0 && one != -ETIME))
+			continue;
+		r = one;
+		*err = why;
+	}
+	return r;
 }
 
 static int look_at_uses(
@@ -179,23 +189,49 @@ static int look_at_uses(
 		return pt_err_set(err, -EBUSY, "%s: is in use on this host: %s",
 			PT_BDF(&function->bdf), text);
 	}
-	if (r == 0 || run->advise)
+	if (r == 0 || (r == -ETIME && run->advise))
 		return 0;
-	return pt_err_set(err, -EBUSY, "%s: %s", PT_BDF(&function->bdf), why.text);
+	/* a process that has too many files open may be somebody's who wants to hide */
+	return pt_err_set(
+		err, r == -ETIME ? -EBUSY : r, "%s: %s", PT_BDF(&function->bdf), why.text);
 }
 
 static int look_at_group(
 	const struct pt_run *run, const struct pt_function *function, struct pt_err *err)
 {
 	struct pt_vfio_user *user = NULL;
+	struct pt_err why = {0};
 	size_t count = 0;
-	int r = 0;
+	int r;
 
-	if (!run->advise && pt_vfio_users(run->host, &function, 1, &user, &count, NULL) == 0 &&
-		count)
+	if (run->advise)
+		return 0;
+	r = pt_vfio_users(run->host, &function, 1, &user, &count, &why);
+	if (r < 0)
+		r = pt_err_set(
+			err, r == -ETIME ? -EBUSY : r, "%s: %s", PT_BDF(&function->bdf), why.text);
+	else if (count)
 		r = pt_err_set(err, -EBUSY, "%s: process %d (%s) has its IOMMU group open",
 			PT_BDF(&function->bdf), user->pid, user->name);
 	free(user);
+	return r;
+}
+
+/* Looks at one function, and adds its VFs to the wanted: they vanish with it. */
+static int look_at(struct wanted *wanted, const struct pt_bdf *bdf, struct pt_err *err)
+{
+	const struct pt_run *run = wanted->run;
+	struct pt_function function = {0};
+	int r = pt_function_read_plain(run->host, bdf, &function, err);
+
+	if (r < 0)
+		return r == -ENODEV ? 0 : r;
+	pt_foreach (vf, function.vf, function.vf_count)
+		pt_bdfs_add(&wanted->bdf, &wanted->count, vf);
+	if (!function.is_bridge)
+		r = pt_function_on_vfio(&function) ? look_at_group(run, &function, err)
+						   : look_at_uses(run, &function, err);
+	pt_function_clear(&function);
 	return r;
 }
 
@@ -206,18 +242,19 @@ int pt_look_plainly(const struct pt_run *run, struct pt_err *err)
 
 	if (r < 0)
 		return r;
-	pt_foreach (bdf, wanted.bdf, wanted.count) {
-		struct pt_function function = {0};
+	/* a use decides, wherever nobody could look */
+	for (size_t i = 0; i < wanted.count; i++) {
+		const struct pt_bdf bdf = wanted.bdf[i];
+		struct pt_err why = {0};
 
-		r = pt_function_read(run->host, bdf, &function, NULL);
-		if (r == 0 && !function.is_bridge)
-			r = pt_function_on_vfio(&function) ? look_at_group(run, &function, err)
-							   : look_at_uses(run, &function, err);
-		pt_function_clear(&function);
+		r = look_at(&wanted, &bdf, &why);
 		if (r == -EBUSY)
-			return r;
+			return pt_err_set(err, r, "%s", why.text);
+		if (r < 0)
+			wanted.unseen = why;
 	}
-	return 0;
+	return wanted.unseen.code ? pt_err_set(err, wanted.unseen.code, "%s", wanted.unseen.text)
+				  : 0;
 }
 
 int pt_phase_look(const struct pt_run *run)

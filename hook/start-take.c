@@ -12,6 +12,7 @@
 
 #define POLL_NS	   50000000L
 #define OPENERS_MS 3000 /* for processes that have a device file open for an instant */
+#define STALE_MS   5000 /* how long the facts count */
 
 /* The functions that are taken, and their locks. */
 struct taking {
@@ -237,7 +238,11 @@ static enum look look_at_groups(struct taking *taking)
 static bool is_known(const struct pt_facts *facts, const struct pt_use *use)
 {
 	pt_foreach (known, facts->uses.use, facts->uses.count) {
-		if (pt_bdf_compare(&known->bdf, &use->bdf) == 0 && known->how == use->how &&
+		/* netlink knows more ways than routes and links show */
+		bool is_same = known->how == use->how ||
+			       (known->kind == PT_USE_NET && use->kind == PT_USE_NET);
+
+		if (pt_bdf_compare(&known->bdf, &use->bdf) == 0 && is_same &&
 			pt_streq(known->what, use->what))
 			return true;
 	}
@@ -282,8 +287,8 @@ static enum look look_at_host(struct taking *taking)
 	}
 	r = pt_look_at_uses(start->run->host, asked, count, &uses, &start->err);
 	free(asked);
-	if (r < 0)
-		return start->run->advise ? LOOK_CLEAR : LOOK_USED;
+	if (r == -ETIME && !start->run->advise)
+		return LOOK_USED;
 	return judge_uses(start, &uses);
 }
 
@@ -313,6 +318,11 @@ static enum look get_ready(struct taking *taking)
 		int r = lock_all(taking);
 		enum look look = r == 0 ? look_again(taking) : LOOK_WAITS;
 
+		/* what was judged before a long wait is judged anew */
+		if (look == LOOK_CLEAR && pt_now_ms() - begin >= STALE_MS) {
+			pt_err_fill(&taking->start->err, -EBUSY, "waited too long for others");
+			look = LOOK_AGAIN;
+		}
 		if (look == LOOK_CLEAR)
 			return look;
 		pt_locks_release(&taking->locks, 0);

@@ -447,6 +447,15 @@ int pt_function_read(const struct pt_host *host, const struct pt_bdf *bdf, struc
 	return r;
 }
 
+int pt_function_read_plain(const struct pt_host *host, const struct pt_bdf *bdf,
+	struct pt_function *ret, struct pt_err *err)
+{
+	static const struct locked_attrs unread;
+	int r = read_function(host, bdf, &unread, ret);
+
+	return r < 0 ? pt_err_errno(err, r, "%s: read from sysfs", PT_BDF(bdf)) : 0;
+}
+
 /* Reads a name of the devices folder. Any byte may stand for the dot: managers match loosely. */
 static bool parse_name(const char *name, struct pt_bdf *ret)
 {

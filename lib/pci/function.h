@@ -93,6 +93,10 @@ const char *pt_pci_path(const struct pt_bdf *bdf, const char *name, char path[st
 /* Reads all of it. -ENODEV: no such function. End with pt_function_clear. */
 int pt_function_read(const struct pt_host *host, const struct pt_bdf *bdf, struct pt_function *ret,
 	struct pt_err *err);
+/* Reads here and now what waits for no lock, without a child: busy is true, and the override, the
+ * number of VFs and config space are not known. Errors as pt_function_read. */
+int pt_function_read_plain(const struct pt_host *host, const struct pt_bdf *bdf,
+	struct pt_function *ret, struct pt_err *err);
 void pt_function_clear(struct pt_function *function);
 
 /* Adds each function that exists to an array of the caller, even on failure. One child reads all

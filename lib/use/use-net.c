@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <errno.h>
+#include <arpa/inet.h>
 #include <net/if.h>
 
 #include "lib/use/use-net.h"
 
-#define DEEPEST 8
+#define DEEPEST	   8
+#define ROUTES_MAX (4U * 1024 * 1024)
 
 bool pt_net_up(
 	const struct pt_host *host, const struct pt_bdf *bdf, char ret[static PT_NETDEV_TEXT])
@@ -187,5 +190,150 @@ int pt_use_nets(const struct pt_host *host, const struct pt_devfiles *devfiles,
 	r = pt_links_read(&links, err);
 	if (r == 0)
 		pt_net_judge(&links, devfiles, uses);
+	return r;
+}
+
+/* The routes of the host's own namespace, as the kernel prints them. */
+struct routes {
+	char *ipv4, *ipv6;
+};
+
+static void clear_routes(struct routes *routes)
+{
+	free(routes->ipv4);
+	free(routes->ipv6);
+}
+
+/* A kernel without IPv6 has no such file. */
+static int read_routes(const struct pt_host *host, const char *path, char **ret, struct pt_err *err)
+{
+	int r = pt_host_read(host, path, ROUTES_MAX, ret, NULL);
+
+	return r < 0 && r != -ENOENT ? pt_err_errno(err, r, "%s", path) : 0;
+}
+
+/* 169.254.0.0/16 and multicast, in the byte order of this machine. */
+static bool means_the_wire(const char *destination)
+{
+	struct in_addr to = {.s_addr = (in_addr_t)strtoul(destination, NULL, 16)};
+
+	return ntohl(to.s_addr) >> 16 == 0xa9fe || IN_MULTICAST(ntohl(to.s_addr));
+}
+
+/* Whether a route leads through the interface; ret: whether a default route does. */
+static bool has_ipv4_route(const char *text, const char *name, bool *ret_default)
+{
+	char device[PT_NETDEV_TEXT], destination[9], mask[9];
+	bool any = false;
+
+	for (; text && *text; text += strcspn(text, "\n"), text += *text == '\n') {
+		if (sscanf(text, "%15s %8s %*s %*s %*s %*s %*s %8s", device, destination, mask) !=
+				3 ||
+			!pt_streq(device, name) || means_the_wire(destination))
+			continue;
+		any = true;
+		*ret_default |= pt_streq(destination, "00000000") && pt_streq(mask, "00000000");
+	}
+	return any;
+}
+
+/* The same of IPv6. Each interface has link-local and multicast ones. */
+static bool has_ipv6_route(const char *text, const char *name, bool *ret_default)
+{
+	char device[PT_NETDEV_TEXT], destination[33], length[3];
+	bool any = false;
+
+	for (; text && *text; text += strcspn(text, "\n"), text += *text == '\n') {
+		if (sscanf(text, "%32s %2s %*s %*s %*s %*s %*s %*s %*s %15s", destination, length,
+			    device) != 3 ||
+			!pt_streq(device, name) || pt_starts_with(destination, "ff") ||
+			(pt_starts_with(destination, "fe") && strchr("89ab", destination[2])))
+			continue;
+		any = true;
+		*ret_default |= pt_streq(length, "00");
+	}
+	return any;
+}
+
+/* The interface above: the bridge or bond that it is a port of, or a VLAN on it. NULL: none. The
+ * caller frees it. */
+static char *above(const struct pt_host *host, const char *name)
+{
+	PT_FREE char *folder = pt_format("/sys/class/net/%s", name);
+	PT_FREE char *master = pt_format("%s/master", folder);
+	struct pt_names PT_NAMES names = {0};
+	char *found = NULL;
+
+	if (pt_host_link_name(host, master, &found) == 0)
+		return found;
+	if (pt_host_list(host, folder, &names) < 0)
+		return NULL;
+	pt_foreach (one, names.name, names.count) {
+		if (pt_starts_with(*one, "upper_"))
+			return pt_strdup(*one + strlen("upper_"));
+	}
+	return NULL;
+}
+
+/* Whether the bridge has no other port. */
+static bool is_only_port(const struct pt_host *host, const char *bridge)
+{
+	PT_FREE char *folder = pt_format("/sys/class/net/%s/brif", bridge);
+	struct pt_names PT_NAMES ports = {0};
+
+	return pt_host_list(host, folder, &ports) == 0 && ports.count < 2;
+}
+
+static void judge_plainly(
+	const struct pt_host *host, const struct routes *routes, const struct judging *judging)
+{
+	PT_FREE char *name = pt_strdup(judging->devfile->name);
+	PT_FREE char *first = above(host, name);
+	struct pt_use found = {.how = PT_USE_UPPER, .via = first};
+	bool has_default = false;
+
+	for (unsigned int depth = 0; name && depth < DEEPEST; depth++) {
+		PT_FREE char *next = NULL;
+
+		if (has_ipv4_route(routes->ipv4, name, &has_default) |
+			has_ipv6_route(routes->ipv6, name, &has_default)) {
+			char place[] = "the network";
+
+			found.how = has_default ? PT_USE_DEFAULT_ROUTE : PT_USE_ROUTE;
+			found.place = has_default ? NULL : place;
+			use(judging, found);
+			return;
+		}
+		next = above(host, name);
+		free(name);
+		name = PT_STEAL(next);
+	}
+	if (!first)
+		return;
+	found.weak = is_only_port(host, first);
+	use(judging, found);
+}
+
+int pt_use_nets_plainly(const struct pt_host *host, const struct pt_devfiles *devfiles,
+	struct pt_uses *uses, struct pt_err *err)
+{
+	struct routes routes PT_CLEANUP(clear_routes) = {0};
+	bool any = false;
+	int r;
+
+	pt_foreach (devfile, devfiles->devfile, devfiles->count)
+		any |= devfile->kind == PT_DEVFILE_NET;
+	if (!any)
+		return 0;
+	/* /proc/net would be those of the process that reads */
+	r = read_routes(host, "/proc/1/net/route", &routes.ipv4, err);
+	if (r == 0)
+		r = read_routes(host, "/proc/1/net/ipv6_route", &routes.ipv6, err);
+	pt_foreach (devfile, devfiles->devfile, r == 0 ? devfiles->count : 0) {
+		const struct judging judging = {NULL, devfile, uses};
+
+		if (devfile->kind == PT_DEVFILE_NET)
+			judge_plainly(host, &routes, &judging);
+	}
 	return r;
 }

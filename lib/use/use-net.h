@@ -22,4 +22,11 @@ void pt_net_judge(
 int pt_use_nets(const struct pt_host *host, const struct pt_devfiles *devfiles,
 	struct pt_uses *uses, struct pt_err *err);
 
+/* The traffic that links and routes show without a question to netlink, which a driver that hangs
+ * keeps waiting: nothing of an address without a route. Source:
+ * Documentation/ABI/testing/sysfs-class-net; kernel, net/ipv4/fib_trie.c, fib_route_seq_show,
+ * net/ipv6/route.c, rt6_info_route. */
+int pt_use_nets_plainly(const struct pt_host *host, const struct pt_devfiles *devfiles,
+	struct pt_uses *uses, struct pt_err *err);
+
 #endif

@@ -148,6 +148,56 @@ static void a_start_that_cannot_look(void **state)
 	assert_driver(fake, DISK2, "nvme");
 }
 
+/* VFs vanish with their PF, whoever has them. */
+static void vfs_of_a_pf(void **state)
+{
+	static const char vf[] = "0000:04:10.0";
+	PT_FREE char *driver = pt_format("/sys/bus/pci/devices/%s/driver", vf);
+	struct fake *fake = *state;
+	struct pt_run run = run_of(fake);
+	PT_FREE char *file = NULL;
+	PT_FREE char *reason = NULL;
+	struct pt_bdf bdf = bdf_of(vf);
+
+	fake_remove(fake, driver);
+	fake_link(fake, driver, "/sys/bus/pci/drivers/vfio-pci");
+	expect(fake, "hostpci0: 04:00.0\n", "");
+	file = pt_format("/dev/vfio/%d", pt_function_read_group(run.host, &bdf));
+	fake_file(fake, "/proc/77/comm", "kvm\n");
+	fake_link(fake, "/proc/77/fd/3", file);
+	reason = pt_format("%s: process 77 (kvm) has its IOMMU group open", vf);
+	expect(fake, "hostpci0: 04:00.0\n", reason);
+}
+
+/* Interfaces: without a question to netlink. */
+static void traffic_of_the_host(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_file(fake, "/sys/bus/pci/devices/0000:04:00.0/net/eth7/flags", "0x1003\n");
+	expect(fake, "hostpci0: 04:00.0\n", "");
+	fake_link(fake, "/sys/class/net/eth7/master", "../bond0");
+	expect(fake, "hostpci0: 04:00.0\n",
+		"0000:04:00.0: is in use on this host: eth7 has bond0 on top");
+}
+
+/* What cannot be looked at is no all-clear; a use that is seen decides all the same. */
+static void what_nobody_could_look_at(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_run run = run_of(fake);
+	struct pt_err err = {0};
+
+	fake_dir(fake, PT_PVE_PCI_MAPPINGS);
+	fake_file(fake, CONFIG, "hostpci0: mapping=disks\nhostpci1: 03:00.0\n");
+	assert_true(pt_look_plainly(&run, &err) < 0);
+	assert_holds(err.text, PT_PVE_PCI_MAPPINGS);
+	assert_int_equal(pt_phase_look(&run), 0);
+	assert_holds(fake->said, "nobody could look at its devices: ");
+	mount_disk2(fake, "/srv");
+	assert_int_equal(pt_look_plainly(&run, NULL), -EBUSY);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +205,9 @@ int main(void)
 		MACHINE_TEST(open_files_and_groups),
 		MACHINE_TEST(advice_lets_go_but_for_the_system),
 		MACHINE_TEST(a_start_that_cannot_look),
+		MACHINE_TEST(vfs_of_a_pf),
+		MACHINE_TEST(traffic_of_the_host),
+		MACHINE_TEST(what_nobody_could_look_at),
 		MACHINE_TEST(too_many_open_files),
 	};
 

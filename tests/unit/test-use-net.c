@@ -102,10 +102,70 @@ static void on_top(void **state)
 		{.index = 3, .name = "br0", .kind = "bridge", .master = 2});
 }
 
+#define ROUTES                                                                                     \
+	"Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
+
+/* The use that links and routes show of eth7; NULL: none. */
+static void expect_plainly(struct fake *fake, const char *how, bool weak)
+{
+	char name[] = "eth7";
+	struct pt_devfile node = {.kind = PT_DEVFILE_NET, .name = name};
+	struct pt_devfiles nodes = {&node, 1};
+	struct pt_uses PT_USES uses = {0};
+
+	assert_int_equal(pt_use_nets_plainly(fake->host, &nodes, &uses, NULL), 0);
+	assert_int_equal(uses.count, how ? 1 : 0);
+	if (!how)
+		return;
+	assert_string_equal(on_loan(pt_use_text(&uses.use[0])), on_loan(pt_format("eth7 %s", how)));
+	assert_int_equal(uses.use[0].weak, weak);
+}
+
+static void what_links_and_routes_show(void **state)
+{
+	struct fake *fake = *state;
+
+	expect_plainly(fake, NULL, false);
+	/* link-local, multicast, and those of another */
+	fake_file(fake, "/proc/1/net/route",
+		ROUTES "eth7\t0000FEA9\t00000000\t0001\t0\t0\t1000\t0000FFFF\t0\t0\t0\n"
+		       "eth7\t000000E0\t00000000\t0001\t0\t0\t0\t000000F0\t0\t0\t0\n"
+		       "eth70\t00000000\t0100000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n");
+	fake_file(fake, "/proc/1/net/ipv6_route",
+		"fe800000000000000000000000000000 40 00000000000000000000000000000000 00 "
+		"00000000000000000000000000000000 00000100 00000001 00000000 00000001     eth7\n"
+		"ff000000000000000000000000000000 08 00000000000000000000000000000000 00 "
+		"00000000000000000000000000000000 00000100 00000004 00000000 00000001     eth7\n");
+	expect_plainly(fake, NULL, false);
+	fake_file(fake, "/proc/1/net/ipv6_route",
+		"20010db8000000000000000000000000 40 00000000000000000000000000000000 00 "
+		"00000000000000000000000000000000 00000100 00000001 00000000 00000001     eth7\n");
+	expect_plainly(fake, "carries the route to the network", false);
+	fake_remove(fake, "/proc/1/net/ipv6_route");
+	fake_file(fake, "/proc/1/net/route",
+		ROUTES "vmbr1\t00000000\t0100000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n");
+	expect_plainly(fake, NULL, false);
+	/* below a bond below a bridge with the route */
+	fake_link(fake, "/sys/class/net/eth7/master", "../bond0");
+	fake_link(fake, "/sys/class/net/bond0/upper_vmbr1", "../vmbr1");
+	fake_dir(fake, "/sys/class/net/vmbr1");
+	expect_plainly(fake, "carries a default route of this host through bond0", false);
+	fake_remove(fake, "/proc/1/net/route");
+	expect_plainly(fake, "has bond0 on top", false);
+	/* alone on a bridge */
+	fake_remove(fake, "/sys/class/net/eth7/master");
+	fake_link(fake, "/sys/class/net/eth7/master", "../vmbr1");
+	fake_dir(fake, "/sys/class/net/vmbr1/brif/eth7");
+	expect_plainly(fake, "has vmbr1 on top", true);
+	fake_dir(fake, "/sys/class/net/vmbr1/brif/tap101i0");
+	expect_plainly(fake, "has vmbr1 on top", false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(finds_interfaces_that_are_up),
+		MACHINE_TEST(what_links_and_routes_show),
 		cmocka_unit_test(one_by_itself),
 		cmocka_unit_test(ports),
 		cmocka_unit_test(on_top),
