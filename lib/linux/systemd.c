@@ -165,9 +165,8 @@ static int has_job(sd_bus *bus, const char *path, sd_bus_error *error)
 
 static int order(const struct question *question, sd_bus *bus, char **ret, sd_bus_error *error)
 {
-	static const char *const method[] = {[PT_UNIT_STOP] = "StopUnit",
-		[PT_UNIT_START] = "StartUnit",
-		[PT_UNIT_ENQUEUE] = "StartUnit"};
+	static const char *const method[] = {
+		[PT_UNIT_STOP] = "StopUnit", [PT_UNIT_START] = "StartUnit"};
 	struct timespec pause = {.tv_nsec = JOB_POLL_NS};
 	PT_FREE char *path = NULL;
 	PT_FREE char *loaded = NULL;
@@ -177,14 +176,13 @@ static int order(const struct question *question, sd_bus *bus, char **ret, sd_bu
 		*ret = PT_STEAL(loaded);
 		return 0;
 	}
-	if (r >= 0 && question->order != PT_UNIT_LOOK) {
+	if (r >= 0 && (question->order == PT_UNIT_STOP || question->order == PT_UNIT_START))
 		r = sd.call_method(bus, NULL, MANAGER_PATH, MANAGER, method[question->order], error,
 			NULL, "ss", question->unit, "replace");
-		/* until our caller's deadline */
-		while (r >= 0 && question->order != PT_UNIT_ENQUEUE &&
-			(r = has_job(bus, path, error)) > 0)
-			nanosleep(&pause, NULL);
-	}
+	/* until our caller's deadline */
+	while (r >= 0 && (question->order == PT_UNIT_STOP || question->order == PT_UNIT_AWAIT) &&
+		(r = has_job(bus, path, error)) > 0)
+		nanosleep(&pause, NULL);
 	return r < 0 ? r : sd.get_property_string(bus, NULL, path, UNIT, "ActiveState", error, ret);
 }
 
@@ -220,6 +218,8 @@ int pt_unit_order(const struct pt_host *host, const char *unit, enum pt_unit_ord
 		return pt_err_set(err, -ENOENT, "there is no unit %s", unit);
 	if (state[0] == '!')
 		return pt_err_set(err, -EIO, "%s: systemd says: %s", unit, state + 1);
+	if (order == PT_UNIT_AWAIT && pt_streq(state, "failed"))
+		return pt_err_set(err, -EIO, "%s: it has failed", unit);
 	*ret_active = pt_streq(state, "active") || pt_streq(state, "activating") ||
 		      pt_streq(state, "reloading");
 	return 0;

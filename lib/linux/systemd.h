@@ -14,14 +14,14 @@ bool pt_unit_name_valid(const char *name);
 enum pt_unit_order {
 	PT_UNIT_LOOK,
 	PT_UNIT_STOP,
-	PT_UNIT_START,
-	PT_UNIT_ENQUEUE, /* start it, without waiting */
+	PT_UNIT_START, /* without waiting for it */
+	PT_UNIT_AWAIT, /* wait for what was ordered before */
 };
 
-/* Has systemd stop or start the unit as "systemctl" does, or only looks. Waits until the unit has
- * no job, and reads back whether it is active or activating. -ENOENT: no such unit. -EIO: the
- * manager's error is in err. -ETIME: the job has not ended, or the manager does not answer.
- * -EAGAIN: it cannot be asked now. */
+/* Has systemd stop or start the unit as "systemctl" does, or only looks. A stop waits until the
+ * unit has no job. Reads back whether it is active or activating. -ENOENT: no such unit. -EIO: the
+ * manager's error is in err, or the unit that is waited for has failed. -ETIME: the job has not
+ * ended, or the manager does not answer. -EAGAIN: it cannot be asked now. */
 int pt_unit_order(const struct pt_host *host, const char *unit, enum pt_unit_order order,
 	long long deadline_ms, bool *ret_active, struct pt_err *err);
 

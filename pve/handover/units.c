@@ -6,8 +6,8 @@
 #include "lib/linux/systemd.h"
 #include "pve/handover/units.h"
 
-#define LOOK_MS 2000
-#define LOCK_MS 500
+#define LOCK_MS	    500
+#define ONCE_MORE_S 1 /* a device file may come a little later than its driver */
 
 static int64_t now_ns(void)
 {
@@ -70,7 +70,7 @@ static int record_and_stop(const struct pt_host *host, const struct pt_store *st
 	int r = pt_lock_unit(store, unit, budget_ms, &lock, &why);
 
 	if (r == 0)
-		r = pt_unit_order(host, unit, PT_UNIT_LOOK, pt_now_ms() + LOOK_MS, &active, &why);
+		r = pt_unit_order(host, unit, PT_UNIT_LOOK, pt_now_ms() + budget_ms, &active, &why);
 	if (r < 0) {
 		pt_log(pt_host_log(host), PT_LOG_WARNING, "stop-units: %s; skipped", why.text);
 		return 0;
@@ -97,14 +97,31 @@ int pt_units_stop(const struct pt_host *host, const struct pt_store *store,
 	return r;
 }
 
+/* Starts the unit, and waits for it. -EAGAIN: systemd has not heard of it. Once it has, it goes on
+ * by itself after the deadline (-ETIME). */
+static int start_and_wait(const struct pt_host *host, const char *unit, int budget_ms,
+	bool *ret_active, struct pt_err *err)
+{
+	const long long deadline = pt_now_ms() + budget_ms;
+	int r = pt_unit_order(host, unit, PT_UNIT_START, deadline, ret_active, err);
+
+	if (r == -ETIME)
+		return -EAGAIN;
+	return r < 0 ? r : pt_unit_order(host, unit, PT_UNIT_AWAIT, deadline, ret_active, err);
+}
+
 /* Returns whether that is done, or has failed for good. */
 static bool start_one(const struct pt_host *host, const char *unit, int budget_ms)
 {
+	const struct timespec pause = {.tv_sec = ONCE_MORE_S};
 	struct pt_err err = {0};
 	bool active = false;
-	int r = pt_unit_order(host, unit, PT_UNIT_START, pt_now_ms() + budget_ms, &active, &err);
+	int r = start_and_wait(host, unit, budget_ms, &active, &err);
 
-	/* systemd has not heard of it; after a deadline it has, and goes on by itself */
+	if (r == -EIO) {
+		nanosleep(&pause, NULL);
+		r = start_and_wait(host, unit, budget_ms, &active, &err);
+	}
 	if (r == -EAGAIN) {
 		pt_log(pt_host_log(host), PT_LOG_WARNING,
 			"%s could not be started again: %s; retry with 'pve-ptconf reconcile', as "

@@ -294,7 +294,7 @@ int pt_watch_ask(const struct pt_host *host, const struct pt_watch *watch, struc
 	PT_FREE char *unit = pt_format(UNIT, watch->vmid, watch->start);
 	bool active;
 
-	return pt_unit_order(host, unit, PT_UNIT_ENQUEUE, pt_now_ms() + ASK_MS, &active, err);
+	return pt_unit_order(host, unit, PT_UNIT_START, pt_now_ms() + ASK_MS, &active, err);
 }
 
 bool pt_watch_has_ended(const struct pt_host *host, const struct pt_guest_record *record)

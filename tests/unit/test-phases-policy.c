@@ -23,7 +23,7 @@ int __wrap_pt_unit_order(const struct pt_host *host, const char *unit, enum pt_u
 	(void)deadline_ms;
 	(void)err;
 	assert_string_equal(unit, "player.service");
-	if (order != PT_UNIT_LOOK)
+	if (order == PT_UNIT_STOP || order == PT_UNIT_START)
 		run_player(order == PT_UNIT_START);
 	*ret_active = player_runs;
 	return 0;

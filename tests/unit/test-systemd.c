@@ -168,7 +168,12 @@ static void units_are_stopped_and_started(void **state)
 	unit.active = "inactive";
 	assert_int_equal(order(fake, PT_UNIT_START, &active, &err), 0);
 	assert_true(active);
+	unit.active = "active";
+	assert_int_equal(order(fake, PT_UNIT_AWAIT, &active, &err), 0);
+	assert_true(active);
 	unit.active = "failed";
+	assert_int_equal(order(fake, PT_UNIT_AWAIT, &active, &err), -EIO);
+	assert_string_equal(err.text, "a.service: it has failed");
 	assert_int_equal(order(fake, PT_UNIT_LOOK, &active, &err), 0);
 	assert_false(active);
 	unit.active = "activating";

@@ -11,11 +11,13 @@
 static struct unit {
 	const char *name;
 	bool active;
-	bool stays; /* active after any order */
-	bool fails; /* to start */
+	bool stays;   /* active after any order */
+	bool fails;   /* to start */
+	int failures; /* so often it has failed by itself */
 } units[3];
 static bool recorded; /* it was on record when it was stopped */
 static bool unheard;  /* the manager cannot be asked */
+static bool hangs;    /* it does not answer */
 static struct fake *machine;
 
 int __wrap_pt_unit_order(const struct pt_host *host, const char *name, enum pt_unit_order order,
@@ -23,10 +25,12 @@ int __wrap_pt_unit_order(const struct pt_host *host, const char *name, enum pt_u
 int __wrap_pt_unit_order(const struct pt_host *host, const char *name, enum pt_unit_order order,
 	long long deadline_ms, bool *ret_active, struct pt_err *err)
 {
-	assert_in_range(deadline_ms, pt_now_ms() - 60000, pt_now_ms() + 2100);
+	assert_in_range(deadline_ms, pt_now_ms() - 60000, pt_now_ms() + 5000);
 	if (unheard)
 		return pt_err_set(err, -EAGAIN,
 			"%s: systemd cannot be asked: a process of ours was killed", name);
+	if (hangs)
+		return pt_err_set(err, -ETIME, "systemd is not through with it");
 	pt_foreach (unit, units, PT_ARRAY_SIZE(units)) {
 		PT_FREE char *text = NULL;
 
@@ -36,7 +40,11 @@ int __wrap_pt_unit_order(const struct pt_host *host, const char *name, enum pt_u
 			recorded = strstr(text, name);
 		if (order == PT_UNIT_START && unit->fails)
 			return pt_err_set(err, -EIO, "%s: systemd says: no", name);
-		if (order != PT_UNIT_LOOK && !unit->stays)
+		if (order == PT_UNIT_AWAIT && unit->failures) {
+			unit->failures--;
+			return pt_err_set(err, -EIO, "%s: it has failed", name);
+		}
+		if ((order == PT_UNIT_STOP || order == PT_UNIT_START) && !unit->stays)
 			unit->active = order == PT_UNIT_START;
 		*ret_active = unit->active;
 		return 0;
@@ -188,6 +196,35 @@ static void what_systemd_has_not_heard_of_is_tried_again(void **state)
 	start(store);
 	assert_true(units[0].active);
 	assert_false(pt_host_exists(machine->host, UNIT));
+	/* silence is no answer either */
+	assert_int_equal(stop(store, &names, &any, NULL), 0);
+	hangs = true;
+	start(store);
+	hangs = false;
+	assert_true(pt_host_exists(machine->host, UNIT));
+	start(store);
+	assert_true(units[0].active);
+	assert_false(pt_host_exists(machine->host, UNIT));
+}
+
+/* Its device file may come later than the driver. */
+static void one_that_fails_is_started_once_more(void **state)
+{
+	struct pt_store PT_STORE *store = open_store(machine = *state, PT_CLAIMS_DIR);
+	char name[] = "a.service";
+	const struct pt_unit_record record = {.unit = name};
+
+	memcpy(units, (struct unit[]){{.name = "a.service", .failures = 1}, {0}},
+		2 * sizeof(*units));
+	assert_int_equal(pt_unit_save(store, &record, NULL), 0);
+	start(store);
+	assert_says("a.service is started again");
+	units[0].failures = 2;
+	assert_int_equal(pt_unit_save(store, &record, NULL), 0);
+	start(store);
+	assert_says("error: a.service could not be started again: a.service: it has failed; see "
+		    "'systemctl status a.service'");
+	assert_false(pt_host_exists(machine->host, UNIT));
 }
 
 static void one_whose_work_is_done_is_fine(void **state)
@@ -227,6 +264,7 @@ int main(void)
 		MACHINE_TEST(the_last_stopped_is_started_first),
 		MACHINE_TEST(what_does_not_stop_or_start_is_told),
 		MACHINE_TEST(what_systemd_has_not_heard_of_is_tried_again),
+		MACHINE_TEST(one_that_fails_is_started_once_more),
 		MACHINE_TEST(one_whose_work_is_done_is_fine),
 		MACHINE_TEST(what_cannot_be_recorded_is_not_stopped),
 	};
