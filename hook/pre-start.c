@@ -226,8 +226,8 @@ static enum pt_start_result judge_and_take(struct pt_start *start)
 	return r < 0 ? pt_start_go_on(start) : pt_start_take(start);
 }
 
-/* Waits for returns under way, judges and takes. If another start has taken a function since the
- * facts were gathered, gathers and judges again. */
+/* Waits for returns under way, stops units, judges and takes. If another start has taken a function
+ * since the facts were gathered, gathers and judges again. */
 static enum pt_start_result settle(struct pt_start *start)
 {
 	for (int tries = 0; tries < TRIES; tries++) {
@@ -236,6 +236,9 @@ static enum pt_start_result settle(struct pt_start *start)
 
 		if (r == 0)
 			r = settle_choice(start);
+		/* each round may choose other devices */
+		if (r == 0)
+			r = pt_start_stop_units(start);
 		if (r < 0)
 			return cannot_look(start, r);
 		pt_findings_clear(&start->findings);
@@ -284,8 +287,7 @@ static int gather_beside_api(struct pt_start *start)
 	return r;
 }
 
-/* Clears the way: functions that others left are back, and units have made way, when it returns 0.
- */
+/* Clears the way: functions that others left are back when it returns 0. */
 static int clear_way(struct pt_start *start)
 {
 	int r = pt_start_open(start);
@@ -296,11 +298,7 @@ static int clear_way(struct pt_start *start)
 	r = gather_beside_api(start);
 	if (r == 0)
 		r = pt_start_wait_for_last_run(start);
-	if (r == 0)
-		r = pt_start_return_others(start);
-	if (r == 0 && !pt_guest_is_template(start->guest))
-		r = pt_start_stop_units(start);
-	return r;
+	return r < 0 ? r : pt_start_return_others(start);
 }
 
 static enum pt_start_result pre_start(const struct pt_run *run)
