@@ -70,6 +70,22 @@ static int record_identities(
 	return r < 0 ? r : pt_identities_write(run->host, run->vmid, &identities, err);
 }
 
+/* Removes what the guest's last run has left: it runs again. */
+static void end_lists(const struct pt_run *run, const struct pt_store *store)
+{
+	const struct pt_bdf none = {0};
+	const struct pt_release nothing = {.bdf = &none};
+	struct pt_records PT_RECORDS records = {0};
+
+	pt_records_read(store, &records);
+	pt_foreach (guest, records.guest, records.guest_count) {
+		if (guest->state == PT_GUEST_WANTS || guest->vmid != run->vmid)
+			continue;
+		pt_release(run->host, store, &run->limits, &nothing, NULL, NULL);
+		return;
+	}
+}
+
 static int post_start(const struct pt_run *run)
 {
 	struct pt_store PT_STORE *store = NULL;
@@ -82,6 +98,8 @@ static int post_start(const struct pt_run *run)
 	if (r == 0)
 		r = pt_confirm(
 			run->host, store, run->vmid, &run->limits, run->limits.lock_ms, &err);
+	if (r == 0)
+		end_lists(run, store);
 	if (r == 0) {
 		/* no failure: without it the next check compares with an older start */
 		r = record_identities(run, store, &err);

@@ -72,6 +72,20 @@ static bool goes_with_its_pf(const struct pt_start *start, const struct pt_funct
 	return pf && !pt_taken_stays(taken, pf);
 }
 
+/* What a restarted guest has taken stays taken, before anything is asked anew: another guest would
+ * get it while this start waits. */
+static enum pt_role role_of(const struct pt_start *start, const struct pt_taken *taken)
+{
+	const struct pt_wish *last =
+		start->has_last ? pt_wish_find(&start->last, &taken->bdf) : NULL;
+
+	if (taken->companion)
+		return PT_ROLE_COMPANION;
+	return last && last->role == PT_ROLE_TAKEN && pt_start_taken(start, &taken->bdf)
+		       ? PT_ROLE_TAKEN
+		       : PT_ROLE_CANDIDATE;
+}
+
 static void add_wish(
 	const struct pt_start *start, struct pt_guest_record *record, const struct pt_taken *taken)
 {
@@ -84,7 +98,7 @@ static void add_wish(
 		return;
 	wish = pt_wish_add(
 		record, &taken->bdf, PT_LABEL(&start->facts.assignment[taken->assignment]));
-	wish->role = taken->companion ? PT_ROLE_COMPANION : PT_ROLE_CANDIDATE;
+	wish->role = role_of(start, taken);
 	pt_set_text(&wish->driver, pt_streq(driver, PT_VFIO_PCI) ? NULL : driver);
 	pt_set_text(&wish->home,
 		pt_policy_home(&start->facts.host->policy, start->run->vmid, &taken->bdf, driver));

@@ -90,18 +90,37 @@ void pt_tell_home(
 			wish->entry, PT_BDF(&wish->bdf), *wish->home ? wish->home : "no driver");
 }
 
+/* The wish of the guest's last run, if its functions were not released before it was started again;
+ * NULL: there was none, or they were. */
+static const struct pt_wish *wish_of_run(const struct pt_records *records,
+	const struct pt_guest_record *guest, const struct pt_bdf *bdf)
+{
+	pt_foreach (ran, records->guest, records->guest_count) {
+		const struct pt_wish *wish = pt_wish_find(ran, bdf);
+
+		if (ran->state == PT_GUEST_ENDED && ran->vmid == guest->vmid && wish &&
+			wish->role != PT_ROLE_CANDIDATE)
+			return wish;
+	}
+	return NULL;
+}
+
 /* Where the function goes: by the policy of now, since an earlier one may be wrong; by that of its
- * start if the policy cannot be read. A start that never ran is undone to the origin. */
+ * start if the policy cannot be read. A start that never ran is undone to the origin, but for what
+ * a run before it has left. */
 static const char *home_of(const struct pt_releasing *releasing,
 	const struct pt_guest_record *guest, const struct pt_wish *wish,
 	const struct pt_function_record *record)
 {
-	const char *driver = wish->driver ? wish->driver : PT_VFIO_PCI;
-	const char *home = wish->home;
+	const char *driver, *home;
 
+	if (guest->state == PT_GUEST_UNDONE)
+		wish = wish_of_run(&releasing->records, guest, &record->bdf);
 	/* where it was before: policy may have kept it there */
-	if (guest->state != PT_GUEST_ENDED || wish->role == PT_ROLE_CANDIDATE)
+	if (!wish || guest->state == PT_GUEST_WANTS || wish->role == PT_ROLE_CANDIDATE)
 		return record->home;
+	driver = wish->driver ? wish->driver : PT_VFIO_PCI;
+	home = wish->home;
 	if (releasing->has_policy)
 		home = pt_policy_home(&releasing->policy, guest->vmid, &wish->bdf, driver);
 	return home_counts(home, driver, &record->origin);
@@ -267,6 +286,13 @@ static void one_round(struct pt_releasing *releasing)
 	pt_locks_release(&releasing->locks, 0);
 }
 
+/* Whether the guest is being started again: if that fails, its last run's policy counts. Between
+ * two calls of a start both have the name of that run. */
+static bool is_restart(const struct pt_guest_record *by, const struct pt_guest_record *ended)
+{
+	return by->vmid == ended->vmid && (!by->ran || pt_streq(by->start, ended->start));
+}
+
 /* Whether a list that has ended needs the function no more: it is back, kept by policy, or taken by
  * another guest. A candidate is the business of the guest that had taken it before, if there is
  * one.
@@ -276,9 +302,11 @@ static bool is_done(const struct pt_releasing *releasing, const struct pt_guest_
 {
 	const struct pt_records *records = &releasing->records;
 	const struct pt_function_record *record = pt_records_function(records, &wish->bdf);
+	const struct pt_guest_record *by =
+		pt_records_wanted(records, &wish->bdf, wish->group, 0, true);
 	const struct pt_wish *taken;
 
-	if (!record || pt_records_wanted(records, &wish->bdf, wish->group, 0, true) ||
+	if (!record || (by && !is_restart(by, guest)) ||
 		(record->home && pt_streq(record->home, home_of(releasing, guest, wish, record))))
 		return true;
 	return wish->role == PT_ROLE_CANDIDATE &&

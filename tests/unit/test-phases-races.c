@@ -492,6 +492,31 @@ static void a_sick_candidate_stops_nothing(void **state)
 	assert_driver(fake, DISK, "nvme");
 }
 
+/* The guest runs, and is stopped to be started again. */
+static void run_and_reboot(struct fake *fake, const char *config)
+{
+	fake_file(fake, CONFIG, config);
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	run_guest(fake);
+	assert_int_equal(phase(fake, "post-start"), 0);
+	fake_remove(fake, PT_PVE_RUN "/100.pid");
+	fake_file(fake, PT_PVE_RUN "/100.reboot", "");
+	assert_int_equal(phase(fake, "post-stop"), 0);
+}
+
+/* Lists of starts that have ended. */
+static size_t count_ended(struct fake *fake)
+{
+	struct pt_store PT_STORE *store = open_store(fake, PT_CLAIMS_DIR);
+	struct pt_records PT_RECORDS records = {0};
+	size_t count = 0;
+
+	pt_records_read(store, &records);
+	pt_foreach (guest, records.guest, records.guest_count)
+		count += guest->state != PT_GUEST_WANTS;
+	return count;
+}
+
 /* /run fills up in the middle of a start: what the policy says is on record already. */
 static void a_full_run_keeps_the_policy(void **state)
 {
@@ -512,6 +537,61 @@ static void a_full_run_keeps_the_policy(void **state)
 	assert_int_equal(phase(fake, "post-stop"), 0);
 	assert_driver(fake, DISK, "none");
 	assert_false(has_claim(fake, 100));
+}
+
+/* The guest ran, and is restarted: what its policy says holds, whatever becomes of the new start.
+ */
+static void a_restart_that_fails_keeps_the_policy(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_run run = run_of(fake);
+
+	fake_file(fake, PT_POLICY_FILE, "[device 02:00.0]\nreturn = none\n");
+	run_and_reboot(fake, "hostpci0: 02:00.0\n");
+	assert_driver(fake, DISK, "vfio-pci");
+	fake_remove(fake, PT_PVE_RUN "/100.reboot");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	/* its QEMU does not begin */
+	assert_int_equal(pt_phase_undo(&run), 0);
+	assert_driver(fake, DISK, "none");
+	assert_false(has_claim(fake, 100));
+	/* one that never ran is undone */
+	fake_link(fake, "/sys/bus/pci/devices/" DISK "/driver", "/sys/bus/pci/drivers/nvme");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	assert_int_equal(pt_phase_undo(&run), 0);
+	assert_driver(fake, DISK, "nvme");
+	/* one that runs again leaves nothing of the run before */
+	run_and_reboot(fake, "hostpci0: 02:00.0\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	run_guest(fake);
+	assert_int_equal(phase(fake, "post-start"), 0);
+	assert_int_equal(count_ended(fake), 0);
+}
+
+static enum pt_role role_of_first, role_of_second;
+
+static void note_roles(struct fake *fake)
+{
+	struct pt_store PT_STORE *store = open_store(fake, PT_CLAIMS_DIR);
+	struct pt_guest_record PT_GUEST_RECORD record = {0};
+	struct pt_bdf first = bdf_of(DISK), second = bdf_of(DISK2);
+
+	assert_int_equal(pt_guest_load(store, 100, &record, NULL), 0);
+	assert_false(record.ran);
+	role_of_first = pt_wish_find(&record, &first)->role;
+	role_of_second = pt_wish_find(&record, &second)->role;
+}
+
+/* What a guest that is restarted has taken is nobody else's while its start still waits. */
+static void a_restart_keeps_its_devices_from_others(void **state)
+{
+	struct fake *fake = *state;
+
+	run_and_reboot(fake, "hostpci0: 02:00.0\n");
+	fake_file(fake, CONFIG, "hostpci0: 02:00.0\nhostpci1: 03:00.0\n");
+	assert_int_equal(start_meddled(fake, "[no-reset]", note_roles), 0);
+	assert_int_equal(role_of_first, PT_ROLE_TAKEN);
+	assert_int_equal(role_of_second, PT_ROLE_CANDIDATE);
 }
 
 /* A VF that a guest needs is gone with its PF, which nobody wants any more. */
@@ -587,6 +667,8 @@ int main(void)
 		TEST(odd_names_come_back),
 		TEST(a_sick_candidate_stops_nothing),
 		TEST(a_full_run_keeps_the_policy),
+		TEST(a_restart_that_fails_keeps_the_policy),
+		TEST(a_restart_keeps_its_devices_from_others),
 		TEST(a_pf_returns_for_its_vf),
 		TEST(a_stop_beside_a_start_leaves_it_alone),
 		TEST(a_backup_holds_what_ran_before),
