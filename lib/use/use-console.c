@@ -45,7 +45,7 @@ int pt_console_read_bind(const struct pt_host *host, const char *vtcon, char **r
 	int r;
 
 	snprintf(path, sizeof(path), PT_VTCONSOLES "/%s/bind", vtcon);
-	r = pt_host_read_line(host, path, ret);
+	r = pt_host_read_line_guarded(host, path, pt_now_ms() + PT_ATTR_MS, ret);
 	return r == -ENOENT ? -ENODEV : r;
 }
 
@@ -55,9 +55,14 @@ static bool is_bound_framebuffer_console(const struct pt_host *host, const char 
 	PT_FREE char *bind = NULL;
 	char path[64];
 
+	int r;
+
 	snprintf(path, sizeof(path), PT_VTCONSOLES "/%s/name", vtcon);
-	return pt_host_read_line(host, path, &name) == 0 && strstr(name, PT_FRAMEBUFFER) &&
-	       pt_console_read_bind(host, vtcon, &bind) == 0 && pt_streq(bind, "1");
+	if (pt_host_read_line(host, path, &name) < 0 || !strstr(name, PT_FRAMEBUFFER))
+		return false;
+	r = pt_console_read_bind(host, vtcon, &bind);
+	/* a driver that hangs with the console's lock is bound */
+	return r == -ETIME || (r == 0 && pt_streq(bind, "1"));
 }
 
 /* Of several framebuffers the console is on the first or the primary one, and goes to another when

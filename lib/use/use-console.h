@@ -28,7 +28,8 @@ bool pt_framebuffer_in(const struct pt_host *host, const struct pt_function *fun
 void pt_use_console(
 	const struct pt_host *host, const struct pt_function *function, struct pt_uses *uses);
 
-/* Whether it is bound, as the kernel prints it: "1" or "0"; the caller frees. -ENODEV. */
+/* Whether it is bound, as the kernel prints it: "1" or "0"; the caller frees. -ENODEV. -ETIME: a
+ * driver hangs with the console's lock. Source: kernel, drivers/tty/vt/vt.c, show_bind. */
 int pt_console_read_bind(const struct pt_host *host, const char *vtcon, char **ret);
 
 #endif
