@@ -7,7 +7,6 @@
 #include "hook/supervisor.h"
 
 #define LOOK_MS 60000
-#define ROOM_MS 1000
 /* a phase's result beside 0 and 1: the host cannot be opened */
 #define CANNOT_BEGIN ENODATA
 
@@ -15,34 +14,6 @@
 #define UNDONE                                                                                     \
 	"nothing is moved or returned; 'pve-ptconf release %u' returns its devices once it has "   \
 	"stopped"
-
-/* Waits until a pipe has room, not for long, and after that in vain not at all: the task log may be
- * a pipe that nobody reads, and a full one must not stop the work. */
-static bool has_room(int fd)
-{
-	static bool full;
-	struct pollfd pfd = {.fd = fd, .events = POLLOUT};
-
-	full = poll(&pfd, 1, full ? 0 : ROOM_MS) == 0;
-	return !full;
-}
-
-/* Writes text in pieces that a pipe with room takes whole. Words that it has no room for are
- * dropped. -EIO: nobody can read any more. Source: pipe(7), PIPE_BUF. */
-static int say(int fd, const char *text, size_t length)
-{
-	while (length && has_room(fd)) {
-		ssize_t n = write(fd, text, length < PIPE_BUF ? length : PIPE_BUF);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return errno == EAGAIN ? 0 : -EIO;
-		text += n;
-		length -= (size_t)n;
-	}
-	return 0;
-}
 
 /* Proxmox VE's task viewer does not wrap, and breaks letters beyond ASCII. */
 #define COLUMNS 100
@@ -52,7 +23,7 @@ static int say(int fd, const char *text, size_t length)
 	({                                                                                         \
 		PT_FREE char *line_ = pt_format(__VA_ARGS__);                                      \
 		PT_FREE char *text_ = pt_log_fold(line_, COLUMNS);                                 \
-		say((fd), text_, strlen(text_));                                                   \
+		pt_log_say((fd), text_, strlen(text_));                                            \
 	})
 
 /* The worker may be alone: then nobody reads any more, and the system log gets the line. */
@@ -110,7 +81,7 @@ static bool relay(const struct pt_child *child, long long deadline_ms, int out)
 		if (n <= 0)
 			return true;
 		/* when the reader is gone, the work goes on */
-		say(out, text, (size_t)n);
+		pt_log_say(out, text, (size_t)n);
 	}
 }
 

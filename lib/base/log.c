@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <syslog.h>
 
 #include "lib/base/child.h"
 #include "lib/base/log.h"
 
+#define ROOM_MS	  1000
 #define SYSLOG_MS 1000
 
 void pt_log(const struct pt_log *log, enum pt_log_level level, const char *fmt, ...)
@@ -85,10 +88,43 @@ char *pt_log_fold(const char *line, size_t columns)
 	return text;
 }
 
+/* Waits until a pipe has room, not for long, and after that in vain not at all: a full one
+ * must not stop the work. */
+static bool has_room(int fd)
+{
+	static bool full;
+	struct pollfd pfd = {.fd = fd, .events = POLLOUT};
+
+	full = poll(&pfd, 1, full ? 0 : ROOM_MS) == 0;
+	return !full;
+}
+
+int pt_log_say(int fd, const char *text, size_t length)
+{
+	while (length && has_room(fd)) {
+		ssize_t n = write(fd, text, length < PIPE_BUF ? length : PIPE_BUF);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? 0 : -EIO;
+		text += n;
+		length -= (size_t)n;
+	}
+	return 0;
+}
+
 void pt_log_to_file(void *data, enum pt_log_level level, const char *line)
 {
 	fprintf(data, "%s%s\n", pt_log_mark(level), line);
 	fflush(data);
+}
+
+void pt_log_without_waiting(void *data, enum pt_log_level level, const char *line)
+{
+	PT_FREE char *text = pt_format("%s%s\n", pt_log_mark(level), line);
+
+	pt_log_say(fileno(data), text, strlen(text));
 }
 
 /* The system log puts the program's name before each line by itself. */

@@ -444,9 +444,16 @@ static bool asks_host(const struct pt_cli *cli, const struct verb *verb)
 	return verb->run != pt_cmd_explain && !cli->facts && !asks_api && pt_streq(cli->root, "/");
 }
 
+/* Guests that start wait for these. */
+static bool moves_devices(const struct verb *verb)
+{
+	return verb->run == pt_cmd_release || verb->run == pt_cmd_reconcile ||
+	       verb->run == pt_cmd_watch;
+}
+
 int main(int argc, char **argv)
 {
-	const struct pt_log log = {.emit = pt_log_to_file, .data = stderr};
+	struct pt_log log = {.emit = pt_log_to_file, .data = stderr};
 	struct pt_cli cli = {.root = "/"};
 	const struct verb *verb = NULL;
 	struct pt_err err = {0};
@@ -463,6 +470,8 @@ int main(int argc, char **argv)
 		return result;
 	}
 	result = PT_EXIT_UNKNOWN;
+	if (moves_devices(verb))
+		log.emit = pt_log_without_waiting;
 	if (geteuid() != 0 && asks_host(&cli, verb))
 		pt_err_set(&err, -EPERM,
 			"%s reads what only root may read on this host: run it as root, or, if the verb "

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <syslog.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tests/unit/unit.h"
 
@@ -58,6 +60,29 @@ static void marks_levels(void **state)
 	fclose(out);
 	assert_string_equal(text, "moved 2\nwarning: careful\nerror: no\ndebug: detail\n");
 	free(text);
+}
+
+/* A reader that reads no more stops nothing. */
+static void a_full_pipe_is_not_waited_for(void **state)
+{
+	struct pt_log log = {.emit = pt_log_without_waiting};
+	char read_back[16] = "";
+	long long begin;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	log.data = fdopen(ends[1], "w");
+	pt_log(&log, PT_LOG_WARNING, "one");
+	begin = pt_now_ms();
+	for (int line = 0; line < 3000; line++)
+		pt_log(&log, PT_LOG_INFO, "a line of some length, and another one of no use");
+	/* one second once, not 3,000 times */
+	assert_true(pt_now_ms() - begin < 60000);
+	assert_int_equal(read(ends[0], read_back, 13), 13);
+	assert_string_equal(read_back, "warning: one\n");
+	fclose(log.data);
+	close(ends[0]);
 }
 
 static void lines_are_folded(void **state)
@@ -125,6 +150,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(marks_levels),
+		cmocka_unit_test(a_full_pipe_is_not_waited_for),
 		cmocka_unit_test(lines_are_folded),
 		cmocka_unit_test(says_nothing_without_sink),
 		cmocka_unit_test(the_system_log_gets_lines_by_a_child),
