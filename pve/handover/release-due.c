@@ -134,18 +134,38 @@ bool pt_releasing_is_due(struct pt_releasing *releasing, struct pt_function_reco
 	       !is_older(releasing, &record->bdf);
 }
 
-/* Whether Proxmox VE has promised it to a guest: its QEMU may not have opened it yet. */
-static bool is_reserved(const struct pt_releasing *releasing,
-	const struct pt_reservations *reservations, const struct pt_bdf *bdf)
+static bool is_promised(const struct pt_releasing *releasing,
+	const struct pt_reservation *reservation, const struct pt_bdf *bdf)
 {
-	const struct pt_reservation *reservation = pt_reservation_find(reservations, PT_BDF(bdf));
 	const struct pt_wish *wish;
 	const struct pt_guest_record *last = pt_records_last(&releasing->records, bdf, &wish);
 
 	/* the guest that had it last has ended, and its reservations as well */
-	if (reservation && reservation->has_pid && last && last->vmid == reservation->vmid)
+	if (reservation->has_pid && last && last->vmid == reservation->vmid)
 		return false;
 	return pt_reservation_look(releasing->host, reservation, 0) != PT_RESERVATION_FREE;
+}
+
+/* Whether Proxmox VE has promised it, or another function of its IOMMU group, to a guest: its QEMU
+ * may not have opened the group yet. */
+static bool is_reserved(const struct pt_releasing *releasing,
+	const struct pt_reservations *reservations, const struct pt_bdf *bdf)
+{
+	const int group = pt_function_read_group(releasing->host, bdf);
+
+	pt_foreach (reservation, reservations->reservation, reservations->count) {
+		struct pt_bdf promised;
+
+		if (!pt_bdf_parse(reservation->id, &promised))
+			continue;
+		if (pt_bdf_compare(&promised, bdf) != 0 &&
+			(group == PT_GROUP_NONE ||
+				pt_function_read_group(releasing->host, &promised) != group))
+			continue;
+		if (is_promised(releasing, reservation, &promised))
+			return true;
+	}
+	return false;
 }
 
 bool pt_releasing_is_with_guest(const struct pt_releasing *releasing, const struct pt_bdf *vf)

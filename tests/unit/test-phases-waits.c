@@ -267,6 +267,23 @@ static void what_is_reserved_by_another_is_left(void **state)
 	assert_false(has_claim(fake, 100));
 }
 
+/* QEMU gets the whole IOMMU group, or nothing. */
+static void what_shares_a_reserved_group_is_left(void **state)
+{
+	struct fake *fake = *state;
+	PT_FREE char *line = pt_format(AUDIO " 101 time:%lld\n", (long long)time(NULL) + 60);
+
+	fake_file(fake, CONFIG, "hostpci0: 01:00.0\n");
+	assert_int_equal(phase(fake, "pre-start"), 0);
+	fake_file(fake, PT_PVE_PCI_RESERVATIONS, line);
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_driver(fake, GPU, "vfio-pci");
+	fake_file(fake, PT_PVE_PCI_RESERVATIONS, "");
+	assert_int_equal(phase(fake, "post-stop"), 0);
+	assert_driver(fake, GPU, "nouveau");
+	assert_false(has_claim(fake, 100));
+}
+
 /* Another guest's return that does not end is waited for only so long. */
 static void a_return_that_hangs_is_not_waited_for_ever(void **state)
 {
@@ -350,6 +367,7 @@ int main(void)
 		MACHINE_TEST(each_returns_as_soon_as_it_can),
 		MACHINE_TEST(a_guest_that_is_started_meanwhile_keeps_all),
 		MACHINE_TEST(what_is_reserved_by_another_is_left),
+		MACHINE_TEST(what_shares_a_reserved_group_is_left),
 		MACHINE_TEST(a_return_that_hangs_is_not_waited_for_ever),
 		MACHINE_TEST(a_neighbour_that_flickers_is_told),
 		MACHINE_TEST(ones_own_return_is_waited_for),
