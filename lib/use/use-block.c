@@ -12,7 +12,7 @@
 
 #define BLOCKS	      "/sys/class/block"
 #define BTRFS	      "/sys/fs/btrfs"
-#define MOUNTS_MAX    (16U * 1024 * 1024)
+#define MOUNTS_MAX    (64U * 1024 * 1024)
 #define OPEN_MS	      2000
 #define OPEN_TRIES    5
 #define OPEN_PAUSE_NS 100000000L
@@ -285,21 +285,27 @@ static void use_mount(struct volumes *volumes, const struct mount *mount, int pi
 	}
 }
 
-static void use_mounts_of(struct volumes *volumes, const char *process, int pid)
+static int use_mounts_of(struct volumes *volumes, const char *process, int pid, struct pt_err *err)
 {
 	PT_FREE char *text = NULL;
 	char path[64];
 	char *rest;
+	int r;
 
 	snprintf(path, sizeof(path), "/proc/%s/mountinfo", process);
-	if (pt_host_read(volumes->host, path, MOUNTS_MAX, &text, NULL) < 0)
-		return; /* it ended meanwhile */
+	r = pt_host_read(volumes->host, path, MOUNTS_MAX, &text, NULL);
+	/* it ended meanwhile */
+	if (r == -ENOENT || r == -ESRCH)
+		return 0;
+	if (r < 0)
+		return pt_err_errno(err, r, "%s", path);
 	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		struct mount mount;
 
 		if (parse_mount(line, &mount))
 			use_mount(volumes, &mount, pid);
 	}
+	return 0;
 }
 
 static char *namespace_of(const struct pt_host *host, const char *process)
@@ -311,14 +317,15 @@ static char *namespace_of(const struct pt_host *host, const char *process)
 	return pt_host_link(host, path, &name) < 0 ? NULL : name;
 }
 
-static void use_mounts(struct volumes *volumes)
+/* What the host itself has mounted has to be known; a process may keep its own to itself. */
+static int use_mounts(struct volumes *volumes, struct pt_err *err)
 {
 	struct pt_names PT_NAMES pids = {0}, seen = {0};
 	PT_FREE char *ours = namespace_of(volumes->host, "1");
+	int r = use_mounts_of(volumes, "1", 0, err);
 
-	use_mounts_of(volumes, "1", 0);
-	if (pt_host_list(volumes->host, "/proc", &pids) < 0)
-		return;
+	if (r < 0 || pt_host_list(volumes->host, "/proc", &pids) < 0)
+		return r;
 	pt_foreach (pid, pids.name, pids.count) {
 		PT_FREE char *name = NULL;
 
@@ -327,9 +334,10 @@ static void use_mounts(struct volumes *volumes)
 		name = namespace_of(volumes->host, *pid);
 		if (!name || pt_streq(name, ours) || pt_names_hold(&seen, name))
 			continue;
-		use_mounts_of(volumes, *pid, atoi(*pid));
+		use_mounts_of(volumes, *pid, atoi(*pid), NULL);
 		pt_names_add(&seen, name);
 	}
+	return 0;
 }
 
 /* The number of a block device's file, "259:3", or NULL. The caller frees it. */
@@ -565,17 +573,19 @@ int pt_use_blocks(const struct pt_host *host, const struct pt_devfiles *devfiles
 	struct pt_uses *uses, struct pt_err *err)
 {
 	struct volumes volumes PT_CLEANUP(free_volumes) = {.host = host, .uses = uses};
+	struct pt_err unseen = {0};
 	int r;
 
 	list_volumes(&volumes, devfiles);
 	if (!volumes.count)
 		return 0;
-	use_mounts(&volumes);
+	/* where these cannot be read, what else shows a use counts all the same */
+	use_mounts(&volumes, &unseen);
 	use_swaps(&volumes);
 	r = use_open_volumes(&volumes, err);
 	if (r < 0)
 		return r;
 	use_idle_volumes(&volumes);
 	use_exclusives(&volumes);
-	return 0;
+	return unseen.code ? pt_err_set(err, unseen.code, "%s", unseen.text) : 0;
 }

@@ -253,6 +253,25 @@ static void a_disk_of_two_controllers(void **state)
 	expect(fake, "nvme3n1 is mounted at /data\n");
 }
 
+/* No mounts that can be read are not no mounts. */
+static void mounts_that_cannot_be_read_are_told(void **state)
+{
+	struct fake *fake = *state;
+	struct pt_devfiles PT_DEVFILES nodes = {0};
+	struct pt_uses PT_USES uses = {0};
+	struct pt_function function = {0};
+	struct pt_bdf bdf = bdf_of(DISK);
+	struct pt_err err = {0};
+
+	add_block(fake, FOLDER "/nvme0n1", "nvme0n1", "259:0\n");
+	assert_int_equal(pt_function_read(fake->host, &bdf, &function, NULL), 0);
+	pt_devfiles_add(fake->host, &function, &nodes);
+	fake_dir(fake, "/proc/1/mountinfo");
+	assert_true(pt_use_blocks(fake->host, &nodes, &uses, &err) < 0);
+	assert_holds(err.text, "/proc/1/mountinfo");
+	pt_function_clear(&function);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +284,7 @@ int main(void)
 		DISK_TEST(osds_and_caches),
 		DISK_TEST(towers),
 		DISK_TEST(a_disk_of_two_controllers),
+		DISK_TEST(mounts_that_cannot_be_read_are_told),
 	};
 
 	return cmocka_run_group_tests_name("use-block", tests, NULL, NULL);
