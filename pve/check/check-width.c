@@ -156,8 +156,9 @@ static int claimed_width(const struct pt_facts *facts, bool *ret_stated)
 	PT_FREE char *type = pt_guest_cpu(guest, "cputype");
 	PT_FREE char *bits = pt_guest_cpu(guest, "phys-bits");
 	PT_FREE char *stated = pt_guest_cpu(guest, "guest-phys-bits");
-	bool of_host = bits ? pt_streq(bits, "host")
-			    : type && (pt_streq(type, "host") || pt_streq(type, "max"));
+	/* these two have the host's width whatever phys-bits says: qemu, target/i386/host-cpu.c */
+	bool of_host = (type && (pt_streq(type, "host") || pt_streq(type, "max"))) ||
+		       (bits && pt_streq(bits, "host"));
 	int width = QEMU_WIDTH;
 
 	*ret_stated = stated;
@@ -266,14 +267,14 @@ static uint64_t window_by_args(const struct pt_guest *guest)
 /* The firmware's window for 64-bit BARs in bytes, UINT64_MAX: unknown. */
 static uint64_t window_of(const struct pt_facts *facts)
 {
-	uint64_t by_args = window_by_args(facts->guest);
+	uint64_t by_args = window_by_args(facts->guest), by_width;
 	int width = believed_width(facts);
 
-	if (by_args)
-		return by_args;
 	if (width == WIDTH_UNKNOWN)
 		return UINT64_MAX;
-	return width > 3 ? UINT64_C(1) << (width - 3) : OVMF_WINDOW;
+	by_width = width > 3 ? UINT64_C(1) << (width - 3) : OVMF_WINDOW;
+	/* the firmware takes more where the width has room: edk2, PlatformDynamicMmioWindow */
+	return by_args > by_width ? by_args : by_width;
 }
 
 /* Whether the host's width would give the firmware room enough, and keep it within the IOMMU's. */

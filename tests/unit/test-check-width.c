@@ -183,6 +183,8 @@ static void guest_address(void **state)
 	passes(fake, "guest-address-too-wide", "bios: ovmf\n" CONFIG);
 	passes(fake, "guest-address-too-wide", OVMF("x86-64-v2-AES,phys-bits=40"));
 	passes(fake, "guest-address-too-wide", OVMF("host,guest-phys-bits=39"));
+	/* QEMU takes the host's width all the same */
+	triggers(fake, "guest-address-too-wide", OVMF("host,phys-bits=39"), "46 bits");
 	passes(fake, "guest-address-too-wide", OVMF("x86-64-v2-AES,phys-bits=39"));
 	passes(fake, "guest-address-too-wide",
 		"args: -cpu host,host-phys-bits-limit=39\n" OVMF("host"));
@@ -211,6 +213,9 @@ static void bar_window(void **state)
 	passes(fake, "bar-window-small", CONFIG "bios: ovmf\ncpu: cputype=host\n");
 	passes(fake, "bar-window-small",
 		CONFIG "bios: ovmf\nargs: -fw_cfg opt/ovmf/X-PciMmio64Mb,string=65536\n");
+	/* the least that it opens */
+	passes(fake, "bar-window-small",
+		CONFIG "bios: ovmf\ncpu: host\nargs: -fw_cfg opt/ovmf/X-PciMmio64Mb,string=1024\n");
 	triggers(fake, "bar-window-small",
 		CONFIG "bios: ovmf\nargs: -fw_cfg opt/ovmf/X-PciMmio64Mb,string=65535\n", "opens");
 	judge(fake, CONFIG "bios: ovmf\n", &judged);
