@@ -49,6 +49,34 @@ static const struct pt_reset_model models[] = {
 	VENDOR_RESET("734f"),
 	VENDOR_RESET("7360"),
 	VENDOR_RESET("7362"),
+	VENDOR_RESET("66a2"),
+	VENDOR_RESET("66a3"),
+	VENDOR_RESET("66a4"),
+	VENDOR_RESET("66a7"),
+	VENDOR_RESET("67c1"),
+	VENDOR_RESET("67c2"),
+	VENDOR_RESET("67c8"),
+	VENDOR_RESET("67c9"),
+	VENDOR_RESET("67ca"),
+	VENDOR_RESET("67cc"),
+	VENDOR_RESET("67cf"),
+	VENDOR_RESET("67e1"),
+	VENDOR_RESET("67e7"),
+	VENDOR_RESET("67e9"),
+	VENDOR_RESET("6862"),
+	VENDOR_RESET("6864"),
+	VENDOR_RESET("6868"),
+	VENDOR_RESET("6869"),
+	VENDOR_RESET("686a"),
+	VENDOR_RESET("686b"),
+	VENDOR_RESET("686d"),
+	VENDOR_RESET("686e"),
+	VENDOR_RESET("686f"),
+	VENDOR_RESET("6981"),
+	VENDOR_RESET("6997"),
+	VENDOR_RESET("6fdf"),
+	VENDOR_RESET("7319"),
+	VENDOR_RESET("738c"),
 #undef VENDOR_RESET
 #define CARD(device, source)                                                                       \
 	{                                                                                          \
@@ -77,7 +105,8 @@ static const struct pt_reset_model models[] = {
 	{                                                                                          \
 		"1002", (device), 0x03, PT_QUIRK_INTEGRATED, 0, 0, (source)                        \
 	}
-	/* Raven, Renoir, Cezanne, Rembrandt, Raphael, Phoenix, Mendocino, Van Gogh, Hawk Point */
+	/* Raven, Renoir, Cezanne, Rembrandt, Raphael, Phoenix, Mendocino, Van Gogh, Hawk Point,
+	 * Granite Ridge, Strix Point, Strix Halo */
 	GRAPHICS("15dd", "vendor-reset, issue 63"),
 	GRAPHICS("15d8", "vendor-reset, issue 63"),
 	GRAPHICS("15e7", "vendor-reset, issue 74"),
@@ -92,6 +121,9 @@ static const struct pt_reset_model models[] = {
 	GRAPHICS("1506", "vendor-reset, issue 82"),
 	GRAPHICS("163f", "vendor-reset, issue 82"),
 	GRAPHICS("1900", "vendor-reset, issue 82"),
+	GRAPHICS("13c0", "ryzen-gpu-passthrough-proxmox, issue 136"),
+	GRAPHICS("150e", "RadeonResetBugFix, issue 11"),
+	GRAPHICS("1586", "ryzen-gpu-passthrough-proxmox, issue 139"),
 #undef GRAPHICS
 #define FLR(device, major, minor)                                                                  \
 	{                                                                                          \

@@ -30,6 +30,8 @@ static void rows_match_by_id_and_class(void **state)
 		{"1002", "73bf", 0x030000, PT_QUIRK_NONE},
 		{"1002", "73ff", 0x030000, PT_QUIRK_NONE},
 		{"1002", "1638", 0x030000, PT_QUIRK_INTEGRATED},
+		{"1002", "1586", 0x038000, PT_QUIRK_INTEGRATED},
+		{"1002", "6fdf", 0x030000, PT_QUIRK_MODULE},
 	};
 
 	(void)state;
