@@ -70,11 +70,27 @@ static bool entry_means(const struct pt_facts *facts, const char *node,
 	return entry->host && list_means(entry->host, bdf);
 }
 
-/* Notes the first VF of the PF that the address, or the beginning of one, means, and the last one
- * that the entry needs. */
-static void note_vf(
-	struct pt_facts *facts, const char *node, size_t assignment, const struct pt_function *pf)
+/* Whether any guest of the node names the function: their VFs are made at once. */
+static bool is_named(struct pt_gathering *gathering, const struct pt_bdf *bdf)
 {
+	const struct pt_naming *naming = NULL;
+	size_t count = 0;
+
+	if (gathering->facts->depth == PT_DEPTH_START ||
+		pt_node_namings(gathering->node, &naming, &count, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (pt_node_names(gathering->node, &naming[i], bdf))
+			return true;
+	}
+	return false;
+}
+
+/* Notes the first VF of the PF that the address, or the beginning of one, means, and the last one
+ * that this guest or another needs. */
+static void note_vf(struct pt_gathering *gathering, size_t assignment, const struct pt_function *pf)
+{
+	struct pt_facts *facts = gathering->facts;
 	const struct pt_hostpci *entry = &facts->assignment[assignment].entry;
 	unsigned int most = (unsigned int)(pf->vfs_max ? pf->vfs_max : VFS_DISALLOWED);
 	unsigned int at = (unsigned int)(pf->vfs > 0 ? pf->vfs : 0);
@@ -87,7 +103,8 @@ static void note_vf(
 				&facts->absent_vf, &facts->absent_vf_count, sizeof(*slot));
 			*slot = (struct pt_absent_vf){assignment, vf, pf->bdf, at + 1, at + 1};
 		}
-		if (slot && entry_means(facts, node, entry, &vf))
+		if (slot && (entry_means(facts, gathering->node->name, entry, &vf) ||
+				    is_named(gathering, &vf)))
 			slot->last = at + 1;
 	}
 }
@@ -120,7 +137,7 @@ int pt_gather_absent_vfs(struct pt_gathering *gathering)
 		function = pt_facts_function(facts, bdf);
 		for (size_t i = 0; function && function->vfs_max >= 0 && i < facts->count; i++) {
 			if (is_missing(&facts->assignment[i]))
-				note_vf(facts, node->name, i, function);
+				note_vf(gathering, i, function);
 		}
 	}
 	free(all);

@@ -97,7 +97,7 @@ struct pt_absent_vf {
 	size_t assignment;
 	struct pt_bdf bdf, pf;
 	unsigned int number; /* among the VFs of its PF, from 1 */
-	unsigned int last;   /* the highest number that the entry names, in a list or a mapping */
+	unsigned int last; /* the highest number that it names, in a list or a mapping, or others */
 };
 
 /* A USB device of another guest on a controller that is taken. */

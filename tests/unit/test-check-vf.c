@@ -86,6 +86,12 @@ static void vf_not_created(void **state)
 		"stop who uses the others, then write 0 and 5 to "
 		"/sys/bus/pci/devices/0000:04:00.0/sriov_numvfs");
 	clear(&judged);
+	/* and for another guest */
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/105.conf", "hostpci0: 04:13.0\n");
+	judge(fake, "hostpci0: 04:11.0\n", &judged);
+	assert_holds(hint_of(find(&judged, "vf-not-created")), "write 0 and 7 to");
+	clear(&judged);
+	fake_remove(fake, "/etc/pve/nodes/node1/qemu-server/105.conf");
 	/* for all of a list, and of a mapping */
 	judge(fake, "hostpci0: 04:11.0;04:12.4\n", &judged);
 	assert_holds(hint_of(find(&judged, "vf-not-created")), "write 0 and 6 to");
