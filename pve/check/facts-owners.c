@@ -113,7 +113,7 @@ static int list_owned(struct pt_gathering *gathering, struct pt_bdf **ret, size_
 			pt_bdfs_add(ret, ret_count, &vf->pf);
 	}
 	for (size_t i = 0; i < *ret_count; i++) {
-		int r = pt_node_learn(gathering->node, &(*ret)[i], gathering->err);
+		int r = pt_gather_learn(gathering, &(*ret)[i]);
 
 		if (r < 0 && r != -ENODEV)
 			return r;

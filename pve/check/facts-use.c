@@ -145,7 +145,7 @@ static int list_candidates(struct pt_gathering *gathering, const struct pt_bdf *
 			pt_gather_is_claimed(gathering, &all[i]) ||
 			pt_node_is_wanted(gathering->node, gathering->guest->vmid, &all[i]))
 			continue;
-		r = pt_node_learn(gathering->node, &all[i], gathering->err);
+		r = pt_gather_learn(gathering, &all[i]);
 		if (r == -ENODEV) {
 			r = 0;
 			continue;

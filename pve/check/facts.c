@@ -87,6 +87,14 @@ static int parse_entry(struct pt_gathering *gathering, int index)
 	return 1;
 }
 
+int pt_gather_learn(struct pt_gathering *gathering, const struct pt_bdf *bdf)
+{
+	struct pt_err err = {0};
+	int r = pt_node_learn(gathering->node, bdf, &err);
+
+	return r < 0 && r != -ENODEV ? pt_err_set(gathering->err, r, "%s", err.text) : r;
+}
+
 bool pt_gather_is_free(void *data, const struct pt_assignment *assignment,
 	const struct pt_alternative *alternative)
 {
@@ -335,7 +343,7 @@ static int take_companions_of(struct pt_gathering *gathering, struct pt_taken of
 		const struct pt_function *function;
 		struct pt_taken companion;
 
-		r = pt_node_learn(gathering->node, member, gathering->err);
+		r = pt_gather_learn(gathering, member);
 		if (r == -ENODEV)
 			continue; /* vanished; its name is left in the group */
 		if (r < 0)

@@ -52,6 +52,10 @@ int pt_gather_usb(struct pt_gathering *gathering);
 /* facts-vf.c: entries whose function is missing because its PF has not made it. */
 int pt_gather_absent_vfs(struct pt_gathering *gathering);
 
+/* facts.c: as pt_node_learn, but err stays as it is for a function that is not there (-ENODEV): its
+ * absence is a finding. */
+int pt_gather_learn(struct pt_gathering *gathering, const struct pt_bdf *bdf);
+
 /* facts.c: whether no other guest has reserved or claimed it; data is the gathering. */
 bool pt_gather_is_free(void *data, const struct pt_assignment *assignment,
 	const struct pt_alternative *alternative);

@@ -52,9 +52,10 @@ static int refuse(struct pt_assignment *assignment, enum pt_problem_kind kind, c
 /* Reads a function; one that is listed but cannot be opened stays out of the inventory. */
 static int learn(struct context *context, const struct pt_bdf *bdf)
 {
-	int r = pt_inventory_add(context->host, context->inventory, bdf, context->err);
+	struct pt_err err = {0};
+	int r = pt_inventory_add(context->host, context->inventory, bdf, &err);
 
-	return r == -ENODEV ? 0 : r;
+	return r < 0 && r != -ENODEV ? pt_err_set(context->err, r, "%s", err.text) : 0;
 }
 
 static int add_functions(

@@ -333,6 +333,12 @@ static void list_goes_by_group(void **state)
 	assert_holds(
 		ran.said, "\"guests\":[{\"vmid\":100,\"entry\":\"hostpci1\",\"companion\":false,");
 	assert_holds(ran.said, "\"uses\":[\"nvme0n1 is mounted at /\"],\"why_not\":\"is in use: ");
+	/* a mapping of a function that is not there is a finding of its guest */
+	fake_file(fake, PT_PVE_PCI_MAPPINGS,
+		"gone\n\tmap node=node1,path=0000:77:00.0,id=144d:a808,iommugroup=2\n");
+	fake_file(fake, "/etc/pve/nodes/node1/qemu-server/102.conf", "hostpci0: mapping=gone\n");
+	PTCONF(&ran, "list", "--root", fake->root);
+	assert_lacks(ran.said, "0000:77:00.0");
 	fake_remove(fake, "/sys/class/iommu/dmar0");
 	PTCONF(&ran, "list", "--root", fake->root);
 	assert_holds(ran.said, "error    host: no IOMMU is active, and the firmware offers none");
