@@ -101,7 +101,9 @@ const char *pt_size_format(uint64_t bytes, char text[static PT_SIZE_TEXT])
 {
 	if (bytes >= UINT64_C(1) << 30)
 		snprintf(text, PT_SIZE_TEXT, "%.1f GiB", (double)bytes / (1 << 30));
-	else
+	else if (bytes >= UINT64_C(1) << 20 || !bytes)
 		snprintf(text, PT_SIZE_TEXT, "%.0f MiB", (double)bytes / (1 << 20));
+	else
+		snprintf(text, PT_SIZE_TEXT, "%.0f KiB", (double)bytes / (1 << 10));
 	return text;
 }

@@ -70,8 +70,7 @@ static void report_dropped(
 				"why", dropped->why, "key",
 				dropped->index < 0 ? "hostpciN"
 						   : pt_entry_label(dropped->index, key),
-				"name", name, "machine",
-				pt_guest_get(guest, "machine"), NULL);
+				"name", name, "machine", pt_guest_get(guest, "machine"), NULL);
 	}
 }
 

@@ -191,12 +191,16 @@ static void msix_layout(const struct pt_judging *judging)
 enum { XVGA_NO_VGA, XVGA_MDEV, XVGA_SWITCHED_OFF, XVGA_NO_DISPLAY };
 
 /* The addresses of the node's displays, or NULL. The caller frees it. */
-static char *displays_of(const struct pt_facts *facts)
+static char *displays_of(const struct pt_facts *facts, bool vga)
 {
 	char *list = NULL;
 
-	pt_foreach (bdf, facts->display, facts->display_count)
-		list = pt_list_add(list, ", ", PT_BDF(bdf));
+	pt_foreach (bdf, facts->display, facts->display_count) {
+		const struct pt_function *function = pt_facts_function(facts, bdf);
+
+		if (!vga || (function && function->class >> 8 == CLASS_VGA))
+			list = pt_list_add(list, ", ", PT_BDF(bdf));
+	}
 	return list;
 }
 
@@ -218,7 +222,7 @@ static void x_vga_no_vga(const struct pt_judging *judging)
 		function = pt_facts_function(facts, &chosen->id[0]);
 		if (!function)
 			continue;
-		displays = displays_of(facts);
+		displays = displays_of(facts, !ovmf);
 		class = pt_format("%04x", function->class >> 8);
 		if (!ovmf && assignment->entry.mdev)
 			pt_report(judging, XVGA_MDEV, pt_on_entry(assignment), NULL);

@@ -112,6 +112,14 @@ static size_t risk_of(const struct pt_facts *facts, const struct pt_function *fu
 	return RISK_NONE;
 }
 
+/* Whether it is gone when the function that it hangs on is taken: parent-taken says so. */
+static bool vanishes(const struct pt_facts *facts, const struct pt_function *function)
+{
+	const struct pt_function *parent = pt_parent_in_group(facts->inventory, function);
+
+	return parent && pt_taken_find(facts->taken, facts->taken_count, &parent->bdf);
+}
+
 static void return_risky(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;
@@ -123,7 +131,8 @@ static void return_risky(const struct pt_judging *judging)
 
 		if (!facts->hooked || !taken || !function || !function->driver ||
 			pt_taken_stays(taken, function) ||
-			pt_policy_return(&facts->host->policy, facts->guest->vmid, &taken->bdf))
+			pt_policy_return(&facts->host->policy, facts->guest->vmid, &taken->bdf) ||
+			vanishes(facts, function))
 			continue;
 		risk = risk_of(facts, function, detail);
 		if (risk != RISK_NONE)

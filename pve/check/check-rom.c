@@ -145,7 +145,11 @@ static void romfile_no_efi_image(const struct pt_judging *judging)
 		return;
 	pt_foreach (rom, facts->rom, facts->rom_count) {
 		const struct pt_assignment *assignment = assignment_of(facts, rom);
+		const struct pt_function *function = first_of(facts, assignment);
 
+		/* others show nothing anyway */
+		if (function && !pt_function_is_display(function))
+			continue;
 		if (rom->file.rom.count && !slot_has_code(facts, rom, PT_ROM_CODE_EFI))
 			pt_report(judging, 0, pt_on_entry(assignment), "path",
 				assignment->entry.romfile, NULL);

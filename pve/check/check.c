@@ -244,7 +244,8 @@ const struct pt_taken *pt_function_0_of(
 	const struct pt_function *function = pt_facts_function(facts, &companion->bdf);
 
 	if (!companion->companion || !function || pt_function_is_vf(function) ||
-		pt_has_obstacle(facts, function, PT_OBSTACLE_CHIPSET))
+		pt_has_obstacle(facts, function, PT_OBSTACLE_CHIPSET) ||
+		pt_has_obstacle(facts, function, PT_OBSTACLE_DEAD))
 		return NULL;
 	pt_foreach (taken, facts->taken, facts->taken_count) {
 		if (!taken->companion && taken->bdf.function == 0 &&
@@ -277,6 +278,12 @@ const char *pt_stray_text(const struct pt_facts *facts, const struct pt_assignme
 	return NULL;
 }
 
+/* Whether both are disks behind one VMD controller, whose ports share its group. */
+static bool is_behind_one(const struct pt_function *one, const struct pt_function *other)
+{
+	return one->bdf.domain == other->bdf.domain && one->bdf.domain >= PT_VMD_DOMAINS;
+}
+
 bool pt_slot_may_separate(const struct pt_facts *facts, const struct pt_taken *companion)
 {
 	const struct pt_function *one = pt_facts_function(facts, &companion->bdf);
@@ -285,7 +292,7 @@ bool pt_slot_may_separate(const struct pt_facts *facts, const struct pt_taken *c
 		const struct pt_function *other = pt_facts_function(facts, &taken->bdf);
 
 		if (!taken->companion && one && other && one->group == other->group &&
-			one->has_parent && other->has_parent &&
+			one->has_parent && other->has_parent && !is_behind_one(one, other) &&
 			pt_bdf_compare(&one->parent, &other->parent) != 0)
 			return true;
 	}

@@ -117,6 +117,9 @@ void pt_finding_show(const struct pt_finding *finding, struct pt_shown *ret)
 	ret->message = pt_finding_message(finding);
 	if (finding->of->hint)
 		ret->hint = pt_template_fill(finding->of->hint, finding->word, finding->words);
+	/* all of it may depend on a word that is not known */
+	if (ret->hint && !*ret->hint)
+		pt_set_text(&ret->hint, NULL);
 }
 
 static bool alike(

@@ -2,8 +2,7 @@
 #include "pve/check/obstacle.h"
 #include "lib/linux/modules.h"
 
-#define VMD_DOMAINS 0x10000U /* from there on: kernel, drivers/pci/controller/vmd.c */
-#define CLASS_RAID  0x0104U
+#define CLASS_RAID 0x0104U
 
 typedef bool applies(const struct pt_candidate *candidate, struct pt_obstruction *ret);
 
@@ -33,7 +32,7 @@ static bool has_no_group(const struct pt_candidate *candidate, struct pt_obstruc
 
 static bool is_vmd_of(const struct pt_function *controller, const struct pt_function *function)
 {
-	return function->bdf.domain >= VMD_DOMAINS && controller->bdf.domain < VMD_DOMAINS &&
+	return function->bdf.domain >= PT_VMD_DOMAINS && controller->bdf.domain < PT_VMD_DOMAINS &&
 	       controller->class >> 8 == CLASS_RAID && pt_streq(controller->vendor, "8086");
 }
 

@@ -45,6 +45,10 @@ struct pt_obstruction {
 	const struct pt_bdf *vf;
 };
 
+/* The domains of disks behind Intel's VMD controllers, from there on. Source: kernel,
+ * drivers/pci/controller/vmd.c. */
+#define PT_VMD_DOMAINS 0x10000U
+
 /* Returns the function of the group that this one hangs on and vanishes with: its PF, or Intel's
  * VMD controller, which has the disks behind it in a domain of their own. NULL: there is none. */
 const struct pt_function *pt_parent_in_group(

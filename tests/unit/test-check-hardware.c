@@ -229,6 +229,12 @@ static void msix_layout(void **state)
 	assert_holds(hint_of(find(&judged, "msix-layout")),
 		"add '-set device.hostpci0.x-msix-relocation=bar0' to");
 	clear(&judged);
+	/* no BAR that could take them */
+	fake_file(fake, resource, "0x000000000000e000 0x000000000000e07f 0x0000000000040101\n");
+	judge(fake, "hostpci0: 02:00.0\n", &judged);
+	assert_null(hint_of(find(&judged, "msix-layout")));
+	clear(&judged);
+	fake_file(fake, resource, "0x00000000f0000000 0x00000000f0003fff 0x0000000000140204\n");
 	/* done already; done for another entry; not in Proxmox VE's hands */
 	passes(fake, "msix-layout",
 		"args: -set device.hostpci0.x-msix-relocation=bar0\nhostpci0: 02:00.0\n");

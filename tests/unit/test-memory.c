@@ -97,6 +97,8 @@ static void sizes_read_well(void **state)
 	assert_string_equal(PT_SIZE(12 * GIB + GIB / 2), "12.5 GiB");
 	assert_string_equal(PT_SIZE(GIB), "1.0 GiB");
 	assert_string_equal(PT_SIZE(GIB - (1 << 20)), "1023 MiB");
+	assert_string_equal(PT_SIZE(1 << 20), "1 MiB");
+	assert_string_equal(PT_SIZE(16 << 10), "16 KiB");
 	assert_string_equal(PT_SIZE(0), "0 MiB");
 	assert_string_equal(PT_SIZE(UINT64_MAX), "17179869184.0 GiB");
 }
