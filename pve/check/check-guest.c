@@ -47,10 +47,13 @@ static size_t why_unknown(const struct pt_facts *facts, const struct pt_assignme
 	if (assignment->vgpu)
 		return VGPU_UNKNOWN;
 	if (!pt_starts_with(assignment->entry.mdev, "i915-GVTg") || !function ||
-		function->has_mdev || !pt_streq(function->driver, "i915"))
+		function->has_mdev || !pt_streq(function->vendor, "8086") ||
+		!pt_function_is_display(function))
 		return MDEV_UNKNOWN;
 	if (!may_have_gvt(function->device))
 		return GVTG_NEVER;
+	if (!pt_streq(function->driver, "i915"))
+		return MDEV_UNKNOWN;
 	return has_gvt_on(facts->host) ? GVTG_WITHOUT_KVMGT : GVTG_UNKNOWN;
 }
 
@@ -312,7 +315,7 @@ static const struct pt_check checks[] = {
 				.hint = "pass the whole device through, or a virtual function where its driver makes them"},
 			[GVTG_UNKNOWN] = {PT_ERROR, PT_REFUSES, .when = "i915 has Intel's graphics, but its GVT-g is off",
 				.message = "no function of it offers the mediated device type {type}: i915 has it, but GVT-g is off",
-				.hint = "boot with i915.enable_gvt=1, and add the line kvmgt to /etc/modules"},
+				.hint = "boot with i915.enable_gvt=1, and add the line kvmgt to /etc/modules (what is in force stands in /sys/module/i915/parameters/enable_gvt)"},
 			[GVTG_WITHOUT_KVMGT] = {PT_ERROR, PT_REFUSES, .when = "the kernel was booted with i915.enable_gvt=1, and there is still no type",
 				.message = "no function of it offers the mediated device type {type}, although the kernel was booted with i915.enable_gvt=1",
 				.hint = "load kvmgt, and add it to /etc/modules; 'journalctl -k -b -g gvt' says why GVT-g is off"},

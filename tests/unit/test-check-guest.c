@@ -27,6 +27,10 @@ static void mediated_devices(void **state)
 	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/device", "0x4680\n");
 	triggers(fake, "mdev-type-unknown", "hostpci1: 01:00.0,mdev=i915-GVTg_V5_4\n",
 		"from Broadwell to Comet Lake have GVT-g, and 8086:4680 is another");
+	fake_link(fake, "/sys/bus/pci/devices/0000:01:00.0/driver", "/sys/bus/pci/drivers/xe");
+	triggers(fake, "mdev-type-unknown", "hostpci1: 01:00.0,mdev=i915-GVTg_V5_4\n",
+		"and 8086:4680 is another");
+	fake_link(fake, "/sys/bus/pci/devices/0000:01:00.0/driver", "/sys/bus/pci/drivers/i915");
 	fake_file(fake, "/sys/bus/pci/devices/0000:01:00.0/device", "0x9bc8\n");
 	judge(fake, "hostpci1: 01:00.0,mdev=i915-GVTg_V5_4\n", &judged);
 	assert_holds(message_of(find(&judged, "mdev-type-unknown")), "GVT-g is off");
