@@ -16,6 +16,7 @@
 #define UNIT	       "org.freedesktop.systemd1.Unit"
 #define NOT_FOUND      "not-found"
 #define ASK_MS	       4000 /* loads libsystemd meanwhile, from a disk busy with a shutdown */
+#define SILENT_MS      20000
 #define JOB_POLL_NS    100000000L
 #define REPLY_MAX      512
 #define UNIT_NAME_MAX  255
@@ -111,11 +112,23 @@ static int ask(const struct pt_host *host, int (*work)(void *data, int out),
 
 bool pt_system_stopping(const struct pt_host *host)
 {
+	/* one that did not answer is left alone for a while: many ask, one after the other */
+	static struct {
+		const struct pt_host *host;
+		long long until_ms;
+	} silent;
 	struct question question = {0};
 	PT_FREE char *state = NULL;
+	int r;
 
-	return ask(host, ask_state, &question, pt_now_ms() + ASK_MS, &state) == 0 &&
-	       pt_streq(state, "stopping");
+	if (silent.host == host && pt_now_ms() < silent.until_ms)
+		return false;
+	r = ask(host, ask_state, &question, pt_now_ms() + ASK_MS, &state);
+	if (r == -ETIME) {
+		silent.host = host;
+		silent.until_ms = pt_now_ms() + SILENT_MS;
+	}
+	return r == 0 && pt_streq(state, "stopping");
 }
 
 bool pt_unit_name_valid(const char *name)
