@@ -220,28 +220,25 @@ static bool means_the_wire(const char *destination)
 	return ntohl(to.s_addr) >> 16 == 0xa9fe || IN_MULTICAST(ntohl(to.s_addr));
 }
 
-/* Whether a route leads through the interface; ret: whether a default route does. */
-static bool has_ipv4_route(const char *text, const char *name, bool *ret_default)
+/* Notes whether any route leads through the interface, and whether a default route does. */
+static void note_ipv4(const char *text, const char *name, bool *ret_any, bool *ret_default)
 {
 	char device[PT_NETDEV_TEXT], destination[9], mask[9];
-	bool any = false;
 
 	for (; text && *text; text += strcspn(text, "\n"), text += *text == '\n') {
 		if (sscanf(text, "%15s %8s %*s %*s %*s %*s %*s %8s", device, destination, mask) !=
 				3 ||
 			!pt_streq(device, name) || means_the_wire(destination))
 			continue;
-		any = true;
+		*ret_any = true;
 		*ret_default |= pt_streq(destination, "00000000") && pt_streq(mask, "00000000");
 	}
-	return any;
 }
 
 /* The same of IPv6. Each interface has link-local and multicast ones. */
-static bool has_ipv6_route(const char *text, const char *name, bool *ret_default)
+static void note_ipv6(const char *text, const char *name, bool *ret_any, bool *ret_default)
 {
 	char device[PT_NETDEV_TEXT], destination[33], length[3];
-	bool any = false;
 
 	for (; text && *text; text += strcspn(text, "\n"), text += *text == '\n') {
 		if (sscanf(text, "%32s %2s %*s %*s %*s %*s %*s %*s %*s %15s", destination, length,
@@ -249,10 +246,9 @@ static bool has_ipv6_route(const char *text, const char *name, bool *ret_default
 			!pt_streq(device, name) || pt_starts_with(destination, "ff") ||
 			(pt_starts_with(destination, "fe") && strchr("89ab", destination[2])))
 			continue;
-		any = true;
+		*ret_any = true;
 		*ret_default |= pt_streq(length, "00");
 	}
-	return any;
 }
 
 /* The interface above: the bridge or bond that it is a port of, or a VLAN on it. NULL: none. The
@@ -290,13 +286,14 @@ static void judge_plainly(
 	PT_FREE char *name = pt_strdup(judging->devfile->name);
 	PT_FREE char *first = above(host, name);
 	struct pt_use found = {.how = PT_USE_UPPER, .via = first};
-	bool has_default = false;
+	bool has_any = false, has_default = false;
 
 	for (unsigned int depth = 0; name && depth < DEEPEST; depth++) {
 		PT_FREE char *next = NULL;
 
-		if (has_ipv4_route(routes->ipv4, name, &has_default) |
-			has_ipv6_route(routes->ipv6, name, &has_default)) {
+		note_ipv4(routes->ipv4, name, &has_any, &has_default);
+		note_ipv6(routes->ipv6, name, &has_any, &has_default);
+		if (has_any) {
 			char place[] = "the network";
 
 			found.how = has_default ? PT_USE_DEFAULT_ROUTE : PT_USE_ROUTE;

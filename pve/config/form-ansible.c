@@ -22,18 +22,17 @@ static bool is_module(const char *name)
 /* The parameters of a result, which says what it was called with; NULL: of another module. */
 static struct json_object *result_parameters(struct json_object *result)
 {
-	static const char *const own[] = {"hostpci", "api_host", "vmid", "node"};
 	const char *action = pt_json_get(result, "action");
 	struct json_object *parameters =
 		pt_json_member(pt_json_member(result, "invocation"), "module_args");
 
 	if (action)
 		return is_module(action) ? parameters : NULL;
-	pt_foreach (name, own, PT_ARRAY_SIZE(own)) {
-		if (pt_json_member(parameters, *name))
-			return parameters;
-	}
-	return NULL;
+	/* Ansible adds all parameters that a module has */
+	return json_object_is_type(parameters, json_type_object) &&
+			       json_object_object_get_ex(parameters, "hostpci", NULL)
+		       ? parameters
+		       : NULL;
 }
 
 /* The parameters of a task or a result; NULL: it is none of that module. */
@@ -78,6 +77,29 @@ bool pt_form_is_ansible(struct json_object *json)
 	       (has_tasks(json) || parameters_of(json));
 }
 
+/* Ansible takes texts for booleans, too. */
+static bool is_yes(struct json_object *parameters, const char *name)
+{
+	static const char *const yes[] = {"1", "yes", "true", "on", "y", "t"};
+	const char *text = pt_json_get(parameters, name);
+
+	pt_foreach (one, yes, text ? PT_ARRAY_SIZE(yes) : 0) {
+		if (strcasecmp(*one, text) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Removes the settings of a list, "hostpci0,hostpci1". */
+static void unset(struct pt_guest *guest, const char *list)
+{
+	struct pt_names PT_NAMES keys = {0};
+
+	pt_names_split(&keys, list, ",");
+	pt_foreach (key, keys.name, keys.count)
+		pt_guest_unset(guest, *key);
+}
+
 /* The guest that an earlier task makes, which this one changes; NULL: there is none. */
 static struct pt_guest *find_made(
 	const struct pt_form_reading *reading, struct json_object *parameters)
@@ -85,7 +107,7 @@ static struct pt_guest *find_made(
 	const char *name = pt_json_get(parameters, "name");
 	const unsigned int vmid = pt_form_vmid(parameters);
 
-	if (!pt_json_is_true(pt_json_member(parameters, "update")))
+	if (!is_yes(parameters, "update") && !pt_json_get(parameters, "delete"))
 		return NULL;
 	if (vmid || !name)
 		return pt_form_find(reading, vmid);
@@ -104,10 +126,11 @@ static int set_guest(
 	if (!json_object_is_type(parameters, json_type_object))
 		return pt_err_set(reading->err, -EPROTO,
 			"its parameters are one text: write them as a dictionary");
-	if (clone && !pt_form_entries(parameters))
+	/* the module passes none of its own settings to a clone */
+	if (clone)
 		return pt_err_set(reading->err, -EPROTO,
-			"a clone of %s, which gets its entries: 'pve-ptconf check VMID' checks it "
-			"when it is there",
+			"a clone of %s, which gets its entries, and none of the task: 'pve-ptconf "
+			"check VMID' checks it when it is there",
 			clone);
 	return pt_form_set_values(reading, guest, parameters);
 }
@@ -133,15 +156,19 @@ static void add_task(
 		pt_set_text(&guest->trouble, reading->err->text);
 		*reading->err = (struct pt_err){0};
 	}
+	if (pt_json_get(parameters, "delete"))
+		unset(guest, pt_json_get(parameters, "delete"));
 	if (made)
 		return;
 	pt_set_text(&guest->name, name);
+	guest->changes = is_yes(parameters, "update") || pt_json_get(parameters, "delete");
 	if (vmid)
 		pt_form_judge_number(reading, guest);
 	pt_form_keep(reading, guest);
 }
 
 static size_t read_lists(struct pt_form_reading *reading, struct json_object *json);
+static size_t read_tasks(struct pt_form_reading *reading, struct json_object *tasks);
 
 /* Returns how many tasks of the module it holds. */
 static size_t read_task(struct pt_form_reading *reading, struct json_object *task, const char *name)
@@ -150,6 +177,18 @@ static size_t read_task(struct pt_form_reading *reading, struct json_object *tas
 
 	if (!parameters)
 		return read_lists(reading, task);
+	add_task(reading, parameters, name);
+	return 1;
+}
+
+/* One that was skipped, or did not get there, says nothing. */
+static size_t read_result(
+	struct pt_form_reading *reading, struct json_object *result, const char *name)
+{
+	struct json_object *parameters = result_parameters(result);
+
+	if (!parameters)
+		return read_tasks(reading, pt_json_member(result, "results"));
 	add_task(reading, parameters, name);
 	return 1;
 }
@@ -165,7 +204,7 @@ static size_t read_hosts(
 	{
 		PT_FREE char *both = several ? pt_format("%s (%s)", name, host) : pt_strdup(name);
 
-		found += read_task(reading, result, both);
+		found += read_result(reading, result, both);
 	}
 	return found;
 }

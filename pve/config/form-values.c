@@ -73,6 +73,12 @@ static void set_text(struct pt_guest *guest, const char *key, const char *value)
 		pt_guest_set(guest, key, value, strlen(value));
 }
 
+/* Whether it is an id that Telmate's provider writes with what is missing before its number. */
+static bool needs_prefix(const char *key, const char *value)
+{
+	return pt_ends_with(key, "-id") && strncasecmp(value, "0x", 2) != 0;
+}
+
 /* A block as Proxmox VE's text, "host=0000:01:00,pcie=1". The caller frees it. */
 static char *entry_text(struct json_object *block)
 {
@@ -89,10 +95,8 @@ static char *entry_text(struct json_object *block)
 			continue;
 		if (property->is_flag && pt_streq(is, "0") && !pt_streq(property->key, "rombar"))
 			continue;
-		/* Telmate's provider writes what is missing before a number */
-		part = pt_format("%s=%s%s", property->key,
-			pt_ends_with(property->key, "-id") && !pt_starts_with(is, "0x") ? "0x" : "",
-			is);
+		part = pt_format(
+			"%s=%s%s", property->key, needs_prefix(property->key, is) ? "0x" : "", is);
 		text = pt_list_add(text, ",", part);
 	}
 	return text;
@@ -315,6 +319,20 @@ static int refuse_twice(const struct pt_form_reading *reading, struct json_objec
 	return 0;
 }
 
+/* Attributes of providers that decide about passthrough, or where; blocks have more. */
+static const char *const deciding[] = {"args", "balloon", "bios", "cpu_type", "hook_script_file_id",
+	"hookscript", "kvm_arguments", "machine", "numa"};
+
+/* Whether a parameter decides about passthrough, or about which guest it is. */
+static bool decides(const char *key)
+{
+	static const char *const others[] = {"clone", "cpu", "hugepages", "memory", "node",
+		"node_name", "ostype", "target_node", "vga", "vm_id", "vmid"};
+
+	return PT_WORD_FIND(deciding, key) >= 0 || PT_WORD_FIND(others, key) >= 0 ||
+	       PT_WORD_FIND(entry_lists, key) >= 0 || pt_hostpci_key(key) >= 0;
+}
+
 /* The values of a provider's resource. Blocks that have nothing to do with a start are left out. */
 int pt_form_set_values(
 	struct pt_form_reading *reading, struct pt_guest *guest, struct json_object *values)
@@ -327,7 +345,7 @@ int pt_form_set_values(
 	{
 		const char *text = pt_json_scalar(value);
 
-		if (refuse_unfilled(reading, key, text) < 0)
+		if (decides(key) && refuse_unfilled(reading, key, text) < 0)
 			return -EPROTO;
 		if (PT_WORD_FIND(entry_lists, key) < 0)
 			set_text(guest, key, text);
@@ -359,10 +377,6 @@ int pt_form_set_values(
 	}
 	return r;
 }
-
-/* Attributes of providers that decide about passthrough, or where; blocks have more. */
-static const char *const deciding[] = {"args", "balloon", "bios", "cpu_type", "hook_script_file_id",
-	"hookscript", "kvm_arguments", "machine", "numa"};
 
 /* Whether is() holds of a value, or of anything within it. */
 static bool any_within(struct json_object *value, bool (*is)(struct json_object *value))

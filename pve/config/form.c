@@ -20,15 +20,15 @@ void pt_form_clear(struct pt_form_guests *guests)
 }
 
 /* Keys of a config: their names, and those that have a number behind. */
-static const char *const plain_keys[] = {"acpi", "affinity", "agent", "arch", "args", "autostart",
-	"balloon", "bios", "boot", "bootdisk", "cdrom", "cicustom", "ciupgrade", "ciuser", "citype",
-	"cores", "cpu", "cpulimit", "cpuunits", "description", "freeze", "hookscript", "hotplug",
-	"hugepages", "ivshmem", "keephugepages", "keyboard", "kvm", "localtime", "lock", "machine",
-	"memory", "meta", "migrate_downtime", "name", "nameserver", "numa", "onboot", "ostype",
-	"parent", "protection", "reboot", "scsihw", "searchdomain", "shares", "smbios1", "smp",
-	"snapstate", "snaptime", "sockets", "spice_enhancements", "sshkeys", "startup", "tablet",
-	"tags", "tdf", "template", "vcpus", "vga", "vmgenid", "vmstate", "vmstatestorage",
-	"watchdog"};
+static const char *const plain_keys[] = {"acpi", "affinity", "agent", "allow-ksm", "amd-sev",
+	"arch", "args", "autostart", "balloon", "bios", "boot", "bootdisk", "cdrom", "cicustom",
+	"cipassword", "ciupgrade", "ciuser", "citype", "cores", "cpu", "cpulimit", "cpuunits",
+	"description", "freeze", "hookscript", "hotplug", "hugepages", "intel-tdx", "ivshmem",
+	"keephugepages", "keyboard", "kvm", "localtime", "lock", "machine", "memory", "meta",
+	"migrate_downtime", "name", "nameserver", "numa", "onboot", "ostype", "parent",
+	"protection", "reboot", "scsihw", "searchdomain", "shares", "smbios1", "smp", "snapstate",
+	"snaptime", "sockets", "spice_enhancements", "sshkeys", "startup", "tablet", "tags", "tdf",
+	"template", "vcpus", "vga", "vmgenid", "vmstate", "vmstatestorage", "watchdog"};
 static const char *const numbered_keys[] = {"audio", "efidisk", "hostpci", "ide", "ipconfig", "net",
 	"numa", "parallel", "rng", "sata", "scsi", "serial", "tpmstate", "unused", "usb", "virtio",
 	"virtiofs"};
@@ -103,6 +103,12 @@ static const char *foreign_member(struct json_object *json)
 	return what;
 }
 
+/* Says what it is, and, unless that tells already what to do, what is expected. */
+static int refuse(struct pt_form_reading *reading, const char *what)
+{
+	return pt_err_set(reading->err, -EINVAL, "%s%s", what, strstr(what, "; ") ? "" : EXPECTED);
+}
+
 static int read_object(struct pt_form_reading *reading, struct json_object *json);
 
 void pt_form_name(struct pt_form_reading *reading, size_t from, const char *name)
@@ -116,7 +122,15 @@ void pt_form_name(struct pt_form_reading *reading, size_t from, const char *name
 void pt_form_remove(struct pt_form_reading *reading, unsigned int vmid)
 {
 	struct pt_form_guests *guests = reading->guests;
+	size_t count = 0;
 
+	pt_foreach (guest, guests->guest, guests->count) {
+		if ((*guest)->vmid == vmid)
+			pt_guest_free(*guest);
+		else
+			guests->guest[count++] = *guest;
+	}
+	guests->count = count;
 	*(unsigned int *)pt_array_grow(&guests->gone, &guests->gone_count, sizeof(vmid)) = vmid;
 }
 
@@ -197,7 +211,7 @@ static int read_array(struct pt_form_reading *reading, struct json_object *array
 		if (pt_json_items(array) < 2)
 			continue;
 		pt_form_name(reading, before, place);
-		if (pt_form_vmid(one))
+		if (pt_form_vmid(one) && reading->guests->count > before)
 			pt_form_judge_number(reading, reading->guests->guest[before]);
 	}
 	return r;
@@ -280,7 +294,7 @@ static int read_object(struct pt_form_reading *reading, struct json_object *json
 	if (inner)
 		return r;
 	if (foreign_member(json))
-		return pt_err_set(reading->err, -EPROTO, "%s" EXPECTED, foreign_member(json));
+		return refuse(reading, foreign_member(json));
 	guest = pt_form_guest(reading, json, NULL);
 	r = pt_guest_set_all(guest, json, reading->err);
 	if (r == 0 && !has_more_than_a_name(guest))
@@ -346,13 +360,18 @@ static bool is_mostly_config(const char *text)
 	return keys * 2 >= lines;
 }
 
+/* Whether a line has the key of an entry, whatever its value is. */
 static bool has_entry(const struct pt_guest *guest)
 {
 	pt_guest_foreach (key, guest) {
 		if (pt_hostpci_key(key.key) >= 0)
 			return true;
 	}
-	return has_dropped_entry(guest);
+	pt_foreach (dropped, guest->dropped, guest->dropped_count) {
+		if (dropped->kind == PT_DROPPED_VALUE || dropped->kind == PT_DROPPED_KEY)
+			return true;
+	}
+	return false;
 }
 
 /* Whether the text is that of a config of which pending changes remove all. */
@@ -364,7 +383,8 @@ static bool has_current(const char *text, size_t length, const struct pt_guest_q
 
 	current.view = PT_VIEW_CURRENT;
 	return query->view == PT_VIEW_NEXT &&
-	       pt_guest_parse(text, length, &current, &guest, &err) == 0 && is_config(guest);
+	       pt_guest_parse(text, length, &current, &guest, &err) == 0 &&
+	       has_more_than_a_name(guest);
 }
 
 /* Whether the first section, which begins the text, has lines of a config. */
@@ -382,33 +402,42 @@ static bool is_snapshot(const char *text, size_t length, const struct pt_guest_q
 	       is_config(guest);
 }
 
+/* What a text without an entry is; NULL: a config all the same. */
+static const char *what_instead(const struct pt_form_reading *reading, const char *text,
+	size_t length, const struct pt_guest *guest)
+{
+	const char *what = foreign_config(guest);
+
+	if (what || (is_mostly_config(text) && (has_more_than_a_name(guest) ||
+						       has_current(text, length, reading->query))))
+		return what;
+	what = pt_form_what_text(text + strspn(text, " \t\r\n"));
+	/* a line that means an entry */
+	if (what || has_dropped_entry(guest))
+		return what;
+	if (is_snapshot(text, length, reading->query))
+		return "begins with a snapshot; the config that counts stands before the first section";
+	return is_config(guest) ? "has hardly a line of a config" : "has no line of a config";
+}
+
 static int read_text(struct pt_form_reading *reading, const char *text, size_t length)
 {
 	struct pt_guest PT_GUEST *guest = NULL;
 	const char *what = pt_form_what_bytes(text, length);
-	int r = 0;
+	int r;
 
-	if (!what)
-		what = pt_form_what_text(text + strspn(text, " \t\r\n"));
 	if (!what && length > PT_CONFIG_MAX)
 		what = "is larger than any guest's config";
-	if (!what)
-		r = pt_guest_parse(text, length, reading->query, &guest, reading->err);
-
-	if (r == 0 && !what)
-		what = foreign_config(guest);
-	if (r == 0 && !what && !has_entry(guest) &&
-		!(is_mostly_config(text) &&
-			(has_more_than_a_name(guest) || has_current(text, length, reading->query))))
-		what = is_snapshot(text, length, reading->query)
-			       ? "begins with a snapshot; the config that counts stands before the first "
-				 "section"
-			       : "has no line of a config";
 	if (what)
-		return pt_err_set(reading->err, -EINVAL, "%s" EXPECTED, what);
-	if (r == 0)
-		pt_form_keep(reading, PT_STEAL(guest));
-	return r;
+		return refuse(reading, what);
+	r = pt_guest_parse(text, length, reading->query, &guest, reading->err);
+	if (r < 0)
+		return r;
+	what = has_entry(guest) ? NULL : what_instead(reading, text, length, guest);
+	if (what)
+		return refuse(reading, what);
+	pt_form_keep(reading, PT_STEAL(guest));
+	return 0;
 }
 
 /* Whether a text begins with the head of a section, "[PENDING]", and not with a list. */

@@ -52,6 +52,7 @@ struct pt_guest {
 	unsigned int vmid;
 	char *name;		  /* that a plan gives it; NULL: none */
 	char *unknown;		  /* attributes of a planned one that are not known; NULL: none */
+	bool changes;		  /* a planned one changes the guest of its VMID, if there is one */
 	unsigned int clone_of;	  /* the template of a planned one; 0: none, or unknown */
 	char *clone_of_name;	  /* the same by its name; NULL: none, or unknown */
 	char *clone_from;	  /* the node of the template; NULL: the guest's, or unknown */

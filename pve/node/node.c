@@ -121,15 +121,41 @@ const struct pt_traits *pt_node_traits(struct pt_node *node)
 	return traits;
 }
 
-/* Adds what is in force in the loaded vfio-pci, where its options say something else. */
+/* Removes "name" and "name=..." from options, in place. */
+static void drop_option(char *options, const char *name)
+{
+	char *to = options;
+
+	for (const char *word = options; *word;) {
+		size_t length = strcspn(word, " ");
+		bool is_it =
+			strncmp(word, name, strlen(name)) == 0 && strchr("= ", word[strlen(name)]);
+
+		if (!is_it) {
+			if (to != options)
+				*to++ = ' ';
+			memmove(to, word, length);
+			to += length;
+		}
+		word += length;
+		word += strspn(word, " ");
+	}
+	*to = '\0';
+}
+
+/* Sets what is in force in the loaded vfio-pci, where its options say something else. */
 static void learn_switch(const struct pt_host *host, const char *name, char **options)
 {
 	PT_FREE char *path = pt_format("/sys/module/vfio_pci/parameters/%s", name);
 	PT_FREE char *text = NULL;
 	bool is_set = *options && pt_options_set(*options, name);
 
-	if (pt_host_read_line(host, path, &text) == 0 && pt_streq(text, "Y") != is_set) {
-		PT_FREE char *option = pt_format("%s=%d", name, !is_set);
+	if (pt_host_read_line(host, path, &text) < 0 || pt_streq(text, "Y") == is_set)
+		return;
+	if (is_set) {
+		drop_option(*options, name);
+	} else {
+		PT_FREE char *option = pt_format("%s=1", name);
 
 		*options = pt_list_add(*options, " ", option);
 	}

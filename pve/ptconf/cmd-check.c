@@ -195,17 +195,6 @@ static int check_guest(struct pt_cli *cli, const struct pt_guest *guest, struct 
 	return r;
 }
 
-static int check_vmid(struct pt_cli *cli, struct node_report *report, struct pt_err *err)
-{
-	struct pt_guest PT_GUEST *guest = NULL;
-	int r = pt_cli_read_guest(cli, &guest, err);
-
-	/* --all means guests with passthrough */
-	if (r < 0 || (cli->all && (!pt_guest_has_hostpci(guest) || pt_guest_is_template(guest))))
-		return r;
-	return check_guest(cli, guest, report, err);
-}
-
 static int check_planned(struct pt_cli *cli, const struct pt_guest *guest,
 	struct node_report *report, struct pt_err *err)
 {
@@ -219,6 +208,18 @@ static int check_planned(struct pt_cli *cli, const struct pt_guest *guest,
 			"%s: its %s is known after apply only: what depends on it is not judged",
 			guest->name ? guest->name : "this config", guest->unknown);
 	return r;
+}
+
+static int check_vmid(struct pt_cli *cli, struct node_report *report, struct pt_err *err)
+{
+	struct pt_guest PT_GUEST *guest = NULL;
+	int r = pt_cli_read_guest(cli, &guest, err);
+
+	/* --all means guests with passthrough */
+	if (r < 0 || (cli->all && (!pt_guest_has_hostpci(guest) || pt_guest_is_template(guest))))
+		return r;
+	return cli->config_count ? check_planned(cli, guest, report, err)
+				 : check_guest(cli, guest, report, err);
 }
 
 /* One that cannot be checked does not keep the others from it. */

@@ -123,6 +123,21 @@ static int check_template(struct pt_cli *cli, const struct pt_guest *guest, stru
 	return 0;
 }
 
+/* Whether the node has the guest already. */
+static bool has_guest(struct pt_cli *cli, unsigned int wanted)
+{
+	const unsigned int *vmid = NULL;
+	size_t count = 0;
+
+	if (pt_node_vmids(cli->node, &vmid, &count, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (vmid[i] == wanted)
+			return true;
+	}
+	return false;
+}
+
 int pt_cli_may_judge(struct pt_cli *cli, const struct pt_guest *guest, struct pt_err *err)
 {
 	const char *name = guest->name ? guest->name : "this config";
@@ -130,6 +145,11 @@ int pt_cli_may_judge(struct pt_cli *cli, const struct pt_guest *guest, struct pt
 
 	if (guest->trouble)
 		return pt_err_set(err, -EINVAL, "%s: %s", name, guest->trouble);
+	if (guest->changes && has_guest(cli, guest->vmid))
+		return pt_err_set(err, -EINVAL,
+			"%s: changes guest %u, whose other settings it does not say: 'pve-ptconf check "
+			"%u' checks it when that is done",
+			name, guest->vmid, guest->vmid);
 	r = check_template(cli, guest, err);
 	if (r == 0 && pt_guest_has_hostpci(guest) && !pt_streq(guest->node, cli->node->name))
 		r = pt_err_set(err, -EXDEV,
