@@ -148,8 +148,8 @@ int pt_cluster_ask(const struct pt_cluster_asking *asking, struct pt_node *self,
 	/* the nodes have their reasons already */
 	if (r == 0 && asking->api &&
 		ask_api(asking->api, asking->api_ms, pt_host_log(asking->host), ret, &of_api) < 0)
-		pt_log(pt_host_log(asking->host), PT_LOG_WARNING, "API %s: %s",
-			asking->api->url, of_api.text);
+		pt_log(pt_host_log(asking->host), PT_LOG_WARNING, "API %s: %s", asking->api->url,
+			of_api.text);
 	name_all(ret);
 	link_nodes(ret);
 	return r;
