@@ -18,11 +18,16 @@ struct wanted {
 	const struct pt_run *run;
 	struct pt_bdf *bdf;
 	size_t count;
+	struct pt_function *function; /* those that could be read */
+	size_t functions;
 	struct pt_err unseen; /* why there may be more; code 0: these are all */
 };
 
 static void clear_wanted(struct wanted *wanted)
 {
+	pt_foreach (function, wanted->function, wanted->functions)
+		pt_function_clear(function);
+	free(wanted->function);
 	free(wanted->bdf);
 }
 
@@ -113,7 +118,13 @@ static void add_groups(struct wanted *wanted)
 	for (size_t i = 0; i < named; i++) {
 		struct pt_group PT_GROUP group = {0};
 
-		if (pt_group_read(wanted->run->host, PT_BDF(&bdf[i]), &group, &wanted->unseen) < 0)
+		struct pt_err why = {0};
+		int r = pt_group_read(wanted->run->host, PT_BDF(&bdf[i]), &group, &why);
+
+		/* without a group it goes alone */
+		if (r < 0 && r != -ENOENT)
+			wanted->unseen = why;
+		if (r < 0)
 			continue;
 		pt_foreach (function, group.function, group.function_count)
 			pt_bdfs_add(&wanted->bdf, &wanted->count, function);
@@ -174,85 +185,100 @@ int pt_look_at_uses(const struct pt_host *host, const struct pt_function *const 
 	return r;
 }
 
-static int look_at_uses(
-	const struct pt_run *run, const struct pt_function *function, struct pt_err *err)
+static int look_at_uses(const struct pt_run *run, const struct pt_function *const *function,
+	size_t count, struct pt_err *err)
 {
 	struct pt_uses PT_USES uses = {0};
 	struct pt_err why = {0};
 	const struct pt_use *use;
 	PT_FREE char *text = NULL;
-	int r = pt_look_at_uses(run->host, &function, 1, &uses, &why);
+	int r = count ? pt_look_at_uses(run->host, function, count, &uses, &why) : 0;
 
 	use = find_use(run, &uses);
 	if (use) {
 		text = pt_use_text(use);
-		return pt_err_set(err, -EBUSY, "%s: is in use on this host: %s",
-			PT_BDF(&function->bdf), text);
+		return pt_err_set(
+			err, -EBUSY, "%s: is in use on this host: %s", PT_BDF(&use->bdf), text);
 	}
 	if (r == 0 || (r == -ETIME && run->advise))
 		return 0;
 	/* a process that has too many files open may be somebody's who wants to hide */
 	return pt_err_set(
-		err, r == -ETIME ? -EBUSY : r, "%s: %s", PT_BDF(&function->bdf), why.text);
+		err, r == -ETIME ? -EBUSY : r, "%s: %s", PT_BDF(&function[0]->bdf), why.text);
 }
 
-static int look_at_group(
-	const struct pt_run *run, const struct pt_function *function, struct pt_err *err)
+static int look_at_groups(const struct pt_run *run, const struct pt_function *const *function,
+	size_t count, struct pt_err *err)
 {
 	struct pt_vfio_user *user = NULL;
 	struct pt_err why = {0};
-	size_t count = 0;
+	size_t users = 0, at = 0;
 	int r;
 
-	if (run->advise)
+	if (run->advise || !count)
 		return 0;
-	r = pt_vfio_users(run->host, &function, 1, &user, &count, &why);
+	r = pt_vfio_users(run->host, function, count, &user, &users, &why);
+	while (users && at + 1 < count && function[at]->group != user->group)
+		at++;
 	if (r < 0)
-		r = pt_err_set(
-			err, r == -ETIME ? -EBUSY : r, "%s: %s", PT_BDF(&function->bdf), why.text);
-	else if (count)
+		r = pt_err_set(err, r == -ETIME ? -EBUSY : r, "%s: %s", PT_BDF(&function[0]->bdf),
+			why.text);
+	else if (users)
 		r = pt_err_set(err, -EBUSY, "%s: process %d (%s) has its IOMMU group open",
-			PT_BDF(&function->bdf), user->pid, user->name);
+			PT_BDF(&function[at]->bdf), user->pid, user->name);
 	free(user);
 	return r;
 }
 
-/* Looks at one function, and adds its VFs to the wanted: they vanish with it. */
-static int look_at(struct wanted *wanted, const struct pt_bdf *bdf, struct pt_err *err)
+/* Reads the functions, and adds their VFs to the wanted: they vanish with them. */
+static void read_wanted(struct wanted *wanted)
 {
-	const struct pt_run *run = wanted->run;
-	struct pt_function function = {0};
-	int r = pt_function_read_plain(run->host, bdf, &function, err);
+	/* the list grows meanwhile */
+	for (size_t i = 0; i < wanted->count; i++) {
+		const struct pt_bdf bdf = wanted->bdf[i];
+		struct pt_function function, *slot;
+		struct pt_err why = {0};
+		int r = pt_function_read_plain(wanted->run->host, &bdf, &function, &why);
 
-	if (r < 0)
-		return r == -ENODEV ? 0 : r;
-	pt_foreach (vf, function.vf, function.vf_count)
-		pt_bdfs_add(&wanted->bdf, &wanted->count, vf);
-	if (!function.is_bridge)
-		r = pt_function_on_vfio(&function) ? look_at_group(run, &function, err)
-						   : look_at_uses(run, &function, err);
-	pt_function_clear(&function);
-	return r;
+		if (r < 0 && r != -ENODEV)
+			wanted->unseen = why;
+		if (r < 0)
+			continue;
+		pt_foreach (vf, function.vf, function.vf_count)
+			pt_bdfs_add(&wanted->bdf, &wanted->count, vf);
+		slot = pt_array_grow(&wanted->function, &wanted->functions, sizeof(*slot));
+		*slot = function;
+	}
 }
 
 int pt_look_plainly(const struct pt_run *run, struct pt_err *err)
 {
 	struct wanted wanted PT_CLEANUP(clear_wanted) = {.run = run};
+	const struct pt_function **at_home, **on_vfio;
+	size_t home = 0, vfio = 0;
 	int r = list_wanted(&wanted, err);
 
 	if (r < 0)
 		return r;
-	/* a use decides, wherever nobody could look */
-	for (size_t i = 0; i < wanted.count; i++) {
-		const struct pt_bdf bdf = wanted.bdf[i];
-		struct pt_err why = {0};
-
-		r = look_at(&wanted, &bdf, &why);
-		if (r == -EBUSY)
-			return pt_err_set(err, r, "%s", why.text);
-		if (r < 0)
-			wanted.unseen = why;
+	read_wanted(&wanted);
+	at_home = pt_calloc(wanted.functions + 1, sizeof(*at_home));
+	on_vfio = pt_calloc(wanted.functions + 1, sizeof(*on_vfio));
+	pt_foreach (function, wanted.function, wanted.functions) {
+		if (pt_function_on_vfio(function))
+			on_vfio[vfio++] = function;
+		else if (!function->is_bridge)
+			at_home[home++] = function;
 	}
+	/* a use decides, wherever nobody could look */
+	r = look_at_uses(run, at_home, home, err);
+	if (r < 0 && r != -EBUSY)
+		wanted.unseen = *err;
+	if (r != -EBUSY)
+		r = look_at_groups(run, on_vfio, vfio, err);
+	free(at_home);
+	free(on_vfio);
+	if (r < 0)
+		return r;
 	return wanted.unseen.code ? pt_err_set(err, wanted.unseen.code, "%s", wanted.unseen.text)
 				  : 0;
 }

@@ -15,7 +15,8 @@ int pt_look_at_uses(const struct pt_host *host, const struct pt_function *const 
 
 /* The words for a start that nobody could judge. Both take the VMID, the second one the reason. */
 #define PT_UNPROTECTED "guest %u: the start goes on unprotected; nothing is seen to use its devices"
-#define PT_UNSEEN      "guest %u: the start goes on unprotected; nobody could look at its devices: %s"
+#define PT_UNSEEN                                                                                  \
+	"guest %u: the start goes on unprotected; not all of its devices could be looked at: %s"
 
 /* Looks at the devices that the guest's config file names, at their IOMMU groups and their VFs:
  * mounts and swap space, links and routes, open device files, open groups. 0: nothing uses them, as

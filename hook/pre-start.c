@@ -236,9 +236,11 @@ static enum pt_start_result settle(struct pt_start *start)
 
 		if (r == 0)
 			r = settle_choice(start);
-		/* each round may choose other devices */
+		/* each round may choose other devices; others choose while units stop */
 		if (r == 0)
 			r = pt_start_stop_units(start);
+		if (r == 0)
+			r = settle_choice(start);
 		if (r < 0)
 			return cannot_look(start, r);
 		pt_findings_clear(&start->findings);

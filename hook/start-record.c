@@ -72,7 +72,7 @@ static bool goes_with_its_pf(const struct pt_start *start, const struct pt_funct
 	return pf && !pt_taken_stays(taken, pf);
 }
 
-/* What a restarted guest has taken stays taken, before anything is asked anew: another guest would
+/* What a restarted guest had taken stays taken from its first record on: else another guest could
  * get it while this start waits. */
 static enum pt_role role_of(const struct pt_start *start, const struct pt_taken *taken)
 {

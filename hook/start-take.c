@@ -239,8 +239,9 @@ static bool is_known(const struct pt_facts *facts, const struct pt_use *use)
 {
 	pt_foreach (known, facts->uses.use, facts->uses.count) {
 		/* netlink knows more ways than routes and links show */
-		bool is_same = known->how == use->how ||
-			       (known->kind == PT_USE_NET && use->kind == PT_USE_NET);
+		bool is_same =
+			known->how == use->how ||
+			(known->kind == PT_USE_NET && use->kind == PT_USE_NET && !known->weak);
 
 		if (pt_bdf_compare(&known->bdf, &use->bdf) == 0 && is_same &&
 			pt_streq(known->what, use->what))
@@ -311,16 +312,18 @@ static enum look look_again(struct taking *taking)
 static enum look get_ready(struct taking *taking)
 {
 	const struct pt_run *run = taking->start->run;
-	long long begin = pt_now_ms();
+	const long long begin = pt_now_ms();
 
-	for (;;) {
+	for (bool waited = false;; waited = true) {
+		const long long waited_ms = waited ? pt_now_ms() - begin : 0;
 		struct timespec pause = {.tv_nsec = POLL_NS};
 		int r = lock_all(taking);
 		enum look look = r == 0 ? look_again(taking) : LOOK_WAITS;
 
 		/* what was judged before a long wait is judged anew */
-		if (look == LOOK_CLEAR && pt_now_ms() - begin >= STALE_MS) {
-			pt_err_fill(&taking->start->err, -EBUSY, "waited too long for others");
+		if (look == LOOK_CLEAR && waited_ms >= STALE_MS) {
+			pt_err_fill(&taking->start->err, -EBUSY,
+				"what was judged is out of date after a wait");
 			look = LOOK_AGAIN;
 		}
 		if (look == LOOK_CLEAR)

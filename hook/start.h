@@ -77,7 +77,8 @@ int pt_start_stop_units(struct pt_start *start);
 /* Opens the records, takes over older ones, and locks that of the guest. */
 int pt_start_open(struct pt_start *start);
 
-/* Writes the guest's wishes, as candidates: from now on none of them returns. */
+/* Writes the guest's wishes, as candidates but for what a restarted guest has taken: from now on
+ * none of them returns. */
 int pt_start_record(struct pt_start *start);
 
 /* Writes where its functions are now, unless that is on record. A candidate that cannot be read is

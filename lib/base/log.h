@@ -33,10 +33,11 @@ char *pt_log_fold(const char *line, size_t columns) PT_RETURNS_TEXT;
 /* A sink that writes lines to the FILE in data, warnings and errors marked as such. */
 void pt_log_to_file(void *data, enum pt_log_level level, const char *line);
 
-/* The same without waiting for a reader, for work that others wait for. */
+/* The same, but a reader that does not read is waited for only once, for a second: others wait for
+ * the work that is logged. */
 void pt_log_without_waiting(void *data, enum pt_log_level level, const char *line);
 
-/* Writes text in pieces that a pipe with room takes whole: the log may be a pipe or a terminal that
+/* Writes text in pieces that a pipe with room takes whole: the log may be a pipe that
  * nobody reads. Words that it has no room for are dropped. -EIO: nobody can read any more. Source:
  * pipe(7), PIPE_BUF. */
 int pt_log_say(int fd, const char *text, size_t length);

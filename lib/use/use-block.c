@@ -324,7 +324,7 @@ static int use_mounts(struct volumes *volumes, struct pt_err *err)
 	PT_FREE char *ours = namespace_of(volumes->host, "1");
 	int r = use_mounts_of(volumes, "1", 0, err);
 
-	if (r < 0 || pt_host_list(volumes->host, "/proc", &pids) < 0)
+	if (pt_host_list(volumes->host, "/proc", &pids) < 0)
 		return r;
 	pt_foreach (pid, pids.name, pids.count) {
 		PT_FREE char *name = NULL;
@@ -337,7 +337,7 @@ static int use_mounts(struct volumes *volumes, struct pt_err *err)
 		use_mounts_of(volumes, *pid, atoi(*pid), NULL);
 		pt_names_add(&seen, name);
 	}
-	return 0;
+	return r;
 }
 
 /* The number of a block device's file, "259:3", or NULL. The caller frees it. */

@@ -7,6 +7,10 @@
 
 #define DEEPEST	   8
 #define ROUTES_MAX (4U * 1024 * 1024)
+#define UPPER_MOST 256
+/* kernel, include/uapi/linux/ipv6_route.h */
+#define RTF_ADDRCONF  0x00040000U
+#define RTF_PREFIX_RT 0x00080000U
 
 bool pt_net_up(
 	const struct pt_host *host, const struct pt_bdf *bdf, char ret[static PT_NETDEV_TEXT])
@@ -193,23 +197,24 @@ int pt_use_nets(const struct pt_host *host, const struct pt_devfiles *devfiles,
 	return r;
 }
 
-/* The routes of the host's own namespace, as the kernel prints them. */
+/* Interfaces of the host's own namespace that routes lead through. */
 struct routes {
-	char *ipv4, *ipv6;
+	struct pt_names through; /* any but those of the wire alone */
+	struct pt_names by_default;
 };
 
 static void clear_routes(struct routes *routes)
 {
-	free(routes->ipv4);
-	free(routes->ipv6);
+	pt_names_free(&routes->through);
+	pt_names_free(&routes->by_default);
 }
 
-/* A kernel without IPv6 has no such file. */
-static int read_routes(const struct pt_host *host, const char *path, char **ret, struct pt_err *err)
+static void note_route(struct routes *routes, const char *device, bool is_default)
 {
-	int r = pt_host_read(host, path, ROUTES_MAX, ret, NULL);
+	struct pt_names *names = is_default ? &routes->by_default : &routes->through;
 
-	return r < 0 && r != -ENOENT ? pt_err_errno(err, r, "%s", path) : 0;
+	if (!pt_names_hold(names, device))
+		pt_names_add(names, device);
 }
 
 /* 169.254.0.0/16 and multicast, in the byte order of this machine. */
@@ -220,94 +225,108 @@ static bool means_the_wire(const char *destination)
 	return ntohl(to.s_addr) >> 16 == 0xa9fe || IN_MULTICAST(ntohl(to.s_addr));
 }
 
-/* Notes whether any route leads through the interface, and whether a default route does. */
-static void note_ipv4(const char *text, const char *name, bool *ret_any, bool *ret_default)
+/* Of a route over several interfaces the kernel prints the first. */
+static void note_ipv4(struct routes *routes, const char *line)
 {
 	char device[PT_NETDEV_TEXT], destination[9], mask[9];
 
-	for (; text && *text; text += strcspn(text, "\n"), text += *text == '\n') {
-		if (sscanf(text, "%15s %8s %*s %*s %*s %*s %*s %8s", device, destination, mask) !=
-				3 ||
-			!pt_streq(device, name) || means_the_wire(destination))
-			continue;
-		*ret_any = true;
-		*ret_default |= pt_streq(destination, "00000000") && pt_streq(mask, "00000000");
-	}
+	if (sscanf(line, "%15s %8s %*s %*s %*s %*s %*s %8s", device, destination, mask) == 3 &&
+		!means_the_wire(destination))
+		note_route(routes, device,
+			pt_streq(destination, "00000000") && pt_streq(mask, "00000000"));
 }
 
-/* The same of IPv6. Each interface has link-local and multicast ones. */
-static void note_ipv6(const char *text, const char *name, bool *ret_any, bool *ret_default)
+/* Each interface has link-local and multicast ones, and gets others from the router's words alone.
+ */
+static void note_ipv6(struct routes *routes, const char *line)
 {
-	char device[PT_NETDEV_TEXT], destination[33], length[3];
+	char device[PT_NETDEV_TEXT], destination[33], length[3], flags[9];
+	bool is_default;
 
-	for (; text && *text; text += strcspn(text, "\n"), text += *text == '\n') {
-		if (sscanf(text, "%32s %2s %*s %*s %*s %*s %*s %*s %*s %15s", destination, length,
-			    device) != 3 ||
-			!pt_streq(device, name) || pt_starts_with(destination, "ff") ||
-			(pt_starts_with(destination, "fe") && strchr("89ab", destination[2])))
-			continue;
-		*ret_any = true;
-		*ret_default |= pt_streq(length, "00");
-	}
+	if (sscanf(line, "%32s %2s %*s %*s %*s %*s %*s %*s %8s %15s", destination, length, flags,
+		    device) != 4 ||
+		pt_starts_with(destination, "ff") ||
+		(pt_starts_with(destination, "fe") && strchr("89ab", destination[2])))
+		return;
+	is_default = pt_streq(length, "00");
+	if (is_default || !(strtoul(flags, NULL, 16) & (RTF_ADDRCONF | RTF_PREFIX_RT)))
+		note_route(routes, device, is_default);
 }
 
-/* The interface above: the bridge or bond that it is a port of, or a VLAN on it. NULL: none. The
- * caller frees it. */
-static char *above(const struct pt_host *host, const char *name)
+/* A kernel without IPv6 has no such file. */
+static int read_routes(const struct pt_host *host, const char *path,
+	void (*note)(struct routes *routes, const char *line), struct routes *ret,
+	struct pt_err *err)
+{
+	PT_FREE char *text = NULL;
+	int r = pt_host_read(host, path, ROUTES_MAX, &text, NULL);
+	char *rest;
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return pt_err_errno(err, r, "%s", path);
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		note(ret, line);
+	return 0;
+}
+
+/* Adds the interfaces above: the bridge or bond that it is a port of, and VLANs on it. */
+static void add_above(const struct pt_host *host, const char *name, struct pt_names *ret)
 {
 	PT_FREE char *folder = pt_format("/sys/class/net/%s", name);
 	PT_FREE char *master = pt_format("%s/master", folder);
 	struct pt_names PT_NAMES names = {0};
-	char *found = NULL;
+	PT_FREE char *found = NULL;
 
-	if (pt_host_link_name(host, master, &found) == 0)
-		return found;
+	if (pt_host_link_name(host, master, &found) == 0 && !pt_names_hold(ret, found))
+		pt_names_add(ret, found);
 	if (pt_host_list(host, folder, &names) < 0)
-		return NULL;
+		return;
 	pt_foreach (one, names.name, names.count) {
-		if (pt_starts_with(*one, "upper_"))
-			return pt_strdup(*one + strlen("upper_"));
+		const char *upper = *one + strlen("upper_");
+
+		if (pt_starts_with(*one, "upper_") && !pt_names_hold(ret, upper))
+			pt_names_add(ret, upper);
 	}
-	return NULL;
 }
 
-/* Whether the bridge has no other port. */
-static bool is_only_port(const struct pt_host *host, const char *bridge)
+/* Whether all that lies above an interface is a bridge without another port. */
+static bool is_only_port(const struct pt_host *host, const struct pt_names *above)
 {
-	PT_FREE char *folder = pt_format("/sys/class/net/%s/brif", bridge);
+	PT_FREE char *folder = pt_format("/sys/class/net/%s/brif", above->name[0]);
 	struct pt_names PT_NAMES ports = {0};
 
-	return pt_host_list(host, folder, &ports) == 0 && ports.count < 2;
+	return above->count == 1 && pt_host_list(host, folder, &ports) == 0 && ports.count < 2;
 }
 
 static void judge_plainly(
 	const struct pt_host *host, const struct routes *routes, const struct judging *judging)
 {
-	PT_FREE char *name = pt_strdup(judging->devfile->name);
-	PT_FREE char *first = above(host, name);
-	struct pt_use found = {.how = PT_USE_UPPER, .via = first};
-	bool has_any = false, has_default = false;
+	const char *name = judging->devfile->name;
+	struct pt_names PT_NAMES above = {0};
+	struct pt_use found = {.how = PT_USE_UPPER};
+	char place[] = "the network";
+	bool is_default = pt_names_hold(&routes->by_default, name);
+	bool is_through = pt_names_hold(&routes->through, name);
 
-	for (unsigned int depth = 0; name && depth < DEEPEST; depth++) {
-		PT_FREE char *next = NULL;
+	add_above(host, name, &above);
+	/* the list grows meanwhile */
+	for (size_t i = 0; i < above.count && i < UPPER_MOST; i++) {
+		PT_FREE char *upper = pt_strdup(above.name[i]);
 
-		note_ipv4(routes->ipv4, name, &has_any, &has_default);
-		note_ipv6(routes->ipv6, name, &has_any, &has_default);
-		if (has_any) {
-			char place[] = "the network";
-
-			found.how = has_default ? PT_USE_DEFAULT_ROUTE : PT_USE_ROUTE;
-			found.place = has_default ? NULL : place;
-			use(judging, found);
-			return;
-		}
-		next = above(host, name);
-		free(name);
-		name = PT_STEAL(next);
+		is_default |= pt_names_hold(&routes->by_default, upper);
+		is_through |= pt_names_hold(&routes->through, upper);
+		add_above(host, upper, &above);
 	}
-	if (!first)
+	if (!is_default && !is_through && !above.count)
 		return;
-	found.weak = is_only_port(host, first);
+	if (is_default || is_through)
+		found.how = is_default ? PT_USE_DEFAULT_ROUTE : PT_USE_ROUTE;
+	else
+		found.weak = is_only_port(host, &above);
+	found.place = found.how == PT_USE_ROUTE ? place : NULL;
+	found.via = above.count ? above.name[0] : NULL;
 	use(judging, found);
 }
 
@@ -323,9 +342,9 @@ int pt_use_nets_plainly(const struct pt_host *host, const struct pt_devfiles *de
 	if (!any)
 		return 0;
 	/* /proc/net would be those of the process that reads */
-	r = read_routes(host, "/proc/1/net/route", &routes.ipv4, err);
+	r = read_routes(host, "/proc/1/net/route", note_ipv4, &routes, err);
 	if (r == 0)
-		r = read_routes(host, "/proc/1/net/ipv6_route", &routes.ipv6, err);
+		r = read_routes(host, "/proc/1/net/ipv6_route", note_ipv6, &routes, err);
 	pt_foreach (devfile, devfiles->devfile, r == 0 ? devfiles->count : 0) {
 		const struct judging judging = {NULL, devfile, uses};
 

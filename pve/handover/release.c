@@ -287,7 +287,7 @@ static void one_round(struct pt_releasing *releasing)
 }
 
 /* Whether the guest is being started again: if that fails, its last run's policy counts. Between
- * two calls of a start both have the name of that run. */
+ * pt_guest_keep_last and pt_guest_save both files carry the name of that run. */
 static bool is_restart(const struct pt_guest_record *by, const struct pt_guest_record *ended)
 {
 	return by->vmid == ended->vmid && (!by->ran || pt_streq(by->start, ended->start));

@@ -7,6 +7,7 @@
 #include "pve/handover/units.h"
 
 #define LOCK_MS	    500
+#define LOOK_MS	    10000
 #define ONCE_MORE_S 1 /* a device file may come a little later than its driver */
 
 static int64_t now_ns(void)
@@ -70,7 +71,8 @@ static int record_and_stop(const struct pt_host *host, const struct pt_store *st
 	int r = pt_lock_unit(store, unit, budget_ms, &lock, &why);
 
 	if (r == 0)
-		r = pt_unit_order(host, unit, PT_UNIT_LOOK, pt_now_ms() + budget_ms, &active, &why);
+		r = pt_unit_order(host, unit, PT_UNIT_LOOK,
+			pt_now_ms() + (budget_ms < LOOK_MS ? budget_ms : LOOK_MS), &active, &why);
 	if (r < 0) {
 		pt_log(pt_host_log(host), PT_LOG_WARNING, "stop-units: %s; skipped", why.text);
 		return 0;
@@ -99,28 +101,28 @@ int pt_units_stop(const struct pt_host *host, const struct pt_store *store,
 
 /* Starts the unit, and waits for it. -EAGAIN: systemd has not heard of it. Once it has, it goes on
  * by itself after the deadline (-ETIME). */
-static int start_and_wait(const struct pt_host *host, const char *unit, int budget_ms,
+static int start_and_wait(const struct pt_host *host, const char *unit, long long deadline_ms,
 	bool *ret_active, struct pt_err *err)
 {
-	const long long deadline = pt_now_ms() + budget_ms;
-	int r = pt_unit_order(host, unit, PT_UNIT_START, deadline, ret_active, err);
+	int r = pt_unit_order(host, unit, PT_UNIT_START, deadline_ms, ret_active, err);
 
 	if (r == -ETIME)
 		return -EAGAIN;
-	return r < 0 ? r : pt_unit_order(host, unit, PT_UNIT_AWAIT, deadline, ret_active, err);
+	return r < 0 ? r : pt_unit_order(host, unit, PT_UNIT_AWAIT, deadline_ms, ret_active, err);
 }
 
 /* Returns whether that is done, or has failed for good. */
 static bool start_one(const struct pt_host *host, const char *unit, int budget_ms)
 {
 	const struct timespec pause = {.tv_sec = ONCE_MORE_S};
+	const long long deadline = pt_now_ms() + budget_ms;
 	struct pt_err err = {0};
 	bool active = false;
-	int r = start_and_wait(host, unit, budget_ms, &active, &err);
+	int r = start_and_wait(host, unit, deadline, &active, &err);
 
 	if (r == -EIO) {
 		nanosleep(&pause, NULL);
-		r = start_and_wait(host, unit, budget_ms, &active, &err);
+		r = start_and_wait(host, unit, deadline, &active, &err);
 	}
 	if (r == -EAGAIN) {
 		pt_log(pt_host_log(host), PT_LOG_WARNING,

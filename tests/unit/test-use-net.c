@@ -141,6 +141,11 @@ static void what_links_and_routes_show(void **state)
 		"20010db8000000000000000000000000 40 00000000000000000000000000000000 00 "
 		"00000000000000000000000000000000 00000100 00000001 00000000 00000001     eth7\n");
 	expect_plainly(fake, "carries the route to the network", false);
+	/* what the router says of the wire */
+	fake_file(fake, "/proc/1/net/ipv6_route",
+		"20010db8000000000000000000000000 40 00000000000000000000000000000000 00 "
+		"00000000000000000000000000000000 00000100 00000001 00000000 00040001     eth7\n");
+	expect_plainly(fake, NULL, false);
 	fake_remove(fake, "/proc/1/net/ipv6_route");
 	fake_file(fake, "/proc/1/net/route",
 		ROUTES "vmbr1\t00000000\t0100000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n");
@@ -152,6 +157,15 @@ static void what_links_and_routes_show(void **state)
 	expect_plainly(fake, "carries a default route of this host through bond0", false);
 	fake_remove(fake, "/proc/1/net/route");
 	expect_plainly(fake, "has bond0 on top", false);
+	/* below one of two VLANs of its bridge */
+	fake_link(fake, "/sys/class/net/vmbr1/upper_vmbr1.10", "../vmbr1.10");
+	fake_link(fake, "/sys/class/net/vmbr1/upper_vmbr1.20", "../vmbr1.20");
+	fake_file(fake, "/proc/1/net/route",
+		ROUTES "vmbr1.20\t00000000\t0100000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n");
+	expect_plainly(fake, "carries a default route of this host through bond0", false);
+	fake_remove(fake, "/proc/1/net/route");
+	fake_remove(fake, "/sys/class/net/vmbr1/upper_vmbr1.10");
+	fake_remove(fake, "/sys/class/net/vmbr1/upper_vmbr1.20");
 	/* alone on a bridge */
 	fake_remove(fake, "/sys/class/net/eth7/master");
 	fake_link(fake, "/sys/class/net/eth7/master", "../vmbr1");
