@@ -269,6 +269,7 @@ static int read_object(struct pt_form_reading *reading, struct json_object *json
 	struct json_object *data = pt_json_member(json, "data");
 	PT_FREE char *message = message_of(json);
 	struct json_object *inner;
+	const char *what;
 	struct pt_guest PT_GUEST *guest = NULL;
 	int r;
 
@@ -293,8 +294,9 @@ static int read_object(struct pt_form_reading *reading, struct json_object *json
 	inner = by_number(reading, json, &r);
 	if (inner)
 		return r;
-	if (foreign_member(json))
-		return refuse(reading, foreign_member(json));
+	what = foreign_member(json);
+	if (what)
+		return refuse(reading, what);
 	guest = pt_form_guest(reading, json, NULL);
 	r = pt_guest_set_all(guest, json, reading->err);
 	if (r == 0 && !has_more_than_a_name(guest))
