@@ -137,6 +137,8 @@ static bool slot_has_code(
 	return false;
 }
 
+enum { NO_EFI_PICTURE, NO_EFI_BOOT };
+
 static void romfile_no_efi_image(const struct pt_judging *judging)
 {
 	const struct pt_facts *facts = judging->facts;
@@ -147,12 +149,11 @@ static void romfile_no_efi_image(const struct pt_judging *judging)
 		const struct pt_assignment *assignment = assignment_of(facts, rom);
 		const struct pt_function *function = first_of(facts, assignment);
 
-		/* others show nothing anyway */
-		if (function && !pt_function_is_display(function))
-			continue;
+		const bool shows = !function || pt_function_is_display(function);
+
 		if (rom->file.rom.count && !slot_has_code(facts, rom, PT_ROM_CODE_EFI))
-			pt_report(judging, 0, pt_on_entry(assignment), "path",
-				assignment->entry.romfile, NULL);
+			pt_report(judging, shows ? NO_EFI_PICTURE : NO_EFI_BOOT,
+				pt_on_entry(assignment), "path", assignment->entry.romfile, NULL);
 	}
 }
 
@@ -243,11 +244,16 @@ static const struct pt_check checks[] = {
 		.tag = "romfile-no-efi-image",
 		.find = romfile_no_efi_image,
 		.meaning = "The guest boots with UEFI, but the ROM has no EFI image.",
-		.why = "Its firmware cannot use the screen before the driver loads.",
-		.steps = "Use a ROM with a GOP image, or SeaBIOS.",
+		.why = "Its firmware cannot use the screen, or boot from the device, before a driver loads.",
+		.steps = "Use a ROM with an EFI image (of a display: GOP), or SeaBIOS.",
 		.source = "UEFI Specification, 14.4.2",
-		.of = {{PT_WARNING, PT_WARNS, .message = "its ROM file {path} has no EFI image, so the guest's UEFI firmware shows nothing on that device",
-			.hint = "use a ROM with an EFI (GOP) image, or SeaBIOS"}},
+		.of = {
+			[NO_EFI_PICTURE] = {PT_WARNING, PT_WARNS, .message = "its ROM file {path} has no EFI image, so the guest's UEFI firmware shows nothing on that device",
+				.hint = "use a ROM with an EFI (GOP) image, or SeaBIOS"},
+			[NO_EFI_BOOT] = {PT_WARNING, PT_WARNS, .when = "the device is no display",
+				.message = "its ROM file {path} has no EFI image, so the guest's UEFI firmware cannot boot from that device",
+				.hint = "use a ROM with an EFI image, or remove romfile if the guest boots from another device"},
+		},
 	},
 	{
 		.tag = "romfile-efi-only",

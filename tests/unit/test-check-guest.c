@@ -185,7 +185,9 @@ static void rom_files(void **state)
 	triggers(fake, "romfile-with-rombar-off", GPU ",rombar=0\n",
 		"rombar=0 hides it from the device's driver");
 	passes(fake, "romfile-no-efi-image", GPU "\n");
-	triggers(fake, "romfile-no-efi-image", GPU "\nbios: ovmf\n", "has no EFI image");
+	triggers(fake, "romfile-no-efi-image", GPU "\nbios: ovmf\n", "shows nothing");
+	triggers(fake, "romfile-no-efi-image", "hostpci0: 02:00.0,romfile=card.rom\nbios: ovmf\n",
+		"cannot boot from that device");
 	make_rom(fake, "\xde\x10\x04\x22", PT_ROM_CODE_EFI);
 	passes(fake, "romfile-no-efi-image", GPU "\nbios: ovmf\n");
 	passes(fake, "romfile-efi-only", GPU "\nbios: ovmf\n");
