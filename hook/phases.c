@@ -73,15 +73,13 @@ static int record_identities(
 /* Removes what the guest's last run has left: it runs again. */
 static void end_lists(const struct pt_run *run, const struct pt_store *store)
 {
-	const struct pt_bdf none = {0};
-	const struct pt_release nothing = {.bdf = &none};
 	struct pt_records PT_RECORDS records = {0};
 
 	pt_records_read(store, &records);
 	pt_foreach (guest, records.guest, records.guest_count) {
 		if (guest->state == PT_GUEST_WANTS || guest->vmid != run->vmid)
 			continue;
-		pt_release(run->host, store, &run->limits, &nothing, NULL, NULL);
+		pt_release_lists(run->host, store, &run->limits);
 		return;
 	}
 }

@@ -33,11 +33,9 @@ size_t pt_start_end(struct pt_start *start)
 void pt_start_end_lists(const struct pt_start *start)
 {
 	const struct pt_run *run = start->run;
-	const struct pt_bdf none = {0};
-	const struct pt_release nothing = {.bdf = &none};
 
 	if (start->has_ended)
-		pt_release(run->host, start->store, &run->limits, &nothing, NULL, NULL);
+		pt_release_lists(run->host, start->store, &run->limits);
 }
 
 /* Functions of the earlier start that this one does not want. */

@@ -424,3 +424,12 @@ int pt_release(const struct pt_host *host, const struct pt_store *store,
 			err, releasing.waiting[0].why.code, "%s", releasing.waiting[0].why.text);
 	return releasing.failure.code ? pt_err_set(err, -EIO, "%s", releasing.failure.text) : 0;
 }
+
+void pt_release_lists(
+	const struct pt_host *host, const struct pt_store *store, const struct pt_limits *limits)
+{
+	const struct pt_bdf none = {0};
+	const struct pt_release nothing = {.bdf = &none};
+
+	pt_release(host, store, limits, &nothing, NULL, NULL);
+}

@@ -30,6 +30,11 @@ int pt_release(const struct pt_host *host, const struct pt_store *store,
 	const struct pt_limits *limits, const struct pt_release *what, struct pt_released *ret,
 	struct pt_err *err);
 
+/* The same without a function: removes the lists of ended guests that are through, and starts the
+ * units whose functions are back. */
+void pt_release_lists(
+	const struct pt_host *host, const struct pt_store *store, const struct pt_limits *limits);
+
 /* Says where local policy sends a function after the run. */
 void pt_tell_home(
 	const struct pt_host *host, const struct pt_wish *wish, const struct pt_origin *origin);
