@@ -180,16 +180,23 @@ void pt_net_judge(
 	}
 }
 
+/* Without one nothing is asked. */
+static bool has_interface(const struct pt_devfiles *devfiles)
+{
+	pt_foreach (devfile, devfiles->devfile, devfiles->count) {
+		if (devfile->kind == PT_DEVFILE_NET)
+			return true;
+	}
+	return false;
+}
+
 int pt_use_nets(const struct pt_host *host, const struct pt_devfiles *devfiles,
 	struct pt_uses *uses, struct pt_err *err)
 {
 	struct pt_links PT_LINKS links = {0};
-	bool any = false;
 	int r;
 
-	pt_foreach (devfile, devfiles->devfile, devfiles->count)
-		any |= devfile->kind == PT_DEVFILE_NET;
-	if (!any || !pt_host_is_live(host))
+	if (!has_interface(devfiles) || !pt_host_is_live(host))
 		return 0;
 	r = pt_links_read(&links, err);
 	if (r == 0)
@@ -209,12 +216,15 @@ static void clear_routes(struct routes *routes)
 	pt_names_free(&routes->by_default);
 }
 
+static void add_once(struct pt_names *names, const char *name)
+{
+	if (!pt_names_hold(names, name))
+		pt_names_add(names, name);
+}
+
 static void note_route(struct routes *routes, const char *device, bool is_default)
 {
-	struct pt_names *names = is_default ? &routes->by_default : &routes->through;
-
-	if (!pt_names_hold(names, device))
-		pt_names_add(names, device);
+	add_once(is_default ? &routes->by_default : &routes->through, device);
 }
 
 /* 169.254.0.0/16 and multicast, in the byte order of this machine. */
@@ -279,15 +289,13 @@ static void add_above(const struct pt_host *host, const char *name, struct pt_na
 	struct pt_names PT_NAMES names = {0};
 	PT_FREE char *found = NULL;
 
-	if (pt_host_link_name(host, master, &found) == 0 && !pt_names_hold(ret, found))
-		pt_names_add(ret, found);
+	if (pt_host_link_name(host, master, &found) == 0)
+		add_once(ret, found);
 	if (pt_host_list(host, folder, &names) < 0)
 		return;
 	pt_foreach (one, names.name, names.count) {
-		const char *upper = *one + strlen("upper_");
-
-		if (pt_starts_with(*one, "upper_") && !pt_names_hold(ret, upper))
-			pt_names_add(ret, upper);
+		if (pt_starts_with(*one, "upper_"))
+			add_once(ret, *one + strlen("upper_"));
 	}
 }
 
@@ -334,12 +342,9 @@ int pt_use_nets_plainly(const struct pt_host *host, const struct pt_devfiles *de
 	struct pt_uses *uses, struct pt_err *err)
 {
 	struct routes routes PT_CLEANUP(clear_routes) = {0};
-	bool any = false;
 	int r;
 
-	pt_foreach (devfile, devfiles->devfile, devfiles->count)
-		any |= devfile->kind == PT_DEVFILE_NET;
-	if (!any)
+	if (!has_interface(devfiles))
 		return 0;
 	/* /proc/net would be those of the process that reads */
 	r = read_routes(host, "/proc/1/net/route", note_ipv4, &routes, err);
