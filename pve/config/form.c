@@ -111,14 +111,6 @@ static int refuse(struct pt_form_reading *reading, const char *what)
 
 static int read_object(struct pt_form_reading *reading, struct json_object *json);
 
-void pt_form_name(struct pt_form_reading *reading, size_t from, const char *name)
-{
-	for (size_t at = from; at < reading->guests->count; at++) {
-		if (!reading->guests->guest[at]->name)
-			pt_set_text(&reading->guests->guest[at]->name, name);
-	}
-}
-
 void pt_form_remove(struct pt_form_reading *reading, unsigned int vmid)
 {
 	struct pt_form_guests *guests = reading->guests;
@@ -193,6 +185,15 @@ static int add_values(struct pt_form_reading *reading, struct json_object *value
 	return r;
 }
 
+/* Names the guests from there on that have no name. */
+static void name_guests(struct pt_form_reading *reading, size_t from, const char *name)
+{
+	for (size_t at = from; at < reading->guests->count; at++) {
+		if (!reading->guests->guest[at]->name)
+			pt_set_text(&reading->guests->guest[at]->name, name);
+	}
+}
+
 /* Several guests, each as one alone. They are known by their places. */
 static int read_array(struct pt_form_reading *reading, struct json_object *array)
 {
@@ -210,7 +211,7 @@ static int read_array(struct pt_form_reading *reading, struct json_object *array
 			return pt_err_wrap(reading->err, "%s", place);
 		if (pt_json_items(array) < 2)
 			continue;
-		pt_form_name(reading, before, place);
+		name_guests(reading, before, place);
 		if (pt_form_vmid(one) && reading->guests->count > before)
 			pt_form_judge_number(reading, reading->guests->guest[before]);
 	}

@@ -40,8 +40,6 @@ unsigned int pt_form_vmid(struct json_object *values);
 void pt_form_keep(struct pt_form_reading *reading, struct pt_guest *guest);
 /* Adds a guest that is removed. */
 void pt_form_remove(struct pt_form_reading *reading, unsigned int vmid);
-/* Names the guests from there on that have no name. */
-void pt_form_name(struct pt_form_reading *reading, size_t from, const char *name);
 /* Returns the first of the guests that has the VMID, or NULL. Borrowed. */
 struct pt_guest *pt_form_find(const struct pt_form_reading *reading, unsigned int vmid);
 /* Puts it as trouble of the guest that another one has its VMID. */
